@@ -1,0 +1,96 @@
+"""Adaptive computation: which rows go on to another segment, and what is learned about going on.
+
+Shapes: B batch, S cells, T positions, D width. Source: arXiv 2506.21734, "Adaptive computational time".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from hrm_model.model import HRM
+
+Batch = dict[str, Tensor]  # inputs (B, S), labels (B, S; -100 is not asked for), puzzle_identifiers (B,)
+
+
+@dataclass
+class Carry:
+    """What one segment hands to the next, row by row."""
+
+    z_H: Tensor  # (B, T, D), detached
+    z_L: Tensor  # (B, T, D), detached
+    steps: Tensor  # (B,) int32, segments taken
+    halted: Tensor  # (B,) bool: this row's example is done and will be replaced
+    inputs: Tensor  # (B, S)
+    labels: Tensor  # (B, S)
+    puzzle_identifiers: Tensor  # (B,)
+
+    def state(self) -> dict[str, Tensor]:
+        """All of it as a flat dict, for a checkpoint; `Carry(**state)` reads it back."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def initial_carry(model: HRM, batch: Batch) -> Carry:
+    """A carry whose rows are all halted, so that the first segment takes its examples from the batch."""
+    count = batch["inputs"].shape[0]
+    z_H, z_L = (z.clone() for z in model.initial_state(count))
+    return Carry(
+        z_H=z_H,
+        z_L=z_L,
+        steps=torch.zeros(count, dtype=torch.int32, device=model.device),
+        halted=torch.ones(count, dtype=torch.bool, device=model.device),
+        inputs=torch.zeros_like(batch["inputs"]),
+        labels=torch.zeros_like(batch["labels"]),
+        puzzle_identifiers=torch.zeros_like(batch["puzzle_identifiers"]),
+    )
+
+
+def _refilled(model: HRM, carry: Carry, batch: Batch) -> Carry:
+    """Halted rows start over with an example of the batch and fresh states."""
+    halted = carry.halted
+    z_H, z_L = model.initial_state(halted.shape[0])
+    row, state = halted[:, None], halted[:, None, None]
+    return Carry(
+        z_H=torch.where(state, z_H, carry.z_H),
+        z_L=torch.where(state, z_L, carry.z_L),
+        steps=torch.where(halted, 0, carry.steps),
+        halted=halted,
+        inputs=torch.where(row, batch["inputs"], carry.inputs),
+        labels=torch.where(row, batch["labels"], carry.labels),
+        puzzle_identifiers=torch.where(halted, batch["puzzle_identifiers"], carry.puzzle_identifiers),
+    )
+
+
+def act_step(model: HRM, carry: Carry, batch: Batch, q_continue: bool = True) -> tuple[Carry, Batch]:
+    """One segment for every row. Returns the new carry and logits (B, S, V), q_halt_logits, q_continue_logits (B,).
+
+    In training a row halts when q_halt > q_continue, unless exploration asks for more segments, and at halt_max_steps in any
+    case; in evaluation only there. With `q_continue` the outputs hold target_q_continue (B,), which costs a second forward;
+    without it halting compares q_halt with 0, as the continue value then learns nothing.
+    """
+    config = model.config
+    carry = _refilled(model, carry, batch)
+    x = model.embed(carry.inputs, carry.puzzle_identifiers)
+    z_H, z_L, logits, q = model.segment(carry.z_H, carry.z_L, x)
+    outputs = {"logits": logits, "q_halt_logits": q[:, 0], "q_continue_logits": q[:, 1]}
+    z_H, z_L = z_H.detach(), z_L.detach()
+
+    with torch.no_grad():
+        steps = carry.steps + 1
+        at_limit = steps >= config.halt_max_steps
+        halted = at_limit
+        if model.training and config.halt_max_steps > 1:
+            halted = at_limit | (q[:, 0] > (q[:, 1] if q_continue else 0))
+            # Exploration: some rows must take a random least number of segments.
+            explores = torch.rand_like(q[:, 0]) < config.halt_exploration_prob
+            least = torch.randint_like(steps, low=2, high=config.halt_max_steps + 1) * explores
+            halted = halted & (steps >= least)
+            if q_continue:
+                # The value of going on is what the next segment says: its better choice, or halting where it is the last.
+                next_q = model.segment(z_H, z_L, x)[3]
+                next_value = torch.where(at_limit, next_q[:, 0], next_q.amax(dim=-1))
+                outputs["target_q_continue"] = next_value.sigmoid()
+    done = Carry(z_H, z_L, steps, halted, carry.inputs, carry.labels, carry.puzzle_identifiers)
+    return done, outputs
