@@ -1,0 +1,121 @@
+"""The open trace and where one looks at it: the one cursor that every view shares."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from hrm_model.trace import LEVEL_H, Trace
+
+
+class TraceModel(QObject):
+    """The open trace and its cursor (a step's index). Views read `trace` and `cursor` and subscribe; only actions set them.
+
+    Signals
+    -------
+    trace_replaced()        another trace was opened, or none (`trace` is None)
+    trace_grew()            steps were added to the same run; what was there stays as it was
+    cursor_moved(int)       the cursor stands on this step now (−1: no trace)
+    running_changed(bool)   steps are still being computed, or no longer
+    """
+
+    trace_replaced = Signal()
+    trace_grew = Signal()
+    cursor_moved = Signal(int)
+    running_changed = Signal(bool)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._trace: Trace | None = None
+        self._cursor = -1
+        self._running = False
+        self._follow = True
+
+    @property
+    def trace(self) -> Trace | None:
+        return self._trace
+
+    @property
+    def cursor(self) -> int:
+        """Index of the step that is shown; −1 without a trace."""
+        return self._cursor
+
+    @property
+    def running(self) -> bool:
+        return self._running
+
+    @property
+    def follow(self) -> bool:
+        """Whether the cursor goes along with steps as they are computed. Moving the cursor back by hand ends it."""
+        return self._follow
+
+    def open(self, trace: Trace | None, *, running: bool = False, cursor: int | None = None) -> None:
+        """Show another trace, or none. `running`: more steps are to come, and the cursor follows them."""
+        self._trace = trace
+        self._follow = running
+        last = len(trace) - 1 if trace is not None else -1
+        self._cursor = last if cursor is None else min(max(cursor, 0), last)
+        self.trace_replaced.emit()
+        self.cursor_moved.emit(self._cursor)
+        self._set_running(running)
+
+    def extend(self, trace: Trace) -> None:
+        """The same run with more steps."""
+        assert self._trace is not None and len(trace) >= len(self._trace)
+        self._trace = trace
+        self.trace_grew.emit()
+        if self._follow:
+            self._move(len(trace) - 1)
+
+    def update_info(self, trace: Trace) -> None:
+        """The same steps with something newly known about them (a solution, say)."""
+        self._trace = trace
+        self.trace_replaced.emit()
+        self.cursor_moved.emit(self._cursor)
+
+    def finish(self) -> None:
+        """No more steps will come."""
+        self._set_running(False)
+
+    def set_cursor(self, step: int) -> None:
+        """Move to a step; beyond an end means that end."""
+        if self._trace is None:
+            return
+        last = len(self._trace) - 1
+        step = min(max(step, 0), last)
+        self._follow = self._running and step == last
+        self._move(step)
+
+    def move_steps(self, steps: int) -> None:
+        """One L or H step after the other; negative goes back."""
+        self.set_cursor(self._cursor + steps)
+
+    def move_cycles(self, cycles: int) -> None:
+        """To the next (previous) H step: the end of an H-cycle."""
+        self._move_to_next(lambda t: np.flatnonzero(t.level == LEVEL_H), cycles)
+
+    def move_segments(self, segments: int) -> None:
+        """To the end of the next (previous) segment."""
+        self._move_to_next(lambda t: np.flatnonzero(np.diff(t.segment, append=t.segment[-1] + 1)), segments)
+
+    def _move_to_next(self, stops_of, count: int) -> None:  # type: ignore[no-untyped-def]
+        if self._trace is None or not count:
+            return
+        stops = stops_of(self._trace)
+        if count > 0:
+            ahead = stops[stops > self._cursor]
+            target = ahead[min(count, len(ahead)) - 1] if len(ahead) else len(self._trace) - 1
+        else:
+            behind = stops[stops < self._cursor]
+            target = behind[max(count, -len(behind))] if len(behind) else 0
+        self.set_cursor(int(target))
+
+    def _move(self, step: int) -> None:
+        if step != self._cursor:
+            self._cursor = step
+            self.cursor_moved.emit(step)
+
+    def _set_running(self, running: bool) -> None:
+        if running != self._running:
+            self._running = running
+            self.running_changed.emit(running)
