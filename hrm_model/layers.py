@@ -62,7 +62,8 @@ class Embedding(nn.Module):
 
 def _angles(index: Tensor, width: int, theta: float) -> Tensor:
     """Rotation angles (T, width / 2) of positions (T,)."""
-    frequency = theta ** (-torch.arange(0, width, 2, dtype=torch.float32) / width)
+    # Not theta ** -(…): float32 rounds that differently, and 81 positions on it shows in the states.
+    frequency = 1.0 / theta ** (torch.arange(0, width, 2, dtype=torch.float32) / width)
     return index.float()[:, None] * frequency[None, :]
 
 

@@ -1,0 +1,42 @@
+"""Where a model computes, and how that can be told to a person."""
+
+from __future__ import annotations
+
+import torch
+
+from hrm_model.layers import attention_backend
+from hrm_model.model import HRM
+
+
+def available_devices() -> list[str]:
+    """'cuda' (one a card), 'mps' where they are there; 'cpu' always, last."""
+    devices = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return [*devices, "cpu"]
+
+
+def pick_device(name: str | None = None) -> torch.device:
+    """The device of that name, or the best one there is for None and 'auto'. ValueError names what is not there."""
+    devices = available_devices()
+    if name in (None, "", "auto"):
+        return torch.device(devices[0])
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"there is no device {name!r}; this machine has: {', '.join(devices)}") from None
+    if not any(known.startswith(str(device)) for known in devices):
+        raise ValueError(f"this machine has no device {name!r}; it has: {', '.join(devices)}")
+    return device
+
+
+def pick_dtype(device: torch.device) -> str:
+    """bfloat16 on CUDA that computes in it, float32 everywhere else."""
+    return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+
+
+def describe(model: HRM) -> dict[str, str]:
+    """device, dtype and attention backend in use."""
+    device = model.device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+    return {"device": name, "dtype": model.config.forward_dtype, "attention": attention_backend(device, model.dtype)}
