@@ -1,0 +1,227 @@
+"""Sudoku of 4×4, 6×6 and 9×9: text ↔ grid ↔ tokens, and the rules.
+
+A grid is an int8 array of its cells row by row, 0 for a blank. Tokens are digit + 1; token 0 is padding, which no cell holds.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Grid = NDArray[np.int8]
+
+
+class PuzzleError(ValueError):
+    """A puzzle that cannot be used. The message is a sentence for people; `cell` is the index of the cell at fault, where one is."""
+
+    def __init__(self, message: str, cell: int | None = None) -> None:
+        super().__init__(message)
+        self.cell = cell
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A size of Sudoku: `side` digits, boxes of box_height rows × box_width columns."""
+
+    side: int
+    box_height: int
+    box_width: int
+
+    @property
+    def cells(self) -> int:
+        return self.side * self.side
+
+    @property
+    def vocab_size(self) -> int:
+        """Tokens: padding, blank, and one a digit."""
+        return self.side + 2
+
+    @property
+    def task(self) -> str:
+        return f"sudoku-{self.side}x{self.side}"
+
+    @cached_property
+    def box_of(self) -> NDArray[np.intp]:
+        """(cells,) index of each cell's box."""
+        row, column = np.divmod(np.arange(self.cells), self.side)
+        return row // self.box_height * (self.side // self.box_width) + column // self.box_width
+
+    @cached_property
+    def units(self) -> NDArray[np.intp]:
+        """(3 · side, side) cells of each row, then each column, then each box."""
+        grid = np.arange(self.cells).reshape(self.side, self.side)
+        boxes = np.argsort(self.box_of, kind="stable").reshape(self.side, self.side)
+        return np.concatenate([grid, grid.T, boxes])
+
+    @cached_property
+    def units_of(self) -> NDArray[np.intp]:
+        """(cells, 3) row, column and box of each cell, as indices into `units`."""
+        row, column = np.divmod(np.arange(self.cells), self.side)
+        return np.stack([row, self.side + column, 2 * self.side + self.box_of], axis=1)
+
+    @cached_property
+    def peers(self) -> NDArray[np.intp]:
+        """(cells, P) the other cells of each cell's units."""
+        own = [np.setdiff1d(self.units[self.units_of[c]].ravel(), [c]) for c in range(self.cells)]
+        return np.stack(own)
+
+
+SUDOKU_4 = Variant(4, 2, 2)
+SUDOKU_6 = Variant(6, 2, 3)
+SUDOKU_9 = Variant(9, 3, 3)
+VARIANTS = (SUDOKU_4, SUDOKU_6, SUDOKU_9)
+_SIZES = "16 (4×4), 36 (6×6) or 81 (9×9)"
+
+
+def variant_of_task(task: str) -> Variant:
+    """'sudoku-9x9' → its Variant. ValueError for another task."""
+    for variant in VARIANTS:
+        if variant.task == task:
+            return variant
+    raise ValueError(f"{task!r} is no Sudoku; these are: {', '.join(v.task for v in VARIANTS)}")
+
+
+def variant_of_cells(cells: int) -> Variant:
+    """The Variant with so many cells. PuzzleError for another number."""
+    for variant in VARIANTS:
+        if variant.cells == cells:
+            return variant
+    raise PuzzleError(f"The puzzle has {cells} cells; a Sudoku has {_SIZES}.")
+
+
+_BLANKS = "0.*_xX"
+_BORDERS = "|-+=:│┃║─━═┼╋╬┌┐└┘├┤┬┴╔╗╚╝╠╣╦╩╟╢╤╧╪╫┏┓┗┛┣┫┳┻╂┿"
+_LONGEST = 4000  # characters; a 9×9 grid drawn with borders has about 500
+
+
+def parse(text: str, variant: Variant | None = None) -> Grid:
+    """A pasted line or grid → (cells,). Digits; `0 . * _ x` are blanks; borders of | - + or box drawing are skipped.
+
+    Spaces separate cells where the rest fills a board by itself; else each is a blank cell, and short rows end in blanks.
+    Raises PuzzleError with the number of cells found, or the odd character and its place.
+    """
+    if len(text) > _LONGEST:
+        raise PuzzleError(f"The text has {len(text):,} characters; a Sudoku has {_SIZES} cells.")
+    lines = [line for line in text.splitlines() if line.strip() and line.strip(_BORDERS + " \t")]
+    rows = [re.sub(f"[{re.escape(_BORDERS)}]", "", line.replace("\t", " ")) for line in lines]
+    for number, row in enumerate(rows, 1):
+        cell = 0
+        for character in row:
+            if character == " ":
+                continue
+            cell += 1
+            if character not in _BLANKS and not "1" <= character <= "9":
+                where = f"at character {cell}" if len(rows) == 1 else f"in row {number}, cell {cell}"
+                raise PuzzleError(f"{character!r} {where} is no digit and no blank; blanks are 0 . * _ x or a space.")
+    solid = "".join(rows).replace(" ", "")
+    sizes = [variant.cells] if variant else [v.cells for v in VARIANTS]
+    if len(solid) not in sizes:
+        solid = _with_space_blanks(rows, sizes) or solid
+    if len(solid) not in sizes:
+        wanted = f"{variant.cells} ({variant.side}×{variant.side})" if variant else _SIZES
+        raise PuzzleError(f"The puzzle has {len(solid)} cells; {wanted} are needed.")
+    found = variant or variant_of_cells(len(solid))
+    grid = np.array([0 if c in _BLANKS else int(c) for c in solid], dtype=np.int8)
+    too_large = np.flatnonzero(grid > found.side)
+    if len(too_large):
+        cell = int(too_large[0])
+        raise PuzzleError(f"{grid[cell]} at {cell_name(cell, found)} is too large; a {found.side}×{found.side} Sudoku has digits 1 to {found.side}.", cell)
+    return grid
+
+
+def _with_space_blanks(rows: list[str], sizes: list[int]) -> str | None:
+    """The cells with each space read as a blank, or None where that makes no board either."""
+    if len(rows) == 1:
+        line = rows[0].strip("\r\n")
+        return next((line.ljust(size).replace(" ", ".") for size in sizes if len(line) == size), None)
+    side = len(rows)
+    if side * side not in sizes or max(len(row.rstrip()) for row in rows) > side:
+        return None
+    return "".join(row.rstrip().ljust(side).replace(" ", ".") for row in rows)
+
+
+def parse_line(line: str, variant: Variant | None = None) -> tuple[Grid, Grid | None]:
+    """'PUZZLE' or 'PUZZLE,SOLUTION' → the two grids. Raises PuzzleError."""
+    puzzle, _, solution = line.strip().partition(",")
+    grid = parse(puzzle, variant)
+    if not solution.strip():
+        return grid, None
+    return grid, parse(solution, variant_of_cells(len(grid)))
+
+
+def format_line(grid: ArrayLike, blank: str = ".") -> str:
+    """The cells as one line."""
+    return "".join(str(d) if d else blank for d in np.asarray(grid).tolist())
+
+
+def format_grid(grid: ArrayLike, variant: Variant, blank: str = ".") -> str:
+    """The cells as rows, with | and - between boxes."""
+    line = format_line(grid, blank)
+    rows = []
+    for row in range(variant.side):
+        digits = line[row * variant.side : (row + 1) * variant.side]
+        boxes = [" ".join(digits[c : c + variant.box_width]) for c in range(0, variant.side, variant.box_width)]
+        if row and row % variant.box_height == 0:
+            rows.append("-+-".join("-" * len(box) for box in boxes))
+        rows.append(" | ".join(boxes))
+    return "\n".join(rows)
+
+
+def to_tokens(grid: ArrayLike) -> NDArray[np.int64]:
+    """Digits → tokens (digit + 1)."""
+    return np.asarray(grid).astype(np.int64) + 1
+
+
+def from_tokens(tokens: ArrayLike) -> Grid:
+    """Tokens → digits; padding counts as blank."""
+    return np.maximum(np.asarray(tokens).astype(np.int64) - 1, 0).astype(np.int8)
+
+
+def cell_name(cell: int, variant: Variant) -> str:
+    """'row 3, column 7', counted from 1."""
+    row, column = divmod(cell, variant.side)
+    return f"row {row + 1}, column {column + 1}"
+
+
+def digit_counts(grids: ArrayLike, variant: Variant) -> NDArray[np.intp]:
+    """(N, cells) → (N, units, side): how often each digit stands in each unit."""
+    in_units = np.asarray(grids)[:, variant.units]
+    return np.stack([(in_units == d).sum(axis=2) for d in range(1, variant.side + 1)], axis=2)
+
+
+def conflicts(grid: ArrayLike, variant: Variant) -> NDArray[np.bool_]:
+    """(cells,) whether a cell's digit stands in one of its units again."""
+    digits = np.asarray(grid)
+    return (digits > 0) & (digits[variant.peers] == digits[:, None]).any(axis=1)
+
+
+def violations_batch(grids: ArrayLike, variant: Variant) -> NDArray[np.intp]:
+    """(N, cells) → (N,): Σ over rows, columns, boxes and digits of max(0, count − 1), blanks ignored (arXiv 2601.10679)."""
+    return np.maximum(digit_counts(grids, variant) - 1, 0).sum(axis=(1, 2))
+
+
+def violations(grid: ArrayLike, variant: Variant) -> int:
+    """`violations_batch` of one grid."""
+    return int(violations_batch(np.asarray(grid)[None], variant)[0])
+
+
+def check_puzzle(grid: ArrayLike, variant: Variant) -> None:
+    """PuzzleError naming the two cells where a unit holds a digit twice."""
+    digits = np.asarray(grid)
+    for cell in np.flatnonzero(conflicts(digits, variant)).tolist():
+        other = next(p for p in variant.peers[cell].tolist() if digits[p] == digits[cell])
+        shared = next(i for i in range(3) if variant.units_of[cell, i] == variant.units_of[other, i])
+        unit = ("row", "column", "box")[shared]
+        raise PuzzleError(
+            f"{digits[cell]} stands twice in one {unit}: at {cell_name(cell, variant)} and at {cell_name(other, variant)}.", other
+        )
+
+
+def is_solution(grid: ArrayLike, given: ArrayLike, variant: Variant) -> bool:
+    """Whether a grid is full, keeps the rules, and keeps what was given."""
+    digits, clues = np.asarray(grid), np.asarray(given)
+    return bool((digits > 0).all() and violations(digits, variant) == 0 and (digits == clues)[clues > 0].all())

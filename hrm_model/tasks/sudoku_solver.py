@@ -1,0 +1,146 @@
+"""A Sudoku solver that works on many boards at once: naked and hidden singles, then search.
+
+Inside, a board is a column of an array of bits (C cells, M boards; uint16): a digit d is 1 << (d − 1), 0 a blank. With boards
+last, every step of the logic is a few array operations over all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hrm_model.tasks.sudoku import Grid, PuzzleError, Variant, cell_name, check_puzzle
+
+Bits = NDArray[np.uint16]
+
+OPEN, SOLVED, IMPOSSIBLE = 0, 1, 2
+_CHUNK = 32  # boards a single puzzle's search looks at together
+
+
+def to_bits(grids: ArrayLike) -> Bits:
+    """Digits (M, C) → bits (C, M)."""
+    digits = np.asarray(grids).T.astype(np.int64)
+    return np.where(digits > 0, 1 << np.maximum(digits - 1, 0), 0).astype(np.uint16)
+
+
+def to_digits(bits: Bits) -> NDArray[np.int8]:
+    """Bits (C, M) → digits (M, C)."""
+    return np.where(bits > 0, np.log2(np.maximum(bits, 1).astype(np.float32)) + 1, 0).astype(np.int8).T
+
+
+def candidates(bits: Bits, variant: Variant) -> Bits:
+    """(C, M) digits that no unit of a blank cell holds yet; 0 for filled cells."""
+    used = np.bitwise_or.reduce(bits[variant.units], axis=1)
+    row, column, box = variant.units_of.T
+    free = ~(used[row] | used[column] | used[box]) & np.uint16((1 << variant.side) - 1)
+    return np.where(bits > 0, np.uint16(0), free)
+
+
+def propagate(bits: Bits, variant: Variant) -> tuple[Bits, NDArray[np.int8], Bits]:
+    """Fill in naked and hidden singles until none is left. → boards (C, M), status (M,), candidates (C, M) of open boards."""
+    boards, status = bits.copy(), np.zeros(bits.shape[1], np.int8)
+    left = np.zeros_like(bits)
+    active = np.arange(bits.shape[1])
+    row, column, box = variant.units_of.T
+    full = (1 << variant.side) - 1
+    while len(active):
+        now = boards[:, active]
+        free = candidates(now, variant)
+        in_units = free[variant.units]  # (U, side, M)
+        once, twice = np.zeros_like(in_units[:, 0]), np.zeros_like(in_units[:, 0])
+        for k in range(variant.side):
+            twice |= once & in_units[:, k]
+            once |= in_units[:, k]
+        values = now[variant.units]
+        used = np.bitwise_or.reduce(values, axis=1)
+        # A digit that stands twice makes the sum of a unit's bits larger than their union.
+        bad = (values.sum(axis=1, dtype=np.uint32) != used).any(axis=0)
+        bad |= ((once | used) != full).any(axis=0) | ((free == 0) & (now == 0)).any(axis=0)
+        hidden = once & ~twice
+        single = free & (hidden[row] | hidden[column] | hidden[box])
+        bad |= ((single & (single - np.uint16(1))) != 0).any(axis=0)  # one cell would have to be two digits
+        naked = np.where((free & (free - np.uint16(1))) == 0, free, np.uint16(0))
+        placed = np.where(single > 0, single, naked)
+        status[active[bad]] = IMPOSSIBLE
+        moved = (placed > 0).any(axis=0) & ~bad
+        stays = ~moved & ~bad
+        done = stays & (now > 0).all(axis=0)
+        status[active[done]] = SOLVED
+        left[:, active[stays]] = free[:, stays]
+        boards[:, active] = now | np.where(moved, placed, np.uint16(0))
+        active = active[moved]
+    return boards, status, left
+
+
+def search(bits: Bits, owner: NDArray[np.intp], variant: Variant, limit: int = 1) -> Iterator[tuple[int, Bits]]:
+    """Solutions of boards (C, M) as (owner, (C,)); at most `limit` for each owner (boards of one owner are alternatives)."""
+    found = np.zeros(int(owner.max(initial=-1)) + 1, np.intp)
+    chunk = max(_CHUNK, len(found))
+    waiting = [(bits, owner)]
+    while waiting:
+        boards, owners = waiting.pop()
+        wanted = found[owners] < limit
+        boards, owners = boards[:, wanted], owners[wanted]
+        if boards.shape[1] > chunk:
+            waiting.append((boards[:, :-chunk], owners[:-chunk]))
+            boards, owners = boards[:, -chunk:], owners[-chunk:]
+        if not len(owners):
+            continue
+        boards, status, free = propagate(boards, variant)
+        for i in np.flatnonzero(status == SOLVED):
+            if found[owners[i]] < limit:
+                found[owners[i]] += 1
+                yield int(owners[i]), boards[:, i]
+        still = status == OPEN
+        if still.any():
+            waiting.append(_branch(boards[:, still], owners[still], free[:, still], variant))
+
+
+def fewest(free: Bits) -> NDArray[np.intp]:
+    """(M,) the blank cell with the fewest candidates on each board."""
+    count = np.bitwise_count(free) if hasattr(np, "bitwise_count") else _popcount(free)
+    return np.where(count > 0, count, 99).argmin(axis=0)
+
+
+def _popcount(free: Bits) -> NDArray[np.uint8]:
+    return np.array([bin(i).count("1") for i in range(1 << 9)], np.uint8)[free]
+
+
+def _branch(boards: Bits, owners: NDArray[np.intp], free: Bits, variant: Variant) -> tuple[Bits, NDArray[np.intp]]:
+    """Each board once for every candidate of its most constrained cell."""
+    cell, index = fewest(free), np.arange(len(owners))
+    options = free[cell, index]
+    digit, board = np.nonzero((options[None] >> np.arange(variant.side, dtype=np.uint16)[:, None]) & 1)
+    order = np.argsort(board, kind="stable")
+    digit, board = digit[order], board[order]
+    children = boards[:, board]
+    children[cell[board], np.arange(len(board))] = (1 << digit).astype(np.uint16)
+    return children, owners[board]
+
+
+def solve(grid: ArrayLike, variant: Variant, limit: int = 2) -> list[Grid]:
+    """Up to `limit` solutions of one puzzle."""
+    bits = to_bits(np.asarray(grid)[None])
+    return [to_digits(s[:, None])[0] for _, s in search(bits, np.zeros(1, np.intp), variant, limit)]
+
+
+def count_solutions(grid: ArrayLike, variant: Variant, limit: int = 2) -> int:
+    """Number of solutions, counted up to `limit`."""
+    return len(solve(grid, variant, limit))
+
+
+def unique_solution(grid: ArrayLike, variant: Variant) -> Grid:
+    """The one solution. PuzzleError where the rules are broken, or there is none, or more than one."""
+    check_puzzle(grid, variant)
+    solutions = solve(grid, variant)
+    if not solutions:
+        raise PuzzleError("The puzzle has no solution: no digit is repeated, but its blanks cannot all be filled.")
+    if len(solutions) > 1:
+        cell = int(np.flatnonzero(solutions[0] != solutions[1])[0])
+        either = sorted((int(solutions[0][cell]), int(solutions[1][cell])))
+        raise PuzzleError(
+            f"The puzzle has several solutions: {cell_name(cell, variant)} can be {either[0]} or {either[1]}, for example.", cell
+        )
+    return solutions[0]
