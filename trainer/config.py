@@ -1,0 +1,124 @@
+"""What a training run is: one class, written to config.yaml of its run directory. Imports neither torch nor Qt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hrm_model.config import Gradient, ModelConfig
+
+
+class ConfigError(ValueError):
+    """A run configuration that cannot be used; says which file or field, and why."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PuzzleSet(_Strict):
+    """So many generated puzzles of one difficulty."""
+
+    clues: int | None = Field(description="given digits; none: minimal puzzles, no clue of which can be taken away")
+    count: int = Field(ge=1, description="puzzles")
+
+    @property
+    def name(self) -> str:
+        return "minimal" if self.clues is None else f"{self.clues} clues"
+
+
+class Phase(_Strict):
+    """A stretch of a run with its own depth (weights do not depend on it)."""
+
+    H_cycles: int = Field(2, ge=1)
+    L_cycles: int = Field(2, ge=1)
+    gradient: Gradient = "all"
+    lr_factor: float = Field(1.0, gt=0, description="the schedule's learning rate times this")
+    until_accuracy: float | None = Field(None, gt=0, le=1, description="ends once the running cell accuracy of finished examples is this")
+    until_step: int | None = Field(None, ge=1, description="ends at this step of the run at the latest")
+
+
+class RunConfig(_Strict):
+    """Everything that decides a run's result. Time limits excepted, equal configurations give equal losses on a CPU."""
+
+    preset: str = Field("", description="the preset it came from")
+    task: Literal["sudoku-4x4", "sudoku-6x6", "sudoku-9x9"]
+    model: ModelConfig
+    phases: tuple[Phase, ...] = Field((), description="depth curriculum; the last one's depth is the finished model's. Empty: the model's own depth throughout")
+    seed: int = Field(0, ge=0)
+
+    steps: int = Field(ge=1, description="optimizer steps; the cosine ends here")
+    minutes: float | None = Field(None, gt=0, description="stop after so much computing time, wherever the steps are")
+    stop_at_exact: float | None = Field(None, gt=0, le=1, description="stop once every evaluation set is solved to this share")
+    batch_size: int = Field(48, ge=1, description="examples worked on at once")
+
+    puzzles: tuple[PuzzleSet, ...] = Field(description="the pool that examples are drawn from, generated at the start")
+    augment: bool = Field(True, description="a random symmetry each time a puzzle is drawn")
+    easier_copies: float = Field(0.5, ge=0, le=1, description="share of examples with a random number of blanks filled in")
+
+    optimizer: Literal["adamw", "adam_atan2"] = "adamw"
+    lr: float = Field(1e-3, ge=0)
+    lr_min_ratio: float = Field(0.1, ge=0, le=1, description="the cosine ends at lr times this")
+    warmup_steps: int = Field(100, ge=0)
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = Field(0.1, ge=0)
+    clip: float = Field(1.0, ge=0, description="longest gradient of the mean loss; 0: not clipped")
+    ema: float = Field(0.999, ge=0, lt=1, description="decay of the weight average that is evaluated and saved; 0: none")
+    puzzle_emb_lr: float = Field(0.0, ge=0, description="SignSGD on puzzle vectors; 0 leaves them as they are")
+    puzzle_emb_weight_decay: float = Field(0.1, ge=0)
+
+    loss: Literal["softmax", "stablemax"] = "softmax"
+    loss_cells: Literal["all", "blanks"] = "all"
+    q_continue: bool = Field(False, description="learn the continue value too, at the cost of a second forward")
+
+    evaluation: tuple[PuzzleSet, ...] = Field((), description="unseen puzzles that the run is judged by")
+    evaluation_segments: int = Field(16, ge=1)
+    evaluate_every: int = Field(1000, ge=1, description="steps")
+    checkpoint_every: int = Field(500, ge=1, description="steps")
+    keep_checkpoints: int = Field(2, ge=1, description="newest ones kept, beside the best one")
+    log_every: int = Field(10, ge=1, description="steps a metrics event averages over")
+    threads: int | None = Field(None, ge=1, description="torch threads; none: one a core")
+    device: str = "auto"
+
+    @model_validator(mode="after")
+    def _fits(self) -> RunConfig:
+        if self.model.task != self.task:
+            raise ValueError(f"the model's sizes are those of {self.model.task!r}, the task is {self.task!r}")
+        for phase in self.phases[:-1]:
+            if phase.until_accuracy is None and phase.until_step is None:
+                raise ValueError("each phase but the last needs until_accuracy or until_step")
+        if any(not 0 <= b < 1 for b in self.betas):
+            raise ValueError(f"betas {self.betas} must lie in [0, 1)")
+        return self
+
+    def depth(self, phase: int) -> Phase:
+        """The depth of a phase."""
+        if not self.phases:
+            return Phase(H_cycles=self.model.H_cycles, L_cycles=self.model.L_cycles, gradient=self.model.gradient)
+        return self.phases[min(phase, len(self.phases) - 1)]
+
+    @property
+    def final_model(self) -> ModelConfig:
+        """The finished model: the configured one at the last phase's depth."""
+        last = self.depth(len(self.phases))
+        return self.model.model_copy(update={"H_cycles": last.H_cycles, "L_cycles": last.L_cycles, "gradient": last.gradient})
+
+
+def read_config(file: Path) -> RunConfig:
+    """The configuration in a YAML file. ConfigError names the file and the fault."""
+    try:
+        return RunConfig.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ConfigError(f"{file}: there is no such file; a run directory needs a config.yaml") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: is not plain YAML ({str(error).splitlines()[0]})") from None
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise ConfigError(f"{file}: {'.'.join(map(str, fault['loc'])) or 'configuration'}: {fault['msg']}") from None
+
+
+def write_config(config: RunConfig, file: Path) -> None:
+    file.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")

@@ -1,0 +1,93 @@
+"""Optimizers and schedules.
+
+AdamATan2: arXiv 2407.05872, which takes atan2 in place of a division, so that no epsilon is needed and scale drops out.
+SignSGD: arXiv 1802.04434, here for the few rows of the puzzle table that a batch uses.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hrm_model.model import PuzzleTable
+
+
+class AdamATan2(torch.optim.Optimizer):
+    """Adam whose step is lr / (1 − β1^t) · atan2(m, √(v / (1 − β2^t))), with decoupled weight decay. lr may be 0."""
+
+    def __init__(
+        self, params: Iterable[Tensor], lr: float = 1e-4, betas: tuple[float, float] = (0.9, 0.95), weight_decay: float = 1.0
+    ) -> None:
+        if lr < 0 or weight_decay < 0 or not all(0 <= b < 1 for b in betas):
+            raise ValueError(f"lr {lr} and weight_decay {weight_decay} must be at least 0, betas {betas} in [0, 1)")
+        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        for group in self.param_groups:
+            params = [p for p in group["params"] if p.grad is not None]
+            if not params:
+                continue
+            grads = [p.grad for p in params]
+            for p in params:
+                if not self.state[p]:
+                    self.state[p] = {"step": torch.zeros(()), "exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
+                self.state[p]["step"] += 1
+            t = float(self.state[params[0]]["step"])
+            means = [self.state[p]["exp_avg"] for p in params]
+            squares = [self.state[p]["exp_avg_sq"] for p in params]
+            (beta1, beta2), lr = group["betas"], group["lr"]
+            torch._foreach_mul_(params, 1 - lr * group["weight_decay"])
+            torch._foreach_lerp_(means, grads, 1 - beta1)
+            torch._foreach_lerp_(squares, torch._foreach_mul(grads, grads), 1 - beta2)
+            roots = torch._foreach_sqrt(squares)
+            torch._foreach_div_(roots, math.sqrt(1 - beta2**t))
+            moves = [m.atan2(r) for m, r in zip(means, roots, strict=True)]
+            torch._foreach_add_(params, moves, alpha=-lr / (1 - beta1**t))
+        return loss
+
+
+class SignSGD:
+    """Moves the rows of a puzzle table that the last batch used: w ← w · (1 − lr · weight_decay) − lr · sign(Σ gradients of the row)."""
+
+    def __init__(self, table: PuzzleTable, weight_decay: float) -> None:
+        self.table, self.weight_decay = table, weight_decay
+
+    @torch.no_grad()
+    def step(self, lr: float) -> None:
+        """One step at this learning rate, after backward; forgets the gradient."""
+        local, ids = self.table.local, self.table.local_ids
+        if local is None or ids is None or local.grad is None:
+            return
+        rows, where = torch.unique(ids, return_inverse=True)
+        total = torch.zeros(len(rows), local.shape[1], device=local.device).index_add_(0, where, local.grad)
+        self.table.weights[rows] = self.table.weights[rows] * (1 - lr * self.weight_decay) - lr * total.sign()
+        self.table.local = self.table.local_ids = None
+
+
+class EMA:
+    """An exponential moving average of a model's parameters; early on it forgets faster: min(decay, (1 + t) / (10 + t))."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay, self.updates = decay, 0
+        self.params = dict(model.named_parameters())
+        self.shadow = {name: p.detach().clone() for name, p in self.params.items()}
+
+    @torch.no_grad()
+    def update(self) -> None:
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        torch._foreach_lerp_(list(self.shadow.values()), [p.detach() for p in self.params.values()], 1 - decay)
+
+
+def learning_rate(step: int, *, lr: float, warmup_steps: int, total_steps: int, min_ratio: float) -> float:
+    """Linear warm-up to `lr`, then a cosine down to lr · min_ratio at total_steps. `step` counts from 0."""
+    if step < warmup_steps:
+        return lr * (step + 1) / warmup_steps
+    progress = min(1.0, (step - warmup_steps) / max(1, total_steps - warmup_steps))
+    return lr * (min_ratio + (1 - min_ratio) * 0.5 * (1 + math.cos(math.pi * progress)))

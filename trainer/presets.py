@@ -1,0 +1,61 @@
+"""The one table behind one-click runs. Imports neither torch nor Qt."""
+
+from __future__ import annotations
+
+from hrm_model.config import ModelConfig
+from trainer.config import Phase, PuzzleSet, RunConfig
+
+
+def _small(side: int, box_height: int, box_width: int, width: int, heads: int) -> ModelConfig:
+    """One-layer H and L with row, column and box vectors, and one slot in front of the cells for the Q head to read."""
+    return ModelConfig(
+        seq_len=side * side, vocab_size=side + 2, hidden_size=width, num_heads=heads, H_layers=1, L_layers=1, expansion=4,
+        swiglu_multiple=64, pos_encodings="grid", box_height=box_height, box_width=box_width, puzzle_emb_ndim=width,
+        H_cycles=2, L_cycles=2, gradient="all",
+    )  # fmt: skip
+
+
+_SHALLOW = Phase(H_cycles=1, L_cycles=1, gradient="step", until_accuracy=0.8, until_step=6000)
+_DEEP = Phase(H_cycles=2, L_cycles=2, gradient="all")
+
+PRESETS: dict[str, RunConfig] = {
+    "sudoku-4x4": RunConfig(
+        preset="sudoku-4x4", task="sudoku-4x4", model=_small(4, 2, 2, 64, 2),
+        steps=3000, minutes=3, stop_at_exact=0.9995, batch_size=64, lr=2e-3, warmup_steps=30,
+        puzzles=(PuzzleSet(clues=4, count=1000), PuzzleSet(clues=5, count=4000), PuzzleSet(clues=6, count=4000), PuzzleSet(clues=8, count=1000)),
+        evaluation=(PuzzleSet(clues=6, count=1000), PuzzleSet(clues=5, count=1000)), evaluate_every=250, checkpoint_every=250,
+    ),
+    "sudoku-6x6": RunConfig(
+        preset="sudoku-6x6", task="sudoku-6x6", model=_small(6, 2, 3, 96, 3),
+        steps=6000, minutes=20, stop_at_exact=0.9995, batch_size=64, lr=1.5e-3,
+        puzzles=(PuzzleSet(clues=9, count=4000), PuzzleSet(clues=11, count=8000), PuzzleSet(clues=14, count=8000)),
+        evaluation=(PuzzleSet(clues=14, count=500), PuzzleSet(clues=10, count=500)), evaluate_every=500,
+    ),
+    "sudoku-9x9": RunConfig(
+        preset="sudoku-9x9", task="sudoku-9x9", model=_small(9, 3, 3, 128, 4), phases=(_SHALLOW, _DEEP),
+        steps=60_000, minutes=180, batch_size=48, lr=1e-3,
+        puzzles=(PuzzleSet(clues=36, count=16_000), PuzzleSet(clues=30, count=16_000), PuzzleSet(clues=26, count=8000)),
+        evaluation=(PuzzleSet(clues=36, count=256), PuzzleSet(clues=30, count=256)), evaluate_every=1000,
+    ),
+    "sudoku-extreme-1k": RunConfig(
+        preset="sudoku-extreme-1k", task="sudoku-9x9", model=ModelConfig(puzzle_emb_ndim=512),
+        steps=52_000, batch_size=384, lr=7e-5, lr_min_ratio=1.0, warmup_steps=2000, weight_decay=1.0, clip=0, ema=0,
+        optimizer="adam_atan2", puzzle_emb_lr=7e-5, puzzle_emb_weight_decay=1.0, loss="stablemax", q_continue=True,
+        puzzles=(PuzzleSet(clues=None, count=1000),), easier_copies=0,
+        evaluation=(PuzzleSet(clues=None, count=256),), evaluate_every=1000,
+    ),
+}  # fmt: skip
+
+ABOUT: dict[str, str] = {
+    "sudoku-4x4": "4×4 Sudoku, 0.1 M parameters: solves nearly all within a minute or two on a CPU",
+    "sudoku-6x6": "6×6 Sudoku, 0.2 M parameters: some minutes on a CPU",
+    "sudoku-9x9": "9×9 Sudoku, 0.4 M parameters, first shallow, then deep: hours on a CPU",
+    "sudoku-extreme-1k": "the published recipe, 27 M parameters on 1,000 hard puzzles: hours on a GPU",
+}
+
+
+def preset(name: str) -> RunConfig:
+    """The preset of that name; ValueError lists those there are."""
+    if name not in PRESETS:
+        raise ValueError(f"there is no preset {name!r}; these are: {', '.join(PRESETS)}")
+    return PRESETS[name]

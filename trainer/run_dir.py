@@ -1,0 +1,150 @@
+"""The run directory: the single source of truth about a run. Imports neither torch nor Qt.
+
+config.yaml, env.json      what was asked; versions, device, git state
+events.jsonl               what happened, append-only;  commands.jsonl  what was asked of it meanwhile
+status.json                pid, state, step, ETA; replaced atomically
+checkpoints/step_001000/   model.safetensors, config.json, training_state.pt;  `last` and `best` hold a folder's name
+log.txt                    what the process printed
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import psutil
+from platformdirs import user_data_path
+
+from trainer.config import RunConfig, read_config, write_config
+from trainer.events import COMMANDS, VERSION, LineReader, append_line
+
+_ADJECTIVES = "amber brisk calm clever cosy eager early fair gentle happy keen lively lucky mellow neat noble quick quiet rapid sunny swift tidy warm wise".split()
+_ANIMALS = "badger beaver crane deer falcon finch fox hare heron ibis lark lynx marten mole otter owl panda raven robin seal stork swan tern wren".split()
+
+
+class RunError(ValueError):
+    """A run directory that cannot be used as asked."""
+
+
+def home() -> Path:
+    """Where the studio keeps what it makes: $HRM_STUDIO_HOME, else the user's data folder."""
+    named = os.environ.get("HRM_STUDIO_HOME")
+    return Path(named) if named else user_data_path("hrm-studio", appauthor=False)
+
+
+def new_run_path(preset: str, root: Path | None = None) -> Path:
+    """A name not yet taken, such as runs/2026-11-23-sudoku-4x4-swift-otter."""
+    root = root or home() / "runs"
+    names = random.SystemRandom()
+    while True:
+        path = root / f"{datetime.date.today()}-{preset}-{names.choice(_ADJECTIVES)}-{names.choice(_ANIMALS)}"
+        if not path.exists():
+            return path
+
+
+class RunDir:
+    """One run directory, for its trainer and for all who follow it."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.config_file = self.path / "config.yaml"
+        self.events_file = self.path / "events.jsonl"
+        self.commands_file = self.path / "commands.jsonl"
+        self.status_file = self.path / "status.json"
+        self.checkpoints = self.path / "checkpoints"
+
+    @classmethod
+    def create(cls, path: str | Path, config: RunConfig) -> RunDir:
+        """A new run directory. RunError where one is already."""
+        run = cls(path)
+        if run.config_file.exists():
+            raise RunError(f"{run.path}: holds a run already; start it again without a preset to go on with it, or name another folder")
+        run.path.mkdir(parents=True, exist_ok=True)
+        write_config(config, run.config_file)
+        return run
+
+    def config(self) -> RunConfig:
+        """ConfigError where it cannot be read."""
+        return read_config(self.config_file)
+
+    def events(self) -> LineReader:
+        """A reader that begins with the first event."""
+        return LineReader(self.events_file)
+
+    def emit(self, entry: dict[str, Any]) -> None:
+        append_line(self.events_file, entry)
+
+    def command(self, kind: str) -> None:
+        """Ask the trainer to pause, resume, save, stop (with a checkpoint) or abort (without one)."""
+        if kind not in COMMANDS:
+            raise RunError(f"there is no command {kind!r}; these are: {', '.join(COMMANDS)}")
+        append_line(self.commands_file, {"v": VERSION, "type": kind})
+
+    def status(self) -> dict[str, Any]:
+        """pid, state, step, steps, eta_seconds …; {} before the first start. A trainer that was killed has state 'killed'."""
+        try:
+            status: dict[str, Any] = json.loads(self.status_file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}
+        if status.get("state") in ("starting", "running", "paused") and not self._alive(status):
+            status["state"] = "killed"
+        return status
+
+    def write_status(self, **fields: Any) -> None:
+        me = psutil.Process()
+        write_json(self.status_file, {"v": VERSION, "pid": me.pid, "started": me.create_time(), **fields})
+
+    @staticmethod
+    def _alive(status: dict[str, Any]) -> bool:
+        # A number alone may belong to another process by now; its time of birth tells.
+        try:
+            return abs(psutil.Process(status["pid"]).create_time() - status["started"]) < 1 and (
+                psutil.Process(status["pid"]).status() != psutil.STATUS_ZOMBIE
+            )
+        except (psutil.Error, KeyError):
+            return False
+
+    def claim(self) -> None:
+        """RunError where another trainer works here."""
+        status = self.status()
+        if status.get("state") in ("starting", "running", "paused") and status["pid"] != os.getpid():
+            raise RunError(f"{self.path}: process {status['pid']} is training here already; follow it, or stop it first")
+        self.write_status(state="starting", step=status.get("step", 0))
+
+    # Checkpoints -----------------------------------------------------------------------------------------------------
+
+    def pointer(self, name: str) -> Path | None:
+        """The folder that 'last' or 'best' names, where it is there."""
+        try:
+            folder = self.checkpoints / (self.checkpoints / name).read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
+        return folder if folder.is_dir() and folder != self.checkpoints else None
+
+    def point(self, name: str, folder: Path) -> None:
+        beside = self.checkpoints / f"{name}.part"
+        beside.write_text(folder.name + "\n", encoding="utf-8")
+        os.replace(beside, self.checkpoints / name)
+
+    def all_checkpoints(self) -> list[Path]:
+        """Whole checkpoint folders, oldest first."""
+        return sorted(p for p in self.checkpoints.glob("step_*") if p.is_dir() and not p.name.endswith(".part"))
+
+    def prune(self, keep: int) -> None:
+        """Delete all but the newest `keep`, the last and the best, and what killed writers left."""
+        kept = {*self.all_checkpoints()[-keep:], self.pointer("last"), self.pointer("best")}
+        for folder in self.checkpoints.glob("step_*"):
+            if folder not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_json(file: Path, content: dict[str, Any]) -> None:
+    """Written beside and renamed: readers see the old or the new one, never half of one."""
+    beside = file.with_name(file.name + ".part")
+    beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    os.replace(beside, file)
