@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import permutations
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,3 +46,28 @@ def fill_blanks(puzzles: Grids, solutions: Grids, rng: np.random.Generator, prob
     filled = (rng.random(len(puzzles)) * blanks).astype(np.intp) * (rng.random(len(puzzles)) < probability)
     rank = np.where(blank, rng.random(puzzles.shape), 2.0).argsort(axis=1).argsort(axis=1)
     return np.where(blank & (rank < filled[:, None]), solutions, puzzles)
+
+
+@cache
+def _cell_orders_4() -> NDArray[np.intp]:
+    """(128, 16) every way to move the cells of a 4×4 board that keeps the rules."""
+    lines = [(a, b, *rest) for pair in ((0, 1), (2, 3)) for a, b in permutations(pair) for rest in permutations({0, 1, 2, 3} - {a, b})]
+    orders = [np.add.outer(np.array(rows) * 4, np.array(columns)) for rows in lines for columns in lines]
+    return np.stack([o.ravel() for order in orders for o in (order, order.T)])
+
+
+def symmetry_codes_4(puzzles: Grids) -> NDArray[np.int64]:
+    """(N, 16) 4×4 puzzles → (N,) a number that symmetric puzzles share and others do not.
+
+    It is the smallest base-5 reading over all moves of the cells, digits numbered in order of appearance.
+    """
+    orders = _cell_orders_4()
+    powers = 5 ** np.arange(15, -1, -1, dtype=np.int64)
+    codes = np.empty(len(puzzles), np.int64)
+    for start in range(0, len(puzzles), 256):
+        moved = puzzles[start : start + 256][:, orders]  # (n, 128, 16)
+        first = np.stack([np.where((moved == d).any(-1), (moved == d).argmax(-1), 16 + d) for d in range(1, 5)], axis=-1)
+        name = np.zeros((*moved.shape[:2], 5), np.int64)
+        name[..., 1:] = first.argsort(-1).argsort(-1) + 1
+        codes[start : start + 256] = (np.take_along_axis(name, moved.astype(np.intp), axis=-1) @ powers).min(axis=1)
+    return codes
