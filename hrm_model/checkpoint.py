@@ -211,3 +211,14 @@ def _fill(model: HRM, tensors: dict[str, Tensor], path: Path) -> None:
     if broken is not None:
         raise CheckpointError(f"{path}: {broken} holds numbers that are not finite")
     model.load_state_dict({name: t.float() for name, t in tensors.items()})
+
+
+def about(path: str | Path) -> dict[str, Any]:
+    """What an own checkpoint's config.json tells beside the sizes (task, q_continue, title, …); {} for others."""
+    path = Path(path)
+    file = (path if path.is_dir() else path.parent) / "config.json"
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError):
+        return {}
+    return {k: v for k, v in content.items() if k != "model"} if isinstance(content, dict) else {}

@@ -1,0 +1,132 @@
+"""What can be computed from a Trace alone. NumPy only.
+
+Shapes: N steps, T positions, S cells, D width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrm_model.tasks.sudoku import Variant, from_tokens, variant_of_task, violations_batch
+from hrm_model.trace import LEVEL_H, LEVEL_L, Trace
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Principal components of a set of points."""
+
+    mean: Floats  # (F,)
+    components: Floats  # (2, F), orthonormal
+    explained: Floats  # (2,) share of the variance along each
+
+    def __call__(self, points: Floats) -> Floats:
+        """(…, F) → (…, 2)."""
+        return (points - self.mean) @ self.components.T
+
+
+def pca(points: Floats) -> Projection:
+    """The first two principal components of points (M, F), by the smaller of the two Gram matrices. Signs are fixed: the largest entry is positive."""
+    points = np.asarray(points, np.float32)
+    mean = points.mean(axis=0)
+    centred = points - mean
+    total = float((centred.astype(np.float64) ** 2).sum())
+    count, width = centred.shape
+    components = np.zeros((2, width), np.float32)
+    explained = np.zeros(2)
+    if total > 0:
+        wide = width > count
+        values, vectors = np.linalg.eigh((centred @ centred.T if wide else centred.T @ centred).astype(np.float64))
+        for k in range(min(2, len(values))):
+            value = float(values[-1 - k])
+            if value <= 1e-9 * total:
+                continue
+            axis = centred.T @ vectors[:, -1 - k].astype(np.float32) if wide else vectors[:, -1 - k]
+            axis = axis / np.linalg.norm(axis)
+            components[k] = axis * np.sign(axis[np.abs(axis).argmax()])
+            explained[k] = value / total
+    return Projection(mean, components, explained)
+
+
+def residuals(trace: Trace) -> Floats:
+    """(N,) ‖z_t − z_{t−1}‖ of the module that moved (paper, fig. 3); NaN without states."""
+    found = np.full(len(trace), np.nan)
+    for level, states, rows in ((LEVEL_H, trace.z_H, trace.h_row), (LEVEL_L, trace.z_L, trace.l_row)):
+        if states is not None and len(states) > 1:
+            flat = np.asarray(states, np.float32).reshape(len(states), -1)
+            moved = trace.level == level
+            found[moved] = np.linalg.norm(np.diff(flat, axis=0), axis=1)[rows[moved] - 1]
+    return found
+
+
+def sudoku_variant(trace: Trace) -> Variant | None:
+    """The Sudoku size of a trace's puzzle, None for other tasks."""
+    try:
+        return variant_of_task(trace.puzzle.task)
+    except ValueError:
+        return None
+
+
+def violations(trace: Trace) -> Floats:
+    """(N,) broken rules of each step's answer, E of SCIENCE; NaN where the task is no Sudoku."""
+    variant = sudoku_variant(trace)
+    if variant is None:
+        return np.full(len(trace), np.nan)
+    return violations_batch(from_tokens(trace.prediction), variant).astype(float)
+
+
+def blanks(trace: Trace) -> NDArray[np.bool_]:
+    """(S,) the cells that the puzzle leaves open."""
+    if sudoku_variant(trace) is not None:
+        return np.asarray(trace.puzzle.given) <= 1
+    return np.ones(len(trace.puzzle.given), bool)
+
+
+def confidence(trace: Trace) -> Floats:
+    """(N,) mean over the blank cells of the answer's probability."""
+    open_cells = blanks(trace)
+    if not open_cells.any():
+        return np.ones(len(trace))
+    return trace.probability[:, open_cells].max(axis=2).mean(axis=1)
+
+
+def accuracy(trace: Trace) -> Floats:
+    """(N,) share of blank cells that are right; NaN where no solution is known."""
+    open_cells = blanks(trace)
+    if trace.puzzle.solution is None or not open_cells.any():
+        return np.full(len(trace), np.nan)
+    return (trace.prediction == trace.puzzle.solution)[:, open_cells].mean(axis=1)
+
+
+def solved_step(trace: Trace) -> int | None:
+    """The first step from which on every answer is the solution; None where there is no such step, or no solution known."""
+    if trace.puzzle.solution is None or not len(trace):
+        return None
+    right = (trace.prediction == trace.puzzle.solution).all(axis=1)
+    if not right[-1]:
+        return None
+    wrong = np.flatnonzero(~right)
+    return int(wrong[-1]) + 1 if len(wrong) else 0
+
+
+def would_halt(trace: Trace) -> NDArray[np.bool_]:
+    """(segments,) whether the model would stop after a segment: q_halt > q_continue, or > 0 where continuing was not learned."""
+    if trace.model.config.get("q_continue", True):
+        return np.asarray(trace.q_halt > trace.q_continue)
+    return np.asarray(trace.q_halt > 0)
+
+
+def halting_segment(trace: Trace) -> int | None:
+    """The first segment after which the model would stop."""
+    stops = np.flatnonzero(would_halt(trace))
+    return int(stops[0]) if len(stops) else None
+
+
+def changed_cells(trace: Trace, step: int) -> NDArray[np.bool_]:
+    """(S,) the cells whose answer differs from the step before (at the first step: none)."""
+    return np.asarray(trace.prediction[step] != trace.prediction[max(0, step - 1)])

@@ -1,0 +1,65 @@
+"""What ships with the project: trained models and puzzles. Imports neither torch nor Qt."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class BundledModel:
+    name: str
+    path: Path  # a checkpoint folder
+    task: str
+    title: str  # for a menu
+
+
+def assets_dir() -> Path:
+    """`assets/` of the checkout, or its copy inside an installed wheel."""
+    package = Path(__file__).parent
+    inside = package / "_assets"
+    return inside if inside.is_dir() else package.parent / "assets"
+
+
+def bundled_models() -> list[BundledModel]:
+    """The models that ship, largest board first."""
+    found = []
+    for file in assets_dir().glob("models/*/config.json"):
+        about = json.loads(file.read_text(encoding="utf-8"))
+        found.append(BundledModel(file.parent.name, file.parent, about["task"], about.get("title", file.parent.name)))
+    return sorted(found, key=lambda model: -json.loads((model.path / "config.json").read_text("utf-8"))["model"]["seq_len"])
+
+
+def model_dir(name: str) -> Path:
+    """The folder of a bundled model. ValueError lists the names there are."""
+    models = bundled_models()
+    for model in models:
+        if model.name == name:
+            return model.path
+    raise ValueError(f"there is no bundled model {name!r}; these are: {', '.join(m.name for m in models) or 'none'}")
+
+
+def find_model(name_or_path: str) -> Path:
+    """A bundled model by its name, else a checkpoint's folder or file. ValueError where it is neither."""
+    if Path(name_or_path).exists():
+        return Path(name_or_path)
+    try:
+        return model_dir(name_or_path)
+    except ValueError as error:
+        raise ValueError(f"{name_or_path}: there is no such file or folder, and {error}") from None
+
+
+def model_for_task(task: str) -> BundledModel:
+    """The first bundled model for a task. ValueError where none is."""
+    for model in bundled_models():
+        if model.task == task:
+            return model
+    raise ValueError(f"no bundled model reads {task}; name a checkpoint")
+
+
+def puzzle_lines(name: str) -> list[str]:
+    """The puzzles of assets/puzzles/NAME.txt, one a line; '#' begins a comment."""
+    text = (assets_dir() / "puzzles" / f"{name}.txt").read_text(encoding="utf-8")
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    return [line for line in lines if line]

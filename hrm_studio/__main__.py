@@ -1,0 +1,4 @@
+from hrm_studio.cli import main
+
+if __name__ == "__main__":
+    main()
