@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from hrm_model.trace import LEVEL_H, Trace
@@ -29,7 +32,6 @@ class TraceModel(QObject):
         self._trace: Trace | None = None
         self._cursor = -1
         self._running = False
-        self._follow = True
 
     @property
     def trace(self) -> Trace | None:
@@ -44,15 +46,9 @@ class TraceModel(QObject):
     def running(self) -> bool:
         return self._running
 
-    @property
-    def follow(self) -> bool:
-        """Whether the cursor goes along with steps as they are computed. Moving the cursor back by hand ends it."""
-        return self._follow
-
     def open(self, trace: Trace | None, *, running: bool = False, cursor: int | None = None) -> None:
-        """Show another trace, or none. `running`: more steps are to come, and the cursor follows them."""
+        """Show another trace, or none. `running`: more steps are to come."""
         self._trace = trace
-        self._follow = running
         last = len(trace) - 1 if trace is not None else -1
         self._cursor = last if cursor is None else min(max(cursor, 0), last)
         self.trace_replaced.emit()
@@ -64,8 +60,6 @@ class TraceModel(QObject):
         assert self._trace is not None and len(trace) >= len(self._trace)
         self._trace = trace
         self.trace_grew.emit()
-        if self._follow:
-            self._move(len(trace) - 1)
 
     def update_info(self, trace: Trace) -> None:
         """The same steps with something newly known about them (a solution, say)."""
@@ -81,10 +75,7 @@ class TraceModel(QObject):
         """Move to a step; beyond an end means that end."""
         if self._trace is None:
             return
-        last = len(self._trace) - 1
-        step = min(max(step, 0), last)
-        self._follow = self._running and step == last
-        self._move(step)
+        self._move(min(max(step, 0), len(self._trace) - 1))
 
     def move_steps(self, steps: int) -> None:
         """One L or H step after the other; negative goes back."""
@@ -98,7 +89,7 @@ class TraceModel(QObject):
         """To the end of the next (previous) segment."""
         self._move_to_next(lambda t: np.flatnonzero(np.diff(t.segment, append=t.segment[-1] + 1)), segments)
 
-    def _move_to_next(self, stops_of, count: int) -> None:  # type: ignore[no-untyped-def]
+    def _move_to_next(self, stops_of: Callable[[Trace], NDArray[np.intp]], count: int) -> None:
         if self._trace is None or not count:
             return
         stops = stops_of(self._trace)

@@ -1,0 +1,183 @@
+"""The worker thread that owns the loaded model. Torch is imported here, in that thread, and nowhere else in the studio."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from hrm_model.tasks.sudoku import Grid, PuzzleError, Variant, format_line, to_tokens
+from hrm_model.tasks.sudoku_generator import generate
+from hrm_model.tasks.sudoku_solver import unique_solution
+from hrm_model.trace import ModelInfo, PuzzleInfo, TraceRecorder
+
+if TYPE_CHECKING:
+    from hrm_model.model import HRM
+
+Job = Callable[[], Iterator[Callable[[], None]]]
+
+_REPORT_EVERY = 1 / 30  # seconds; the screen shows no more
+
+
+class Reasoner(QObject):
+    """Runs one job after the other in its thread; a new job cancels the one before it between two steps.
+
+    Signals (delivered in the GUI thread)
+    -------
+    busy_changed(str)           what is being done now, '' when idle
+    model_loaded(dict)          device, dtype, attention, name, parameters of the model in use
+    devices_found(list)         names of the devices there are
+    trace_started(object)       a Trace with its first steps
+    trace_grew(object)          the same Trace with more steps
+    trace_finished()            it is complete
+    generated(object)           a Grid that was asked for
+    failed(str, int)            a sentence for people, and the cell at fault or −1
+    """
+
+    busy_changed = Signal(str)
+    model_loaded = Signal(dict)
+    devices_found = Signal(list)
+    trace_started = Signal(object)
+    trace_grew = Signal(object)
+    trace_finished = Signal()
+    generated = Signal(object)
+    failed = Signal(str, int)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._jobs: queue.SimpleQueue[tuple[int, Job] | None] = queue.SimpleQueue()
+        self._newest = 0
+        self._thread: threading.Thread | None = None
+        self._loaded: tuple[str, str, HRM, dict[str, Any]] | None = None
+
+    # From the GUI thread ---------------------------------------------------------------------------------------------
+
+    def reason(self, path: Path, grid: Grid, variant: Variant, *, segments: int, device: str) -> None:
+        """Check the puzzle's solution, load the model where it is not loaded, and think."""
+        self._submit(lambda: self._reason(path, grid, variant, segments, device))
+
+    def generate(self, variant: Variant, clues: int | None) -> None:
+        """Make a puzzle and tell it by `generated`."""
+        self._submit(lambda: self._generate(variant, clues))
+
+    def cancel(self) -> None:
+        """End the job at hand after its current step. What was shown stays."""
+        self._newest += 1
+
+    def close(self) -> None:
+        """End the thread; waits at most for one step."""
+        self.cancel()
+        self._jobs.put(None)
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+
+    def _submit(self, job: Job) -> None:
+        self._newest += 1
+        self._jobs.put((self._newest, job))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="reasoner", daemon=True)
+            self._thread.start()
+
+    # In the worker thread --------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (item := self._jobs.get()) is not None:
+            number, job = item
+            if number != self._newest:
+                continue
+            try:
+                for report in job():
+                    if number != self._newest:
+                        break
+                    report()
+            except PuzzleError as error:
+                self.failed.emit(str(error), -1 if error.cell is None else error.cell)
+            except (ValueError, OSError, RuntimeError, MemoryError) as error:
+                self.failed.emit(str(error) or type(error).__name__, -1)
+            if self._jobs.empty():
+                self.busy_changed.emit("")
+
+    def _reason(self, path: Path, grid: Grid, variant: Variant, segments: int, device: str) -> Iterator[Callable[[], None]]:
+        solution = unique_solution(grid, variant)
+        model, about = self._model(path, device)
+        yield lambda: self.model_loaded.emit(about)
+        from hrm_model.reason import reason
+
+        if model.config.task != variant.task:
+            raise ValueError(f"{about['name']} reads {model.config.task}; the puzzle is {variant.task}. Choose another model or puzzle.")
+        config = model.config.model_dump() | {"q_continue": about["q_continue"]}
+        puzzle = PuzzleInfo(variant.task, to_tokens(grid), to_tokens(solution), format_line(grid))
+        recorder = TraceRecorder(puzzle, ModelInfo(about["name"], config), capacity=segments * len(model.calls()))
+        shown = False
+        told = time.perf_counter()
+        for step in reason(model, puzzle.given, segments=segments):
+            recorder.add(step)
+            if not shown:
+                yield lambda: self.trace_started.emit(recorder.trace())
+                shown, told = True, time.perf_counter()
+            elif time.perf_counter() - told > _REPORT_EVERY:
+                yield lambda: self.trace_grew.emit(recorder.trace())
+                told = time.perf_counter()
+            else:
+                yield _nothing
+        yield lambda: self.trace_grew.emit(recorder.trace())
+        yield self.trace_finished.emit
+
+    def _model(self, path: Path, device: str) -> tuple[HRM, dict[str, Any]]:
+        if self._loaded is not None and self._loaded[:2] == (str(path), device):
+            return self._loaded[2], self._loaded[3]
+        self.busy_changed.emit("Loading the model …")
+        _preload_torch()
+        from hrm_model import checkpoint
+        from hrm_model.device import available_devices, describe
+
+        self.devices_found.emit(available_devices())
+        model = checkpoint.load(path, None if device == "auto" else device)
+        told = checkpoint.about(path)
+        about = {
+            "name": path.name, "parameters": sum(p.numel() for p in model.parameters()),
+            "q_continue": told.get("q_continue", True), **describe(model),
+        }  # fmt: skip
+        self._loaded = (str(path), device, model, about)
+        return model, about
+
+    def _generate(self, variant: Variant, clues: int | None) -> Iterator[Callable[[], None]]:
+        self.busy_changed.emit("Making a puzzle …")
+        puzzles, _ = generate(variant, 1, clues, np.random.default_rng())
+        yield lambda: self.generated.emit(puzzles[0])
+
+
+def _nothing() -> None:
+    pass
+
+
+def _preload_torch() -> None:
+    """Map torch's large libraries before importing it.
+
+    `import torch` maps hundreds of MB while it holds the interpreter's lock, which would stop the window for half a second. A
+    foreign call lets go of the lock; once mapped, the import only finds them. Where this does not work, the import does it all.
+    """
+    if "torch" in sys.modules or os.name != "posix":
+        return
+    found = importlib.util.find_spec("torch")
+    if found is None or found.origin is None:
+        return
+    try:
+        dlopen = ctypes.CDLL(None).dlopen
+    except (OSError, AttributeError):
+        return
+    dlopen.argtypes, dlopen.restype = [ctypes.c_char_p, ctypes.c_int], ctypes.c_void_p
+    for name in ("libc10.so", "libtorch_cpu.so", "libtorch_python.so"):
+        library = Path(found.origin).parent / "lib" / name
+        if library.exists():
+            dlopen(os.fsencode(library), os.RTLD_NOW | os.RTLD_GLOBAL)

@@ -1,0 +1,141 @@
+"""The nested timeline: segment › H-cycle › L-step, and the cursor on it."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QFont, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from hrm_model.analysis import halting_segment, solved_step
+from hrm_model.trace import LEVEL_H, Trace
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.theme import Theme
+
+_SIDE = 28  # pixels left and right of the lanes; holds their letters
+
+
+def step_name(trace: Trace, step: int) -> str:
+    """'segment 3 · H-cycle 1 · L-step 2', counted from 1."""
+    place = f"segment {trace.segment[step] + 1} · H-cycle {trace.h_cycle[step] + 1} · "
+    return place + ("H step" if trace.level[step] == LEVEL_H else f"L-step {trace.l_step[step] + 1}")
+
+
+class TimelineView(QWidget):
+    """Three lanes: segments, H steps, L steps. Click or drag moves the cursor, the wheel scrubs."""
+
+    def __init__(self, traces: TraceModel, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._traces, self._theme = traces, theme
+        self._solved: int | None = None
+        self._halts: int | None = None
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Timeline")
+        traces.trace_replaced.connect(self._analyse)
+        traces.trace_grew.connect(self._analyse)
+        traces.running_changed.connect(self._analyse)
+        traces.cursor_moved.connect(self.update)
+        theme.changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        return QSize(800, 76)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(300, 76)
+
+    def _analyse(self) -> None:
+        trace = self._traces.trace
+        self._solved = solved_step(trace) if trace is not None else None
+        self._halts = halting_segment(trace) if trace is not None else None
+        self.update()
+
+    def _total(self, trace: Trace) -> int:
+        """Steps that there is room for: while a trace grows, its last segment is drawn whole."""
+        config = trace.model.config
+        whole = config.get("H_cycles", 1) * (config.get("L_cycles", 1) + 1)
+        return max(len(trace), trace.segments * whole)
+
+    def _x(self, step: float, total: int) -> float:
+        return _SIDE + (self.width() - 2 * _SIDE) * step / total
+
+    def step_at(self, x: float) -> int:
+        trace = self._traces.trace
+        if trace is None:
+            return -1
+        step = int((x - _SIDE) / max(1, self.width() - 2 * _SIDE) * self._total(trace))
+        return min(max(step, 0), len(trace) - 1)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        colours = self._theme.palette
+        trace = self._traces.trace
+        small = QFont(self.font())
+        small.setPixelSize(11)
+        painter.setFont(small)
+        if trace is None:
+            painter.setPen(colours.color("muted"))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No trace yet")
+            return
+        total, cursor = self._total(trace), self._traces.cursor
+        unit = (self.width() - 2 * _SIDE) / total
+        gap = 1.0 if unit > 4 else 0.0
+        painter.setPen(colours.color("muted"))
+        for name, top in (("H", 30), ("L", 50)):
+            painter.drawText(QRectF(0, top, _SIDE - 6, 16), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, name)
+        starts = np.flatnonzero(np.diff(trace.segment, prepend=-1))
+        ends = np.append(starts[1:], total)
+        every = max(1, round(46 / max(1.0, unit * total / max(1, len(starts)))))
+        for segment, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+            left, right = self._x(start, total), self._x(end, total)
+            here = trace.segment[cursor] == segment
+            painter.fillRect(QRectF(left, 24, right - left - 1, 46), colours.color("accent" if here else "muted", 0.12 if here else 0.06 + 0.04 * (segment % 2)))
+            self._paint_segment_name(painter, segment, left, right, segment % every == 0, here)
+        for step in range(len(trace)):
+            high = trace.level[step] == LEVEL_H
+            place = QRectF(self._x(step, total), 31 if high else 51, max(1.0, unit - gap), 14)
+            painter.fillRect(place, colours.color("level_H" if high else "level_L", 1.0 if step <= cursor else 0.35))
+        x = self._x(cursor + 0.5, total)
+        painter.setPen(QPen(colours.color("text"), 2))
+        painter.drawLine(QPointF(x, 22), QPointF(x, 72))
+
+    def _paint_segment_name(self, painter: QPainter, segment: int, left: float, right: float, numbered: bool, here: bool) -> None:
+        colours, trace = self._theme.palette, self._traces.trace
+        assert trace is not None
+        marks = ""
+        if self._solved is not None and trace.segment[self._solved] == segment:
+            marks += "★"
+        if self._halts == segment:
+            marks += "◆"
+        text = (str(segment + 1) if numbered or here or marks else "") + (f" {marks}" if marks else "")
+        painter.setPen(colours.color("right" if marks else "text" if here else "muted"))
+        painter.drawText(QRectF((left + right) / 2 - 30, 4, 60, 18), Qt.AlignmentFlag.AlignCenter, text)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._traces.set_cursor(self.step_at(event.position().x()))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self._traces.set_cursor(self.step_at(event.position().x()))
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        delta = event.angleDelta().y() or event.angleDelta().x()
+        self._traces.move_steps(-1 if delta > 0 else 1)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip and self._traces.trace is not None:
+            assert isinstance(event, QHelpEvent)
+            QToolTip.showText(event.globalPos(), self.tip(self.step_at(event.pos().x())), self)
+            return True
+        return super().event(event)
+
+    def tip(self, step: int) -> str:
+        trace = self._traces.trace
+        assert trace is not None
+        high = trace.level[step] == LEVEL_H
+        what = "The slow module H moves; the answer is what it holds." if high else "The fast module L moves; the answer is a preview: what H would say next."
+        lines = [step_name(trace, step).capitalize(), what]
+        if step == self._solved:
+            lines.append("★ From here on the answer is the solution.")
+        if self._halts is not None and trace.segment[step] == self._halts:
+            lines.append("◆ After this segment the model would halt.")
+        return "\n".join(lines)
