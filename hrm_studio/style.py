@@ -1,0 +1,45 @@
+"""The style sheet of a palette."""
+
+from __future__ import annotations
+
+from hrm_studio.theme import Palette
+
+
+def style_sheet(p: Palette) -> str:
+    """Qt style sheet for the whole application."""
+    return f"""
+    * {{ color: {p.text}; font-size: 13px; }}
+    QMainWindow, QDialog, QScrollArea, QScrollArea > QWidget > QWidget {{ background: {p.window}; }}
+    QDockWidget {{ background: {p.window}; titlebar-close-icon: none; font-weight: 600; }}
+    QDockWidget::title {{ background: {p.window}; padding: 8px 10px 4px 10px; color: {p.muted}; }}
+    QMainWindow::separator {{ background: {p.window}; width: 6px; height: 6px; }}
+    QMainWindow::separator:hover {{ background: {p.border}; }}
+    QLabel#heading {{ font-weight: 600; color: {p.muted}; }}
+    QLabel#muted, QStatusBar QLabel {{ color: {p.muted}; font-size: 12px; }}
+    QLabel#title {{ font-size: 15px; font-weight: 700; }}
+    QLabel#position {{ font-weight: 600; }}
+    QLabel#error {{ color: {p.wrong}; background: {p.surface}; border: 1px solid {p.wrong}; border-radius: 6px; padding: 8px; }}
+    QPlainTextEdit, QComboBox, QSpinBox, QLineEdit {{
+        background: {p.surface}; border: 1px solid {p.border}; border-radius: 6px; padding: 5px 8px;
+        selection-background-color: {p.accent}; selection-color: {p.on_accent}; }}
+    QPlainTextEdit:focus, QComboBox:focus, QSpinBox:focus {{ border-color: {p.accent}; }}
+    QComboBox::drop-down {{ border: none; width: 20px; }}
+    QComboBox QAbstractItemView {{ background: {p.surface}; border: 1px solid {p.border}; selection-background-color: {p.accent}; selection-color: {p.on_accent}; }}
+    QPushButton, QToolButton {{ background: {p.raised}; border: 1px solid {p.border}; border-radius: 6px; padding: 6px 10px; }}
+    QPushButton:hover, QToolButton:hover {{ border-color: {p.accent}; }}
+    QPushButton:pressed, QToolButton:pressed, QToolButton:checked {{ background: {p.border}; }}
+    QPushButton:disabled, QToolButton:disabled {{ color: {p.muted}; }}
+    QPushButton#primary {{ background: {p.accent}; color: {p.on_accent}; border: none; font-weight: 600; padding: 9px; }}
+    QToolButton#flat {{ background: transparent; border: none; padding: 6px; }}
+    QToolButton#flat:hover {{ background: {p.raised}; }}
+    QMenuBar, QMenu, QStatusBar {{ background: {p.window}; }}
+    QMenu {{ border: 1px solid {p.border}; padding: 4px; }}
+    QMenu::item {{ padding: 6px 24px 6px 16px; border-radius: 4px; }}
+    QMenu::item:selected, QMenuBar::item:selected {{ background: {p.accent}; color: {p.on_accent}; }}
+    QToolTip {{ background: {p.surface}; color: {p.text}; border: 1px solid {p.border}; padding: 6px; }}
+    QWidget#panel {{ background: {p.window}; }}
+    QScrollArea {{ border: none; }}
+    QScrollBar:vertical {{ background: transparent; width: 10px; }}
+    QScrollBar::handle:vertical {{ background: {p.border}; border-radius: 4px; min-height: 24px; }}
+    QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; }}
+    """

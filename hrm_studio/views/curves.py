@@ -1,0 +1,136 @@
+"""Curves over the steps of a trace: residuals, violations, confidence and accuracy, Q values. The cursor is a line through all."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, Qt, QTimer
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from hrm_model.analysis import accuracy, confidence, residuals, solved_step, violations
+from hrm_model.trace import LEVEL_H, LEVEL_L, Trace
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.theme import Theme
+from hrm_studio.views.plots import dress, new_plot, swatch
+
+_REFRESH_MS = 66  # a growing trace is redrawn at most this often
+
+
+class CurvesView(QWidget):
+    """Four plots that share their steps and the cursor. A click moves the cursor."""
+
+    def __init__(self, traces: TraceModel, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._traces, self._theme = traces, theme
+        self._names = ("residuals", "violations", "sureness", "q")
+        self.plots = {name: new_plot(name) for name in self._names}
+        self._lines: list[pg.InfiniteLine] = []
+        layout = QGridLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(4)
+        tips = {
+            "residuals": "How far each module's state moves in one step (‖Δz‖). H falls slowly; L falls within a cycle and jumps after each H step.",
+            "violations": "Digits that stand more than once in a row, column or box of the answer.",
+            "sureness": "Mean probability of the answer over the blank cells, and the share of them that is right.",
+            "q": "The model's own judgement at each segment's end. It would halt where q_halt lies above q_continue (above 0 where that was not learned).",
+        }
+        for k, name in enumerate(self._names):
+            plot = self.plots[name]
+            plot.setToolTip(tips[name])
+            plot.setMouseEnabled(x=False, y=False)
+            plot.setMinimumSize(120, 90)
+            layout.addWidget(plot, k // 2, k % 2)
+            plot.scene().sigMouseClicked.connect(partial(self._clicked, plot))
+        self.plots["residuals"].setLogMode(y=True)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_REFRESH_MS)
+        self._soon.timeout.connect(self._draw)
+        traces.trace_replaced.connect(self._draw)
+        traces.trace_grew.connect(self._draw_soon)
+        traces.running_changed.connect(self._draw_soon)
+        traces.cursor_moved.connect(self._move)
+        theme.changed.connect(self._draw)
+        self._draw()
+
+    def _draw_soon(self) -> None:
+        if not self._soon.isActive():
+            self._soon.start()
+
+    def _clicked(self, plot: pg.PlotWidget, event: object) -> None:
+        position: QPointF = event.scenePos()  # type: ignore[attr-defined]
+        self._traces.set_cursor(round(plot.getPlotItem().vb.mapSceneToView(position).x()))
+
+    def _move(self, step: int) -> None:
+        for line in self._lines:
+            line.setValue(step)
+
+    def _draw(self) -> None:
+        colours = self._theme.palette
+        trace = self._traces.trace
+        self._lines = []
+        for name, plot in self.plots.items():
+            plot.clear()
+            dress(plot, colours, self._title(name, trace))
+            if trace is not None and len(trace):
+                plot.setXRange(-0.5, max(1, len(trace) - 0.5), padding=0)
+                self._add_segments(plot, trace)
+        if trace is None or not len(trace):
+            return
+        steps = np.arange(len(trace))
+        moved = residuals(trace)
+        for level, colour in ((LEVEL_H, colours.level_H), (LEVEL_L, colours.level_L)):
+            at = (trace.level == level) & (moved > 0)
+            self.plots["residuals"].plot(steps[at], moved[at], pen=pg.mkPen(colour, width=1.5))
+        broken = violations(trace)
+        self.plots["violations"].plot(steps, broken, pen=pg.mkPen(colours.wrong, width=1.5), fillLevel=0, brush=colours.color("wrong", 0.18))
+        self.plots["violations"].setYRange(0, max(3.0, float(np.nanmax(np.append(broken, 3.0)))), padding=0.05)
+        sureness = self.plots["sureness"]
+        sureness.plot(steps, confidence(trace), pen=pg.mkPen(colours.series[3], width=1.5))
+        right = accuracy(trace)
+        if not np.isnan(right).all():
+            sureness.plot(steps, right, pen=pg.mkPen(colours.right, width=1.5))
+        sureness.setYRange(0, 1, padding=0.03)
+        self._draw_q(trace)
+        for plot in self.plots.values():
+            line = pg.InfiniteLine(self._traces.cursor, angle=90, pen=pg.mkPen(colours.accent, width=1.5))
+            plot.addItem(line)
+            self._lines.append(line)
+
+    def _draw_q(self, trace: Trace) -> None:
+        colours, plot = self._theme.palette, self.plots["q"]
+        ends = np.array([trace.segment_end(k) for k in range(len(trace.q_halt))])
+        if not len(ends):
+            return
+        mark = {"symbol": "o", "symbolSize": 5, "symbolPen": None}
+        plot.plot(ends, trace.q_halt, pen=pg.mkPen(colours.right, width=1.5), symbolBrush=colours.right, **mark)
+        if trace.model.config.get("q_continue", True):
+            plot.plot(ends, trace.q_continue, pen=pg.mkPen(colours.warning, width=1.5), symbolBrush=colours.warning, **mark)
+        else:
+            plot.addItem(pg.InfiniteLine(0, angle=0, pen=pg.mkPen(colours.muted, width=1, style=Qt.PenStyle.DashLine)))
+
+    def _add_segments(self, plot: pg.PlotWidget, trace: Trace) -> None:
+        """Thin lines where segments begin, and a stronger one where the solution is first there."""
+        starts = np.flatnonzero(np.diff(trace.segment))
+        faint = pg.mkPen(self._theme.palette.color("border", 0.7), width=1)
+        for start in starts if len(starts) <= 32 else starts[:: len(starts) // 16]:
+            plot.addItem(pg.InfiniteLine(float(start) + 0.5, angle=90, pen=faint))
+        solved = solved_step(trace)
+        if solved is not None:
+            pen = pg.mkPen(self._theme.palette.right, width=1.5, style=Qt.PenStyle.DashLine)
+            plot.addItem(pg.InfiniteLine(float(solved), angle=90, pen=pen))
+
+    def _title(self, name: str, trace: Trace | None) -> str:
+        colours = self._theme.palette
+        if name == "residuals":
+            return f"residual ‖Δz‖ &nbsp; {swatch(colours.level_H, 'H')} &nbsp; {swatch(colours.level_L, 'L')}"
+        if name == "violations":
+            return "rule violations"
+        if name == "sureness":
+            return f"{swatch(colours.series[3], 'confidence')} &nbsp; {swatch(colours.right, 'accuracy')}"
+        halt = swatch(colours.right, "q_halt")
+        if trace is not None and not trace.model.config.get("q_continue", True):
+            return f"{halt} &nbsp; (would halt above 0)"
+        return f"{halt} &nbsp; {swatch(colours.warning, 'q_continue')}"

@@ -1,0 +1,186 @@
+"""The left panel: which puzzle, which model, how long to think. It only collects and asks; errors stand under the puzzle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import qtawesome
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QFontDatabase
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from hrm_model.assets import BundledModel
+from hrm_model.tasks.sudoku import VARIANTS, Grid, PuzzleError, Variant, check_puzzle, format_grid, parse, variant_of_cells
+from hrm_model.tasks.sudoku_generator import default_clues
+from hrm_studio.theme import Theme
+
+_FEWEST_CLUES = {4: 4, 6: 9, 9: 24}  # below, a puzzle may take long to find
+
+
+class PuzzlePanel(QWidget):
+    """Signals
+    -------
+    reason_wanted(object)           a Grid that keeps the rules
+    generate_wanted(object, int)    a Variant and a number of clues
+    example_wanted(object)          a Variant
+    model_chosen(object)            the path of a checkpoint
+    fault_found(object)             the cell an error is about, or None
+    """
+
+    reason_wanted = Signal(object)
+    generate_wanted = Signal(object, int)
+    example_wanted = Signal(object)
+    model_chosen = Signal(object)
+    open_model_wanted = Signal()
+    fault_found = Signal(object)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.text = QPlainTextEdit()
+        self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.text.setPlaceholderText("Paste a puzzle: digits, with 0 . * _ x for blanks, as one line or as a grid")
+        self.text.setMinimumHeight(212)
+        self.text.setTabChangesFocus(True)
+        self.text.setAccessibleName("Puzzle")
+        self.error = QLabel(wordWrap=True, visible=False, objectName="error")  # type: ignore[call-overload]
+        self.reason = QPushButton("Reason", objectName="primary")  # type: ignore[call-overload]
+        self.reason.setToolTip("Let the model think about this puzzle (Ctrl+Return)")
+        self.reason.clicked.connect(self.submit)
+        self.size = QComboBox()
+        for variant in reversed(VARIANTS):
+            self.size.addItem(f"{variant.side}×{variant.side}", variant)
+        self.clues = QSpinBox()
+        self.clues.setToolTip("Given digits: fewer is harder")
+        self.size.currentIndexChanged.connect(self._size_changed)
+        self.generate = QPushButton("Generate")
+        self.generate.setToolTip("Make a new puzzle with one solution and let the model solve it")
+        self.generate.clicked.connect(lambda: self.generate_wanted.emit(self.size.currentData(), self.clues.value()))
+        self.example = QPushButton("Next example")
+        self.example.clicked.connect(lambda: self.example_wanted.emit(self.size.currentData()))
+        self.model = QComboBox()
+        self.model.setToolTip("The model that thinks. Bundled ones were trained by this project's trainer.")
+        self.model.activated.connect(lambda _: self.model_chosen.emit(self.model.currentData()))
+        self.open_model = QPushButton("Open …")
+        self.open_model.setToolTip("A checkpoint folder: model.safetensors with config.json, or a published step_N with all_config.yaml")
+        self.open_model.clicked.connect(self.open_model_wanted)
+        self.device = QComboBox()
+        self.device.addItem("auto")
+        self.segments = QSpinBox(minimum=1, maximum=512, value=16)  # type: ignore[call-overload]
+        self.segments.setToolTip("Segments to think for. One segment is H-cycles × (L-steps + 1 H step).")
+        self.about = QLabel(wordWrap=True, objectName="muted")  # type: ignore[call-overload]
+        self._lay_out()
+        self._size_changed()
+        theme.changed.connect(self._icons)
+        self._icons()
+
+    def _lay_out(self) -> None:
+        inside = QWidget()
+        layout = QVBoxLayout(inside)
+        layout.setContentsMargins(16, 12, 16, 12)
+        layout.setSpacing(8)
+        layout.addWidget(_heading("Puzzle"))
+        layout.addWidget(self.text)
+        layout.addWidget(self.error)
+        layout.addWidget(self.reason)
+        layout.addSpacing(8)
+        layout.addWidget(_heading("Another puzzle"))
+        row = QHBoxLayout()
+        row.addWidget(self.size, 1)
+        row.addWidget(self.clues, 1)
+        row.addWidget(QLabel("clues"))
+        layout.addLayout(row)
+        row = QHBoxLayout()
+        row.addWidget(self.generate)
+        row.addWidget(self.example)
+        layout.addLayout(row)
+        layout.addSpacing(8)
+        layout.addWidget(_heading("Model"))
+        row = QHBoxLayout()
+        row.addWidget(self.model, 1)
+        row.addWidget(self.open_model)
+        layout.addLayout(row)
+        form = QFormLayout()
+        form.setSpacing(8)
+        form.addRow("Device", self.device)
+        form.addRow("Segments", self.segments)
+        layout.addLayout(form)
+        layout.addWidget(self.about)
+        layout.addStretch()
+        area = QScrollArea(widgetResizable=True)  # type: ignore[call-overload]
+        area.setWidget(inside)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(area)
+        self.setMinimumWidth(280)
+
+    def _icons(self) -> None:
+        colours = self._theme.palette
+        self.reason.setIcon(qtawesome.icon("mdi6.brain", color=colours.on_accent))
+        self.generate.setIcon(qtawesome.icon("mdi6.dice-5-outline", color=colours.text))
+        self.example.setIcon(qtawesome.icon("mdi6.book-open-page-variant-outline", color=colours.text))
+
+    def _size_changed(self) -> None:
+        variant: Variant = self.size.currentData()
+        self.clues.setRange(_FEWEST_CLUES[variant.side], variant.cells - 1)
+        self.clues.setValue(default_clues(variant))
+
+    def show_models(self, models: list[BundledModel], chosen: Path | None) -> None:
+        """The bundled models and, where it is none of them, the chosen checkpoint."""
+        self.model.clear()
+        for model in models:
+            self.model.addItem(model.title, model.path)
+        if chosen is not None:
+            if all(model.path != chosen for model in models):
+                self.model.addItem(chosen.name, chosen)
+            self.model.setCurrentIndex(next(i for i in range(self.model.count()) if self.model.itemData(i) == chosen))
+
+    def show_devices(self, devices: list[str]) -> None:
+        """'auto' and the devices of this machine."""
+        current = self.device.currentText()
+        self.device.clear()
+        self.device.addItems(["auto", *devices])
+        self.device.setCurrentText(current)
+
+    def show_grid(self, grid: Grid) -> None:
+        """Put a puzzle into the box."""
+        self.text.setPlainText(format_grid(grid, variant_of_cells(len(grid))))
+        self.show_error("")
+
+    def show_error(self, message: str, cell: int | None = None) -> None:
+        """A sentence under the puzzle; '' takes it away."""
+        self.error.setText(message)
+        self.error.setVisible(bool(message))
+        self.fault_found.emit(cell if message else None)
+
+    def submit(self) -> None:
+        """Read the box; a puzzle that keeps the rules is asked for, anything else is explained."""
+        self._try(lambda: self.reason_wanted.emit(self._grid()))
+
+    def _grid(self) -> Grid:
+        grid = parse(self.text.toPlainText())
+        check_puzzle(grid, variant_of_cells(len(grid)))
+        return grid
+
+    def _try(self, what: Callable[[], None]) -> None:
+        try:
+            self.show_error("")
+            what()
+        except PuzzleError as error:
+            self.show_error(str(error), error.cell)
+
+
+def _heading(text: str) -> QLabel:
+    return QLabel(text, objectName="heading")  # type: ignore[call-overload]

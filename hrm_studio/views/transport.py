@@ -1,0 +1,93 @@
+"""Below everything: the timeline with its buttons, the place of the cursor in words, and the speed."""
+
+from __future__ import annotations
+
+import qtawesome
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from hrm_model.analysis import accuracy, solved_step, violations
+from hrm_studio.actions import Actions
+from hrm_studio.models.player import SPEEDS, Player
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.theme import Theme
+from hrm_studio.views.timeline import TimelineView, step_name
+
+_BUTTONS = ("to_start", "segment_back", "step_back", "play", "step_on", "segment_on", "to_end")
+
+
+class Transport(QWidget):
+    """Buttons of the action table around a TimelineView."""
+
+    def __init__(self, traces: TraceModel, player: Player, actions: Actions, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("panel")
+        self._traces, self._player, self._actions, self._theme = traces, player, actions, theme
+        self._verdict: dict[str, object] = {}
+        self.timeline = TimelineView(traces, theme)
+        self.position = QLabel("", objectName="position")  # type: ignore[call-overload]
+        self.verdict = QLabel("", objectName="muted")  # type: ignore[call-overload]
+        self._buttons: dict[str, QToolButton] = {}
+        row = QHBoxLayout()
+        row.setSpacing(2)
+        for name in _BUTTONS:
+            button = QToolButton(objectName="flat")  # type: ignore[call-overload]
+            button.setDefaultAction(actions.by_name[name])
+            self._buttons[name] = button
+            row.addWidget(button)
+        row.addSpacing(12)
+        row.addWidget(self.position)
+        row.addSpacing(12)
+        row.addWidget(self.verdict)
+        row.addStretch()
+        self.speed = QComboBox()
+        self.speed.setToolTip("Speed of playing")
+        for speed in SPEEDS:
+            self.speed.addItem(f"{speed} steps/s", speed)
+        self.speed.setCurrentIndex(SPEEDS.index(player.speed))
+        self.speed.activated.connect(lambda _: player.set_speed(self.speed.currentData()))
+        row.addWidget(self.speed)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 4, 12, 6)
+        layout.setSpacing(2)
+        layout.addLayout(row)
+        layout.addWidget(self.timeline)
+        traces.cursor_moved.connect(self._tell)
+        traces.trace_replaced.connect(self._analyse)
+        traces.trace_grew.connect(self._analyse)
+        traces.running_changed.connect(self._analyse)
+        player.playing_changed.connect(self._icons)
+        theme.changed.connect(self._icons)
+        self._icons()
+
+    def _icons(self) -> None:
+        colour = self._theme.palette.text
+        for name in _BUTTONS:
+            icon = self._actions.entries[name].icon
+            if name == "play" and self._player.playing:
+                icon = "mdi6.pause"
+            self._actions.by_name[name].setIcon(qtawesome.icon(icon, color=colour))
+
+    def _analyse(self) -> None:
+        trace = self._traces.trace
+        self._verdict = {} if trace is None else {"solved": solved_step(trace), "broken": violations(trace), "right": accuracy(trace)}
+        self._tell()
+
+    def _tell(self) -> None:
+        trace, step = self._traces.trace, self._traces.cursor
+        if trace is None or step < 0 or not self._verdict:
+            self.position.setText("")
+            self.verdict.setText("")
+            return
+        self.position.setText(step_name(trace, step).capitalize())
+        solved: int | None = self._verdict["solved"]  # type: ignore[assignment]
+        right = float(self._verdict["right"][step])  # type: ignore[index]
+        broken = float(self._verdict["broken"][step])  # type: ignore[index]
+        words = []
+        if solved is not None and step >= solved:
+            words.append("★ solved")
+        else:
+            if right == right:
+                words.append(f"{right:.0%} of blanks right")
+            if broken == broken:
+                words.append("no rule broken" if not broken else f"{broken:.0f} rule violation{'s' if broken > 1 else ''}")
+        self.verdict.setText("  ·  ".join(words))
