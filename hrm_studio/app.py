@@ -1,0 +1,43 @@
+"""Starting the studio: window first, model after the first paint."""
+
+from __future__ import annotations
+
+import sys
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+from hrm_studio.main_window import MainWindow
+from hrm_studio.theme import Theme
+
+
+def make_application(arguments: list[str]) -> QApplication:
+    """The QApplication with the studio's name and base style."""
+    application = QApplication.instance() or QApplication(arguments)
+    assert isinstance(application, QApplication)
+    application.setApplicationName("HRM Studio")
+    application.setStyle("Fusion")
+    # The worker thread computes in Python too; the window's thread must get its turn soon.
+    sys.setswitchinterval(0.001)
+    return application
+
+
+def open_window() -> MainWindow:
+    """A shown window that will begin to solve its first puzzle once it is painted."""
+    theme = Theme()
+    window = MainWindow(theme)
+    stored = window.settings.value("theme")
+    if stored in ("light", "dark", "system"):
+        theme.set_mode(stored)
+    window.show()
+    QTimer.singleShot(0, window.begin)
+    return window
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Open the studio and stay until its window is closed."""
+    application = make_application(argv if argv is not None else sys.argv[:1])
+    window = open_window()
+    code = application.exec()
+    del window
+    return code
