@@ -9,7 +9,7 @@ from pathlib import Path
 import qtawesome
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeyEvent
-from PySide6.QtWidgets import QDockWidget, QFileDialog, QLabel, QMainWindow, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QDockWidget, QFileDialog, QLabel, QMainWindow, QToolButton, QWidget
 
 from hrm_model.assets import bundled_models, puzzle_lines
 from hrm_model.tasks.sudoku import Grid, PuzzleError, Variant, parse, variant_of_cells
@@ -19,7 +19,7 @@ from hrm_studio.models.player import Player
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.reasoner import Reasoner
-from hrm_studio.style import style_sheet
+from hrm_studio.style import qt_palette, style_sheet
 from hrm_studio.theme import Theme
 from hrm_studio.views.board import BoardView
 from hrm_studio.views.curves import CurvesView
@@ -121,7 +121,6 @@ class MainWindow(QMainWindow):
         panel.example_wanted.connect(self._show_example)
         panel.model_chosen.connect(self._choose_model)
         panel.open_model_wanted.connect(self._open_model)
-        panel.fault_found.connect(self.board.show_fault)
         reasoner.trace_started.connect(self._trace_started)
         reasoner.trace_grew.connect(self._trace_grew)
         reasoner.trace_finished.connect(self.traces.finish)
@@ -219,6 +218,7 @@ class MainWindow(QMainWindow):
         self.settings.setValue("theme", self.theme.mode)
 
     def _apply_theme(self) -> None:
+        QApplication.setPalette(qt_palette(self.theme.palette))
         self.setStyleSheet(style_sheet(self.theme.palette))
         self._theme_button.setIcon(qtawesome.icon("mdi6.theme-light-dark", color=self.theme.palette.text))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from PySide6.QtGui import QPalette
+
 from hrm_studio.theme import Palette
 
 
@@ -19,12 +21,9 @@ def style_sheet(p: Palette) -> str:
     QLabel#title {{ font-size: 15px; font-weight: 700; }}
     QLabel#position {{ font-weight: 600; }}
     QLabel#error {{ color: {p.wrong}; background: {p.surface}; border: 1px solid {p.wrong}; border-radius: 6px; padding: 8px; }}
-    QPlainTextEdit, QComboBox, QSpinBox, QLineEdit {{
-        background: {p.surface}; border: 1px solid {p.border}; border-radius: 6px; padding: 5px 8px;
-        selection-background-color: {p.accent}; selection-color: {p.on_accent}; }}
-    QPlainTextEdit:focus, QComboBox:focus, QSpinBox:focus {{ border-color: {p.accent}; }}
-    QComboBox::drop-down {{ border: none; width: 20px; }}
-    QComboBox QAbstractItemView {{ background: {p.surface}; border: 1px solid {p.border}; selection-background-color: {p.accent}; selection-color: {p.on_accent}; }}
+    QPlainTextEdit, QLineEdit {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 6px; padding: 5px 8px; }}
+    QPlainTextEdit:focus {{ border-color: {p.accent}; }}
+    QComboBox, QSpinBox {{ min-height: 26px; }}
     QPushButton, QToolButton {{ background: {p.raised}; border: 1px solid {p.border}; border-radius: 6px; padding: 6px 10px; }}
     QPushButton:hover, QToolButton:hover {{ border-color: {p.accent}; }}
     QPushButton:pressed, QToolButton:pressed, QToolButton:checked {{ background: {p.border}; }}
@@ -43,3 +42,16 @@ def style_sheet(p: Palette) -> str:
     QScrollBar::handle:vertical {{ background: {p.border}; border-radius: 4px; min-height: 24px; }}
     QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; }}
     """
+
+
+def qt_palette(p: Palette) -> QPalette:
+    """What Qt's own style paints boxes and arrows with."""
+    found = QPalette()
+    role = QPalette.ColorRole
+    for where, name in {
+        role.Window: "window", role.WindowText: "text", role.Base: "surface", role.AlternateBase: "raised", role.Text: "text",
+        role.Button: "raised", role.ButtonText: "text", role.Highlight: "accent", role.HighlightedText: "on_accent",
+        role.PlaceholderText: "muted", role.ToolTipBase: "surface", role.ToolTipText: "text", role.Mid: "border", role.Light: "raised",
+    }.items():  # fmt: skip
+        found.setColor(where, p.color(name))
+    return found

@@ -113,6 +113,7 @@ class Reasoner(QObject):
         yield lambda: self.model_loaded.emit(about)
         from hrm_model.reason import reason
 
+        self.busy_changed.emit("Thinking …")
         if model.config.task != variant.task:
             raise ValueError(f"{about['name']} reads {model.config.task}; the puzzle is {variant.task}. Choose another model or puzzle.")
         config = model.config.model_dump() | {"q_continue": about["q_continue"]}

@@ -24,7 +24,6 @@ class BoardView(QWidget):
     def __init__(self, traces: TraceModel, selection: Selection, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._traces, self._selection, self._theme = traces, selection, theme
-        self._fault: int | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(280, 280)
         self.setAccessibleName("Board")
@@ -33,11 +32,6 @@ class BoardView(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(600, 600)
-
-    def show_fault(self, cell: int | None) -> None:
-        """Mark the cell that an error is about, or none."""
-        self._fault = cell
-        self.update()
 
     # Where things are ------------------------------------------------------------------------------------------------
 
@@ -93,9 +87,7 @@ class BoardView(QWidget):
         for cell in range(variant.cells):
             row, column = divmod(cell, variant.side)
             place = QRectF(board.left() + column * width, board.top() + row * width, width, width)
-            if cell == self._fault:
-                painter.fillRect(place, colours.color("wrong", 0.35))
-            elif changed[cell]:
+            if changed[cell]:
                 painter.fillRect(place, colours.color("changed"))
             elif given[cell]:
                 painter.fillRect(place, colours.color("muted", 0.10))

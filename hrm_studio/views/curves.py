@@ -84,6 +84,7 @@ class CurvesView(QWidget):
         for level, colour in ((LEVEL_H, colours.level_H), (LEVEL_L, colours.level_L)):
             at = (trace.level == level) & (moved > 0)
             self.plots["residuals"].plot(steps[at], moved[at], pen=pg.mkPen(colour, width=1.5))
+        self.plots["residuals"].getPlotItem().getAxis("left").setTicks([log_ticks(moved[moved > 0])])
         broken = violations(trace)
         self.plots["violations"].plot(steps, broken, pen=pg.mkPen(colours.wrong, width=1.5), fillLevel=0, brush=colours.color("wrong", 0.18))
         self.plots["violations"].setYRange(0, max(3.0, float(np.nanmax(np.append(broken, 3.0)))), padding=0.05)
@@ -134,3 +135,13 @@ class CurvesView(QWidget):
         if trace is not None and not trace.model.config.get("q_continue", True):
             return f"{halt} &nbsp; (would halt above 0)"
         return f"{halt} &nbsp; {swatch(colours.warning, 'q_continue')}"
+
+
+def log_ticks(values: np.ndarray) -> list[tuple[float, str]]:
+    """Ticks (log10 of the value, its text) of a logarithmic axis: whole decades, with 2 and 5 between where these are few."""
+    if not len(values):
+        return []
+    low, high = np.log10(values.min()), np.log10(values.max())
+    factors = (1, 2, 5) if high - low < 1.7 else (1,)
+    found = [f * 10.0**k for k in range(int(np.floor(low)), int(np.ceil(high)) + 1) for f in factors]
+    return [(float(np.log10(v)), f"{v:g}") for v in found]

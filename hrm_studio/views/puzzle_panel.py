@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import qtawesome
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import (
     QComboBox,
@@ -36,7 +36,7 @@ class PuzzlePanel(QWidget):
     generate_wanted(object, int)    a Variant and a number of clues
     example_wanted(object)          a Variant
     model_chosen(object)            the path of a checkpoint
-    fault_found(object)             the cell an error is about, or None
+    open_model_wanted()             a checkpoint from elsewhere
     """
 
     reason_wanted = Signal(object)
@@ -44,7 +44,6 @@ class PuzzlePanel(QWidget):
     example_wanted = Signal(object)
     model_chosen = Signal(object)
     open_model_wanted = Signal()
-    fault_found = Signal(object)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -121,6 +120,7 @@ class PuzzlePanel(QWidget):
         layout.addStretch()
         area = QScrollArea(widgetResizable=True)  # type: ignore[call-overload]
         area.setWidget(inside)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(area)
@@ -160,10 +160,16 @@ class PuzzlePanel(QWidget):
         self.show_error("")
 
     def show_error(self, message: str, cell: int | None = None) -> None:
-        """A sentence under the puzzle; '' takes it away."""
+        """A sentence under the puzzle; '' takes it away. The cell at fault is selected in the text."""
         self.error.setText(message)
         self.error.setVisible(bool(message))
-        self.fault_found.emit(cell if message else None)
+        if cell is not None:
+            places = [i for i, c in enumerate(self.text.toPlainText()) if c.isdigit() or c in ".*_xX"]
+            if cell < len(places):
+                cursor = self.text.textCursor()
+                cursor.setPosition(places[cell])
+                cursor.setPosition(places[cell] + 1, cursor.MoveMode.KeepAnchor)
+                self.text.setTextCursor(cursor)
 
     def submit(self) -> None:
         """Read the box; a puzzle that keeps the rules is asked for, anything else is explained."""

@@ -73,10 +73,12 @@ class StatesView(QWidget):
         bar = QHBoxLayout()
         bar.setContentsMargins(8, 4, 8, 0)
         modes = QButtonGroup(self)
+        self._modes: dict[str, QToolButton] = {}
         for mode, tip in (("path", "One point a step: the whole state, all cells at once"), ("cells", "One point a cell, at the cursor's step")):
             button = QToolButton(text=mode.capitalize(), checkable=True, checked=mode == self.mode, toolTip=tip)  # type: ignore[call-overload]
             button.clicked.connect(lambda _=False, mode=mode: self.set_mode(mode))
             modes.addButton(button)
+            self._modes[mode] = button
             bar.addWidget(button)
         bar.addStretch()
         bar.addWidget(self._empty)
@@ -105,6 +107,7 @@ class StatesView(QWidget):
     def set_mode(self, mode: str) -> None:
         """'path' or 'cells'."""
         self.mode = mode
+        self._modes[mode].setChecked(True)
         self._redraw()
 
     # Fitting ---------------------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ _SIDE = 28  # pixels left and right of the lanes; holds their letters
 
 
 def step_name(trace: Trace, step: int) -> str:
-    """'segment 3 · H-cycle 1 · L-step 2', counted from 1."""
-    place = f"segment {trace.segment[step] + 1} · H-cycle {trace.h_cycle[step] + 1} · "
+    """'Segment 3 · H-cycle 1 · L-step 2', counted from 1."""
+    place = f"Segment {trace.segment[step] + 1} · H-cycle {trace.h_cycle[step] + 1} · "
     return place + ("H step" if trace.level[step] == LEVEL_H else f"L-step {trace.l_step[step] + 1}")
 
 
@@ -133,7 +133,7 @@ class TimelineView(QWidget):
         assert trace is not None
         high = trace.level[step] == LEVEL_H
         what = "The slow module H moves; the answer is what it holds." if high else "The fast module L moves; the answer is a preview: what H would say next."
-        lines = [step_name(trace, step).capitalize(), what]
+        lines = [step_name(trace, step), what]
         if step == self._solved:
             lines.append("★ From here on the answer is the solution.")
         if self._halts is not None and trace.segment[step] == self._halts:

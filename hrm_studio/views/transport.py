@@ -78,7 +78,7 @@ class Transport(QWidget):
             self.position.setText("")
             self.verdict.setText("")
             return
-        self.position.setText(step_name(trace, step).capitalize())
+        self.position.setText(step_name(trace, step))
         solved: int | None = self._verdict["solved"]  # type: ignore[assignment]
         right = float(self._verdict["right"][step])  # type: ignore[index]
         broken = float(self._verdict["broken"][step])  # type: ignore[index]

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hrm_model.tasks.sudoku import (
+    SUDOKU_4,
+    SUDOKU_6,
+    SUDOKU_9,
+    VARIANTS,
+    PuzzleError,
+    Variant,
+    check_puzzle,
+    format_grid,
+    format_line,
+    from_tokens,
+    is_solution,
+    parse,
+    parse_line,
+    to_tokens,
+    violations,
+)
+from hrm_model.tasks.sudoku_generator import generate, random_solutions
+from hrm_model.tasks.sudoku_rating import rate
+from hrm_model.tasks.sudoku_solver import count_solutions, solve, unique_solution
+from hrm_model.tasks.sudoku_symmetry import augment, fill_blanks, symmetry_codes_4
+
+EASY = "530070000600195000098000060800060003400803001700020006060000280000419005000080079"
+EASY_SOLVED = "534678912672195348198342567859761423426853791713924856961537284287419635345286179"
+INKALA = "8..........36......7..9.2...5...7.......457.....1...3...1....68..85...1..9....4.."
+
+
+def test_the_rules_of_each_size() -> None:
+    for variant in VARIANTS:
+        assert variant.units.shape == (3 * variant.side, variant.side)
+        assert all(sorted(np.concatenate(variant.units[k : k + variant.side])) == list(range(variant.cells)) for k in (0, variant.side, 2 * variant.side))
+    assert SUDOKU_9.peers.shape == (81, 20)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        EASY,
+        EASY.replace("0", "."),
+        EASY.replace("0", "_") + "\n",
+        EASY.replace("0", " "),
+        "\r\n".join(EASY[i : i + 9].replace("0", "*") for i in range(0, 81, 9)),
+        "\n".join(" ".join(EASY[i : i + 9].replace("0", "x")) for i in range(0, 81, 9)),
+        "\n".join(EASY[i : i + 9].replace("0", " ").rstrip() for i in range(0, 81, 9)),
+        format_grid(parse(EASY), SUDOKU_9),
+        "+---+---+---+\n" + "\n".join("|" + "|".join(EASY[i + k : i + k + 3] for k in (0, 3, 6)) + "|" for i in range(0, 81, 9)),
+    ],
+)
+def test_what_people_paste_is_read(text: str) -> None:
+    assert format_line(parse(text), "0") == EASY
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "0 cells"),
+        (EASY[:-1], "80 cells"),
+        (EASY + "1", "82 cells"),
+        ("9" * 5000, "5,000 characters"),
+        (EASY.replace("5", "?", 1), "'?' at character 1"),
+        ("53٣" + EASY[3:], "at character 3"),
+        ("12\n3a", "'a' in row 2, cell 2"),
+        ("5" + "0" * 15, "5 at row 1, column 1 is too large"),
+    ],
+)
+def test_what_is_no_puzzle_is_refused_in_words(text: str, words: str) -> None:
+    with pytest.raises(PuzzleError) as caught:
+        parse(text)
+    assert words in str(caught.value)
+
+
+def test_a_repeated_digit_is_named_with_both_cells() -> None:
+    with pytest.raises(PuzzleError, match="5 stands twice in one row: at row 1, column 1 and at row 1, column 9") as caught:
+        check_puzzle(parse("5.......5" + "." * 72), SUDOKU_9)
+    assert caught.value.cell == 8
+
+
+def test_known_puzzles_have_their_known_solution() -> None:
+    assert format_line(unique_solution(parse(EASY), SUDOKU_9)) == EASY_SOLVED
+    hard = unique_solution(parse(INKALA), SUDOKU_9)
+    assert is_solution(hard, parse(INKALA), SUDOKU_9)
+
+
+def test_none_and_several_solutions_are_told_apart() -> None:
+    with pytest.raises(PuzzleError, match="several solutions"):
+        unique_solution(np.zeros(81, np.int8), SUDOKU_9)
+    # Row 1 lacks only 9, which column 9 holds already.
+    with pytest.raises(PuzzleError, match="no solution"):
+        unique_solution(parse("12345678." + "........9" + "." * 63), SUDOKU_9)
+    assert count_solutions(np.zeros(16, np.int8), SUDOKU_4, limit=300) == 288
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(VARIANTS))
+@settings(max_examples=12, deadline=None)
+def test_generated_puzzles_have_one_solution_and_the_clues_asked_for(seed: int, variant: Variant) -> None:
+    clues = {4: 6, 6: 14, 9: 30}[variant.side]
+    puzzles, solutions = generate(variant, 4, clues, np.random.default_rng(seed))
+    for puzzle, solution in zip(puzzles, solutions, strict=True):
+        assert (puzzle > 0).sum() == clues
+        assert [s.tolist() for s in solve(puzzle, variant)] == [solution.tolist()]
+
+
+def test_minimal_puzzles_lose_their_one_solution_with_any_clue() -> None:
+    for variant in (SUDOKU_4, SUDOKU_9):
+        puzzle = generate(variant, 1, None, np.random.default_rng(3))[0][0]
+        for cell in np.flatnonzero(puzzle):
+            less = puzzle.copy()
+            less[cell] = 0
+            assert count_solutions(less, variant) == 2
+
+
+def test_a_clue_count_that_no_puzzle_has_is_refused() -> None:
+    with pytest.raises(ValueError, match="82 clues"):
+        generate(SUDOKU_9, 1, 82, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="ask for more clues"):
+        generate(SUDOKU_4, 1, 3, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_symmetric_copies_keep_rules_and_solution(variant: Variant) -> None:
+    rng = np.random.default_rng(1)
+    puzzles, solutions = generate(variant, 8, {4: 6, 6: 14, 9: 32}[variant.side], rng)
+    moved, answers = augment(puzzles, solutions, variant, rng)
+    assert (moved != puzzles).any()
+    for puzzle, answer in zip(moved, answers, strict=True):
+        assert is_solution(answer, puzzle, variant)
+        assert count_solutions(puzzle, variant) == 1
+
+
+def test_easier_copies_only_fill_blanks_with_the_solution() -> None:
+    rng = np.random.default_rng(2)
+    puzzles, solutions = generate(SUDOKU_9, 50, 36, rng)
+    easier = fill_blanks(puzzles, solutions, rng)
+    filled = (easier > 0) & (puzzles == 0)
+    assert (easier == solutions)[filled].all()
+    assert (easier == puzzles)[puzzles > 0].all()
+    counts = filled.sum(axis=1)
+    assert counts.min() < 12
+    assert counts.max() > 33
+    assert (fill_blanks(puzzles, solutions, rng, 0.0) == puzzles).all()
+
+
+def test_symmetry_codes_of_4x4_are_shared_by_copies_alone() -> None:
+    rng = np.random.default_rng(5)
+    puzzles, solutions = generate(SUDOKU_4, 40, 6, rng)
+    moved, _ = augment(puzzles, solutions, SUDOKU_4, rng)
+    assert (symmetry_codes_4(puzzles) == symmetry_codes_4(moved)).all()
+    assert len(set(symmetry_codes_4(puzzles).tolist())) > 10
+    full = random_solutions(SUDOKU_4, 500, rng)
+    assert len(set(symmetry_codes_4(full).tolist())) == 2  # the two classes of 4×4 boards
+
+
+def test_ratings() -> None:
+    assert rate(parse(EASY_SOLVED), SUDOKU_9).name == "given"
+    assert rate(parse(EASY), SUDOKU_9).level <= 2
+    assert rate(parse(INKALA), SUDOKU_9).name == "search"
+    full = parse(EASY_SOLVED)
+    full[[0, 40]] = 0
+    assert rate(full, SUDOKU_9).counts == {"naked single": 2}
+
+
+@given(st.lists(st.integers(0, 9), min_size=81, max_size=81))
+@settings(max_examples=30, deadline=None)
+def test_violations_are_counted_as_by_hand(cells: list[int]) -> None:
+    grid = np.array(cells, np.int8)
+    by_hand = sum(max(0, int((grid[u] == d).sum()) - 1) for u in SUDOKU_9.units for d in range(1, 10))
+    assert violations(grid, SUDOKU_9) == by_hand
+
+
+def test_tokens_and_lines_round_trip() -> None:
+    grid = parse(EASY)
+    assert (from_tokens(to_tokens(grid)) == grid).all()
+    puzzle, solution = parse_line(f"{EASY},{EASY_SOLVED}")
+    assert solution is not None
+    assert is_solution(solution, puzzle, SUDOKU_9)
+    assert parse_line(EASY)[1] is None
+    assert SUDOKU_6.task == "sudoku-6x6"

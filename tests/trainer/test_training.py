@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hrm_model.model import PuzzleTable
+from trainer.config import ConfigError, RunConfig, read_config, write_config
+from trainer.dataset import Batches, evaluation_sets, held_out, make_pool
+from trainer.evaluate import wilson
+from trainer.events import LineReader, append_line, event
+from trainer.loop import Trainer
+from trainer.optim import EMA, AdamATan2, SignSGD, learning_rate
+from trainer.presets import PRESETS, preset
+from trainer.run_dir import RunDir, RunError
+
+ROOT = Path(__file__).parents[2]
+
+
+def small(**changes: object) -> RunConfig:
+    config = preset("sudoku-4x4").model_dump() | {
+        "steps": 40, "minutes": None, "batch_size": 16, "log_every": 1, "evaluate_every": 20, "checkpoint_every": 7, "threads": 1,
+        "puzzles": [{"clues": 6, "count": 64}], "evaluation": [{"clues": 6, "count": 16}], "evaluation_segments": 2, "stop_at_exact": None,
+    }  # fmt: skip
+    return RunConfig.model_validate(config | changes)
+
+
+# Optimizers --------------------------------------------------------------------------------------------------------------
+
+
+def test_adam_atan2_is_its_formula() -> None:
+    generator = np.random.default_rng(0)
+    start = generator.normal(size=7)
+    p = torch.nn.Parameter(torch.tensor(start))
+    optimizer = AdamATan2([p], lr=0.03, betas=(0.9, 0.95), weight_decay=0.2)
+    w, m, v = start.copy(), np.zeros(7), np.zeros(7)
+    for t in range(1, 6):
+        g = generator.normal(size=7)
+        p.grad = torch.tensor(g)
+        optimizer.step()
+        w *= 1 - 0.03 * 0.2
+        m = m + (g - m) * (1 - 0.9)
+        v = v + (g * g - v) * (1 - 0.95)
+        w -= 0.03 / (1 - 0.9**t) * np.arctan2(m, np.sqrt(v) / math.sqrt(1 - 0.95**t))
+        np.testing.assert_allclose(p.detach().numpy(), w, rtol=1e-12)
+
+
+def test_adam_atan2_takes_a_learning_rate_of_zero_and_refuses_a_negative_one() -> None:
+    p = torch.nn.Parameter(torch.ones(3))
+    p.grad = torch.ones(3)
+    AdamATan2([p], lr=0.0).step()
+    assert (p == 1).all()
+    with pytest.raises(ValueError, match="-1"):
+        AdamATan2([p], lr=-1)
+
+
+def test_sign_sgd_moves_only_the_rows_in_use_and_adds_up_repeated_ones() -> None:
+    table = PuzzleTable(4, 2).train()
+    table.weights.fill_(1.0)
+    out = table(torch.tensor([2, 0, 2]))
+    (out * torch.tensor([[1.0, -3.0], [5.0, 0.0], [-2.0, 1.0]])).sum().backward()
+    SignSGD(table, weight_decay=0.1).step(lr=0.5)
+    kept = 1 - 0.05
+    assert table.weights.tolist() == [[kept - 0.5, kept], [1, 1], [pytest.approx(kept + 0.5), pytest.approx(kept + 0.5)], [1, 1]]
+
+
+def test_weight_average_and_schedule() -> None:
+    model = torch.nn.Linear(1, 1, bias=False)
+    ema = EMA(model, 0.9)
+    first = float(model.weight.detach())
+    with torch.no_grad():
+        model.weight += 1
+    ema.update()
+    assert float(ema.shadow["weight"]) == pytest.approx(first + (1 - 2 / 11))
+    rates = [learning_rate(s, lr=2.0, warmup_steps=10, total_steps=110, min_ratio=0.1) for s in range(200)]
+    assert rates[0] == pytest.approx(0.2)
+    assert max(rates) == rates[10] == pytest.approx(2.0)
+    assert rates[60] == pytest.approx(2 * (0.1 + 0.9 * 0.5))
+    assert rates[-1] == pytest.approx(0.2)
+
+
+# Configuration, data, events ---------------------------------------------------------------------------------------------
+
+
+def test_every_preset_can_be_written_and_read(tmp_path: Path) -> None:
+    for name, config in PRESETS.items():
+        write_config(config, tmp_path / "config.yaml")
+        assert read_config(tmp_path / "config.yaml") == config, name
+        if name != "sudoku-extreme-1k":
+            assert config.final_model.H_cycles >= 2
+            assert config.final_model.L_cycles >= 2
+    assert preset("sudoku-extreme-1k").model.hidden_size == 512
+
+
+@pytest.mark.parametrize(("text", "words"), [("a: [", "not plain YAML"), ("steps: 3", "task"), ("batch_size: -1", "batch_size")])
+def test_a_bad_configuration_is_named(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="config.yaml") as caught:
+        read_config(tmp_path / "config.yaml")
+    if words == "not plain YAML":
+        assert words in str(caught.value)
+
+
+def test_batches_depend_on_seed_and_step_alone() -> None:
+    config = small()
+    pool = make_pool(config)
+    one, two = Batches(config, *pool), Batches(config, *make_pool(config))
+    two(3)
+    assert (one(5)["inputs"] == two(5)["inputs"]).all()
+    assert (one(5)["inputs"] != one(6)["inputs"]).any()
+
+
+def test_judging_puzzles_share_no_symmetry_class_with_training_4x4() -> None:
+    config = small(puzzles=[{"clues": 5, "count": 500}], evaluation=[{"clues": 6, "count": 200}])
+    from hrm_model.tasks.sudoku import SUDOKU_4
+    from hrm_model.tasks.sudoku_symmetry import symmetry_codes_4
+
+    batches = Batches(config, *make_pool(config))
+    seen = {c for step in range(40) for c in symmetry_codes_4(batches.grids(step)[0]).tolist()}
+    (puzzles, _), *_ = evaluation_sets(config).values()
+    assert held_out(puzzles, SUDOKU_4).all()
+    assert len(seen) > 50
+    assert not seen & set(symmetry_codes_4(puzzles).tolist())
+
+
+def test_a_reader_waits_for_whole_lines_and_skips_broken_ones(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    reader = LineReader(file)
+    assert reader.read() == []
+    append_line(file, event("metrics", 1, values={"loss": float("nan")}))
+    with file.open("a") as stream:
+        stream.write('{"v": 1, "type": "met')
+    assert [e["values"] for e in reader.read()] == [{"loss": None}]
+    append_line(file, event("saved", 2))
+    assert [e["type"] for e in reader.read()] == ["saved"]
+    assert reader.broken == 1
+
+
+def test_wilson_interval_against_known_values() -> None:
+    assert wilson(0, 10) == (0.0, pytest.approx(0.2775, abs=1e-3))
+    assert wilson(50, 100) == (pytest.approx(0.4038, abs=1e-3), pytest.approx(0.5962, abs=1e-3))
+
+
+# Training ----------------------------------------------------------------------------------------------------------------
+
+
+def losses(trainer: Trainer) -> list[float]:
+    return [e["values"]["loss"] for e in trainer.train() if e["type"] == "metrics"]
+
+
+def test_two_runs_of_one_seed_are_bit_identical_and_learn() -> None:
+    config = small(steps=150, evaluate_every=1000, batch_size=32)
+    pool = make_pool(config)
+    first, second = (losses(Trainer(config, Batches(config, *pool))) for _ in range(2))
+    assert first == second
+    assert np.mean(first[-20:]) < 0.75 * np.mean(first[:20])
+    other = losses(Trainer(small(steps=5, seed=1), Batches(config, *pool)))
+    assert other[:5] != first[:5]
+
+
+def test_phases_change_the_depth_and_survive_a_restart() -> None:
+    phases = [{"H_cycles": 1, "L_cycles": 1, "gradient": "step", "until_step": 3}, {"H_cycles": 2, "L_cycles": 2, "gradient": "all"}]
+    config = small(steps=8, phases=phases, evaluate_every=100)
+    batches = Batches(config, *make_pool(config))
+    trainer = Trainer(config, batches)
+    assert trainer.model.config.H_cycles == 1
+    whole = losses(trainer)
+    assert trainer.model.config.H_cycles == 2
+    half = Trainer(config.model_copy(update={"steps": 5}), batches)
+    begin = losses(half)
+    rest = Trainer(config, batches)
+    # The schedule's length is part of the loss; a run is cut, not shortened.
+    del begin
+    cut = Trainer(config, batches)
+    stream = cut.train()
+    for _ in range(5):
+        next(stream)
+    rest.load_state_dict(cut.state_dict())
+    assert losses(rest) == whole[5:]
+
+
+@pytest.mark.parametrize("name", ["adam_atan2", "adamw"])
+def test_the_published_switches_train_too(name: str) -> None:
+    config = small(steps=12, optimizer=name, loss="stablemax", q_continue=True, puzzle_emb_lr=1e-3, ema=0, clip=0, evaluate_every=100, lr=1e-3)
+    trainer = Trainer(config, Batches(config, *make_pool(config)))
+    found = [e["values"] for e in trainer.train() if e["type"] == "metrics"]
+    assert all(v["q_continue_loss"] > 0 and math.isfinite(v["loss"]) for v in found)
+    assert trainer.model.puzzle_emb is not None
+    assert trainer.model.puzzle_emb.weights.abs().sum() > 0
+
+
+# The process -------------------------------------------------------------------------------------------------------------
+
+
+def start(run: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "trainer", str(run)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def metric_losses(run: RunDir) -> dict[int, float]:
+    """Loss by step; what a killed process told of later steps is overwritten by its successor."""
+    found: dict[int, float] = {}
+    for entry in run.events().read():
+        if entry["type"] == "started":
+            found = {step: loss for step, loss in found.items() if step <= entry["step"]}
+        elif entry["type"] == "metrics":
+            found[entry["step"]] = entry["values"]["loss"]
+    return found
+
+
+def wait_for(condition: object, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_killed_at_any_moment_the_losses_go_on_bit_for_bit(tmp_path: Path) -> None:
+    config = small(steps=120)
+    whole = RunDir.create(tmp_path / "whole", config)
+    assert start(whole.path).wait(120) == 0
+    run = RunDir.create(tmp_path / "killed", config)
+    random_moment = random.Random(4)
+    kills = 0
+    for _ in range(3):
+        process = start(run.path)
+        target = run.status().get("step", 0) + random_moment.randint(8, 25)
+        wait_for(lambda target=target, process=process: max(metric_losses(run), default=0) >= target or process.poll() is not None)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+    assert kills >= 2
+    assert run.status()["state"] == "killed"
+    assert start(run.path).wait(120) == 0
+    assert metric_losses(run) == metric_losses(whole)
+    assert len(metric_losses(run)) == 120
+    assert not list(run.checkpoints.glob("*.part"))
+    from safetensors.torch import load_file
+
+    ours, theirs = (load_file(r.pointer("last") / "model.safetensors") for r in (run, whole))  # type: ignore[operator]
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_commands_pause_save_and_stop_a_running_process(tmp_path: Path) -> None:
+    run = RunDir.create(tmp_path / "run", small(steps=100_000, checkpoint_every=100_000, evaluate_every=100_000))
+    process = start(run.path)
+
+    def kinds() -> list[str]:
+        return [e["type"] for e in run.events().read()]
+
+    wait_for(lambda: "metrics" in kinds())
+    refused = start(run.path)
+    assert refused.wait(60) == 2
+    assert refused.stderr is not None
+    assert str(process.pid) in refused.stderr.read().decode()
+    run.command("pause")
+    wait_for(lambda: "paused" in kinds())
+    wait_for(lambda: run.status()["state"] == "paused")
+    count = kinds().count("metrics")
+    time.sleep(0.4)
+    assert kinds().count("metrics") == count
+    run.command("save")
+    wait_for(lambda: "saved" in kinds())
+    run.command("resume")
+    wait_for(lambda: kinds().count("metrics") > count)
+    run.command("stop")
+    assert process.wait(60) == 0
+    assert run.events().read()[-1]["reason"] == "stopped"
+    last = run.pointer("last")
+    assert last is not None
+    assert json.loads((last / "config.json").read_text())["task"] == "sudoku-4x4"
+    with pytest.raises(RunError, match="no command 'dance'"):
+        run.command("dance")
+
+
+def test_a_full_disk_is_told_and_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hrm_model import checkpoint
+    from trainer.__main__ import Session
+
+    run = RunDir.create(tmp_path / "run", small(steps=21))
+    write, calls = checkpoint.write_weights, []
+
+    def full(tensors: dict[str, torch.Tensor], file: Path) -> None:
+        calls.append(file)
+        if len(calls) == 2:
+            file.write_bytes(b"half")
+            raise OSError(28, "No space left on device", str(file))
+        write(tensors, file)
+
+    monkeypatch.setattr(checkpoint, "write_weights", full)
+    Session(run).go()
+    entries = run.events().read()
+    warning = next(e for e in entries if e["type"] == "warning")
+    assert "No space left" in warning["message"]
+    assert "step_000014" in warning["message"]
+    assert entries[-1]["type"] == "finished"
+    assert [p.name for p in run.all_checkpoints()][-1] == "step_000021"
+    assert all((p / "training_state.pt").exists() for p in run.all_checkpoints())
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    process = start(tmp_path)
+    assert process.wait(60) == 2
+    assert process.stderr is not None
+    assert "config.yaml" in process.stderr.read().decode()
+    RunDir.create(tmp_path / "a", small())
+    with pytest.raises(RunError, match="holds a run already"):
+        RunDir.create(tmp_path / "a", small())
+    assert os.listdir(tmp_path / "a") == ["config.yaml"]
