@@ -71,7 +71,9 @@ def test_sign_sgd_moves_only_the_rows_in_use_and_adds_up_repeated_ones() -> None
     (out * torch.tensor([[1.0, -3.0], [5.0, 0.0], [-2.0, 1.0]])).sum().backward()
     SignSGD(table, weight_decay=0.1).step(lr=0.5)
     kept = 1 - 0.05
-    assert table.weights.tolist() == [[kept - 0.5, kept], [1, 1], [pytest.approx(kept + 0.5), pytest.approx(kept + 0.5)], [1, 1]]
+    # Row 0: sign (+, 0); row 2: signs of 1 − 2 and of −3 + 1.
+    expected = torch.tensor([[kept - 0.5, kept], [1, 1], [kept + 0.5, kept + 0.5], [1, 1]])
+    torch.testing.assert_close(table.weights, expected)
 
 
 def test_weight_average_and_schedule() -> None:

@@ -1,0 +1,209 @@
+"""The real window with the real model: what a user does, and what must not break."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPointF, Qt
+from pytestqt.qtbot import QtBot
+
+from hrm_model.assets import puzzle_lines
+from hrm_model.tasks.sudoku import format_line, from_tokens
+from hrm_studio.main_window import MainWindow
+from hrm_studio.theme import DARK, LIGHT, Theme
+from tests.hrm_studio.test_cli import FOUR, Evil
+
+WAIT = 60_000  # ms; a busy machine is slow
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> Iterator[MainWindow]:
+    window = MainWindow(Theme("light"))
+    qtbot.addWidget(window)
+    window.show()
+    window.panel.segments.setValue(3)
+    window.player.set_speed(120)
+    yield window
+    window.close()
+
+
+@pytest.fixture
+def solved(window: MainWindow, qtbot: QtBot) -> MainWindow:
+    window.panel.text.setPlainText(FOUR)
+    window.panel.submit()
+    finished(window, qtbot)
+    window.player.pause()
+    return window
+
+
+def finished(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: window.traces.trace is not None and not window.traces.running, timeout=WAIT)
+
+
+def test_it_opens_and_solves_a_bundled_puzzle_by_itself(window: MainWindow, qtbot: QtBot) -> None:
+    window.begin()
+    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    finished(window, qtbot)
+    qtbot.waitUntil(lambda: not window.player.playing, timeout=WAIT)
+    trace = window.traces.trace
+    assert trace is not None
+    assert trace.puzzle.text in [x.replace("0", ".") for x in puzzle_lines("starter")]
+    assert window.traces.cursor == len(trace) - 1 == 17
+    assert "cpu" in window._device.text()
+
+
+def test_stepping_by_keys_moves_one_cursor_for_all(solved: MainWindow, qtbot: QtBot) -> None:
+    traces = solved.traces
+    solved.board.setFocus()
+    for name, cursor in [("to_start", 0), ("step_on", 1), ("step_on", 2), ("step_back", 1), ("cycle_on", 2), ("cycle_on", 5), ("segment_on", 11),
+                         ("cycle_back", 8), ("segment_back", 5), ("to_end", 17), ("step_on", 17)]:  # fmt: skip
+        solved.actions_table.by_name[name].trigger()
+        assert traces.cursor == cursor, name
+    qtbot.keyClick(solved, Qt.Key.Key_Home)
+    assert traces.cursor == 0
+    assert solved.transport.position.text() == "Segment 1 · H-cycle 1 · L-step 1"
+    qtbot.keyClick(solved, Qt.Key.Key_Right, Qt.KeyboardModifier.ControlModifier)
+    assert traces.cursor == 5
+    assert solved.transport.position.text() == "Segment 1 · H-cycle 2 · H step"
+
+
+def test_keys_in_the_puzzle_box_write_and_do_not_step(solved: MainWindow, qtbot: QtBot) -> None:
+    solved.traces.set_cursor(4)
+    solved.activateWindow()
+    solved.panel.text.setFocus()
+    qtbot.waitUntil(solved.panel.text.hasFocus)
+    before = solved.panel.text.toPlainText()
+    qtbot.keyClick(solved.panel.text, Qt.Key.Key_Space)
+    qtbot.keyClick(solved.panel.text, Qt.Key.Key_Left)
+    assert len(solved.panel.text.toPlainText()) == len(before) + 1
+    assert solved.traces.cursor == 4
+    assert not solved.player.playing
+
+
+def test_the_timeline_is_clicked_and_the_wheel_scrubs(solved: MainWindow, qtbot: QtBot) -> None:
+    line = solved.transport.timeline
+    qtbot.mouseClick(line, Qt.MouseButton.LeftButton, pos=QPointF(line.width() / 2, 40).toPoint())
+    assert solved.traces.cursor == 9
+    assert "slow module" in line.tip(2)
+    assert "preview" in line.tip(0)
+
+
+def test_the_board_tells_and_selects_cells(solved: MainWindow, qtbot: QtBot) -> None:
+    board = solved.board
+    place = board._board()
+    corner = QPointF(place.left() + 5, place.top() + 5)
+    assert board.cell_at(corner) == 0
+    assert board.cell_at(QPointF(place.right() - 5, place.bottom() - 5)) == 15
+    qtbot.mouseClick(board, Qt.MouseButton.LeftButton, pos=corner.toPoint())
+    assert solved.selection.cells == {0}
+    assert "Row 1, column 1" in board.tip(0)
+    assert "solution" in board.tip(3)
+
+
+def test_playing_starts_over_at_the_end_and_stops_there(solved: MainWindow, qtbot: QtBot) -> None:
+    solved.traces.set_cursor(17)
+    solved.player.play()
+    assert solved.traces.cursor == 0
+    qtbot.waitUntil(lambda: not solved.player.playing, timeout=WAIT)
+    assert solved.traces.cursor == 17
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("12", "2 cells"),
+        (FOUR[:-1] + "q", "'q'"),
+        ("11" + "." * 14, "1 stands twice in one row: at row 1, column 1 and at row 1, column 2"),
+        ("." * 16, "several solutions"),
+        ("123." + "...4" + "." * 8, "no solution"),
+    ],
+)
+def test_bad_puzzles_are_explained_and_what_was_open_stays(solved: MainWindow, qtbot: QtBot, text: str, words: str) -> None:
+    before = solved.traces.trace
+    solved.panel.text.setPlainText(text)
+    solved.panel.submit()
+    qtbot.waitUntil(lambda: not solved.panel.error.isHidden(), timeout=WAIT)
+    assert words in solved.panel.error.text()
+    assert solved.traces.trace is before
+    assert solved.panel.text.toPlainText() == text
+    solved.panel.text.setPlainText(FOUR)
+    solved.panel.submit()
+    assert solved.panel.error.isHidden()
+    qtbot.waitUntil(lambda: solved.traces.trace is not before, timeout=WAIT)
+    finished(solved, qtbot)
+
+
+def test_bad_checkpoints_are_refused_and_what_was_open_stays(solved: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    before = solved.traces.trace
+    evil = tmp_path / "evil"
+    evil.mkdir()
+    (evil / "step_1").write_bytes(pickle.dumps(Evil(tmp_path / "ran")))
+    for path in (tmp_path / "nowhere", evil):
+        solved.panel.show_error("")
+        solved.open_model(path)
+        qtbot.waitUntil(lambda: not solved.panel.error.isHidden(), timeout=WAIT)
+        assert str(path) in solved.panel.error.text()
+        assert solved.traces.trace is before
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_generated_puzzle_is_shown_and_solved(solved: MainWindow, qtbot: QtBot) -> None:
+    solved.panel.size.setCurrentIndex(2)
+    solved.panel.clues.setValue(7)
+    before = solved.traces.trace
+    solved.panel.generate.click()
+    qtbot.waitUntil(lambda: solved.traces.trace is not before and not solved.traces.running, timeout=WAIT)
+    trace = solved.traces.trace
+    assert trace is not None
+    assert (trace.puzzle.given > 1).sum() == 7
+    assert trace.puzzle.text in solved.panel.text.toPlainText().replace(" ", "").replace("|", "").replace("-", "").replace("+", "").replace("\n", "")
+    assert format_line(from_tokens(trace.puzzle.solution)).count(".") == 0
+
+
+def test_a_new_job_cancels_the_one_before(solved: MainWindow, qtbot: QtBot) -> None:
+    solved.panel.segments.setValue(500)
+    solved.panel.submit()
+    solved.panel.segments.setValue(2)
+    solved.panel.submit()
+    qtbot.waitUntil(lambda: solved.traces.trace is not None and len(solved.traces.trace) == 12 and not solved.traces.running, timeout=WAIT)
+
+
+def test_states_and_curves_follow(solved: MainWindow, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: bool(solved.states._fits), timeout=WAIT)
+    for mode in ("cells", "path"):
+        solved.states.set_mode(mode)
+        solved.traces.set_cursor(7)
+        dots = solved.states._dots["L"].getData()
+        assert len(dots[0]) == (16 if mode == "cells" else 1)
+    assert all(line.value() == 7 for line in solved.curves._lines)
+    row = int(solved.traces.trace.l_row[7])  # type: ignore[union-attr]
+    np.testing.assert_allclose(np.array(solved.states._dots["L"].getData())[:, 0], solved.states._fits["L"].path[row], rtol=1e-5)
+
+
+def test_light_and_dark_are_switched_live(solved: MainWindow) -> None:
+    solved.actions_table.by_name["theme"].trigger()
+    assert solved.theme.palette is DARK
+    dark = solved.grab().toImage().pixelColor(2, 300)
+    solved.actions_table.by_name["theme"].trigger()
+    light = solved.grab().toImage().pixelColor(2, 300)
+    assert dark.name() == DARK.window
+    assert light.name() == LIGHT.window
+
+
+def test_the_layout_comes_back(qtbot: QtBot) -> None:
+    first = MainWindow(Theme("light"))
+    qtbot.addWidget(first)
+    first.show()
+    first._docks[2].setFloating(True)
+    first.close()
+    second = MainWindow(Theme("light"))
+    qtbot.addWidget(second)
+    second.show()
+    assert second._docks[2].isFloating()
+    second.actions_table.by_name["reset_layout"].trigger()
+    assert not second._docks[2].isFloating()
+    second.close()
