@@ -11,6 +11,7 @@ import json
 import os
 import pickle
 import re
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,14 @@ _PREFIXES = ("_orig_mod.", "module.", "model.", "inner.")
 _PUBLISHED_FILE = re.compile(r"^(step_(\d+)|checkpoint)(\.pt|\.pth)?$")
 # What tensors cannot tell, and stands in a published all_config.yaml under `arch`.
 _FROM_YAML = (
-    "H_cycles", "L_cycles", "num_heads", "pos_encodings", "rms_norm_eps", "rope_theta", "halt_max_steps", "halt_exploration_prob",
+    "H_cycles",
+    "L_cycles",
+    "num_heads",
+    "pos_encodings",
+    "rms_norm_eps",
+    "rope_theta",
+    "halt_max_steps",
+    "halt_exploration_prob",
 )
 
 
@@ -113,7 +121,7 @@ def _own_config(file: Path) -> ModelConfig:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
-            raise CheckpointError(f"{file}: has no section \"model\" with the model's sizes")
+            raise CheckpointError(f'{file}: has no section "model" with the model\'s sizes')
         return ModelConfig.model_validate(content["model"])
     except FileNotFoundError:
         raise CheckpointError(f"{file}: is missing; model.safetensors needs its config.json beside it") from None
@@ -132,7 +140,10 @@ def _first_fault(error: ValidationError) -> str:
 def _read_published(file: Path) -> dict[str, Tensor]:
     """A flat state dict without its prefixes. Only tensors are unpickled; anything else in the file is refused."""
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # torch warns of unusual pickle protocols; what it then cannot read is refused below, in our words.
+            warnings.simplefilter("ignore", UserWarning)
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL (\S+)", str(error))
         what = f"it would run {named[1]}" if named else "it holds more than tensors"
@@ -160,7 +171,7 @@ def _published_yaml(file: Path) -> dict[str, Any]:
         raise CheckpointError(f"{file}: is not plain YAML ({str(error).splitlines()[0]})") from None
     arch = content.get("arch") if isinstance(content, dict) else None
     if not isinstance(arch, dict):
-        raise CheckpointError(f"{file}: has no section \"arch\" with the model's settings")
+        raise CheckpointError(f'{file}: has no section "arch" with the model\'s settings')
     return arch
 
 

@@ -34,7 +34,8 @@ class ModelConfig(BaseModel):
     swiglu_multiple: int = Field(256, ge=1, description="the SwiGLU width is a multiple of this")
     num_heads: int = Field(8, ge=1, description="attention heads")
     pos_encodings: PositionEncoding = Field(
-        "rope", description="how a position is told: rope and learned as published; rope2d by row and column; grid by learned row, column and box vectors"
+        "rope",
+        description="how a position is told: rope and learned as published; rope2d by row and column; grid by learned row, column and box vectors",
     )
     box_height: int = Field(0, ge=0, description="rows of a box, for pos_encodings='grid'; 0 for boards without boxes")
     box_width: int = Field(0, ge=0, description="columns of a box; 0 for boards without boxes")
@@ -42,10 +43,13 @@ class ModelConfig(BaseModel):
     rope_theta: float = Field(10000.0, gt=0, description="slowest rotary wavelength, in positions / 2π")
 
     halt_max_steps: int = Field(16, ge=1, description="most segments a training example may take")
-    halt_exploration_prob: float = Field(0.1, ge=0, le=1, description="chance that a training example must take a random least number of segments")
+    halt_exploration_prob: float = Field(
+        0.1, ge=0, le=1, description="chance that a training example must take a random least number of segments"
+    )
     forward_dtype: Literal["float32", "bfloat16"] = Field("float32", description="dtype of states and activations")
     gradient: Gradient = Field(
-        "step", description="which module calls of a segment carry gradient: step = the last L and the last H (published); cycle = the last H-cycle; all"
+        "step",
+        description="which module calls of a segment carry gradient: step = the last L and the last H (published); cycle = the last H-cycle; all",
     )
 
     @model_validator(mode="after")

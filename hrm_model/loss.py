@@ -74,9 +74,7 @@ def act_loss(
     loss = lm_loss + 0.5 * q_halt_loss
     metrics |= {"lm_loss": lm_loss.detach(), "q_halt_loss": q_halt_loss.detach()}
     if q_continue and "target_q_continue" in outputs:
-        q_continue_loss = F.binary_cross_entropy_with_logits(
-            outputs["q_continue_logits"], outputs["target_q_continue"], reduction="sum"
-        )
+        q_continue_loss = F.binary_cross_entropy_with_logits(outputs["q_continue_logits"], outputs["target_q_continue"], reduction="sum")
         loss = loss + 0.5 * q_continue_loss
         metrics["q_continue_loss"] = q_continue_loss.detach()
     return loss, metrics

@@ -56,9 +56,7 @@ class GridPositions(nn.Module):
         self.register_buffer("columns", column, persistent=False)
         if config.box_height:
             boxes_across = side // config.box_width
-            self.register_buffer(
-                "boxes", row // config.box_height * boxes_across + column // config.box_width, persistent=False
-            )
+            self.register_buffer("boxes", row // config.box_height * boxes_across + column // config.box_width, persistent=False)
             count = config.seq_len // (config.box_height * config.box_width)
             self.box = nn.Parameter(truncated_normal_(torch.empty(count, config.hidden_size), std=std))
 

@@ -38,9 +38,7 @@ def reason(
     return _steps(model, inputs, segments, previews, states, puzzle_id)
 
 
-def _steps(
-    model: HRM, inputs: Tensor, segments: int, previews: bool, states: bool, puzzle_id: int
-) -> Iterator[Step]:
+def _steps(model: HRM, inputs: Tensor, segments: int, previews: bool, states: bool, puzzle_id: int) -> Iterator[Step]:
     # inference_mode is entered anew for each step: a generator must not leave it switched on in its consumer.
     model.eval()
     with torch.inference_mode():

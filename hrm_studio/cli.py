@@ -63,7 +63,8 @@ def _version(wanted: bool) -> None:
 
 @app.callback(invoke_without_command=True)
 def start(
-    context: typer.Context, show_version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")] = False
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")] = False,
 ) -> None:
     if context.invoked_subcommand is None:
         from hrm_studio.app import main as open_app
@@ -74,7 +75,9 @@ def start(
 @app.command()
 def solve(
     puzzle: Annotated[str, typer.Argument(help="The cells as text, a file that holds them, or - for standard input.")],
-    model: Annotated[str | None, typer.Option(help="A bundled model's name or a checkpoint. Default: the bundled one of this size.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A bundled model's name or a checkpoint. Default: the bundled one of this size.")
+    ] = None,
     segments: Segments = 64,
     device: Device = "auto",
     as_json: AsJson = False,
@@ -106,7 +109,13 @@ def solve(
         return
     console = Console(highlight=False)
     console.print(_drawn(grid, answer, variant))
-    verdict = "solved" if solved else f"not solved: {broken} rule violations" if broken else "not solved: a given digit was changed or a cell left open"
+    verdict = (
+        "solved"
+        if solved
+        else f"not solved: {broken} rule violations"
+        if broken
+        else "not solved: a given digit was changed or a cell left open"
+    )
     console.print(f"{verdict} — {segments} segments, {steps} steps, {seconds:.2f} s, model {path.name}")
 
 
@@ -136,7 +145,10 @@ def _drawn(given: Grid, answer: Grid, variant: Variant) -> Text:
     text = Text()
     for row in range(variant.side):
         if row and row % variant.box_height == 0:
-            text.append(" ┼ ".join("─" * (2 * variant.box_width - 1) for _ in range(variant.side // variant.box_width)).replace(" ", "─") + "\n", "dim")
+            text.append(
+                " ┼ ".join("─" * (2 * variant.box_width - 1) for _ in range(variant.side // variant.box_width)).replace(" ", "─") + "\n",
+                "dim",
+            )
         for column in range(variant.side):
             cell = row * variant.side + column
             style = "bold" if given[cell] else "cyan"
@@ -168,7 +180,9 @@ def evaluate_file(
         found = evaluate(network, puzzles, solutions, segments=segments, q_continue=about(path).get("q_continue", True))
         seconds = time.perf_counter() - begin
     if as_json:
-        _print_json(puzzles=found.puzzles, exact=found.exact, cells=found.cells, mean_segments=found.mean_segments, seconds=round(seconds, 3))
+        _print_json(
+            puzzles=found.puzzles, exact=found.exact, cells=found.cells, mean_segments=found.mean_segments, seconds=round(seconds, 3)
+        )
         return
     low, high = found.interval
     print(f"{found.puzzles} puzzles, {segments} segments, {seconds:.1f} s")
@@ -237,7 +251,13 @@ def _follow(run: Any) -> int:
         # A session of its own: Ctrl+C reaches this process only, which then asks the trainer to stop.
         process = subprocess.Popen([sys.executable, "-m", "trainer", str(run.path)], stdout=log, stderr=log, start_new_session=True)
     config = run.config()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
     asked = False
     failed = ""
     with Progress(*columns, console=console, transient=False) as progress:

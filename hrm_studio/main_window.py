@@ -102,8 +102,22 @@ class MainWindow(QMainWindow):
             Entry("step_back", "&Step", "One step back", "Left", "mdi6.chevron-left", lambda: self._by_hand(traces.move_steps, -1)),
             Entry("cycle_on", "&Step", "One H-cycle on", "Shift+Right", "", lambda: self._by_hand(traces.move_cycles, 1)),
             Entry("cycle_back", "&Step", "One H-cycle back", "Shift+Left", "", lambda: self._by_hand(traces.move_cycles, -1)),
-            Entry("segment_on", "&Step", "One segment on", "Ctrl+Right", "mdi6.chevron-double-right", lambda: self._by_hand(traces.move_segments, 1)),
-            Entry("segment_back", "&Step", "One segment back", "Ctrl+Left", "mdi6.chevron-double-left", lambda: self._by_hand(traces.move_segments, -1)),
+            Entry(
+                "segment_on",
+                "&Step",
+                "One segment on",
+                "Ctrl+Right",
+                "mdi6.chevron-double-right",
+                lambda: self._by_hand(traces.move_segments, 1),
+            ),
+            Entry(
+                "segment_back",
+                "&Step",
+                "One segment back",
+                "Ctrl+Left",
+                "mdi6.chevron-double-left",
+                lambda: self._by_hand(traces.move_segments, -1),
+            ),
             Entry("to_start", "&Step", "To the start", "Home", "mdi6.skip-previous", lambda: self._by_hand(traces.set_cursor, 0)),
             Entry("to_end", "&Step", "To the end", "End", "mdi6.skip-next", lambda: self._by_hand(traces.set_cursor, 1 << 30)),
             Entry("theme", "&View", "Light or dark", "Ctrl+T", "", self._toggle_theme),
@@ -211,7 +225,9 @@ class MainWindow(QMainWindow):
         self.panel.submit()
 
     def _model_loaded(self, about: dict[str, object]) -> None:
-        self._device.setText(f"{about['name']}  ·  {about['parameters']:,} parameters  ·  {about['device']}  ·  {about['dtype']}  ·  attention: {about['attention']}")
+        self._device.setText(
+            f"{about['name']}  ·  {about['parameters']:,} parameters  ·  {about['device']}  ·  {about['dtype']}  ·  attention: {about['attention']}"
+        )
 
     def _toggle_theme(self) -> None:
         self.theme.set_mode("light" if self.theme.palette.name == "dark" else "dark")

@@ -22,5 +22,7 @@ def test_the_wheel_carries_models_and_puzzles_and_no_tests(tmp_path: Path) -> No
     assert not [n for n in names if n.startswith("tests/")]
     unpacked = tmp_path / "unpacked"
     zipfile.ZipFile(wheel).extractall(unpacked)
-    told = subprocess.run([sys.executable, "-m", "hrm_studio", "models"], cwd=unpacked, capture_output=True, text=True, check=True, timeout=120)
+    told = subprocess.run(
+        [sys.executable, "-m", "hrm_studio", "models"], cwd=unpacked, capture_output=True, text=True, check=True, timeout=120
+    )
     assert "sudoku-4x4" in told.stdout

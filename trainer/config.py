@@ -47,7 +47,9 @@ class RunConfig(_Strict):
     preset: str = Field("", description="the preset it came from")
     task: Literal["sudoku-4x4", "sudoku-6x6", "sudoku-9x9"]
     model: ModelConfig
-    phases: tuple[Phase, ...] = Field((), description="depth curriculum; the last one's depth is the finished model's. Empty: the model's own depth throughout")
+    phases: tuple[Phase, ...] = Field(
+        (), description="depth curriculum; the last one's depth is the finished model's. Empty: the model's own depth throughout"
+    )
     seed: int = Field(0, ge=0)
 
     steps: int = Field(ge=1, description="optimizer steps; the cosine ends here")

@@ -144,7 +144,14 @@ class Trainer:
             # Weighted by how many ended: with few of them a window says little.
             weight = min(1.0, ended / 500)
             self.running_accuracy += weight * (means["accuracy"] - self.running_accuracy)
-        return event("metrics", self.step, values=means, phase=self.phase, examples=self.step * self.config.batch_size, seconds=round(self.seconds, 2))
+        return event(
+            "metrics",
+            self.step,
+            values=means,
+            phase=self.phase,
+            examples=self.step * self.config.batch_size,
+            seconds=round(self.seconds, 2),
+        )
 
     def averaged_model(self) -> HRM:
         """A copy with the averaged weights (the trained ones where no average is kept), ready to reason."""
@@ -167,7 +174,9 @@ class Trainer:
         values = {}
         if sets:
             values = {"exact_accuracy": _mean(s["exact"] for s in sets.values()), "accuracy": _mean(s["cells"] for s in sets.values())}
-        return event("evaluation", self.step, values=values, sets=sets, segments=self.config.evaluation_segments, seconds=round(self.seconds, 2))
+        return event(
+            "evaluation", self.step, values=values, sets=sets, segments=self.config.evaluation_segments, seconds=round(self.seconds, 2)
+        )
 
     evaluation_sets: Callable[[], dict[str, tuple[Grids, Grids]]] = staticmethod(dict)
 

@@ -129,7 +129,9 @@ def parse(text: str, variant: Variant | None = None) -> Grid:
     too_large = np.flatnonzero(grid > found.side)
     if len(too_large):
         cell = int(too_large[0])
-        raise PuzzleError(f"{grid[cell]} at {cell_name(cell, found)} is too large; a {found.side}×{found.side} Sudoku has digits 1 to {found.side}.", cell)
+        raise PuzzleError(
+            f"{grid[cell]} at {cell_name(cell, found)} is too large; a {found.side}×{found.side} Sudoku has digits 1 to {found.side}.", cell
+        )
     return grid
 
 

@@ -64,7 +64,9 @@ def generate(variant: Variant, count: int, clues: int | None, rng: np.random.Gen
             dug, full = dug[met], full[met]
         tries = 0 if len(dug) else tries + 1
         if tries == _PATIENCE:
-            raise ValueError(f"no {variant.side}×{variant.side} puzzle with {clues} clues was found in {_PATIENCE * _BATCH} attempts; ask for more clues")
+            raise ValueError(
+                f"no {variant.side}×{variant.side} puzzle with {clues} clues was found in {_PATIENCE * _BATCH} attempts; ask for more clues"
+            )
         puzzles.append(dug)
         solutions.append(full)
         have += len(dug)

@@ -107,13 +107,16 @@ class BoardView(QWidget):
             if clash[cell]:
                 painter.setPen(QPen(colours.color("wrong"), max(1.5, width * 0.035)))
                 painter.drawLine(
-                    QPointF(place.left() + width * 0.28, place.bottom() - width * 0.12), QPointF(place.right() - width * 0.28, place.bottom() - width * 0.12)
+                    QPointF(place.left() + width * 0.28, place.bottom() - width * 0.12),
+                    QPointF(place.right() - width * 0.28, place.bottom() - width * 0.12),
                 )
         for cell in self._selection.cells:
             row, column = divmod(cell, variant.side)
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(colours.color("accent"), 3))
-            painter.drawRoundedRect(QRectF(board.left() + column * width, board.top() + row * width, width, width).adjusted(2, 2, -2, -2), 5, 5)
+            painter.drawRoundedRect(
+                QRectF(board.left() + column * width, board.top() + row * width, width, width).adjusted(2, 2, -2, -2), 5, 5
+            )
 
     def _paint_pencil(self, painter: QPainter, place: QRectF, probability: np.ndarray, variant: Variant, font: QFont) -> None:
         painter.setFont(font)

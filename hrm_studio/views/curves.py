@@ -86,7 +86,9 @@ class CurvesView(QWidget):
             self.plots["residuals"].plot(steps[at], moved[at], pen=pg.mkPen(colour, width=1.5))
         self.plots["residuals"].getPlotItem().getAxis("left").setTicks([log_ticks(moved[moved > 0])])
         broken = violations(trace)
-        self.plots["violations"].plot(steps, broken, pen=pg.mkPen(colours.wrong, width=1.5), fillLevel=0, brush=colours.color("wrong", 0.18))
+        self.plots["violations"].plot(
+            steps, broken, pen=pg.mkPen(colours.wrong, width=1.5), fillLevel=0, brush=colours.color("wrong", 0.18)
+        )
         self.plots["violations"].setYRange(0, max(3.0, float(np.nanmax(np.append(broken, 3.0)))), padding=0.05)
         sureness = self.plots["sureness"]
         sureness.plot(steps, confidence(trace), pen=pg.mkPen(colours.series[3], width=1.5))

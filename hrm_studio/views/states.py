@@ -74,7 +74,10 @@ class StatesView(QWidget):
         bar.setContentsMargins(8, 4, 8, 0)
         modes = QButtonGroup(self)
         self._modes: dict[str, QToolButton] = {}
-        for mode, tip in (("path", "One point a step: the whole state, all cells at once"), ("cells", "One point a cell, at the cursor's step")):
+        for mode, tip in (
+            ("path", "One point a step: the whole state, all cells at once"),
+            ("cells", "One point a cell, at the cursor's step"),
+        ):
             button = QToolButton(text=mode.capitalize(), checkable=True, checked=mode == self.mode, toolTip=tip)  # type: ignore[call-overload]
             button.clicked.connect(lambda _=False, mode=mode: self.set_mode(mode))
             modes.addButton(button)
@@ -115,7 +118,6 @@ class StatesView(QWidget):
     def _replaced(self) -> None:
         self._fits, self._fitted_rows = {}, 0
         self._number += 1
-        self._job = None
         self._redraw()
         self._start_fit()
 
@@ -138,6 +140,7 @@ class StatesView(QWidget):
         if number == self._number:
             self._fits = fits
             self._redraw()
+        # What came meanwhile, another trace even, is fitted next.
         trace = self._traces.trace
         if trace is not None and len(trace) != self._fitted_rows:
             self._grew()
@@ -162,7 +165,9 @@ class StatesView(QWidget):
             if self.mode == "path":
                 faint = colours.color("level_H" if level == "H" else "level_L", 0.25)
                 self._ahead[level] = plot.plot(found.path, pen=pg.mkPen(faint, width=1))
-                self._trail[level] = plot.plot(pen=pg.mkPen(colour, width=1.6), symbol="o", symbolSize=4, symbolBrush=colour, symbolPen=None)
+                self._trail[level] = plot.plot(
+                    pen=pg.mkPen(colour, width=1.6), symbol="o", symbolSize=4, symbolBrush=colour, symbolPen=None
+                )
             self._dots[level] = pg.ScatterPlotItem(pen=None)
             plot.addItem(self._dots[level])
             plot.enableAutoRange()
@@ -181,7 +186,12 @@ class StatesView(QWidget):
             if self.mode == "path":
                 row = min(row, len(found.path) - 1)
                 self._trail[level].setData(found.path[: row + 1])
-                self._dots[level].setData(pos=found.path[row : row + 1], size=13, brush=self._theme.palette.accent, pen=pg.mkPen(self._theme.palette.surface, width=2))
+                self._dots[level].setData(
+                    pos=found.path[row : row + 1],
+                    size=13,
+                    brush=self._theme.palette.accent,
+                    pen=pg.mkPen(self._theme.palette.surface, width=2),
+                )
             else:
                 self._draw_cells(trace, step, level, found.cells)
 

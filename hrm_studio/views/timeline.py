@@ -88,7 +88,10 @@ class TimelineView(QWidget):
         for segment, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
             left, right = self._x(start, total), self._x(end, total)
             here = trace.segment[cursor] == segment
-            painter.fillRect(QRectF(left, 24, right - left - 1, 46), colours.color("accent" if here else "muted", 0.12 if here else 0.06 + 0.04 * (segment % 2)))
+            painter.fillRect(
+                QRectF(left, 24, right - left - 1, 46),
+                colours.color("accent" if here else "muted", 0.12 if here else 0.06 + 0.04 * (segment % 2)),
+            )
             self._paint_segment_name(painter, segment, left, right, segment % every == 0, here)
         for step in range(len(trace)):
             high = trace.level[step] == LEVEL_H
@@ -132,7 +135,11 @@ class TimelineView(QWidget):
         trace = self._traces.trace
         assert trace is not None
         high = trace.level[step] == LEVEL_H
-        what = "The slow module H moves; the answer is what it holds." if high else "The fast module L moves; the answer is a preview: what H would say next."
+        what = (
+            "The slow module H moves; the answer is what it holds."
+            if high
+            else "The fast module L moves; the answer is a preview: what H would say next."
+        )
         lines = [step_name(trace, step), what]
         if step == self._solved:
             lines.append("★ From here on the answer is the solution.")

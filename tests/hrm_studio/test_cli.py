@@ -116,7 +116,7 @@ def test_bad_checkpoints_are_refused_by_name(tmp_path: Path) -> None:
 
 def test_train_follows_a_process_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    command = [sys.executable, "-m", "hrm_studio", "train", "sudoku-4x4", "--run-dir", str(folder), "--minutes", "0.02"]
+    command = [sys.executable, "-m", "hrm_studio", "train", "sudoku-4x4", "--run-dir", str(folder), "--minutes", "0.005"]
     first = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert first.returncode == 0, first.stderr + first.stdout
     assert "unseen puzzles" in first.stdout

@@ -160,7 +160,9 @@ def test_a_generated_puzzle_is_shown_and_solved(solved: MainWindow, qtbot: QtBot
     trace = solved.traces.trace
     assert trace is not None
     assert (trace.puzzle.given > 1).sum() == 7
-    assert trace.puzzle.text in solved.panel.text.toPlainText().replace(" ", "").replace("|", "").replace("-", "").replace("+", "").replace("\n", "")
+    assert trace.puzzle.text in solved.panel.text.toPlainText().replace(" ", "").replace("|", "").replace("-", "").replace("+", "").replace(
+        "\n", ""
+    )
     assert format_line(from_tokens(trace.puzzle.solution)).count(".") == 0
 
 
@@ -173,15 +175,19 @@ def test_a_new_job_cancels_the_one_before(solved: MainWindow, qtbot: QtBot) -> N
 
 
 def test_states_and_curves_follow(solved: MainWindow, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: bool(solved.states._fits), timeout=WAIT)
+    trace = solved.traces.trace
+    assert trace is not None
+    assert trace.z_L is not None
+    rows = len(trace.z_L)
+    qtbot.waitUntil(lambda: bool(solved.states._fits) and len(solved.states._fits["L"].path) == rows, timeout=WAIT)
     for mode in ("cells", "path"):
         solved.states.set_mode(mode)
         solved.traces.set_cursor(7)
         dots = solved.states._dots["L"].getData()
         assert len(dots[0]) == (16 if mode == "cells" else 1)
     assert all(line.value() == 7 for line in solved.curves._lines)
-    row = int(solved.traces.trace.l_row[7])  # type: ignore[union-attr]
-    np.testing.assert_allclose(np.array(solved.states._dots["L"].getData())[:, 0], solved.states._fits["L"].path[row], rtol=1e-5)
+    row = int(trace.l_row[7])
+    np.testing.assert_allclose(np.array(solved.states._dots["L"].getData())[:2, 0], solved.states._fits["L"].path[row], rtol=1e-5)
 
 
 def test_light_and_dark_are_switched_live(solved: MainWindow) -> None:

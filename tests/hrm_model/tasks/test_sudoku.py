@@ -35,7 +35,10 @@ INKALA = "8..........36......7..9.2...5...7.......457.....1...3...1....68..85...
 def test_the_rules_of_each_size() -> None:
     for variant in VARIANTS:
         assert variant.units.shape == (3 * variant.side, variant.side)
-        assert all(sorted(np.concatenate(variant.units[k : k + variant.side])) == list(range(variant.cells)) for k in (0, variant.side, 2 * variant.side))
+        assert all(
+            sorted(np.concatenate(variant.units[k : k + variant.side])) == list(range(variant.cells))
+            for k in (0, variant.side, 2 * variant.side)
+        )
     assert SUDOKU_9.peers.shape == (81, 20)
 
 
