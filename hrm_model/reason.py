@@ -32,7 +32,7 @@ def reason(
     leaves those steps without a prediction. At an H step it is lm_head(z_H). What is computed never depends on what is looked
     at: a traced run gives the answer of an untraced one bit for bit. All segments run; "would halt" is read off the Q values.
     """
-    inputs = _tokens(model, [puzzle])
+    inputs = _tokens(model, np.asarray(puzzle)[None])
     if segments < 1:
         raise ValueError(f"{segments} segments were asked for; at least 1 is needed")
     return _steps(model, inputs, segments, previews, states, puzzle_id)

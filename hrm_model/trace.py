@@ -186,7 +186,7 @@ class TraceRecorder:
             raise ValueError("nothing was recorded yet")
         n, a = self._count, self._arrays
         q = np.array(self._q, dtype=np.float32).reshape(-1, 2)
-        states = {f"z_{k}": a[f"z_{k}"][: self._rows[k] + 1] if f"z_{k}" in a else None for k in "HL"}
+        states: dict[str, Any] = {f"z_{k}": a[f"z_{k}"][: self._rows[k] + 1] if f"z_{k}" in a else None for k in "HL"}
         flat = {name: array[:n] for name, array in a.items() if not name.startswith("z_")}
         return Trace(self.puzzle, self.model, q_halt=q[:, 0], q_continue=q[:, 1], **flat, **states)
 

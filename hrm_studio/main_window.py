@@ -67,7 +67,7 @@ class MainWindow(QMainWindow):
         self._device = QLabel("")
         self.statusBar().addWidget(self._status, 1)
         self.statusBar().addPermanentWidget(self._device)
-        self._theme_button = QToolButton(objectName="flat", toolTip="Light or dark")  # type: ignore[call-overload]
+        self._theme_button = QToolButton(objectName="flat", toolTip="Light or dark")
         self._theme_button.clicked.connect(self._toggle_theme)
         self.menuBar().setCornerWidget(self._theme_button)
         self.panel.show_models(self._models, self._model)
@@ -156,7 +156,7 @@ class MainWindow(QMainWindow):
 
     def _variant_of_model(self) -> Variant:
         task = next((m.task for m in self._models if m.path == self._model), "sudoku-9x9")
-        return next(v for v in (self.panel.size.itemData(i) for i in range(self.panel.size.count())) if v.task == task)
+        return next(v for v in (self.panel.board_size.itemData(i) for i in range(self.panel.board_size.count())) if v.task == task)
 
     def _show_example(self, variant: Variant) -> None:
         if variant.cells not in self._examples:

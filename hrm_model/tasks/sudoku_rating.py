@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from hrm_model.tasks.sudoku import Variant
@@ -25,7 +26,7 @@ class _Board:
     """Candidates of each cell as sets of digits, and the digits placed."""
 
     def __init__(self, grid: ArrayLike, variant: Variant) -> None:
-        bits = to_bits([grid])
+        bits = to_bits(np.asarray(grid)[None])
         free = candidates(bits, variant)[:, 0].tolist()
         self.peers = variant.peers.tolist()
         self.units = variant.units.tolist()

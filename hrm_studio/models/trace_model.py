@@ -57,7 +57,8 @@ class TraceModel(QObject):
 
     def extend(self, trace: Trace) -> None:
         """The same run with more steps."""
-        assert self._trace is not None and len(trace) >= len(self._trace)
+        assert self._trace is not None
+        assert len(trace) >= len(self._trace)
         self._trace = trace
         self.trace_grew.emit()
 

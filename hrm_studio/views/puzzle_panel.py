@@ -54,21 +54,21 @@ class PuzzlePanel(QWidget):
         self.text.setMinimumHeight(212)
         self.text.setTabChangesFocus(True)
         self.text.setAccessibleName("Puzzle")
-        self.error = QLabel(wordWrap=True, visible=False, objectName="error")  # type: ignore[call-overload]
-        self.reason = QPushButton("Reason", objectName="primary")  # type: ignore[call-overload]
+        self.error = QLabel(wordWrap=True, visible=False, objectName="error")
+        self.reason = QPushButton("Reason", objectName="primary")
         self.reason.setToolTip("Let the model think about this puzzle (Ctrl+Return)")
         self.reason.clicked.connect(self.submit)
-        self.size = QComboBox()
+        self.board_size = QComboBox()
         for variant in reversed(VARIANTS):
-            self.size.addItem(f"{variant.side}×{variant.side}", variant)
+            self.board_size.addItem(f"{variant.side}×{variant.side}", variant)
         self.clues = QSpinBox()
         self.clues.setToolTip("Given digits: fewer is harder")
-        self.size.currentIndexChanged.connect(self._size_changed)
+        self.board_size.currentIndexChanged.connect(self._size_changed)
         self.generate = QPushButton("Generate")
         self.generate.setToolTip("Make a new puzzle with one solution and let the model solve it")
-        self.generate.clicked.connect(lambda: self.generate_wanted.emit(self.size.currentData(), self.clues.value()))
+        self.generate.clicked.connect(lambda: self.generate_wanted.emit(self.board_size.currentData(), self.clues.value()))
         self.example = QPushButton("Next example")
-        self.example.clicked.connect(lambda: self.example_wanted.emit(self.size.currentData()))
+        self.example.clicked.connect(lambda: self.example_wanted.emit(self.board_size.currentData()))
         self.model = QComboBox()
         self.model.setToolTip("The model that thinks. Bundled ones were trained by this project's trainer.")
         self.model.activated.connect(lambda _: self.model_chosen.emit(self.model.currentData()))
@@ -77,9 +77,9 @@ class PuzzlePanel(QWidget):
         self.open_model.clicked.connect(self.open_model_wanted)
         self.device = QComboBox()
         self.device.addItem("auto")
-        self.segments = QSpinBox(minimum=1, maximum=512, value=16)  # type: ignore[call-overload]
+        self.segments = QSpinBox(minimum=1, maximum=512, value=16)
         self.segments.setToolTip("Segments to think for. One segment is H-cycles × (L-steps + 1 H step).")
-        self.about = QLabel(wordWrap=True, objectName="muted")  # type: ignore[call-overload]
+        self.about = QLabel(wordWrap=True, objectName="muted")
         self._lay_out()
         self._size_changed()
         theme.changed.connect(self._icons)
@@ -97,7 +97,7 @@ class PuzzlePanel(QWidget):
         layout.addSpacing(8)
         layout.addWidget(_heading("Another puzzle"))
         row = QHBoxLayout()
-        row.addWidget(self.size, 1)
+        row.addWidget(self.board_size, 1)
         row.addWidget(self.clues, 1)
         row.addWidget(QLabel("clues"))
         layout.addLayout(row)
@@ -118,7 +118,7 @@ class PuzzlePanel(QWidget):
         layout.addLayout(form)
         layout.addWidget(self.about)
         layout.addStretch()
-        area = QScrollArea(widgetResizable=True)  # type: ignore[call-overload]
+        area = QScrollArea(widgetResizable=True)
         area.setWidget(inside)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         outer = QVBoxLayout(self)
@@ -133,7 +133,7 @@ class PuzzlePanel(QWidget):
         self.example.setIcon(qtawesome.icon("mdi6.book-open-page-variant-outline", color=colours.text))
 
     def _size_changed(self) -> None:
-        variant: Variant = self.size.currentData()
+        variant: Variant = self.board_size.currentData()
         self.clues.setRange(_FEWEST_CLUES[variant.side], variant.cells - 1)
         self.clues.setValue(default_clues(variant))
 
@@ -189,4 +189,4 @@ class PuzzlePanel(QWidget):
 
 
 def _heading(text: str) -> QLabel:
-    return QLabel(text, objectName="heading")  # type: ignore[call-overload]
+    return QLabel(text, objectName="heading")

@@ -78,7 +78,7 @@ class StatesView(QWidget):
             ("path", "One point a step: the whole state, all cells at once"),
             ("cells", "One point a cell, at the cursor's step"),
         ):
-            button = QToolButton(text=mode.capitalize(), checkable=True, checked=mode == self.mode, toolTip=tip)  # type: ignore[call-overload]
+            button = QToolButton(text=mode.capitalize(), checkable=True, checked=mode == self.mode, toolTip=tip)
             button.clicked.connect(lambda _=False, mode=mode: self.set_mode(mode))
             modes.addButton(button)
             self._modes[mode] = button
@@ -101,7 +101,7 @@ class StatesView(QWidget):
         self._later.timeout.connect(self._start_fit)
         traces.trace_replaced.connect(self._replaced)
         traces.trace_grew.connect(self._grew)
-        traces.running_changed.connect(lambda running: running or self._start_fit())
+        traces.running_changed.connect(self._start_fit)
         traces.cursor_moved.connect(self._refresh)
         selection.changed.connect(self._refresh)
         theme.changed.connect(self._redraw)

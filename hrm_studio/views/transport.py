@@ -24,13 +24,13 @@ class Transport(QWidget):
         self._traces, self._player, self._actions, self._theme = traces, player, actions, theme
         self._verdict: dict[str, object] = {}
         self.timeline = TimelineView(traces, theme)
-        self.position = QLabel("", objectName="position")  # type: ignore[call-overload]
-        self.verdict = QLabel("", objectName="muted")  # type: ignore[call-overload]
+        self.position = QLabel("", objectName="position")
+        self.verdict = QLabel("", objectName="muted")
         self._buttons: dict[str, QToolButton] = {}
         row = QHBoxLayout()
         row.setSpacing(2)
         for name in _BUTTONS:
-            button = QToolButton(objectName="flat")  # type: ignore[call-overload]
+            button = QToolButton(objectName="flat")
             button.setDefaultAction(actions.by_name[name])
             self._buttons[name] = button
             row.addWidget(button)

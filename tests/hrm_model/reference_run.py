@@ -54,7 +54,8 @@ def compute() -> dict[str, np.ndarray]:
         found |= {f"train/{k}/metric/{name}": value for name, value in metrics.items()}
     (loss / len(batch["inputs"])).backward()
     found |= {f"train/2/grad/model.inner.{name}": p.grad for name, p in model.named_parameters()}
-    assert model.puzzle_emb is not None and model.puzzle_emb.local is not None
+    assert model.puzzle_emb is not None
+    assert model.puzzle_emb.local is not None
     found["train/2/grad/puzzle_emb.local_weights"] = model.puzzle_emb.local.grad
     SignSGD(model.puzzle_emb, weight_decay=0.1).step(lr=1e-2)
     found["train/2/puzzle_emb_after_sign_sgd"] = model.puzzle_emb.weights

@@ -152,7 +152,7 @@ def test_bad_checkpoints_are_refused_and_what_was_open_stays(solved: MainWindow,
 
 
 def test_a_generated_puzzle_is_shown_and_solved(solved: MainWindow, qtbot: QtBot) -> None:
-    solved.panel.size.setCurrentIndex(2)
+    solved.panel.board_size.setCurrentIndex(2)
     solved.panel.clues.setValue(7)
     before = solved.traces.trace
     solved.panel.generate.click()

@@ -1,0 +1,99 @@
+"""`python -m tests.benchmarks.studio`: start, GUI thread, and cursor moves of the real window, printed and not asserted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+CURSOR_MOVES = 200
+
+
+def start() -> None:
+    """In a fresh process: seconds to the first paint, to the first trace, until the solution stands on screen; worst gap between heartbeats."""
+    begin = time.perf_counter()
+    from PySide6.QtCore import QTimer
+
+    from hrm_studio.app import make_application, open_window
+
+    application = make_application(["bench"])
+    window = open_window()
+    window.repaint()
+    painted = time.perf_counter() - begin
+    torch_there = "torch" in sys.modules
+    beats: list[float] = []
+    heart = QTimer()
+    heart.timeout.connect(lambda: beats.append(time.perf_counter()))
+    heart.start(5)
+    traced = solved = 0.0
+    while time.perf_counter() - begin < 60 and not (solved and not window.traces.running):
+        application.processEvents()
+        time.sleep(0.001)
+        if window.traces.trace is not None and not traced:
+            traced = time.perf_counter() - begin
+        if "solved" in window.transport.verdict.text() and not solved:
+            solved = time.perf_counter() - begin
+    gaps = np.diff(beats) * 1000
+    print(f"window painted {painted:.2f} s (torch imported: {torch_there}), first steps {traced:.2f} s, solved on screen {solved:.2f} s")
+    print(f"GUI thread, worst gap between 5 ms heartbeats: {gaps.max():.0f} ms, 99.9 %: {np.percentile(gaps, 99.9):.0f} ms")
+    window.close()
+
+
+def cursor(cells: int, width: int, positions: int, vocabulary: int, task: str) -> None:
+    """One cursor move with all views repainted, on a 96-step trace of this shape."""
+    from hrm_model.trace import ModelInfo, PuzzleInfo, Trace
+    from hrm_studio.app import make_application, open_window
+
+    application = make_application(["bench"])
+    window = open_window()
+    window.begin = lambda: None  # type: ignore[method-assign]
+    rng = np.random.default_rng(0)
+    level = np.tile([0, 0, 1], 32)
+    h, fast = np.cumsum(level), np.cumsum(1 - level)
+    probability = rng.dirichlet(np.ones(vocabulary) * 0.3, size=(96, cells)).astype(np.float32)
+    trace = Trace(
+        PuzzleInfo(task, rng.integers(1, vocabulary, cells), rng.integers(2, vocabulary, cells)),
+        ModelInfo("bench", {"H_cycles": 2, "L_cycles": 2}),
+        np.repeat(np.arange(16), 6),
+        np.tile([0, 0, 0, 1, 1, 1], 16),
+        np.tile([0, 1, -1], 32),
+        level,
+        h,
+        fast,
+        probability.argmax(-1),
+        probability,
+        rng.normal(size=16),
+        rng.normal(size=16),
+        rng.normal(size=(33, positions, width)).astype(np.float32),
+        rng.normal(size=(65, positions, width)).astype(np.float32),
+    )
+    window.traces.open(trace, cursor=0)
+    end = time.perf_counter() + 60
+    while not window.states._fits and time.perf_counter() < end:
+        application.processEvents()
+    times = []
+    for k in range(CURSOR_MOVES):
+        begin = time.perf_counter()
+        window.traces.set_cursor(k * 7 % 96)
+        application.processEvents()
+        times.append((time.perf_counter() - begin) * 1000)
+    print(f"cursor move, {task}, D = {width}: median {np.median(times):.1f} ms, 99 % {np.percentile(times, 99):.1f} ms")
+    window.close()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    if len(sys.argv) > 1:
+        {"start": start, "sudoku": lambda: cursor(81, 512, 82, 11, "sudoku-9x9"), "maze": lambda: cursor(900, 512, 901, 6, "maze-30x30")}[
+            sys.argv[1]
+        ]()
+    else:
+        for part in ("start", "start", "start", "sudoku", "maze"):
+            with tempfile.TemporaryDirectory() as home:
+                subprocess.run(
+                    [sys.executable, "-m", "tests.benchmarks.studio", part], check=True, env={**os.environ, "HRM_STUDIO_HOME": home}
+                )
