@@ -187,9 +187,9 @@ class MainWindow(QMainWindow):
         self._status.setText("Thinking …")
         self.reasoner.reason(self._model, grid, variant, segments=self.panel.segments.value(), device=self.panel.device.currentText())
 
-    def _trace_started(self, trace: Trace) -> None:
+    def _trace_started(self, trace: Trace, expected_steps: int) -> None:
         self.selection.clear()
-        self.traces.open(trace, running=True, cursor=0)
+        self.traces.open(trace, running=True, cursor=0, expected_steps=expected_steps)
         self.player.play()
 
     def _trace_grew(self, trace: Trace) -> None:

@@ -32,6 +32,7 @@ class TraceModel(QObject):
         self._trace: Trace | None = None
         self._cursor = -1
         self._running = False
+        self._expected = 0
 
     @property
     def trace(self) -> Trace | None:
@@ -43,17 +44,25 @@ class TraceModel(QObject):
         return self._cursor
 
     @property
+    def steps(self) -> int:
+        """Steps that views make room for: those that are there, and while it runs all that will be."""
+        there = len(self._trace) if self._trace is not None else 0
+        return max(there, self._expected) if self._running else there
+
+    @property
     def running(self) -> bool:
         return self._running
 
-    def open(self, trace: Trace | None, *, running: bool = False, cursor: int | None = None) -> None:
-        """Show another trace, or none. `running`: more steps are to come."""
+    def open(self, trace: Trace | None, *, running: bool = False, cursor: int | None = None, expected_steps: int = 0) -> None:
+        """Show another trace, or none. `running`: more steps are to come, `expected_steps` in all."""
         self._trace = trace
         last = len(trace) - 1 if trace is not None else -1
         self._cursor = last if cursor is None else min(max(cursor, 0), last)
+        was_running, self._running, self._expected = self._running, running, expected_steps
         self.trace_replaced.emit()
         self.cursor_moved.emit(self._cursor)
-        self._set_running(running)
+        if running != was_running:
+            self.running_changed.emit(running)
 
     def extend(self, trace: Trace) -> None:
         """The same run with more steps."""

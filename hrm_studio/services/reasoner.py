@@ -37,7 +37,7 @@ class Reasoner(QObject):
     busy_changed(str)           what is being done now, '' when idle
     model_loaded(dict)          device, dtype, attention, name, parameters of the model in use
     devices_found(list)         names of the devices there are
-    trace_started(object)       a Trace with its first steps
+    trace_started(object, int)  a Trace with its first steps, and how many there will be
     trace_grew(object)          the same Trace with more steps
     trace_finished()            it is complete
     generated(object)           a Grid that was asked for
@@ -47,7 +47,7 @@ class Reasoner(QObject):
     busy_changed = Signal(str)
     model_loaded = Signal(dict)
     devices_found = Signal(list)
-    trace_started = Signal(object)
+    trace_started = Signal(object, int)
     trace_grew = Signal(object)
     trace_finished = Signal()
     generated = Signal(object)
@@ -124,7 +124,7 @@ class Reasoner(QObject):
         for step in reason(model, puzzle.given, segments=segments):
             recorder.add(step)
             if not shown:
-                yield lambda: self.trace_started.emit(recorder.trace())
+                yield lambda: self.trace_started.emit(recorder.trace(), segments * len(model.calls()))
                 shown, told = True, time.perf_counter()
             elif time.perf_counter() - told > _REPORT_EVERY:
                 yield lambda: self.trace_grew.emit(recorder.trace())

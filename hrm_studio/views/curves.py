@@ -75,7 +75,7 @@ class CurvesView(QWidget):
             plot.clear()
             dress(plot, colours, self._title(name, trace))
             if trace is not None and len(trace):
-                plot.setXRange(-0.5, max(1, len(trace) - 0.5), padding=0)
+                plot.setXRange(-0.5, max(1, self._traces.steps - 0.5), padding=0)
                 self._add_segments(plot, trace)
         if trace is None or not len(trace):
             return

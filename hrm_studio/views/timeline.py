@@ -49,12 +49,6 @@ class TimelineView(QWidget):
         self._halts = halting_segment(trace) if trace is not None else None
         self.update()
 
-    def _total(self, trace: Trace) -> int:
-        """Steps that there is room for: while a trace grows, its last segment is drawn whole."""
-        config = trace.model.config
-        whole = config.get("H_cycles", 1) * (config.get("L_cycles", 1) + 1)
-        return max(len(trace), trace.segments * whole)
-
     def _x(self, step: float, total: int) -> float:
         return _SIDE + (self.width() - 2 * _SIDE) * step / total
 
@@ -62,7 +56,7 @@ class TimelineView(QWidget):
         trace = self._traces.trace
         if trace is None:
             return -1
-        step = int((x - _SIDE) / max(1, self.width() - 2 * _SIDE) * self._total(trace))
+        step = int((x - _SIDE) / max(1, self.width() - 2 * _SIDE) * self._traces.steps)
         return min(max(step, 0), len(trace) - 1)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -76,14 +70,14 @@ class TimelineView(QWidget):
             painter.setPen(colours.color("muted"))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No trace yet")
             return
-        total, cursor = self._total(trace), self._traces.cursor
+        total, cursor = self._traces.steps, self._traces.cursor
         unit = (self.width() - 2 * _SIDE) / total
         gap = 1.0 if unit > 4 else 0.0
         painter.setPen(colours.color("muted"))
         for name, top in (("H", 30), ("L", 50)):
             painter.drawText(QRectF(0, top, _SIDE - 6, 16), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, name)
         starts = np.flatnonzero(np.diff(trace.segment, prepend=-1))
-        ends = np.append(starts[1:], total)
+        ends = np.append(starts[1:], len(trace))
         every = max(1, round(46 / max(1.0, unit * total / max(1, len(starts)))))
         for segment, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
             left, right = self._x(start, total), self._x(end, total)
