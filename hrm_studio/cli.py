@@ -221,7 +221,7 @@ def _read_puzzles(file: Path) -> tuple[np.ndarray, np.ndarray, Variant]:
 def train(
     preset: Annotated[str, typer.Argument(help="sudoku-4x4, sudoku-6x6, sudoku-9x9 or sudoku-extreme-1k.")],
     run_dir: Annotated[Path | None, typer.Option(help="Where the run lives. One that is there goes on from its last checkpoint.")] = None,
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop after so much computing time.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.001, help="Stop after so much computing time.")] = None,
     device: Device = "auto",
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
