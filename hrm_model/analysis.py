@@ -127,6 +127,21 @@ def halting_segment(trace: Trace) -> int | None:
     return int(stops[0]) if len(stops) else None
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What is told of a whole trace in more than one place."""
+
+    solved: int | None  # `solved_step`
+    halting: int | None  # `halting_segment`
+    violations: Floats  # (N,)
+    accuracy: Floats  # (N,)
+
+
+def verdict(trace: Trace) -> Verdict:
+    """All four at once."""
+    return Verdict(solved_step(trace), halting_segment(trace), violations(trace), accuracy(trace))
+
+
 def changed_cells(trace: Trace, step: int) -> NDArray[np.bool_]:
     """(S,) the cells whose answer differs from the step before (at the first step: none)."""
     return np.asarray(trace.prediction[step] != trace.prediction[max(0, step - 1)])

@@ -27,8 +27,9 @@ def bundled_models() -> list[BundledModel]:
     found = []
     for file in assets_dir().glob("models/*/config.json"):
         about = json.loads(file.read_text(encoding="utf-8"))
-        found.append(BundledModel(file.parent.name, file.parent, about["task"], about.get("title", file.parent.name)))
-    return sorted(found, key=lambda model: -json.loads((model.path / "config.json").read_text("utf-8"))["model"]["seq_len"])
+        model = BundledModel(file.parent.name, file.parent, about["task"], about.get("title", file.parent.name))
+        found.append((about["model"]["seq_len"], model))
+    return [model for _, model in sorted(found, key=lambda pair: -pair[0])]
 
 
 def model_dir(name: str) -> Path:

@@ -21,7 +21,7 @@ class Entry:
 
 
 class Actions:
-    """QActions made from entries, by name. Plain keys (arrows, Space) leave text fields alone."""
+    """QActions made from entries, by name. Qt itself gives a text field the keys that it writes or moves with."""
 
     def __init__(self, window: QMainWindow, entries: list[Entry]) -> None:
         self.by_name: dict[str, QAction] = {}
@@ -31,7 +31,7 @@ class Actions:
             action = QAction(entry.text, window)
             action.setShortcut(QKeySequence(entry.shortcut))
             action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
-            action.triggered.connect(self._guarded(entry))
+            action.triggered.connect(lambda _=False, entry=entry: entry.run())
             keys = f"  ({QKeySequence(entry.shortcut).toString(QKeySequence.SequenceFormat.NativeText)})" if entry.shortcut else ""
             action.setToolTip(entry.text + keys)
             window.addAction(action)
@@ -39,13 +39,6 @@ class Actions:
                 menus[entry.menu] = window.menuBar().addMenu(entry.menu)
             menus[entry.menu].addAction(action)
             self.by_name[entry.name] = action
-
-    @staticmethod
-    def _guarded(entry: Entry) -> Callable[[], None]:
-        def run() -> None:
-            entry.run()
-
-        return run
 
 
 def typing_now() -> bool:

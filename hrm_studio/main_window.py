@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import qtawesome
@@ -11,8 +11,8 @@ from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication, QDockWidget, QFileDialog, QLabel, QMainWindow, QToolButton, QWidget
 
-from hrm_model.assets import bundled_models, puzzle_lines
-from hrm_model.tasks.sudoku import Grid, PuzzleError, Variant, parse, variant_of_cells
+from hrm_model.assets import BundledModel, bundled_models, puzzle_lines
+from hrm_model.tasks.sudoku import Grid, PuzzleError, Variant, parse, variant_of_cells, variant_of_task
 from hrm_model.trace import Trace
 from hrm_studio.actions import Actions, Entry, typing_now
 from hrm_studio.models.player import Player
@@ -124,7 +124,7 @@ class MainWindow(QMainWindow):
             Entry("reset_layout", "&View", "Reset layout", "", "", lambda: self.restoreState(self._first_layout, _LAYOUT_VERSION)),
         ]
 
-    def _by_hand(self, move, argument: int) -> None:  # type: ignore[no-untyped-def]
+    def _by_hand(self, move: Callable[[int], None], argument: int) -> None:
         self.player.pause()
         move(argument)
 
@@ -152,11 +152,11 @@ class MainWindow(QMainWindow):
         if self._model is None:
             self.panel.show_error("No model ships with this copy. Open a checkpoint, or train one: hrm-studio train sudoku-4x4")
             return
-        self._show_example(self._variant_of_model())
+        self._show_example(variant_of_task(self._models[0].task))
 
-    def _variant_of_model(self) -> Variant:
-        task = next((m.task for m in self._models if m.path == self._model), "sudoku-9x9")
-        return next(v for v in (self.panel.board_size.itemData(i) for i in range(self.panel.board_size.count())) if v.task == task)
+    def _chosen(self) -> BundledModel | None:
+        """The model in use, where it is a bundled one."""
+        return next((m for m in self._models if m.path == self._model), None)
 
     def _show_example(self, variant: Variant) -> None:
         if variant.cells not in self._examples:
@@ -176,7 +176,7 @@ class MainWindow(QMainWindow):
     def _reason(self, grid: Grid) -> None:
         variant = variant_of_cells(len(grid))
         fitting = next((m.path for m in self._models if m.task == variant.task), None)
-        chosen = next((m for m in self._models if m.path == self._model), None)
+        chosen = self._chosen()
         if chosen is not None and chosen.task != variant.task and fitting is not None:
             # A bundled model of the other size was chosen: take the one that reads this puzzle.
             self._model = fitting
@@ -207,9 +207,9 @@ class MainWindow(QMainWindow):
 
     def _choose_model(self, path: Path) -> None:
         self._model = path
-        task = next((m.task for m in self._models if m.path == path), None)
-        if task is not None and self.traces.trace is not None and self.traces.trace.puzzle.task != task:
-            self._show_example(self._variant_of_model())
+        chosen, trace = self._chosen(), self.traces.trace
+        if chosen is not None and trace is not None and trace.puzzle.task != chosen.task:
+            self._show_example(variant_of_task(chosen.task))
         else:
             self.panel.submit()
 

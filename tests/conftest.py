@@ -1,4 +1,4 @@
-"""Settings of all tests: no screen, no user's folders, one thread of torch less than would fight over two cores."""
+"""Settings of all tests: no screen, no user's folders, no silent Qt warnings."""
 
 from __future__ import annotations
 

@@ -46,9 +46,7 @@ class Session:
     def go(self) -> None:
         run, config = self.run, self.config
         puzzles, solutions = cached_pool(config, run.path / "pool.npz")
-        self.trainer = trainer = Trainer(config, Batches(config, puzzles, solutions))
-        sets = evaluation_sets(config)
-        trainer.evaluation_sets = lambda: sets  # type: ignore[method-assign]
+        self.trainer = trainer = Trainer(config, Batches(config, puzzles, solutions), evaluation_sets(config))
         last = run.pointer("last")
         if last is not None:
             trainer.load_state_dict(torch.load(last / "training_state.pt", map_location=trainer.device, weights_only=True))
@@ -105,14 +103,12 @@ class Session:
         try:
             if not folder.exists():
                 shutil.rmtree(beside, ignore_errors=True)
-                generator_state = torch.get_rng_state()
                 extra = {
                     "task": self.config.task, "q_continue": self.config.q_continue,
                     "training": {"preset": self.config.preset, "seed": self.config.seed, "step": trainer.step,
                                  "examples": trainer.step * self.config.batch_size, "seconds": round(trainer.seconds, 1)},
                 }  # fmt: skip
                 checkpoint.save(trainer.averaged_model(), beside, extra)
-                torch.set_rng_state(generator_state)
                 torch.save(trainer.state_dict(), beside / "training_state.pt")
                 for file in beside.iterdir():
                     with file.open("rb+") as stream:

@@ -6,7 +6,7 @@ Shapes: B batch, S cells.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -30,8 +30,9 @@ class Diverged(RuntimeError):
 class Trainer:
     """All that changes while a model is trained. `state_dict` and `load_state_dict` carry every bit of it."""
 
-    def __init__(self, config: RunConfig, batches: Batches) -> None:
-        self.config, self.batches = config, batches
+    def __init__(self, config: RunConfig, batches: Batches, sets: dict[str, tuple[Grids, Grids]] | None = None) -> None:
+        """`sets`: puzzles and solutions to be judged by, by name."""
+        self.config, self.batches, self.sets = config, batches, sets or {}
         self.device = pick_device(config.device)
         if config.threads:
             torch.set_num_threads(config.threads)
@@ -155,17 +156,17 @@ class Trainer:
 
     def averaged_model(self) -> HRM:
         """A copy with the averaged weights (the trained ones where no average is kept), ready to reason."""
+        generator_state = torch.get_rng_state()  # a new model draws random weights; training must not notice
         copy = HRM(self.model.config).to(self.device)
+        torch.set_rng_state(generator_state)
         copy.load_state_dict(self.model.state_dict() | (self.ema.shadow if self.ema else {}))
         return copy.eval()
 
     def evaluation_event(self) -> Event:
         """The averaged model on every evaluation set; `exact_accuracy` and `accuracy` are means over the sets."""
-        generator_state = torch.get_rng_state()  # building a model draws random weights; training must not notice
         model = self.averaged_model()
-        torch.set_rng_state(generator_state)
         sets: dict[str, Any] = {}
-        for name, (puzzles, solutions) in self.evaluation_sets().items():
+        for name, (puzzles, solutions) in self.sets.items():
             found = evaluate(model, puzzles, solutions, segments=self.config.evaluation_segments, q_continue=self.config.q_continue)
             sets[name] = {
                 "puzzles": found.puzzles, "exact": found.exact, "low": found.interval[0], "high": found.interval[1], "cells": found.cells,
@@ -177,8 +178,6 @@ class Trainer:
         return event(
             "evaluation", self.step, values=values, sets=sets, segments=self.config.evaluation_segments, seconds=round(self.seconds, 2)
         )
-
-    evaluation_sets: Callable[[], dict[str, tuple[Grids, Grids]]] = staticmethod(dict)
 
     # State -----------------------------------------------------------------------------------------------------------
 
@@ -206,6 +205,6 @@ class Trainer:
             torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda_rng"]])
 
 
-def _mean(values: Iterator[float] | Any) -> float:
+def _mean(values: Iterable[float]) -> float:
     found = list(values)
     return sum(found) / len(found)

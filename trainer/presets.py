@@ -46,13 +46,6 @@ PRESETS: dict[str, RunConfig] = {
     ),
 }  # fmt: skip
 
-ABOUT: dict[str, str] = {
-    "sudoku-4x4": "4×4 Sudoku, 0.1 M parameters: solves nearly all within a minute or two on a CPU",
-    "sudoku-6x6": "6×6 Sudoku, 0.2 M parameters: some minutes on a CPU",
-    "sudoku-9x9": "9×9 Sudoku, 0.4 M parameters, first shallow, then deep: hours on a CPU",
-    "sudoku-extreme-1k": "the published recipe, 27 M parameters on 1,000 hard puzzles: hours on a GPU",
-}
-
 
 def preset(name: str) -> RunConfig:
     """The preset of that name; ValueError lists those there are."""

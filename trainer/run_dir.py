@@ -24,57 +24,13 @@ from trainer.config import RunConfig, read_config, write_config
 from trainer.events import COMMANDS, VERSION, LineReader, append_line
 
 _ADJECTIVES = [
-    "amber",
-    "brisk",
-    "calm",
-    "clever",
-    "cosy",
-    "eager",
-    "early",
-    "fair",
-    "gentle",
-    "happy",
-    "keen",
-    "lively",
-    "lucky",
-    "mellow",
-    "neat",
-    "noble",
-    "quick",
-    "quiet",
-    "rapid",
-    "sunny",
-    "swift",
-    "tidy",
-    "warm",
-    "wise",
-]
+    "amber", "brisk", "calm", "clever", "cosy", "eager", "early", "fair", "gentle", "happy", "keen", "lively",
+    "lucky", "mellow", "neat", "noble", "quick", "quiet", "rapid", "sunny", "swift", "tidy", "warm", "wise",
+]  # fmt: skip
 _ANIMALS = [
-    "badger",
-    "beaver",
-    "crane",
-    "deer",
-    "falcon",
-    "finch",
-    "fox",
-    "hare",
-    "heron",
-    "ibis",
-    "lark",
-    "lynx",
-    "marten",
-    "mole",
-    "otter",
-    "owl",
-    "panda",
-    "raven",
-    "robin",
-    "seal",
-    "stork",
-    "swan",
-    "tern",
-    "wren",
-]
+    "badger", "beaver", "crane", "deer", "falcon", "finch", "fox", "hare", "heron", "ibis", "lark", "lynx",
+    "marten", "mole", "otter", "owl", "panda", "raven", "robin", "seal", "stork", "swan", "tern", "wren",
+]  # fmt: skip
 
 
 class RunError(ValueError):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
+from hrm_model.analysis import Verdict, verdict
 from hrm_model.trace import LEVEL_H, Trace
 
 
@@ -30,6 +31,7 @@ class TraceModel(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._trace: Trace | None = None
+        self._judged: tuple[Trace, Verdict] | None = None
         self._cursor = -1
         self._running = False
         self._expected = 0
@@ -37,6 +39,14 @@ class TraceModel(QObject):
     @property
     def trace(self) -> Trace | None:
         return self._trace
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the open trace comes to; computed when a view first asks, then shared by all. Only with a trace open."""
+        assert self._trace is not None
+        if self._judged is None or self._judged[0] is not self._trace:
+            self._judged = self._trace, verdict(self._trace)
+        return self._judged[1]
 
     @property
     def cursor(self) -> int:
@@ -71,15 +81,11 @@ class TraceModel(QObject):
         self._trace = trace
         self.trace_grew.emit()
 
-    def update_info(self, trace: Trace) -> None:
-        """The same steps with something newly known about them (a solution, say)."""
-        self._trace = trace
-        self.trace_replaced.emit()
-        self.cursor_moved.emit(self._cursor)
-
     def finish(self) -> None:
         """No more steps will come."""
-        self._set_running(False)
+        if self._running:
+            self._running = False
+            self.running_changed.emit(False)
 
     def set_cursor(self, step: int) -> None:
         """Move to a step; beyond an end means that end."""
@@ -115,8 +121,3 @@ class TraceModel(QObject):
         if step != self._cursor:
             self._cursor = step
             self.cursor_moved.emit(step)
-
-    def _set_running(self, running: bool) -> None:
-        if running != self._running:
-            self._running = running
-            self.running_changed.emit(running)

@@ -9,7 +9,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, QTimer
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from hrm_model.analysis import accuracy, confidence, residuals, solved_step, violations
+from hrm_model.analysis import confidence, residuals
 from hrm_model.trace import LEVEL_H, LEVEL_L, Trace
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
@@ -24,8 +24,6 @@ class CurvesView(QWidget):
     def __init__(self, traces: TraceModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._traces, self._theme = traces, theme
-        self._names = ("residuals", "violations", "sureness", "q")
-        self.plots = {name: new_plot(name) for name in self._names}
         self._lines: list[pg.InfiniteLine] = []
         layout = QGridLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
@@ -36,8 +34,8 @@ class CurvesView(QWidget):
             "sureness": "Mean probability of the answer over the blank cells, and the share of them that is right.",
             "q": "The model's own judgement at each segment's end. It would halt where q_halt lies above q_continue (above 0 where that was not learned).",
         }
-        for k, name in enumerate(self._names):
-            plot = self.plots[name]
+        self.plots = {name: new_plot() for name in tips}
+        for k, (name, plot) in enumerate(self.plots.items()):
             plot.setToolTip(tips[name])
             plot.setMouseEnabled(x=False, y=False)
             plot.setMinimumSize(120, 90)
@@ -85,16 +83,16 @@ class CurvesView(QWidget):
             at = (trace.level == level) & (moved > 0)
             self.plots["residuals"].plot(steps[at], moved[at], pen=pg.mkPen(colour, width=1.5))
         self.plots["residuals"].getPlotItem().getAxis("left").setTicks([log_ticks(moved[moved > 0])])
-        broken = violations(trace)
+        verdict = self._traces.verdict
+        broken = verdict.violations
         self.plots["violations"].plot(
             steps, broken, pen=pg.mkPen(colours.wrong, width=1.5), fillLevel=0, brush=colours.color("wrong", 0.18)
         )
         self.plots["violations"].setYRange(0, max(3.0, float(np.nanmax(np.append(broken, 3.0)))), padding=0.05)
         sureness = self.plots["sureness"]
         sureness.plot(steps, confidence(trace), pen=pg.mkPen(colours.series[3], width=1.5))
-        right = accuracy(trace)
-        if not np.isnan(right).all():
-            sureness.plot(steps, right, pen=pg.mkPen(colours.right, width=1.5))
+        if not np.isnan(verdict.accuracy).all():
+            sureness.plot(steps, verdict.accuracy, pen=pg.mkPen(colours.right, width=1.5))
         sureness.setYRange(0, 1, padding=0.03)
         self._draw_q(trace)
         for plot in self.plots.values():
@@ -120,7 +118,7 @@ class CurvesView(QWidget):
         faint = pg.mkPen(self._theme.palette.color("border", 0.7), width=1)
         for start in starts if len(starts) <= 32 else starts[:: len(starts) // 16]:
             plot.addItem(pg.InfiniteLine(float(start) + 0.5, angle=90, pen=faint))
-        solved = solved_step(trace)
+        solved = self._traces.verdict.solved
         if solved is not None:
             pen = pg.mkPen(self._theme.palette.right, width=1.5, style=Qt.PenStyle.DashLine)
             plot.addItem(pg.InfiniteLine(float(solved), angle=90, pen=pen))

@@ -10,7 +10,7 @@ from hrm_studio.theme import Palette
 pg.setConfigOptions(antialias=True)
 
 
-def new_plot(title: str) -> pg.PlotWidget:
+def new_plot() -> pg.PlotWidget:
     """An empty plot without menus or buttons. `dress` gives it colours."""
     plot = pg.PlotWidget()
     plot.setMenuEnabled(False)
@@ -21,15 +21,14 @@ def new_plot(title: str) -> pg.PlotWidget:
     item.titleLabel.setVisible(True)
     item.setContentsMargins(2, 0, 8, 2)
     plot.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
-    plot.plain_title = title
     return plot
 
 
-def dress(plot: pg.PlotWidget, palette: Palette, title: str | None = None) -> None:
+def dress(plot: pg.PlotWidget, palette: Palette, title: str) -> None:
     """Colours of a palette on background, axes and title."""
     plot.setBackground(palette.surface)
     item = plot.getPlotItem()
-    item.setTitle(title or plot.plain_title, color=palette.text, size="9pt")
+    item.setTitle(title, color=palette.text, size="9pt")
     item.titleLabel.item.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
     for name in ("left", "bottom"):
         axis = item.getAxis(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import qtawesome
@@ -79,7 +78,6 @@ class PuzzlePanel(QWidget):
         self.device.addItem("auto")
         self.segments = QSpinBox(minimum=1, maximum=512, value=16)
         self.segments.setToolTip("Segments to think for. One segment is H-cycles × (L-steps + 1 H step).")
-        self.about = QLabel(wordWrap=True, objectName="muted")
         self._lay_out()
         self._size_changed()
         theme.changed.connect(self._icons)
@@ -116,7 +114,6 @@ class PuzzlePanel(QWidget):
         form.addRow("Device", self.device)
         form.addRow("Segments", self.segments)
         layout.addLayout(form)
-        layout.addWidget(self.about)
         layout.addStretch()
         area = QScrollArea(widgetResizable=True)
         area.setWidget(inside)
@@ -173,19 +170,14 @@ class PuzzlePanel(QWidget):
 
     def submit(self) -> None:
         """Read the box; a puzzle that keeps the rules is asked for, anything else is explained."""
-        self._try(lambda: self.reason_wanted.emit(self._grid()))
-
-    def _grid(self) -> Grid:
-        grid = parse(self.text.toPlainText())
-        check_puzzle(grid, variant_of_cells(len(grid)))
-        return grid
-
-    def _try(self, what: Callable[[], None]) -> None:
+        self.show_error("")
         try:
-            self.show_error("")
-            what()
+            grid = parse(self.text.toPlainText())
+            check_puzzle(grid, variant_of_cells(len(grid)))
         except PuzzleError as error:
             self.show_error(str(error), error.cell)
+        else:
+            self.reason_wanted.emit(grid)
 
 
 def _heading(text: str) -> QLabel:

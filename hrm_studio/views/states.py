@@ -17,7 +17,7 @@ from hrm_model.trace import Trace
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
-from hrm_studio.views.plots import dress, new_plot
+from hrm_studio.views.plots import dress, new_plot, swatch
 
 _FIT_POINTS = 4000  # rows that the plane of single cells is fitted on, at most
 _REFIT_MS = 250
@@ -65,9 +65,8 @@ class StatesView(QWidget):
         self._fitted_rows = 0
         self._job: _FitJob | None = None
         self.mode = "path"
-        self.plots = {level: new_plot(level) for level in "HL"}
+        self.plots = {level: new_plot() for level in "HL"}
         self._trail: dict[str, pg.PlotDataItem] = {}
-        self._ahead: dict[str, pg.PlotDataItem] = {}
         self._dots: dict[str, pg.ScatterPlotItem] = {}
         self._empty = QLabel("States appear here as the model thinks.")
         bar = QHBoxLayout()
@@ -149,12 +148,12 @@ class StatesView(QWidget):
 
     def _redraw(self) -> None:
         colours = self._theme.palette
-        self._trail, self._ahead, self._dots = {}, {}, {}
+        self._trail, self._dots = {}, {}
         for level, plot in self.plots.items():
             plot.clear()
             found = self._fits.get(level)
             name = "z_H, slow" if level == "H" else "z_L, fast"
-            dress(plot, colours, f'<span style="color:{colours.level_H if level == "H" else colours.level_L}">■</span> {name}')
+            dress(plot, colours, swatch(colours.level_H if level == "H" else colours.level_L, name))
             plot.getPlotItem().showGrid(x=True, y=True, alpha=0.12)
             if found is None:
                 continue
@@ -164,7 +163,7 @@ class StatesView(QWidget):
             colour = colours.color("level_H" if level == "H" else "level_L")
             if self.mode == "path":
                 faint = colours.color("level_H" if level == "H" else "level_L", 0.25)
-                self._ahead[level] = plot.plot(found.path, pen=pg.mkPen(faint, width=1))
+                plot.plot(found.path, pen=pg.mkPen(faint, width=1))
                 self._trail[level] = plot.plot(
                     pen=pg.mkPen(colour, width=1.6), symbol="o", symbolSize=4, symbolBrush=colour, symbolPen=None
                 )

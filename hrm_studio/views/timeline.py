@@ -7,7 +7,6 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QFont, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from hrm_model.analysis import halting_segment, solved_step
 from hrm_model.trace import LEVEL_H, Trace
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
@@ -27,27 +26,16 @@ class TimelineView(QWidget):
     def __init__(self, traces: TraceModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._traces, self._theme = traces, theme
-        self._solved: int | None = None
-        self._halts: int | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Timeline")
-        traces.trace_replaced.connect(self._analyse)
-        traces.trace_grew.connect(self._analyse)
-        traces.running_changed.connect(self._analyse)
-        traces.cursor_moved.connect(self.update)
-        theme.changed.connect(self.update)
+        for signal in (traces.trace_replaced, traces.trace_grew, traces.running_changed, traces.cursor_moved, theme.changed):
+            signal.connect(self.update)
 
     def sizeHint(self) -> QSize:
         return QSize(800, 76)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(300, 76)
-
-    def _analyse(self) -> None:
-        trace = self._traces.trace
-        self._solved = solved_step(trace) if trace is not None else None
-        self._halts = halting_segment(trace) if trace is not None else None
-        self.update()
 
     def _x(self, step: float, total: int) -> float:
         return _SIDE + (self.width() - 2 * _SIDE) * step / total
@@ -98,10 +86,10 @@ class TimelineView(QWidget):
     def _paint_segment_name(self, painter: QPainter, segment: int, left: float, right: float, numbered: bool, here: bool) -> None:
         colours, trace = self._theme.palette, self._traces.trace
         assert trace is not None
-        marks = ""
-        if self._solved is not None and trace.segment[self._solved] == segment:
+        verdict, marks = self._traces.verdict, ""
+        if verdict.solved is not None and trace.segment[verdict.solved] == segment:
             marks += "★"
-        if self._halts == segment:
+        if verdict.halting == segment:
             marks += "◆"
         text = (str(segment + 1) if numbered or here or marks else "") + (f" {marks}" if marks else "")
         painter.setPen(colours.color("right" if marks else "text" if here else "muted"))
@@ -135,8 +123,8 @@ class TimelineView(QWidget):
             else "The fast module L moves; the answer is a preview: what H would say next."
         )
         lines = [step_name(trace, step), what]
-        if step == self._solved:
+        if step == self._traces.verdict.solved:
             lines.append("★ From here on the answer is the solution.")
-        if self._halts is not None and trace.segment[step] == self._halts:
+        if trace.segment[step] == self._traces.verdict.halting:
             lines.append("◆ After this segment the model would halt.")
         return "\n".join(lines)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import qtawesome
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
-from hrm_model.analysis import accuracy, solved_step, violations
 from hrm_studio.actions import Actions
 from hrm_studio.models.player import SPEEDS, Player
 from hrm_studio.models.trace_model import TraceModel
@@ -22,17 +21,14 @@ class Transport(QWidget):
         super().__init__(parent)
         self.setObjectName("panel")
         self._traces, self._player, self._actions, self._theme = traces, player, actions, theme
-        self._verdict: dict[str, object] = {}
         self.timeline = TimelineView(traces, theme)
         self.position = QLabel("", objectName="position")
         self.verdict = QLabel("", objectName="muted")
-        self._buttons: dict[str, QToolButton] = {}
         row = QHBoxLayout()
         row.setSpacing(2)
         for name in _BUTTONS:
             button = QToolButton(objectName="flat")
             button.setDefaultAction(actions.by_name[name])
-            self._buttons[name] = button
             row.addWidget(button)
         row.addSpacing(12)
         row.addWidget(self.position)
@@ -52,9 +48,8 @@ class Transport(QWidget):
         layout.addLayout(row)
         layout.addWidget(self.timeline)
         traces.cursor_moved.connect(self._tell)
-        traces.trace_replaced.connect(self._analyse)
-        traces.trace_grew.connect(self._analyse)
-        traces.running_changed.connect(self._analyse)
+        traces.trace_replaced.connect(self._tell)
+        traces.trace_grew.connect(self._tell)
         player.playing_changed.connect(self._icons)
         theme.changed.connect(self._icons)
         self._icons()
@@ -67,23 +62,17 @@ class Transport(QWidget):
                 icon = "mdi6.pause"
             self._actions.by_name[name].setIcon(qtawesome.icon(icon, color=colour))
 
-    def _analyse(self) -> None:
-        trace = self._traces.trace
-        self._verdict = {} if trace is None else {"solved": solved_step(trace), "broken": violations(trace), "right": accuracy(trace)}
-        self._tell()
-
     def _tell(self) -> None:
         trace, step = self._traces.trace, self._traces.cursor
-        if trace is None or step < 0 or not self._verdict:
+        if trace is None or step < 0:
             self.position.setText("")
             self.verdict.setText("")
             return
         self.position.setText(step_name(trace, step))
-        solved: int | None = self._verdict["solved"]  # type: ignore[assignment]
-        right = float(self._verdict["right"][step])  # type: ignore[index]
-        broken = float(self._verdict["broken"][step])  # type: ignore[index]
+        verdict = self._traces.verdict
+        right, broken = float(verdict.accuracy[step]), float(verdict.violations[step])
         words = []
-        if solved is not None and step >= solved:
+        if verdict.solved is not None and step >= verdict.solved:
             words.append("★ solved")
         else:
             if right == right:

@@ -14,6 +14,7 @@ import torch
 
 from hrm_model.checkpoint import CheckpointError, about, load, save, sha256
 from hrm_model.reason import solve_batch
+from tests.evil import Evil
 from tests.hrm_model.test_model import puzzle, tiny
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "sudoku_tiny"
@@ -99,14 +100,6 @@ def test_numbers_that_are_none(own: Path) -> None:
         model.lm_head.weight[0, 0] = float("nan")
     save(model, own)
     refused(own, "lm_head.weight", "not finite")
-
-
-class Evil:
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, (f"touch {self.marker}",)
 
 
 @pytest.mark.parametrize("how", ["torch", "pickle"])

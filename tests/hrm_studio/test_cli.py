@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from hrm_model.assets import bundled_models, model_dir, puzzle_lines
 from hrm_model.tasks.sudoku import SUDOKU_4, format_line, parse, variant_of_task
 from hrm_model.tasks.sudoku_solver import unique_solution
 from hrm_studio.cli import app
+from tests.evil import Evil
 
 FOUR = next(line for line in puzzle_lines("starter") if len(line) == 16)
 NINE = next(line for line in puzzle_lines("starter") if len(line) == 81)
@@ -89,14 +89,6 @@ def test_a_bad_line_of_a_file_is_named_with_its_number(tmp_path: Path) -> None:
     assert "line 1" in run("eval", "sudoku-4x4", str(file)).stderr
     file.write_text("\n")
     assert "holds no puzzle" in run("eval", "sudoku-4x4", str(file)).stderr
-
-
-class Evil:
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, (f"touch {self.marker}",)
 
 
 def test_bad_checkpoints_are_refused_by_name(tmp_path: Path) -> None:

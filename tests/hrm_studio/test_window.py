@@ -15,7 +15,8 @@ from hrm_model.assets import puzzle_lines
 from hrm_model.tasks.sudoku import format_line, from_tokens
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import DARK, LIGHT, Theme
-from tests.hrm_studio.test_cli import FOUR, Evil
+from tests.evil import Evil
+from tests.hrm_studio.test_cli import FOUR
 
 WAIT = 60_000  # ms; a busy machine is slow
 
