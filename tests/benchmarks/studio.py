@@ -46,11 +46,14 @@ def start() -> None:
 def cursor(cells: int, width: int, positions: int, vocabulary: int, task: str) -> None:
     """One cursor move with all views repainted, on a 96-step trace of this shape."""
     from hrm_model.trace import ModelInfo, PuzzleInfo, Trace
-    from hrm_studio.app import make_application, open_window
+    from hrm_studio.app import make_application
+    from hrm_studio.main_window import MainWindow
+    from hrm_studio.theme import Theme
 
     application = make_application(["bench"])
-    window = open_window()
-    window.begin = lambda: None  # type: ignore[method-assign]
+    # Not open_window(): that one would solve its first puzzle, and its trace would take the place of this one.
+    window = MainWindow(Theme())
+    window.show()
     rng = np.random.default_rng(0)
     level = np.tile([0, 0, 1], 32)
     h, fast = np.cumsum(level), np.cumsum(1 - level)
