@@ -95,37 +95,35 @@ def variant_of_cells(cells: int) -> Variant:
 
 _BLANKS = "0.*_xX"
 _BORDERS = "|-+=:│┃║─━═┼╋╬┌┐└┘├┤┬┴╔╗╚╝╠╣╦╩╟╢╤╧╪╫┏┓┗┛┣┫┳┻╂┿"
+_UPRIGHT = "[|:│┃║]"  # borders between two cells of a row
 _LONGEST = 4000  # characters; a 9×9 grid drawn with borders has about 500
+# Other spaces become plain ones, what has no width goes, commas between cells are borders.
+_PLAIN = str.maketrans({"\t": " ", "\u00a0": " ", "\u2007": " ", "\u3000": " ", "\ufeff": None, "\u200b": None, ";": ",", "\r": None})
 
 
 def parse(text: str, variant: Variant | None = None) -> Grid:
-    """A pasted line or grid → (cells,). Digits; `0 . * _ x` are blanks; borders of | - + or box drawing are skipped.
+    """A pasted line or grid → (cells,). Digits; `0 . * _ x` are blanks; borders of | - + or box drawing, and commas, are skipped.
 
-    Spaces separate cells where the rest fills a board by itself; else each is a blank cell, and short rows end in blanks.
+    Where that does not fill a board, a blank may also be a space, nothing at all between two commas, or a `-`.
     Raises PuzzleError with the number of cells found, or the odd character and its place.
     """
     if len(text) > _LONGEST:
         raise PuzzleError(f"The text has {len(text):,} characters; a Sudoku has {_SIZES} cells.")
-    lines = [line for line in text.splitlines() if line.strip() and line.strip(_BORDERS + " \t")]
-    rows = [re.sub(f"[{re.escape(_BORDERS)}]", "", line.replace("\t", " ")) for line in lines]
-    for number, row in enumerate(rows, 1):
-        cell = 0
-        for character in row:
-            if character == " ":
-                continue
-            cell += 1
-            if character not in _BLANKS and not "1" <= character <= "9":
-                where = f"at character {cell}" if len(rows) == 1 else f"in row {number}, cell {cell}"
-                raise PuzzleError(f"{character!r} {where} is no digit and no blank; blanks are 0 . * _ x or a space.")
-    solid = "".join(rows).replace(" ", "")
-    sizes = [variant.cells] if variant else [v.cells for v in VARIANTS]
-    if len(solid) not in sizes:
-        solid = _with_space_blanks(rows, sizes) or solid
-    if len(solid) not in sizes:
+    sizes = [variant] if variant else list(VARIANTS)
+    lines = text.translate(_PLAIN).split("\n")
+    _refuse_odd(lines, sizes)
+    solid = "".join(_without(_BORDERS + ", ", line) for line in lines)
+    found = _of_length(len(solid), sizes)
+    for reading in (_comma_separated, _drawn_with_spaces, _dashes_as_blanks):
+        if found is None:
+            for size in sizes:
+                cells = reading(lines, size)
+                if cells is not None:
+                    solid, found = cells, size
+    if found is None:
         wanted = f"{variant.cells} ({variant.side}×{variant.side})" if variant else _SIZES
         raise PuzzleError(f"The puzzle has {len(solid)} cells; {wanted} are needed.")
-    found = variant or variant_of_cells(len(solid))
-    grid = np.array([0 if c in _BLANKS else int(c) for c in solid], dtype=np.int8)
+    grid = np.array([int(c) if "1" <= c <= "9" else 0 for c in solid], dtype=np.int8)
     too_large = np.flatnonzero(grid > found.side)
     if len(too_large):
         cell = int(too_large[0])
@@ -135,20 +133,93 @@ def parse(text: str, variant: Variant | None = None) -> Grid:
     return grid
 
 
-def _with_space_blanks(rows: list[str], sizes: list[int]) -> str | None:
-    """The cells with each space read as a blank, or None where that makes no board either."""
-    if len(rows) == 1:
-        line = rows[0].strip("\r\n")
-        return next((line.ljust(size).replace(" ", ".") for size in sizes if len(line) == size), None)
-    side = len(rows)
-    if side * side not in sizes or max(len(row.rstrip()) for row in rows) > side:
+def cell_places(text: str) -> list[int]:
+    """Where in a pasted text its cells stand, odd characters counted as cells: the place of a PuzzleError's `cell`."""
+    return [i for i, c in enumerate(text) if not c.isspace() and c not in _BORDERS + ",;\ufeff\u200b"]
+
+
+def _without(characters: str, line: str) -> str:
+    return "".join(c for c in line if c not in characters)
+
+
+def _of_length(cells: int, sizes: list[Variant]) -> Variant | None:
+    return next((size for size in sizes if size.cells == cells), None)
+
+
+def _refuse_odd(lines: list[str], sizes: list[Variant]) -> None:
+    """PuzzleError for the first character that is no digit, no blank and no border."""
+    rows = [row for line in lines if (row := _without(_BORDERS + ", ", line))]
+    found = _of_length(sum(map(len, rows)), sizes)
+    cell = 0
+    for number, row in enumerate(rows, 1):
+        for column, character in enumerate(row, 1):
+            if character not in _BLANKS and not "1" <= character <= "9":
+                where = f"in row {number}, cell {column}" if len(rows) > 1 else f"at character {column}"
+                if found is not None:
+                    where = f"at {cell_name(cell, found)}"
+                raise PuzzleError(f"{character!r} {where} is no digit and no blank; blanks are 0 . * _ x or a space.", cell)
+            cell += 1
+
+
+def _comma_separated(lines: list[str], size: Variant) -> str | None:
+    """A table whose blank cells are empty: `5,3,,,7,,,,`."""
+    rows = [[field.strip() for field in line.split(",")] for line in lines if line.strip()]
+    if [len(row) for row in rows] not in ([size.side] * size.side, [size.cells]) or any(len(f) > 1 for row in rows for f in row):
         return None
-    return "".join(row.rstrip().ljust(side).replace(" ", ".") for row in rows)
+    return "".join(field or "." for row in rows for field in row)
+
+
+def _drawn_with_spaces(lines: list[str], size: Variant) -> str | None:
+    """Spaces as blanks: one line, or a grid with or without borders, its cells side by side or a space apart."""
+    if len(lines[0]) == size.cells and not any(lines[1:]):
+        return lines[0].replace(" ", ".") if lines[0] == _without(_BORDERS, lines[0]) else None
+    rows = [line for line in lines if not line or line.strip(_BORDERS + " ") or line.isspace()]
+    while len(rows) > size.side and not rows[-1].strip():
+        rows.pop()
+    while len(rows) > size.side and not rows[0].strip():
+        rows.pop(0)
+    if len(rows) > size.side:
+        rows = [row for row in rows if row]
+    read = [_row_with_spaces(row, size) for row in rows]
+    return None if len(read) != size.side or None in read else "".join(row for row in read if row)
+
+
+def _row_with_spaces(row: str, size: Variant) -> str | None:
+    parts = re.split(_UPRIGHT, row)
+    if len(parts) == 1:
+        widths = [size.side]
+    else:
+        if not parts[0].strip() and len(parts) > size.side // size.box_width:
+            parts = parts[1:]
+        if not parts[-1].strip() and len(parts) > size.side // size.box_width:
+            parts = parts[:-1]
+        widths = [size.box_width] * (size.side // size.box_width)
+    if len(parts) != len(widths):
+        return None
+    apart = any(len(part.rstrip()) > width for part, width in zip(parts, widths, strict=True))
+    cells = ""
+    for part, width in zip(parts, widths, strict=True):
+        found = part
+        if apart:
+            # A space before or after each cell: the cells stand at every second character.
+            found = part[0::2] if not part[1::2].strip() else part[1::2] if not part[0::2].strip() else "?" * (width + 1)
+        found = found.rstrip().ljust(width)
+        if len(found) > width:
+            return None
+        cells += found.replace(" ", ".")
+    return cells
+
+
+def _dashes_as_blanks(lines: list[str], size: Variant) -> str | None:
+    """`53--7----` …"""
+    rows = [_without("|+ ", line) for line in lines if _without(_BORDERS + " ", line) or len(line.strip()) == size.side]
+    solid = "".join(rows).replace("-", ".")
+    return solid if len(solid) == size.cells and all(c in _BLANKS or c.isdigit() for c in solid) else None
 
 
 def parse_line(line: str, variant: Variant | None = None) -> tuple[Grid, Grid | None]:
     """'PUZZLE' or 'PUZZLE,SOLUTION' → the two grids. Raises PuzzleError."""
-    puzzle, _, solution = line.strip().partition(",")
+    puzzle, _, solution = line.strip("\r\n").partition(",")
     grid = parse(puzzle, variant)
     if not solution.strip():
         return grid, None

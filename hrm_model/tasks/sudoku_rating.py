@@ -12,17 +12,17 @@ from numpy.typing import ArrayLike
 from hrm_model.tasks.sudoku import Variant
 from hrm_model.tasks.sudoku_solver import candidates, to_bits
 
-TECHNIQUES = ("given", "naked single", "hidden single", "locked candidates", "naked pair", "hidden pair", "naked triple", "search")
+LEVELS = ("given", "naked single", "hidden single", "locked candidates", "naked pair", "hidden pair", "naked triple", "search")
 
 
 @dataclass(frozen=True)
 class Rating:
-    name: str  # the hardest technique needed, one of TECHNIQUES
+    name: str  # the hardest technique needed, one of LEVELS
     level: int  # its index there: 0 for a full board, 7 for search
     counts: dict[str, int]  # how often each technique moved something
 
 
-class _Board:
+class Board:
     """Candidates of each cell as sets of digits, and the digits placed."""
 
     def __init__(self, grid: ArrayLike, variant: Variant) -> None:
@@ -52,7 +52,7 @@ class _Board:
         return [c for c in unit if digit in self.options[c]]
 
 
-def _naked_single(b: _Board) -> bool:
+def _naked_single(b: Board) -> bool:
     for cell in sorted(b.blank):
         if len(b.options[cell]) == 1:
             b.place(cell, next(iter(b.options[cell])))
@@ -60,7 +60,7 @@ def _naked_single(b: _Board) -> bool:
     return False
 
 
-def _hidden_single(b: _Board) -> bool:
+def _hidden_single(b: Board) -> bool:
     for unit in b.units:
         for digit in range(1, b.side + 1):
             homes = b.homes(unit, digit)
@@ -70,7 +70,7 @@ def _hidden_single(b: _Board) -> bool:
     return False
 
 
-def _locked(b: _Board) -> bool:
+def _locked(b: Board) -> bool:
     """All places of a digit in one unit lie in a second one too: nowhere else in the second."""
     for unit in b.units:
         for digit in range(1, b.side + 1):
@@ -83,7 +83,7 @@ def _locked(b: _Board) -> bool:
     return False
 
 
-def _naked(b: _Board, size: int) -> bool:
+def _naked(b: Board, size: int) -> bool:
     for unit in b.units:
         small = [c for c in unit if 2 <= len(b.options[c]) <= size]
         for group in combinations(small, size):
@@ -93,7 +93,7 @@ def _naked(b: _Board, size: int) -> bool:
     return False
 
 
-def _hidden_pair(b: _Board) -> bool:
+def _hidden_pair(b: Board) -> bool:
     for unit in b.units:
         twice = {d: tuple(h) for d in range(1, b.side + 1) if len(h := b.homes(unit, d)) == 2}
         for first, second in combinations(twice, 2):
@@ -104,7 +104,7 @@ def _hidden_pair(b: _Board) -> bool:
     return False
 
 
-_STEPS = {
+TECHNIQUES = {
     "naked single": _naked_single,
     "hidden single": _hidden_single,
     "locked candidates": _locked,
@@ -116,12 +116,12 @@ _STEPS = {
 
 def rate(grid: ArrayLike, variant: Variant) -> Rating:
     """The techniques that a puzzle with one solution needs. 'search' where those here do not finish it."""
-    board, counts = _Board(grid, variant), Counter[str]()
+    board, counts = Board(grid, variant), Counter[str]()
     while board.blank:
-        name = next((name for name, step in _STEPS.items() if step(board)), None)
+        name = next((name for name, step in TECHNIQUES.items() if step(board)), None)
         if name is None:
             counts["search"] += 1
             break
         counts[name] += 1
-    level = max((TECHNIQUES.index(name) for name in counts), default=0)
-    return Rating(TECHNIQUES[level], level, dict(counts))
+    level = max((LEVELS.index(name) for name in counts), default=0)
+    return Rating(LEVELS[level], level, dict(counts))

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from hrm_model.assets import BundledModel
-from hrm_model.tasks.sudoku import VARIANTS, Grid, PuzzleError, Variant, check_puzzle, format_grid, parse, variant_of_cells
+from hrm_model.tasks.sudoku import VARIANTS, Grid, PuzzleError, Variant, cell_places, check_puzzle, format_grid, parse, variant_of_cells
 from hrm_model.tasks.sudoku_generator import default_clues
 from hrm_studio.theme import Theme
 
@@ -161,7 +161,7 @@ class PuzzlePanel(QWidget):
         self.error.setText(message)
         self.error.setVisible(bool(message))
         if cell is not None:
-            places = [i for i, c in enumerate(self.text.toPlainText()) if c.isdigit() or c in ".*_xX"]
+            places = cell_places(self.text.toPlainText())
             if cell < len(places):
                 cursor = self.text.textCursor()
                 cursor.setPosition(places[cell])

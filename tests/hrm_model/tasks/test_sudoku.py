@@ -12,6 +12,7 @@ from hrm_model.tasks.sudoku import (
     VARIANTS,
     PuzzleError,
     Variant,
+    cell_places,
     check_puzzle,
     format_grid,
     format_line,
@@ -23,8 +24,8 @@ from hrm_model.tasks.sudoku import (
     violations,
 )
 from hrm_model.tasks.sudoku_generator import generate, random_solutions
-from hrm_model.tasks.sudoku_rating import rate
-from hrm_model.tasks.sudoku_solver import count_solutions, solve, unique_solution
+from hrm_model.tasks.sudoku_rating import TECHNIQUES, Board, rate
+from hrm_model.tasks.sudoku_solver import OPEN, SOLVED, branch, count_solutions, propagate, solve, to_bits, unique_solution
 from hrm_model.tasks.sudoku_symmetry import augment, fill_blanks, symmetry_codes_4
 
 EASY = "530070000600195000098000060800060003400803001700020006060000280000419005000080079"
@@ -53,11 +54,35 @@ def test_the_rules_of_each_size() -> None:
         "\n".join(" ".join(EASY[i : i + 9].replace("0", "x")) for i in range(0, 81, 9)),
         "\n".join(EASY[i : i + 9].replace("0", " ").rstrip() for i in range(0, 81, 9)),
         format_grid(parse(EASY), SUDOKU_9),
+        EASY.replace("0", "-"),
+        "\ufeff" + EASY.replace("0", " "),
+        ",".join(EASY),
+        "\n".join(",".join(EASY[i : i + 9]).replace("0", "") for i in range(0, 81, 9)) + "\n",
+        "\n".join(EASY[i : i + 9].replace("0", "\u00a0") for i in range(0, 81, 9)),
+        format_grid(parse(EASY), SUDOKU_9, blank=" "),
+        "\n".join(line.strip() and line.rstrip() for line in format_grid(parse(EASY), SUDOKU_9, blank=" ").splitlines()),
+        "\n".join("| " + line + " |" for line in format_grid(parse(EASY), SUDOKU_9, blank=" ").splitlines() if "+" not in line),
+        "\n".join("|".join(EASY[i + k : i + k + 3].replace("0", " ") for k in (0, 3, 6)) for i in range(0, 81, 9)),
         "+---+---+---+\n" + "\n".join("|" + "|".join(EASY[i + k : i + k + 3] for k in (0, 3, 6)) + "|" for i in range(0, 81, 9)),
     ],
 )
 def test_what_people_paste_is_read(text: str) -> None:
     assert format_line(parse(text), "0") == EASY
+
+
+def test_a_row_without_clues_may_be_empty() -> None:
+    line = "." * 9 + EASY[9:45] + "." * 9 + EASY[54:]
+    rows = [line[i : i + 9].replace(".", " ").replace("0", " ") for i in range(0, 81, 9)]
+    for text in ("\n".join(rows), "\n".join(row.rstrip() for row in rows) + "\n", "\r\n".join(row.rstrip() for row in rows)):
+        assert format_line(parse(text), "0") == line.replace(".", "0")
+
+
+def test_the_place_of_a_fault_in_the_text() -> None:
+    text = "53..7.... | 6..195...\n----\n" + ".98....6?" + "." * 54
+    with pytest.raises(PuzzleError, match=r"'\?' at row 3, column 9") as caught:
+        parse(text)
+    assert caught.value.cell is not None
+    assert text[cell_places(text)[caught.value.cell]] == "?"
 
 
 @pytest.mark.parametrize(
@@ -67,8 +92,9 @@ def test_what_people_paste_is_read(text: str) -> None:
         (EASY[:-1], "80 cells"),
         (EASY + "1", "82 cells"),
         ("9" * 5000, "5,000 characters"),
-        (EASY.replace("5", "?", 1), "'?' at character 1"),
-        ("53٣" + EASY[3:], "at character 3"),
+        (EASY.replace("5", "?", 1), "'?' at row 1, column 1"),
+        ("53٣" + EASY[3:], "at row 1, column 3"),
+        ("12?", "'?' at character 3"),
         ("12\n3a", "'a' in row 2, cell 2"),
         ("5" + "0" * 15, "5 at row 1, column 1 is too large"),
     ],
@@ -160,6 +186,41 @@ def test_symmetry_codes_of_4x4_are_shared_by_copies_alone() -> None:
     assert len(set(symmetry_codes_4(full).tolist())) == 2  # the two classes of 4×4 boards
 
 
+def test_an_impossible_puzzle_is_refuted_soon() -> None:
+    # Column 4 has no place for some digits; only guessing at them shows it soon (Norvig's "impossible" grid took his solver 24 minutes).
+    steps = 0
+    grid = parse(".....5.8....6.1.43..........1.5........1.6...3.......553.....61........4.........")
+    bits, owner = to_bits(grid[None]), np.zeros(1, np.intp)
+    while len(owner):
+        bits, status, free = propagate(bits, SUDOKU_9)
+        still = status == OPEN
+        assert not (status == SOLVED).any()
+        bits, owner = branch(bits[:, still], owner[still], free[:, still], SUDOKU_9) if still.any() else (bits[:, still], owner[still])
+        steps += len(owner)
+        assert steps < 200
+
+
+def test_each_technique_strikes_what_it_must_and_nothing_else() -> None:
+    def struck(technique: str, allowed: dict[int, set[int]]) -> set[tuple[int, int]]:
+        """(cell, digit) that a technique takes away on an empty board whose named cells have these candidates only."""
+        board = Board(np.zeros(81, np.int8), SUDOKU_9)
+        for cell, digits in allowed.items():
+            board.options[cell] = set(digits)
+        before = [set(options) for options in board.options]
+        assert TECHNIQUES[technique](board)
+        return {(cell, digit) for cell in range(81) for digit in before[cell] - board.options[cell]}
+
+    rest = set(range(2, 10))
+    # 1 can stand in box 1 only within row 1: not in the rest of row 1.
+    assert struck("locked candidates", dict.fromkeys((9, 10, 11, 18, 19, 20), rest)) == {(c, 1) for c in range(3, 9)}
+    pair = struck("naked pair", {0: {1, 2}, 8: {1, 2}})
+    assert pair == {(c, d) for c in range(1, 8) for d in (1, 2)}
+    triple = struck("naked triple", {0: {1, 2}, 4: {2, 3}, 8: {1, 3}})
+    assert triple == {(c, d) for c in range(1, 8) if c != 4 for d in (1, 2, 3)}
+    hidden = struck("hidden pair", {c: set(range(3, 10)) for c in range(1, 8)})
+    assert hidden == {(c, d) for c in (0, 8) for d in range(3, 10)}
+
+
 def test_ratings() -> None:
     assert rate(parse(EASY_SOLVED), SUDOKU_9).name == "given"
     assert rate(parse(EASY), SUDOKU_9).level <= 2
@@ -167,6 +228,17 @@ def test_ratings() -> None:
     full = parse(EASY_SOLVED)
     full[[0, 40]] = 0
     assert rate(full, SUDOKU_9).counts == {"naked single": 2}
+
+
+def test_techniques_never_leave_the_solution() -> None:
+    puzzles, solutions = generate(SUDOKU_9, 30, None, np.random.default_rng(4))
+    names = set()
+    for puzzle, solution in zip(puzzles, solutions, strict=True):
+        board = Board(puzzle, SUDOKU_9)
+        while (name := next((name for name, step in TECHNIQUES.items() if step(board)), None)) is not None:
+            names.add(name)
+            assert all(solution[cell] in board.options[cell] for cell in board.blank), name
+    assert len(names) >= 4
 
 
 @given(st.lists(st.integers(0, 9), min_size=81, max_size=81))
