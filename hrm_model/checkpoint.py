@@ -20,7 +20,8 @@ import torch
 import yaml
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from hrm_model.config import ModelConfig
@@ -74,9 +75,9 @@ def save(model: HRM, folder: str | Path, extra: dict[str, Any] | None = None) ->
 
 
 def write_weights(tensors: dict[str, Tensor], file: Path) -> None:
-    """A safetensors file, written beside and renamed."""
+    """A safetensors file, written beside and renamed. OSError where the disk is full."""
     beside = file.with_name(file.name + ".part")
-    save_file({name: t.detach().contiguous().cpu() for name, t in tensors.items()}, beside)
+    beside.write_bytes(to_safetensors({name: t.detach().contiguous().cpu() for name, t in tensors.items()}))
     os.replace(beside, file)
 
 

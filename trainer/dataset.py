@@ -63,16 +63,17 @@ def make_pool(config: RunConfig) -> tuple[Grids, Grids]:
 
 def cached_pool(config: RunConfig, file: Path) -> tuple[Grids, Grids]:
     """`make_pool`, kept in a file for the next start. The pool is a function of the configuration, so the file may be deleted."""
+    made_from = repr((config.task, config.seed, config.puzzles))
     try:
         with np.load(file) as stored:
-            if len(stored["puzzles"]) == sum(w.count for w in config.puzzles):
+            if str(stored["made_from"]) == made_from:
                 return stored["puzzles"], stored["solutions"]
     except (OSError, ValueError, KeyError, EOFError):
         pass  # not there, or cut short: made again
     puzzles, solutions = make_pool(config)
     beside = file.with_name(file.name + ".part")
     with beside.open("wb") as stream:
-        np.savez_compressed(stream, puzzles=puzzles, solutions=solutions)
+        np.savez_compressed(stream, puzzles=puzzles, solutions=solutions, made_from=made_from)
     os.replace(beside, file)
     return puzzles, solutions
 

@@ -1,4 +1,4 @@
-"""Training: `Trainer.train()` yields events while it works; files, processes and screens are others' business.
+"""Training: `Trainer.train()` yields after every step what there is to tell; files, processes and screens are others' business.
 
 Shapes: B batch, S cells.
 """
@@ -40,6 +40,9 @@ class Trainer:
         self.step = self.phase = 0
         self.running_accuracy = 0.0
         self.seconds = 0.0  # computing time, pauses left out
+        self.done = False  # an evaluation was good enough
+        self.window: dict[str, Tensor] = {}  # sums since the last metrics event
+        self.window_steps = 0
         self.model = HRM(config.model.model_copy(update={"forward_dtype": pick_dtype(self.device)})).to(self.device)
         self._enter_phase(0)
         params = list(self.model.parameters())
@@ -95,33 +98,29 @@ class Trainer:
         self.step += 1
         return {"loss": loss.detach(), "lr": torch.tensor(lr), **metrics}
 
-    def train(self) -> Iterator[Event]:
-        """Train to the end, yielding metrics and evaluation events, and {'type': 'tick'} after every other step.
+    def train(self) -> Iterator[list[Event]]:
+        """Train to the end, yielding once a step its metrics and evaluation events (often none).
 
-        Raises Diverged where the loss stops being a number.
+        Between two yields a step is whole: `state_dict` then holds all that the rest of the run depends on. Raises Diverged where the
+        loss stops being a number.
         """
-        sums: dict[str, Tensor] = {}
-        taken = 0
-        while self.step < self.config.steps and not self._out_of_time():
+        while not self.done and self.step < self.config.steps and not self._out_of_time():
             if self._phase_is_over():
                 self._enter_phase(self.phase + 1)
             begin = time.perf_counter()
             for name, value in self.train_step().items():
-                sums[name] = sums[name] + value if name in sums else value
-            taken += 1
+                self.window[name] = self.window[name] + value if name in self.window else value
+            self.window_steps += 1
             self.seconds += time.perf_counter() - begin
+            events = []
             if self.step % self.config.log_every == 0:
-                yield self._metrics(sums, taken)
-                sums, taken = {}, 0
-            else:
-                yield {"type": "tick"}
+                events.append(self._metrics())
             if self.step % self.config.evaluate_every == 0:
-                result = self.evaluation_event()
-                yield result
-                if self._good_enough(result):
-                    break
+                events.append(self.evaluation_event())
+                self.done = self._good_enough(events[-1])
+            yield events
         if self.step % self.config.evaluate_every:
-            yield self.evaluation_event()
+            yield [self.evaluation_event()]
 
     def _out_of_time(self) -> bool:
         return self.config.minutes is not None and self.seconds >= 60 * self.config.minutes
@@ -130,9 +129,11 @@ class Trainer:
         wanted = self.config.stop_at_exact
         return wanted is not None and bool(result["sets"]) and all(s["exact"] >= wanted for s in result["sets"].values())
 
-    def _metrics(self, sums: dict[str, Tensor], taken: int) -> Event:
-        """Means under the published names: losses over all examples, the others over examples that just ended."""
-        value = {name: float(total) for name, total in sums.items()}
+    def _metrics(self) -> Event:
+        """Means since the last time, under the published names: losses over all examples, the others over those that just ended."""
+        value = {name: float(total) for name, total in self.window.items()}
+        taken = self.window_steps
+        self.window, self.window_steps = {}, 0
         examples = taken * self.config.batch_size
         ended = value.pop("count")
         means: dict[str, Any] = {"lr": value.pop("lr") / taken}
@@ -185,6 +186,7 @@ class Trainer:
         """Tensors, numbers and text only, so that it can be read without unpickling anything else."""
         return {
             "step": self.step, "phase": self.phase, "running_accuracy": self.running_accuracy, "seconds": self.seconds,
+            "done": self.done, "window": self.window, "window_steps": self.window_steps,
             "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "carry": self.carry.state(),
             "ema": self.ema and {"shadow": self.ema.shadow, "updates": self.ema.updates},
             "rng": torch.get_rng_state(), "cuda_rng": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
@@ -192,6 +194,9 @@ class Trainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.step, self.running_accuracy, self.seconds = state["step"], state["running_accuracy"], state["seconds"]
+        # A state cut down for keeping (training/) has none of these.
+        self.done, self.window_steps = state.get("done", False), state.get("window_steps", 0)
+        self.window = {name: tensor.to(self.device) for name, tensor in state.get("window", {}).items()}
         self._enter_phase(state["phase"])
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -4,7 +4,7 @@ config.yaml, env.json      what was asked; versions, device, git state
 events.jsonl               what happened, append-only;  commands.jsonl  what was asked of it meanwhile
 status.json                pid, state, step, ETA; replaced atomically
 checkpoints/step_001000/   model.safetensors, config.json, training_state.pt;  `last` and `best` hold a folder's name
-log.txt                    what the process printed
+log.txt                    what the process printed;  .lock  held by the one trainer that works here
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from trainer.config import RunConfig, read_config, write_config
@@ -116,11 +117,14 @@ class RunDir:
             return False
 
     def claim(self) -> None:
-        """RunError where another trainer works here."""
-        status = self.status()
-        if status.get("state") in ("starting", "running", "paused") and status["pid"] != os.getpid():
-            raise RunError(f"{self.path}: process {status['pid']} is training here already; follow it, or stop it first")
-        self.write_status(state="starting", step=status.get("step", 0))
+        """Take this run for this process, until it ends. RunError where another trainer works here."""
+        self._lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            pid = self.status().get("pid", "of another trainer")
+            raise RunError(f"{self.path}: process {pid} is training here already; follow it, or stop it first") from None
+        self.write_status(state="starting", step=self.status().get("step", 0))
 
     # Checkpoints -----------------------------------------------------------------------------------------------------
 

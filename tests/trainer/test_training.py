@@ -157,7 +157,7 @@ def test_wilson_interval_against_known_values() -> None:
 
 
 def losses(trainer: Trainer) -> list[float]:
-    return [e["values"]["loss"] for e in trainer.train() if e["type"] == "metrics"]
+    return [e["values"]["loss"] for events in trainer.train() for e in events if e["type"] == "metrics"]
 
 
 def test_two_runs_of_one_seed_are_bit_identical_and_learn() -> None:
@@ -194,7 +194,7 @@ def test_the_published_switches_train_too(name: str) -> None:
         steps=12, optimizer=name, loss="stablemax", q_continue=True, puzzle_emb_lr=1e-3, ema=0, clip=0, evaluate_every=100, lr=1e-3
     )
     trainer = Trainer(config, Batches(config, *make_pool(config)))
-    found = [e["values"] for e in trainer.train() if e["type"] == "metrics"]
+    found = [e["values"] for events in trainer.train() for e in events if e["type"] == "metrics"]
     assert all(v["q_continue_loss"] > 0 and math.isfinite(v["loss"]) for v in found)
     assert trainer.model.puzzle_emb is not None
     assert trainer.model.puzzle_emb.weights.abs().sum() > 0
@@ -209,15 +209,19 @@ def start(run: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, "-m", "trainer", str(run)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=errors)
 
 
-def metric_losses(run: RunDir) -> dict[int, float]:
-    """Loss by step; what a killed process told of later steps is overwritten by its successor."""
-    found: dict[int, float] = {}
+def told(run: RunDir) -> list[tuple[str, int, dict[str, float]]]:
+    """Metrics and evaluations in order; what a killed process told of later steps is taken back by its successor."""
+    found: list[tuple[str, int, dict[str, float]]] = []
     for entry in run.events().read():
         if entry["type"] == "started":
-            found = {step: loss for step, loss in found.items() if step <= entry["step"]}
-        elif entry["type"] == "metrics":
-            found[entry["step"]] = entry["values"]["loss"]
+            found = [f for f in found if f[1] <= entry["step"]]
+        elif entry["type"] in ("metrics", "evaluation"):
+            found.append((entry["type"], entry["step"], entry["values"]))
     return found
+
+
+def newest_step(run: RunDir) -> int:
+    return max((step for _, step, _ in told(run)), default=0)
 
 
 def wait_for(condition: object, seconds: float = 60) -> None:
@@ -228,7 +232,8 @@ def wait_for(condition: object, seconds: float = 60) -> None:
 
 
 def test_killed_at_any_moment_the_losses_go_on_bit_for_bit(tmp_path: Path) -> None:
-    config = small(steps=120)
+    # Evaluations and checkpoints fall together at times, and the metrics' windows end at neither.
+    config = small(steps=120, log_every=4, checkpoint_every=5, evaluate_every=15)
     whole = RunDir.create(tmp_path / "whole", config)
     assert start(whole.path).wait(120) == 0
     run = RunDir.create(tmp_path / "killed", config)
@@ -237,7 +242,7 @@ def test_killed_at_any_moment_the_losses_go_on_bit_for_bit(tmp_path: Path) -> No
     for _ in range(3):
         process = start(run.path)
         target = run.status().get("step", 0) + random_moment.randint(8, 25)
-        wait_for(lambda target=target, process=process: max(metric_losses(run), default=0) >= target or process.poll() is not None)
+        wait_for(lambda target=target, process=process: newest_step(run) >= target or process.poll() is not None)
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             kills += 1
@@ -245,13 +250,75 @@ def test_killed_at_any_moment_the_losses_go_on_bit_for_bit(tmp_path: Path) -> No
     assert kills >= 2
     assert run.status()["state"] == "killed"
     assert start(run.path).wait(120) == 0
-    assert metric_losses(run) == metric_losses(whole)
-    assert len(metric_losses(run)) == 120
+    assert told(run) == told(whole)
+    assert [step for kind, step, _ in told(run) if kind == "metrics"] == list(range(4, 121, 4))
+    assert [step for kind, step, _ in told(run) if kind == "evaluation"] == list(range(15, 121, 15))
     assert not list(run.checkpoints.glob("*.part"))
     from safetensors.torch import load_file
 
     ours, theirs = (load_file(r.pointer("last") / "model.safetensors") for r in (run, whole))  # type: ignore[operator]
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+@pytest.mark.parametrize("moment", ["after the events", "while saving"])
+def test_killed_where_an_evaluation_and_a_checkpoint_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    from trainer.session import Session
+
+    config = small(steps=24, log_every=5, checkpoint_every=6, evaluate_every=12)
+    whole, run = RunDir.create(tmp_path / "whole", config), RunDir.create(tmp_path / "killed", config)
+    Session(whole).go()
+
+    class Killed(BaseException):
+        pass
+
+    def dies(self: Session, judged: dict[str, object] | None = None) -> None:
+        if judged is not None and self.trainer.step == 12:
+            if moment == "while saving":
+                (run.checkpoints / "step_000012.part").mkdir()
+                (run.checkpoints / "step_000012.part" / "training_state.pt").write_bytes(b"half")
+            raise Killed
+        save(self, judged)
+
+    save = Session.save
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "save", dies)
+        with pytest.raises(Killed):
+            Session(run).go()
+    Session(run).go()
+    assert told(run) == told(whole)
+    assert run.pointer("best") is not None
+
+
+def test_a_damaged_last_checkpoint_is_told_and_the_one_before_it_taken(tmp_path: Path) -> None:
+    from trainer.session import Session
+
+    run = RunDir.create(tmp_path / "run", small(steps=14))
+    Session(run).go()
+    state = run.checkpoints / "step_000014" / "training_state.pt"
+    before = told(run)
+    state.write_bytes(state.read_bytes()[:-2000])
+    Session(run).go()
+    warning = next(e for e in run.events().read() if e["type"] == "warning")
+    assert "step_000014: this checkpoint cannot be read" in warning["message"]
+    assert told(run)[: len(before)] == before
+    assert run.pointer("last") == run.checkpoints / "step_000014"
+    for folder in run.all_checkpoints():
+        (folder / "training_state.pt").unlink()
+    with pytest.raises(RunError, match="no checkpoint here can be read"):
+        Session(run).go()
+
+
+def test_of_two_trainers_started_at_once_one_is_refused(tmp_path: Path) -> None:
+    for attempt in range(3):
+        run = RunDir.create(tmp_path / str(attempt), small(steps=100_000, evaluate_every=100_000))
+        both = [start(run.path) for _ in range(2)]
+        wait_for(lambda both=both: any(p.poll() is not None for p in both))
+        wait_for(lambda run=run: newest_step(run) > 0)
+        ended = [p.poll() for p in both]
+        assert sorted(ended, key=str) == [2, None]
+        for process in both:
+            process.kill()
+            process.wait()
 
 
 def test_commands_pause_save_and_stop_a_running_process(tmp_path: Path) -> None:
@@ -287,7 +354,7 @@ def test_commands_pause_save_and_stop_a_running_process(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_told_and_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from hrm_model import checkpoint
-    from trainer.__main__ import Session
+    from trainer.session import Session
 
     run = RunDir.create(tmp_path / "run", small(steps=21))
     write, calls = checkpoint.write_weights, []
@@ -308,6 +375,26 @@ def test_a_full_disk_is_told_and_training_goes_on(tmp_path: Path, monkeypatch: p
     assert entries[-1]["type"] == "finished"
     assert [p.name for p in run.all_checkpoints()][-1] == "step_000021"
     assert all((p / "training_state.pt").exists() for p in run.all_checkpoints())
+
+
+def test_events_that_a_full_disk_refuses_are_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from trainer.session import Session
+
+    whole, run = (RunDir.create(tmp_path / name, small(steps=14)) for name in ("whole", "run"))
+    Session(whole).go()
+    emit, calls = RunDir.emit, []
+
+    def full(self: RunDir, entry: dict[str, object]) -> None:
+        calls.append(entry)
+        if 5 <= len(calls) < 9:
+            with self.events_file.open("ab") as stream:
+                stream.write(b'{"v": 1, "ty')  # as far as there was room
+            raise OSError(28, "No space left on device")
+        emit(self, entry)
+
+    monkeypatch.setattr(RunDir, "emit", full)
+    Session(run).go()
+    assert told(run) == told(whole)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
