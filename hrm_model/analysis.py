@@ -53,14 +53,15 @@ def pca(points: Floats) -> Projection:
     return Projection(mean, components, explained)
 
 
-def residuals(trace: Trace) -> Floats:
-    """(N,) ‖z_t − z_{t−1}‖ of the module that moved (paper, fig. 3); NaN without states."""
-    found = np.full(len(trace), np.nan)
+def residuals(trace: Trace, first: int = 0) -> Floats:
+    """(N − first,) ‖z_t − z_{t−1}‖ of the module that moved, from step `first` on (paper, fig. 3); NaN without states."""
+    found = np.full(len(trace) - first, np.nan)
     for level, states, rows in ((LEVEL_H, trace.z_H, trace.h_row), (LEVEL_L, trace.z_L, trace.l_row)):
         if states is not None and len(states) > 1:
-            flat = np.asarray(states, np.float32).reshape(len(states), -1)
-            moved = trace.level == level
-            found[moved] = np.linalg.norm(np.diff(flat, axis=0), axis=1)[rows[moved] - 1]
+            moved = trace.level[first:] == level
+            at = rows[first:][moved]
+            change = np.asarray(states[at], np.float32) - np.asarray(states[at - 1], np.float32)
+            found[moved] = np.sqrt(np.square(change).sum(axis=(1, 2)))
     return found
 
 

@@ -80,6 +80,9 @@ class Trainer:
         config = self.config
         self.model.train()
         self.carry, outputs = act_step(self.model, self.carry, self._batch(self.step), config.q_continue)
+        # A model that has learned to halt early otherwise never sees what more segments do to its answer, and loses it there.
+        staying = round(config.full_length * config.batch_size)
+        self.carry.halted[:staying] = self.carry.steps[:staying] >= self.model.config.halt_max_steps
         loss, metrics = act_loss(self.carry, outputs, config.q_continue, config.loss, config.loss_cells)
         (loss / config.batch_size).backward()
         if config.clip:

@@ -15,7 +15,7 @@ def _small(side: int, box_height: int, box_width: int, width: int, heads: int) -
     )  # fmt: skip
 
 
-_SHALLOW = Phase(H_cycles=1, L_cycles=1, gradient="step", until_accuracy=0.8, until_step=6000)
+_SHALLOW = Phase(H_cycles=1, L_cycles=1, gradient="step", until_accuracy=0.8, until_step=3000)
 _DEEP = Phase(H_cycles=2, L_cycles=2, gradient="all")
 
 PRESETS: dict[str, RunConfig] = {
@@ -33,9 +33,10 @@ PRESETS: dict[str, RunConfig] = {
     ),
     "sudoku-9x9": RunConfig(
         preset="sudoku-9x9", task="sudoku-9x9", model=_small(9, 3, 3, 128, 4), phases=(_SHALLOW, _DEEP),
-        steps=60_000, minutes=180, batch_size=48, lr=1e-3,
-        puzzles=(PuzzleSet(clues=36, count=16_000), PuzzleSet(clues=30, count=16_000), PuzzleSet(clues=26, count=8000)),
-        evaluation=(PuzzleSet(clues=36, count=256), PuzzleSet(clues=30, count=256)), evaluate_every=1000,
+        steps=27_500, minutes=180, batch_size=48, lr=1e-3, full_length=0.25,
+        puzzles=(PuzzleSet(clues=36, count=8000), PuzzleSet(clues=30, count=16_000), PuzzleSet(clues=26, count=12_000),
+                 PuzzleSet(clues=None, count=12_000)),
+        evaluation=(PuzzleSet(clues=36, count=256), PuzzleSet(clues=30, count=256), PuzzleSet(clues=None, count=128)), evaluate_every=500,
     ),
     "sudoku-extreme-1k": RunConfig(
         preset="sudoku-extreme-1k", task="sudoku-9x9", model=ModelConfig(puzzle_emb_ndim=512),

@@ -9,11 +9,11 @@ import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, QTimer
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from hrm_model.analysis import confidence, residuals
+from hrm_model.analysis import Floats, confidence, residuals
 from hrm_model.trace import LEVEL_H, LEVEL_L, Trace
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
-from hrm_studio.views.plots import dress, new_plot, swatch
+from hrm_studio.views.plots import dress, new_plot, show_axes, swatch
 
 _REFRESH_MS = 66  # a growing trace is redrawn at most this often
 
@@ -25,6 +25,7 @@ class CurvesView(QWidget):
         super().__init__(parent)
         self._traces, self._theme = traces, theme
         self._lines: list[pg.InfiniteLine] = []
+        self._moved: Floats = np.zeros(0)  # residuals found so far: a growing trace adds its new steps only
         layout = QGridLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
@@ -46,11 +47,15 @@ class CurvesView(QWidget):
         self._soon.setSingleShot(True)
         self._soon.setInterval(_REFRESH_MS)
         self._soon.timeout.connect(self._draw)
-        traces.trace_replaced.connect(self._draw)
+        traces.trace_replaced.connect(self._replaced)
         traces.trace_grew.connect(self._draw_soon)
         traces.running_changed.connect(self._draw_soon)
         traces.cursor_moved.connect(self._move)
         theme.changed.connect(self._draw)
+        self._draw()
+
+    def _replaced(self) -> None:
+        self._moved = np.zeros(0)
         self._draw()
 
     def _draw_soon(self) -> None:
@@ -72,13 +77,14 @@ class CurvesView(QWidget):
         for name, plot in self.plots.items():
             plot.clear()
             dress(plot, colours, self._title(name, trace))
+            show_axes(plot, trace is not None and len(trace) > 0)
             if trace is not None and len(trace):
                 plot.setXRange(-0.5, max(1, self._traces.steps - 0.5), padding=0)
                 self._add_segments(plot, trace)
         if trace is None or not len(trace):
             return
         steps = np.arange(len(trace))
-        moved = residuals(trace)
+        self._moved = moved = np.append(self._moved, residuals(trace, len(self._moved)))
         for level, colour in ((LEVEL_H, colours.level_H), (LEVEL_L, colours.level_L)):
             at = (trace.level == level) & (moved > 0)
             self.plots["residuals"].plot(steps[at], moved[at], pen=pg.mkPen(colour, width=1.5))

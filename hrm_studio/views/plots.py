@@ -39,6 +39,12 @@ def dress(plot: pg.PlotWidget, palette: Palette, title: str) -> None:
     item.showGrid(x=False, y=True, alpha=0.15)
 
 
+def show_axes(plot: pg.PlotWidget, shown: bool) -> None:
+    """Axes, or none where there is nothing to measure yet."""
+    for name in ("left", "bottom"):
+        plot.getPlotItem().showAxis(name, shown)
+
+
 def swatch(colour: str, text: str) -> str:
     """A legend entry for a title: a coloured mark and its name."""
     return f'<span style="color:{colour}">■</span> {text}'

@@ -12,12 +12,12 @@ import pyqtgraph as pg
 from PySide6.QtCore import QObject, QRunnable, QThreadPool, QTimer, Signal
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
-from hrm_model.analysis import Floats, Projection, pca
+from hrm_model.analysis import Floats, Projection, blanks, pca
 from hrm_model.trace import Trace
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
-from hrm_studio.views.plots import dress, new_plot, swatch
+from hrm_studio.views.plots import dress, new_plot, show_axes, swatch
 
 _FIT_POINTS = 4000  # rows that the plane of single cells is fitted on, at most
 _REFIT_MS = 250
@@ -155,6 +155,7 @@ class StatesView(QWidget):
             name = "z_H, slow" if level == "H" else "z_L, fast"
             dress(plot, colours, swatch(colours.level_H if level == "H" else colours.level_L, name))
             plot.getPlotItem().showGrid(x=True, y=True, alpha=0.12)
+            show_axes(plot, found is not None)
             if found is None:
                 continue
             plane = found.whole if self.mode == "path" else found.cells
@@ -163,11 +164,11 @@ class StatesView(QWidget):
             colour = colours.color("level_H" if level == "H" else "level_L")
             if self.mode == "path":
                 faint = colours.color("level_H" if level == "H" else "level_L", 0.25)
-                plot.plot(found.path, pen=pg.mkPen(faint, width=1))
-                self._trail[level] = plot.plot(
-                    pen=pg.mkPen(colour, width=1.6), symbol="o", symbolSize=4, symbolBrush=colour, symbolPen=None
-                )
+                # All points at once and for good: only the line over them follows the cursor.
+                plot.plot(found.path, pen=pg.mkPen(faint, width=1), symbol="o", symbolSize=4, symbolBrush=colour, symbolPen=None)
+                self._trail[level] = plot.plot(pen=pg.mkPen(colour, width=1.6))
             self._dots[level] = pg.ScatterPlotItem(pen=None)
+            self._dots[level].sigClicked.connect(self._clicked)
             plot.addItem(self._dots[level])
             plot.enableAutoRange()
         self._empty.setVisible(not self._fits)
@@ -194,13 +195,19 @@ class StatesView(QWidget):
             else:
                 self._draw_cells(trace, step, level, found.cells)
 
+    def _clicked(self, _: object, points: list[pg.SpotItem]) -> None:
+        """In 'Cells' a click selects the cell, on the board too."""
+        if self.mode == "cells" and len(points):
+            self._selection.set((points[0].index(),))
+
     def _draw_cells(self, trace: Trace, step: int, level: str, plane: Projection) -> None:
         colours, cells = self._theme.palette, len(trace.puzzle.given)
         points = plane(trace.state_after(step, level)[-cells:])
-        wrong = trace.prediction[step] != trace.puzzle.solution if trace.puzzle.solution is not None else np.zeros(cells, bool)
-        given = trace.puzzle.given > 1
-        brushes = {"given": pg.mkBrush(colours.color("muted", 0.7)), "right": pg.mkBrush(colours.right), "wrong": pg.mkBrush(colours.wrong)}
-        kinds = np.where(given, "given", np.where(wrong, "wrong", "right"))
+        solution = trace.puzzle.solution
+        wrong = trace.prediction[step] != solution if solution is not None else np.zeros(cells, bool)
+        fills = {"given": colours.color("muted", 0.7), "right": colours.right, "wrong": colours.wrong, "unknown": colours.color("answer")}
+        brushes = {kind: pg.mkBrush(colour) for kind, colour in fills.items()}
+        kinds = np.where(~blanks(trace), "given", np.where(wrong, "wrong", "right" if solution is not None else "unknown"))
         chosen = np.isin(np.arange(cells), list(self._selection.cells))
         ring = pg.mkPen(colours.accent, width=2)
         self._dots[level].setData(

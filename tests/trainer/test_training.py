@@ -188,6 +188,19 @@ def test_phases_change_the_depth_and_survive_a_restart() -> None:
     assert losses(rest) == whole[5:]
 
 
+def test_some_rows_think_to_the_end_whatever_they_say() -> None:
+    config = small(full_length=0.25, batch_size=8, puzzle_emb_lr=0.0)
+    trainer = Trainer(config, Batches(config, *make_pool(config)))
+    with torch.no_grad():
+        trainer.model.q_head.bias.fill_(5.0)  # halts at once wherever it may
+    limit = trainer.model.config.halt_max_steps
+    for step in range(1, limit + 1):
+        trainer.train_step()
+        assert trainer.carry.steps[:2].tolist() == [step, step]
+        assert trainer.carry.halted[:2].tolist() == [step == limit] * 2
+    assert trainer.carry.steps[2:].max() < limit
+
+
 @pytest.mark.parametrize("name", ["adam_atan2", "adamw"])
 def test_the_published_switches_train_too(name: str) -> None:
     config = small(
