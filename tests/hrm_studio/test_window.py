@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import puzzle_lines
@@ -199,6 +201,32 @@ def test_light_and_dark_are_switched_live(solved: MainWindow) -> None:
     light = solved.grab().toImage().pixelColor(2, 300)
     assert dark.name() == DARK.window
     assert light.name() == LIGHT.window
+
+
+def test_cells_show_a_trace_without_a_solution_as_unjudged_and_can_be_picked(solved: MainWindow, qtbot: QtBot) -> None:
+    trace = solved.traces.trace
+    assert trace is not None
+    solved.traces.open(replace(trace, puzzle=replace(trace.puzzle, solution=None)))
+    solved.states.set_mode("cells")
+    qtbot.waitUntil(lambda: len(solved.states._fits) == 2, timeout=WAIT)
+    solved.states._refresh()
+    dots = solved.states._dots["H"]
+    colours = {spot.brush().color().name() for spot in dots.points()}
+    assert QColor(LIGHT.right).name() not in colours
+    assert QColor(LIGHT.wrong).name() not in colours
+    assert solved.transport.verdict.text() in ("no rule broken",) or "violation" in solved.transport.verdict.text()
+    dots.sigClicked.emit(dots, dots.points()[5:6], None)
+    assert solved.selection.cells == {5}
+    assert not solved.grab().isNull()
+
+
+def test_a_trace_without_states_is_shown_without_them(solved: MainWindow, qtbot: QtBot) -> None:
+    trace = solved.traces.trace
+    assert trace is not None
+    solved.traces.open(replace(trace, z_H=None, z_L=None))
+    solved.traces.move_steps(-2)
+    assert "without states" in solved.states._empty.text()
+    assert not solved.grab().isNull()
 
 
 def test_the_layout_comes_back(qtbot: QtBot) -> None:
