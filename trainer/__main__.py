@@ -46,8 +46,8 @@ def main(arguments: list[str]) -> int:
         if isinstance(error, Diverged):
             message += "; its last checkpoint is whole. Lower the learning rate, or stop earlier."
         step = session.trainer.step if hasattr(session, "trainer") else 0
+        session.tell(event("failed", step, message=message, error=type(error).__name__))
         with suppress(OSError):
-            run.emit(event("failed", step, message=message, error=type(error).__name__))
             run.write_status(state="failed", step=step, message=message)
         traceback.print_exc()
         return 1

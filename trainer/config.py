@@ -56,7 +56,6 @@ class RunConfig(_Strict):
     minutes: float | None = Field(None, gt=0, description="stop after so much computing time, wherever the steps are")
     stop_at_exact: float | None = Field(None, gt=0, le=1, description="stop once every evaluation set is solved to this share")
     batch_size: int = Field(48, ge=1, description="examples worked on at once")
-
     full_length: float = Field(0.0, ge=0, le=1, description="share of the rows that think for all segments, solved or not")
 
     puzzles: tuple[PuzzleSet, ...] = Field(description="the pool that examples are drawn from, generated at the start")

@@ -197,9 +197,8 @@ class Trainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.step, self.running_accuracy, self.seconds = state["step"], state["running_accuracy"], state["seconds"]
-        # A state cut down for keeping (training/) has none of these.
-        self.done, self.window_steps = state.get("done", False), state.get("window_steps", 0)
-        self.window = {name: tensor.to(self.device) for name, tensor in state.get("window", {}).items()}
+        self.done, self.window_steps = state["done"], state["window_steps"]
+        self.window = {name: tensor.to(self.device) for name, tensor in state["window"].items()}
         self._enter_phase(state["phase"])
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

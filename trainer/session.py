@@ -10,7 +10,7 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 
@@ -139,8 +139,7 @@ class Session:
                                  "examples": trainer.step * self.config.batch_size, "seconds": round(trainer.seconds, 1)},
                 }  # fmt: skip
                 checkpoint.save(trainer.averaged_model(), beside, extra)
-                with (beside / "training_state.pt").open("wb") as stream:
-                    save_whole(trainer.state_dict(), stream)
+                write_state(trainer.state_dict(), beside / "training_state.pt")
                 for file in beside.iterdir():
                     with file.open("rb+") as stream:
                         os.fsync(stream.fileno())
@@ -174,11 +173,11 @@ class Session:
             )  # fmt: skip
 
 
-def save_whole(state: dict[str, Any], stream: BinaryIO) -> None:
-    """torch.save that fails with OSError where the stream does; by itself it tells of a full disk in words of its own."""
-    with io.BytesIO() as memory:
-        torch.save(state, memory)
-        stream.write(memory.getbuffer())
+def write_state(state: dict[str, Any], file: Path) -> None:
+    """torch.save that fails with OSError on a full disk; by itself it tells of one in words of its own."""
+    memory = io.BytesIO()
+    torch.save(state, memory)
+    file.write_bytes(memory.getbuffer())
 
 
 def say(text: str) -> None:

@@ -95,6 +95,7 @@ def variant_of_cells(cells: int) -> Variant:
 
 _BLANKS = "0.*_xX"
 _BORDERS = "|-+=:│┃║─━═┼╋╬┌┐└┘├┤┬┴╔╗╚╝╠╣╦╩╟╢╤╧╪╫┏┓┗┛┣┫┳┻╂┿"
+_SKIPPED = _BORDERS + ", "
 _UPRIGHT = "[|:│┃║]"  # borders between two cells of a row
 _LONGEST = 4000  # characters; a 9×9 grid drawn with borders has about 500
 # Other spaces become plain ones, what has no width goes, commas between cells are borders.
@@ -111,15 +112,14 @@ def parse(text: str, variant: Variant | None = None) -> Grid:
         raise PuzzleError(f"The text has {len(text):,} characters; a Sudoku has {_SIZES} cells.")
     sizes = [variant] if variant else list(VARIANTS)
     lines = text.translate(_PLAIN).split("\n")
-    _refuse_odd(lines, sizes)
-    solid = "".join(_without(_BORDERS + ", ", line) for line in lines)
-    found = _of_length(len(solid), sizes)
-    for reading in (_comma_separated, _drawn_with_spaces, _dashes_as_blanks):
-        if found is None:
-            for size in sizes:
-                cells = reading(lines, size)
-                if cells is not None:
-                    solid, found = cells, size
+    rows = [row for line in lines if (row := _without(_SKIPPED, line))]
+    solid = "".join(rows)
+    found = next((size for size in sizes if size.cells == len(solid)), None)
+    _refuse_odd(rows, found)
+    if found is None:
+        # Where a text fits two sizes, it is the larger one whose last rows are blank.
+        ways = ((way, size) for way in (_comma_separated, _drawn_with_spaces, _dashes_as_blanks) for size in reversed(sizes))
+        solid, found = next(((cells, size) for way, size in ways if (cells := way(lines, size)) is not None), (solid, None))
     if found is None:
         wanted = f"{variant.cells} ({variant.side}×{variant.side})" if variant else _SIZES
         raise PuzzleError(f"The puzzle has {len(solid)} cells; {wanted} are needed.")
@@ -135,21 +135,15 @@ def parse(text: str, variant: Variant | None = None) -> Grid:
 
 def cell_places(text: str) -> list[int]:
     """Where in a pasted text its cells stand, odd characters counted as cells: the place of a PuzzleError's `cell`."""
-    return [i for i, c in enumerate(text) if not c.isspace() and c not in _BORDERS + ",;\ufeff\u200b"]
+    return [i for i, c in enumerate(text) if _without(_SKIPPED + "\n", c.translate(_PLAIN))]
 
 
 def _without(characters: str, line: str) -> str:
     return "".join(c for c in line if c not in characters)
 
 
-def _of_length(cells: int, sizes: list[Variant]) -> Variant | None:
-    return next((size for size in sizes if size.cells == cells), None)
-
-
-def _refuse_odd(lines: list[str], sizes: list[Variant]) -> None:
-    """PuzzleError for the first character that is no digit, no blank and no border."""
-    rows = [row for line in lines if (row := _without(_BORDERS + ", ", line))]
-    found = _of_length(sum(map(len, rows)), sizes)
+def _refuse_odd(rows: list[str], found: Variant | None) -> None:
+    """PuzzleError for the first character of rows of cells that is no digit and no blank; `found`: the board that they fill, if any."""
     cell = 0
     for number, row in enumerate(rows, 1):
         for column, character in enumerate(row, 1):
@@ -199,14 +193,16 @@ def _row_with_spaces(row: str, size: Variant) -> str | None:
     apart = any(len(part.rstrip()) > width for part, width in zip(parts, widths, strict=True))
     cells = ""
     for part, width in zip(parts, widths, strict=True):
-        found = part
         if apart:
             # A space before or after each cell: the cells stand at every second character.
-            found = part[0::2] if not part[1::2].strip() else part[1::2] if not part[0::2].strip() else "?" * (width + 1)
-        found = found.rstrip().ljust(width)
-        if len(found) > width:
+            even, odd = part[0::2], part[1::2]
+            if even.strip() and odd.strip():
+                return None
+            part = odd if odd.strip() else even
+        part = part.rstrip().ljust(width)
+        if len(part) > width:
             return None
-        cells += found.replace(" ", ".")
+        cells += part.replace(" ", ".")
     return cells
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrm_model.tasks.sudoku import Variant
-from hrm_model.tasks.sudoku_solver import IMPOSSIBLE, SOLVED, Bits, candidates, propagate, search, to_bits, to_digits
+from hrm_model.tasks.sudoku_solver import IMPOSSIBLE, SOLVED, Bits, candidates, digits_of, propagate, search, to_bits, to_digits
 
 Grids = NDArray[np.int8]
 
@@ -38,7 +38,7 @@ def random_solutions(variant: Variant, count: int, rng: np.random.Generator) -> 
 def _guess(boards: Bits, free: Bits, variant: Variant, rng: np.random.Generator) -> None:
     """Put a random candidate into one of each board's most constrained cells."""
     index = np.arange(boards.shape[1])
-    digits = (free[None] >> np.arange(variant.side, dtype=np.uint16)[:, None, None]) & 1
+    digits = digits_of(free, variant)
     count = digits.sum(axis=0)
     cell = (np.where(count > 0, count, 99) + rng.random(count.shape, np.float32)).argmin(axis=0)
     options = digits[:, cell, index]
@@ -105,7 +105,7 @@ def _dig(full: Grids, variant: Variant, clues: int | None, rng: np.random.Genera
 def _another_solution(boards: Bits, cell: NDArray[np.intp], own: Bits, free: Bits, variant: Variant) -> NDArray[np.bool_]:
     """(M,) whether a board has a solution with another digit than `own` in `cell`."""
     options = free[cell, np.arange(len(cell))] & ~own
-    digit, board = np.nonzero((options[None] >> np.arange(variant.side, dtype=np.uint16)[:, None]) & 1)
+    digit, board = np.nonzero(digits_of(options, variant))
     trials = boards[:, board]
     trials[cell[board], np.arange(len(board))] = (1 << digit).astype(np.uint16)
     found = np.zeros(len(cell), bool)

@@ -95,26 +95,23 @@ def search(bits: Bits, owner: NDArray[np.intp], variant: Variant, limit: int = 1
                 yield int(owners[i]), boards[:, i]
         still = status == OPEN
         if still.any():
-            waiting.append(branch(boards[:, still], owners[still], free[:, still], variant))
+            waiting.append(_branch(boards[:, still], owners[still], free[:, still], variant))
 
 
-def popcount(bits: Bits) -> NDArray[np.uint8]:
-    """How many digits each entry holds."""
-    return np.bitwise_count(bits) if hasattr(np, "bitwise_count") else _COUNTS[bits]
+def digits_of(bits: Bits, variant: Variant) -> NDArray[np.uint8]:
+    """(…) → (side, …): 1 where an entry holds a digit, else 0."""
+    shifts = np.arange(variant.side, dtype=np.uint16).reshape(-1, *[1] * bits.ndim)
+    return (bits >> shifts & 1).astype(np.uint8)
 
 
-_COUNTS = np.array([bin(i).count("1") for i in range(1 << 9)], np.uint8)
-
-
-def branch(boards: Bits, owners: NDArray[np.intp], free: Bits, variant: Variant) -> tuple[Bits, NDArray[np.intp]]:
+def _branch(boards: Bits, owners: NDArray[np.intp], free: Bits, variant: Variant) -> tuple[Bits, NDArray[np.intp]]:
     """Each board once for every way to go on: the candidates of one cell, or the places of one digit in a unit, whichever are fewer.
 
     Without the second kind, some impossible puzzles take minutes.
     """
     index = np.arange(len(owners))
-    shifts = np.arange(variant.side, dtype=np.uint16)[:, None, None]
-    digits = (free >> shifts & 1).astype(np.uint8)  # (side, C, M)
-    in_cell = popcount(free)
+    digits = digits_of(free, variant)  # (side, C, M)
+    in_cell = digits.sum(axis=0, dtype=np.uint8)
     in_unit = digits[:, variant.units].sum(axis=2, dtype=np.uint8).reshape(-1, len(owners))  # (side · U, M)
     cell, place = _fewest(in_cell), _fewest(in_unit)
     by_unit = in_unit[place, index] < in_cell[cell, index]
