@@ -164,9 +164,10 @@ class StatesView(QWidget):
             colour = colours.color("level_H" if level == "H" else "level_L")
             if self.mode == "path":
                 faint = colours.color("level_H" if level == "H" else "level_L", 0.25)
-                # All points at once and for good: only the line over them follows the cursor.
-                plot.plot(found.path, pen=pg.mkPen(faint, width=1), symbol="o", symbolSize=4, symbolBrush=colour, symbolPen=None)
-                self._trail[level] = plot.plot(pen=pg.mkPen(colour, width=1.6))
+                plot.plot(found.path, pen=pg.mkPen(faint, width=1))
+                self._trail[level] = plot.plot(
+                    pen=pg.mkPen(colour, width=1.6), symbol="o", symbolSize=4, symbolBrush=colour, symbolPen=None
+                )
             self._dots[level] = pg.ScatterPlotItem(pen=None)
             self._dots[level].sigClicked.connect(self._clicked)
             plot.addItem(self._dots[level])
