@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from hrm_model.analysis import changed_cells, sudoku_variant
@@ -24,6 +24,7 @@ class BoardView(QWidget):
     def __init__(self, traces: TraceModel, selection: Selection, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._traces, self._selection, self._theme = traces, selection, theme
+        self._glyphs: dict[tuple[int, int, str, float, int], QPixmap] = {}
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(280, 280)
         self.setAccessibleName("Board")
@@ -119,16 +120,33 @@ class BoardView(QWidget):
             )
 
     def _paint_pencil(self, painter: QPainter, place: QRectF, probability: np.ndarray, variant: Variant, font: QFont) -> None:
-        painter.setFont(font)
+        """The likely digits, the stronger the likelier."""
         rows = -(-variant.side // variant.box_width)
         width, height = place.width() / variant.box_width, place.height() / rows
-        for digit in range(1, variant.side + 1):
-            share = float(probability[digit + 1])
-            if share >= _PENCIL:
-                row, column = divmod(digit - 1, variant.box_width)
-                painter.setPen(self._theme.palette.color("answer", min(1.0, 0.3 + 0.9 * share)))
-                spot = QRectF(place.left() + column * width, place.top() + row * height, width, height)
-                painter.drawText(spot, Qt.AlignmentFlag.AlignCenter, str(digit))
+        for digit in (np.flatnonzero(probability[2:] >= _PENCIL) + 1).tolist():
+            row, column = divmod(digit - 1, variant.box_width)
+            glyph = self._glyph(digit, font)
+            painter.setOpacity(min(1.0, 0.3 + 0.9 * float(probability[digit + 1])))
+            left = place.left() + (column + 0.5) * width - glyph.deviceIndependentSize().width() / 2
+            top = place.top() + (row + 0.5) * height - glyph.deviceIndependentSize().height() / 2
+            painter.drawPixmap(QPoint(round(left), round(top)), glyph)
+        painter.setOpacity(1.0)
+
+    def _glyph(self, digit: int, font: QFont) -> QPixmap:
+        """A pencil mark's picture. Hundreds may stand on a board; drawing pictures is several times quicker than drawing text."""
+        ratio, colour = self.devicePixelRatioF(), self._theme.palette.color("answer")
+        key = (digit, font.pixelSize(), font.family(), ratio, colour.rgba())
+        if key not in self._glyphs:
+            size = QFontMetricsF(font).boundingRect(str(digit)).size().toSize() + QSize(2, 2)
+            picture = QPixmap(size * ratio)
+            picture.setDevicePixelRatio(ratio)
+            picture.fill(Qt.GlobalColor.transparent)
+            with QPainter(picture) as painter:
+                painter.setFont(font)
+                painter.setPen(colour)
+                painter.drawText(QRectF(0, 0, size.width(), size.height()), Qt.AlignmentFlag.AlignCenter, str(digit))
+            self._glyphs[key] = picture
+        return self._glyphs[key]
 
     @staticmethod
     def _corner(painter: QPainter, place: QRectF, colour: QColor) -> None:

@@ -7,13 +7,14 @@ from functools import partial
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, QTimer
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from hrm_model.analysis import Floats, confidence, residuals
 from hrm_model.trace import LEVEL_H, LEVEL_L, Trace
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
-from hrm_studio.views.plots import dress, new_plot, show_axes, swatch
+from hrm_studio.views.plots import Plot, dress, new_plot, show_axes, swatch
 
 _REFRESH_MS = 66  # a growing trace is redrawn at most this often
 
@@ -24,7 +25,6 @@ class CurvesView(QWidget):
     def __init__(self, traces: TraceModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._traces, self._theme = traces, theme
-        self._lines: list[pg.InfiniteLine] = []
         self._moved: Floats = np.zeros(0)  # residuals found so far: a growing trace adds its new steps only
         layout = QGridLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
@@ -42,6 +42,7 @@ class CurvesView(QWidget):
             plot.setMinimumSize(120, 90)
             layout.addWidget(plot, k // 2, k % 2)
             plot.scene().sigMouseClicked.connect(partial(self._clicked, plot))
+            plot.over = partial(self._paint_cursor, plot)
         self.plots["residuals"].setLogMode(y=True)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -62,20 +63,27 @@ class CurvesView(QWidget):
         if not self._soon.isActive():
             self._soon.start()
 
-    def _clicked(self, plot: pg.PlotWidget, event: object) -> None:
+    def _clicked(self, plot: Plot, event: object) -> None:
         position: QPointF = event.scenePos()  # type: ignore[attr-defined]
         self._traces.set_cursor(round(plot.getPlotItem().vb.mapSceneToView(position).x()))
 
-    def _move(self, step: int) -> None:
-        for line in self._lines:
-            line.setValue(step)
+    def _move(self) -> None:
+        for plot in self.plots.values():
+            plot.repaint_over()
+
+    def _paint_cursor(self, plot: Plot, painter: QPainter) -> None:
+        if self._traces.trace is None:
+            return
+        x = plot.to_pixels((self._traces.cursor, 0))[0, 0]
+        painter.setPen(pg.mkPen(self._theme.palette.accent, width=1.5))
+        painter.drawLine(QPointF(x, 0), QPointF(x, plot.height()))
 
     def _draw(self) -> None:
         colours = self._theme.palette
         trace = self._traces.trace
-        self._lines = []
         for name, plot in self.plots.items():
             plot.clear()
+            plot.redraw()
             dress(plot, colours, self._title(name, trace))
             show_axes(plot, trace is not None and len(trace) > 0)
             if trace is not None and len(trace):
@@ -101,10 +109,6 @@ class CurvesView(QWidget):
             sureness.plot(steps, verdict.accuracy, pen=pg.mkPen(colours.right, width=1.5))
         sureness.setYRange(0, 1, padding=0.03)
         self._draw_q(trace)
-        for plot in self.plots.values():
-            line = pg.InfiniteLine(self._traces.cursor, angle=90, pen=pg.mkPen(colours.accent, width=1.5))
-            plot.addItem(line)
-            self._lines.append(line)
 
     def _draw_q(self, trace: Trace) -> None:
         colours, plot = self._theme.palette, self.plots["q"]
@@ -118,7 +122,7 @@ class CurvesView(QWidget):
         else:
             plot.addItem(pg.InfiniteLine(0, angle=0, pen=pg.mkPen(colours.muted, width=1, style=Qt.PenStyle.DashLine)))
 
-    def _add_segments(self, plot: pg.PlotWidget, trace: Trace) -> None:
+    def _add_segments(self, plot: Plot, trace: Trace) -> None:
         """Thin lines where segments begin, and a stronger one where the solution is first there."""
         starts = np.flatnonzero(np.diff(trace.segment))
         faint = pg.mkPen(self._theme.palette.color("border", 0.7), width=1)

@@ -2,17 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt
+from numpy.typing import ArrayLike, NDArray
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QPolygonF, QResizeEvent
 
 from hrm_studio.theme import Palette
 
 pg.setConfigOptions(antialias=True)
 
 
-def new_plot() -> pg.PlotWidget:
+class Plot(pg.PlotWidget):
+    """A plot whose items are drawn once and kept as a picture; `over` paints what moves with the cursor on top of it.
+
+    A cursor move thus costs no drawing of axes, grids and curves. The picture is made again when the scene changes.
+    """
+
+    def __init__(self) -> None:
+        self._picture: QPixmap | None = None
+        self.over: Callable[[QPainter], None] | None = None
+        super().__init__()
+        self.scene().changed.connect(self.redraw)
+
+    def redraw(self) -> None:
+        """The items changed: draw them anew. (The scene tells so too, but only once the event loop runs again.)"""
+        self._picture = None
+        self.viewport().update()
+
+    def repaint_over(self) -> None:
+        """What `over` paints changed."""
+        self.viewport().update()
+
+    def to_pixels(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Points (N, 2) of the plot's axes → pixels of the widget."""
+        box = self.getPlotItem().vb
+        (left, right), (bottom, top) = box.viewRange()
+        place = box.sceneBoundingRect()
+        scaled = (np.asarray(points, np.float64).reshape(-1, 2) - (left, top)) / (right - left, bottom - top)
+        return scaled * (place.width(), place.height()) + (place.left(), place.top())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._picture = None
+        super().resizeEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        ratio = self.viewport().devicePixelRatioF()
+        if self._picture is None or self._picture.devicePixelRatio() != ratio:
+            self.scene().prepareForPaint()
+            picture = QPixmap(self.viewport().size() * ratio)
+            picture.setDevicePixelRatio(ratio)
+            with QPainter(picture) as painter:
+                painter.setRenderHints(self.renderHints())
+                self.render(painter, QRectF(self.viewport().rect()), self.viewport().rect())
+            self._picture = picture
+        with QPainter(self.viewport()) as painter:
+            painter.drawPixmap(0, 0, self._picture)
+            if self.over is not None:
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                painter.setClipRect(self.getPlotItem().vb.sceneBoundingRect())
+                self.over(painter)
+
+
+def polygon(pixels: NDArray[np.float64]) -> QPolygonF:
+    """Pixels (N, 2) as Qt takes them."""
+    return QPolygonF([QPointF(x, y) for x, y in pixels.tolist()])
+
+
+def new_plot() -> Plot:
     """An empty plot without menus or buttons. `dress` gives it colours."""
-    plot = pg.PlotWidget()
+    plot = Plot()
     plot.setMenuEnabled(False)
     plot.hideButtons()
     item = plot.getPlotItem()
@@ -24,7 +85,7 @@ def new_plot() -> pg.PlotWidget:
     return plot
 
 
-def dress(plot: pg.PlotWidget, palette: Palette, title: str) -> None:
+def dress(plot: Plot, palette: Palette, title: str) -> None:
     """Colours of a palette on background, axes and title."""
     plot.setBackground(palette.surface)
     item = plot.getPlotItem()
@@ -39,7 +100,7 @@ def dress(plot: pg.PlotWidget, palette: Palette, title: str) -> None:
     item.showGrid(x=False, y=True, alpha=0.15)
 
 
-def show_axes(plot: pg.PlotWidget, shown: bool) -> None:
+def show_axes(plot: Plot, shown: bool) -> None:
     """Axes, or none where there is nothing to measure yet."""
     for name in ("left", "bottom"):
         plot.getPlotItem().showAxis(name, shown)

@@ -6,10 +6,12 @@ The plane is fitted once for a trace (again while it still grows), by a thread o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QObject, QRunnable, QThreadPool, QTimer, Signal
+from PySide6.QtCore import QObject, QPointF, QRunnable, Qt, QThreadPool, QTimer, Signal
+from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from hrm_model.analysis import Floats, Projection, blanks, pca
@@ -17,10 +19,11 @@ from hrm_model.trace import Trace
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
-from hrm_studio.views.plots import dress, new_plot, show_axes, swatch
+from hrm_studio.views.plots import dress, new_plot, polygon, show_axes, swatch
 
 _FIT_POINTS = 4000  # rows that the plane of single cells is fitted on, at most
 _REFIT_MS = 250
+_CLICK_PIXELS = 12  # a click this near to a point means it
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,20 @@ class Fit:
     whole: Projection
     path: Floats  # (rows, 2)
     cells: Projection
+    path_range: tuple[Floats, Floats]  # lowest and highest x, y
+    cells_range: tuple[Floats, Floats]
 
 
-def fit(states: Floats) -> Fit:
-    """States (rows, T, D) → the plane of whole states (flattened) and that of single positions."""
+def fit(states: Floats, cells: int) -> Fit:
+    """States (rows, T, D), the last `cells` of the T positions being the board → the plane of whole states (flattened) and that of single cells."""
     flat = np.asarray(states, np.float32).reshape(len(states), -1)
     whole = pca(flat)
-    single = np.asarray(states, np.float32).reshape(-1, states.shape[-1])
-    return Fit(whole, whole(flat), pca(single[:: max(1, len(single) // _FIT_POINTS)]))
+    path = whole(flat)
+    single = np.asarray(states[:, -cells:], np.float32).reshape(-1, states.shape[-1])
+    single = single[:: max(1, len(single) // _FIT_POINTS)]
+    plane = pca(single)
+    points = plane(single)
+    return Fit(whole, path, plane, (path.min(axis=0), path.max(axis=0)), (points.min(axis=0), points.max(axis=0)))
 
 
 class _FitJob(QRunnable):
@@ -51,7 +60,8 @@ class _FitJob(QRunnable):
     def run(self) -> None:
         assert self._trace.z_H is not None
         assert self._trace.z_L is not None
-        self.told.done.emit(self._number, {"H": fit(self._trace.z_H), "L": fit(self._trace.z_L)})
+        cells = len(self._trace.puzzle.given)
+        self.told.done.emit(self._number, {"H": fit(self._trace.z_H, cells), "L": fit(self._trace.z_L, cells)})
 
 
 class StatesView(QWidget):
@@ -66,8 +76,6 @@ class StatesView(QWidget):
         self._job: _FitJob | None = None
         self.mode = "path"
         self.plots = {level: new_plot() for level in "HL"}
-        self._trail: dict[str, pg.PlotDataItem] = {}
-        self._dots: dict[str, pg.ScatterPlotItem] = {}
         self._empty = QLabel("States appear here as the model thinks.")
         bar = QHBoxLayout()
         bar.setContentsMargins(8, 4, 8, 0)
@@ -86,8 +94,10 @@ class StatesView(QWidget):
         bar.addWidget(self._empty)
         row = QHBoxLayout()
         row.setSpacing(4)
-        for plot in self.plots.values():
+        for level, plot in self.plots.items():
             plot.setMinimumSize(120, 120)
+            plot.over = partial(self._paint, level)
+            plot.scene().sigMouseClicked.connect(partial(self._clicked, level))
             row.addWidget(plot)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
@@ -148,9 +158,9 @@ class StatesView(QWidget):
 
     def _redraw(self) -> None:
         colours = self._theme.palette
-        self._trail, self._dots = {}, {}
         for level, plot in self.plots.items():
             plot.clear()
+            plot.redraw()
             found = self._fits.get(level)
             name = "z_H, slow" if level == "H" else "z_L, fast"
             dress(plot, colours, swatch(colours.level_H if level == "H" else colours.level_L, name))
@@ -161,17 +171,11 @@ class StatesView(QWidget):
             plane = found.whole if self.mode == "path" else found.cells
             for axis, share, number in (("bottom", plane.explained[0], 1), ("left", plane.explained[1], 2)):
                 plot.setLabel(axis, f"PC {number} ({share:.0%})", color=colours.muted, **{"font-size": "8pt"})
-            colour = colours.color("level_H" if level == "H" else "level_L")
             if self.mode == "path":
                 faint = colours.color("level_H" if level == "H" else "level_L", 0.25)
                 plot.plot(found.path, pen=pg.mkPen(faint, width=1))
-                self._trail[level] = plot.plot(
-                    pen=pg.mkPen(colour, width=1.6), symbol="o", symbolSize=4, symbolBrush=colour, symbolPen=None
-                )
-            self._dots[level] = pg.ScatterPlotItem(pen=None)
-            self._dots[level].sigClicked.connect(self._clicked)
-            plot.addItem(self._dots[level])
-            plot.enableAutoRange()
+            low, high = found.path_range if self.mode == "path" else found.cells_range
+            plot.setRange(xRange=(float(low[0]), float(high[0])), yRange=(float(low[1]), float(high[1])), padding=0.06)
         self._empty.setVisible(not self._fits)
         trace = self._traces.trace
         if trace is not None and not trace.has_states:
@@ -179,39 +183,60 @@ class StatesView(QWidget):
         self._refresh()
 
     def _refresh(self) -> None:
-        trace, step = self._traces.trace, self._traces.cursor
-        if trace is None or not self._fits:
+        for plot in self.plots.values():
+            plot.repaint_over()
+
+    def _paint(self, level: str, painter: QPainter) -> None:
+        trace, step, found = self._traces.trace, self._traces.cursor, self._fits.get(level)
+        if trace is None or found is None:
             return
-        for level, found in self._fits.items():
-            row = int((trace.h_row if level == "H" else trace.l_row)[step])
-            if self.mode == "path":
-                row = min(row, len(found.path) - 1)
-                self._trail[level].setData(found.path[: row + 1])
-                self._dots[level].setData(
-                    pos=found.path[row : row + 1],
-                    size=13,
-                    brush=self._theme.palette.accent,
-                    pen=pg.mkPen(self._theme.palette.surface, width=2),
-                )
-            else:
-                self._draw_cells(trace, step, level, found.cells)
+        if self.mode == "cells":
+            self._paint_cells(painter, trace, step, level)
+            return
+        colour = self._theme.palette.color("level_H" if level == "H" else "level_L")
+        row = min(int((trace.h_row if level == "H" else trace.l_row)[step]), len(found.path) - 1)
+        trail = polygon(self.plots[level].to_pixels(found.path[: row + 1]))
+        painter.setPen(QPen(colour, 1.6))
+        painter.drawPolyline(trail)
+        painter.setPen(_dot(colour, 4))
+        painter.drawPoints(trail)
+        painter.setPen(QPen(self._theme.palette.color("surface"), 2))
+        painter.setBrush(self._theme.palette.color("accent"))
+        painter.drawEllipse(trail.last(), 6.5, 6.5)
 
-    def _clicked(self, _: object, points: list[pg.SpotItem]) -> None:
-        """In 'Cells' a click selects the cell, on the board too."""
-        if self.mode == "cells" and len(points):
-            self._selection.set((points[0].index(),))
+    def _cell_pixels(self, trace: Trace, step: int, level: str) -> Floats:
+        """Where the cells' points (S, 2) stand in the plot."""
+        states = trace.state_after(step, level)[-len(trace.puzzle.given) :]
+        return self.plots[level].to_pixels(self._fits[level].cells(states))
 
-    def _draw_cells(self, trace: Trace, step: int, level: str, plane: Projection) -> None:
-        colours, cells = self._theme.palette, len(trace.puzzle.given)
-        points = plane(trace.state_after(step, level)[-cells:])
-        solution = trace.puzzle.solution
-        wrong = trace.prediction[step] != solution if solution is not None else np.zeros(cells, bool)
-        fills = {"given": colours.color("muted", 0.7), "right": colours.right, "wrong": colours.wrong, "unknown": colours.color("answer")}
-        brushes = {kind: pg.mkBrush(colour) for kind, colour in fills.items()}
-        kinds = np.where(~blanks(trace), "given", np.where(wrong, "wrong", "right" if solution is not None else "unknown"))
-        chosen = np.isin(np.arange(cells), list(self._selection.cells))
-        ring = pg.mkPen(colours.accent, width=2)
-        self._dots[level].setData(
-            pos=points, size=np.where(chosen, 13, 7), brush=[brushes[k] for k in kinds], pen=[ring if c else None for c in chosen],
-            symbol=np.where(wrong, "t", "o").tolist(),
-        )  # fmt: skip
+    def _paint_cells(self, painter: QPainter, trace: Trace, step: int, level: str) -> None:
+        colours, solution = self._theme.palette, trace.puzzle.solution
+        pixels = self._cell_pixels(trace, step, level)
+        blank = blanks(trace)
+        wrong = trace.prediction[step] != solution if solution is not None else np.zeros(len(blank), bool)
+        answered = colours.color("right" if solution is not None else "answer")
+        for cells, colour in ((~blank & ~wrong, colours.color("muted", 0.7)), (blank & ~wrong, answered)):
+            painter.setPen(_dot(colour, 7))
+            painter.drawPoints(polygon(pixels[cells]))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colours.color("wrong"))
+        for x, y in pixels[wrong].tolist():
+            painter.drawPolygon(QPolygonF([QPointF(x, y - 4.5), QPointF(x + 4.5, y + 3.5), QPointF(x - 4.5, y + 3.5)]))
+        painter.setPen(QPen(colours.color("accent"), 2))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for cell in self._selection.cells:
+            painter.drawEllipse(QPointF(*pixels[cell].tolist()), 7, 7)
+
+    def _clicked(self, level: str, event: object) -> None:
+        """In 'Cells' a click selects the nearest cell, on the board too; a click beside all clears the selection."""
+        trace = self._traces.trace
+        if self.mode != "cells" or trace is None or level not in self._fits:
+            return
+        place: QPointF = event.scenePos()  # type: ignore[attr-defined]
+        apart = np.hypot(*(self._cell_pixels(trace, self._traces.cursor, level) - (place.x(), place.y())).T)
+        self._selection.set((int(apart.argmin()),) if apart.min() <= _CLICK_PIXELS else ())
+
+
+def _dot(colour: QColor, size: float) -> QPen:
+    """A pen whose points are discs."""
+    return QPen(colour, size, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap)

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
@@ -17,6 +16,7 @@ from hrm_model.assets import puzzle_lines
 from hrm_model.tasks.sudoku import format_line, from_tokens
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import DARK, LIGHT, Theme
+from hrm_studio.views.plots import Plot
 from tests.evil import Evil
 from tests.hrm_studio.test_cli import FOUR
 
@@ -183,14 +183,33 @@ def test_states_and_curves_follow(solved: MainWindow, qtbot: QtBot) -> None:
     assert trace.z_L is not None
     rows = len(trace.z_L)
     qtbot.waitUntil(lambda: bool(solved.states._fits) and len(solved.states._fits["L"].path) == rows, timeout=WAIT)
-    for mode in ("cells", "path"):
-        solved.states.set_mode(mode)
-        solved.traces.set_cursor(7)
-        dots = solved.states._dots["L"].getData()
-        assert len(dots[0]) == (16 if mode == "cells" else 1)
-    assert all(line.value() == 7 for line in solved.curves._lines)
-    row = int(trace.l_row[7])
-    np.testing.assert_allclose(np.array(solved.states._dots["L"].getData())[:2, 0], solved.states._fits["L"].path[row], rtol=1e-5)
+    accent = QColor(solved.theme.palette.accent)
+    for step in (7, 2):
+        solved.traces.set_cursor(step)
+        for plot in solved.curves.plots.values():
+            x = round(plot.to_pixels((step, 0))[0, 0])
+            assert near(plot, x, plot.height() // 2, accent)
+        row = int(trace.l_row[step])
+        plot = solved.states.plots["L"]
+        x, y = plot.to_pixels(solved.states._fits["L"].path[row])[0]
+        assert near(plot, round(x), round(y), accent)
+
+
+def near(plot: Plot, x: int, y: int, wanted: QColor) -> bool:
+    """Whether the wanted colour, half faded by antialiasing at the most, is painted within a pixel of that place."""
+    image = plot.grab().toImage()
+    found = [image.pixelColor(x + dx, y) for dx in (-1, 0, 1)]
+    return any(abs(c.red() - wanted.red()) + abs(c.green() - wanted.green()) + abs(c.blue() - wanted.blue()) < 200 for c in found)
+
+
+def test_a_plot_shows_at_once_what_changed_in_it(solved: MainWindow) -> None:
+    plot = solved.curves.plots["q"]
+    for palette_mode, palette in (("dark", DARK), ("light", LIGHT)):
+        solved.theme.set_mode(palette_mode)
+        assert plot.grab().toImage().pixelColor(3, plot.height() // 2).name() == palette.surface
+    before = plot.grab().toImage()
+    solved.traces.open(replace(solved.traces.trace, q_halt=-solved.traces.trace.q_halt))
+    assert plot.grab().toImage() != before
 
 
 def test_light_and_dark_are_switched_live(solved: MainWindow) -> None:
@@ -209,14 +228,16 @@ def test_cells_show_a_trace_without_a_solution_as_unjudged_and_can_be_picked(sol
     solved.traces.open(replace(trace, puzzle=replace(trace.puzzle, solution=None)))
     solved.states.set_mode("cells")
     qtbot.waitUntil(lambda: len(solved.states._fits) == 2, timeout=WAIT)
-    solved.states._refresh()
-    dots = solved.states._dots["H"]
-    colours = {spot.brush().color().name() for spot in dots.points()}
-    assert QColor(LIGHT.right).name() not in colours
-    assert QColor(LIGHT.wrong).name() not in colours
+    plot = solved.states.plots["H"]
+    image = plot.grab().toImage()
+    colours = {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())}
+    assert LIGHT.answer in colours
+    assert not {LIGHT.right, LIGHT.wrong} & colours
     assert solved.transport.verdict.text() in ("no rule broken",) or "violation" in solved.transport.verdict.text()
-    dots.sigClicked.emit(dots, dots.points()[5:6], None)
+    x, y = solved.states._cell_pixels(solved.traces.trace, solved.traces.cursor, "H")[5]
+    qtbot.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y)))
     assert solved.selection.cells == {5}
+    qtbot.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(2, 2))
     assert not solved.grab().isNull()
 
 
