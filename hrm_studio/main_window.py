@@ -18,6 +18,7 @@ from hrm_studio.actions import Actions, Entry, typing_now
 from hrm_studio.models.player import Player
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.services.background import Background
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.style import qt_palette, style_sheet
 from hrm_studio.theme import Theme
@@ -43,14 +44,14 @@ class MainWindow(QMainWindow):
         self.settings = QSettings(str(home() / "studio.ini"), QSettings.Format.IniFormat)
         self.traces, self.selection = TraceModel(self), Selection(self)
         self.player = Player(self.traces, self)
-        self.reasoner = Reasoner(self)
+        self.reasoner, self.background = Reasoner(self), Background(self)
         self._models = bundled_models()
         self._model: Path | None = self._models[0].path if self._models else None
         self._examples: dict[int, Iterator[Grid]] = {}
 
         self.actions_table = Actions(self, self._entries())
         self.board = BoardView(self.traces, self.selection, theme)
-        self.states = StatesView(self.traces, self.selection, theme)
+        self.states = StatesView(self.traces, self.selection, self.background, theme)
         self.curves = CurvesView(self.traces, theme)
         self.panel = PuzzlePanel(theme)
         self.transport = Transport(self.traces, self.player, self.actions_table, theme)
@@ -258,4 +259,5 @@ class MainWindow(QMainWindow):
         self.settings.setValue("layout", self.saveState(_LAYOUT_VERSION))
         self.player.pause()
         self.reasoner.close()
+        self.background.close()
         super().closeEvent(event)

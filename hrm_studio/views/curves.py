@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
@@ -25,6 +26,7 @@ class CurvesView(QWidget):
     def __init__(self, traces: TraceModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._traces, self._theme = traces, theme
+        self._curve: dict[str, pg.PlotDataItem] = {}
         self._moved: Floats = np.zeros(0)  # residuals found so far: a growing trace adds its new steps only
         layout = QGridLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
@@ -42,7 +44,7 @@ class CurvesView(QWidget):
             plot.setMinimumSize(120, 90)
             layout.addWidget(plot, k // 2, k % 2)
             plot.scene().sigMouseClicked.connect(partial(self._clicked, plot))
-            plot.over = partial(self._paint_cursor, plot)
+            plot.over = partial(self._paint_over, plot)
         self.plots["residuals"].setLogMode(y=True)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -52,12 +54,12 @@ class CurvesView(QWidget):
         traces.trace_grew.connect(self._draw_soon)
         traces.running_changed.connect(self._draw_soon)
         traces.cursor_moved.connect(self._move)
-        theme.changed.connect(self._draw)
-        self._draw()
+        theme.changed.connect(self._dress)
+        self._dress()
 
     def _replaced(self) -> None:
         self._moved = np.zeros(0)
-        self._draw()
+        self._dress()
 
     def _draw_soon(self) -> None:
         if not self._soon.isActive():
@@ -71,67 +73,78 @@ class CurvesView(QWidget):
         for plot in self.plots.values():
             plot.repaint_over()
 
-    def _paint_cursor(self, plot: Plot, painter: QPainter) -> None:
-        if self._traces.trace is None:
-            return
-        x = plot.to_pixels((self._traces.cursor, 0))[0, 0]
-        painter.setPen(pg.mkPen(self._theme.palette.accent, width=1.5))
-        painter.drawLine(QPointF(x, 0), QPointF(x, plot.height()))
-
-    def _draw(self) -> None:
-        colours = self._theme.palette
-        trace = self._traces.trace
-        for name, plot in self.plots.items():
-            plot.clear()
-            plot.redraw()
-            dress(plot, colours, self._title(name, trace))
-            show_axes(plot, trace is not None and len(trace) > 0)
-            if trace is not None and len(trace):
-                plot.setXRange(-0.5, max(1, self._traces.steps - 0.5), padding=0)
-                self._add_segments(plot, trace)
+    def _paint_over(self, plot: Plot, painter: QPainter) -> None:
+        """Where segments begin, where the solution is first there, and the cursor."""
+        trace, colours = self._traces.trace, self._theme.palette
         if trace is None or not len(trace):
             return
-        steps = np.arange(len(trace))
-        self._moved = moved = np.append(self._moved, residuals(trace, len(self._moved)))
-        for level, colour in ((LEVEL_H, colours.level_H), (LEVEL_L, colours.level_L)):
-            at = (trace.level == level) & (moved > 0)
-            self.plots["residuals"].plot(steps[at], moved[at], pen=pg.mkPen(colour, width=1.5))
-        self.plots["residuals"].getPlotItem().getAxis("left").setTicks([log_ticks(moved[moved > 0])])
-        verdict = self._traces.verdict
-        broken = verdict.violations
-        self.plots["violations"].plot(
-            steps, broken, pen=pg.mkPen(colours.wrong, width=1.5), fillLevel=0, brush=colours.color("wrong", 0.18)
-        )
-        self.plots["violations"].setYRange(0, max(3.0, float(np.nanmax(np.append(broken, 3.0)))), padding=0.05)
-        sureness = self.plots["sureness"]
-        sureness.plot(steps, confidence(trace), pen=pg.mkPen(colours.series[3], width=1.5))
-        if not np.isnan(verdict.accuracy).all():
-            sureness.plot(steps, verdict.accuracy, pen=pg.mkPen(colours.right, width=1.5))
-        sureness.setYRange(0, 1, padding=0.03)
-        self._draw_q(trace)
+        starts = np.flatnonzero(np.diff(trace.segment)) + 0.5
+        if len(starts) > 32:
+            starts = starts[:: len(starts) // 16]
+        lines = [(start, pg.mkPen(colours.color("border", 0.7), width=1)) for start in starts.tolist()]
+        if self._traces.verdict.solved is not None:
+            lines.append((self._traces.verdict.solved, pg.mkPen(colours.right, width=1.5, style=Qt.PenStyle.DashLine)))
+        lines.append((self._traces.cursor, pg.mkPen(colours.accent, width=1.5)))
+        for (x, _), (_, pen) in zip(plot.to_pixels([(x, 0) for x, _ in lines]).tolist(), lines, strict=True):
+            painter.setPen(pen)
+            painter.drawLine(QPointF(x, 0), QPointF(x, plot.height()))
 
-    def _draw_q(self, trace: Trace) -> None:
-        colours, plot = self._theme.palette, self.plots["q"]
-        ends = np.array([trace.segment_end(k) for k in range(len(trace.q_halt))])
-        if not len(ends):
-            return
-        mark = {"symbol": "o", "symbolSize": 5, "symbolPen": None}
-        plot.plot(ends, trace.q_halt, pen=pg.mkPen(colours.right, width=1.5), symbolBrush=colours.right, **mark)
-        if trace.model.config.get("q_continue", True):
-            plot.plot(ends, trace.q_continue, pen=pg.mkPen(colours.warning, width=1.5), symbolBrush=colours.warning, **mark)
+    def _dress(self) -> None:
+        """Titles, axes, colours, and the curves without their data."""
+        colours, trace = self._theme.palette, self._traces.trace
+        for name, plot in self.plots.items():
+            plot.clear()
+            dress(plot, colours, self._title(name, trace))
+            show_axes(plot, trace is not None and len(trace) > 0)
+
+        def curve(plot: str, colour: str, **style: Any) -> pg.PlotDataItem:
+            return self.plots[plot].plot(pen=pg.mkPen(colour, width=1.5), **style)
+
+        def dots(colour: str) -> dict[str, Any]:
+            return {"symbol": "o", "symbolSize": 5, "symbolPen": None, "symbolBrush": colour}
+
+        self._curve = {
+            "H": curve("residuals", colours.level_H),
+            "L": curve("residuals", colours.level_L),
+            "violations": curve("violations", colours.wrong, fillLevel=0, brush=colours.color("wrong", 0.18)),
+            "confidence": curve("sureness", colours.series[3]),
+            "accuracy": curve("sureness", colours.right),
+            "q_halt": curve("q", colours.right, **dots(colours.right)),
+        }
+        if self._learned_to_continue(trace):
+            self._curve["q_continue"] = curve("q", colours.warning, **dots(colours.warning))
         else:
-            plot.addItem(pg.InfiniteLine(0, angle=0, pen=pg.mkPen(colours.muted, width=1, style=Qt.PenStyle.DashLine)))
+            pen = pg.mkPen(colours.muted, width=1, style=Qt.PenStyle.DashLine)
+            self.plots["q"].addItem(pg.InfiniteLine(0, angle=0, pen=pen))
+        self._draw()
 
-    def _add_segments(self, plot: Plot, trace: Trace) -> None:
-        """Thin lines where segments begin, and a stronger one where the solution is first there."""
-        starts = np.flatnonzero(np.diff(trace.segment))
-        faint = pg.mkPen(self._theme.palette.color("border", 0.7), width=1)
-        for start in starts if len(starts) <= 32 else starts[:: len(starts) // 16]:
-            plot.addItem(pg.InfiniteLine(float(start) + 0.5, angle=90, pen=faint))
-        solved = self._traces.verdict.solved
-        if solved is not None:
-            pen = pg.mkPen(self._theme.palette.right, width=1.5, style=Qt.PenStyle.DashLine)
-            plot.addItem(pg.InfiniteLine(float(solved), angle=90, pen=pen))
+    def _draw(self) -> None:
+        """The trace's data into the curves."""
+        trace = self._traces.trace
+        if trace is None or not len(trace):
+            return
+        steps, verdict = np.arange(len(trace)), self._traces.verdict
+        self._moved = moved = np.append(self._moved, residuals(trace, len(self._moved)))
+        for name, level in (("H", LEVEL_H), ("L", LEVEL_L)):
+            at = (trace.level == level) & (moved > 0)
+            self._curve[name].setData(steps[at], moved[at])
+        self.plots["residuals"].getPlotItem().getAxis("left").setTicks([log_ticks(moved[moved > 0])])
+        self._curve["violations"].setData(steps, verdict.violations)
+        self.plots["violations"].setYRange(0, max(3.0, float(np.nanmax(np.append(verdict.violations, 3.0)))), padding=0.05)
+        self._curve["confidence"].setData(steps, confidence(trace))
+        self._curve["accuracy"].setData(steps, verdict.accuracy)
+        self.plots["sureness"].setYRange(0, 1, padding=0.03)
+        ends = np.array([trace.segment_end(k) for k in range(len(trace.q_halt))], dtype=int)
+        self._curve["q_halt"].setData(ends, trace.q_halt)
+        if "q_continue" in self._curve:
+            self._curve["q_continue"].setData(ends, trace.q_continue)
+        for plot in self.plots.values():
+            plot.setXRange(-0.5, max(1, self._traces.steps - 0.5), padding=0)
+            plot.redraw()
+
+    @staticmethod
+    def _learned_to_continue(trace: Trace | None) -> bool:
+        return trace is None or bool(trace.model.config.get("q_continue", True))
 
     def _title(self, name: str, trace: Trace | None) -> str:
         colours = self._theme.palette
@@ -142,7 +155,7 @@ class CurvesView(QWidget):
         if name == "sureness":
             return f"{swatch(colours.series[3], 'confidence')} &nbsp; {swatch(colours.right, 'accuracy')}"
         halt = swatch(colours.right, "q_halt")
-        if trace is not None and not trace.model.config.get("q_continue", True):
+        if not self._learned_to_continue(trace):
             return f"{halt} &nbsp; (would halt above 0)"
         return f"{halt} &nbsp; {swatch(colours.warning, 'q_continue')}"
 

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QObject, QPointF, QRunnable, Qt, QThreadPool, QTimer, Signal
+from PySide6.QtCore import QPointF, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
@@ -18,6 +18,7 @@ from hrm_model.analysis import Floats, Projection, blanks, pca
 from hrm_model.trace import Trace
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
 from hrm_studio.views.plots import dress, new_plot, polygon, show_axes, swatch
 
@@ -49,31 +50,26 @@ def fit(states: Floats, cells: int) -> Fit:
     return Fit(whole, path, plane, (path.min(axis=0), path.max(axis=0)), (points.min(axis=0), points.max(axis=0)))
 
 
-class _FitJob(QRunnable):
-    class Told(QObject):
-        done = Signal(int, object)
-
-    def __init__(self, number: int, trace: Trace) -> None:
-        super().__init__()
-        self.told, self._number, self._trace = self.Told(), number, trace
-
-    def run(self) -> None:
-        assert self._trace.z_H is not None
-        assert self._trace.z_L is not None
-        cells = len(self._trace.puzzle.given)
-        self.told.done.emit(self._number, {"H": fit(self._trace.z_H, cells), "L": fit(self._trace.z_L, cells)})
+def fit_both(trace: Trace) -> dict[str, Fit]:
+    """The fits of both modules, by 'H' and 'L'."""
+    assert trace.z_H is not None
+    assert trace.z_L is not None
+    cells = len(trace.puzzle.given)
+    return {"H": fit(trace.z_H, cells), "L": fit(trace.z_L, cells)}
 
 
 class StatesView(QWidget):
     """z_H and z_L side by side. 'Path': a point a step, with its trail. 'Cells': a point a position at the cursor's step."""
 
-    def __init__(self, traces: TraceModel, selection: Selection, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, traces: TraceModel, selection: Selection, background: Background, theme: Theme, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._traces, self._selection, self._theme = traces, selection, theme
+        self._traces, self._selection, self._background, self._theme = traces, selection, background, theme
         self._fits: dict[str, Fit] = {}
         self._number = 0
         self._fitted_rows = 0
-        self._job: _FitJob | None = None
+        self._fitting = False
         self.mode = "path"
         self.plots = {level: new_plot() for level in "HL"}
         self._empty = QLabel("States appear here as the model thinks.")
@@ -136,16 +132,14 @@ class StatesView(QWidget):
 
     def _start_fit(self) -> None:
         trace = self._traces.trace
-        if trace is None or not trace.has_states or self._job is not None or len(trace) == self._fitted_rows:
+        if trace is None or not trace.has_states or self._fitting or len(trace) == self._fitted_rows:
             return
         self._fitted_rows = len(trace)
-        self._job = _FitJob(self._number, trace)
-        self._job.told.done.connect(self._fit_done)
-        self._job.setAutoDelete(False)
-        QThreadPool.globalInstance().start(self._job)
+        self._fitting = True
+        self._background.run(partial(fit_both, trace), partial(self._fit_done, self._number))
 
     def _fit_done(self, number: int, fits: dict[str, Fit]) -> None:
-        self._job = None
+        self._fitting = False
         if number == self._number:
             self._fits = fits
             self._redraw()

@@ -1,0 +1,34 @@
+"""One thread for what views need computed and may not wait for: fits of planes, say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from PySide6.QtCore import QObject, Signal
+
+T = TypeVar("T")
+
+
+class Background(QObject):
+    """`run` computes in the thread, one thing after the other, and hands the result over in the GUI thread."""
+
+    _done = Signal(object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._thread = ThreadPoolExecutor(1, "background")
+        self._done.connect(self._hand_over)
+
+    def run(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
+        """Compute work() in the thread, then call then(result) in the GUI thread. What work raises is raised there."""
+        self._thread.submit(work).add_done_callback(lambda future: None if future.cancelled() else self._done.emit(then, future))
+
+    @staticmethod
+    def _hand_over(then: Callable[[Any], object], future: Future[Any]) -> None:
+        then(future.result())
+
+    def close(self) -> None:
+        """End the thread; what has begun is waited for, what has not is dropped."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
