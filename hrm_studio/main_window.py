@@ -8,7 +8,7 @@ from pathlib import Path
 
 import qtawesome
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QDockWidget, QFileDialog, QLabel, QMainWindow, QToolButton, QWidget
 
 from hrm_model.assets import BundledModel, bundled_models, puzzle_lines
@@ -237,7 +237,7 @@ class MainWindow(QMainWindow):
     def _apply_theme(self) -> None:
         QApplication.setPalette(qt_palette(self.theme.palette))
         self.setStyleSheet(style_sheet(self.theme.palette))
-        self._theme_button.setIcon(qtawesome.icon("mdi6.theme-light-dark", color=self.theme.palette.text))
+        self._theme_button.setIcon(qtawesome.icon("mdi6.brightness-6", color=self.theme.palette.text))
 
     # Window ----------------------------------------------------------------------------------------------------------
 
@@ -245,6 +245,13 @@ class MainWindow(QMainWindow):
         if event.key() == Qt.Key.Key_Escape and typing_now():
             self.board.setFocus()
         super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """States and Curves keep their share of the window's width; Qt would take it all from the board."""
+        before, states = event.oldSize().width(), self._docks[1].width()
+        super().resizeEvent(event)
+        if before > 0:
+            self.resizeDocks([self._docks[1]], [round(states * event.size().width() / before)], Qt.Orientation.Horizontal)
 
     def _restore(self) -> None:
         geometry, state = self.settings.value("geometry"), self.settings.value("layout")

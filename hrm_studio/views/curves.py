@@ -149,14 +149,14 @@ class CurvesView(QWidget):
     def _title(self, name: str, trace: Trace | None) -> str:
         colours = self._theme.palette
         if name == "residuals":
-            return f"residual ‖Δz‖ &nbsp; {swatch(colours.level_H, 'H')} &nbsp; {swatch(colours.level_L, 'L')}"
+            return f"residual &nbsp; {swatch(colours.level_H, 'H')} &nbsp; {swatch(colours.level_L, 'L')}"
         if name == "violations":
             return "rule violations"
         if name == "sureness":
-            return f"{swatch(colours.series[3], 'confidence')} &nbsp; {swatch(colours.right, 'accuracy')}"
+            return f"{swatch(colours.series[3], 'confidence')} {swatch(colours.right, 'accuracy')}"
         halt = swatch(colours.right, "q_halt")
         if not self._learned_to_continue(trace):
-            return f"{halt} &nbsp; (would halt above 0)"
+            return f"{halt} (halts above 0)"
         return f"{halt} &nbsp; {swatch(colours.warning, 'q_continue')}"
 
 

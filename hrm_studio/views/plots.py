@@ -78,6 +78,7 @@ def new_plot() -> Plot:
     plot.hideButtons()
     item = plot.getPlotItem()
     item.titleLabel.setMaximumHeight(20)
+    item.titleLabel.updateMin = lambda: None  # else a long title pushes the plot beyond its widget
     item.layout.setRowFixedHeight(0, 20)
     item.titleLabel.setVisible(True)
     item.setContentsMargins(2, 0, 8, 2)
@@ -89,7 +90,7 @@ def dress(plot: Plot, palette: Palette, title: str) -> None:
     """Colours of a palette on background, axes and title."""
     plot.setBackground(palette.surface)
     item = plot.getPlotItem()
-    item.setTitle(title, color=palette.text, size="9pt")
+    item.setTitle(title, color=palette.text, size="8pt")
     item.titleLabel.item.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
     for name in ("left", "bottom"):
         axis = item.getAxis(name)
