@@ -18,11 +18,17 @@ class Background(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._closed = False
         self._thread = ThreadPoolExecutor(1, "background")
         self._done.connect(self._hand_over)
 
     def run(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
-        """Compute work() in the thread, then call then(result) in the GUI thread. What work raises is raised there."""
+        """Compute work() in the thread, then call then(result) in the GUI thread. What work raises is raised there.
+
+        Once closed, nothing is computed: a timer may still fire while the window goes.
+        """
+        if self._closed:
+            return
         self._thread.submit(work).add_done_callback(lambda future: None if future.cancelled() else self._done.emit(then, future))
 
     @staticmethod
@@ -31,4 +37,5 @@ class Background(QObject):
 
     def close(self) -> None:
         """End the thread; what has begun is waited for, what has not is dropped."""
+        self._closed = True
         self._thread.shutdown(wait=True, cancel_futures=True)
