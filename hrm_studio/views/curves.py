@@ -74,7 +74,7 @@ class CurvesView(QWidget):
             plot.repaint_over()
 
     def _paint_over(self, plot: Plot, painter: QPainter) -> None:
-        """Where segments begin, where the solution is first there, and the cursor."""
+        """Thin lines where segments begin, dots where the model would halt, dashes where the solution is there, and the cursor."""
         trace, colours = self._traces.trace, self._theme.palette
         if trace is None or not len(trace):
             return
@@ -82,8 +82,12 @@ class CurvesView(QWidget):
         if len(starts) > 32:
             starts = starts[:: len(starts) // 16]
         lines = [(start, pg.mkPen(colours.color("border", 0.7), width=1)) for start in starts.tolist()]
-        if self._traces.verdict.solved is not None:
-            lines.append((self._traces.verdict.solved, pg.mkPen(colours.right, width=1.5, style=Qt.PenStyle.DashLine)))
+        verdict = self._traces.verdict
+        if verdict.halting is not None:
+            pen = pg.mkPen(colours.muted, width=1.5, style=Qt.PenStyle.DotLine)
+            lines.append((trace.segment_end(verdict.halting), pen))
+        if verdict.solved is not None:
+            lines.append((verdict.solved, pg.mkPen(colours.right, width=1.5, style=Qt.PenStyle.DashLine)))
         lines.append((self._traces.cursor, pg.mkPen(colours.accent, width=1.5)))
         for (x, _), (_, pen) in zip(plot.to_pixels([(x, 0) for x, _ in lines]).tolist(), lines, strict=True):
             painter.setPen(pen)
