@@ -82,7 +82,7 @@ class BoardView(QWidget):
         clash = conflicts(np.where(sure | given, digits, 0), variant)
         big, small = QFont(self.font()), QFont(self.font())
         big.setPixelSize(max(9, int(width * 0.56)))
-        small.setPixelSize(max(6, int(width / variant.box_width * 0.5)))
+        small.setPixelSize(max(6, int(width / variant.box_width * 0.6)))
         bold = QFont(big)
         bold.setWeight(QFont.Weight.Bold)
         for cell in range(variant.cells):
