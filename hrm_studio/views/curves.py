@@ -26,6 +26,7 @@ class CurvesView(QWidget):
     def __init__(self, traces: TraceModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._traces, self._theme = traces, theme
+        self._dressed_for = (False, True)
         self._curve: dict[str, pg.PlotDataItem] = {}
         self._moved: Floats = np.zeros(0)  # residuals found so far: a growing trace adds its new steps only
         layout = QGridLayout(self)
@@ -59,7 +60,15 @@ class CurvesView(QWidget):
 
     def _replaced(self) -> None:
         self._moved = np.zeros(0)
-        self._dress()
+        if self._shape() == self._dressed_for:
+            self._draw()
+        else:
+            self._dress()
+
+    def _shape(self) -> tuple[bool, bool]:
+        """What decides which axes and curves there are: whether a trace is open, and whether its model learned to continue."""
+        trace = self._traces.trace
+        return trace is not None and len(trace) > 0, self._learned_to_continue(trace)
 
     def _draw_soon(self) -> None:
         if not self._soon.isActive():
@@ -96,10 +105,11 @@ class CurvesView(QWidget):
     def _dress(self) -> None:
         """Titles, axes, colours, and the curves without their data."""
         colours, trace = self._theme.palette, self._traces.trace
+        self._dressed_for = self._shape()
         for name, plot in self.plots.items():
             plot.clear()
             dress(plot, colours, self._title(name, trace))
-            show_axes(plot, trace is not None and len(trace) > 0)
+            show_axes(plot, self._dressed_for[0])
 
         def curve(plot: str, colour: str, **style: Any) -> pg.PlotDataItem:
             return self.plots[plot].plot(pen=pg.mkPen(colour, width=1.5), **style)

@@ -75,10 +75,12 @@ class TimelineView(QWidget):
                 colours.color("accent" if here else "muted", 0.12 if here else 0.06 + 0.04 * (segment % 2)),
             )
             self._paint_segment_name(painter, segment, left, right, segment % every == 0, here)
-        for step in range(len(trace)):
-            high = trace.level[step] == LEVEL_H
-            place = QRectF(self._x(step, total), 31 if high else 51, max(1.0, unit - gap), 14)
-            painter.fillRect(place, colours.color("level_H" if high else "level_L", 1.0 if step <= cursor else 0.35))
+        lefts, width, high = _SIDE + unit * np.arange(len(trace)), max(1.0, unit - gap), trace.level == LEVEL_H
+        for name, lane, top in (("level_H", high, 31), ("level_L", ~high, 51)):
+            for steps, strength in ((lane[: cursor + 1], 1.0), (np.append(np.zeros(cursor + 1, bool), lane[cursor + 1 :]), 0.35)):
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(colours.color(name, strength))
+                painter.drawRects([QRectF(left, top, width, 14) for left in lefts[np.flatnonzero(steps)].tolist()])
         x = self._x(cursor + 0.5, total)
         painter.setPen(QPen(colours.color("text"), 2))
         painter.drawLine(QPointF(x, 22), QPointF(x, 72))

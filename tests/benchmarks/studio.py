@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -40,6 +41,47 @@ def start() -> None:
     gaps = np.diff(beats) * 1000
     print(f"window painted {painted:.2f} s (torch imported: {torch_there}), first steps {traced:.2f} s, solved on screen {solved:.2f} s")
     print(f"GUI thread, worst gap between 5 ms heartbeats: {gaps.max():.0f} ms, 99.9 %: {np.percentile(gaps, 99.9):.0f} ms")
+    window.close()
+
+
+def work() -> None:
+    """Worst gap between heartbeats while the window does what makes it work hardest."""
+    from PySide6.QtCore import QTimer
+
+    from hrm_studio.app import make_application, open_window
+
+    application = make_application(["bench"])
+    window = open_window()
+    traces, panel, trigger = window.traces, window.panel, window.actions_table.by_name["theme"].trigger
+    beats: list[float] = []
+    heart = QTimer()
+    heart.timeout.connect(lambda: beats.append(time.perf_counter()))
+    heart.start(5)
+
+    def until(condition: Callable[[], bool], seconds: float) -> None:
+        end = time.perf_counter() + seconds
+        while not condition() and time.perf_counter() < end:
+            application.processEvents()
+            time.sleep(0.001)
+
+    def settled() -> bool:
+        return traces.trace is not None and not traces.running and not window.player.playing
+
+    def measure(name: str, act: Callable[[], object]) -> None:
+        until(lambda: False, 0.3)
+        beats[:] = [time.perf_counter()]
+        act()
+        until(lambda: False, 0.5)
+        until(settled, 60)
+        print(f"GUI thread, worst gap while {name}: {np.diff(beats).max() * 1000:.0f} ms")
+
+    until(settled, 60)
+    measure("the theme changes", trigger)
+    measure("the window is resized", lambda: window.resize(1024, 700))
+    measure("a puzzle is generated and solved", lambda: panel.generate.click())
+    panel.segments.setValue(200)
+    measure("200 segments are computed and played", lambda: (window.player.set_speed(120), panel.example.click()))
+    measure("1,200 steps are scrubbed", lambda: [(traces.set_cursor(k), application.processEvents()) for k in range(0, 1200, 5)])
     window.close()
 
 
@@ -91,11 +133,14 @@ def cursor(cells: int, width: int, positions: int, vocabulary: int, task: str) -
 if __name__ == "__main__":
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     if len(sys.argv) > 1:
-        {"start": start, "sudoku": lambda: cursor(81, 512, 82, 11, "sudoku-9x9"), "maze": lambda: cursor(900, 512, 901, 6, "maze-30x30")}[
-            sys.argv[1]
-        ]()
+        {
+            "start": start,
+            "work": work,
+            "sudoku": lambda: cursor(81, 512, 82, 11, "sudoku-9x9"),
+            "maze": lambda: cursor(900, 512, 901, 6, "maze-30x30"),
+        }[sys.argv[1]]()
     else:
-        for part in ("start", "start", "start", "sudoku", "maze"):
+        for part in ("start", "start", "start", "work", "work", "work", "sudoku", "maze"):
             with tempfile.TemporaryDirectory() as home:
                 subprocess.run(
                     [sys.executable, "-m", "tests.benchmarks.studio", part], check=True, env={**os.environ, "HRM_STUDIO_HOME": home}
