@@ -90,9 +90,11 @@ def solve(
         unique_solution(grid, variant)
         path = find_model(model) if model else model_for_task(variant.task).path
         from hrm_model.checkpoint import load
+        from hrm_model.device import use_threads
         from hrm_model.reason import reason
 
         network = load(path, None if device == "auto" else device)
+        use_threads(network)
         _must_read(network.config.task, variant, path)
         begin = time.perf_counter()
         answer, steps = grid, 0

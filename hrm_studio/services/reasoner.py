@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 Job = Callable[[], Iterator[Callable[[], None]]]
 
-_SMALL = 4_000_000  # parameters
 _REPORT_EVERY = 1 / 30  # seconds; the screen shows no more
 
 
@@ -60,7 +59,6 @@ class Reasoner(QObject):
         self._jobs: queue.SimpleQueue[tuple[int, Job] | None] = queue.SimpleQueue()
         self._newest = 0
         self._thread: threading.Thread | None = None
-        self._all_threads: int | None = None
         self._loaded: tuple[str, str, HRM, dict[str, Any]] | None = None
 
     # From the GUI thread ---------------------------------------------------------------------------------------------
@@ -143,28 +141,18 @@ class Reasoner(QObject):
         self.busy_changed.emit("Loading the model …")
         _import_torch()
         from hrm_model import checkpoint
-        from hrm_model.device import available_devices, describe
+        from hrm_model.device import available_devices, describe, use_threads
 
         self.devices_found.emit(available_devices())
         model = checkpoint.load(path, None if device == "auto" else device)
         told = checkpoint.about(path)
-        parameters = sum(p.numel() for p in model.parameters())
-        self._set_threads(parameters)
+        use_threads(model)
         about = {
-            "name": path.name, "parameters": parameters,
+            "name": path.name, "parameters": sum(p.numel() for p in model.parameters()),
             "q_continue": told.get("q_continue", True), **describe(model),
         }  # fmt: skip
         self._loaded = (str(path), device, model, about)
         return model, about
-
-    def _set_threads(self, parameters: int) -> None:
-        """One thread for a small model, which gains next to nothing from more (7.7 ms a segment of 0.4 M with one, 6 to 10 with
-        two) and leaves the other cores to the window; all for a large one (27 M: 350 and 230 ms)."""
-        import torch
-
-        if self._all_threads is None:
-            self._all_threads = torch.get_num_threads()
-        torch.set_num_threads(1 if parameters < _SMALL else self._all_threads)
 
     def _generate(self, variant: Variant, clues: int | None) -> Iterator[Callable[[], None]]:
         self.busy_changed.emit("Making a puzzle …")

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from hrm_model.act import act_step, initial_carry
 from hrm_model.config import ModelConfig, parameter_count
-from hrm_model.device import available_devices, describe, pick_device, pick_dtype
+from hrm_model.device import available_devices, describe, pick_device, pick_dtype, use_threads
 from hrm_model.layers import attention_backend
 from hrm_model.loss import IGNORE, act_loss, stablemax_cross_entropy
 from hrm_model.model import HRM, segment_calls
@@ -187,3 +187,16 @@ def test_bfloat16_computes_and_stays_near_float32() -> None:
     assert a.state is not None
     assert b.state is not None
     assert 0 < np.abs(a.state - b.state).max() < 0.1
+
+
+def test_a_small_model_thinks_with_one_thread_and_a_large_one_with_all() -> None:
+    before = torch.get_num_threads()
+    try:
+        use_threads(tiny())
+        assert torch.get_num_threads() == 1
+        with torch.device("meta"):
+            large = HRM(ModelConfig())
+        use_threads(large)
+        assert torch.get_num_threads() == before
+    finally:
+        torch.set_num_threads(before)
