@@ -1,44 +1,121 @@
-"""Every action of the studio by name: menus and shortcuts are made from this one table."""
+"""Every action of the studio by name: menus, shortcuts and the command palette are made from this one registry."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QObject, QSettings, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QLineEdit, QMainWindow, QMenu, QPlainTextEdit
+from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QLineEdit, QMenu, QMenuBar, QPlainTextEdit, QWidget
+
+MENUS = ("&File", "&Edit", "&Puzzle", "&Step", "&Run", "&Model", "&View", "&Help")  # menus of other names stand before View
 
 
 @dataclass(frozen=True)
 class Entry:
-    name: str  # unique, for code
+    name: str  # unique, for code and settings
     menu: str
     text: str
-    shortcut: str
+    shortcut: str  # as it ships; the user may choose another
     icon: str  # of QtAwesome, '' for none
     run: Callable[[], object]
+    about: str = ""  # a sentence more than the text says
 
 
-class Actions:
-    """QActions made from entries, by name. Qt itself gives a text field the keys that it writes or moves with."""
+class Actions(QObject):
+    """QActions made from entries, by name. Qt itself gives a text field the keys that it writes or moves with.
 
-    def __init__(self, window: QMainWindow, entries: list[Entry]) -> None:
+    A page adds its own under its name; these can be triggered, and their menus are seen, while that page is shown.
+
+    Signals
+    -------
+    changed()   actions were added, or have other shortcuts
+    """
+
+    changed = Signal()
+
+    def __init__(self, window: QWidget, menu_bar: QMenuBar, settings: QSettings) -> None:
+        super().__init__(window)
+        self._window, self._menu_bar, self._settings = window, menu_bar, settings
+        self._menus: dict[str, QMenu] = {}
+        self._page_of: dict[str, str] = {}
+        self._page = ""
         self.by_name: dict[str, QAction] = {}
-        self.entries = {entry.name: entry for entry in entries}
-        menus: dict[str, QMenu] = {}
+        self.entries: dict[str, Entry] = {}
+
+    def add(self, entries: Iterable[Entry], page: str = "") -> None:
+        """Take actions in, in the order of their menus. `page`: they belong to the page of that name."""
         for entry in entries:
-            action = QAction(entry.text, window)
-            action.setShortcut(QKeySequence(entry.shortcut))
+            assert entry.name not in self.entries, entry.name
+            action = QAction(entry.text, self._window)
             action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
             action.triggered.connect(lambda _=False, entry=entry: entry.run())
-            keys = f"  ({QKeySequence(entry.shortcut).toString(QKeySequence.SequenceFormat.NativeText)})" if entry.shortcut else ""
-            action.setToolTip(entry.text + keys)
-            window.addAction(action)
-            if entry.menu not in menus:
-                menus[entry.menu] = window.menuBar().addMenu(entry.menu)
-            menus[entry.menu].addAction(action)
-            self.by_name[entry.name] = action
+            self._window.addAction(action)
+            self.menu(entry.menu).addAction(action)
+            self.by_name[entry.name], self.entries[entry.name], self._page_of[entry.name] = action, entry, page
+            self._show_shortcut(entry.name)
+        self.show_page(self._page)
+        self.changed.emit()
+
+    def menu(self, title: str) -> QMenu:
+        """The menu of that title, made in its place where it is not there yet."""
+        if title not in self._menus:
+            order = [*MENUS[:-2], title, *MENUS[-2:]] if title not in MENUS else list(MENUS)
+            after = [t for t in self._menus if t in order and order.index(t) > order.index(title)]
+            menu = QMenu(title, self._menu_bar)
+            if after:
+                self._menu_bar.insertMenu(self._menus[min(after, key=order.index)].menuAction(), menu)
+            else:
+                self._menu_bar.addMenu(menu)
+            self._menus[title] = menu
+        return self._menus[title]
+
+    def show_page(self, page: str) -> None:
+        """This page is shown now: its actions work, those of other pages do not."""
+        self._page = page
+        for name, action in self.by_name.items():
+            action.setEnabled(self._page_of[name] in ("", page))
+        for menu in self._menus.values():
+            menu.menuAction().setVisible(menu.isEmpty() or any(a.isEnabled() for a in menu.actions() if not a.isSeparator()))
+
+    def available(self) -> list[str]:
+        """Names of the actions that can be triggered now."""
+        return [name for name, action in self.by_name.items() if action.isEnabled()]
+
+    # Shortcuts -------------------------------------------------------------------------------------------------------
+
+    def shortcut(self, name: str) -> str:
+        """The keys in force, as QKeySequence writes them portably; '' for none."""
+        stored = self._settings.value(f"shortcuts/{name}")
+        return stored if isinstance(stored, str) else self.entries[name].shortcut
+
+    def set_shortcut(self, name: str, keys: str | None) -> None:
+        """Choose other keys, '' for none; None takes back those that it ships with."""
+        if keys is None or keys == self.entries[name].shortcut:
+            self._settings.remove(f"shortcuts/{name}")
+        else:
+            self._settings.setValue(f"shortcuts/{name}", keys)
+        self._show_shortcut(name)
+        self.changed.emit()
+
+    def clash(self, name: str, keys: str) -> str | None:
+        """Which other action answers to these keys on the same page, or None."""
+        wanted, page = QKeySequence(keys), self._page_of[name]
+        if wanted.isEmpty():
+            return None
+        for other in self.entries:
+            shares = page == "" or self._page_of[other] in ("", page)
+            if other != name and shares and QKeySequence(self.shortcut(other)) == wanted:
+                return other
+        return None
+
+    def _show_shortcut(self, name: str) -> None:
+        keys, entry = QKeySequence(self.shortcut(name)), self.entries[name]
+        self.by_name[name].setShortcut(keys)
+        tip = entry.about or entry.text
+        shown = keys.toString(QKeySequence.SequenceFormat.NativeText)
+        self.by_name[name].setToolTip(f"{tip}  ({shown})" if shown else tip)
 
 
 def typing_now() -> bool:

@@ -31,6 +31,14 @@ def style_sheet(p: Palette) -> str:
     QPushButton#primary {{ background: {p.accent}; color: {p.on_accent}; border: none; font-weight: 600; padding: 9px; }}
     QToolButton#flat {{ background: transparent; border: none; padding: 6px; }}
     QToolButton#flat:hover {{ background: {p.raised}; }}
+    QWidget#topbar {{ background: {p.window}; border-bottom: 1px solid {p.border}; }}
+    QToolButton#tab {{ background: transparent; border: none; border-radius: 6px; padding: 6px 12px; color: {p.muted}; font-weight: 600; }}
+    QToolButton#tab:hover {{ background: {p.raised}; color: {p.text}; }}
+    QToolButton#tab:checked {{ background: {p.raised}; color: {p.accent}; }}
+    QToolButton#tab:focus, QToolButton#chooser:focus {{ border: 1px solid {p.accent}; padding: 5px 11px; }}
+    QToolButton#chooser {{ background: transparent; border: 1px solid transparent; padding: 5px 20px 5px 8px; }}
+    QToolButton#chooser:hover {{ background: {p.raised}; }}
+    QToolButton#chooser::menu-indicator {{ subcontrol-position: right center; right: 5px; }}
     QMenuBar, QMenu, QStatusBar {{ background: {p.window}; }}
     QMenu {{ border: 1px solid {p.border}; padding: 4px; }}
     QMenu::item {{ padding: 6px 24px 6px 16px; border-radius: 4px; }}

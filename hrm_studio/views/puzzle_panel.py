@@ -1,8 +1,6 @@
-"""The left panel: which puzzle, which model, how long to think. It only collects and asks; errors stand under the puzzle."""
+"""The left panel: which puzzle, how long to think. It only collects and asks; errors stand under the puzzle."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import qtawesome
 from PySide6.QtCore import Qt, Signal
@@ -20,7 +18,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from hrm_model.assets import BundledModel
 from hrm_model.tasks.sudoku import VARIANTS, Grid, PuzzleError, Variant, cell_places, check_puzzle, format_grid, parse, variant_of_cells
 from hrm_model.tasks.sudoku_generator import default_clues
 from hrm_studio.theme import Theme
@@ -34,15 +31,11 @@ class PuzzlePanel(QWidget):
     reason_wanted(object)           a Grid that keeps the rules
     generate_wanted(object, int)    a Variant and a number of clues
     example_wanted(object)          a Variant
-    model_chosen(object)            the path of a checkpoint
-    open_model_wanted()             a checkpoint from elsewhere
     """
 
     reason_wanted = Signal(object)
     generate_wanted = Signal(object, int)
     example_wanted = Signal(object)
-    model_chosen = Signal(object)
-    open_model_wanted = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -69,14 +62,6 @@ class PuzzlePanel(QWidget):
         self.generate.clicked.connect(lambda: self.generate_wanted.emit(self.board_size.currentData(), self.clues.value()))
         self.example = QPushButton("Next example")
         self.example.clicked.connect(lambda: self.example_wanted.emit(self.board_size.currentData()))
-        self.model = QComboBox()
-        self.model.setToolTip("The model that thinks. Bundled ones were trained by this project's trainer.")
-        self.model.activated.connect(lambda _: self.model_chosen.emit(self.model.currentData()))
-        self.open_model = QPushButton("Open …")
-        self.open_model.setToolTip("A checkpoint folder: model.safetensors with config.json, or a published step_N with all_config.yaml")
-        self.open_model.clicked.connect(self.open_model_wanted)
-        self.device = QComboBox()
-        self.device.addItem("auto")
         self.segments = QSpinBox(minimum=1, maximum=512, value=16)
         self.segments.setToolTip("Segments to think for. One segment is H-cycles × (L-steps + 1 H step).")
         self._lay_out()
@@ -105,14 +90,9 @@ class PuzzlePanel(QWidget):
         row.addWidget(self.example)
         layout.addLayout(row)
         layout.addSpacing(8)
-        layout.addWidget(_heading("Model"))
-        row = QHBoxLayout()
-        row.addWidget(self.model, 1)
-        row.addWidget(self.open_model)
-        layout.addLayout(row)
+        layout.addWidget(_heading("Thinking"))
         form = QFormLayout()
         form.setSpacing(8)
-        form.addRow("Device", self.device)
         form.addRow("Segments", self.segments)
         layout.addLayout(form)
         layout.addStretch(0)
@@ -134,23 +114,6 @@ class PuzzlePanel(QWidget):
         variant: Variant = self.board_size.currentData()
         self.clues.setRange(_FEWEST_CLUES[variant.side], variant.cells - 1)
         self.clues.setValue(default_clues(variant))
-
-    def show_models(self, models: list[BundledModel], chosen: Path | None) -> None:
-        """The bundled models and, where it is none of them, the chosen checkpoint."""
-        self.model.clear()
-        for model in models:
-            self.model.addItem(model.title, model.path)
-        if chosen is not None:
-            if all(model.path != chosen for model in models):
-                self.model.addItem(chosen.name, chosen)
-            self.model.setCurrentIndex(next(i for i in range(self.model.count()) if self.model.itemData(i) == chosen))
-
-    def show_devices(self, devices: list[str]) -> None:
-        """'auto' and the devices of this machine."""
-        current = self.device.currentText()
-        self.device.clear()
-        self.device.addItems(["auto", *devices])
-        self.device.setCurrentText(current)
 
     def show_grid(self, grid: Grid) -> None:
         """Put a puzzle into the box."""

@@ -36,7 +36,7 @@ def start() -> None:
         time.sleep(0.001)
         if window.traces.trace is not None and not traced:
             traced = time.perf_counter() - begin
-        if "solved" in window.transport.verdict.text() and not solved:
+        if "solved" in window.explore.transport.verdict.text() and not solved:
             solved = time.perf_counter() - begin
     gaps = np.diff(beats) * 1000
     print(f"window painted {painted:.2f} s (torch imported: {torch_there}), first steps {traced:.2f} s, solved on screen {solved:.2f} s")
@@ -52,7 +52,7 @@ def work() -> None:
 
     application = make_application(["bench"])
     window = open_window()
-    traces, panel, trigger = window.traces, window.panel, window.actions_table.by_name["theme"].trigger
+    traces, panel, trigger = window.traces, window.explore.panel, window.actions_table.by_name["theme"].trigger
     beats: list[float] = []
     heart = QTimer()
     heart.timeout.connect(lambda: beats.append(time.perf_counter()))
@@ -118,7 +118,7 @@ def cursor(cells: int, width: int, positions: int, vocabulary: int, task: str) -
     )
     window.traces.open(trace, cursor=0)
     end = time.perf_counter() + 60
-    while not window.states._fits and time.perf_counter() < end:
+    while not window.explore.states._fits and time.perf_counter() < end:
         application.processEvents()
     times = []
     for k in range(CURSOR_MOVES):

@@ -28,7 +28,7 @@ def window(qtbot: QtBot) -> Iterator[MainWindow]:
     window = MainWindow(Theme("light"))
     qtbot.addWidget(window)
     window.show()
-    window.panel.segments.setValue(3)
+    window.explore.panel.segments.setValue(3)
     window.player.set_speed(120)
     yield window
     window.close()
@@ -36,8 +36,8 @@ def window(qtbot: QtBot) -> Iterator[MainWindow]:
 
 @pytest.fixture
 def solved(window: MainWindow, qtbot: QtBot) -> MainWindow:
-    window.panel.text.setPlainText(FOUR)
-    window.panel.submit()
+    window.explore.panel.text.setPlainText(FOUR)
+    window.explore.panel.submit()
     finished(window, qtbot)
     window.player.pause()
     return window
@@ -56,39 +56,39 @@ def test_it_opens_and_solves_a_bundled_puzzle_by_itself(window: MainWindow, qtbo
     assert trace is not None
     assert trace.puzzle.text in [x.replace("0", ".") for x in puzzle_lines("starter")]
     assert window.traces.cursor == len(trace) - 1 == 17
-    assert "cpu" in window._device.text()
+    assert "cpu" in window.status.device.text()
 
 
 def test_stepping_by_keys_moves_one_cursor_for_all(solved: MainWindow, qtbot: QtBot) -> None:
     traces = solved.traces
-    solved.board.setFocus()
+    solved.explore.board.setFocus()
     for name, cursor in [("to_start", 0), ("step_on", 1), ("step_on", 2), ("step_back", 1), ("cycle_on", 2), ("cycle_on", 5), ("segment_on", 11),
                          ("cycle_back", 8), ("segment_back", 5), ("to_end", 17), ("step_on", 17)]:  # fmt: skip
         solved.actions_table.by_name[name].trigger()
         assert traces.cursor == cursor, name
     qtbot.keyClick(solved, Qt.Key.Key_Home)
     assert traces.cursor == 0
-    assert solved.transport.position.text() == "Segment 1 · H-cycle 1 · L-step 1"
+    assert solved.explore.transport.position.text() == "Segment 1 · H-cycle 1 · L-step 1"
     qtbot.keyClick(solved, Qt.Key.Key_Right, Qt.KeyboardModifier.ControlModifier)
     assert traces.cursor == 5
-    assert solved.transport.position.text() == "Segment 1 · H-cycle 2 · H step"
+    assert solved.explore.transport.position.text() == "Segment 1 · H-cycle 2 · H step"
 
 
 def test_keys_in_the_puzzle_box_write_and_do_not_step(solved: MainWindow, qtbot: QtBot) -> None:
     solved.traces.set_cursor(4)
     solved.activateWindow()
-    solved.panel.text.setFocus()
-    qtbot.waitUntil(solved.panel.text.hasFocus)
-    before = solved.panel.text.toPlainText()
-    qtbot.keyClick(solved.panel.text, Qt.Key.Key_Space)
-    qtbot.keyClick(solved.panel.text, Qt.Key.Key_Left)
-    assert len(solved.panel.text.toPlainText()) == len(before) + 1
+    solved.explore.panel.text.setFocus()
+    qtbot.waitUntil(solved.explore.panel.text.hasFocus)
+    before = solved.explore.panel.text.toPlainText()
+    qtbot.keyClick(solved.explore.panel.text, Qt.Key.Key_Space)
+    qtbot.keyClick(solved.explore.panel.text, Qt.Key.Key_Left)
+    assert len(solved.explore.panel.text.toPlainText()) == len(before) + 1
     assert solved.traces.cursor == 4
     assert not solved.player.playing
 
 
 def test_the_timeline_is_clicked_and_the_wheel_scrubs(solved: MainWindow, qtbot: QtBot) -> None:
-    line = solved.transport.timeline
+    line = solved.explore.transport.timeline
     qtbot.mouseClick(line, Qt.MouseButton.LeftButton, pos=QPointF(line.width() / 2, 40).toPoint())
     assert solved.traces.cursor == 9
     assert "slow module" in line.tip(2)
@@ -96,7 +96,7 @@ def test_the_timeline_is_clicked_and_the_wheel_scrubs(solved: MainWindow, qtbot:
 
 
 def test_the_board_tells_and_selects_cells(solved: MainWindow, qtbot: QtBot) -> None:
-    board = solved.board
+    board = solved.explore.board
     place = board._board()
     corner = QPointF(place.left() + 5, place.top() + 5)
     assert board.cell_at(corner) == 0
@@ -127,15 +127,15 @@ def test_playing_starts_over_at_the_end_and_stops_there(solved: MainWindow, qtbo
 )
 def test_bad_puzzles_are_explained_and_what_was_open_stays(solved: MainWindow, qtbot: QtBot, text: str, words: str) -> None:
     before = solved.traces.trace
-    solved.panel.text.setPlainText(text)
-    solved.panel.submit()
-    qtbot.waitUntil(lambda: not solved.panel.error.isHidden(), timeout=WAIT)
-    assert words in solved.panel.error.text()
+    solved.explore.panel.text.setPlainText(text)
+    solved.explore.panel.submit()
+    qtbot.waitUntil(lambda: not solved.explore.panel.error.isHidden(), timeout=WAIT)
+    assert words in solved.explore.panel.error.text()
     assert solved.traces.trace is before
-    assert solved.panel.text.toPlainText() == text
-    solved.panel.text.setPlainText(FOUR)
-    solved.panel.submit()
-    assert solved.panel.error.isHidden()
+    assert solved.explore.panel.text.toPlainText() == text
+    solved.explore.panel.text.setPlainText(FOUR)
+    solved.explore.panel.submit()
+    assert solved.explore.panel.error.isHidden()
     qtbot.waitUntil(lambda: solved.traces.trace is not before, timeout=WAIT)
     finished(solved, qtbot)
 
@@ -146,34 +146,34 @@ def test_bad_checkpoints_are_refused_and_what_was_open_stays(solved: MainWindow,
     evil.mkdir()
     (evil / "step_1").write_bytes(pickle.dumps(Evil(tmp_path / "ran")))
     for path in (tmp_path / "nowhere", evil):
-        solved.panel.show_error("")
+        solved.explore.panel.show_error("")
         solved.open_model(path)
-        qtbot.waitUntil(lambda: not solved.panel.error.isHidden(), timeout=WAIT)
-        assert str(path) in solved.panel.error.text()
+        qtbot.waitUntil(lambda: not solved.explore.panel.error.isHidden(), timeout=WAIT)
+        assert str(path) in solved.explore.panel.error.text()
         assert solved.traces.trace is before
     assert not (tmp_path / "ran").exists()
 
 
 def test_a_generated_puzzle_is_shown_and_solved(solved: MainWindow, qtbot: QtBot) -> None:
-    solved.panel.board_size.setCurrentIndex(2)
-    solved.panel.clues.setValue(7)
+    solved.explore.panel.board_size.setCurrentIndex(2)
+    solved.explore.panel.clues.setValue(7)
     before = solved.traces.trace
-    solved.panel.generate.click()
+    solved.explore.panel.generate.click()
     qtbot.waitUntil(lambda: solved.traces.trace is not before and not solved.traces.running, timeout=WAIT)
     trace = solved.traces.trace
     assert trace is not None
     assert (trace.puzzle.given > 1).sum() == 7
-    assert trace.puzzle.text in solved.panel.text.toPlainText().replace(" ", "").replace("|", "").replace("-", "").replace("+", "").replace(
-        "\n", ""
-    )
+    assert trace.puzzle.text in solved.explore.panel.text.toPlainText().replace(" ", "").replace("|", "").replace("-", "").replace(
+        "+", ""
+    ).replace("\n", "")
     assert format_line(from_tokens(trace.puzzle.solution)).count(".") == 0
 
 
 def test_a_new_job_cancels_the_one_before(solved: MainWindow, qtbot: QtBot) -> None:
-    solved.panel.segments.setValue(500)
-    solved.panel.submit()
-    solved.panel.segments.setValue(2)
-    solved.panel.submit()
+    solved.explore.panel.segments.setValue(500)
+    solved.explore.panel.submit()
+    solved.explore.panel.segments.setValue(2)
+    solved.explore.panel.submit()
     qtbot.waitUntil(lambda: solved.traces.trace is not None and len(solved.traces.trace) == 12 and not solved.traces.running, timeout=WAIT)
 
 
@@ -182,16 +182,16 @@ def test_states_and_curves_follow(solved: MainWindow, qtbot: QtBot) -> None:
     assert trace is not None
     assert trace.z_L is not None
     rows = len(trace.z_L)
-    qtbot.waitUntil(lambda: bool(solved.states._fits) and len(solved.states._fits["L"].path) == rows, timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(solved.explore.states._fits) and len(solved.explore.states._fits["L"].path) == rows, timeout=WAIT)
     accent = QColor(solved.theme.palette.accent)
     for step in (7, 2):
         solved.traces.set_cursor(step)
-        for plot in solved.curves.plots.values():
+        for plot in solved.explore.curves.plots.values():
             x = round(plot.to_pixels((step, 0))[0, 0])
             assert near(plot, x, plot.height() // 2, accent)
         row = int(trace.l_row[step])
-        plot = solved.states.plots["L"]
-        x, y = plot.to_pixels(solved.states._fits["L"].path[row])[0]
+        plot = solved.explore.states.plots["L"]
+        x, y = plot.to_pixels(solved.explore.states._fits["L"].path[row])[0]
         assert near(plot, round(x), round(y), accent)
 
 
@@ -203,7 +203,7 @@ def near(plot: Plot, x: int, y: int, wanted: QColor) -> bool:
 
 
 def test_a_plot_shows_at_once_what_changed_in_it(solved: MainWindow) -> None:
-    plot = solved.curves.plots["q"]
+    plot = solved.explore.curves.plots["q"]
     for palette_mode, palette in (("dark", DARK), ("light", LIGHT)):
         solved.theme.set_mode(palette_mode)
         assert plot.grab().toImage().pixelColor(3, plot.height() // 2).name() == palette.surface
@@ -226,15 +226,15 @@ def test_cells_show_a_trace_without_a_solution_as_unjudged_and_can_be_picked(sol
     trace = solved.traces.trace
     assert trace is not None
     solved.traces.open(replace(trace, puzzle=replace(trace.puzzle, solution=None)))
-    solved.states.set_mode("cells")
-    qtbot.waitUntil(lambda: len(solved.states._fits) == 2, timeout=WAIT)
-    plot = solved.states.plots["H"]
+    solved.explore.states.set_mode("cells")
+    qtbot.waitUntil(lambda: len(solved.explore.states._fits) == 2, timeout=WAIT)
+    plot = solved.explore.states.plots["H"]
     image = plot.grab().toImage()
     colours = {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())}
     assert LIGHT.answer in colours
     assert not {LIGHT.right, LIGHT.wrong} & colours
-    assert solved.transport.verdict.text() in ("no rule broken",) or "violation" in solved.transport.verdict.text()
-    x, y = solved.states._cell_pixels(solved.traces.trace, solved.traces.cursor, "H")[5]
+    assert solved.explore.transport.verdict.text() in ("no rule broken",) or "violation" in solved.explore.transport.verdict.text()
+    x, y = solved.explore.states._cell_pixels(solved.traces.trace, solved.traces.cursor, "H")[5]
     qtbot.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y)))
     assert solved.selection.cells == {5}
     qtbot.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(2, 2))
@@ -246,7 +246,7 @@ def test_a_trace_without_states_is_shown_without_them(solved: MainWindow, qtbot:
     assert trace is not None
     solved.traces.open(replace(trace, z_H=None, z_L=None))
     solved.traces.move_steps(-2)
-    assert "without states" in solved.states._empty.text()
+    assert "without states" in solved.explore.states._empty.text()
     assert not solved.grab().isNull()
 
 
@@ -254,12 +254,12 @@ def test_the_layout_comes_back(qtbot: QtBot) -> None:
     first = MainWindow(Theme("light"))
     qtbot.addWidget(first)
     first.show()
-    first._docks[2].setFloating(True)
+    first.explore.docks["Curves"].setFloating(True)
     first.close()
     second = MainWindow(Theme("light"))
     qtbot.addWidget(second)
     second.show()
-    assert second._docks[2].isFloating()
+    assert second.explore.docks["Curves"].isFloating()
     second.actions_table.by_name["reset_layout"].trigger()
-    assert not second._docks[2].isFloating()
+    assert not second.explore.docks["Curves"].isFloating()
     second.close()

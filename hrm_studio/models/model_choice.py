@@ -1,0 +1,66 @@
+"""Which model thinks, and on what device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from hrm_model.assets import BundledModel
+
+
+class ModelChoice(QObject):
+    """The models that can be chosen, the one in use, and the device.
+
+    Signals
+    -------
+    changed()   another model, device, or list of either
+    picked()    a person chose another model or device: think again
+    """
+
+    changed = Signal()
+    picked = Signal()
+
+    def __init__(self, models: list[BundledModel], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.bundled = models
+        self.others: list[Path] = []  # opened from elsewhere, oldest first
+        self.path: Path | None = models[0].path if models else None
+        self.device = "auto"
+        self.devices = ["auto"]
+
+    def use(self, path: Path) -> None:
+        """This model from now on."""
+        if self.bundled_as(path) is None and path not in self.others:
+            self.others.append(path)
+        self.path = path
+        self.changed.emit()
+
+    def pick(self, path: Path) -> None:
+        """As `use`, by a person."""
+        self.use(path)
+        self.picked.emit()
+
+    def pick_device(self, device: str) -> None:
+        if device != self.device:
+            self.device = device
+            self.changed.emit()
+            self.picked.emit()
+
+    def set_devices(self, devices: list[str]) -> None:
+        """The devices that this machine has; 'auto' stands before them."""
+        self.devices = ["auto", *devices]
+        self.changed.emit()
+
+    def bundled_as(self, path: Path | None) -> BundledModel | None:
+        """The bundled model at that path."""
+        return next((m for m in self.bundled if m.path == path), None)
+
+    def for_task(self, task: str) -> Path | None:
+        """The first bundled model that reads a task."""
+        return next((m.path for m in self.bundled if m.task == task), None)
+
+    def title(self, path: Path) -> str:
+        """What a chooser calls a model."""
+        bundled = self.bundled_as(path)
+        return bundled.title if bundled else path.name

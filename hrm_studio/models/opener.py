@@ -1,0 +1,91 @@
+"""Opening whatever a path is. Pages ask here and need not know each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from PySide6.QtCore import QObject, QSettings, Signal
+
+Kind = Literal["trace", "checkpoint", "run", "puzzles"]
+
+_RECENT = 12
+_LARGEST_TEXT = 1 << 20  # bytes; a longer file is a data set, not a puzzle
+_WEIGHTS = (".safetensors", ".pt", ".pth", ".bin")
+
+
+class OpenError(ValueError):
+    """A path that is nothing the studio opens."""
+
+
+def kind_of(path: Path) -> Kind:
+    """What a file or folder is, told by what is in it. OpenError says why it is nothing that can be opened."""
+    if path.is_dir():
+        if (path / "config.yaml").exists() and (path / "events.jsonl").exists() or (path / "checkpoints").is_dir():
+            return "run"
+        if (path / "config.json").exists() or (path / "all_config.yaml").exists() or any(path.glob("step_*")):
+            return "checkpoint"
+        raise OpenError(f"{path} holds neither a run (config.yaml, events.jsonl) nor a checkpoint (model.safetensors with config.json).")
+    if not path.exists():
+        raise OpenError(f"{path} is not there.")
+    if path.suffix in _WEIGHTS or path.name.startswith("step_"):
+        return "checkpoint"
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head == b"\x89HDF\r\n\x1a\n":
+        return "trace"
+    if path.stat().st_size <= _LARGEST_TEXT and b"\0" not in head:
+        return "puzzles"
+    raise OpenError(f"{path} is no puzzle text, trace (.h5), checkpoint or run folder.")
+
+
+class Opener(QObject):
+    """Tells what was asked for; the window and its pages answer.
+
+    Signals
+    -------
+    page_wanted(str)        a page by its name
+    wanted(str, object)     a Kind and its Path
+    puzzle_wanted(str)      a puzzle as text
+    refused(str)            a sentence: why a path cannot be opened
+    recent_changed()        the list of recent files
+    """
+
+    page_wanted = Signal(str)
+    wanted = Signal(str, object)
+    puzzle_wanted = Signal(str)
+    refused = Signal(str)
+    recent_changed = Signal()
+
+    def __init__(self, settings: QSettings, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._settings = settings
+
+    def go(self, page: str) -> None:
+        """Show a page."""
+        self.page_wanted.emit(page)
+
+    def open(self, path: Path) -> None:
+        """Open a trace, checkpoint, run folder or file of puzzles, on the page that shows such."""
+        try:
+            kind = kind_of(path)
+        except (OpenError, OSError) as error:
+            self.refused.emit(str(error))
+            return
+        self.remember(path)
+        self.wanted.emit(kind, path)
+
+    def recent(self) -> list[Path]:
+        """What was opened before, newest first."""
+        stored = self._settings.value("recent_files")
+        found = [stored] if isinstance(stored, str) else stored if isinstance(stored, list) else []
+        return [Path(p) for p in found if isinstance(p, str) and p]
+
+    def remember(self, path: Path) -> None:
+        kept = [path, *(p for p in self.recent() if p != path)][:_RECENT]
+        self._settings.setValue("recent_files", [str(p) for p in kept])
+        self.recent_changed.emit()
+
+    def forget_recent(self) -> None:
+        self._settings.remove("recent_files")
+        self.recent_changed.emit()

@@ -1,0 +1,46 @@
+"""The workspaces of the window: one table. A page is made when it is first opened.
+
+A page is a QWidget made as `Page(studio)` with a Studio. Optional methods: `closing()`, called once as the window closes, and
+`open_path(path)`, where it takes a file or folder (see models/opener.py). Its actions it adds by
+`studio.actions.add(entries, page=NAME)`. While it is hidden it must cost nothing: connect in showEvent, or check isVisible().
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from dataclasses import dataclass
+
+from PySide6.QtWidgets import QWidget
+
+from hrm_studio.studio import Studio
+
+
+@dataclass(frozen=True)
+class PageEntry:
+    name: str  # for code and settings
+    title: str
+    icon: str
+    module: str  # below hrm_studio.views; imported when the page is first opened
+    factory: str
+    about: str
+
+
+PAGES = (
+    PageEntry("explore", "Explore", "mdi6.eye-outline", "explore_page", "ExplorePage", "Watch a model think about a puzzle"),
+    PageEntry("train", "Train", "mdi6.chart-line", "train_page", "TrainPage", "Train models and follow their runs"),
+    PageEntry("compare", "Compare", "mdi6.compare-horizontal", "compare_page", "ComparePage", "Models or puzzles side by side"),
+    PageEntry("library", "Library", "mdi6.bookshelf", "library_page", "LibraryPage", "Models, puzzles and data sets on this machine"),
+)
+
+
+def available_pages() -> list[PageEntry]:
+    """The pages whose module is there."""
+    return [page for page in PAGES if importlib.util.find_spec(f"hrm_studio.views.{page.module}") is not None]
+
+
+def make_page(entry: PageEntry, studio: Studio) -> QWidget:
+    """Import and build a page."""
+    made = getattr(importlib.import_module(f"hrm_studio.views.{entry.module}"), entry.factory)(studio)
+    assert isinstance(made, QWidget)
+    return made

@@ -1,0 +1,133 @@
+"""Explore: puzzle, board, states, curves and timeline around one trace. Wiring only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QByteArray, Qt, QTimer
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+from hrm_studio.actions import Entry, typing_now
+from hrm_studio.models.session import Session
+from hrm_studio.studio import Studio
+from hrm_studio.views.board import BoardView
+from hrm_studio.views.curves import CurvesView
+from hrm_studio.views.puzzle_panel import PuzzlePanel
+from hrm_studio.views.states import StatesView
+from hrm_studio.views.transport import Transport
+
+_LAYOUT_VERSION = 2
+_LEFT, _RIGHT, _BOTTOM = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
+
+
+class ExplorePage(QMainWindow):
+    """The board in the middle, docks around it that can be moved, closed, and come back as they were."""
+
+    def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
+        super().__init__(parent, Qt.WindowType.Widget)
+        self.setDockNestingEnabled(True)
+        self._studio = studio
+        traces, selection, theme = studio.traces, studio.selection, studio.theme
+        self.session = Session(studio.models, traces, selection, studio.player, studio.reasoner, self)
+        studio.actions.add(self._entries(), page="explore")
+        self.board = BoardView(traces, selection, theme)
+        self.states = StatesView(traces, selection, studio.background, theme)
+        self.curves = CurvesView(traces, theme)
+        self.panel = PuzzlePanel(theme)
+        self.transport = Transport(traces, studio.player, studio.actions, theme)
+        self.setCentralWidget(self.board)
+        self.docks: dict[str, QDockWidget] = {}
+        for title, widget, area in (
+            ("Puzzle", self.panel, _LEFT),
+            ("States", self.states, _RIGHT),
+            ("Curves", self.curves, _RIGHT),
+            ("Timeline", self.transport, _BOTTOM),
+        ):
+            self._add_dock(title, widget, area)
+        self._arrange()
+        self._first_layout = self.saveState(_LAYOUT_VERSION)
+        self._connect()
+        self._restore()
+
+    def _add_dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> None:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(title)
+        dock.setWidget(widget)
+        self.addDockWidget(area, dock)
+        self._studio.actions.menu("&View").addAction(dock.toggleViewAction())
+        self.docks[title] = dock
+
+    def _arrange(self) -> None:
+        left, states, curves = (self.docks[title] for title in ("Puzzle", "States", "Curves"))
+        self.resizeDocks([left, states], [300, 520], Qt.Orientation.Horizontal)
+        self.resizeDocks([states, curves], [400, 380], Qt.Orientation.Vertical)
+
+    def _entries(self) -> list[Entry]:
+        traces, player = self._studio.traces, self._studio.player
+
+        def by_hand(move: Callable[[int], None], argument: int) -> Callable[[], None]:
+            def act() -> None:
+                player.pause()
+                move(argument)
+
+            return act
+
+        return [
+            Entry("reason", "&Puzzle", "Reason about this puzzle", "Ctrl+Return", "mdi6.brain", lambda: self.panel.submit()),
+            Entry("generate", "&Puzzle", "Generate a puzzle", "Ctrl+G", "mdi6.dice-5-outline", lambda: self.panel.generate.click()),
+            Entry("example", "&Puzzle", "Next example", "Ctrl+E", "mdi6.book-open-page-variant-outline", lambda: self.panel.example.click()),
+            Entry("cancel", "&Puzzle", "Stop thinking", "Esc", "", lambda: self.session.cancel()),
+            Entry("play", "&Step", "Play or pause", "Space", "mdi6.play", player.toggle),
+            Entry("step_on", "&Step", "One step on", "Right", "mdi6.chevron-right", by_hand(traces.move_steps, 1)),
+            Entry("step_back", "&Step", "One step back", "Left", "mdi6.chevron-left", by_hand(traces.move_steps, -1)),
+            Entry("cycle_on", "&Step", "One H-cycle on", "Shift+Right", "", by_hand(traces.move_cycles, 1)),
+            Entry("cycle_back", "&Step", "One H-cycle back", "Shift+Left", "", by_hand(traces.move_cycles, -1)),
+            Entry("segment_on", "&Step", "One segment on", "Ctrl+Right", "mdi6.chevron-double-right", by_hand(traces.move_segments, 1)),
+            Entry("segment_back", "&Step", "One segment back", "Ctrl+Left", "mdi6.chevron-double-left", by_hand(traces.move_segments, -1)),
+            Entry("to_start", "&Step", "To the start", "Home", "mdi6.skip-previous", by_hand(traces.set_cursor, 0)),
+            Entry("to_end", "&Step", "To the end", "End", "mdi6.skip-next", by_hand(traces.set_cursor, 1 << 30)),
+            Entry("reset_layout", "&View", "Reset the layout of Explore", "", "", self.reset_layout),
+        ]  # fmt: skip
+
+    def _connect(self) -> None:
+        panel, session = self.panel, self.session
+        panel.reason_wanted.connect(session.reason)
+        panel.generate_wanted.connect(session.generate)
+        panel.example_wanted.connect(session.show_example)
+        panel.segments.valueChanged.connect(lambda value: setattr(session, "segments", value))
+        session.segments = panel.segments.value()
+        session.puzzle_shown.connect(panel.show_grid)
+        session.rethink_wanted.connect(panel.submit)
+        session.failed.connect(lambda message, cell: panel.show_error(message, None if cell < 0 else cell))
+
+    def begin(self) -> None:
+        """After the first paint: solve the first example."""
+        self.session.begin()
+
+    # Layout ----------------------------------------------------------------------------------------------------------
+
+    def reset_layout(self) -> None:
+        """All docks where they first were."""
+        self.restoreState(self._first_layout, _LAYOUT_VERSION)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and typing_now():
+            self.board.setFocus()
+        super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """States and Curves keep their share of the page's width; Qt would take it all from the board."""
+        before, states = event.oldSize().width(), self.docks["States"].width()
+        super().resizeEvent(event)
+        if before > 0:
+            self.resizeDocks([self.docks["States"]], [round(states * event.size().width() / before)], Qt.Orientation.Horizontal)
+
+    def _restore(self) -> None:
+        state = self._studio.settings.value("layout/explore")
+        if not isinstance(state, QByteArray) or not self.restoreState(state, _LAYOUT_VERSION):
+            QTimer.singleShot(0, self._arrange)
+
+    def closing(self) -> None:
+        """The window closes: the layout is kept."""
+        self._studio.settings.setValue("layout/explore", self.saveState(_LAYOUT_VERSION))

@@ -1,0 +1,47 @@
+"""The line below: what is being done, and what it is done with and how fast."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
+
+from hrm_model.trace import Trace
+from hrm_studio.services.reasoner import Reasoner
+
+
+class StatusLine(QStatusBar):
+    """Left: the worker's doing, or a message. Right: model, parameters, device, dtype, attention, steps a second."""
+
+    def __init__(self, reasoner: Reasoner, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeGripEnabled(False)
+        self.busy = QLabel("")
+        self.device = QLabel("")
+        self.speed = QLabel("", toolTip="Steps of the model computed a second, with previews and states, as they reached the screen")
+        self.addWidget(self.busy, 1)
+        self.addPermanentWidget(self.device)
+        self.addPermanentWidget(self.speed)
+        self._begun, self._first, self._steps = 0.0, 0, 0
+        reasoner.busy_changed.connect(self.busy.setText)
+        reasoner.model_loaded.connect(self._show_model)
+        reasoner.trace_started.connect(self._started)
+        reasoner.trace_grew.connect(self._grew)
+        reasoner.trace_finished.connect(self._finished)
+
+    def _show_model(self, about: dict[str, Any]) -> None:
+        self.device.setText(
+            f"{about['name']}  ·  {about['parameters']:,} parameters  ·  {about['device']}  ·  {about['dtype']}  ·  attention: {about['attention']}"
+        )
+
+    def _started(self, trace: Trace, expected_steps: int) -> None:
+        self._begun, self._first, self._steps = time.perf_counter(), len(trace), len(trace)
+
+    def _grew(self, trace: Trace) -> None:
+        self._steps = len(trace)
+
+    def _finished(self) -> None:
+        seconds = time.perf_counter() - self._begun
+        if self._steps > self._first and seconds > 0:
+            self.speed.setText(f"{(self._steps - self._first) / seconds:,.0f} steps/s")

@@ -1,0 +1,129 @@
+"""The bar on top: menus, the workspaces, and which model, device and theme are in use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import qtawesome
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMenu, QMenuBar, QToolButton, QWidget
+
+from hrm_studio.models.model_choice import ModelChoice
+from hrm_studio.pages import PageEntry
+from hrm_studio.theme import Mode, Theme
+
+_NARROW = 980  # pixels; below, workspaces lose their pictures
+_LONGEST_NAME = 24  # characters of a model's name on its button
+_MODES: tuple[tuple[Mode, str], ...] = (("system", "As the system"), ("light", "Light"), ("dark", "Dark"))
+
+
+class TopBar(QWidget):
+    """Signals
+    -------
+    page_wanted(str)        a workspace was clicked
+    open_model_wanted()     a checkpoint from elsewhere
+    mode_wanted(str)        'system', 'light' or 'dark'
+    """
+
+    page_wanted = Signal(str)
+    open_model_wanted = Signal()
+    mode_wanted = Signal(str)
+
+    def __init__(self, pages: list[PageEntry], models: ModelChoice, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("topbar")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._pages, self._models, self._theme = pages, models, theme
+        self.menu_bar = QMenuBar(self)
+        self.tabs: dict[str, QToolButton] = {}
+        group = QButtonGroup(self)
+        for page in pages:
+            tab = QToolButton(text=page.title, checkable=True, toolTip=page.about, objectName="tab")
+            tab.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            tab.setAccessibleName(f"Workspace {page.title}")
+            tab.clicked.connect(lambda _=False, name=page.name: self.page_wanted.emit(name))
+            group.addButton(tab)
+            self.tabs[page.name] = tab
+        self.model = self._chooser("Model", "The model that thinks. Bundled ones were trained by this project's trainer.")
+        self.device = self._chooser("Device", "Where the model computes: auto takes a GPU where there is one")
+        self.mode = self._chooser("Theme", "Light, dark, or as the system")
+        for button, fill in ((self.model, self._fill_models), (self.device, self._fill_devices), (self.mode, self._fill_modes)):
+            button.menu().aboutToShow.connect(fill)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(8, 4, 8, 4)
+        row.setSpacing(4)
+        row.addWidget(self.menu_bar, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addSpacing(12)
+        for tab in self.tabs.values():
+            row.addWidget(tab)
+        row.addStretch(1)
+        for button in (self.model, self.device, self.mode):
+            row.addWidget(button)
+        models.changed.connect(self._tell)
+        theme.changed.connect(self._tell)
+        self._tell()
+
+    def _chooser(self, name: str, tip: str) -> QToolButton:
+        button = QToolButton(objectName="chooser", toolTip=tip, accessibleName=name, popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.setMenu(QMenu(button))
+        return button
+
+    def show_page(self, name: str) -> None:
+        self.tabs[name].setChecked(True)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        style = Qt.ToolButtonStyle.ToolButtonTextOnly if self.width() < _NARROW else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+        for tab in self.tabs.values():
+            if tab.toolButtonStyle() != style:
+                tab.setToolButtonStyle(style)
+
+    def _tell(self) -> None:
+        colours, path = self._theme.palette, self._models.path
+        name = self._models.title(path) if path else "No model"
+        self.model.setText(name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…")
+        self.device.setText(self._models.device)
+        for button, icon in ((self.model, "mdi6.brain"), (self.device, "mdi6.chip"), (self.mode, "mdi6.theme-light-dark")):
+            button.setIcon(qtawesome.icon(icon, color=colours.muted))
+        for page in self._pages:
+            icon = qtawesome.icon(page.icon, color=colours.muted, color_on=colours.accent)
+            self.tabs[page.name].setIcon(icon)
+
+    # Menus, filled when they open ------------------------------------------------------------------------------------
+
+    def _fill_models(self) -> None:
+        menu = self.model.menu()
+        menu.clear()
+        group = QActionGroup(menu)
+        for path in [*(m.path for m in self._models.bundled), *self._models.others]:
+            self._choice(menu, group, self._models.title(path), path == self._models.path, lambda path=path: self._pick(path))
+        menu.addSeparator()
+        menu.addAction("Open a checkpoint …", self.open_model_wanted.emit)
+
+    def _pick(self, path: Path) -> None:
+        if path != self._models.path:
+            self._models.pick(path)
+
+    def _fill_devices(self) -> None:
+        menu = self.device.menu()
+        menu.clear()
+        group = QActionGroup(menu)
+        for device in self._models.devices:
+            self._choice(menu, group, device, device == self._models.device, lambda device=device: self._models.pick_device(device))
+
+    def _fill_modes(self) -> None:
+        menu = self.mode.menu()
+        menu.clear()
+        group = QActionGroup(menu)
+        for mode, title in _MODES:
+            self._choice(menu, group, title, mode == self._theme.mode, lambda mode=mode: self.mode_wanted.emit(mode))
+
+    @staticmethod
+    def _choice(menu: QMenu, group: QActionGroup, text: str, chosen: bool, act: object) -> None:
+        action = QAction(text, menu, checkable=True, checked=chosen)
+        action.triggered.connect(act)
+        group.addAction(action)
+        menu.addAction(action)
