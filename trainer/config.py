@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hrm_model.config import Gradient, ModelConfig
+from hrm_model.tasks.find import task_named
 
 
 class ConfigError(ValueError):
@@ -22,12 +23,18 @@ class _Strict(BaseModel):
 class PuzzleSet(_Strict):
     """So many generated puzzles of one difficulty."""
 
-    clues: int | None = Field(description="given digits; none: minimal puzzles, no clue of which can be taken away")
+    clues: int | None = Field(None, description="Sudoku: given digits; none: minimal puzzles, no clue of which can be taken away")
+    min_path: int | None = Field(None, ge=2, description="maze: fewest moves from start to goal; none: twice the side")
+    max_path: int | None = Field(None, ge=2, description="maze: most moves")
     count: int = Field(ge=1, description="puzzles")
 
-    @property
-    def name(self) -> str:
-        return "minimal" if self.clues is None else f"{self.clues} clues"
+    def name(self, task: str) -> str:
+        """What tells it from other sets of the task."""
+        if not task.startswith("maze"):
+            return "minimal" if self.clues is None else f"{self.clues} clues"
+        if self.max_path is None:
+            return "mazes" if self.min_path is None else f"path ≥ {self.min_path}"
+        return f"path ≤ {self.max_path}" if self.min_path is None else f"path {self.min_path} to {self.max_path}"
 
 
 class Phase(_Strict):
@@ -45,7 +52,7 @@ class RunConfig(_Strict):
     """Everything that decides a run's result. Time limits excepted, equal configurations give equal losses on a CPU."""
 
     preset: str = Field("", description="the preset it came from")
-    task: Literal["sudoku-4x4", "sudoku-6x6", "sudoku-9x9"]
+    task: str = Field(description="sudoku-4x4, sudoku-6x6, sudoku-9x9 or maze-NxN")
     model: ModelConfig
     phases: tuple[Phase, ...] = Field(
         (), description="depth curriculum; the last one's depth is the finished model's. Empty: the model's own depth throughout"
@@ -90,6 +97,12 @@ class RunConfig(_Strict):
     def _fits(self) -> RunConfig:
         if self.model.task != self.task:
             raise ValueError(f"the model's sizes are those of {self.model.task!r}, the task is {self.task!r}")
+        task_named(self.task)  # ValueError lists those there are
+        for wanted in (*self.puzzles, *self.evaluation):
+            if self.task.startswith("maze") and wanted.clues is not None:
+                raise ValueError("mazes have min_path and max_path, no clues")
+            if not self.task.startswith("maze") and (wanted.min_path or wanted.max_path):
+                raise ValueError("Sudokus have clues, no min_path and no max_path")
         for phase in self.phases[:-1]:
             if phase.until_accuracy is None and phase.until_step is None:
                 raise ValueError("each phase but the last needs until_accuracy or until_step")

@@ -13,30 +13,22 @@ import numpy as np
 import torch
 
 from hrm_model.act import Batch
-from hrm_model.tasks.sudoku import SUDOKU_4, Variant, to_tokens, variant_of_task
-from hrm_model.tasks.sudoku_generator import Grids, generate
-from hrm_model.tasks.sudoku_symmetry import augment, fill_blanks, symmetry_codes_4
+from hrm_model.tasks.base import Grids, Task
+from hrm_model.tasks.find import task_named
 from trainer.config import PuzzleSet, RunConfig
 
 _POOL, _EVALUATION, _BATCHES = 0, 1, 2  # independent random streams of one seed
 
 
-def held_out(puzzles: Grids, variant: Variant) -> np.ndarray:
-    """(N,) whether a 4×4 puzzle belongs to a symmetry class kept for evaluation. Other sizes need no such rule."""
-    if variant != SUDOKU_4:
-        return np.zeros(len(puzzles), bool)
-    # Knuth's multiplicative hash spreads the codes before they are dealt out.
-    return (symmetry_codes_4(puzzles).astype(np.uint64) * np.uint64(11400714819323198485) >> np.uint64(40)) % np.uint64(5) == 0
-
-
-def make_puzzles(variant: Variant, wanted: PuzzleSet, rng: np.random.Generator, *, unseen: bool) -> tuple[Grids, Grids]:
-    """Puzzles and solutions of one set, (count, cells) each; `unseen`: from the classes held out, else from the others."""
+def make_puzzles(task: Task, wanted: PuzzleSet, rng: np.random.Generator, *, unseen: bool) -> tuple[Grids, Grids]:
+    """Puzzles and solutions of one set, (count, S) each; `unseen`: from the classes held out, else from the others."""
     puzzles: list[Grids] = []
     solutions: list[Grids] = []
     while sum(map(len, puzzles)) < wanted.count:
-        p, s = generate(variant, min(4096, max(64, wanted.count)), wanted.clues, rng)
-        if variant == SUDOKU_4:
-            keep = held_out(p, variant) == unseen
+        made = min(4096, max(64, wanted.count))
+        p, s = task.generate(made, rng, clues=wanted.clues, min_path=wanted.min_path, max_path=wanted.max_path)
+        if task.few_classes:
+            keep = task.held_out(p) == unseen
             p, s = p[keep], s[keep]
         puzzles.append(p)
         solutions.append(s)
@@ -45,19 +37,19 @@ def make_puzzles(variant: Variant, wanted: PuzzleSet, rng: np.random.Generator, 
 
 def evaluation_sets(config: RunConfig) -> dict[str, tuple[Grids, Grids]]:
     """Each evaluation set's puzzles and solutions by its name."""
-    variant = variant_of_task(config.task)
+    task = task_named(config.task)
     streams = np.random.SeedSequence([config.seed, _EVALUATION]).spawn(len(config.evaluation))
     return {
-        wanted.name: make_puzzles(variant, wanted, np.random.default_rng(stream), unseen=True)
+        wanted.name(config.task): make_puzzles(task, wanted, np.random.default_rng(stream), unseen=True)
         for wanted, stream in zip(config.evaluation, streams, strict=True)
     }
 
 
 def make_pool(config: RunConfig) -> tuple[Grids, Grids]:
     """All training puzzles and their solutions."""
-    variant = variant_of_task(config.task)
+    task = task_named(config.task)
     streams = np.random.SeedSequence([config.seed, _POOL]).spawn(len(config.puzzles))
-    made = [make_puzzles(variant, w, np.random.default_rng(s), unseen=False) for w, s in zip(config.puzzles, streams, strict=True)]
+    made = [make_puzzles(task, w, np.random.default_rng(s), unseen=False) for w, s in zip(config.puzzles, streams, strict=True)]
     return np.concatenate([p for p, _ in made]), np.concatenate([s for _, s in made])
 
 
@@ -82,24 +74,25 @@ class Batches:
     """Training batches by step."""
 
     def __init__(self, config: RunConfig, puzzles: Grids, solutions: Grids) -> None:
-        self.config, self.variant = config, variant_of_task(config.task)
+        self.config, self.task = config, task_named(config.task)
         self.puzzles, self.solutions = puzzles, solutions
 
     def grids(self, step: int) -> tuple[Grids, Grids]:
-        """Puzzles and solutions (B, cells) of a step."""
+        """Puzzles and solutions (B, S) of a step."""
         config = self.config
         rng = np.random.default_rng(np.random.SeedSequence([config.seed, _BATCHES, step]))
         chosen = rng.integers(len(self.puzzles), size=config.batch_size)
         puzzles, solutions = self.puzzles[chosen], self.solutions[chosen]
         if config.easier_copies:
-            easier = fill_blanks(puzzles, solutions, rng, config.easier_copies)
-            puzzles = np.where(held_out(easier, self.variant)[:, None], puzzles, easier)
-        return augment(puzzles, solutions, self.variant, rng) if config.augment else (puzzles, solutions)
+            easier, answers = self.task.easier(puzzles, solutions, rng, config.easier_copies)
+            seen = ~self.task.held_out(easier)[:, None]
+            puzzles, solutions = np.where(seen, easier, puzzles), np.where(seen, answers, solutions)
+        return self.task.augment(puzzles, solutions, rng) if config.augment else (puzzles, solutions)
 
     def __call__(self, step: int) -> Batch:
         puzzles, solutions = self.grids(step)
         return {
-            "inputs": torch.from_numpy(to_tokens(puzzles)),
-            "labels": torch.from_numpy(to_tokens(solutions)),
+            "inputs": torch.from_numpy(self.task.to_tokens(puzzles)),
+            "labels": torch.from_numpy(self.task.to_tokens(solutions)),
             "puzzle_identifiers": torch.zeros(len(puzzles), dtype=torch.long),
         }

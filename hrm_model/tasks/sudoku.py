@@ -12,15 +12,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Grid = NDArray[np.int8]
-
-
-class PuzzleError(ValueError):
-    """A puzzle that cannot be used. The message is a sentence for people; `cell` is the index of the cell at fault, where one is."""
-
-    def __init__(self, message: str, cell: int | None = None) -> None:
-        super().__init__(message)
-        self.cell = cell
+from hrm_model.tasks.base import Grid as Grid
+from hrm_model.tasks.base import PuzzleError as PuzzleError
 
 
 @dataclass(frozen=True)

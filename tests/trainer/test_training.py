@@ -15,8 +15,9 @@ import pytest
 import torch
 
 from hrm_model.model import PuzzleTable
+from hrm_model.tasks.find import task_named
 from trainer.config import ConfigError, RunConfig, read_config, write_config
-from trainer.dataset import Batches, evaluation_sets, held_out, make_pool
+from trainer.dataset import Batches, evaluation_sets, make_pool
 from trainer.evaluate import wilson
 from trainer.events import LineReader, append_line, event
 from trainer.loop import Trainer
@@ -124,13 +125,12 @@ def test_batches_depend_on_seed_and_step_alone() -> None:
 
 def test_judging_puzzles_share_no_symmetry_class_with_training_4x4() -> None:
     config = small(puzzles=[{"clues": 5, "count": 500}], evaluation=[{"clues": 6, "count": 200}])
-    from hrm_model.tasks.sudoku import SUDOKU_4
     from hrm_model.tasks.sudoku_symmetry import symmetry_codes_4
 
     batches = Batches(config, *make_pool(config))
     seen = {c for step in range(40) for c in symmetry_codes_4(batches.grids(step)[0]).tolist()}
     (puzzles, _), *_ = evaluation_sets(config).values()
-    assert held_out(puzzles, SUDOKU_4).all()
+    assert task_named("sudoku-4x4").held_out(puzzles).all()
     assert len(seen) > 50
     assert not seen & set(symmetry_codes_4(puzzles).tolist())
 
@@ -418,3 +418,71 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="holds a run already"):
         RunDir.create(tmp_path / "a", small())
     assert os.listdir(tmp_path / "a") == ["config.yaml"]
+
+
+# Mazes -------------------------------------------------------------------------------------------------------------------
+
+
+def small_maze(**changes: object) -> RunConfig:
+    model = preset("sudoku-4x4").model.model_dump() | {
+        "seq_len": 49, "vocab_size": 6, "hidden_size": 32, "puzzle_emb_ndim": 32, "box_height": 0, "box_width": 0,
+    }  # fmt: skip
+    config = {
+        "task": "maze-7x7", "model": model, "puzzles": [{"min_path": 6, "count": 300}, {"min_path": 12, "max_path": 14, "count": 50}],
+        "evaluation": [{"min_path": 8, "count": 20}, {"min_path": 12, "max_path": 14, "count": 10}],
+    }  # fmt: skip
+    return small(**(config | changes))
+
+
+def test_a_maze_run_learns_and_is_judged() -> None:
+    config = small_maze(steps=60, evaluate_every=60)
+    trainer = Trainer(config, Batches(config, *make_pool(config)), evaluation_sets(config))
+    events = [e for entries in trainer.train() for e in entries]
+    losses = [e["values"]["lm_loss"] for e in events if e["type"] == "metrics"]
+    assert np.mean(losses[-10:]) < 0.75 * np.mean(losses[:10])
+    (judged,) = (e for e in events if e["type"] == "evaluation")
+    assert {name: found["puzzles"] for name, found in judged["sets"].items()} == {"path ≥ 8": 20, "path 12 to 14": 10}
+
+
+def test_maze_batches_hold_mazes_whose_only_shortest_path_is_the_label() -> None:
+    config = small_maze()
+    batches = Batches(config, *make_pool(config))
+    from hrm_model.tasks import maze
+
+    for step in range(5):
+        puzzles, solutions = batches.grids(step)
+        found = maze.shortest_paths(puzzles)
+        assert found.unique.all()
+        assert (found.on_any == (solutions == maze.PATH)).all()
+    made = {bytes(p) for p in make_pool(config)[0]}
+    assert not made & {bytes(p) for found, _ in evaluation_sets(config).values() for p in found}
+
+
+def test_evaluation_counts_another_shortest_path_as_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hrm_model.reason import BatchAnswers
+    from hrm_model.tasks import maze
+    from trainer import evaluate as module
+
+    config = small_maze()
+    model = Trainer(config, Batches(config, *make_pool(config))).model
+    puzzle = maze.parse("S" + " " * 47 + "G")
+    one, other = maze.solve(puzzle), maze.solve(puzzle).reshape(7, 7).T.ravel()
+    assert (one != other).any()
+    answers = np.stack([puzzle, one, other])[:, None]
+    zeros = np.zeros((3, 1), np.float32)
+    monkeypatch.setattr(module, "solve_batch", lambda *_, **__: BatchAnswers(answers, zeros, zeros))
+    found = module.evaluate(model, puzzle[None], one[None], segments=3)
+    assert found.exact_by_segment == (0.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"puzzles": [{"clues": 6, "count": 9}]}, "no clues"),
+        ({"task": "maze-7x8"}, "maze-7x8"),
+        ({"task": "maze-8x8"}, "maze-7x7"),
+    ],
+)
+def test_a_maze_run_that_cannot_be_is_refused(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        small_maze(**changes)

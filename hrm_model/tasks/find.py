@@ -1,0 +1,40 @@
+"""Which task a name, or a pasted text, belongs to."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from hrm_model.tasks import maze, sudoku
+from hrm_model.tasks.base import Grid, Task
+from hrm_model.tasks.maze_task import MazeTask
+from hrm_model.tasks.sudoku_task import SudokuTask
+
+
+@cache
+def task_named(name: str) -> Task:
+    """'sudoku-9x9', 'maze-11x11' → the task. ValueError for another name."""
+    found = re.fullmatch(r"maze-(\d{1,3})x(\d{1,3})", name)
+    if found and found[1] == found[2] and maze.SMALLEST <= int(found[1]) <= maze.LARGEST:
+        return MazeTask(int(found[1]))
+    for variant in sudoku.VARIANTS:
+        if variant.task == name:
+            return SudokuTask(variant)
+    raise ValueError(
+        f"{name!r} is no task; these are: {', '.join(v.task for v in sudoku.VARIANTS)},"
+        f" and maze-NxN for N from {maze.SMALLEST} to {maze.LARGEST}"
+    )
+
+
+def looks_like_maze(text: str) -> bool:
+    """Whether a text is meant as a maze: it has a start and a goal, or walls. No Sudoku has."""
+    return "#" in text or "█" in text or ("S" in text and "G" in text)
+
+
+def parse_any(text: str) -> tuple[Task, Grid]:
+    """A pasted puzzle of any kind → its task and its grid. PuzzleError."""
+    if looks_like_maze(text):
+        grid = maze.parse(text)
+        return MazeTask(maze.side_of(len(grid))), grid
+    grid = sudoku.parse(text)
+    return SudokuTask(sudoku.variant_of_cells(len(grid))), grid

@@ -1,0 +1,227 @@
+"""Square mazes as in the published data: text ↔ grid ↔ tokens, shortest paths, symmetries.
+
+A grid is an int8 array of its cells row by row. Its numbers are the tokens: 0 is padding, which no cell holds, then the characters
+`# SGo` in this order: wall, open, start, goal, path. In an answer every open cell of one shortest path is `o`; where there are
+several such paths each of them is right. Shapes: N mazes, S cells.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hrm_model.tasks.base import Grid, Grids, PuzzleError
+
+CHARACTERS = "# SGo"
+WALL, OPEN, START, GOAL, PATH = range(1, 6)
+VOCAB_SIZE = 6
+SMALLEST, LARGEST = 3, 100  # cells along a side
+
+# What people write instead of the published characters.
+_SPELLINGS = {
+    "#": WALL, "█": WALL, "1": WALL, " ": OPEN, ".": OPEN, "·": OPEN, "_": OPEN, "0": OPEN,
+    "S": START, "s": START, "G": GOAL, "g": GOAL, "E": GOAL, "o": PATH, "*": PATH,
+}  # fmt: skip
+_PLAIN = str.maketrans({"\u00a0": " ", "\u3000": " ", "\ufeff": None, "\u200b": None, "\r": None})
+_DROPPED = "\n\r\ufeff\u200b"
+_LETTERS = np.array(list("?" + CHARACTERS))
+
+
+def parse(text: str, side: int | None = None) -> Grid:
+    """A drawn square or one line of its rows → (S,). Rows may have lost open cells at their right end.
+
+    PuzzleError names the odd character and its place, or the number of rows and cells found.
+    """
+    if len(text) > 2 * LARGEST * (LARGEST + 2):
+        raise PuzzleError(f"The text has {len(text):,} characters; a maze has at most {LARGEST} × {LARGEST} cells.")
+    rows = text.translate(_PLAIN).split("\n")
+    widest = max(map(len, rows))
+    while len(rows) > max(1, widest if side is None else side) and not rows[-1].strip():
+        rows.pop()
+    while len(rows) > max(1, widest if side is None else side) and not rows[0].strip():
+        rows.pop(0)
+    if len(rows) == 1:
+        found = math.isqrt(len(rows[0]))
+        if found * found != len(rows[0]):
+            raise PuzzleError(f"The maze has {len(rows[0])} cells in one line; a square is needed, such as 121 for 11 × 11.")
+        rows = [rows[0][r * found : (r + 1) * found] for r in range(found)]
+    elif len(rows) < widest:
+        raise PuzzleError(f"The maze has {len(rows)} rows, the longest of {widest} cells; a square is needed.")
+    found = len(rows)
+    if side is not None and found != side:
+        raise PuzzleError(f"The maze is {found} × {found}; {side} × {side} is needed.")
+    if not SMALLEST <= found <= LARGEST:
+        raise PuzzleError(f"The maze is {found} × {found}; {SMALLEST} × {SMALLEST} to {LARGEST} × {LARGEST} can be read.")
+    grid = np.full((found, found), OPEN, np.int8)
+    for r, row in enumerate(rows):
+        for c, character in enumerate(row):
+            if character not in _SPELLINGS:
+                raise PuzzleError(
+                    f"{character!r} at row {r + 1}, column {c + 1} belongs to no maze; # is a wall, a space is open, S the start, G the goal.",
+                    r * found + c,
+                )
+            grid[r, c] = _SPELLINGS[character]
+    return grid.ravel()
+
+
+def format_line(grid: ArrayLike) -> str:
+    """The cells as one line of the published characters."""
+    return "".join(_LETTERS[np.asarray(grid)])
+
+
+def format_grid(grid: ArrayLike) -> str:
+    """The cells as rows."""
+    line = format_line(grid)
+    side = side_of(len(line))
+    return "\n".join(line[r * side : (r + 1) * side] for r in range(side))
+
+
+def side_of(cells: int) -> int:
+    """Side of a square of so many cells. PuzzleError where that is none."""
+    side = math.isqrt(cells)
+    if side * side != cells:
+        raise PuzzleError(f"{cells} cells make no square maze.")
+    return side
+
+
+def without_path(grids: ArrayLike) -> Grids:
+    """Grids with every `o` open again."""
+    found = np.asarray(grids)
+    return np.where(found == PATH, OPEN, found).astype(np.int8)
+
+
+def check_puzzle(grid: ArrayLike) -> None:
+    """PuzzleError where there is not exactly one start and one goal, or no way between them."""
+    cells = np.asarray(grid)
+    side = side_of(cells.size)
+    for token, name in ((START, "start (S)"), (GOAL, "goal (G)")):
+        places = np.flatnonzero(cells == token)
+        if len(places) != 1:
+            where = f", the second at row {places[1] // side + 1}, column {places[1] % side + 1}" if len(places) else ""
+            raise PuzzleError(
+                f"The maze has {len(places) or 'no'} {name}{where}; exactly one is needed.", int(places[1]) if len(places) else None
+            )
+    if shortest_paths(cells[None]).length[0] < 0:
+        raise PuzzleError("There is no way from start to goal.", int(np.flatnonzero(cells == GOAL)[0]))
+
+
+def distances(passable: NDArray[np.bool_], starts: NDArray[np.intp]) -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
+    """Moves from `starts` (N,) to each cell of (N, S) mazes, −1 where no way leads; and how many shortest ways, 0, 1 or 2 for several.
+
+    All mazes are flooded at once: they lie in one long line, each row and each maze followed by walls.
+    """
+    count, cells = passable.shape
+    side = side_of(cells)
+    width = side + 1
+    lined = np.zeros((count, width, width), np.uint8)
+    lined[:, :side, :side] = passable.reshape(count, side, side)
+    free = np.concatenate([np.zeros(width, np.uint8), lined.ravel(), np.zeros(width, np.uint8)])
+    first = width + np.arange(count) * width * width + starts // side * width + starts % side
+    front = np.zeros_like(free)
+    front[first] = free[first]
+    ways, moves = front.copy(), np.full(free.shape, -1, np.int16)
+    moves[first] = 0
+    free[first] = 0
+    inner = slice(width, -width)
+    step = 0
+    while True:
+        step += 1
+        reached = front[width - 1 : -width - 1] + front[width + 1 : len(front) - width + 1]
+        reached += front[: -2 * width]
+        reached += front[2 * width :]
+        np.minimum(reached, 2, out=reached)
+        reached *= free[inner]
+        new = reached.view(np.bool_) if reached.max(initial=0) < 2 else reached > 0
+        if not new.any():
+            break
+        moves[inner][new] = step
+        free[inner][new] = 0
+        ways[inner] += reached
+        front[inner] = reached
+
+    def back(lines: NDArray) -> NDArray:
+        return lines[inner].reshape(count, width, width)[:, :side, :side].reshape(count, cells)
+
+    return back(moves), back(ways)
+
+
+@dataclass(frozen=True)
+class ShortestPaths:
+    """What is to be known of N mazes' shortest paths."""
+
+    length: NDArray[np.intp]  # (N,) moves from start to goal, −1 where there is no way
+    unique: NDArray[np.bool_]  # (N,) whether there is exactly one such path
+    on_any: NDArray[np.bool_]  # (N, S) open cells that lie on some shortest path
+
+
+def shortest_paths(grids: ArrayLike) -> ShortestPaths:
+    """Of (N, S) mazes with one start and one goal each; `o` counts as open."""
+    cells = np.asarray(grids)
+    passable = cells != WALL
+    start, goal = (cells == START).argmax(axis=1), (cells == GOAL).argmax(axis=1)
+    ahead, ways = distances(passable, start)
+    behind, _ = distances(passable, goal)
+    index = np.arange(len(cells))
+    length = ahead[index, goal].astype(np.intp)
+    on_any = (ahead >= 0) & (ahead + behind == length[:, None]) & (length[:, None] >= 0)
+    on_any[index, start] = on_any[index, goal] = False
+    return ShortestPaths(length, ways[index, goal] == 1, on_any)
+
+
+def solve(grid: ArrayLike) -> Grid:
+    """The maze with a shortest path marked; of several, the one that keeps going down, right, up, left in this order of preference. PuzzleError."""
+    cells = without_path(grid)
+    check_puzzle(cells)
+    side = side_of(cells.size)
+    goal = int((cells == GOAL).argmax())
+    here = int((cells == START).argmax())
+    left = distances((cells != WALL)[None], np.array([goal]))[0][0]
+    while left[here] > 1:
+        row, column = divmod(here, side)
+        around = ((row + 1, column), (row, column + 1), (row - 1, column), (row, column - 1))
+        here = next(r * side + c for r, c in around if 0 <= r < side and 0 <= c < side and left[r * side + c] == left[here] - 1)
+        cells[here] = PATH
+    return cells
+
+
+def is_right(answers: ArrayLike, puzzles: ArrayLike) -> NDArray[np.bool_]:
+    """(N, S) answers and puzzles → (N,) whether each answer is the puzzle with one of its shortest paths marked."""
+    given, answer = without_path(puzzles), np.asarray(answers)
+    right = (without_path(answer) == given).all(axis=1)
+    found = np.flatnonzero(right)
+    if len(found):
+        length = shortest_paths(given[found]).length
+        marked = answer[found] != OPEN
+        # As many marks as moves between the two ends, and a way of so many moves through marked cells alone: then they are that way.
+        only = np.where(marked, given[found], WALL)
+        right[found] = (length >= 1) & ((answer[found] == PATH).sum(axis=1) == length - 1) & (shortest_paths(only).length == length)
+    return right
+
+
+def symmetry(side: int) -> NDArray[np.intp]:
+    """(8, S) the rotations and reflections of a square: `grid[symmetry(side)[k]]` is the k-th copy of a grid; 0 leaves it as it is."""
+    cells = np.arange(side * side).reshape(side, side)
+    turned = [np.rot90(cells, k) for k in range(4)]
+    return np.stack([t.ravel() for pair in ((t, t[:, ::-1]) for t in turned) for t in pair])
+
+
+def augment(puzzles: Grids, solutions: Grids, rng: np.random.Generator) -> tuple[Grids, Grids]:
+    """A random rotation or reflection for each row; where chance has it, start and goal change places too."""
+    orders = symmetry(side_of(puzzles.shape[1]))[rng.integers(8, size=len(puzzles))]
+    swapped = rng.random(len(puzzles)) < 0.5
+    names = np.where(swapped[:, None], [0, WALL, OPEN, GOAL, START, PATH], [0, WALL, OPEN, START, GOAL, PATH]).astype(np.int8)
+
+    def moved(grids: Grids) -> Grids:
+        return np.take_along_axis(names, np.take_along_axis(grids, orders, axis=1).astype(np.intp), axis=1)
+
+    return moved(puzzles), moved(solutions)
+
+
+def wall_up(puzzles: Grids, solutions: Grids, rng: np.random.Generator, probability: float = 1.0) -> tuple[Grids, Grids]:
+    """Easier copies: with this chance, a random share of the open cells beside the path become walls. The path stays the shortest."""
+    share = rng.random(len(puzzles)) * (rng.random(len(puzzles)) < probability)
+    closed = (solutions == OPEN) & (rng.random(puzzles.shape) < share[:, None])
+    return np.where(closed, WALL, puzzles).astype(np.int8), np.where(closed, WALL, solutions).astype(np.int8)

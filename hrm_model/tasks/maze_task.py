@@ -1,0 +1,66 @@
+"""Mazes as a task: what the modules beside this one offer, under the names that all tasks share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrm_model.tasks import maze
+from hrm_model.tasks.base import Grid, Grids, Task, Tokens
+from hrm_model.tasks.maze_generator import generate
+
+
+@dataclass(frozen=True)
+class MazeTask(Task):
+    """Grids hold tokens."""
+
+    side: int
+    vocab_size: int = maze.VOCAB_SIZE
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return f"maze-{self.side}x{self.side}"
+
+    def parse(self, text: str) -> Grid:
+        return maze.parse(text, self.side)
+
+    def format_line(self, grid: Grid) -> str:
+        return maze.format_line(grid)
+
+    def check(self, puzzle: Grid) -> None:
+        maze.check_puzzle(puzzle)
+
+    def solve(self, puzzle: Grid) -> Grid:
+        return maze.solve(puzzle)
+
+    def to_tokens(self, grids: Grids) -> Tokens:
+        return np.asarray(grids).astype(np.int64)
+
+    def from_tokens(self, tokens: NDArray[np.integer]) -> Grids:
+        return np.asarray(tokens).astype(np.int8)
+
+    def blanks(self, puzzles: Grids) -> NDArray[np.bool_]:
+        return puzzles == maze.OPEN
+
+    def right(self, answers: Grids, puzzles: Grids, solutions: Grids) -> NDArray[np.bool_]:
+        right = np.asarray((answers == solutions).all(axis=-1))
+        # Only an answer with as many marks as the known path can be another shortest one.
+        other = ~right & ((answers == maze.PATH).sum(axis=-1) == (solutions == maze.PATH).sum(axis=-1))
+        if other.any():
+            right[other] = maze.is_right(answers[other], np.broadcast_to(puzzles, answers.shape)[other])
+        return right
+
+    def generate(
+        self, count: int, rng: np.random.Generator, *, clues: int | None = None, min_path: int | None = None, max_path: int | None = None
+    ) -> tuple[Grids, Grids]:
+        if clues is not None:
+            raise ValueError(f"a {self.name} has a path, no clues; leave clues out")
+        return generate(self.side, count, rng, min_path=min_path, max_path=max_path)
+
+    def augment(self, puzzles: Grids, solutions: Grids, rng: np.random.Generator) -> tuple[Grids, Grids]:
+        return maze.augment(puzzles, solutions, rng)
+
+    def easier(self, puzzles: Grids, solutions: Grids, rng: np.random.Generator, probability: float) -> tuple[Grids, Grids]:
+        return maze.wall_up(puzzles, solutions, rng, probability)

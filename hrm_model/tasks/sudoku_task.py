@@ -1,0 +1,81 @@
+"""Sudoku as a task: what the modules beside this one offer, under the names that all tasks share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrm_model.tasks import sudoku
+from hrm_model.tasks.base import Grid, Grids, Task, Tokens
+from hrm_model.tasks.sudoku import Variant
+from hrm_model.tasks.sudoku_generator import generate
+from hrm_model.tasks.sudoku_solver import unique_solution
+from hrm_model.tasks.sudoku_symmetry import augment, fill_blanks, symmetry_codes_4
+
+
+@dataclass(frozen=True)
+class SudokuTask(Task):
+    """Grids hold digits, 0 for a blank."""
+
+    variant: Variant
+
+    @property
+    def few_classes(self) -> bool:  # type: ignore[override]
+        return self.variant == sudoku.SUDOKU_4
+
+    def held_out(self, puzzles: Grids) -> NDArray[np.bool_]:
+        if self.variant != sudoku.SUDOKU_4:
+            return super().held_out(puzzles)
+        # Knuth's multiplicative hash spreads the codes before they are dealt out.
+        return (symmetry_codes_4(puzzles).astype(np.uint64) * np.uint64(11400714819323198485) >> np.uint64(40)) % np.uint64(5) == 0
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.variant.task
+
+    @property
+    def side(self) -> int:  # type: ignore[override]
+        return self.variant.side
+
+    @property
+    def vocab_size(self) -> int:  # type: ignore[override]
+        return self.variant.vocab_size
+
+    def parse(self, text: str) -> Grid:
+        return sudoku.parse(text, self.variant)
+
+    def format_line(self, grid: Grid) -> str:
+        return sudoku.format_line(grid)
+
+    def check(self, puzzle: Grid) -> None:
+        sudoku.check_puzzle(puzzle, self.variant)
+
+    def solve(self, puzzle: Grid) -> Grid:
+        return unique_solution(puzzle, self.variant)
+
+    def to_tokens(self, grids: Grids) -> Tokens:
+        return sudoku.to_tokens(grids)
+
+    def from_tokens(self, tokens: NDArray[np.integer]) -> Grids:
+        return sudoku.from_tokens(tokens)
+
+    def blanks(self, puzzles: Grids) -> NDArray[np.bool_]:
+        return puzzles == 0
+
+    def right(self, answers: Grids, puzzles: Grids, solutions: Grids) -> NDArray[np.bool_]:
+        return np.asarray((answers == solutions).all(axis=-1))
+
+    def generate(
+        self, count: int, rng: np.random.Generator, *, clues: int | None = None, min_path: int | None = None, max_path: int | None = None
+    ) -> tuple[Grids, Grids]:
+        if min_path is not None or max_path is not None:
+            raise ValueError(f"a {self.name} has clues, no path; leave min_path and max_path out")
+        return generate(self.variant, count, clues, rng)
+
+    def augment(self, puzzles: Grids, solutions: Grids, rng: np.random.Generator) -> tuple[Grids, Grids]:
+        return augment(puzzles, solutions, self.variant, rng)
+
+    def easier(self, puzzles: Grids, solutions: Grids, rng: np.random.Generator, probability: float) -> tuple[Grids, Grids]:
+        return fill_blanks(puzzles, solutions, rng, probability), solutions
