@@ -55,20 +55,28 @@ class LineReader:
         self.file, self.offset, self.broken = file, offset, 0
 
     def read(self) -> list[dict[str, Any]]:
+        return self.parse(self.lines())
+
+    def lines(self, most: int | None = None) -> list[bytes]:
+        """The new whole lines as they stand, of about `most` bytes at most (None: all of them); blank ones are left out."""
         try:
             if self.file.stat().st_size <= self.offset:
                 return []
             with self.file.open("rb") as stream:
                 stream.seek(self.offset)
-                content = stream.read()
+                content = stream.read(most if most is not None else -1)
+                if most is not None and len(content) == most:
+                    content += stream.readline()  # the line that the limit fell into
         except FileNotFoundError:
             return []
         whole = content.rfind(b"\n") + 1
         self.offset += whole
+        return [line for line in content[:whole].split(b"\n") if line.strip()]
+
+    def parse(self, lines: list[bytes]) -> list[dict[str, Any]]:
+        """The entries of lines that `lines` gave."""
         entries = []
-        for line in content[:whole].splitlines():
-            if not line.strip():
-                continue
+        for line in lines:
             try:
                 entry = json.loads(line)
             except (json.JSONDecodeError, UnicodeDecodeError):

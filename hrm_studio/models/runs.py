@@ -1,0 +1,254 @@
+"""All runs, live and finished, and those that are opened with everything they tell."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from hrm_studio.models.run_log import Part, RunLog
+from hrm_studio.models.run_summary import RunSummary, is_run
+from hrm_studio.services.run_follower import RunFollower
+from hrm_studio.services.trainer_process import Children
+from trainer.config import RunConfig
+from trainer.run_dir import RunDir, RunError, home, new_run_path
+
+TRASH = ".trash"
+
+
+class RunModel(QObject):
+    """One run: how it stands, and once it is opened all that it tells.
+
+    Signals
+    -------
+    changed()   `summary` is another one
+    grew()      `log` has more, or a resumed run took some back
+    """
+
+    changed = Signal()
+    grew = Signal()
+
+    def __init__(self, summary: RunSummary, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.summary = summary
+        self.run = RunDir(summary.path)
+        self.log = RunLog()
+        self.opened = False
+        self._config: RunConfig | None = None
+
+    @property
+    def path(self) -> Path:
+        return self.summary.path
+
+    @property
+    def name(self) -> str:
+        return self.summary.name
+
+    @property
+    def config(self) -> RunConfig:
+        """What the run was asked to do. ConfigError where that cannot be read."""
+        if self._config is None:
+            self._config = self.run.config()
+        return self._config
+
+    @property
+    def examples_per_epoch(self) -> int:
+        """Puzzles of the pool; 0 where nothing tells."""
+        try:
+            return sum(s.count for s in self.config.puzzles)
+        except (ValueError, AttributeError, TypeError):
+            return 0
+
+    def update(self, summary: RunSummary) -> None:
+        self.summary = summary
+        self.changed.emit()
+
+    def move(self, path: Path) -> None:
+        """Its folder has another name now."""
+        self.run = RunDir(path)
+        self.update(replace(self.summary, path=path, model=None))
+
+    def take(self, parts: list[Part]) -> None:
+        self.log.apply(parts)
+        self.grew.emit()
+
+
+class RunsModel(QObject):
+    """The runs of a folder, by path, and what can be done with them. Nothing here waits for a trainer.
+
+    Signals
+    -------
+    added(object), removed(object)  a RunModel
+    changed(object)                 a RunModel whose summary is another one
+    listed()                        runs were added or taken away
+    deleted(object)                 the path of a run that can still be brought back by `undo_delete`
+    """
+
+    added = Signal(object)
+    removed = Signal(object)
+    changed = Signal(object)
+    listed = Signal()
+    deleted = Signal(object)
+
+    def __init__(self, folder: Path | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.folder = folder or home() / "runs"
+        self.by_path: dict[Path, RunModel] = {}
+        self.trainers = Children()
+        self._elsewhere: list[Path] = []
+        self._trashed: list[tuple[Path, Path]] = []  # where it was, where it is now
+        self._follower = RunFollower(self.folder, self)
+        self._follower.surveyed.connect(self._surveyed)
+        self._follower.told.connect(self._told)
+        self._reaper = QTimer(self)
+        self._reaper.setInterval(1000)
+        self._reaper.timeout.connect(self.trainers.reap)
+
+    def begin(self) -> None:
+        """Start looking. What was deleted in an earlier session and not brought back goes for good."""
+        self.empty_trash()
+        self._follower.start()
+        self._reaper.start()
+
+    def close(self) -> None:
+        """Stop looking; trainers go on."""
+        self._reaper.stop()
+        self._follower.close()
+        self.trainers.abandon()
+
+    @property
+    def live(self) -> list[RunModel]:
+        """Runs that a trainer works on."""
+        return [run for run in self.by_path.values() if run.summary.live]
+
+    # Following -------------------------------------------------------------------------------------------------------
+
+    def open(self, run: RunModel) -> None:
+        """Take in everything that the run tells, from its first event on."""
+        if not run.opened:
+            run.opened = True
+            self._follower.follow(run.path, run)
+
+    def add_elsewhere(self, path: Path) -> None:
+        """List a run directory of another folder too. RunError where it is none."""
+        if not is_run(path):
+            raise RunError(f"{path}: is no run directory (it has no config.yaml)")
+        if path.parent != self.folder and path not in self._elsewhere:
+            self._elsewhere.append(path)
+            self._follower.watch(self._elsewhere)
+
+    def _surveyed(self, found: tuple[list[RunSummary], list[Path]]) -> None:
+        summaries, gone = found
+        listed = False
+        for path in gone:
+            listed = self._remove(path) or listed
+        for summary in summaries:
+            run = self.by_path.get(summary.path)
+            if run is None:
+                if is_run(summary.path):  # else it was deleted since
+                    self._add(summary)
+                    listed = True
+            else:
+                run.update(summary)
+                self.changed.emit(run)
+        if listed:
+            self.listed.emit()
+
+    def _add(self, summary: RunSummary) -> RunModel:
+        run = self.by_path[summary.path] = RunModel(summary, self)
+        self.added.emit(run)
+        return run
+
+    def _remove(self, path: Path) -> bool:
+        run = self.by_path.pop(path, None)
+        if run is None:
+            return False
+        self._follower.unfollow(run)
+        self.removed.emit(run)
+        run.deleteLater()
+        return True
+
+    def _told(self, run: RunModel, parts: list[Part]) -> None:
+        if self.by_path.get(run.path) is run:
+            run.take(parts)
+
+    # Doing -----------------------------------------------------------------------------------------------------------
+
+    def start_new(self, config: RunConfig) -> RunModel:
+        """Make a run directory and start its trainer. RunError or OSError where that cannot be."""
+        run = RunDir.create(new_run_path(config.preset or config.task, self.folder), config)
+        model = self._add(RunSummary(run.path, config.preset, config.task, "starting", steps=config.steps))
+        self.listed.emit()
+        self.trainers.start(run)
+        self._follower.hurry()
+        return model
+
+    def resume(self, run: RunModel) -> None:
+        """Go on: a paused trainer is told so, for an ended one a new trainer is started."""
+        if run.summary.state == "paused":
+            run.run.command("resume")
+        elif not run.summary.live:
+            self.trainers.start(run.run)
+        self._follower.hurry()
+
+    def command(self, run: RunModel, kind: str) -> None:
+        """pause, save, stop or abort."""
+        run.run.command(kind)
+        self._follower.hurry()
+
+    def rename(self, run: RunModel, name: str) -> None:
+        """Give a run that is not live another folder name. RunError says what stands against it."""
+        if run.summary.live:
+            raise RunError(f"{run.name} is being trained; it can be renamed once it has ended")
+        name = name.strip()
+        if not name or name.startswith(".") or any(c in name for c in '/\\:*?"<>|') or name in (".", ".."):
+            raise RunError(f"{name!r} is no name for a folder")
+        target = run.path.with_name(name)
+        if target == run.path:
+            return
+        if target.exists():
+            raise RunError(f"{target}: is there already")
+        run.path.rename(target)
+        del self.by_path[run.path]
+        self.by_path[target] = run
+        run.move(target)
+        self._follower.move(run, target)
+        self.changed.emit(run)
+
+    def delete(self, run: RunModel) -> None:
+        """Take a run away; `undo_delete` brings it back until `empty_trash`. RunError for a live one."""
+        if run.summary.live:
+            raise RunError(f"{run.name} is being trained; stop it first")
+        trash = run.path.parent / TRASH
+        trash.mkdir(exist_ok=True)
+        place = trash / run.name
+        number = 1
+        while place.exists():
+            number += 1
+            place = trash / f"{run.name}.{number}"
+        run.path.rename(place)
+        self._trashed.append((run.path, place))
+        path = run.path
+        self._remove(path)
+        self.listed.emit()
+        self.deleted.emit(path)
+
+    def undo_delete(self) -> None:
+        """Bring back what was deleted last."""
+        if self._trashed:
+            path, place = self._trashed.pop()
+            place.rename(path)
+            self._follower.forget(path)
+
+    def empty_trash(self) -> None:
+        """Deleted runs go for good."""
+        self._trashed = []
+        threading.Thread(target=_remove_all, args=(list((self.folder / TRASH).glob("*")),), daemon=True).start()
+
+
+def _remove_all(folders: list[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,153 @@
+"""One thread that looks after the runs folder: which runs there are, how they stand, and what the followed ones tell.
+
+It reads in bounded pieces, so that a long history arrives in parts and a short one at once; the GUI thread only takes arrays.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from hrm_studio.models.run_log import digest
+from hrm_studio.models.run_summary import Survey, is_run
+from trainer.events import LineReader
+from trainer.run_dir import RunDir
+
+_TICK = 0.1  # seconds between two looks at the followed runs
+_SURVEY_EVERY = 0.5  # seconds between two looks at all runs
+_PIECE = 1 << 18  # bytes of events read at once
+
+
+class RunFollower(QObject):
+    """Signals (delivered in the GUI thread)
+    -------
+    surveyed(object)        list of RunSummary of the runs that changed, and list of paths that are gone, as a pair
+    told(object, object)    the token given to `follow`, and a list of Parts for its RunLog
+    """
+
+    surveyed = Signal(object)
+    told = Signal(object, object)
+
+    def __init__(self, folder: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.folder = folder
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closed = False
+        self._extra: list[Path] = []
+        self._readers: dict[object, LineReader] = {}
+        self._surveys: dict[Path, Survey] = {}
+        self._forgotten: list[Path] = []
+        self._hurry = True
+        self._thread: threading.Thread | None = None
+
+    # From the GUI thread ---------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="run follower", daemon=True)
+            self._thread.start()
+
+    def follow(self, path: Path, token: object) -> None:
+        """Tell a run's events from the first on, under this token."""
+        with self._lock:
+            self._readers[token] = RunDir(path).events()
+        self._wake.set()
+
+    def unfollow(self, token: object) -> None:
+        with self._lock:
+            self._readers.pop(token, None)
+
+    def move(self, token: object, path: Path) -> None:
+        """A followed run's folder has another name now."""
+        with self._lock:
+            if token in self._readers:
+                self._readers[token].file = RunDir(path).events_file
+        self.hurry()
+
+    def watch(self, paths: Iterable[Path]) -> None:
+        """Survey these runs too, wherever they are."""
+        with self._lock:
+            self._extra = list(paths)
+        self.hurry()
+
+    def forget(self, path: Path) -> None:
+        """Tell of this run as of a new one."""
+        with self._lock:
+            self._forgotten.append(path)
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Look at all runs now: something was started, renamed or deleted."""
+        self._hurry = True
+        self._wake.set()
+
+    def close(self) -> None:
+        self._closed = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+
+    # In the thread ---------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        surveyed = -1e9
+        while not self._closed:
+            self._wake.clear()
+            busy = self._read()
+            now = time.monotonic()
+            if self._hurry or now - surveyed >= _SURVEY_EVERY:
+                self._hurry, surveyed = False, now
+                busy = self._survey(now) or busy
+            self._wake.wait(0.002 if busy else _TICK)
+
+    def _read(self) -> bool:
+        """A piece of each followed run; whether there is more."""
+        with self._lock:
+            readers = list(self._readers.items())
+        busy = False
+        for token, reader in readers:
+            before = reader.offset
+            try:
+                entries = reader.parse(reader.lines(_PIECE))
+            except OSError:
+                continue  # a disk that is away may come back
+            if entries:
+                self.told.emit(token, digest(entries))
+            busy = busy or reader.offset - before >= _PIECE
+        return busy
+
+    def _survey(self, now: float) -> bool:
+        try:
+            inside = [path for path in self.folder.iterdir() if not path.name.startswith(".") and is_run(path)]
+        except OSError:
+            inside = []
+        with self._lock:
+            paths = dict.fromkeys([*inside, *(path for path in self._extra if is_run(path))])
+            while self._forgotten:
+                self._surveys.pop(self._forgotten.pop(), None)
+        gone = [path for path in self._surveys if path not in paths]
+        for path in gone:
+            del self._surveys[path]
+        changed, busy = [], False
+        for path in paths:
+            survey = self._surveys.get(path)
+            if survey is None:
+                survey = self._surveys[path] = Survey(path)
+            before = survey.summary
+            try:
+                after = survey.look(now)
+            except OSError:
+                continue  # it is being deleted
+            if after != before:
+                changed.append(after)
+            busy = busy or survey.behind
+            if self._closed:
+                return False
+        if changed or gone:
+            self.surveyed.emit((changed, gone))
+        return busy

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from hrm_studio.models.run_log import RunLog, digest
+from trainer.events import event
+
+
+def metrics(step: int, **values: object) -> dict[str, object]:
+    return event("metrics", step, values=values, phase=0, examples=step * 10, seconds=step / 100)
+
+
+def test_metrics_become_rows_and_what_is_missing_is_nan() -> None:
+    log = RunLog()
+    log.apply(
+        digest([metrics(10, loss=0.5, lr=1e-3, accuracy=None), metrics(20, loss="odd", lr=1e-3), metrics(30, loss=0.25, grad_norm=2.0)])
+    )
+    assert log.metrics["step"].tolist() == [10, 20, 30]
+    assert log.metrics["loss"][[0, 2]].tolist() == [0.5, 0.25]
+    assert math.isnan(log.metrics["loss"][1])
+    assert log.metrics["grad_norm"][2] == 2
+    assert log.metrics["never told"].shape == (3,)
+
+
+def test_the_rate_of_examples_is_taken_over_a_second_at_least() -> None:
+    log = RunLog()
+    for first in range(0, 500, 7):  # in pieces
+        log.apply(digest([metrics(step, loss=1.0) for step in range(first, min(500, first + 7))]))
+    assert log.metrics["examples_per_second"][1:].tolist() == pytest.approx([1000] * 499)
+
+
+def test_a_start_takes_back_what_later_steps_said() -> None:
+    log = RunLog()
+    told = [
+        event("started", 0),
+        *(metrics(s, loss=s) for s in (10, 20, 30)),
+        event("warning", 25, message="disk"),
+        event("started", 15),
+        metrics(20, loss=-1),
+    ]
+    log.apply(digest(told))
+    assert log.metrics["loss"].tolist() == [10, -1]
+    assert [m.kind for m in log.marks] == ["started", "started"]
+
+
+def test_an_evaluation_gives_each_set_and_the_interval_of_their_mean() -> None:
+    sets = {
+        "easy": {"puzzles": 100, "exact": 0.9, "low": 0.8, "high": 0.95, "cells": 0.99, "mean_segments": 2.0, "exact_by_segment": [0.1]},
+        "hard": {"puzzles": 100, "exact": 0.5, "low": 0.4, "high": 0.6, "cells": 0.8, "mean_segments": 8.0, "exact_by_segment": [0.1]},
+    }
+    log = RunLog()
+    log.apply(digest([event("evaluation", 100, values={"exact_accuracy": 0.7, "accuracy": 0.895}, sets=sets, seconds=3.5)]))
+    found = log.evaluations
+    assert found["exact/easy"].tolist() == [0.9]
+    assert found["low"][0] == pytest.approx(0.7 - math.hypot(0.1, 0.1) / 2)
+    assert found["high"][0] == pytest.approx(0.7 + math.hypot(0.05, 0.1) / 2)
+    assert found["mean_segments"].tolist() == [5]
+
+
+def test_odd_events_are_passed_over() -> None:
+    log = RunLog()
+    odd = [
+        {"type": "metrics"},
+        {"type": "metrics", "step": 3, "values": [1]},
+        {"type": "evaluation", "step": 4, "sets": {"a": None}},
+        {"type": "from the future", "step": 5},
+    ]
+    log.apply(digest(odd))
+    assert log.metrics["step"].tolist() == [3]
+    assert log.evaluations["step"].tolist() == [4]
+    assert [m.kind for m in log.marks] == ["from the future"]

@@ -1,0 +1,158 @@
+"""Runs with real trainers: started, followed, paused, killed, found again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from hrm_studio.models.runs import RunModel, RunsModel
+from tests.trainer.test_training import small
+from trainer.config import RunConfig, write_config
+from trainer.events import append_line, event
+from trainer.run_dir import RunDir, RunError
+
+WAIT = 60_000
+
+
+@pytest.fixture
+def runs(qtbot: QtBot, tmp_path: Path) -> Iterator[RunsModel]:
+    model = RunsModel(tmp_path / "runs")
+    model.begin()
+    yield model
+    for run in model.live:
+        os.kill(run.run.status()["pid"], signal.SIGKILL)
+    model.close()
+
+
+def recorded(folder: Path, **changes: object) -> RunDir:
+    """A run directory as a trainer leaves it, without a trainer."""
+    run = RunDir.create(folder, small(**changes))
+    run.emit(event("started", 0, resumed=False, steps=40))
+    for step in range(1, 41):
+        run.emit(event("metrics", step, values={"loss": 1 / step, "lr": 1e-3}, phase=0, examples=16 * step, seconds=step / 50))
+        if step % 20 == 0:
+            sets = {"6 clues": {"puzzles": 16, "exact": step / 80, "low": 0.1, "high": 0.9, "cells": 0.9, "mean_segments": 2.0}}
+            run.emit(event("evaluation", step, values={"exact_accuracy": step / 80, "accuracy": 0.9}, sets=sets, seconds=step / 50))
+    run.emit(event("finished", 40, reason="done"))
+    run.write_status(state="finished", step=40, steps=40)
+    return run
+
+
+def found(runs: RunsModel, qtbot: QtBot, path: Path) -> RunModel:
+    qtbot.waitUntil(lambda: path in runs.by_path and runs.by_path[path].summary.state != "new", timeout=WAIT)
+    return runs.by_path[path]
+
+
+def test_a_run_is_started_followed_paused_resumed_and_finished(runs: RunsModel, qtbot: QtBot) -> None:
+    run = runs.start_new(small(steps=3000, evaluate_every=1000, batch_size=8))
+    assert run.summary.live
+    runs.open(run)
+    qtbot.waitUntil(lambda: len(run.log.metrics) > 5, timeout=WAIT)
+    runs.command(run, "pause")
+    qtbot.waitUntil(lambda: run.summary.state == "paused", timeout=WAIT)
+    runs.resume(run)
+    qtbot.waitUntil(lambda: run.summary.state == "running", timeout=WAIT)
+    runs.command(run, "stop")
+    qtbot.waitUntil(lambda: run.summary.state == "stopped", timeout=WAIT)
+    assert run.summary.model is not None
+    assert {"paused", "resumed", "finished"} <= {mark.kind for mark in run.log.marks}
+
+
+def test_a_killed_trainer_is_told_and_goes_on(runs: RunsModel, qtbot: QtBot) -> None:
+    run = runs.start_new(small(steps=60, checkpoint_every=10, evaluate_every=60))
+    runs.open(run)
+    qtbot.waitUntil(lambda: (run.path / "checkpoints" / "last").exists(), timeout=WAIT)
+    os.kill(run.run.status()["pid"], signal.SIGKILL)
+    qtbot.waitUntil(lambda: run.summary.state == "killed", timeout=WAIT)
+    assert "Resume goes on" in run.summary.message
+    runs.resume(run)
+    qtbot.waitUntil(lambda: run.summary.state == "finished", timeout=WAIT)
+    steps = run.log.metrics["step"]
+    qtbot.waitUntil(lambda: bool(len(run.log.metrics)) and run.log.metrics["step"][-1] == 60, timeout=WAIT)
+    steps = run.log.metrics["step"]
+    assert steps.tolist() == sorted(set(steps.tolist()))
+
+
+def test_a_trainer_that_cannot_begin_leaves_its_last_words(runs: RunsModel, qtbot: QtBot) -> None:
+    run = runs.start_new(small(device="cuda:7"))
+    qtbot.waitUntil(lambda: run.summary.state in ("failed", "killed"), timeout=WAIT)
+    qtbot.waitUntil(lambda: "cuda" in run.summary.message.lower(), timeout=WAIT)
+
+
+def test_finished_runs_are_found_with_what_they_came_to(runs: RunsModel, qtbot: QtBot, tmp_path: Path) -> None:
+    recorded(tmp_path / "runs" / "one")
+    run = found(runs, qtbot, tmp_path / "runs" / "one")
+    qtbot.waitUntil(lambda: run.summary.best is not None and run.summary.seconds > 0, timeout=WAIT)
+    assert run.summary.best == 0.5
+    assert run.summary.best_step == 40
+    assert run.summary.progress == 1
+    assert run.summary.seconds == 0.8
+    assert run.summary.size > 1000
+    runs.open(run)
+    qtbot.waitUntil(lambda: len(run.log.evaluations) == 2, timeout=WAIT)
+    assert run.log.metrics["loss"][3] == 0.25
+
+
+def test_a_run_elsewhere_is_attached_and_followed_while_it_grows(runs: RunsModel, qtbot: QtBot, tmp_path: Path) -> None:
+    run = recorded(tmp_path / "mine")
+    runs.add_elsewhere(tmp_path / "mine")
+    model = found(runs, qtbot, tmp_path / "mine")
+    runs.open(model)
+    qtbot.waitUntil(lambda: len(model.log.metrics) == 40, timeout=WAIT)
+    with run.events_file.open("ab") as stream:
+        stream.write(b'{"v": 1, "type": "metr')  # a torn line
+    append_line(run.events_file, event("metrics", 41, values={"loss": 0.5}, phase=0, examples=41, seconds=1.0))
+    qtbot.waitUntil(lambda: len(model.log.metrics) == 41, timeout=WAIT)
+    with pytest.raises(RunError, match="is no run directory"):
+        runs.add_elsewhere(tmp_path)
+
+
+def test_renaming_keeps_what_was_read(runs: RunsModel, qtbot: QtBot, tmp_path: Path) -> None:
+    recorded(tmp_path / "runs" / "one")
+    recorded(tmp_path / "runs" / "two")
+    run = found(runs, qtbot, tmp_path / "runs" / "one")
+    runs.open(run)
+    qtbot.waitUntil(lambda: len(run.log.metrics) == 40, timeout=WAIT)
+    with pytest.raises(RunError, match="is there already"):
+        runs.rename(run, "two")
+    with pytest.raises(RunError, match="no name for a folder"):
+        runs.rename(run, "a/b")
+    runs.rename(run, "better name")
+    assert (tmp_path / "runs" / "better name" / "config.yaml").exists()
+    append_line(run.run.events_file, event("metrics", 41, values={"loss": 0.5}, phase=0, examples=41, seconds=1.0))
+    qtbot.waitUntil(lambda: len(run.log.metrics) == 41, timeout=WAIT)
+    assert set(runs.by_path) == {tmp_path / "runs" / "better name", tmp_path / "runs" / "two"}
+
+
+def test_deleting_can_be_undone_until_the_studio_starts_again(runs: RunsModel, qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "runs" / "one"
+    recorded(path)
+    run = found(runs, qtbot, path)
+    with qtbot.waitSignal(runs.deleted):
+        runs.delete(run)
+    assert not path.exists()
+    assert path not in runs.by_path
+    runs.undo_delete()
+    run = found(runs, qtbot, path)
+    runs.delete(run)
+    runs.empty_trash()
+    qtbot.waitUntil(lambda: not list((tmp_path / "runs" / ".trash").iterdir()), timeout=WAIT)
+    runs.undo_delete()
+    assert not path.exists()
+
+
+def test_a_folder_with_a_broken_configuration_is_listed_with_the_reason(runs: RunsModel, qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "runs" / "odd"
+    path.mkdir(parents=True)
+    (path / "config.yaml").write_text("steps: -3\n")
+    run = found(runs, qtbot, path)
+    assert run.summary.state == "unreadable"
+    assert str(path) in run.summary.message
+    good: RunConfig = small()
+    write_config(good, path / "config.yaml")
+    qtbot.waitUntil(lambda: run.summary.state == "new", timeout=WAIT)
