@@ -39,6 +39,9 @@ def style_sheet(p: Palette) -> str:
     QToolButton#chooser {{ background: transparent; border: 1px solid transparent; padding: 5px 20px 5px 8px; }}
     QToolButton#chooser:hover {{ background: {p.raised}; }}
     QToolButton#chooser::menu-indicator {{ subcontrol-position: right center; right: 5px; }}
+    QToolButton#chip {{ background: transparent; border: 1px solid {p.border}; border-radius: 11px; padding: 2px 9px; font-size: 12px; color: {p.muted}; }}
+    QToolButton#chip:checked {{ background: {p.raised}; color: {p.text}; border-color: {p.accent}; }}
+    QToolButton#chip:hover {{ border-color: {p.accent}; }}
     QMenuBar, QMenu, QStatusBar {{ background: {p.window}; }}
     QMenu {{ border: 1px solid {p.border}; padding: 4px; }}
     QMenu::item {{ padding: 6px 24px 6px 16px; border-radius: 4px; }}

@@ -2,203 +2,235 @@
 
 from __future__ import annotations
 
-import numpy as np
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF
+from collections.abc import Callable
+from dataclasses import replace
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFont, QHelpEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from hrm_model.analysis import changed_cells, sudoku_variant
-from hrm_model.tasks.sudoku import Variant, cell_name, conflicts, from_tokens
+from hrm_model.tasks.sudoku import VARIANTS
 from hrm_model.trace import Trace
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
-from hrm_studio.theme import Theme
+from hrm_studio.theme import Palette, Theme
+from hrm_studio.views.board_arc import ArcDrawing
+from hrm_studio.views.board_drawing import Drawing, Look
+from hrm_studio.views.board_maze import MazeDrawing
+from hrm_studio.views.board_sudoku import SudokuDrawing
+from hrm_studio.views.visible import View
 
-_SURE = 0.75  # probability from which an answer is written as a digit; below, pencil marks
-_PENCIL = 0.06  # least probability of a pencil mark
+_MARGIN = 12
+_MOST_ZOOM = 12.0
 
 
-class BoardView(QWidget):
-    """Draws the trace at the cursor. Click selects a cell (Ctrl adds); hovering tells its distribution."""
+def drawing(trace: Trace, palette: Palette, font: QFont) -> Drawing | None:
+    """The drawing of a trace's task; None for one that no drawing knows."""
+    task = trace.puzzle.task
+    if task in {v.task for v in VARIANTS}:
+        return SudokuDrawing(trace, palette, font)
+    if task.startswith("maze") and trace.side**2 == len(trace.puzzle.given):
+        return MazeDrawing(trace, palette, font)
+    if task.startswith("arc") and trace.side**2 == len(trace.puzzle.given):
+        return ArcDrawing(trace, palette, font)
+    return None
+
+
+class BoardView(View):
+    """Draws the trace at the cursor. Click selects a cell (Ctrl adds, dragging selects many); hovering tells its distribution.
+
+    Ctrl + wheel zooms where the mouse is, the middle button drags the zoomed board, a double click shows all of it again.
+
+    Signals
+    -------
+    hovered(int)    the cell under the mouse, −1 beside the board
+    """
+
+    hovered = Signal(int)
 
     def __init__(self, traces: TraceModel, selection: Selection, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._traces, self._selection, self._theme = traces, selection, theme
-        self._glyphs: dict[tuple[int, int, str, float, int], QPixmap] = {}
+        self._drawing: Drawing | None = None
+        self._drawn_for: tuple[Trace | None, Palette] | None = None
+        self._hover = -1
+        self._drag: QPointF | None = None
+        self._swept: set[int] | None = None
+        self.look = Look()
+        self.zoom, self._offset = 1.0, QPointF(0, 0)
+        self.over: Callable[[QPainter, Drawing, QRectF], None] | None = None  # paints on top, attention say
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(280, 280)
+        self.setMinimumSize(280, 240)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Board")
-        for signal in (traces.trace_replaced, traces.cursor_moved, selection.changed, theme.changed):
-            signal.connect(self.update)
+        self.setAccessibleDescription("The model's answer at the cursor. Arrow keys with Alt move the selected cell.")
+        signals = (traces.trace_replaced, traces.trace_grew, traces.cursor_moved, selection.changed, theme.changed)
+        self.follow([(signal, self._refresh) for signal in signals], self._refresh)
+
+    def _refresh(self) -> None:
+        self.update()
 
     def sizeHint(self) -> QSize:
         return QSize(600, 600)
 
+    def set_look(self, **switches: bool) -> None:
+        """Turn parts of the board on or off by name (`Look`)."""
+        self.look = replace(self.look, **switches)
+        self.update()
+
+    @property
+    def drawing(self) -> Drawing | None:
+        """How the open trace is drawn; None without a trace, or where its task has no drawing."""
+        key = (self._traces.trace, self._theme.palette)
+        if self._drawn_for is None or self._drawn_for[0] is not key[0] or self._drawn_for[1] is not key[1]:
+            trace, old = key[0], self._drawing
+            self._drawing = drawing(trace, key[1], self.font()) if trace is not None else None
+            self._drawn_for = key
+            if old is None or self._drawing is None or old.given is not self._drawing.given:
+                self.reset_zoom()
+        return self._drawing
+
     # Where things are ------------------------------------------------------------------------------------------------
 
     def _board(self) -> QRectF:
-        size = min(self.width(), self.height()) - 24
-        return QRectF((self.width() - size) / 2, (self.height() - size) / 2, size, size)
+        """The place of the whole drawing, zoomed and moved."""
+        aspect = self.drawing.aspect if self.drawing is not None else 1.0
+        room_x, room_y = self.width() - 2 * _MARGIN, self.height() - 2 * _MARGIN
+        width = max(20.0, min(room_x, room_y * aspect)) * self.zoom
+        height = width / aspect
+        if self.drawing is not None and self.drawing.fills:
+            width, height = room_x * self.zoom, room_y * self.zoom
+        place = QRectF(0, 0, width, height)
+        place.moveCenter(QRectF(self.rect()).center() + self._offset)
+        return place
 
     def cell_at(self, point: QPointF) -> int | None:
         """Index of the cell under a point of the widget."""
-        trace = self._traces.trace
-        board = self._board()
-        if trace is None or not board.contains(point):
-            return None
-        side = trace.side
-        row = int((point.y() - board.top()) / board.height() * side)
-        column = int((point.x() - board.left()) / board.width() * side)
-        return min(row, side - 1) * side + min(column, side - 1)
+        return self.drawing.cell_at(self._board(), point) if self.drawing is not None else None
+
+    def zoom_at(self, point: QPointF, factor: float) -> None:
+        """Larger or smaller around a point of the widget, which keeps what is under it."""
+        zoom = min(max(self.zoom * factor, 1.0), _MOST_ZOOM)
+        centre = QRectF(self.rect()).center()
+        self._offset = point - centre - (point - centre - self._offset) * (zoom / self.zoom)
+        self.zoom = zoom
+        self._keep_in_sight()
+
+    def reset_zoom(self) -> None:
+        """All of the board."""
+        self.zoom, self._offset = 1.0, QPointF(0, 0)
+        self.update()
+
+    def _keep_in_sight(self) -> None:
+        place = self._board()
+        most_x, most_y = max(0.0, (place.width() - self.width()) / 2 + _MARGIN), max(0.0, (place.height() - self.height()) / 2 + _MARGIN)
+        self._offset = QPointF(min(max(self._offset.x(), -most_x), most_x), min(max(self._offset.y(), -most_y), most_y))
+        self.update()
 
     # Painting --------------------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        trace = self._traces.trace
-        variant = sudoku_variant(trace) if trace is not None else None
-        board = self._board()
-        colours = self._theme.palette
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colours.color("surface"))
-        painter.drawRoundedRect(board.adjusted(-6, -6, 6, 6), 10, 10)
-        if trace is None or variant is None:
+        colours, found, place = self._theme.palette, self.drawing, self._board()
+        if found is None or self._traces.cursor < 0:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colours.color("surface"))
+            painter.drawRoundedRect(place.adjusted(-6, -6, 6, 6), 10, 10)
             painter.setPen(colours.color("muted"))
-            painter.drawText(board, Qt.AlignmentFlag.AlignCenter, "Loading the model …\nThe puzzle appears here as it is being solved.")
+            trace = self._traces.trace
+            words = "The puzzle appears here\nas the model solves it."
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, words if trace is None else f"No board for the task {trace.puzzle.task}.")
             return
-        self._paint_cells(painter, board, trace, variant)
-        self._paint_lines(painter, board, variant)
+        found.paint(painter, place, self._traces.cursor, self.look)
+        if self.over is not None:
+            self.over(painter, found, place)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        cells = [(cell, 3.0, colours.color("accent")) for cell in self._selection.cells]
+        if self._hover >= 0:
+            cells.append((self._hover, 1.5, colours.color("accent", 0.7)))
+        for cell, width, colour in cells:
+            painter.setPen(QPen(colour, width))
+            for box in found.cell_rects(place, cell):
+                inset = min(2.0, box.width() * 0.08)
+                painter.drawRoundedRect(box.adjusted(inset, inset, -inset, -inset), inset * 2, inset * 2)
 
-    def _paint_cells(self, painter: QPainter, board: QRectF, trace: Trace, variant: Variant) -> None:
-        step, colours, width = self._traces.cursor, self._theme.palette, board.width() / variant.side
-        given = np.asarray(trace.puzzle.given) > 1
-        digits = from_tokens(trace.prediction[step])
-        probability = trace.probability[step]
-        sure = probability.max(axis=1) >= _SURE
-        changed = changed_cells(trace, step)
-        solution = trace.puzzle.solution
-        wrong = trace.prediction[step] != solution if solution is not None else np.zeros(len(digits), bool)
-        clash = conflicts(np.where(sure | given, digits, 0), variant)
-        big, small = QFont(self.font()), QFont(self.font())
-        big.setPixelSize(max(9, int(width * 0.56)))
-        small.setPixelSize(max(6, int(width / variant.box_width * 0.6)))
-        bold = QFont(big)
-        bold.setWeight(QFont.Weight.Bold)
-        for cell in range(variant.cells):
-            row, column = divmod(cell, variant.side)
-            place = QRectF(board.left() + column * width, board.top() + row * width, width, width)
-            if changed[cell]:
-                painter.fillRect(place, colours.color("changed"))
-            elif given[cell]:
-                painter.fillRect(place, colours.color("muted", 0.10))
-            if given[cell]:
-                # What was given stands, whatever the model says; its contradiction is marked as wrong.
-                painter.setFont(bold)
-                painter.setPen(colours.color("given"))
-                painter.drawText(place, Qt.AlignmentFlag.AlignCenter, str(int(trace.puzzle.given[cell]) - 1))
-            elif sure[cell]:
-                painter.setFont(big)
-                painter.setPen(colours.color("wrong" if wrong[cell] else "answer"))
-                painter.drawText(place, Qt.AlignmentFlag.AlignCenter, str(digits[cell]) if digits[cell] else "·")
-            else:
-                self._paint_pencil(painter, place, probability[cell], variant, small)
-            if wrong[cell] and (sure[cell] or given[cell]):
-                self._corner(painter, place, colours.color("wrong"))
-            if clash[cell]:
-                painter.setPen(QPen(colours.color("wrong"), max(1.5, width * 0.035)))
-                painter.drawLine(
-                    QPointF(place.left() + width * 0.28, place.bottom() - width * 0.12),
-                    QPointF(place.right() - width * 0.28, place.bottom() - width * 0.12),
-                )
-        for cell in self._selection.cells:
-            row, column = divmod(cell, variant.side)
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(colours.color("accent"), 3))
-            painter.drawRoundedRect(
-                QRectF(board.left() + column * width, board.top() + row * width, width, width).adjusted(2, 2, -2, -2), 5, 5
-            )
-
-    def _paint_pencil(self, painter: QPainter, place: QRectF, probability: np.ndarray, variant: Variant, font: QFont) -> None:
-        """The likely digits, the stronger the likelier."""
-        rows = -(-variant.side // variant.box_width)
-        width, height = place.width() / variant.box_width, place.height() / rows
-        for digit in (np.flatnonzero(probability[2:] >= _PENCIL) + 1).tolist():
-            row, column = divmod(digit - 1, variant.box_width)
-            glyph = self._glyph(digit, font)
-            painter.setOpacity(min(1.0, 0.3 + 0.9 * float(probability[digit + 1])))
-            left = place.left() + (column + 0.5) * width - glyph.deviceIndependentSize().width() / 2
-            top = place.top() + (row + 0.5) * height - glyph.deviceIndependentSize().height() / 2
-            painter.drawPixmap(QPoint(round(left), round(top)), glyph)
-        painter.setOpacity(1.0)
-
-    def _glyph(self, digit: int, font: QFont) -> QPixmap:
-        """A pencil mark's picture. Hundreds may stand on a board; drawing pictures is several times quicker than drawing text."""
-        ratio, colour = self.devicePixelRatioF(), self._theme.palette.color("answer")
-        key = (digit, font.pixelSize(), font.family(), ratio, colour.rgba())
-        if key not in self._glyphs:
-            size = QFontMetricsF(font).boundingRect(str(digit)).size().toSize() + QSize(2, 2)
-            picture = QPixmap(size * ratio)
-            picture.setDevicePixelRatio(ratio)
-            picture.fill(Qt.GlobalColor.transparent)
-            with QPainter(picture) as painter:
-                painter.setFont(font)
-                painter.setPen(colour)
-                painter.drawText(QRectF(0, 0, size.width(), size.height()), Qt.AlignmentFlag.AlignCenter, str(digit))
-            self._glyphs[key] = picture
-        return self._glyphs[key]
-
-    @staticmethod
-    def _corner(painter: QPainter, place: QRectF, colour: QColor) -> None:
-        """A filled corner: wrong is told by shape too."""
-        size = place.width() * 0.2
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour)
-        top_right = place.topRight() + QPointF(-1, 1)
-        painter.drawPolygon(QPolygonF([top_right, top_right + QPointF(-size, 0), top_right + QPointF(0, size)]))
-
-    def _paint_lines(self, painter: QPainter, board: QRectF, variant: Variant) -> None:
-        colours, width = self._theme.palette, board.width() / variant.side
-        for k in range(variant.side + 1):
-            for across, size in ((True, variant.box_height), (False, variant.box_width)):
-                strong = k % size == 0
-                painter.setPen(QPen(colours.color("text", 0.85) if strong else colours.color("border"), 2 if strong else 1))
-                at = k * width
-                if across:
-                    painter.drawLine(QPointF(board.left(), board.top() + at), QPointF(board.right(), board.top() + at))
-                else:
-                    painter.drawLine(QPointF(board.left() + at, board.top()), QPointF(board.left() + at, board.bottom()))
-
-    # Mouse -----------------------------------------------------------------------------------------------------------
+    # Mouse and keys --------------------------------------------------------------------------------------------------
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.MiddleButton:
+            self._drag = event.position()
+            return
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
         cell = self.cell_at(event.position())
         if cell is None:
             self._selection.clear()
         elif event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             self._selection.toggle(cell)
+            self._swept = set(self._selection.cells)
         else:
             self._selection.set(() if self._selection.cells == {cell} else (cell,))
+            self._swept = {cell}
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._drag is not None:
+            self._offset += event.position() - self._drag
+            self._drag = event.position()
+            self._keep_in_sight()
+            return
+        cell = self.cell_at(event.position())
+        self._set_hover(-1 if cell is None else cell)
+        if self._swept is not None and event.buttons() & Qt.MouseButton.LeftButton and cell is not None and cell not in self._swept:
+            self._swept.add(cell)
+            self._selection.set(self._swept)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._drag = self._swept = None
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.reset_zoom()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._set_hover(-1)
+
+    def _set_hover(self, cell: int) -> None:
+        if cell != self._hover:
+            self._hover = cell
+            self.hovered.emit(cell)
+            self.update()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        delta = event.angleDelta().y() or event.angleDelta().x()
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.zoom_at(event.position(), 1.2 ** (delta / 120))
+        elif delta:
+            self._traces.move_steps(-1 if delta > 0 else 1)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        ways = {Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1), Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0)}
+        way = ways.get(Qt.Key(event.key()))
+        if way is None or not event.modifiers() & Qt.KeyboardModifier.AltModifier or self.drawing is None:
+            super().keyPressEvent(event)
+            return
+        side = self.drawing.side
+        row, column = divmod(min(self._selection.cells, default=0), side)
+        if self._selection.cells:
+            row, column = min(max(row + way[0], 0), side - 1), min(max(column + way[1], 0), side - 1)
+        self._selection.set((row * side + column,))
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip:
-            assert isinstance(event, QHelpEvent)
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             QToolTip.showText(event.globalPos(), self.tip(self.cell_at(QPointF(event.pos()))), self)
+            return True
+        if isinstance(event, QNativeGestureEvent) and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
+            self.zoom_at(event.position(), 1 + event.value())
             return True
         return super().event(event)
 
     def tip(self, cell: int | None) -> str:
         """What hovering over a cell tells."""
-        trace = self._traces.trace
-        variant = sudoku_variant(trace) if trace is not None else None
-        if cell is None or trace is None or variant is None:
+        if cell is None or self.drawing is None or self._traces.cursor < 0:
             return ""
-        probability = trace.probability[self._traces.cursor][cell]
-        likely = [d for d in np.argsort(-probability) if probability[d] >= 0.01][:4]
-        lines = [cell_name(cell, variant).capitalize()]
-        if trace.puzzle.given[cell] > 1:
-            lines.append(f"given: {int(trace.puzzle.given[cell]) - 1}")
-        lines += [f"{(d - 1) if d > 1 else 'blank'}:  {probability[d]:.0%}" for d in likely]
-        if trace.puzzle.solution is not None:
-            lines.append(f"solution: {int(trace.puzzle.solution[cell]) - 1}")
-        return "\n".join(lines)
+        return "\n".join(self.drawing.cell_words(cell, self._traces.cursor))

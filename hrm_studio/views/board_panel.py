@@ -1,0 +1,100 @@
+"""The board with all that explains it: what happens now in words, switches that are its legend, and the overview strip."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from hrm_studio.models.selection import Selection
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.theme import Theme
+from hrm_studio.views.board import BoardView
+from hrm_studio.views.board_drawing import Option
+from hrm_studio.views.board_strip import BoardStrip
+from hrm_studio.views.narration import narrate
+from hrm_studio.views.visible import View
+
+
+class Elided(QLabel):
+    """One line in the middle that ends in … where there is no room; hovering tells all of it. It never keeps the window wide."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(objectName=name)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def setText(self, text: str) -> None:
+        super().setText(text)
+        self.setToolTip(text)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        words = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, words)
+
+
+class BoardPanel(View):
+    """A BoardView (`board`) with its surroundings."""
+
+    def __init__(self, traces: TraceModel, selection: Selection, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("panel")
+        self._traces, self._theme = traces, theme
+        self.board = BoardView(traces, selection, theme)
+        self.strip = BoardStrip(traces, self.board, theme)
+        self.what, self.outcome = Elided("title"), Elided("muted")
+        self._switches: dict[str, QToolButton] = {}
+        self._offered: tuple[Option, ...] = ()
+        self._row = QHBoxLayout()
+        self._row.setSpacing(4)
+        self._row.addStretch()
+        self._every = QToolButton(text="Every step", checkable=True, objectName="chip")
+        self._every.setToolTip("The strip below: one small board a step, instead of one a segment (a round of thought).")
+        self._every.toggled.connect(self.strip.set_every_step)
+        self._row.addWidget(self._every)
+        self._row.addStretch()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 8, 6, 4)
+        layout.setSpacing(3)
+        layout.addWidget(self.what)
+        layout.addWidget(self.outcome)
+        layout.addWidget(self.board, 1)
+        layout.addLayout(self._row)
+        layout.addWidget(self.strip)
+        subscriptions = [(traces.trace_replaced, self._tell), (traces.trace_grew, self._tell), (traces.cursor_moved, self._tell)]
+        self.follow(subscriptions, self._tell)
+
+    def _tell(self) -> None:
+        trace, found = self._traces.trace, self.board.drawing
+        self._offer(found.options if found is not None else ())
+        if trace is None or self._traces.cursor < 0:
+            self.what.setText("")
+            self.outcome.setText("")
+            return
+        what, outcome = narrate(trace, self._traces.cursor, self._traces.verdict)
+        self.what.setText(what)
+        self.outcome.setText(outcome)
+
+    def _offer(self, options: tuple[Option, ...]) -> None:
+        """The switches of the task at hand."""
+        if options == self._offered:
+            return
+        self._offered = options
+        for switch in self._switches.values():
+            self._row.removeWidget(switch)
+            switch.deleteLater()
+        self._switches = {}
+        for k, option in enumerate(options):
+            switch = QToolButton(text=option.label, checkable=True, toolTip=option.tip, objectName="chip")
+            switch.setChecked(getattr(self.board.look, option.name))
+            switch.toggled.connect(partial(self._switch, option.name))
+            self._row.insertWidget(1 + k, switch)
+            self._switches[option.name] = switch
+
+    def _switch(self, name: str, on: bool) -> None:
+        self.board.set_look(**{name: on})
