@@ -6,6 +6,7 @@ import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPolygonF
 
+from hrm_model.tasks.maze import GOAL, PATH, START, WALL
 from hrm_model.trace import Trace
 from hrm_studio.theme import Palette
 from hrm_studio.views.board_drawing import (
@@ -23,7 +24,6 @@ from hrm_studio.views.board_drawing import (
     rgb,
 )
 
-WALL, FLOOR, START, GOAL, PATH = 1, 2, 3, 4, 5  # tokens: 0 is padding, then "# SGo"
 _NAMES = ("padding", "wall", "floor", "start", "goal", "path")
 
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 from hrm_studio.actions import Entry, typing_now
 from hrm_studio.models.session import Session
 from hrm_studio.studio import Studio
-from hrm_studio.views.board import BoardView
+from hrm_studio.views.board_panel import BoardPanel
 from hrm_studio.views.curves import CurvesView
 from hrm_studio.views.puzzle_panel import PuzzlePanel
 from hrm_studio.views.states import StatesView
@@ -31,12 +31,13 @@ class ExplorePage(QMainWindow):
         traces, selection, theme = studio.traces, studio.selection, studio.theme
         self.session = Session(studio.models, traces, selection, studio.player, studio.reasoner, self)
         studio.actions.add(self._entries(), page="explore")
-        self.board = BoardView(traces, selection, theme)
+        self.board_panel = BoardPanel(traces, selection, theme)
+        self.board = self.board_panel.board
         self.states = StatesView(traces, selection, studio.background, theme)
         self.curves = CurvesView(traces, theme)
         self.panel = PuzzlePanel(theme)
         self.transport = Transport(traces, studio.player, studio.actions, theme)
-        self.setCentralWidget(self.board)
+        self.setCentralWidget(self.board_panel)
         self.docks: dict[str, QDockWidget] = {}
         for title, widget, area in (
             ("Puzzle", self.panel, _LEFT),
