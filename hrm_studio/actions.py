@@ -47,16 +47,25 @@ class Actions(QObject):
     def add(self, entries: Iterable[Entry], page: str = "") -> None:
         """Take actions in, in the order of their menus. `page`: they belong to the page of that name."""
         for entry in entries:
-            assert entry.name not in self.entries, entry.name
             action = QAction(entry.text, self._window)
-            action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
             action.triggered.connect(lambda _=False, entry=entry: entry.run())
-            self._window.addAction(action)
-            self.menu(entry.menu).addAction(action)
-            self.by_name[entry.name], self.entries[entry.name], self._page_of[entry.name] = action, entry, page
-            self._show_shortcut(entry.name)
+            self._take(entry, action, page)
         self.show_page(self._page)
         self.changed.emit()
+
+    def adopt(self, entry: Entry, action: QAction, page: str = "") -> None:
+        """Take in an action that is there already, a dock's for example; what the entry runs is that action's own doing."""
+        self._take(entry, action, page)
+        self.show_page(self._page)
+        self.changed.emit()
+
+    def _take(self, entry: Entry, action: QAction, page: str) -> None:
+        assert entry.name not in self.entries, entry.name
+        action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+        self._window.addAction(action)
+        self.menu(entry.menu).addAction(action)
+        self.by_name[entry.name], self.entries[entry.name], self._page_of[entry.name] = action, entry, page
+        self._show_shortcut(entry.name)
 
     def menu(self, title: str) -> QMenu:
         """The menu of that title, made in its place where it is not there yet."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 from PySide6.QtCore import QByteArray, QSettings
-from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QStackedWidget, QWidget
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStackedWidget, QWidget
 
 from hrm_model.assets import bundled_models
 from hrm_studio.actions import Actions, Entry
 from hrm_studio.models.model_choice import ModelChoice
-from hrm_studio.models.opener import Opener
+from hrm_studio.models.opener import Kind, Opener, short_path
 from hrm_studio.models.player import Player
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
@@ -22,7 +23,10 @@ from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.studio import Studio
 from hrm_studio.style import qt_palette, style_sheet
 from hrm_studio.theme import Mode, Theme
+from hrm_studio.views.command_palette import CommandPalette
 from hrm_studio.views.explore_page import ExplorePage
+from hrm_studio.views.notice import Notice
+from hrm_studio.views.shortcuts_dialog import ShortcutsDialog
 from hrm_studio.views.status_line import StatusLine
 from hrm_studio.views.top_bar import TopBar
 from trainer.run_dir import home
@@ -56,6 +60,11 @@ class MainWindow(QMainWindow):
             self.background,
         )  # fmt: skip
         self.pages: dict[str, QWidget] = {}
+        self.notice = Notice(theme, self)
+        self._recent = QMenu("Recent", self)
+        self.actions_table.menu("&File").insertMenu(self.actions_table.by_name["quit"], self._recent)
+        self._fill_recent()
+        self.setAcceptDrops(True)
         self._connect()
         self._apply_theme()
         geometry = self.settings.value("geometry")
@@ -86,28 +95,66 @@ class MainWindow(QMainWindow):
 
     def _entries(self) -> list[Entry]:
         return [
-            Entry("open_model", "&File", "Open model …", "Ctrl+O", "mdi6.folder-open-outline", self._open_model),
+            Entry("open", "&File", "Open …", "Ctrl+O", "mdi6.folder-open-outline", self._open_file, "Open a puzzle, a trace (.h5) or a checkpoint file"),
+            Entry("open_folder", "&File", "Open a folder …", "Ctrl+Shift+O", "", self._open_folder, "Open a checkpoint folder or a run folder"),
             Entry("quit", "&File", "Quit", "Ctrl+Q", "", self.close),
+            Entry("palette", "&View", "Command palette …", "Ctrl+Shift+P", "mdi6.console-line", self._show_palette, "Find any action by some of its letters"),
+            Entry("full_screen", "&View", "Full screen", "F11", "", self._toggle_full_screen),
+            Entry("shortcuts", "&Help", "Keyboard shortcuts …", "", "mdi6.keyboard-outline", self._show_shortcuts, "Look up and change which keys do what"),
             Entry("theme", "&View", "Light or dark", "Ctrl+T", "mdi6.theme-light-dark", self._toggle_theme),
             *(
-                Entry(f"page_{page.name}", "&View", f"Workspace {page.title}", f"Ctrl+{number}", page.icon, lambda n=page.name: self.show_page(n))  # type: ignore[misc]
+                Entry(f"page_{page.name}", "&View", f"Workspace {page.title}", f"Ctrl+{number}", page.icon, partial(self.show_page, page.name))
                 for number, page in enumerate(self._entries_of_pages.values(), 1)
             ),
         ]  # fmt: skip
 
     def _connect(self) -> None:
         self.top_bar.page_wanted.connect(self.show_page)
-        self.top_bar.open_model_wanted.connect(self._open_model)
+        self.top_bar.open_model_wanted.connect(self._open_folder)
         self.top_bar.mode_wanted.connect(self._set_mode)
         self.opener.page_wanted.connect(self.show_page)
+        self.opener.refused.connect(self.notice.tell)
+        self.opener.wanted.connect(self._opened)
+        self.opener.puzzle_wanted.connect(self._open_puzzle)
+        self.opener.recent_changed.connect(self._fill_recent)
         self.theme.changed.connect(self._apply_theme)
 
     # What happens ----------------------------------------------------------------------------------------------------
 
-    def _open_model(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Open a checkpoint folder")
-        if folder:
-            self.open_model(Path(folder))
+    def _open_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open a puzzle, a trace or a checkpoint")
+        if path:
+            self.opener.open(Path(path))
+
+    def _open_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Open a checkpoint folder or a run folder")
+        if path:
+            self.opener.open(Path(path))
+
+    def _opened(self, kind: Kind, path: Path) -> None:
+        self.notice.tell("")
+        if kind == "checkpoint":
+            self.open_model(path)
+        elif kind == "run":
+            self._open_on("train", path)
+        else:
+            self._open_on("explore", path)
+
+    def _open_on(self, name: str, path: Path) -> None:
+        self.show_page(name)
+        self.page(name).open_path(path)  # type: ignore[attr-defined]
+
+    def _open_puzzle(self, text: str) -> None:
+        self.show_page("explore")
+        self.explore.open_text(text)
+
+    def _fill_recent(self) -> None:
+        self._recent.clear()
+        for path in self.opener.recent():
+            self._recent.addAction(short_path(path), partial(self.opener.open, path))
+        self._recent.setEnabled(bool(self.opener.recent()))
+        self._recent.addSeparator()
+        self._recent.addAction("Forget these", self.opener.forget_recent)
 
     def open_model(self, path: Path) -> None:
         """Use a checkpoint for the puzzle at hand; an error leaves what was open."""
@@ -124,6 +171,31 @@ class MainWindow(QMainWindow):
     def _apply_theme(self) -> None:
         QApplication.setPalette(qt_palette(self.theme.palette))
         self.setStyleSheet(style_sheet(self.theme.palette))
+
+    def _toggle_full_screen(self) -> None:
+        self.showNormal() if self.isFullScreen() else self.showFullScreen()
+
+    def _show_palette(self) -> None:
+        CommandPalette(self.actions_table, self.theme, self).show_over(self)
+
+    def _show_shortcuts(self) -> None:
+        ShortcutsDialog(self.actions_table, self).open()
+
+    # Drops -----------------------------------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls() or event.mimeData().hasText():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            for path in paths:
+                self.opener.open(path)
+        elif event.mimeData().hasText():
+            event.acceptProposedAction()
+            self.opener.puzzle_wanted.emit(event.mimeData().text())
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.settings.setValue("geometry", self.saveGeometry())

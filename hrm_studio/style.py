@@ -42,6 +42,12 @@ def style_sheet(p: Palette) -> str:
     QToolButton#chip {{ background: transparent; border: 1px solid {p.border}; border-radius: 11px; padding: 2px 9px; font-size: 12px; color: {p.muted}; }}
     QToolButton#chip:checked {{ background: {p.raised}; color: {p.text}; border-color: {p.accent}; }}
     QToolButton#chip:hover {{ border-color: {p.accent}; }}
+    QDialog#palette, QFrame#notice {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 10px; }}
+    QFrame#notice {{ border-color: {p.wrong}; }}
+    QListWidget, QTreeWidget {{ background: {p.surface}; alternate-background-color: {p.raised}; border: 1px solid {p.border}; border-radius: 6px; }}
+    QDialog#palette QListWidget {{ border: none; }}
+    QTreeWidget::item, QTableView::item {{ padding: 4px 4px; }}
+    QHeaderView::section {{ background: {p.raised}; color: {p.muted}; border: none; padding: 5px 8px; }}
     QMenuBar, QMenu, QStatusBar {{ background: {p.window}; }}
     QMenu {{ border: 1px solid {p.border}; padding: 4px; }}
     QMenu::item {{ padding: 6px 24px 6px 16px; border-radius: 4px; }}

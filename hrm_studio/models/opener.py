@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QSettings, Signal
 Kind = Literal["trace", "checkpoint", "run", "puzzles"]
 
 _RECENT = 12
+_LONGEST = 64  # characters of a path in a menu
 _LARGEST_TEXT = 1 << 20  # bytes; a longer file is a data set, not a puzzle
 _WEIGHTS = (".safetensors", ".pt", ".pth", ".bin")
 
@@ -37,6 +38,15 @@ def kind_of(path: Path) -> Kind:
     if path.stat().st_size <= _LARGEST_TEXT and b"\0" not in head:
         return "puzzles"
     raise OpenError(f"{path} is no puzzle text, trace (.h5), checkpoint or run folder.")
+
+
+def short_path(path: Path) -> str:
+    """A path for a menu: '~' for the user's folder, long ones cut in the middle."""
+    home = Path.home()
+    text = str(path)
+    if path.is_relative_to(home):
+        text = str(Path("~") / path.relative_to(home))
+    return text if len(text) <= _LONGEST else text[: _LONGEST // 3] + "…" + text[-(2 * _LONGEST // 3) :]
 
 
 class Opener(QObject):

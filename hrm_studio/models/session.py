@@ -9,7 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from hrm_model.assets import puzzle_lines
-from hrm_model.tasks.sudoku import Grid, PuzzleError, Variant, parse, variant_of_cells, variant_of_task
+from hrm_model.tasks.sudoku import Grid, PuzzleError, Variant, parse, parse_line, variant_of_cells, variant_of_task
 from hrm_model.trace import Trace
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.player import Player
@@ -44,6 +44,7 @@ class Session(QObject):
         super().__init__(parent)
         self._models, self._traces, self._selection, self._player, self._reasoner = models, traces, selection, player, reasoner
         self._examples: dict[int, Iterator[Grid]] = {}
+        self._task = ""  # of the puzzle at hand
         self.segments = 16
         reasoner.trace_started.connect(self._started)
         reasoner.trace_grew.connect(self._grew)
@@ -72,6 +73,26 @@ class Session(QObject):
             self._examples[variant.cells] = itertools.cycle(fitting)
         self.show_and_reason(next(self._examples[variant.cells]))
 
+    def open_puzzles(self, text: str, name: str) -> None:
+        """Think about a pasted or dropped puzzle; of several, one a line, about the first, the others being the next examples.
+
+        ValueError names what cannot be read.
+        """
+        try:
+            grids = [parse(text)]
+        except PuzzleError as error:
+            lines = [line.partition("#")[0].strip() for line in text.splitlines()]
+            lines = [line for line in lines if line]
+            if len(lines) < 2:
+                raise ValueError(f"{name}: {error}") from None
+            grids = [_line(line, f"{name}, puzzle {number}") for number, line in enumerate(lines, 1)]
+        if len(grids) > 1:
+            for cells in {len(grid) for grid in grids}:
+                self._examples[cells] = itertools.cycle([grid for grid in grids if len(grid) == cells])
+            self.show_example(variant_of_cells(len(grids[0])))
+        else:
+            self.show_and_reason(grids[0])
+
     def show_and_reason(self, grid: Grid) -> None:
         self.puzzle_shown.emit(grid)
         self.reason(grid)
@@ -79,6 +100,7 @@ class Session(QObject):
     def reason(self, grid: Grid) -> None:
         """Think about a puzzle that keeps the rules."""
         variant = variant_of_cells(len(grid))
+        self._task = variant.task
         chosen, fitting = self._models.bundled_as(self._models.path), self._models.for_task(variant.task)
         if chosen is not None and chosen.task != variant.task and fitting is not None:
             # A bundled model of another size was chosen: take the one that reads this puzzle.
@@ -101,8 +123,8 @@ class Session(QObject):
         self._traces.finish()
 
     def _picked(self) -> None:
-        chosen, trace = self._models.bundled_as(self._models.path), self._traces.trace
-        if chosen is not None and trace is not None and trace.puzzle.task != chosen.task:
+        chosen = self._models.bundled_as(self._models.path)
+        if chosen is not None and self._task not in ("", chosen.task):
             self.show_example(variant_of_task(chosen.task))
         else:
             self.rethink_wanted.emit()
@@ -119,3 +141,10 @@ class Session(QObject):
     def _failed(self, message: str, cell: int) -> None:
         self._traces.finish()
         self.failed.emit(message, cell)
+
+
+def _line(line: str, name: str) -> Grid:
+    try:
+        return parse_line(line)[0]
+    except PuzzleError as error:
+        raise ValueError(f"{name}: {error}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QResizeEvent
@@ -56,7 +57,9 @@ class ExplorePage(QMainWindow):
         dock.setObjectName(title)
         dock.setWidget(widget)
         self.addDockWidget(area, dock)
-        self._studio.actions.menu("&View").addAction(dock.toggleViewAction())
+        action = dock.toggleViewAction()
+        entry = Entry(f"show_{title.lower()}", "&View", f"Show {title}", "", "", action.trigger, f"Show or hide the panel {title}")
+        self._studio.actions.adopt(entry, action, page="explore")
         self.docks[title] = dock
 
     def _arrange(self) -> None:
@@ -105,6 +108,20 @@ class ExplorePage(QMainWindow):
     def begin(self) -> None:
         """After the first paint: solve the first example."""
         self.session.begin()
+
+    def open_path(self, path: Path) -> None:
+        """A file of puzzles."""
+        try:
+            self.session.open_puzzles(path.read_text(encoding="utf-8", errors="replace"), path.name)
+        except (ValueError, OSError) as error:
+            self._studio.opener.refused.emit(str(error))
+
+    def open_text(self, text: str) -> None:
+        """A dropped puzzle."""
+        try:
+            self.session.open_puzzles(text, "The dropped text")
+        except ValueError as error:
+            self._studio.opener.refused.emit(str(error))
 
     # Layout ----------------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ class StatusLine(QStatusBar):
         self.busy = QLabel("")
         self.device = QLabel("")
         self.speed = QLabel("", toolTip="Steps of the model computed a second, with previews and states, as they reached the screen")
+        self.setContentsMargins(12, 0, 12, 0)
         self.addWidget(self.busy, 1)
         self.addPermanentWidget(self.device)
         self.addPermanentWidget(self.speed)

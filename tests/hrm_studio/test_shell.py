@@ -7,14 +7,21 @@ from pathlib import Path
 
 import h5py
 import pytest
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
+from hrm_model.tasks.sudoku import SUDOKU_4, format_grid, parse
 from hrm_studio.actions import Entry
+from hrm_studio.fuzzy import score
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.opener import OpenError, kind_of
 from hrm_studio.pages import available_pages
 from hrm_studio.theme import DARK, Theme
+from hrm_studio.views.command_palette import CommandPalette
+from hrm_studio.views.shortcuts_dialog import ShortcutsDialog
+from tests.hrm_studio.test_cli import FOUR
 
 
 @pytest.fixture
@@ -98,3 +105,95 @@ def test_recent_files_come_newest_first_and_once(window: MainWindow, tmp_path: P
     recent = window.opener.recent()
     assert recent[:2] == [tmp_path / "15", tmp_path / "19"]
     assert len(recent) == len(set(recent)) == 12
+
+
+def test_the_palette_finds_an_action_by_some_letters_and_does_it(window: MainWindow, qtbot: QtBot) -> None:
+    window.actions_table.by_name["palette"].trigger()
+    palette = window.findChild(CommandPalette)
+    assert palette is not None
+    assert palette.list.count() == len(window.actions_table.available())
+    qtbot.keyClicks(palette.field, "lgt dark")
+    assert palette.list.item(0).text() == "Light or dark"
+    qtbot.keyClick(palette.field, Qt.Key.Key_Down)
+    qtbot.keyClick(palette.field, Qt.Key.Key_Up)
+    with qtbot.waitSignal(palette.destroyed):
+        qtbot.keyClick(palette.field, Qt.Key.Key_Return)
+    assert window.theme.palette is DARK
+
+
+@pytest.mark.parametrize(
+    ("wanted", "first"), [("wst", "Workspace Train"), ("gen", "Generate a puzzle"), ("ostep", "One step on"), ("file quit", "Quit File")]
+)
+def test_fuzzy_search_puts_the_best_answer_first(wanted: str, first: str) -> None:
+    texts = ["Light or dark", "Workspace Train", "Generate a puzzle", "One step on", "Quit File", "Reset the layout of Explore"]
+    found = {text: score(wanted, text) for text in texts}
+    assert max((t for t in texts if found[t] is not None), key=lambda t: found[t] or 0.0) == first
+    assert score("xyz", first) is None
+    assert score("", first) is not None
+
+
+def test_keys_that_another_action_has_are_told_and_can_be_taken_over(window: MainWindow, qtbot: QtBot) -> None:
+    window.actions_table.by_name["shortcuts"].trigger()
+    dialog = window.findChild(ShortcutsDialog)
+    assert dialog is not None
+    dialog.choose("theme")
+    assert dialog.keys.keySequence().toString() == "Ctrl+T"
+    dialog.keys.setKeySequence(QKeySequence("Ctrl+G"))
+    assert "Generate a puzzle" in dialog.told.text()
+    dialog.use.click()
+    actions = window.actions_table
+    assert (actions.shortcut("theme"), actions.shortcut("generate")) == ("Ctrl+G", "")
+    assert actions.by_name["generate"].shortcut().isEmpty()
+    dialog.filter.setText("ctrl g")
+    assert dialog.table.topLevelItemCount() >= 1
+    dialog.defaults.click()
+    assert (actions.shortcut("theme"), actions.shortcut("generate")) == ("Ctrl+T", "Ctrl+G")
+    with qtbot.waitSignal(dialog.destroyed):
+        dialog.close()
+
+
+def test_files_are_dropped_and_opened_by_what_they_are(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    puzzles = tmp_path / "many.txt"
+    puzzles.write_text(f"# two\n{FOUR}\n12..34..3...4...\n")
+    drop(window, [puzzles])
+    assert window.explore.panel.text.toPlainText().splitlines()[0] == format_grid(parse(FOUR), SUDOKU_4).splitlines()[0]
+    assert window.opener.recent() == [puzzles]
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    drop(window, [nothing])
+    assert str(nothing) in window.notice.text.text()
+    assert window.notice.isVisible()
+    drop(window, [bundled_models()[1].path])
+    assert not window.notice.isVisible()
+    assert window.models.path == bundled_models()[1].path
+    bad = tmp_path / "bad.txt"
+    bad.write_text(f"{FOUR}\n{FOUR}7\n")
+    drop(window, [bad])
+    assert "bad.txt, puzzle 2: The puzzle has 17 cells" in window.notice.text.text()
+    texts = [a.text() for a in window._recent.actions()]
+    assert texts[0].endswith("bad.txt")
+    window._recent.actions()[-1].trigger()
+    assert window.opener.recent() == []
+
+
+def drop(window: MainWindow, paths: list[Path]) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    place, keys = QPointF(300, 300), Qt.KeyboardModifier.NoModifier
+    entered = QDragEnterEvent(place.toPoint(), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, keys)
+    window.dragEnterEvent(entered)
+    assert entered.isAccepted()
+    window.dropEvent(QDropEvent(place, Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, keys))
+
+
+def test_docks_are_hidden_by_an_action_and_come_back(window: MainWindow, qtbot: QtBot) -> None:
+    window.actions_table.by_name["show_states"].trigger()
+    assert window.explore.docks["States"].isHidden()
+    window.close()
+    second = MainWindow(Theme("light"))
+    qtbot.addWidget(second)
+    second.show()
+    assert second.explore.docks["States"].isHidden()
+    second.actions_table.by_name["reset_layout"].trigger()
+    assert not second.explore.docks["States"].isHidden()
+    second.close()
