@@ -6,13 +6,13 @@ import ctypes
 import gc
 import importlib.util
 import os
-import queue
 import sys
-import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
@@ -21,17 +21,20 @@ from hrm_model.tasks.sudoku import Grid, PuzzleError, Variant, format_line, to_t
 from hrm_model.tasks.sudoku_generator import generate
 from hrm_model.tasks.sudoku_solver import unique_solution
 from hrm_model.trace import ModelInfo, PuzzleInfo, TraceRecorder
+from hrm_studio.services.worker import Job, Report, Worker
 
 if TYPE_CHECKING:
     from hrm_model.model import HRM
 
-Job = Callable[[], Iterator[Callable[[], None]]]
+T = TypeVar("T")
 
 _REPORT_EVERY = 1 / 30  # seconds; the screen shows no more
+_REASON = "reason"  # the lane of Explore's own jobs
+_MODELS_KEPT = 4  # loaded at a time; comparing goes back and forth between them
 
 
 class Reasoner(QObject):
-    """Runs one job after the other in its thread; a new job cancels the one before it between two steps.
+    """Runs jobs in its thread, the newest first. A new puzzle cancels the one before it between two steps; questions (`ask`) go on later.
 
     Signals (delivered in the GUI thread)
     -------
@@ -53,13 +56,13 @@ class Reasoner(QObject):
     trace_finished = Signal()
     generated = Signal(object)
     failed = Signal(str, int)
+    _told = Signal(str, int, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._jobs: queue.SimpleQueue[tuple[int, Job] | None] = queue.SimpleQueue()
-        self._newest = 0
-        self._thread: threading.Thread | None = None
-        self._loaded: tuple[str, str, HRM, dict[str, Any]] | None = None
+        self._worker = Worker("reasoner", lambda: self.busy_changed.emit(""))
+        self._told.connect(self._tell)
+        self._loaded: OrderedDict[tuple[str, str], tuple[HRM, dict[str, Any]]] = OrderedDict()
 
     # From the GUI thread ---------------------------------------------------------------------------------------------
 
@@ -71,42 +74,53 @@ class Reasoner(QObject):
         """Make a puzzle and tell it by `generated`."""
         self._submit(lambda: self._generate(variant, clues))
 
+    def ask(
+        self,
+        path: Path,
+        device: str,
+        question: Callable[[HRM, dict[str, Any]], Iterator[T]],
+        then: Callable[[T], object],
+        failed: Callable[[str], object],
+        *,
+        lane: str,
+    ) -> None:
+        """Put a question to a model: `question(model, about)` yields answers in the thread, `then` gets each in the GUI thread.
+
+        It gives way to newer jobs and takes the place of the last question in its `lane`. Not within torch's inference mode may it yield.
+        """
+
+        def job() -> Iterator[Report]:
+            model, about = self._model(path, device)
+            for answer in question(model, about):
+                yield partial(self._told.emit, lane, number, partial(then, answer))
+
+        number = self._worker.claim(lane)
+        self._worker.submit(lane, number, job, lambda error: self._told.emit(lane, number, partial(failed, in_words(error))))
+
+    def withdraw(self, lane: str) -> None:
+        """Drop what was asked in a lane; nothing of it is told any more."""
+        self._worker.claim(lane)
+
     def cancel(self) -> None:
         """End the job at hand after its current step. What was shown stays."""
-        self._newest += 1
+        self._worker.claim(_REASON)
 
     def close(self) -> None:
         """End the thread; waits at most for one step."""
-        self.cancel()
-        self._jobs.put(None)
-        if self._thread is not None:
-            self._thread.join(timeout=10)
+        self._worker.close()
 
     def _submit(self, job: Job) -> None:
-        self._newest += 1
-        self._jobs.put((self._newest, job))
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="reasoner", daemon=True)
-            self._thread.start()
+        self._worker.submit(_REASON, self._worker.claim(_REASON), job, self._fail)
+
+    def _tell(self, lane: str, number: int, act: Callable[[], object]) -> None:
+        if self._worker.wanted(lane, number):
+            act()
 
     # In the worker thread --------------------------------------------------------------------------------------------
 
-    def _work(self) -> None:
-        while (item := self._jobs.get()) is not None:
-            number, job = item
-            if number != self._newest:
-                continue
-            try:
-                for report in job():
-                    if number != self._newest:
-                        break
-                    report()
-            except PuzzleError as error:
-                self.failed.emit(str(error), -1 if error.cell is None else error.cell)
-            except (ValueError, OSError, RuntimeError, MemoryError) as error:
-                self.failed.emit(str(error) or type(error).__name__, -1)
-            if self._jobs.empty():
-                self.busy_changed.emit("")
+    def _fail(self, error: Exception) -> None:
+        cell = error.cell if isinstance(error, PuzzleError) and error.cell is not None else -1
+        self.failed.emit(in_words(error), cell)
 
     def _reason(self, path: Path, grid: Grid, variant: Variant, segments: int, device: str) -> Iterator[Callable[[], None]]:
         solution = unique_solution(grid, variant)
@@ -136,13 +150,17 @@ class Reasoner(QObject):
         yield self.trace_finished.emit
 
     def _model(self, path: Path, device: str) -> tuple[HRM, dict[str, Any]]:
-        if self._loaded is not None and self._loaded[:2] == (str(path), device):
-            return self._loaded[2], self._loaded[3]
-        self.busy_changed.emit("Loading the model …")
+        key = str(path), device
+        if key not in self._loaded:
+            self.busy_changed.emit("Loading the model …")
         _import_torch()
         from hrm_model import checkpoint
         from hrm_model.device import available_devices, describe, use_threads
 
+        if key in self._loaded:
+            self._loaded.move_to_end(key)
+            use_threads(self._loaded[key][0])
+            return self._loaded[key]
         self.devices_found.emit(available_devices())
         model = checkpoint.load(path, None if device == "auto" else device)
         told = checkpoint.about(path)
@@ -151,7 +169,9 @@ class Reasoner(QObject):
             "name": path.name, "parameters": sum(p.numel() for p in model.parameters()),
             "q_continue": told.get("q_continue", True), **describe(model),
         }  # fmt: skip
-        self._loaded = (str(path), device, model, about)
+        self._loaded[key] = model, about
+        if len(self._loaded) > _MODELS_KEPT:
+            self._loaded.popitem(last=False)
         return model, about
 
     def _generate(self, variant: Variant, clues: int | None) -> Iterator[Callable[[], None]]:
@@ -162,6 +182,11 @@ class Reasoner(QObject):
 
 def _nothing() -> None:
     pass
+
+
+def in_words(error: Exception) -> str:
+    """What a person is told of an error."""
+    return str(error) or type(error).__name__
 
 
 def _import_torch() -> None:

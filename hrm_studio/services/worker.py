@@ -1,0 +1,84 @@
+"""A thread that runs jobs which are generators: they stream, can be withdrawn between two steps, and give way to newer ones."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+Report = Callable[[], None]
+Job = Callable[[], Iterator[Report]]  # yields what is to be told, one report a step
+
+
+@dataclass(frozen=True)
+class _Entry:
+    lane: str
+    number: int
+    steps: Iterator[Report]
+    failed: Callable[[Exception], None]
+
+
+class Worker:
+    """Runs the newest job first; an older one goes on where it stood once that is done.
+
+    A job has a lane ('reason', 'attention', …): another job in the same lane takes its place. `idle` and a job's `failed` are
+    called in the thread.
+    """
+
+    def __init__(self, name: str, idle: Callable[[], None]) -> None:
+        self._name, self._idle = name, idle
+        self._arrived: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._newest: dict[str, int] = {}
+        self._thread: threading.Thread | None = None
+
+    def claim(self, lane: str) -> int:
+        """A number for the lane's next job; what runs there ends after its current step."""
+        number = self._newest[lane] = self._newest.get(lane, 0) + 1
+        return number
+
+    def submit(self, lane: str, number: int, job: Job, failed: Callable[[Exception], None]) -> None:
+        """Start the job for which a number was claimed."""
+        # A generator does nothing before it is pulled: all of it happens in the thread.
+        self._arrived.put(_Entry(lane, number, _lazily(job), failed))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            self._thread.start()
+
+    def wanted(self, lane: str, number: int) -> bool:
+        """Whether this is still the lane's job."""
+        return self._newest.get(lane) == number
+
+    def close(self) -> None:
+        """End all jobs and the thread; waits at most for one step."""
+        for lane in self._newest:
+            self.claim(lane)
+        self._arrived.put(None)
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+
+    def _work(self) -> None:
+        running: list[_Entry] = []
+        while True:
+            while not running or not self._arrived.empty():
+                arrived = self._arrived.get()
+                if arrived is None:
+                    return
+                running.append(arrived)
+            job = running[-1]
+            if self.wanted(job.lane, job.number):
+                try:
+                    report = next(job.steps, None)
+                except Exception as error:  # a job's fault is told to who asked, and must not end the thread
+                    job.failed(error)
+                    report = None
+                if report is not None:
+                    report()
+                    continue
+            running.pop()
+            if not running and self._arrived.empty():
+                self._idle()
+
+
+def _lazily(job: Job) -> Iterator[Report]:
+    yield from job()
