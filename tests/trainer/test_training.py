@@ -201,7 +201,7 @@ def test_some_rows_think_to_the_end_whatever_they_say() -> None:
     assert trainer.carry.steps[2:].max() < limit
 
 
-@pytest.mark.parametrize("name", ["adam_atan2", "adamw"])
+@pytest.mark.parametrize("name", ["adam_atan2", "adamw", "muon"])
 def test_the_published_switches_train_too(name: str) -> None:
     config = small(
         steps=12, optimizer=name, loss="stablemax", q_continue=True, puzzle_emb_lr=1e-3, ema=0, clip=0, evaluate_every=100, lr=1e-3
