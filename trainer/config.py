@@ -95,7 +95,9 @@ class RunConfig(_Strict):
     threads: int | None = Field(None, ge=1, description="torch threads; none: one a core")
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16"] = Field("auto", description="what training computes in; auto: bfloat16 where it is quick")
-    compile: bool = Field(False, description="torch.compile one segment: quicker after a minute of compiling; needs a C++ compiler on a CPU")
+    compile: bool = Field(
+        False, description="torch.compile one segment: quicker after a minute of compiling; needs a C++ compiler on a CPU"
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> RunConfig:

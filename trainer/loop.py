@@ -185,7 +185,7 @@ class Trainer:
     def state_dict(self) -> dict[str, Any]:
         """Tensors, numbers and text only, so that it can be read without unpickling anything else."""
         return {
-            "step": self.step, "phase": self.phase, "running_accuracy": self.running_accuracy, "seconds": self.seconds,
+            "step": self.step, "phase": self.phase, "dtype": self.model.config.forward_dtype, "running_accuracy": self.running_accuracy, "seconds": self.seconds,
             "done": self.done, "window": self.window, "window_steps": self.window_steps,
             "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "carry": self.carry.state(),
             "ema": self.ema and {"shadow": self.ema.shadow, "updates": self.ema.updates},
@@ -196,6 +196,8 @@ class Trainer:
         self.step, self.running_accuracy, self.seconds = state["step"], state["running_accuracy"], state["seconds"]
         self.done, self.window_steps = state["done"], state["window_steps"]
         self.window = {name: tensor.to(self.device) for name, tensor in state["window"].items()}
+        # The run goes on in what it began with, on whatever machine. States of before version 0.1's bfloat16 say nothing.
+        self.model.config = self.model.config.model_copy(update={"forward_dtype": state.get("dtype", "float32")})
         self._enter_phase(state["phase"])
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

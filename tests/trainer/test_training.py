@@ -21,7 +21,7 @@ from trainer.dataset import Batches, evaluation_sets, make_pool
 from trainer.evaluate import wilson
 from trainer.events import LineReader, append_line, event
 from trainer.loop import Trainer
-from trainer.optim import EMA, AdamATan2, SignSGD, learning_rate
+from trainer.optim import EMA, AdamATan2, MuonAdamW, SignSGD, learning_rate
 from trainer.presets import PRESETS, preset
 from trainer.run_dir import RunDir, RunError
 
@@ -186,6 +186,46 @@ def test_phases_change_the_depth_and_survive_a_restart() -> None:
         next(stream)
     rest.load_state_dict(cut.state_dict())
     assert losses(rest) == whole[5:]
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon", "adam_atan2"])
+def test_a_run_in_bfloat16_goes_on_bit_for_bit_in_bfloat16(optimizer: str) -> None:
+    config = small(steps=8, evaluate_every=100, dtype="bfloat16", optimizer=optimizer)
+    batches = Batches(config, *make_pool(config))
+    whole = losses(Trainer(config, batches))
+    cut = Trainer(config, batches)
+    stream = cut.train()
+    for _ in range(5):
+        next(stream)
+    # A machine that would choose another dtype must not change it under a run.
+    rest = Trainer(config.model_copy(update={"dtype": "float32"}), batches)
+    rest.load_state_dict(cut.state_dict())
+    assert rest.model.config.forward_dtype == "bfloat16"
+    assert losses(rest) == whole[5:]
+    fine = losses(Trainer(config.model_copy(update={"dtype": "float32"}), batches))
+    assert 0 < abs(fine[0] - whole[0]) < 0.01 * fine[0]
+    assert rest.averaged_model().config.forward_dtype == "float32"  # looking at a model is done in float32 on a CPU
+
+
+def test_muon_moves_the_modules_matrices_and_adamw_all_else() -> None:
+    config = small(optimizer="muon", weight_decay=0.0)
+    trainer = Trainer(config, Batches(config, *make_pool(config)))
+    assert isinstance(trainer.optimizer, MuonAdamW)
+    names = {p: name for name, p in trainer.model.named_parameters()}
+    muon, adamw = ({names[p] for group in part.param_groups for p in group["params"]} for part in trainer.optimizer.parts)
+    assert muon == {name for name in names.values() if "_level.layers" in name}
+    assert adamw == set(names.values()) - muon
+    before = {name: p.detach().clone() for p, name in names.items()}
+    trainer.train_step()
+    lr = trainer.optimizer.param_groups[0]["lr"]
+    for p, name in names.items():
+        moved = p.detach() - before[name]
+        if name in muon:
+            # All singular values near one, times AdamW's size of a step.
+            bound = 1.5 * 0.2 * lr * math.sqrt(max(moved.shape))
+            assert 0.3 * bound < float(torch.linalg.matrix_norm(moved, 2)) < bound, name
+        elif moved.abs().max() > 0:
+            assert float(moved.abs().max()) <= 1.01 * lr, name  # AdamW's first step is lr · sign(g)
 
 
 def test_some_rows_think_to_the_end_whatever_they_say() -> None:
