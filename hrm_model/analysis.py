@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrm_model.tasks.sudoku import Variant, from_tokens, variant_of_task, violations_batch
+from hrm_model.tasks.base import Task
+from hrm_model.tasks.find import task_named
+from hrm_model.tasks.sudoku import Variant, variant_of_task
 from hrm_model.trace import LEVEL_H, LEVEL_L, Trace
 
 Floats = NDArray[np.floating[Any]]
@@ -65,6 +67,14 @@ def residuals(trace: Trace, first: int = 0) -> Floats:
     return found
 
 
+def task_of(trace: Trace) -> Task | None:
+    """The task of a trace's puzzle, None for one that is not known here."""
+    try:
+        return task_named(trace.puzzle.task)
+    except ValueError:
+        return None
+
+
 def sudoku_variant(trace: Trace) -> Variant | None:
     """The Sudoku size of a trace's puzzle, None for other tasks."""
     try:
@@ -74,18 +84,19 @@ def sudoku_variant(trace: Trace) -> Variant | None:
 
 
 def violations(trace: Trace) -> Floats:
-    """(N,) broken rules of each step's answer, E of SCIENCE; NaN where the task is no Sudoku."""
-    variant = sudoku_variant(trace)
-    if variant is None:
+    """(N,) broken rules of each step's answer; NaN where the task knows none."""
+    task = task_of(trace)
+    if task is None:
         return np.full(len(trace), np.nan)
-    return violations_batch(from_tokens(trace.prediction), variant).astype(float)
+    return np.asarray(task.violations(task.from_tokens(trace.prediction), task.from_tokens(trace.puzzle.given)))
 
 
 def blanks(trace: Trace) -> NDArray[np.bool_]:
     """(S,) the cells that the puzzle leaves open."""
-    if sudoku_variant(trace) is not None:
-        return np.asarray(trace.puzzle.given) <= 1
-    return np.ones(len(trace.puzzle.given), bool)
+    task = task_of(trace)
+    if task is None:
+        return np.ones(len(trace.puzzle.given), bool)
+    return task.blanks(task.from_tokens(trace.puzzle.given))
 
 
 def confidence(trace: Trace) -> Floats:
@@ -97,7 +108,7 @@ def confidence(trace: Trace) -> Floats:
 
 
 def accuracy(trace: Trace) -> Floats:
-    """(N,) share of blank cells that are right; NaN where no solution is known."""
+    """(N,) share of blank cells that are as in the known solution; NaN where none is known."""
     open_cells = blanks(trace)
     if trace.puzzle.solution is None or not open_cells.any():
         return np.full(len(trace), np.nan)
@@ -105,10 +116,15 @@ def accuracy(trace: Trace) -> Floats:
 
 
 def solved_step(trace: Trace) -> int | None:
-    """The first step from which on every answer is the solution; None where there is no such step, or no solution known."""
+    """The first step from which on every answer is right (of a maze, any shortest path is); None where there is none, or no solution known."""
     if trace.puzzle.solution is None or not len(trace):
         return None
-    right = (trace.prediction == trace.puzzle.solution).all(axis=1)
+    task = task_of(trace)
+    if task is None:
+        right = (trace.prediction == trace.puzzle.solution).all(axis=1)
+    else:
+        given, solution = task.from_tokens(trace.puzzle.given), task.from_tokens(trace.puzzle.solution)
+        right = task.right(task.from_tokens(trace.prediction), given, solution)
     if not right[-1]:
         return None
     wrong = np.flatnonzero(~right)

@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 from hrm_model.assets import bundled_models, find_model, model_for_task
-from hrm_model.tasks.sudoku import (
-    Grid,
-    PuzzleError,
-    Variant,
-    check_puzzle,
-    format_line,
-    from_tokens,
-    is_solution,
-    parse,
-    parse_line,
-    to_tokens,
-    variant_of_cells,
-    violations,
-)
-from hrm_model.tasks.sudoku_solver import unique_solution
+from hrm_model.tasks.base import PuzzleError
+from hrm_model.tasks.find import parse_any
+from hrm_studio import cli_eval
+from hrm_studio.cli_common import AsJson, Device, Segments, drawn, must_read, plain_errors, print_json
 
 app = typer.Typer(add_completion=False, help="Watch a Hierarchical Reasoning Model think. Without a command, the app opens.")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Segments = Annotated[int, typer.Option(min=1, max=4096, help="Segments to think for.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda:0, mps, or auto.")]
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """What people can mend is said in one sentence, with exit code 2; our own mistakes keep their traceback."""
-    try:
-        yield
-    except ValueError as error:  # PuzzleError, CheckpointError, RunError, ConfigError are ValueErrors
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"hrm-studio: {error}", markup=False)
-        raise typer.Exit(2) from None
+app.command("eval")(cli_eval.evaluate_file)
 
 
 def _version(wanted: bool) -> None:
@@ -84,40 +55,32 @@ def solve(
 ) -> None:
     """Let a model reason about one puzzle and show its answer."""
     with plain_errors():
-        grid = parse(_puzzle_text(puzzle))
-        variant = variant_of_cells(len(grid))
-        check_puzzle(grid, variant)
-        unique_solution(grid, variant)
-        path = find_model(model) if model else model_for_task(variant.task).path
+        task, grid = parse_any(_puzzle_text(puzzle))
+        known = task.solve(grid)
+        path = find_model(model) if model else model_for_task(task.name).path
         from hrm_model.checkpoint import load
         from hrm_model.device import use_threads
         from hrm_model.reason import reason
 
         network = load(path, None if device == "auto" else device)
         use_threads(network)
-        _must_read(network.config.task, variant, path)
+        must_read(network.config.task, task, path)
         begin = time.perf_counter()
         answer, steps = grid, 0
-        for step in reason(network, to_tokens(grid), segments=segments, previews=False, states=False):
+        for step in reason(network, task.to_tokens(grid), segments=segments, previews=False, states=False):
             steps += 1
             if step.prediction is not None:
-                answer = from_tokens(step.prediction)
+                answer = task.from_tokens(step.prediction)
         seconds = time.perf_counter() - begin
-    solved, broken = is_solution(answer, grid, variant), violations(answer, variant)
+    solved, broken = bool(task.right(answer[None], grid[None], known[None])[0]), int(task.violations(answer[None], grid)[0])
     if as_json:
-        _print_json(
-            puzzle=format_line(grid), solution=format_line(answer), solved=solved, violations=broken, segments=segments, steps=steps, seconds=round(seconds, 4)
+        print_json(
+            puzzle=task.format_line(grid), solution=task.format_line(answer), solved=solved, violations=broken, segments=segments, steps=steps, seconds=round(seconds, 4)
         )  # fmt: skip
         return
     console = Console(highlight=False)
-    console.print(_drawn(grid, answer, variant))
-    verdict = (
-        "solved"
-        if solved
-        else f"not solved: {broken} rule violations"
-        if broken
-        else "not solved: a given digit was changed or a cell left open"
-    )
+    console.print(drawn(task, grid, answer))
+    verdict = "solved" if solved else f"not solved: {broken} rule violations" if broken else f"not solved: {task.almost}"
     console.print(f"{verdict} — {segments} segments, {steps} steps, {seconds:.2f} s, model {path.name}")
 
 
@@ -132,91 +95,6 @@ def _puzzle_text(argument: str) -> str:
     except (OSError, ValueError):
         pass  # too odd for a file name, so it is a puzzle
     return argument
-
-
-def _must_read(task: str, variant: Variant, path: Path) -> None:
-    if task != variant.task:
-        raise ValueError(f"{path} reads {task}; the puzzle is {variant.task}")
-
-
-def _drawn(given: Grid, answer: Grid, variant: Variant) -> Text:
-    """The answer as a grid: givens bold, wrong givens and repeated digits red."""
-    from hrm_model.tasks.sudoku import conflicts
-
-    bad = conflicts(answer, variant)
-    text = Text()
-    for row in range(variant.side):
-        if row and row % variant.box_height == 0:
-            text.append(
-                " ┼ ".join("─" * (2 * variant.box_width - 1) for _ in range(variant.side // variant.box_width)).replace(" ", "─") + "\n",
-                "dim",
-            )
-        for column in range(variant.side):
-            cell = row * variant.side + column
-            style = "bold" if given[cell] else "cyan"
-            text.append(str(answer[cell] or "."), f"{style} red" if bad[cell] else style)
-            inside = (column + 1) % variant.box_width or column + 1 == variant.side
-            text.append(" " if inside else " │ ", "dim")
-        text.append("\n")
-    return text
-
-
-@app.command("eval")
-def evaluate_file(
-    model: Annotated[str, typer.Argument(help="A bundled model's name or a checkpoint.")],
-    file: Annotated[Path, typer.Argument(help="One puzzle a line; a solution may follow after a comma, else it is solved.")],
-    segments: Segments = 64,
-    device: Device = "auto",
-    as_json: AsJson = False,
-) -> None:
-    """Judge a model on a file of puzzles."""
-    with plain_errors():
-        puzzles, solutions, variant = _read_puzzles(file)
-        path = find_model(model)
-        from hrm_model.checkpoint import about, load
-        from trainer.evaluate import evaluate
-
-        network = load(path, None if device == "auto" else device)
-        _must_read(network.config.task, variant, path)
-        begin = time.perf_counter()
-        found = evaluate(network, puzzles, solutions, segments=segments, q_continue=about(path).get("q_continue", True))
-        seconds = time.perf_counter() - begin
-    if as_json:
-        _print_json(
-            puzzles=found.puzzles, exact=found.exact, cells=found.cells, mean_segments=found.mean_segments, seconds=round(seconds, 3)
-        )
-        return
-    low, high = found.interval
-    print(f"{found.puzzles} puzzles, {segments} segments, {seconds:.1f} s")
-    print(f"whole puzzle right  {found.exact:8.2%}   (95 %: {low:.2%} to {high:.2%})")
-    print(f"blank cells right   {found.cells:8.2%}")
-    print(f"would halt after    {found.mean_segments:8.2f}   segments on average")
-
-
-def _read_puzzles(file: Path) -> tuple[np.ndarray, np.ndarray, Variant]:
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file}: cannot be read ({getattr(error, 'strerror', None) or 'it is not text'})") from None
-    puzzles, solutions = [], []
-    variant: Variant | None = None
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        try:
-            grid, solution = parse_line(line, variant)
-            variant = variant or variant_of_cells(len(grid))
-            if solution is None:
-                solution = unique_solution(grid, variant)
-            elif not is_solution(solution, grid, variant):
-                raise PuzzleError("what follows the comma is not a solution of the puzzle before it.")
-        except PuzzleError as error:
-            raise ValueError(f"{file}, line {number}: {error}") from None
-        puzzles.append(grid)
-        solutions.append(solution)
-    if variant is None:
-        raise ValueError(f"{file}: holds no puzzle; one a line is needed")
-    return np.stack(puzzles), np.stack(solutions), variant
 
 
 @app.command()
@@ -313,10 +191,6 @@ def models() -> None:
     """List the models that ship with the studio."""
     for model in bundled_models():
         print(f"{model.name:14} {model.title}")
-
-
-def _print_json(**values: Any) -> None:
-    print(json.dumps(values))
 
 
 def main() -> None:

@@ -30,6 +30,10 @@ class Task(ABC):
     name: str  # 'sudoku-9x9', 'maze-11x11'
     side: int
     vocab_size: int
+    symbols: str  # a character for each number of a grid
+    spellings: tuple[str, ...]  # the characters that a number of a grid is often written as
+    box: tuple[int, int] = (0, 0)  # height and width of the boxes that a board is divided into
+    almost: str  # how an answer can be wrong that breaks no rule
     few_classes = False  # so few puzzles up to symmetry that two random streams share many of them
 
     def held_out(self, puzzles: Grids) -> NDArray[np.bool_]:
@@ -41,21 +45,48 @@ class Task(ABC):
         """S."""
         return self.side * self.side
 
+    def cell_name(self, cell: int) -> str:
+        """'row 3, column 7', counted from 1."""
+        return f"row {cell // self.side + 1}, column {cell % self.side + 1}"
+
     @abstractmethod
     def parse(self, text: str) -> Grid:
         """A pasted line or grid → (S,). PuzzleError says what is wrong where."""
+
+    def parse_plain(self, cells: str) -> Grids | None:
+        """Whole boards of the characters in `symbols` one after the other → (N, S), many at a time; None where another character is among them."""
+        table = np.full(256, -1, np.int8)
+        for value, symbols in enumerate(self.spellings):
+            table[list(symbols.encode("latin-1"))] = value
+        try:
+            grids = table[np.frombuffer(cells.encode("latin-1"), np.uint8)].reshape(-1, self.cells)
+        except UnicodeEncodeError:
+            return None
+        return None if (grids < 0).any() else grids
 
     @abstractmethod
     def format_line(self, grid: Grid) -> str:
         """The cells as one line."""
 
     @abstractmethod
+    def format_grid(self, grid: Grid) -> str:
+        """The cells as rows."""
+
+    @abstractmethod
     def check(self, puzzle: Grid) -> None:
         """PuzzleError where the puzzle breaks a rule."""
 
     @abstractmethod
+    def sound(self, puzzles: Grids) -> NDArray[np.bool_]:
+        """(N,) whether `check` would let a puzzle pass."""
+
+    @abstractmethod
     def solve(self, puzzle: Grid) -> Grid:
         """A right answer. PuzzleError where there is none, or where there should be one only and there are more."""
+
+    @abstractmethod
+    def solve_all(self, puzzles: Grids) -> tuple[Grids, NDArray[np.bool_]]:
+        """Right answers (N, S), and (N,) whether `solve` has one for a puzzle."""
 
     @abstractmethod
     def to_tokens(self, grids: Grids) -> Tokens: ...
@@ -68,8 +99,19 @@ class Task(ABC):
         """(…, S) the cells that a puzzle leaves open."""
 
     @abstractmethod
-    def right(self, answers: Grids, puzzles: Grids, solutions: Grids) -> NDArray[np.bool_]:
-        """(K, N, S) or (N, S) answers → (K, N) or (N,): whether the whole puzzle is right. Every right answer counts, not just `solutions`."""
+    def faults(self, answer: Grid, puzzle: Grid) -> NDArray[np.bool_]:
+        """(S,) the cells of an answer that break a rule together with others, whatever the right answer is."""
+
+    @abstractmethod
+    def violations(self, answers: Grids, puzzle: Grid) -> NDArray[np.floating]:
+        """(N, S) answers to one puzzle → (N,): how often each breaks the rules; 0 for a right one, NaN where there are no rules to break."""
+
+    @abstractmethod
+    def right(self, answers: Grids, puzzles: Grids, solutions: Grids | None) -> NDArray[np.bool_]:
+        """(K, N, S) or (N, S) answers → (K, N) or (N,): whether the whole puzzle is right. Every right answer counts, not just `solutions`.
+
+        Known solutions (N, S) save work.
+        """
 
     @abstractmethod
     def generate(

@@ -26,7 +26,6 @@ _SPELLINGS = {
     "S": START, "s": START, "G": GOAL, "g": GOAL, "E": GOAL, "o": PATH, "*": PATH,
 }  # fmt: skip
 _PLAIN = str.maketrans({"\u00a0": " ", "\u3000": " ", "\ufeff": None, "\u200b": None, "\r": None})
-_DROPPED = "\n\r\ufeff\u200b"
 _LETTERS = np.array(list("?" + CHARACTERS))
 
 
@@ -65,6 +64,11 @@ def parse(text: str, side: int | None = None) -> Grid:
                 )
             grid[r, c] = _SPELLINGS[character]
     return grid.ravel()
+
+
+def is_maze_text(line: str) -> bool:
+    """Whether a line has nothing but cells of a maze."""
+    return all(character in _SPELLINGS for character in line.translate(_PLAIN))
 
 
 def format_line(grid: ArrayLike) -> str:
@@ -199,6 +203,22 @@ def is_right(answers: ArrayLike, puzzles: ArrayLike) -> NDArray[np.bool_]:
         only = np.where(marked, given[found], WALL)
         right[found] = (length >= 1) & ((answer[found] == PATH).sum(axis=1) == length - 1) & (shortest_paths(only).length == length)
     return right
+
+
+def faults(answers: ArrayLike, puzzle: ArrayLike) -> NDArray[np.intp]:
+    """(N, S) answers to one maze (S,) → (N, S): in how far a cell speaks against the answer's being one path from start to goal.
+
+    A wall, start or goal that the answer changes counts 1. Start and goal need one marked neighbour, each `o` needs two (start and
+    goal are marked as well); a cell's count is how many it has too many or too few. A shortest path has none.
+    """
+    given, answer = without_path(puzzle), np.asarray(answers)
+    side = side_of(given.size)
+    ends = (given == START) | (given == GOAL)
+    marked = ((answer == PATH) & (given == OPEN)) | ends
+    rimmed = np.pad(marked.reshape(-1, side, side), ((0, 0), (1, 1), (1, 1))).astype(np.intp)
+    around = rimmed[:, :-2, 1:-1] + rimmed[:, 2:, 1:-1] + rimmed[:, 1:-1, :-2] + rimmed[:, 1:-1, 2:]
+    wrong = np.abs(around.reshape(answer.shape) - np.where(ends, 1, 2)) * marked
+    return np.where(given == OPEN, wrong + ((answer != OPEN) & (answer != PATH)), wrong + (answer != given))
 
 
 def symmetry(side: int) -> NDArray[np.intp]:

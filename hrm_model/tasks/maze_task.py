@@ -18,6 +18,9 @@ class MazeTask(Task):
 
     side: int
     vocab_size: int = maze.VOCAB_SIZE
+    almost = "the path is not a shortest one"
+    symbols = "?" + maze.CHARACTERS
+    spellings = ("", *maze.CHARACTERS)
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -29,8 +32,19 @@ class MazeTask(Task):
     def format_line(self, grid: Grid) -> str:
         return maze.format_line(grid)
 
+    def format_grid(self, grid: Grid) -> str:
+        return maze.format_grid(grid)
+
     def check(self, puzzle: Grid) -> None:
         maze.check_puzzle(puzzle)
+
+    def sound(self, puzzles: Grids) -> NDArray[np.bool_]:
+        ends = ((puzzles == maze.START).sum(axis=1) == 1) & ((puzzles == maze.GOAL).sum(axis=1) == 1)
+        return np.asarray(ends & (maze.shortest_paths(puzzles).length > 0))
+
+    def solve_all(self, puzzles: Grids) -> tuple[Grids, NDArray[np.bool_]]:
+        fine = self.sound(puzzles)
+        return np.stack([maze.solve(p) if ok else p for p, ok in zip(puzzles, fine, strict=True)]), fine
 
     def solve(self, puzzle: Grid) -> Grid:
         return maze.solve(puzzle)
@@ -44,7 +58,16 @@ class MazeTask(Task):
     def blanks(self, puzzles: Grids) -> NDArray[np.bool_]:
         return puzzles == maze.OPEN
 
-    def right(self, answers: Grids, puzzles: Grids, solutions: Grids) -> NDArray[np.bool_]:
+    def faults(self, answer: Grid, puzzle: Grid) -> NDArray[np.bool_]:
+        return maze.faults(answer[None], puzzle)[0] > 0
+
+    def violations(self, answers: Grids, puzzle: Grid) -> NDArray[np.floating]:
+        return maze.faults(answers, puzzle).sum(axis=1).astype(float)
+
+    def right(self, answers: Grids, puzzles: Grids, solutions: Grids | None) -> NDArray[np.bool_]:
+        if solutions is None:
+            flat = answers.reshape(-1, self.cells)
+            return maze.is_right(flat, np.broadcast_to(puzzles, answers.shape).reshape(flat.shape)).reshape(answers.shape[:-1])
         right = np.asarray((answers == solutions).all(axis=-1))
         # Only an answer with as many marks as the known path can be another shortest one.
         other = ~right & ((answers == maze.PATH).sum(axis=-1) == (solutions == maze.PATH).sum(axis=-1))

@@ -266,6 +266,14 @@ def violations_batch(grids: ArrayLike, variant: Variant) -> NDArray[np.intp]:
     return np.maximum(digit_counts(grids, variant) - 1, 0).sum(axis=(1, 2))
 
 
+def repeats(grids: ArrayLike, variant: Variant) -> NDArray[np.bool_]:
+    """(N, cells) → (N,) whether a unit holds a digit twice; much quicker than counting how often."""
+    digits = np.ascontiguousarray(np.asarray(grids).T).astype(np.int16)
+    values = np.where(digits > 0, np.left_shift(1, np.maximum(digits - 1, 0)), 0).astype(np.uint16)[variant.units]  # (U, side, N)
+    # A digit that stands twice makes the sum of a unit's bits larger than their union.
+    return np.asarray((values.sum(axis=1, dtype=np.uint16) != np.bitwise_or.reduce(values, axis=1)).any(axis=0))
+
+
 def violations(grid: ArrayLike, variant: Variant) -> int:
     """`violations_batch` of one grid."""
     return int(violations_batch(np.asarray(grid)[None], variant)[0])

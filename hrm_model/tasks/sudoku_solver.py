@@ -17,6 +17,7 @@ Bits = NDArray[np.uint16]
 
 OPEN, SOLVED, IMPOSSIBLE = 0, 1, 2
 _CHUNK = 32  # boards a single puzzle's search looks at together
+_TOGETHER = 512  # puzzles solved together
 
 
 def to_bits(grids: ArrayLike) -> Bits:
@@ -158,3 +159,15 @@ def unique_solution(grid: ArrayLike, variant: Variant) -> Grid:
             f"The puzzle has several solutions: {cell_name(cell, variant)} can be {either[0]} or {either[1]}, for example.", cell
         )
     return solutions[0]
+
+
+def unique_solutions(grids: ArrayLike, variant: Variant) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+    """(N, C) puzzles → solutions (N, C), and (N,) whether it is a puzzle's only one."""
+    puzzles = np.asarray(grids)
+    solutions, count = np.zeros(puzzles.shape, np.int8), np.zeros(len(puzzles), np.intp)
+    for start in range(0, len(puzzles), _TOGETHER):
+        bits = to_bits(puzzles[start : start + _TOGETHER])
+        for owner, board in search(bits, np.arange(bits.shape[1]), variant, limit=2):
+            solutions[start + owner] = to_digits(board[:, None])[0]
+            count[start + owner] += 1
+    return solutions, count == 1

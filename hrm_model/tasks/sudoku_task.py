@@ -11,7 +11,7 @@ from hrm_model.tasks import sudoku
 from hrm_model.tasks.base import Grid, Grids, Task, Tokens
 from hrm_model.tasks.sudoku import Variant
 from hrm_model.tasks.sudoku_generator import generate
-from hrm_model.tasks.sudoku_solver import unique_solution
+from hrm_model.tasks.sudoku_solver import unique_solution, unique_solutions
 from hrm_model.tasks.sudoku_symmetry import augment, fill_blanks, symmetry_codes_4
 
 
@@ -20,6 +20,16 @@ class SudokuTask(Task):
     """Grids hold digits, 0 for a blank."""
 
     variant: Variant
+    symbols = ".123456789"
+    almost = "a given digit was changed or a cell left open"
+
+    @property
+    def spellings(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (".0", *self.symbols[1 : self.side + 1])
+
+    @property
+    def box(self) -> tuple[int, int]:  # type: ignore[override]
+        return self.variant.box_height, self.variant.box_width
 
     @property
     def few_classes(self) -> bool:  # type: ignore[override]
@@ -49,8 +59,17 @@ class SudokuTask(Task):
     def format_line(self, grid: Grid) -> str:
         return sudoku.format_line(grid)
 
+    def format_grid(self, grid: Grid) -> str:
+        return sudoku.format_grid(grid, self.variant)
+
     def check(self, puzzle: Grid) -> None:
         sudoku.check_puzzle(puzzle, self.variant)
+
+    def sound(self, puzzles: Grids) -> NDArray[np.bool_]:
+        return ~sudoku.repeats(puzzles, self.variant)
+
+    def solve_all(self, puzzles: Grids) -> tuple[Grids, NDArray[np.bool_]]:
+        return unique_solutions(puzzles, self.variant)
 
     def solve(self, puzzle: Grid) -> Grid:
         return unique_solution(puzzle, self.variant)
@@ -64,8 +83,18 @@ class SudokuTask(Task):
     def blanks(self, puzzles: Grids) -> NDArray[np.bool_]:
         return puzzles == 0
 
-    def right(self, answers: Grids, puzzles: Grids, solutions: Grids) -> NDArray[np.bool_]:
-        return np.asarray((answers == solutions).all(axis=-1))
+    def faults(self, answer: Grid, puzzle: Grid) -> NDArray[np.bool_]:
+        return sudoku.conflicts(answer, self.variant)
+
+    def violations(self, answers: Grids, puzzle: Grid) -> NDArray[np.floating]:
+        return sudoku.violations_batch(answers, self.variant).astype(float)
+
+    def right(self, answers: Grids, puzzles: Grids, solutions: Grids | None) -> NDArray[np.bool_]:
+        if solutions is not None:
+            return np.asarray((answers == solutions).all(axis=-1))
+        fits = ((answers == puzzles) | (puzzles == 0)).all(axis=-1) & (answers > 0).all(axis=-1)
+        broken = sudoku.repeats(answers.reshape(-1, self.cells), self.variant).reshape(fits.shape)
+        return np.asarray(fits & ~broken)
 
     def generate(
         self, count: int, rng: np.random.Generator, *, clues: int | None = None, min_path: int | None = None, max_path: int | None = None

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from hrm_model.assets import puzzle_lines
 from hrm_model.tasks.sudoku import Grid, PuzzleError, Variant, parse, parse_line, variant_of_cells, variant_of_task
+from hrm_model.tasks.sudoku_task import SudokuTask
 from hrm_model.trace import Trace
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.player import Player
@@ -108,10 +109,10 @@ class Session(QObject):
         if self._models.path is None:
             self.failed.emit("There is no model yet. Open a checkpoint, or train one: hrm-studio train " + variant.task, -1)
             return
-        self._reasoner.reason(self._models.path, grid, variant, segments=self.segments, device=self._models.device)
+        self._reasoner.reason(self._models.path, grid, SudokuTask(variant), segments=self.segments, device=self._models.device)
 
     def generate(self, variant: Variant, clues: int | None) -> None:
-        self._reasoner.generate(variant, clues)
+        self._reasoner.generate(SudokuTask(variant), clues=clues)
 
     def use_model(self, path: Path) -> None:
         """Use a checkpoint for the puzzle at hand; an error leaves what was open."""

@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from hrm_model.tasks.sudoku import Grid, PuzzleError, Variant, format_line, to_tokens
-from hrm_model.tasks.sudoku_generator import generate
-from hrm_model.tasks.sudoku_solver import unique_solution
+from hrm_model.tasks.base import Grid, PuzzleError, Task
 from hrm_model.trace import ModelInfo, PuzzleInfo, TraceRecorder
 from hrm_studio.services.worker import Job, Report, Worker
 
@@ -66,13 +64,13 @@ class Reasoner(QObject):
 
     # From the GUI thread ---------------------------------------------------------------------------------------------
 
-    def reason(self, path: Path, grid: Grid, variant: Variant, *, segments: int, device: str) -> None:
+    def reason(self, path: Path, grid: Grid, task: Task, *, segments: int, device: str) -> None:
         """Check the puzzle's solution, load the model where it is not loaded, and think."""
-        self._submit(lambda: self._reason(path, grid, variant, segments, device))
+        self._submit(lambda: self._reason(path, grid, task, segments, device))
 
-    def generate(self, variant: Variant, clues: int | None) -> None:
-        """Make a puzzle and tell it by `generated`."""
-        self._submit(lambda: self._generate(variant, clues))
+    def generate(self, task: Task, **difficulty: int | None) -> None:
+        """Make a puzzle as hard as `Task.generate` says and tell it by `generated`."""
+        self._submit(lambda: self._generate(task, difficulty))
 
     def ask(
         self,
@@ -122,17 +120,17 @@ class Reasoner(QObject):
         cell = error.cell if isinstance(error, PuzzleError) and error.cell is not None else -1
         self.failed.emit(in_words(error), cell)
 
-    def _reason(self, path: Path, grid: Grid, variant: Variant, segments: int, device: str) -> Iterator[Callable[[], None]]:
-        solution = unique_solution(grid, variant)
+    def _reason(self, path: Path, grid: Grid, task: Task, segments: int, device: str) -> Iterator[Callable[[], None]]:
+        solution = task.solve(grid)
         model, about = self._model(path, device)
         yield lambda: self.model_loaded.emit(about)
         from hrm_model.reason import reason
 
         self.busy_changed.emit("Thinking …")
-        if model.config.task != variant.task:
-            raise ValueError(f"{about['name']} reads {model.config.task}; the puzzle is {variant.task}. Choose another model or puzzle.")
+        if model.config.task != task.name:
+            raise ValueError(f"{about['name']} reads {model.config.task}; the puzzle is {task.name}. Choose another model or puzzle.")
         config = model.config.model_dump() | {"q_continue": about["q_continue"]}
-        puzzle = PuzzleInfo(variant.task, to_tokens(grid), to_tokens(solution), format_line(grid))
+        puzzle = PuzzleInfo(task.name, task.to_tokens(grid), task.to_tokens(solution), task.format_line(grid))
         recorder = TraceRecorder(puzzle, ModelInfo(about["name"], config), capacity=segments * len(model.calls()))
         shown = False
         told = time.perf_counter()
@@ -174,9 +172,9 @@ class Reasoner(QObject):
             self._loaded.popitem(last=False)
         return model, about
 
-    def _generate(self, variant: Variant, clues: int | None) -> Iterator[Callable[[], None]]:
+    def _generate(self, task: Task, difficulty: dict[str, int | None]) -> Iterator[Callable[[], None]]:
         self.busy_changed.emit("Making a puzzle …")
-        puzzles, _ = generate(variant, 1, clues, np.random.default_rng())
+        puzzles, _ = task.generate(1, np.random.default_rng(), **difficulty)
         yield lambda: self.generated.emit(puzzles[0])
 
 

@@ -5,7 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hrm_model.analysis import accuracy, changed_cells, confidence, halting_segment, pca, residuals, solved_step, violations, would_halt
+from hrm_model.analysis import (
+    accuracy,
+    blanks,
+    changed_cells,
+    confidence,
+    halting_segment,
+    pca,
+    residuals,
+    solved_step,
+    violations,
+    would_halt,
+)
 from hrm_model.reason import record
 from hrm_model.tasks.sudoku import parse, to_tokens
 from hrm_model.trace import PuzzleInfo, Trace
@@ -60,7 +71,7 @@ def test_right_wrong_and_solved(trace: Trace) -> None:
     assert solved_step(made) is None
     unknown = replace(made, puzzle=replace(made.puzzle, solution=None))
     assert np.isnan(accuracy(unknown)).all()
-    assert np.isnan(violations(replace(made, puzzle=replace(made.puzzle, task="maze-4x4")))).all()
+    assert np.isnan(violations(replace(made, puzzle=replace(made.puzzle, task="chess")))).all()
 
 
 def test_confidence_is_over_blank_cells(trace: Trace) -> None:
@@ -73,3 +84,24 @@ def test_halting_asks_the_continue_value_only_where_it_was_learned(trace: Trace)
     assert would_halt(made).tolist() == [True, False, True]
     alone = replace(made, model=replace(made.model, config={"q_continue": False}))
     assert halting_segment(alone) == 1
+
+
+def test_a_maze_is_judged_by_its_rules_and_any_shortest_path_is_right(trace: Trace) -> None:
+    from hrm_model.tasks import maze
+
+    given = maze.parse("S  #\n # #\n   #\n###G".replace("###G", "  G "))
+    solution = maze.solve(given)
+    other = maze.parse("Soo#\n #o#\n  o#\n  G ")
+    assert (solution != other).any()
+    wrong = maze.parse("S o#\n #o#\n  o#\n  G ")
+    broken = other.copy()
+    broken[3] = maze.OPEN
+    prediction = np.tile(other, (len(trace), 1))
+    prediction[0], prediction[1], prediction[2] = wrong, broken, given
+    made = replace(
+        trace, prediction=prediction, puzzle=replace(trace.puzzle, task="maze-4x4", given=given.astype(int), solution=solution.astype(int))
+    )
+    assert blanks(made).sum() == (given == maze.OPEN).sum()
+    assert solved_step(made) == 3
+    assert violations(made)[:4].tolist() == [2, 1, 2, 0]
+    assert accuracy(made)[3] < 1

@@ -128,3 +128,23 @@ def test_help_and_version_are_there() -> None:
     assert "solve" in run("--help").stdout
     assert run("--version").stdout.startswith("hrm-studio")
     assert "sudoku-4x4" in run("models").stdout
+
+
+def test_solve_and_eval_take_mazes(tmp_path: Path) -> None:
+    from tests.trainer.test_training import small_maze
+    from trainer.run_dir import RunDir
+
+    run_dir = RunDir.create(tmp_path / "run", small_maze(steps=2, evaluate_every=2))
+    trained = subprocess.run([sys.executable, "-m", "trainer", str(run_dir.path)], capture_output=True, text=True, timeout=200, check=False)
+    assert trained.returncode == 0, trained.stderr
+    model = str(run_dir.pointer("last"))
+    maze = "S      \n###### \n       \n ######\n       \n###### \nG      "
+    found = json.loads(run("solve", "-", "--model", model, "--segments", "2", "--json", text=maze).stdout)
+    assert found["puzzle"] == maze.replace("\n", "")
+    assert found["solved"] is False
+    assert found["violations"] > 0
+    assert "not solved" in run("solve", "-", "--model", model, "--segments", "2", text=maze).stdout
+    (tmp_path / "maze.txt").write_text(maze)
+    judged = json.loads(run("eval", model, str(tmp_path / "maze.txt"), "--segments", "2", "--json").stdout)
+    assert (judged["puzzles"], judged["exact"]) == (1, 0)
+    assert "reads maze-7x7; the puzzle is sudoku-4x4" in run("solve", FOUR, "--model", model).stderr

@@ -1,0 +1,153 @@
+"""Files of puzzles, as people keep them: lines, drawn grids, `.sdk`, `.sdm`, `.ss`, and CSV tables.
+
+| ending | what it holds |
+|---|---|
+| `.sdk` | one Sudoku of nine rows; lines that begin with # tell about it, `[Puzzle]` and `[State]` head its parts (SadMan, SudoCue) |
+| `.sdm` | a Sudoku a line |
+| `.ss` | Sudokus drawn with borders of `*`, `-` and `|` (Simple Sudoku) |
+| `.csv` | a table whose first row names its columns: `source,question,answer,rating` as published, or `puzzle,solution`, `quizzes,solutions` … |
+| others | a puzzle a line, perhaps `PUZZLE,SOLUTION`; or drawn grids with empty lines or titles between them |
+
+Shapes: N puzzles, S cells.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrm_model.tasks.base import Grids, PuzzleError, Task
+from hrm_model.tasks.find import parse_any
+from hrm_model.tasks.puzzle_rows import Row, rows_of
+
+LARGEST_FILE = 4 << 30  # bytes
+_AT_ONCE = 20_000  # puzzles turned into arrays together
+
+
+@dataclass(frozen=True)
+class Puzzles:
+    """Puzzles of one task, with what their file tells of them."""
+
+    task: Task
+    puzzles: Grids  # (N, S)
+    solutions: Grids | None = None  # (N, S)
+    ratings: NDArray[np.float32] | None = None  # (N,) NaN where none is told
+    sources: tuple[str, ...] = ()  # N of them, or none
+
+    def __len__(self) -> int:
+        return len(self.puzzles)
+
+    def __getitem__(self, chosen: slice | NDArray) -> Puzzles:
+        """Some of them."""
+        index = np.arange(len(self))[chosen]
+        return replace(
+            self,
+            puzzles=self.puzzles[index],
+            solutions=None if self.solutions is None else self.solutions[index],
+            ratings=None if self.ratings is None else self.ratings[index],
+            sources=tuple(self.sources[i] for i in index) if self.sources else (),
+        )
+
+
+def read_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -> Puzzles:
+    """All puzzles of a file, or the first `limit`. `solve`: solutions that the file lacks are found.
+
+    Solutions are kept only where every puzzle has one. ValueError names the file, the line and what is wrong with it.
+    """
+    try:
+        parts = list(iter_puzzles(file, solve=solve, limit=limit))
+    except OSError as error:
+        raise ValueError(f"{file}: cannot be read ({error.strerror or error})") from None
+    if not parts:
+        raise ValueError(f"{file}: holds no puzzle; one a line is needed, or drawn grids")
+    solutions = [p.solutions for p in parts if p.solutions is not None]
+    ratings = [p.ratings for p in parts if p.ratings is not None]
+    return Puzzles(
+        parts[0].task,
+        np.concatenate([p.puzzles for p in parts]),
+        np.concatenate(solutions) if len(solutions) == len(parts) else None,
+        np.concatenate(ratings) if len(ratings) == len(parts) else None,
+        tuple(itertools.chain.from_iterable(p.sources for p in parts)),
+    )
+
+
+def iter_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -> Iterator[Puzzles]:
+    """A file's puzzles, some ten thousand at a time, so that a file of millions needs no more memory than these. OSError, ValueError."""
+    if file.stat().st_size > LARGEST_FILE:
+        raise ValueError(f"{file}: has {file.stat().st_size / 1e9:.1f} GB; files up to {LARGEST_FILE >> 30} GB are read")
+    task: Task | None = None
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        try:
+            rows = itertools.islice(rows_of(stream, file.suffix.lower()), limit)
+            while chunk := list(itertools.islice(rows, _AT_ONCE)):
+                found = _to_grids(chunk, task, file, solve)
+                task = found.task
+                yield found
+        except PuzzleError as error:
+            raise ValueError(f"{file}, {error}") from None
+        except UnicodeDecodeError:
+            raise ValueError(f"{file}: cannot be read (it is not text)") from None
+        except csv.Error as error:
+            raise ValueError(f"{file}: cannot be read ({error})") from None
+
+
+def _to_grids(rows: list[Row], task: Task | None, file: Path, solve: bool) -> Puzzles:
+    """Rows → checked grids; `task` is that of earlier rows, None for the first ones."""
+    if task is None:
+        with _named(file, rows[0]):
+            task, _ = parse_any(rows[0].question)
+    puzzles = _parsed(rows, [row.question for row in rows], task, file)
+    for i in np.flatnonzero(~task.sound(puzzles)):
+        with _named(file, rows[i]):
+            task.check(puzzles[i])
+    told = np.array([bool(row.answer) for row in rows])
+    solutions = np.zeros_like(puzzles)
+    if told.any():
+        answered = [row for row in rows if row.answer]
+        solutions[told] = _parsed(answered, [row.answer for row in answered], task, file)
+        for i in np.flatnonzero(told)[~task.right(solutions[told], puzzles[told], None)]:
+            raise ValueError(f"{file}, {rows[i].where}: the answer is not a solution of the puzzle before it.")
+    if not told.all() and solve:
+        missing = np.flatnonzero(~told)
+        solutions[missing], fine = task.solve_all(puzzles[missing])
+        for i in missing[~fine]:
+            with _named(file, rows[i]):
+                task.solve(puzzles[i])
+    ratings = np.array([_number(row.rating) for row in rows], np.float32)
+    return Puzzles(task, puzzles, solutions if told.all() or solve else None, ratings, tuple(row.source for row in rows))
+
+
+def _parsed(rows: list[Row], texts: list[str], task: Task, file: Path) -> Grids:
+    """(N, S). Lines of plain cells all at once, others one by one."""
+    if all(len(text) == task.cells for text in texts):
+        grids = task.parse_plain("".join(texts))
+        if grids is not None:
+            return grids
+    grids = np.empty((len(texts), task.cells), np.int8)
+    for i, text in enumerate(texts):
+        with _named(file, rows[i]):
+            grids[i] = task.parse(text)
+    return grids
+
+
+@contextmanager
+def _named(file: Path, row: Row) -> Iterator[None]:
+    """A PuzzleError with file and line."""
+    try:
+        yield
+    except PuzzleError as error:
+        raise ValueError(f"{file}, {row.where}: {error}") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")

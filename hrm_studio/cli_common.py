@@ -1,0 +1,58 @@
+"""What the command line's parts share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from hrm_model.tasks.base import Grid, Task
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Segments = Annotated[int, typer.Option(min=1, max=4096, help="Segments to think for.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda:0, mps, or auto.")]
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """What people can mend is said in one sentence, with exit code 2; our own mistakes keep their traceback."""
+    try:
+        yield
+    except ValueError as error:  # PuzzleError, CheckpointError, RunError, ConfigError are ValueErrors
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"hrm-studio: {error}", markup=False)
+        raise typer.Exit(2) from None
+
+
+def print_json(**values: Any) -> None:
+    print(json.dumps(values))
+
+
+def must_read(model_task: str, task: Task, path: Path) -> None:
+    """ValueError where a model reads other puzzles."""
+    if model_task != task.name:
+        raise ValueError(f"{path} reads {model_task}; the puzzle is {task.name}")
+
+
+def drawn(task: Task, given: Grid, answer: Grid) -> Text:
+    """The answer as a grid: givens bold, what breaks a rule red."""
+    bad, fixed = task.faults(answer, given), ~task.blanks(given)
+    box_height, box_width = task.box
+    bar = "─┼─".join("─" * (2 * box_width - 1) for _ in range(task.side // box_width)) if box_width else ""
+    text = Text()
+    for row in range(task.side):
+        if row and box_height and row % box_height == 0:
+            text.append(bar + "\n", "dim")
+        for column in range(task.side):
+            cell = row * task.side + column
+            style = "bold" if fixed[cell] else "cyan"
+            text.append(task.symbols[answer[cell]], f"{style} red" if bad[cell] else style)
+            between = box_width and (column + 1) % box_width == 0 and column + 1 < task.side
+            text.append(" │ " if between else " ", "dim")
+        text.append("\n")
+    return text
