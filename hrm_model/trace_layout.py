@@ -1,0 +1,298 @@
+"""How a trace lies in an HDF5 file: names, datasets that can grow, derived values, ready plots. `assets/trace-format.md` tells it in words.
+
+Everything of one entry is made before its first step is there, so that steps can be appended in HDF5's single-writer mode, in
+which a file stays readable whenever its writer dies.
+
+Shapes: N steps, T positions, S cells, D width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Literal, get_args
+
+import h5py
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from hrm_model import analysis
+from hrm_model.hdf5 import make_collection, write_attributes, write_text
+from hrm_model.trace import LEVEL_H, LEVEL_L, LEVEL_NAMES, Array, Trace
+
+FORMAT = "hrm-trace"
+VERSION = 1
+
+States = Literal["full", "float16", "pooled", "none"]
+STATES: tuple[States, ...] = get_args(States)
+
+STEP_NAMES = ("segment", "h_cycle", "l_step", "level", "h_row", "l_row")
+_SCALAR_ROWS = 256  # rows of a chunk of one number a step
+_PATH_BYTES = 256 << 20  # states that a plane is fitted on, at most
+
+
+def pack(states: Array, kept: States) -> Array:
+    """States (rows, T, D) as they are kept: unchanged, rounded to float16, or averaged over positions to (rows, 1, D)."""
+    if kept == "float16":
+        with np.errstate(over="ignore"):
+            packed = states.astype(np.float16)
+        if not np.isfinite(packed).all():
+            raise ValueError(f"states go up to {np.abs(states).max():g}, beyond float16's 65504; keep them in full")
+        return packed
+    if kept == "pooled":
+        return states.mean(axis=1, keepdims=True, dtype=np.float32)
+    return states
+
+
+def blocks(trace: Trace) -> Iterator[Trace]:
+    """A trace segment by segment. Each block's rows begin at 0, its row 0 being the states before it."""
+    if not len(trace):
+        return
+    cuts = [0, *(np.flatnonzero(np.diff(trace.segment)) + 1).tolist(), len(trace)]
+    h, fast, done = 0, 0, 0
+    for start, end in zip(cuts, cuts[1:], strict=False):
+        at = slice(start, end)
+        last_h, last_l = int(trace.h_row[end - 1]), int(trace.l_row[end - 1])
+        ends = min(len(trace.q_halt), int(trace.segment[end - 1]) + 1)
+        parts: dict[str, Any] = {name: getattr(trace, name)[at] for name in (*STEP_NAMES, "prediction", "probability")}
+        parts |= {"h_row": parts["h_row"] - h, "l_row": parts["l_row"] - fast}
+        parts |= {name: getattr(trace, name)[done:ends] for name in ("q_halt", "q_continue")}
+        if trace.z_H is not None and trace.z_L is not None:
+            parts |= {"z_H": trace.z_H[h : last_h + 1], "z_L": trace.z_L[fast : last_l + 1]}
+        yield replace(trace, **parts)
+        h, fast, done = last_h, last_l, ends
+
+
+class EntryWriter:
+    """One entry of a file: its group with all datasets, to which blocks of steps are appended."""
+
+    def __init__(self, file: h5py.File, name: str, first: Trace, kept: States, *, title: str = "") -> None:
+        self.name, self.kept = name, _kept(first, kept)
+        self._h = self._l = 0  # rows of the blocks before
+        self._group = file.create_group(name)
+        write_attributes(self._group, NX_class="NXentry", states=self.kept)
+        write_text(self._group, "title", title or _title(first))
+        self._group.create_dataset("complete", data=np.uint8(0))
+        self._puzzle(first)
+        self._model(first)
+        self._datasets(first)
+        self._plots()
+
+    # Making ----------------------------------------------------------------------------------------------------------
+
+    def _puzzle(self, first: Trace) -> None:
+        puzzle = make_collection(self._group, "puzzle")
+        write_text(puzzle, "task", first.puzzle.task)
+        write_text(puzzle, "text", first.puzzle.text)
+        puzzle.create_dataset("given", data=first.puzzle.given)
+        if first.puzzle.solution is not None:
+            puzzle.create_dataset("solution", data=first.puzzle.solution)
+        variant = analysis.sudoku_variant(first)
+        if variant is not None:
+            write_attributes(puzzle["given"], token_labels=["pad", "blank", *(str(d + 1) for d in range(variant.side))])
+
+    def _model(self, first: Trace) -> None:
+        model = make_collection(self._group, "model")
+        write_text(model, "name", first.model.name)
+        write_text(model, "config", json.dumps(first.model.config))
+        write_text(model, "sha256", first.model.sha256)
+
+    def _datasets(self, first: Trace) -> None:
+        for name in ("steps", "segments", "analysis"):
+            make_collection(self._group, name)
+        many = len(first)
+        self._add("steps/step", (), np.int32)
+        for name in STEP_NAMES:
+            self._add(f"steps/{name}", (), getattr(first, name).dtype)
+        write_attributes(self._group["steps/level"], labels=list(LEVEL_NAMES))
+        for name in ("prediction", "probability"):
+            array = getattr(first, name)
+            self._add(f"steps/{name}", array.shape[1:], array.dtype, rows=many, squeeze=True)
+        if self.kept != "none":
+            for name in ("z_H", "z_L"):
+                one = pack(getattr(first, name)[:1], self.kept)
+                self._add(f"steps/{name}", one.shape[1:], one.dtype, rows=1)
+        self._add("segments/segment", (), np.int32)
+        for name in ("q_halt", "q_continue"):
+            self._add(f"segments/{name}", (), getattr(first, name).dtype)
+        for name in derived(first):
+            self._add(f"analysis/{name}", (), np.float32)
+        self._add("analysis/board", _board(first).shape[1:], np.int16, rows=many, squeeze=True)
+        for level in "HL" if first.has_states else "":
+            self._add(f"analysis/residual_{level}", (), np.float32)
+            self._add(f"analysis/step_{level}", (), np.int32)
+        for level in "HL" if self.kept != "none" else "":
+            self._add(f"analysis/row_step_{level}", (), np.int32)
+            self._add(f"analysis/pc1_{level}", (), np.float32)
+            self._add(f"analysis/pc2_{level}", (), np.float32)
+            self._group[f"analysis/explained_{level}"] = np.zeros(2, np.float32)
+        for group, scale in (("steps", "step"), ("segments", "segment")):
+            self._group[f"{group}/{scale}"].make_scale(scale)
+            for name, dataset in self._group[group].items():
+                if name not in (scale, "z_H", "z_L"):
+                    dataset.dims[0].attach_scale(self._group[f"{group}/{scale}"])
+
+    def _add(self, path: str, shape: tuple[int, ...], dtype: DTypeLike, *, rows: int = _SCALAR_ROWS, squeeze: bool = False) -> None:
+        how: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if squeeze else {}
+        self._group.create_dataset(
+            path, (0, *shape), dtype, maxshape=(None, *shape), chunks=(max(1, rows), *shape), fletcher32=True, **how
+        )  # fmt: skip
+
+    def _plots(self) -> None:
+        there = self._group.__contains__
+        plots: list[str] = []
+
+        def plot(name: str, title: str, signal: str, axes: Sequence[str], *more: str, log: bool = False) -> None:
+            if not there(signal):
+                return
+            group = self._group.create_group(name)
+            last = [path.rpartition("/")[2] for path in (signal, *axes, *more)]
+            write_attributes(group, NX_class="NXdata", signal=last[0], axes=last[1 : 1 + len(axes)])
+            if more:
+                write_attributes(group, auxiliary_signals=last[1 + len(axes) :])
+            if log:
+                write_attributes(group, SILX_style='{"signal_scale_type": "log"}')
+            write_text(group, "title", title)
+            for short, path in zip(last, (signal, *axes, *more), strict=True):
+                if path != ".":
+                    group[short] = h5py.SoftLink(f"{self._group.name}/{path}")
+            plots.append(name)
+
+        step = ["steps/step"]
+        plot("residuals", "Residual: how far the module that moves goes in a step", "analysis/residual", step, log=True)
+        for level, speed in (("H", "slow"), ("L", "fast")):
+            plot(
+                f"residuals_{level}",
+                f"Residual of z_{level}, the {speed} module",
+                f"analysis/residual_{level}",
+                [f"analysis/step_{level}"],
+                log=True,
+            )
+        plot("confidence", "Mean probability of the answer over the open cells", "analysis/confidence", step)
+        plot("violations", "Broken rules in the answer", "analysis/violations", step)
+        plot("accuracy", "Share of the open cells that are right", "analysis/accuracy", step)
+        plot("q_values", "Q values at each segment's end", "segments/q_halt", ["segments/segment"], "segments/q_continue")
+        plot("boards", "The answer after each step", "analysis/board", ["steps/step", ".", "."])
+        for level in "HL":
+            axes = [f"analysis/pc1_{level}", f"analysis/pc2_{level}"]
+            plot(f"path_{level}", f"Path of z_{level} through its first two principal components", f"analysis/row_step_{level}", axes)
+        write_attributes(self._group, default=plots[0])
+
+    # Filling ---------------------------------------------------------------------------------------------------------
+
+    def append(self, block: Trace) -> None:
+        """The steps of one more block (see `blocks`)."""
+        begun, done = len(self._group["steps/step"]), len(self._group["segments/segment"])
+        steps = np.arange(begun, begun + len(block), dtype=np.int32)
+        if self.kept != "none":
+            for name in ("z_H", "z_L"):
+                states = getattr(block, name)
+                self._extend(f"steps/{name}", pack(states[1:] if begun else states, self.kept))
+        for name in ("prediction", "probability"):
+            self._extend(f"steps/{name}", getattr(block, name))
+        self._extend("analysis/board", _board(block))
+        for name, values in derived(block).items():
+            self._extend(f"analysis/{name}", values)
+            if name == "residual":
+                for level, number in (("H", LEVEL_H), ("L", LEVEL_L)):
+                    self._extend(f"analysis/residual_{level}", values[block.level == number])
+                    self._extend(f"analysis/step_{level}", steps[block.level == number])
+        self._extend("segments/segment", np.arange(done, done + len(block.q_halt), dtype=np.int32))
+        for name in ("q_halt", "q_continue"):
+            self._extend(f"segments/{name}", getattr(block, name))
+        for name in STEP_NAMES:
+            offset = {"h_row": self._h, "l_row": self._l}.get(name, 0)
+            self._extend(f"steps/{name}", getattr(block, name) + offset)
+        # Last, for a reader of an interrupted file goes by the shortest.
+        self._extend("steps/step", steps)
+        self._h, self._l = self._h + int(block.h_row[-1]), self._l + int(block.l_row[-1])
+
+    def _extend(self, path: str, values: Array) -> None:
+        dataset = self._group[path]
+        start = len(dataset)
+        dataset.resize(start + len(values), axis=0)
+        if len(values):
+            dataset[start:] = np.ascontiguousarray(values, dataset.dtype)
+
+    @property
+    def plane_bytes(self) -> int:
+        """Bytes that `finish` will write, at most."""
+        return 64 * (self._h + self._l + 2 * _SCALAR_ROWS)
+
+    def finish(self) -> None:
+        """The planes, which need all states; then the entry is complete."""
+        for level, number in (("H", LEVEL_H), ("L", LEVEL_L)) if self.kept != "none" else ():
+            places, explained = path_of(self._group[f"steps/z_{level}"])
+            steps = np.flatnonzero(self._group["steps/level"][:] == number)
+            self._extend(f"analysis/row_step_{level}", np.concatenate([[-1], steps]))
+            self._extend(f"analysis/pc1_{level}", places[:, 0])
+            self._extend(f"analysis/pc2_{level}", places[:, 1])
+            self._group[f"analysis/explained_{level}"][:] = explained
+        self._group["complete"][()] = 1
+
+
+def derived(block: Trace) -> dict[str, Array]:
+    """One number a step each: what a plot shows of every trace, as far as this one allows it."""
+    with np.errstate(all="ignore"):  # states that are no numbers any more have residuals that are none either
+        found: dict[str, Array] = {"residual": analysis.residuals(block)} if block.has_states else {}
+    found["confidence"] = analysis.confidence(block)
+    if analysis.sudoku_variant(block) is not None:
+        found["violations"] = analysis.violations(block)
+    if block.puzzle.solution is not None:
+        found["accuracy"] = analysis.accuracy(block)
+    return found
+
+
+def _kept(first: Trace, wanted: States) -> States:
+    """What is really kept: states that are not there, already averaged or already rounded stay so."""
+    if first.z_H is None or first.z_L is None:
+        return "none"
+    if wanted == "full" and first.z_H.shape[1] == 1 and len(first.puzzle.given) > 1:
+        return "pooled"
+    return "float16" if wanted == "full" and first.z_H.dtype == np.float16 else wanted
+
+
+def path_of(states: h5py.Dataset | Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """States (rows, …) → their places (rows, 2) in the plane of the first two principal components, and the explained shares (2,).
+
+    The plane is that of all rows, or of evenly spread ones where all would need more than 256 MB.
+    """
+    rows = len(states)
+    row_bytes = 4 * int(np.prod(states.shape[1:]))
+    every = max(1, -(-rows * row_bytes // _PATH_BYTES))
+    points = np.asarray(states[::every], np.float32).reshape(-1, row_bytes // 4)
+    if not np.isfinite(points).all():  # a model that came apart
+        return np.full((rows, 2), np.nan), np.zeros(2)
+    mean = points.mean(axis=0)
+    points -= mean
+    gram = points @ points.T
+    values, vectors = np.linalg.eigh(gram.astype(np.float64))
+    total = float(np.trace(gram))
+    axes = np.zeros((2, points.shape[1]), np.float32)
+    explained = np.zeros(2)
+    for k in range(min(2, len(values))):
+        if total > 0 and values[-1 - k] > 1e-9 * total:
+            axis = vectors[:, -1 - k].astype(np.float32) @ points
+            axes[k] = axis / np.linalg.norm(axis) * np.sign(axis[np.abs(axis).argmax()])
+            explained[k] = values[-1 - k] / total
+    if every == 1:
+        return (points @ axes.T).astype(np.float64), explained
+    del points
+    size = max(1, _PATH_BYTES // 4 // row_bytes)
+    parts = [(np.asarray(states[k : k + size], np.float32).reshape(-1, len(mean)) - mean) @ axes.T for k in range(0, rows, size)]
+    return np.concatenate(parts).astype(np.float64), explained
+
+
+def _title(first: Trace) -> str:
+    return f"{first.puzzle.task}, {first.model.name}" if first.model.name else first.puzzle.task
+
+
+def _board(block: Trace) -> Array:
+    """Answers as pictures (N, rows, columns): digits for Sudoku (0 blank), tokens else."""
+    side = block.side
+    shape = (side, side) if side * side == len(block.puzzle.given) else (1, len(block.puzzle.given))
+    answer = block.prediction
+    if analysis.sudoku_variant(block) is not None:
+        answer = np.maximum(answer.astype(np.int16) - 1, 0)
+    return answer.reshape(len(block), *shape)
