@@ -6,6 +6,7 @@ import re
 from functools import cache
 
 from hrm_model.tasks import maze, sudoku
+from hrm_model.tasks.arc_task import ArcTask
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.maze_task import MazeTask
 from hrm_model.tasks.sudoku_task import SudokuTask
@@ -13,15 +14,17 @@ from hrm_model.tasks.sudoku_task import SudokuTask
 
 @cache
 def task_named(name: str) -> Task:
-    """'sudoku-9x9', 'maze-11x11' → the task. ValueError for another name."""
+    """'sudoku-9x9', 'maze-11x11', 'arc' → the task. ValueError for another name."""
     found = re.fullmatch(r"maze-(\d{1,3})x(\d{1,3})", name)
     if found and found[1] == found[2] and maze.SMALLEST <= int(found[1]) <= maze.LARGEST:
         return MazeTask(int(found[1]))
+    if name == "arc":
+        return ArcTask()
     for variant in sudoku.VARIANTS:
         if variant.task == name:
             return SudokuTask(variant)
     raise ValueError(
-        f"{name!r} is no task; these are: {', '.join(v.task for v in sudoku.VARIANTS)},"
+        f"{name!r} is no task; these are: {', '.join(v.task for v in sudoku.VARIANTS)}, arc,"
         f" and maze-NxN for N from {maze.SMALLEST} to {maze.LARGEST}"
     )
 

@@ -13,7 +13,7 @@ from hrm_model.tasks.base import PuzzleError
 from hrm_model.tasks.find import parse_any, task_named
 from hrm_model.tasks.maze_generator import generate
 
-PUBLISHED = Path(__file__).parents[2] / "data" / "maze_train.csv"
+PUBLISHED = Path(__file__).parents[2] / "data" / "published" / "csv" / "maze_train.csv"
 
 TWO_WAYS = "S  \n # \n  G"  # around the wall, on either side
 
@@ -48,7 +48,7 @@ def test_published_mazes_and_answers_are_read_and_right() -> None:
         rows = list(csv.DictReader(stream))
     puzzles = np.stack([maze.parse(row["question"]) for row in rows])
     answers = np.stack([maze.parse(row["answer"]) for row in rows])
-    assert puzzles.shape == (2, 900)
+    assert puzzles.shape == (4, 900)
     found = maze.shortest_paths(puzzles)
     assert found.length.tolist() == [int(row["rating"]) for row in rows]
     assert maze.is_right(answers, puzzles).all()

@@ -1,0 +1,74 @@
+"""From a model's answers to many copies of ARC tasks to two attempts each: every answer is brought back, and equal ones are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hrm_model.tasks.arc import ArcPuzzle, ColourGrid, decode
+from hrm_model.tasks.arc_augment import parse_name
+
+ATTEMPTS = 2  # as the ARC prize allows
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said of one test input of one copy of a task."""
+
+    puzzle: str  # the copy's name in identifiers.json
+    input: ColourGrid  # the copy's test input
+    tokens: np.ndarray  # (900,)
+    q_halt: float = 0.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One grid that was answered, the augmentation undone."""
+
+    grid: ColourGrid
+    votes: int
+    q_halt: float  # mean over those who voted for it
+
+
+def vote(answers: Iterable[Answer]) -> dict[tuple[str, bytes], list[Candidate]]:
+    """(task, test input as it was before it was augmented: `input_key`) → its answers, the best first: by votes, then by mean q_halt."""
+    boxes: dict[tuple[str, bytes], dict[bytes, list[tuple[ColourGrid, float]]]] = {}
+    for answer in answers:
+        task, by = parse_name(answer.puzzle)
+        grid = by.undo(decode(answer.tokens))
+        box = boxes.setdefault((task, input_key(by.undo(answer.input))), {})
+        box.setdefault(input_key(grid), []).append((grid, answer.q_halt))
+    ranked = {}
+    for key, box in boxes.items():
+        found = [Candidate(cast[0][0], len(cast), float(np.mean([q for _, q in cast]))) for cast in box.values()]
+        ranked[key] = sorted(found, key=lambda c: (-c.votes, -c.q_halt))
+    return ranked
+
+
+def input_key(grid: ArrayLike) -> bytes:
+    """Bytes that equal grids share and others do not."""
+    array = np.ascontiguousarray(grid, np.int8)
+    return bytes(array.shape) + array.tobytes()
+
+
+def pass_at(tasks: Iterable[ArcPuzzle], ranked: dict[tuple[str, bytes], list[Candidate]], attempts: int = ATTEMPTS) -> float:
+    """Share of tasks solved with so many attempts at each test input, as the ARC prize counts: a task's share of test inputs, averaged.
+
+    Tasks with a test output that is not known are left out; NaN where none is left.
+    """
+    shares = []
+    for task in tasks:
+        if any(pair.output is None for pair in task.test):
+            continue
+        right = [
+            any(
+                pair.output is not None and np.array_equal(c.grid, pair.output)
+                for c in ranked.get((task.name, input_key(pair.input)), [])[:attempts]
+            )
+            for pair in task.test
+        ]
+        shares.append(np.mean(right))
+    return float(np.mean(shares)) if shares else float("nan")
