@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-PositionEncoding = Literal["rope", "learned", "rope2d", "grid"]
+PositionEncoding = Literal["rope", "learned", "rope2d", "grid", "none"]
+Mixer = Literal["attention", "mlp"]
 Gradient = Literal["step", "cycle", "all"]
 
 # (cells, vocabulary) of the tasks whose board is known from its size alone. A Sudoku token is digit + 1, 0 is padding.
@@ -24,6 +25,12 @@ class ModelConfig(BaseModel):
     puzzle_emb_ndim: int = Field(0, ge=0, description="width of a puzzle's own vector; 0 leaves it out, and cell 0 feeds the Q head")
     num_puzzle_identifiers: int = Field(1, ge=1, description="rows of the puzzle-vector table")
 
+    puzzle_slots: int = Field(0, ge=0, description="positions in front of the cells for the puzzle's vector; 0: as few as hold it")
+
+    shared: bool = Field(
+        False, description="one module, named L_level, moves both states (TRM, arXiv 2510.04871); H_layers equals L_layers"
+    )
+    mixer: Mixer = Field("attention", description="how positions of a block see each other: attention, or an MLP over them (TRM's mlp_t)")
     H_cycles: int = Field(2, ge=1, description="H steps in a segment")
     L_cycles: int = Field(2, ge=1, description="L steps before each H step")
     H_layers: int = Field(4, ge=1, description="transformer blocks of the slow module")
@@ -35,7 +42,8 @@ class ModelConfig(BaseModel):
     num_heads: int = Field(8, ge=1, description="attention heads")
     pos_encodings: PositionEncoding = Field(
         "rope",
-        description="how a position is told: rope and learned as published; rope2d by row and column; grid by learned row, column and box vectors",
+        description="how a position is told: rope and learned as published; rope2d by row and column; grid by learned row, column and box"
+        " vectors; none leaves it to the mixer",
     )
     box_height: int = Field(0, ge=0, description="rows of a box, for pos_encodings='grid'; 0 for boards without boxes")
     box_width: int = Field(0, ge=0, description="columns of a box; 0 for boards without boxes")
@@ -61,6 +69,10 @@ class ModelConfig(BaseModel):
             raise ValueError(f"a head is {self.head_dim} wide; {self.pos_encodings} needs a multiple of {quantum}")
         if self.pos_encodings in ("rope2d", "grid") and self.side * self.side != self.seq_len:
             raise ValueError(f"pos_encodings={self.pos_encodings!r} needs a square board; {self.seq_len} cells are none")
+        if self.shared and self.H_layers != self.L_layers:
+            raise ValueError(f"a shared module has one depth; H_layers is {self.H_layers} and L_layers {self.L_layers}")
+        if self.puzzle_slots and self.puzzle_slots * self.hidden_size < self.puzzle_emb_ndim:
+            raise ValueError(f"puzzle_slots {self.puzzle_slots} of {self.hidden_size} do not hold a vector of {self.puzzle_emb_ndim}")
         if bool(self.box_height) != bool(self.box_width):
             raise ValueError(f"box_height {self.box_height} and box_width {self.box_width} must both be given or both be 0")
         if self.box_height and (self.side % self.box_height or self.side % self.box_width):
@@ -74,13 +86,18 @@ class ModelConfig(BaseModel):
     @property
     def swiglu_size(self) -> int:
         """Inner width of the SwiGLU block."""
-        wanted = round(self.expansion * self.hidden_size * 2 / 3)
+        return self.inner_size(self.hidden_size)
+
+    def inner_size(self, outer: int) -> int:
+        """Inner width of a SwiGLU over vectors of so many numbers."""
+        wanted = round(self.expansion * outer * 2 / 3)
         return -(-wanted // self.swiglu_multiple) * self.swiglu_multiple
 
     @property
     def puzzle_emb_len(self) -> int:
         """Positions in front of the cells that hold the puzzle's vector."""
-        return -(-self.puzzle_emb_ndim // self.hidden_size)
+        needed = -(-self.puzzle_emb_ndim // self.hidden_size)
+        return max(self.puzzle_slots, needed) if needed else 0
 
     @property
     def positions(self) -> int:
@@ -110,16 +127,34 @@ class ModelConfig(BaseModel):
         return "unknown"
 
 
-def parameter_count(config: ModelConfig) -> int:
-    """Trainable numbers of a model of these sizes, without building it (the puzzle-vector table counted)."""
+def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor in the state dict of a model of these sizes, without building it."""
     d, inner = config.hidden_size, config.swiglu_size
-    block = 4 * d * d + 3 * d * inner
-    total = (config.H_layers + config.L_layers) * block + 2 * config.vocab_size * d + 2 * (d + 1)
+    shapes: dict[str, tuple[int, ...]] = {
+        "H_init": (d,), "L_init": (d,), "embed_tokens.embedding_weight": (config.vocab_size, d),
+        "lm_head.weight": (config.vocab_size, d), "q_head.weight": (2, d), "q_head.bias": (2,),
+    }  # fmt: skip
     if config.puzzle_emb_ndim:
-        total += config.num_puzzle_identifiers * config.puzzle_emb_ndim
+        shapes["puzzle_emb.weights"] = (config.num_puzzle_identifiers, config.puzzle_emb_ndim)
     if config.pos_encodings == "learned":
-        total += config.positions * d
+        shapes["embed_pos.embedding_weight"] = (config.positions, d)
     elif config.pos_encodings == "grid":
-        boxes = config.seq_len // (config.box_height * config.box_width) if config.box_height else 0
-        total += (2 * config.side + boxes) * d
-    return total
+        shapes |= {"embed_pos.row": (config.side, d), "embed_pos.column": (config.side, d)}
+        if config.box_height:
+            shapes["embed_pos.box"] = (config.seq_len // (config.box_height * config.box_width), d)
+    for level, layers in (("H", 0 if config.shared else config.H_layers), ("L", config.L_layers)):
+        for layer in range(layers):
+            block = f"{level}_level.layers.{layer}."
+            if config.mixer == "attention":
+                shapes |= {block + "self_attn.qkv_proj.weight": (3 * d, d), block + "self_attn.o_proj.weight": (d, d)}
+            else:
+                wide = config.inner_size(config.positions)
+                shapes[block + "mlp_t.gate_up_proj.weight"] = (2 * wide, config.positions)
+                shapes[block + "mlp_t.down_proj.weight"] = (config.positions, wide)
+            shapes |= {block + "mlp.gate_up_proj.weight": (2 * inner, d), block + "mlp.down_proj.weight": (d, inner)}
+    return shapes
+
+
+def parameter_count(config: ModelConfig) -> int:
+    """Trained numbers of a model of these sizes, without building it (the puzzle-vector table counted, initial states not)."""
+    return sum(math.prod(shape) for name, shape in tensor_shapes(config).items() if name not in ("H_init", "L_init"))

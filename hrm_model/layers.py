@@ -63,7 +63,7 @@ class Embedding(nn.Module):
 def _angles(index: Tensor, width: int, theta: float) -> Tensor:
     """Rotation angles (T, width / 2) of positions (T,)."""
     # Not theta ** -(…): float32 rounds that differently, and 81 positions on it shows in the states.
-    frequency = 1.0 / theta ** (torch.arange(0, width, 2, dtype=torch.float32) / width)
+    frequency = 1.0 / theta ** (torch.arange(0, width, 2, dtype=torch.float32, device="cpu") / width)
     return index.float()[:, None] * frequency[None, :]
 
 
@@ -73,11 +73,12 @@ def rotary_tables(config: ModelConfig) -> Rotary | None:
     rope counts positions in reading order, puzzle slots first. rope2d turns one half of a head by the cell's row and the
     other by its column; rows and columns count from 1, so that the puzzle slots (0, 0) are no cell.
     """
+    # "cpu": the tables are numbers even where a model is made without any (on "meta", to be filled from a checkpoint).
     if config.pos_encodings == "rope":
-        angles = _angles(torch.arange(config.positions), config.head_dim, config.rope_theta)
+        angles = _angles(torch.arange(config.positions, device="cpu"), config.head_dim, config.rope_theta)
     elif config.pos_encodings == "rope2d":
-        cell = torch.arange(config.seq_len)
-        slots = torch.zeros(config.puzzle_emb_len, dtype=torch.long)
+        cell = torch.arange(config.seq_len, device="cpu")
+        slots = torch.zeros(config.puzzle_emb_len, dtype=torch.long, device="cpu")
         row = torch.cat([slots, cell // config.side + 1])
         column = torch.cat([slots, cell % config.side + 1])
         half = config.head_dim // 2
@@ -153,12 +154,12 @@ class Attention(nn.Module):
 
 
 class SwiGLU(nn.Module):
-    """down(silu(gate(x)) · up(x)). (B, T, D) → (B, T, D)."""
+    """down(silu(gate(x)) · up(x)). (…, outer) → (…, outer)."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, outer: int, inner: int) -> None:
         super().__init__()
-        self.gate_up_proj = CastLinear(config.hidden_size, 2 * config.swiglu_size)
-        self.down_proj = CastLinear(config.swiglu_size, config.hidden_size)
+        self.gate_up_proj = CastLinear(outer, 2 * inner)
+        self.down_proj = CastLinear(inner, outer)
 
     def forward(self, x: Tensor) -> Tensor:
         gate, up = self.gate_up_proj(x).chunk(2, dim=-1)
@@ -166,16 +167,23 @@ class SwiGLU(nn.Module):
 
 
 class Block(nn.Module):
-    """One post-norm transformer block: norm(x + attention), then norm(x + SwiGLU)."""
+    """One post-norm block: norm(x + mixing of positions), then norm(x + SwiGLU). The mixer is attention, or TRM's SwiGLU over positions."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.eps = config.rms_norm_eps
-        self.self_attn = Attention(config)
-        self.mlp = SwiGLU(config)
+        if config.mixer == "attention":
+            self.self_attn = Attention(config)
+        else:
+            self.mlp_t = SwiGLU(config.positions, config.inner_size(config.positions))
+        self.mlp = SwiGLU(config.hidden_size, config.swiglu_size)
 
     def forward(self, x: Tensor, rotary: Rotary | None) -> Tensor:
-        x = rms_norm(x + self.self_attn(x, rotary), self.eps)
+        if hasattr(self, "mlp_t"):
+            over_positions = x.transpose(1, 2)  # (B, D, T); TRM norms over positions here
+            x = rms_norm(over_positions + self.mlp_t(over_positions), self.eps).transpose(1, 2)
+        else:
+            x = rms_norm(x + self.self_attn(x, rotary), self.eps)
         return rms_norm(x + self.mlp(x), self.eps)
 
 

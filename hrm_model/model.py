@@ -7,6 +7,7 @@ Source: arXiv 2506.21734. Parameter names are the published ones, so a published
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -52,7 +53,7 @@ class GridPositions(nn.Module):
 
     def __init__(self, config: ModelConfig, std: float) -> None:
         super().__init__()
-        side, cell = config.side, torch.arange(config.seq_len)
+        side, cell = config.side, torch.arange(config.seq_len, device="cpu")
         row, column = cell // side, cell % side
         self.row = nn.Parameter(truncated_normal_(torch.empty(side, config.hidden_size), std=std))
         self.column = nn.Parameter(truncated_normal_(torch.empty(side, config.hidden_size), std=std))
@@ -74,6 +75,7 @@ class PuzzleTable(nn.Module):
     """Each puzzle's own vector. A buffer, not a parameter: a batch touches few rows, which sparse SignSGD moves itself.
 
     In training `forward` hands out a leaf copy (`local`, (B, width)) that collects the gradient of the rows in use (`local_ids`).
+    With `on_disk` the weights are a mapped file of which a run reads only its rows: they stay there when the model moves.
     """
 
     weights: Tensor
@@ -81,11 +83,15 @@ class PuzzleTable(nn.Module):
     def __init__(self, rows: int, width: int) -> None:
         super().__init__()
         self.register_buffer("weights", torch.zeros(rows, width))
+        self.on_disk = False
         self.local: Tensor | None = None
         self.local_ids: Tensor | None = None
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> PuzzleTable:
+        return self if self.on_disk else super()._apply(fn, recurse)
+
     def forward(self, ids: Tensor) -> Tensor:
-        rows = self.weights[ids]
+        rows = self.weights[ids.to(self.weights.device)].to(ids.device)
         if self.training and torch.is_grad_enabled():
             self.local, self.local_ids = rows.detach().clone().requires_grad_(), ids
             return self.local
@@ -113,8 +119,12 @@ class HRM(nn.Module):
             self.embed_pos = Embedding(config.positions, width, std)
         elif config.pos_encodings == "grid":
             self.embed_pos = GridPositions(config, std)
-        self.H_level = ReasoningModule(config, config.H_layers)
+        if not config.shared:
+            self.H_level = ReasoningModule(config, config.H_layers)
         self.L_level = ReasoningModule(config, config.L_layers)
+        if config.shared:
+            # Known by both names, but a part of this model once: its tensors are saved and trained as L_level's.
+            object.__setattr__(self, "H_level", self.L_level)
         # Both start from a fixed random state, the same for every position and puzzle.
         self.register_buffer("H_init", truncated_normal_(torch.empty(width), std=1))
         self.register_buffer("L_init", truncated_normal_(torch.empty(width), std=1))

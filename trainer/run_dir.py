@@ -19,8 +19,8 @@ from typing import Any
 
 import psutil
 from filelock import FileLock, Timeout
-from platformdirs import user_data_path
 
+from hrm_model.home import home
 from trainer.config import RunConfig, read_config, write_config
 from trainer.events import COMMANDS, VERSION, LineReader, append_line
 
@@ -36,12 +36,6 @@ _ANIMALS = [
 
 class RunError(ValueError):
     """A run directory that cannot be used as asked."""
-
-
-def home() -> Path:
-    """Where the studio keeps what it makes: $HRM_STUDIO_HOME, else the user's data folder."""
-    named = os.environ.get("HRM_STUDIO_HOME")
-    return Path(named) if named else user_data_path("hrm-studio", appauthor=False)
 
 
 def new_run_path(preset: str, root: Path | None = None) -> Path:

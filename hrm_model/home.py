@@ -1,0 +1,20 @@
+"""Where the project keeps what it makes and what it fetches."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from platformdirs import user_cache_path, user_data_path
+
+
+def home() -> Path:
+    """$HRM_STUDIO_HOME, else the user's data folder: settings, runs, recent models."""
+    named = os.environ.get("HRM_STUDIO_HOME")
+    return Path(named) if named else user_data_path("hrm-studio", appauthor=False)
+
+
+def cache() -> Path:
+    """What can be made or fetched again: unpacked archives."""
+    named = os.environ.get("HRM_STUDIO_HOME")
+    return Path(named) / "cache" if named else user_cache_path("hrm-studio", appauthor=False)

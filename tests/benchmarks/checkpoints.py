@@ -1,0 +1,100 @@
+"""`python -m tests.benchmarks.checkpoints`: the 27 M published layout inspected, loaded and traced on a CPU, and what memory that takes.
+
+Each round is a fresh process that has imported torch already, as the idle studio's worker has; memory is the peak over that.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+ARCH = """arch:
+  H_cycles: 2
+  L_cycles: 2
+  H_layers: 4
+  L_layers: 4
+  hidden_size: 512
+  num_heads: 8
+  expansion: 4
+  puzzle_emb_ndim: 512
+  pos_encodings: rope
+  halt_max_steps: 16
+"""
+ROUND = """
+import json, resource, sys, time
+import numpy as np
+import hrm_model.reason
+from hrm_model.checkpoint import load_inspected
+from hrm_model.checkpoint_inspect import inspect, statistics
+from hrm_model.reason import record
+from hrm_model.trace import PuzzleInfo
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+idle, begin, found = peak(), time.perf_counter(), {}
+def lap(name):
+    global begin
+    now = time.perf_counter()
+    found[name], begin = now - begin, now
+seen = inspect(sys.argv[1]); lap("inspect")
+for tensor in seen.tensors: statistics(seen, tensor.name)
+lap("statistics of all tensors")
+model = load_inspected(seen, "cpu"); lap("load")
+given = np.random.default_rng(0).integers(1, 11, 81)
+puzzle = PuzzleInfo("sudoku-9x9", given, None, "")
+for segments in (1, 4, 16):
+    record(model, puzzle, segments=segments, state_dtype="float16"); lap(f"trace of {segments} segments, with previews")
+record(model, puzzle, segments=16, previews=False, state_dtype="float16"); lap("trace of 16 segments, without previews")
+print(json.dumps({"seconds": found, "memory": peak() - idle}))
+"""
+TABLE_ROUND = """
+import json, resource, sys, time, torch, hrm_model.reason
+from hrm_model.checkpoint import load
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+idle, begin = peak(), time.perf_counter()
+model = load(sys.argv[1], "cpu")
+model.embed(torch.zeros((3, 900), dtype=torch.long), torch.tensor([0, 500_000, 1_000_000]))
+print(json.dumps({"seconds": time.perf_counter() - begin, "memory": peak() - idle}))
+"""
+
+
+def write_checkpoint(folder: Path, cells: int, vocabulary: int, rows: int) -> None:
+    """The published layout with random weights; a table of many rows is all zeros."""
+    import torch
+
+    from hrm_model.config import ModelConfig
+    from hrm_model.model import HRM
+
+    model = HRM(ModelConfig(seq_len=cells, vocab_size=vocabulary, puzzle_emb_ndim=512, num_puzzle_identifiers=rows))
+    torch.save({f"_orig_mod.model.inner.{n}": t for n, t in model.state_dict().items()}, folder / "step_1")
+    (folder / "all_config.yaml").write_text(ARCH)
+
+
+def run(script: str, folder: Path) -> dict[str, object]:
+    found = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, text=True, check=True).stdout
+    result: dict[str, object] = json.loads(found)
+    return result
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_checkpoint(folder, 81, 11, 1)
+        rounds = [run(ROUND, folder) for _ in range(3)]
+        for what in rounds[0]["seconds"]:  # type: ignore[attr-defined]
+            print(f"{what:45} {median(r['seconds'][what] for r in rounds):7.3f} s")  # type: ignore[index]
+        print(f"{'peak memory above idle (torch imported)':45} {max(r['memory'] for r in rounds):7.0f} MB")  # type: ignore[type-var]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_checkpoint(folder, 900, 12, 1_045_829)
+        found = run(TABLE_ROUND, folder)
+        size = (folder / "step_1").stat().st_size / 1e6
+        print(
+            f"ARC-2 layout, a file of {size:,.0f} MB: loaded and three rows used in {found['seconds']:.2f} s, {found['memory']:.0f} MB above idle"
+        )
+
+
+if __name__ == "__main__":
+    main()
