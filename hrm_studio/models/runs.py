@@ -55,12 +55,12 @@ class RunModel(QObject):
         return self._config
 
     @property
-    def examples_per_epoch(self) -> int:
-        """Puzzles of the pool; 0 where nothing tells."""
+    def epochs_per_step(self) -> float:
+        """Share of the pool that one step takes; NaN where the configuration does not tell."""
         try:
-            return sum(s.count for s in self.config.puzzles)
-        except (ValueError, AttributeError, TypeError):
-            return 0
+            return self.config.batch_size / sum(s.count for s in self.config.puzzles)
+        except (ValueError, AttributeError, TypeError, ZeroDivisionError):
+            return float("nan")
 
     def update(self, summary: RunSummary) -> None:
         self.summary = summary

@@ -74,6 +74,12 @@ def polygon(pixels: NDArray[np.float64]) -> QPolygonF:
 def new_plot() -> Plot:
     """An empty plot without menus or buttons. `dress` gives it colours."""
     plot = Plot()
+    setup_plot(plot)
+    return plot
+
+
+def setup_plot(plot: Plot) -> None:
+    """No menus, no buttons, a title in a row of its own."""
     plot.setMenuEnabled(False)
     plot.hideButtons()
     item = plot.getPlotItem()
@@ -83,14 +89,13 @@ def new_plot() -> Plot:
     item.titleLabel.setVisible(True)
     item.setContentsMargins(2, 0, 8, 2)
     plot.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
-    return plot
 
 
-def dress(plot: Plot, palette: Palette, title: str) -> None:
+def dress(plot: Plot, palette: Palette, title: str, left: bool = False) -> None:
     """Colours of a palette on background, axes and title."""
     plot.setBackground(palette.surface)
     item = plot.getPlotItem()
-    item.setTitle(title, color=palette.text, size="8pt")
+    item.setTitle(title, color=palette.text, size="8pt", justify="left" if left else "center")
     item.titleLabel.item.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
     for name in ("left", "bottom"):
         axis = item.getAxis(name)
