@@ -198,6 +198,9 @@ class MainWindow(QMainWindow):
             self.opener.puzzle_wanted.emit(event.mimeData().text())
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if not all(page.may_close() for page in self.pages.values() if hasattr(page, "may_close")):
+            event.ignore()
+            return
         self.settings.setValue("geometry", self.saveGeometry())
         for page in self.pages.values():
             if hasattr(page, "closing"):

@@ -1,7 +1,7 @@
 """The workspaces of the window: one table. A page is made when it is first opened.
 
-A page is a QWidget made as `Page(studio)` with a Studio. Optional methods: `closing()`, called once as the window closes, and
-`open_path(path)`, where it takes a file or folder (see models/opener.py). Its actions it adds by
+A page is a QWidget made as `Page(studio)` with a Studio. Optional methods: `closing()`, called once as the window closes,
+`may_close()`, which answers False to keep it open, and `open_path(path)`, where it takes a file or folder (see models/opener.py). Its actions it adds by
 `studio.actions.add(entries, page=NAME)`. While it is hidden it must cost nothing: connect in showEvent, or check isVisible().
 """
 

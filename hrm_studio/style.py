@@ -48,6 +48,22 @@ def style_sheet(p: Palette) -> str:
     QDialog#palette QListWidget {{ border: none; }}
     QTreeWidget::item, QTableView::item {{ padding: 4px 4px; }}
     QHeaderView::section {{ background: {p.raised}; color: {p.muted}; border: none; padding: 5px 8px; }}
+    QLabel#bigtitle {{ font-size: 20px; font-weight: 700; }}
+    QLabel#group {{ font-size: 14px; font-weight: 700; padding-top: 14px; }}
+    QFrame#card {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 10px; }}
+    QFrame#card:hover {{ border-color: {p.accent}; }}
+    QFrame#banner {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 8px; }}
+    QPushButton#go, QToolButton#go {{ background: {p.accent}; color: {p.on_accent}; border: 1px solid {p.accent}; font-weight: 600; }}
+    QPushButton#go:hover, QToolButton#go:hover {{ border-color: {p.text}; }}
+    QPushButton#go:disabled {{ background: {p.raised}; color: {p.muted}; border-color: {p.border}; }}
+    QListView#runs {{ background: transparent; border: none; outline: none; }}
+    QSplitter::handle {{ background: transparent; }}
+    QTabWidget::pane {{ border: none; }}
+    QTabBar {{ background: transparent; }}
+    QTabBar::tab {{ background: transparent; color: {p.muted}; padding: 6px 14px; border: none; border-bottom: 2px solid transparent; font-weight: 600; }}
+    QTabBar::tab:hover {{ color: {p.text}; }}
+    QTabBar::tab:selected {{ color: {p.text}; border-bottom-color: {p.accent}; }}
+    QTableWidget {{ background: {p.surface}; alternate-background-color: {p.raised}; border: 1px solid {p.border}; border-radius: 6px; }}
     QMenuBar, QMenu, QStatusBar {{ background: {p.window}; }}
     QMenu {{ border: 1px solid {p.border}; padding: 4px; }}
     QMenu::item {{ padding: 6px 24px 6px 16px; border-radius: 4px; }}

@@ -34,7 +34,7 @@ class PlotSettings(QObject):
         """Change some of the fields above; tells once, and only where something changed."""
         changed = {name: value for name, value in values.items() if getattr(self, name) != value}
         if "x" in changed:
-            changed["zoom"] = None
+            changed.setdefault("zoom", None)
             self.point_at(None)
         for name, value in changed.items():
             setattr(self, name, value)

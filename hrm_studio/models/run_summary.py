@@ -78,7 +78,7 @@ class Survey:
             status: Mapping[str, Any] = self.run.status()
         except OSError as error:
             status = {"state": "unreadable", "message": str(error)}
-        state = str(status.get("state") or "new")
+        state = str(status.get("state") or self._state_told)
         best_step, best = max(self._best.items(), key=lambda pair: pair[1], default=(0, None))
         size = self.summary.size
         if now - self._size_looked > (5.0 if state in LIVE else 60.0) or state != self.summary.state:
@@ -86,7 +86,7 @@ class Survey:
         changed = state != self.summary.state
         self.summary = RunSummary(
             path=self.run.path, preset=self.config.preset, task=self.config.task, state=state,
-            step=int(status.get("step") or 0), steps=self.config.steps, best=best, best_step=best_step, seconds=self._seconds,
+            step=int(status.get("step") or self._step), steps=self.config.steps, best=best, best_step=best_step, seconds=self._seconds,
             eta_seconds=status.get("eta_seconds") if state in LIVE else None, steps_per_second=status.get("steps_per_second"),
             device=str(status.get("device") or ""), created=self._created(), size=size,
             message=self._explain(state, status) if changed or more else self.summary.message,
@@ -102,14 +102,22 @@ class Survey:
         except OSError:
             return False
 
+    @property
+    def _state_told(self) -> str:
+        """For a directory without status.json, of an old run or a copied one: what its events say."""
+        if not self._step:
+            return "new"
+        return "failed" if self._failure else "finished" if self._ended == "done" else "stopped"
+
     _seconds = 0.0
+    _step = 0
 
     def _read(self, most_bytes: int) -> bool:
         lines = self._reader.lines(most_bytes)
         # Metrics are most of the file, and only the newest tells something here.
         chosen = [line for line in lines[:-1] if b'"metrics"' not in line[:64]] + lines[-1:]
         for entry in self._reader.parse(chosen):
-            step = entry.get("step", 0)
+            step = self._step = entry.get("step", 0)
             if isinstance(entry.get("seconds"), int | float):
                 self._seconds = float(entry["seconds"])
             if entry["type"] == "started":

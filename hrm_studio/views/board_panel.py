@@ -19,11 +19,12 @@ from hrm_studio.views.visible import View
 
 
 class Elided(QLabel):
-    """One line in the middle that ends in … where there is no room; hovering tells all of it. It never keeps the window wide."""
+    """One line (in the middle, unless aligned otherwise) that ends in … where there is no room; hovering tells all of it. It never keeps the window wide."""
 
     def __init__(self, name: str) -> None:
         super().__init__(objectName=name)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
 
     def setText(self, text: str) -> None:
         super().setText(text)
@@ -35,7 +36,7 @@ class Elided(QLabel):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         words = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, words)
+        painter.drawText(self.rect(), self.alignment(), words)
 
 
 class BoardPanel(View):

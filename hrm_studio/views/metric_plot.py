@@ -80,6 +80,7 @@ class MetricPlot(Plot):
                 self.lines.append(Line(run, series, *self._curves(run, series), colour, item))
                 if series.label and series.label not in [n for n, _ in names]:
                     names.append((series.label, swatch(colour.name(), series.label) if alone else f"{'—╌┈┄'[k % 4]} {series.label}"))
+        names = _shortened(names)
         legend = " &nbsp;".join(text for _, text in names) if len(names) > 1 else ""
         dress(self, self._theme.palette, f"<b>{self.panel.title}{', %' if self.panel.share else ''}</b> &nbsp; {legend}", left=True)
         self._logs = (self._settings.log_x, self._settings.log_y and self.panel.log)
@@ -258,6 +259,17 @@ class MetricPlot(Plot):
     def told(self, value: float) -> str:
         """A value in words."""
         return f"{value:.2%}" if self.panel.share else f"{value:.4g}{self.panel.unit}"
+
+
+def _shortened(names: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """'36 clues', '30 clues', '26 clues' → '36 clues', '30', '26': a last word is said once."""
+    found, before = [], ""
+    for label, text in names:
+        words = label.split()
+        last = words[-1] if len(words) > 1 else ""
+        found.append((label, text.removesuffix(" " + last) if last and last == before else text))
+        before = last
+    return found
 
 
 def _scaled(values: Floats, log: bool) -> Floats:

@@ -1,0 +1,190 @@
+"""Above a run's curves: what it is, how it stands, how far it is, and what one can do with it now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import qtawesome
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from hrm_studio.models.runs import RunModel
+from hrm_studio.theme import Theme
+from hrm_studio.views.board_panel import Elided
+from hrm_studio.views.run_words import facts, state_colour, state_sign, state_words
+from hrm_studio.words import share
+
+
+@dataclass(frozen=True)
+class Control:
+    """A button: what it asks for, and in which states of a run it is there."""
+
+    name: str
+    text: str
+    icon: str
+    states: tuple[str, ...]
+    tip: str
+
+
+CONTROLS = (
+    Control(
+        "pause", "Pause", "mdi6.pause", ("running", "starting"), "Stop computing after this step; everything is kept, and the process waits"
+    ),
+    Control("resume", "Resume", "mdi6.play", ("paused", "stopped", "killed", "failed", "new"), "Go on where it stands"),
+    Control("save", "Save now", "mdi6.content-save-outline", ("running", "paused"), "Write a checkpoint after this step"),
+    Control(
+        "stop",
+        "Stop and save",
+        "mdi6.stop",
+        ("running", "paused", "starting"),
+        "End the process with a checkpoint; Resume goes on from there",
+    ),
+    Control(
+        "discard",
+        "Discard …",
+        "mdi6.delete-outline",
+        ("running", "paused", "starting"),
+        "End the process without a checkpoint and delete the run",
+    ),
+)
+
+
+class Progress(QWidget):
+    """A thin bar. Its share is told by the text beside it."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme, self._share, self._colour = theme, 0.0, "accent"
+        self.setFixedHeight(4)
+
+    def tell(self, share: float, colour: str) -> None:
+        self._share, self._colour = share, colour
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.palette.color("muted", 0.2))
+        painter.drawRoundedRect(QRectF(self.rect()), 2, 2)
+        painter.setBrush(self._theme.palette.color(self._colour))
+        painter.drawRoundedRect(QRectF(0, 0, self.width() * self._share, 4), 2, 2)
+
+
+class RunHeader(QWidget):
+    """Signals
+    -------
+    wanted(str)         a Control's name
+    explore_wanted()    open the run's best model in Explore
+    menu_wanted(object) everything else, at a global position
+    """
+
+    wanted = Signal(str)
+    explore_wanted = Signal()
+    menu_wanted = Signal(object)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._run: RunModel | None = None
+        self.name = Elided("title")
+        self.state = QLabel(objectName="position")
+        self.best = QLabel(objectName="position")
+        self.facts = Elided("muted")
+        for line in (self.name, self.facts):
+            line.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.progress = Progress(theme)
+        self.buttons: dict[str, QToolButton] = {}
+        for control in CONTROLS:
+            button = QToolButton(text=control.text, toolTip=control.tip, toolButtonStyle=Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            button.clicked.connect(lambda _=False, name=control.name: self.wanted.emit(name))
+            self.buttons[control.name] = button
+        self.explore = QToolButton(text="Open in Explore", objectName="go", toolButtonStyle=Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.explore.clicked.connect(self.explore_wanted)
+        self.more = QToolButton(objectName="flat", toolTip="Rename, fork, delete …", accessibleName="More about this run")
+        self.more.clicked.connect(lambda: self.menu_wanted.emit(self.more.mapToGlobal(self.more.rect().bottomLeft())))
+        self.banner = QFrame(objectName="banner", visible=False)
+        self.banner_icon, self.banner_text = (
+            QLabel(),
+            QLabel(wordWrap=True, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse),
+        )
+        self.banner_text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self._lay_out()
+        theme.changed.connect(self.refresh)
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        first = QHBoxLayout()
+        first.setSpacing(10)
+        first.addWidget(self.name, 1)
+        first.addWidget(self.best)
+        first.addWidget(self.explore)
+        second = QHBoxLayout()
+        second.setSpacing(6)
+        second.addWidget(self.state)
+        second.addSpacing(4)
+        second.addWidget(self.facts, 1)
+        for button in self.buttons.values():
+            second.addWidget(button)
+        second.addWidget(self.more)
+        banner = QHBoxLayout(self.banner)
+        banner.setContentsMargins(12, 8, 12, 8)
+        banner.addWidget(self.banner_icon, 0, Qt.AlignmentFlag.AlignTop)
+        banner.addWidget(self.banner_text, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(first)
+        layout.addLayout(second)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.banner)
+
+    def show_run(self, run: RunModel | None) -> None:
+        if self._run is not None:
+            self._run.changed.disconnect(self.refresh)
+            self._run.grew.disconnect(self._tell_warnings)
+        self._run = run
+        if run is not None:
+            run.changed.connect(self.refresh)
+            run.grew.connect(self._tell_warnings)
+        self.refresh()
+
+    def refresh(self) -> None:
+        palette = self._theme.palette
+        for control in CONTROLS:
+            self.buttons[control.name].setIcon(qtawesome.icon(control.icon, color=palette.text))
+        self.explore.setIcon(qtawesome.icon("mdi6.eye-outline", color=palette.on_accent))
+        self.more.setIcon(qtawesome.icon("mdi6.dots-horizontal", color=palette.text))
+        if self._run is None:
+            return
+        summary = self._run.summary
+        self.name.setText(summary.name)
+        colour = state_colour(summary)
+        self.state.setText(f'<span style="color:{getattr(palette, colour)}">{state_sign(summary)} {state_words(summary)}</span>')
+        self.facts.setText("  ·  ".join(facts(summary)))
+        self.best.setText(f"{share(summary.best)} solved" if summary.best is not None else "")
+        self.best.setToolTip(f"Best share of unseen puzzles solved, at step {summary.best_step:,}")
+        self.progress.tell(summary.progress, colour)
+        for control in CONTROLS:
+            self.buttons[control.name].setVisible(summary.state in control.states)
+        self.explore.setVisible(summary.model is not None)
+        self.explore.setToolTip(f"Solve puzzles with {summary.model.name}" if summary.model else "")
+        self._tell_warnings()
+
+    def _tell_warnings(self) -> None:
+        """Why it ended, or else the newest warning."""
+        if self._run is None:
+            return
+        summary, palette = self._run.summary, self._theme.palette
+        warnings = [mark for mark in self._run.log.marks if mark.kind == "warning"]
+        text, bad = summary.message, summary.state in ("failed", "killed", "unreadable")
+        if not text and warnings:
+            text = f"Step {warnings[-1].step:,}: {warnings[-1].text}"
+        if text != self.banner_text.text():
+            self.banner_text.setText(text)
+        self.banner.setVisible(bool(text))
+        colour = palette.wrong if bad else palette.warning
+        self.banner_icon.setPixmap(
+            qtawesome.icon("mdi6.alert-circle-outline" if bad else "mdi6.information-outline", color=colour).pixmap(QSize(18, 18))
+        )

@@ -1,0 +1,65 @@
+"""How a run's state is called and coloured, everywhere."""
+
+from __future__ import annotations
+
+from hrm_studio.models.run_summary import RunSummary
+from hrm_studio.words import duration, share, size
+
+# state: its name for people, the palette's colour, a sign that tells it without colour
+STATES = {
+    "new": ("not started", "muted", "○"),
+    "starting": ("starting", "accent", "◔"),
+    "running": ("training", "accent", "▶"),
+    "paused": ("paused", "warning", "❚❚"),
+    "stopped": ("stopped", "muted", "■"),
+    "finished": ("finished", "right", "✔"),
+    "failed": ("failed", "wrong", "✖"),
+    "killed": ("interrupted", "wrong", "✖"),
+    "unreadable": ("unreadable", "wrong", "✖"),
+}
+
+
+def state_words(summary: RunSummary) -> str:
+    return STATES.get(summary.state, (summary.state, "muted", ""))[0]
+
+
+def state_colour(summary: RunSummary) -> str:
+    """A name of the palette."""
+    return STATES.get(summary.state, ("", "muted", ""))[1]
+
+
+def state_sign(summary: RunSummary) -> str:
+    return STATES.get(summary.state, ("", "", "·"))[2]
+
+
+def facts(summary: RunSummary) -> list[str]:
+    """Progress, speed, time left, best: what a header tells, part by part."""
+    found = []
+    if summary.state == "starting" and not summary.step:
+        found.append("making its puzzles and starting …")
+    elif summary.steps:
+        found.append(f"step {summary.step:,} of {summary.steps:,}")
+    if summary.live and summary.steps_per_second:
+        found.append(
+            f"{summary.steps_per_second:.1f} steps/s" if summary.steps_per_second < 100 else f"{summary.steps_per_second:.0f} steps/s"
+        )
+    if summary.seconds:
+        found.append(f"{duration(summary.seconds)} computed")
+    if summary.eta_seconds is not None and summary.state == "running":
+        found.append(f"{duration(summary.eta_seconds)} left at most")
+    if summary.device:
+        found.append(summary.device)
+    return found
+
+
+def details(summary: RunSummary) -> str:
+    """Everything about a run, for hovering."""
+    lines = [summary.name, f"{state_words(summary)}, step {summary.step:,} of {summary.steps:,}"]
+    if summary.best is not None:
+        lines.append(f"best: {share(summary.best)} of unseen puzzles, at step {summary.best_step:,}")
+    lines.append(
+        f"preset {summary.preset or '–'}, task {summary.task or '–'}, {duration(summary.seconds)} of computing, {size(summary.size)} on disk"
+    )
+    if summary.message:
+        lines.append(summary.message)
+    return "\n".join([*lines, str(summary.path)])

@@ -1,0 +1,294 @@
+"""Train: the runs at the left; at the right presets to start one, or the run that is looked at. Wiring only."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import qtawesome
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QHideEvent, QShowEvent
+from PySide6.QtWidgets import QPushButton, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+
+from hrm_model.assets import puzzle_lines
+from hrm_model.tasks.sudoku import PuzzleError, parse, variant_of_cells
+from hrm_studio.actions import Entry
+from hrm_studio.models.runs import RunModel, RunsModel
+from hrm_studio.services.estimator import Estimator
+from hrm_studio.services.machine_load import MachineLoad
+from hrm_studio.studio import Studio
+from hrm_studio.views.config_form import ConfigForm
+from hrm_studio.views.config_table import ConfigTable
+from hrm_studio.views.preset_cards import PresetCards
+from hrm_studio.views.preset_words import title
+from hrm_studio.views.run_actions import RunActions, ask_before_closing
+from hrm_studio.views.run_curves import RunCurves
+from hrm_studio.views.run_header import RunHeader
+from hrm_studio.views.run_list import RunList
+from hrm_studio.views.undo_bar import UndoBar
+from trainer.config import RunConfig
+from trainer.presets import PRESETS
+
+
+class TrainPage(QWidget):
+    """Made by the window with what pages share."""
+
+    def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._studio, theme = studio, studio.theme
+        self.runs = RunsModel(parent=self)
+        self.load = MachineLoad(self)
+        self.estimator = Estimator(parent=self)
+        self.current: RunModel | None = None
+        self._overlaid: list[RunModel] = []
+        self._colour_numbers: dict[RunModel, int] = {}
+        self._source: RunModel | None = None  # the run that a form goes on from
+
+        self.new = QPushButton("New run", objectName="primary", toolTip="Presets, each with one click to start")
+        self.list = RunList(self.runs, theme, self._colour_of)
+        self.cards = PresetCards(PRESETS, self.estimator, self.runs.folder, theme)
+        self.form = ConfigForm(self.estimator, theme)
+        self.header = RunHeader(theme)
+        self.curves = RunCurves(studio.background, theme)
+        self.table = ConfigTable(theme)
+        self.bar = UndoBar()
+        self.acts = RunActions(self.runs, self.bar, self)
+        self.tabs = QTabWidget(documentMode=True)
+        self.tabs.addTab(self.curves, "Curves")
+        self.tabs.addTab(self.table, "Settings")
+        self.stack = QStackedWidget()
+        self._lay_out()
+        self._connect()
+        studio.actions.add(self._entries(), page="train")
+        self._colours()
+        self.runs.begin()
+
+    def _lay_out(self) -> None:
+        side = QWidget(objectName="panel")
+        column = QVBoxLayout(side)
+        column.setContentsMargins(12, 12, 6, 12)
+        column.addWidget(self.new)
+        column.addWidget(self.list, 1)
+        self.view = QWidget()
+        column = QVBoxLayout(self.view)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.header)
+        column.addWidget(self.tabs, 1)
+        for widget in (self.cards, self.form, self.view):
+            self.stack.addWidget(widget)
+        right = QWidget()
+        column = QVBoxLayout(right)
+        column.setContentsMargins(6, 12, 12, 12)
+        column.addWidget(self.stack, 1)
+        column.addWidget(self.bar)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
+        self.splitter.addWidget(side)
+        self.splitter.addWidget(right)
+        self.splitter.setStretchFactor(1, 1)
+        self.splitter.setSizes([290, 1000])
+        side.setMinimumWidth(230)
+        right.setMinimumWidth(420)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.splitter)
+
+    def _connect(self) -> None:
+        self.new.clicked.connect(self.show_cards)
+        self.cards.start_wanted.connect(self.start)
+        self.cards.edit_wanted.connect(self._edit_preset)
+        self.form.start_wanted.connect(self.start)
+        self.form.left.connect(self._leave_form)
+        self.list.chosen.connect(self.open_run)
+        self.list.overlay_wanted.connect(self.overlay)
+        self.list.menu_wanted.connect(lambda run, place: self.acts.show_menu(run, run in self._overlaid, place))
+        self.header.wanted.connect(lambda name: self.acts.control(self.current, name) if self.current is not None else None)
+        self.header.menu_wanted.connect(lambda place: self.acts.show_menu(self.current, False, place) if self.current is not None else None)
+        self.header.explore_wanted.connect(self.explore)
+        self.acts.refused.connect(self._studio.opener.refused)
+        self.acts.overlay_wanted.connect(self.overlay)
+        self.acts.edit_wanted.connect(self._edit_run)
+        self.acts.fork_wanted.connect(self._fork_run)
+        self.curves.told.connect(lambda text: self.bar.tell(text))
+        self.runs.removed.connect(self._removed)
+        self.runs.changed.connect(self._changed)
+        self.load.sampled.connect(self._sampled)
+        self._studio.theme.changed.connect(self._colours)
+
+    def _entries(self) -> list[Entry]:
+        def control(name: str) -> None:
+            if self.current is not None and not self.header.buttons[name].isHidden():
+                self.acts.control(self.current, name)
+
+        return [
+            Entry("new_run", "&Run", "New run", "Ctrl+N", "mdi6.plus", self.show_cards, "Presets, each with one click to start"),
+            Entry("pause_run", "&Run", "Pause this run", "", "mdi6.pause", lambda: control("pause")),
+            Entry("resume_run", "&Run", "Resume this run", "", "mdi6.play", lambda: control("resume")),
+            Entry("save_run", "&Run", "Save a checkpoint now", "Ctrl+S", "mdi6.content-save-outline", lambda: control("save")),
+            Entry("stop_run", "&Run", "Stop this run and save", "", "mdi6.stop", lambda: control("stop")),
+            Entry("explore_run", "&Run", "Open its model in Explore", "Ctrl+Return", "mdi6.eye-outline", self.explore),
+        ]
+
+    # Starting --------------------------------------------------------------------------------------------------------
+
+    def show_cards(self) -> None:
+        self.list.choose(None)
+        self.stack.setCurrentWidget(self.cards)
+
+    def start(self, config: RunConfig) -> None:
+        """One click: a run directory, a trainer, and its curves."""
+        self.estimator.cancel()
+        started: list[RunModel] = []
+        if self.acts.tried(lambda: started.append(self.runs.start_new(config))):
+            self.open_run(started[0])
+
+    def _edit_preset(self, config: RunConfig) -> None:
+        self.edit(config, PRESETS.get(config.preset, config), title(config.preset))
+
+    def edit(self, config: RunConfig, first: RunConfig, name: str, text: str = "") -> None:
+        """The form with every setting."""
+        self._source = None
+        self.form.open(config, first, f"{name}: every setting", text or "A dot marks what differs. Start makes a new run of it.")
+        self.stack.setCurrentWidget(self.form)
+
+    def _edit_run(self, run: RunModel) -> None:
+        if self.acts.tried(lambda: run.config):
+            self.edit(run.config, run.config, run.name, f"Settings of {run.name}. Start makes a new run that begins anew.")
+
+    def _fork_run(self, run: RunModel) -> None:
+        self._edit_run(run)
+
+    def _leave_form(self) -> None:
+        self.stack.setCurrentWidget(self.view if self.current is not None and self._source is not None else self.cards)
+
+    # Looking ---------------------------------------------------------------------------------------------------------
+
+    def open_run(self, run: RunModel) -> None:
+        """Look at a run; what lay over the one before stays."""
+        self.current = run
+        self._overlaid = [other for other in self._overlaid if other is not run]
+        self.list.choose(run)
+        self.header.show_run(run)
+        self.stack.setCurrentWidget(self.view)
+        self._show_curves()
+        self._measure_load()
+
+    def open_path(self, path: Path) -> None:
+        """A run folder, of the runs folder or from elsewhere."""
+        path = path.resolve()
+
+        def open_when_listed() -> None:
+            run = self.runs.by_path.get(path)
+            if run is not None:
+                self.runs.listed.disconnect(open_when_listed)
+                self.open_run(run)
+
+        if path in self.runs.by_path:
+            self.open_run(self.runs.by_path[path])
+        elif self.acts.tried(lambda: self.runs.add_elsewhere(path)):
+            self.runs.listed.connect(open_when_listed)
+
+    def overlay(self, run: RunModel) -> None:
+        """Lay a run's curves over the others, or take them away."""
+        if self.current is None or run is self.current:
+            self.open_run(run)
+        elif run in self._overlaid:
+            self._overlaid.remove(run)
+        else:
+            self._overlaid.append(run)
+        self._show_curves()
+
+    @property
+    def shown(self) -> list[RunModel]:
+        """The runs whose curves are shown, the one that is looked at first."""
+        return [*([self.current] if self.current is not None else []), *self._overlaid]
+
+    def _show_curves(self) -> None:
+        for run in self.shown:
+            self.runs.open(run)
+            taken = {self._colour_numbers[other] for other in self.shown if other in self._colour_numbers and other is not run}
+            if self._colour_numbers.get(run, -1) in (-1, *taken):
+                self._colour_numbers[run] = next(k for k in range(len(self.shown) + 1) if k not in taken)
+        colours = {run: self._colour(run) for run in self.shown}
+        self.curves.show_runs(self.shown, colours)
+        self.table.show_runs(self.shown)
+        self.list.view.viewport().update()
+
+    def _colour(self, run: RunModel) -> QColor:
+        series = self._studio.theme.palette.series
+        return QColor(series[self._colour_numbers[run] % len(series)])
+
+    def _colour_of(self, run: RunModel) -> QColor | None:
+        return self._colour(run) if run in self.shown and run in self._colour_numbers else None
+
+    def _colours(self) -> None:
+        self.new.setIcon(qtawesome.icon("mdi6.plus", color=self._studio.theme.palette.on_accent))
+        if self.current is not None:
+            self._show_curves()
+
+    def _removed(self, run: RunModel) -> None:
+        self._overlaid = [other for other in self._overlaid if other is not run]
+        self._colour_numbers.pop(run, None)
+        if run is self.current:
+            self.current = None
+            self.header.show_run(None)
+            self.show_cards()
+        self._show_curves()
+
+    def _changed(self, run: RunModel) -> None:
+        if run is self.current:
+            self._measure_load()
+
+    # The machine -----------------------------------------------------------------------------------------------------
+
+    def _measure_load(self) -> None:
+        self.load.switch(self.isVisible() and self.current is not None and self.current.summary.state in ("running", "paused"))
+        self.cards.measures_by_itself = not self.runs.live
+
+    def _sampled(self, values: dict[str, float]) -> None:
+        run = self.current
+        if run is not None and len(run.log.metrics):
+            last = {name: float(run.log.metrics[name][-1]) for name in ("step", "seconds")}
+            run.log.machine.append({name: [value] for name, value in {**last, **values}.items()})
+            run.grew.emit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._measure_load()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.load.switch(False)
+
+    # Leaving ---------------------------------------------------------------------------------------------------------
+
+    def explore(self) -> None:
+        """Solve a puzzle with the run's best model, on the page that shows such."""
+        if self.current is None or self.current.summary.model is None:
+            return
+        model, task = self.current.summary.model, self.current.summary.task
+        for line in puzzle_lines("starter"):
+            try:
+                fits = variant_of_cells(len(parse(line))).task == task
+            except PuzzleError:
+                continue
+            if fits:
+                self._studio.models.use(model)
+                self._studio.opener.puzzle_wanted.emit(line)
+                return
+        self._studio.opener.open(model)
+
+    def may_close(self) -> bool:
+        """Ask what shall become of runs that are being trained. False: stay."""
+        live = self.runs.live
+        answer = ask_before_closing(live, self) if live else "keep"
+        if answer == "stop":
+            for run in live:
+                self.acts.tried(partial(self.runs.command, run, "stop"))
+        return answer != "cancel"
+
+    def closing(self) -> None:
+        """The window closes; trainers go on."""
+        self.load.close()
+        self.estimator.close()
+        self.runs.close()
