@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
+import re
 import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hrm_model.assets import bundled_models, find_model, model_for_task
 from hrm_model.tasks.base import PuzzleError
 from hrm_model.tasks.find import parse_any
 from hrm_studio import cli_eval
 from hrm_studio.cli_common import AsJson, Device, Segments, drawn, must_read, plain_errors, print_json
+from hrm_studio.cli_train import train
 
 app = typer.Typer(add_completion=False, help="Watch a Hierarchical Reasoning Model think. Without a command, the app opens.")
 app.command("eval")(cli_eval.evaluate_file)
@@ -90,100 +90,17 @@ def _puzzle_text(argument: str) -> str:
     try:
         if len(argument) < 256 and Path(argument).is_file():
             return Path(argument).read_text(encoding="utf-8")
+        a_folder = len(argument) < 256 and Path(argument).is_dir()
     except UnicodeDecodeError:
         raise PuzzleError(f"{argument}: is not a text file") from None
     except (OSError, ValueError):
-        pass  # too odd for a file name, so it is a puzzle
+        return argument  # too odd for a file name, so it is a puzzle
+    if a_folder or re.search(r"[/\\]|\.(txt|csv|sdk|sdm|ss|json)$", argument):
+        raise PuzzleError(f"{argument}: there is no such file; a puzzle, a file that holds one, or - for standard input is needed")
     return argument
 
 
-@app.command()
-def train(
-    preset: Annotated[str, typer.Argument(help="sudoku-4x4, sudoku-6x6, sudoku-9x9 or sudoku-extreme-1k.")],
-    run_dir: Annotated[Path | None, typer.Option(help="Where the run lives. One that is there goes on from its last checkpoint.")] = None,
-    minutes: Annotated[float | None, typer.Option(min=0.001, help="Stop after so much computing time.")] = None,
-    device: Device = "auto",
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-) -> None:
-    """Train a model in a process of its own and follow it. Ctrl+C stops it with a checkpoint."""
-    from trainer.presets import preset as preset_named
-    from trainer.run_dir import RunDir, new_run_path
-
-    with plain_errors():
-        config = preset_named(preset).model_copy(update={"seed": seed, "device": device, **({"minutes": minutes} if minutes else {})})
-        path = run_dir or new_run_path(preset)
-        if (path / "config.yaml").exists():
-            run = RunDir(path)
-            if run.config().preset != preset:
-                raise ValueError(f"{path}: is a run of {run.config().preset!r}, not of {preset!r}")
-        else:
-            run = RunDir.create(path, config)
-    raise typer.Exit(_follow(run))
-
-
-def _follow(run: Any) -> int:
-    """Start the trainer and show what it says until it ends. Returns its exit code."""
-    console = Console(highlight=False)
-    console.print(f"run directory: {run.path}", soft_wrap=True)
-    reader = run.events()
-    reader.read()  # an earlier process's events are known
-    with (run.path / "log.txt").open("ab") as log:
-        # A session of its own: Ctrl+C reaches this process only, which then asks the trainer to stop.
-        process = subprocess.Popen([sys.executable, "-m", "trainer", str(run.path)], stdout=log, stderr=log, start_new_session=True)
-    config = run.config()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    asked = False
-    failed = ""
-    with Progress(*columns, console=console, transient=False) as progress:
-        bar = progress.add_task("preparing puzzles", total=config.steps, rate="")
-        while True:
-            try:
-                running = process.poll() is None
-                for entry in reader.read():
-                    failed = _show(entry, progress, bar, run) or failed
-                if not running:
-                    break
-                time.sleep(0.2)
-            except KeyboardInterrupt:
-                if asked:
-                    console.print("left running; `hrm-studio train` with this --run-dir comes back to it")
-                    return 130
-                asked = True
-                run.command("stop")
-                console.print("stopping after this step, with a checkpoint … (Ctrl+C again leaves it running)")
-    if process.returncode:
-        words = failed or (run.path / "log.txt").read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
-        console.print(f"the trainer failed ({process.returncode}): {words}", markup=False, soft_wrap=True)
-        return int(process.returncode)
-    best = run.pointer("best")
-    if best is not None:
-        console.print(f"best checkpoint: {best}", soft_wrap=True)
-    return 0
-
-
-def _show(entry: dict[str, Any], progress: Progress, bar: Any, run: Any) -> str:
-    kind = entry["type"]
-    progress.update(bar, completed=entry["step"])
-    if kind == "metrics":
-        rate = run.status().get("steps_per_second")
-        values = entry["values"]
-        progress.update(bar, description=f"loss {values['loss']:.3f}", rate=f"{rate:.1f} steps/s" if rate else "")
-    elif kind == "evaluation":
-        for name, found in entry["sets"].items():
-            progress.console.print(
-                f"step {entry['step']:>6}  {entry['seconds']:6.0f} s   {name}: {found['exact']:.1%} of {found['puzzles']} unseen puzzles"
-                f" ({found['low']:.1%}–{found['high']:.1%}), {found['cells']:.1%} of blank cells"
-            )
-    elif kind in ("warning", "failed"):
-        progress.console.print(entry["message"], markup=False)
-        return str(entry["message"]) if kind == "failed" else ""
-    return ""
+app.command()(train)
 
 
 @app.command()

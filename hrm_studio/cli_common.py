@@ -24,7 +24,7 @@ def plain_errors() -> Iterator[None]:
     """What people can mend is said in one sentence, with exit code 2; our own mistakes keep their traceback."""
     try:
         yield
-    except ValueError as error:  # PuzzleError, CheckpointError, RunError, ConfigError are ValueErrors
+    except (ValueError, OSError) as error:  # PuzzleError, CheckpointError, RunError, ConfigError are ValueErrors
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"hrm-studio: {error}", markup=False)
         raise typer.Exit(2) from None
 

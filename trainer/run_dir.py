@@ -111,7 +111,8 @@ class RunDir:
             return False
 
     def claim(self) -> None:
-        """Take this run for this process, until it ends. RunError where another trainer works here."""
+        """Take this run for this process, until it ends. RunError where another trainer works here, or where there is no run."""
+        self.config()
         self._lock = FileLock(self.path / ".lock", timeout=0)
         try:
             self._lock.acquire()
@@ -137,7 +138,8 @@ class RunDir:
 
     def all_checkpoints(self) -> list[Path]:
         """Whole checkpoint folders, oldest first."""
-        return sorted(p for p in self.checkpoints.glob("step_*") if p.is_dir() and not p.name.endswith(".part"))
+        found = [p for p in self.checkpoints.glob("step_*") if p.is_dir() and p.name.removeprefix("step_").isdigit()]
+        return sorted(found, key=lambda p: int(p.name.removeprefix("step_")))
 
     def prune(self, keep: int) -> None:
         """Delete all but the newest `keep`, the last and the best, and what killed writers left."""

@@ -34,7 +34,7 @@ class Session:
         self.ending: str | None = None  # 'stop' or 'abort'
         self.best = -1.0
         self.last_status = 0.0
-        self.begin = time.monotonic()
+        self.begin_seconds = 0.0
         self.begin_step = 0
         self._untold: list[Event] = []
 
@@ -46,7 +46,7 @@ class Session:
         for old in run.events().read():
             if old["type"] == "evaluation" and old["step"] <= trainer.step and old["values"]:
                 self.best = max(self.best, old["values"]["exact_accuracy"])
-        self.begin_step = trainer.step
+        self.begin_step, self.begin_seconds = trainer.step, trainer.seconds
         write_json(run.path / "env.json", environment(trainer))
         # Events of steps after `step` come from a process that was killed; who follows the run drops them.
         self.tell(event("started", trainer.step, resumed=resumed, pid=os.getpid(), steps=config.steps))
@@ -86,9 +86,9 @@ class Session:
             if folder != last:
                 self.run.point("last", folder)
             # Later steps are computed again; a damaged folder of their name must not stand in the way.
-            for later in self.run.all_checkpoints():
-                if later > folder:
-                    shutil.rmtree(later, ignore_errors=True)
+            checkpoints = self.run.all_checkpoints()
+            for later in checkpoints[checkpoints.index(folder) + 1 :]:
+                shutil.rmtree(later, ignore_errors=True)
             return True
         if folders:
             raise RunError(f"{self.run.checkpoints}: no checkpoint here can be read. Delete this folder to begin the run anew.")
@@ -162,7 +162,7 @@ class Session:
             return
         self.last_status = time.monotonic()
         trainer, done = self.trainer, self.trainer.step - self.begin_step
-        rate = done / max(1e-9, self.last_status - self.begin) if done else None
+        rate = done / max(1e-9, trainer.seconds - self.begin_seconds) if done else None
         left = (self.config.steps - trainer.step) / rate if rate else None
         if left is not None and self.config.minutes:
             left = min(left, 60 * self.config.minutes - trainer.seconds)

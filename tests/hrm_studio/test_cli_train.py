@@ -1,0 +1,107 @@
+"""`hrm-studio train` as a person uses it: interrupted early, come back to, told odd things."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hrm_studio.cli import app
+from trainer.run_dir import RunDir
+
+RUNNING = ("starting", "running", "paused")
+
+
+def train(folder: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "hrm_studio", "train", "sudoku-4x4", "--run-dir", str(folder), *more]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_for(true: object, seconds: float = 120) -> None:
+    assert callable(true)
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def events(run: RunDir) -> list[dict[str, object]]:
+    return [json.loads(line) for line in run.events_file.read_text().splitlines()] if run.events_file.exists() else []
+
+
+def test_ctrl_c_before_the_trainer_listens_still_stops_it(tmp_path: Path) -> None:
+    process = train(tmp_path / "run")
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("run directory")
+    wait_for((tmp_path / "run" / "log.txt").exists)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, out
+    last = events(RunDir(tmp_path / "run"))[-1]
+    assert (last["type"], last["reason"]) == ("finished", "stopped")
+
+
+def test_a_run_left_running_is_followed_again(tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "run")
+    first = train(run.path)
+    wait_for(lambda: any(e["type"] == "started" for e in events(run)))
+    first.send_signal(signal.SIGINT)
+    # A second one right away leaves the trainer to itself; a stop may have been asked of it by then, which a follower sees too.
+    time.sleep(0.05)
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=60)
+    again = train(run.path)
+    assert again.stdout is not None
+    out = ""
+    while "following" not in out and again.poll() is None:
+        out += again.stdout.readline()
+    again.send_signal(signal.SIGINT)
+    out += again.communicate(timeout=200)[0]
+    assert "already; follow it" not in out
+    assert again.returncode == 0, out
+    assert run.status()["state"] not in RUNNING
+    assert not any(e["type"] == "failed" for e in events(run))
+
+
+def test_odd_options_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "run").mkdir()
+    for arguments, words in (
+        (("--run-dir", str(tmp_path / "file")), str(tmp_path / "file")),
+        (("--run-dir", str(tmp_path / "new"), "--device", "cuda:77"), "cuda:77"),
+    ):
+        result = CliRunner().invoke(app, ["train", "sudoku-4x4", *arguments])
+        assert result.exit_code == 2, arguments
+        assert words in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "new").exists(), "nothing is left of a run that could not begin"
+
+
+def test_options_that_differ_from_those_of_the_run_are_refused(tmp_path: Path) -> None:
+    from trainer.presets import preset
+
+    RunDir.create(tmp_path / "run", preset("sudoku-4x4"))
+    result = CliRunner().invoke(app, ["train", "sudoku-4x4", "--run-dir", str(tmp_path / "run"), "--seed", "5"])
+    assert result.exit_code == 2
+    assert "seed 0" in result.stderr
+
+
+def test_a_trainer_refuses_a_folder_without_leaving_anything_in_it(tmp_path: Path) -> None:
+    for folder in (tmp_path / "nowhere", tmp_path):
+        result = subprocess.run([sys.executable, "-m", "trainer", str(folder)], capture_output=True, text=True, timeout=100, check=False)
+        assert result.returncode == 2
+        assert "config.yaml" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["missing.txt", "no/such/file", "."])
+def test_a_puzzle_that_looks_like_a_file_is_told_as_one(text: str) -> None:
+    result = CliRunner().invoke(app, ["solve", text])
+    assert result.exit_code == 2
+    assert "there is no such file" in result.stderr
