@@ -26,6 +26,7 @@ class ModelChoice(QObject):
         self.bundled = models
         self.others: list[Path] = []  # opened from elsewhere, oldest first
         self.path: Path | None = models[0].path if models else None
+        self._good = self.path  # the last one that could be loaded
         self.device = "auto"
         self.devices = ["auto"]
 
@@ -40,6 +41,18 @@ class ModelChoice(QObject):
         """As `use`, by a person."""
         self.use(path)
         self.picked.emit()
+
+    def loaded(self, path: Path) -> None:
+        """The model of this path does think."""
+        self._good = path
+
+    def revert(self) -> None:
+        """The chosen model cannot be used: back to the last one that could."""
+        if self.path != self._good:
+            if self.path in self.others:
+                self.others.remove(self.path)
+            self.path = self._good
+            self.changed.emit()
 
     def pick_device(self, device: str) -> None:
         if device != self.device:

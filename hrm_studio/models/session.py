@@ -53,6 +53,8 @@ class Session(QObject):
         reasoner.generated.connect(self.show_and_reason)
         reasoner.failed.connect(self._failed)
         reasoner.devices_found.connect(models.set_devices)
+        reasoner.model_loaded.connect(lambda about: models.loaded(about["path"]))
+        reasoner.model_refused.connect(models.revert)
         models.picked.connect(self._picked)
 
     def begin(self) -> None:

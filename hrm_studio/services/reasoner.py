@@ -37,7 +37,8 @@ class Reasoner(QObject):
     Signals (delivered in the GUI thread)
     -------
     busy_changed(str)           what is being done now, '' when idle
-    model_loaded(dict)          device, dtype, attention, name, parameters of the model in use
+    model_loaded(dict)          device, dtype, attention, name, path, parameters of the model in use
+    model_refused()             the model that was to think cannot be loaded; `failed` says why
     devices_found(list)         names of the devices there are
     trace_started(object, int)  a Trace with its first steps, and how many there will be
     trace_grew(object)          the same Trace with more steps
@@ -48,6 +49,7 @@ class Reasoner(QObject):
 
     busy_changed = Signal(str)
     model_loaded = Signal(dict)
+    model_refused = Signal()
     devices_found = Signal(list)
     trace_started = Signal(object, int)
     trace_grew = Signal(object)
@@ -122,7 +124,11 @@ class Reasoner(QObject):
 
     def _reason(self, path: Path, grid: Grid, task: Task, segments: int, device: str) -> Iterator[Callable[[], None]]:
         solution = task.solve(grid)
-        model, about = self._model(path, device)
+        try:
+            model, about = self._model(path, device)
+        except Exception:
+            self.model_refused.emit()
+            raise
         yield lambda: self.model_loaded.emit(about)
         from hrm_model.reason import reason
 
@@ -164,7 +170,7 @@ class Reasoner(QObject):
         told = checkpoint.about(path)
         use_threads(model)
         about = {
-            "name": path.name, "parameters": sum(p.numel() for p in model.parameters()),
+            "name": path.name, "path": path, "parameters": sum(p.numel() for p in model.parameters()),
             "q_continue": told.get("q_continue", True), **describe(model),
         }  # fmt: skip
         self._loaded[key] = model, about

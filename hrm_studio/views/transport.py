@@ -50,6 +50,7 @@ class Transport(QWidget):
         traces.cursor_moved.connect(self._tell)
         traces.trace_replaced.connect(self._tell)
         traces.trace_grew.connect(self._tell)
+        traces.running_changed.connect(self._tell)
         player.playing_changed.connect(self._icons)
         theme.changed.connect(self._icons)
         self._icons()
@@ -75,6 +76,8 @@ class Transport(QWidget):
         if verdict.solved is not None and step >= verdict.solved:
             words.append("★ solved")
         else:
+            if trace.puzzle.solution is not None and step == len(trace) - 1 and not self._traces.running:
+                words.append(f"not solved after {trace.segments} segment{'s' if trace.segments > 1 else ''}")
             if right == right:
                 words.append(f"{right:.0%} of blanks right")
             if broken == broken:

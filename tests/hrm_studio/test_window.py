@@ -153,6 +153,10 @@ def test_bad_checkpoints_are_refused_and_what_was_open_stays(solved: MainWindow,
         assert str(path) in solved.explore.panel.error.text()
         assert solved.traces.trace is before
     assert not (tmp_path / "ran").exists()
+    # The model that could not be loaded is not kept: the one before it thinks on.
+    solved.explore.panel.reason.click()
+    qtbot.waitUntil(lambda: solved.traces.trace is not before, timeout=WAIT)
+    assert solved.explore.panel.error.isHidden()
 
 
 def test_a_generated_puzzle_is_shown_and_solved(solved: MainWindow, qtbot: QtBot) -> None:
