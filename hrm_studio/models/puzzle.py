@@ -1,0 +1,98 @@
+"""The puzzle that is being edited: its cells, undo and redo, and what is known about it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from hrm_model.tasks.base import Grid, Task
+from hrm_model.tasks.judge import Judgement, judge
+from hrm_studio.services.background import Background
+
+_LONGEST_PAST = 500
+
+
+class PuzzleModel(QObject):
+    """One task and grid. Each change can be undone; each is judged by a thread, of several only the newest.
+
+    Signals
+    -------
+    changed()       `task`, `grid`, `can_undo` or `can_redo` are others now; `judgement` is None until it is known
+    judged()        `judgement` is known
+    """
+
+    changed = Signal()
+    judged = Signal()
+
+    def __init__(self, task: Task, background: Background, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._background = background
+        self.task, self.grid = task, np.zeros(task.cells, np.int8)
+        self.judgement: Judgement | None = None
+        self._past: list[tuple[Task, Grid]] = []
+        self._future: list[tuple[Task, Grid]] = []
+        self._merging: str | None = None
+        self._number, self._judging = 0, False
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self._past)
+
+    @property
+    def can_redo(self) -> bool:
+        return bool(self._future)
+
+    @property
+    def line(self) -> str:
+        """The cells as one line."""
+        return self.task.format_line(self.grid)
+
+    def replace(self, task: Task, grid: Grid, merge: str | None = None) -> None:
+        """Another puzzle. Changes with the same `merge` one after the other are undone together."""
+        if task == self.task and np.array_equal(grid, self.grid):
+            return
+        if merge is None or merge != self._merging or not self._past:
+            self._past.append((self.task, self.grid))
+            del self._past[:-_LONGEST_PAST]
+        self._future.clear()
+        self._merging = merge
+        self._show(task, grid)
+
+    def set_cell(self, cell: int, value: int) -> None:
+        grid = self.grid.copy()
+        grid[cell] = value
+        self.replace(self.task, grid)
+
+    def undo(self) -> None:
+        if self._past:
+            self._future.append((self.task, self.grid))
+            self._merging = None
+            self._show(*self._past.pop())
+
+    def redo(self) -> None:
+        if self._future:
+            self._past.append((self.task, self.grid))
+            self._merging = None
+            self._show(*self._future.pop())
+
+    def _show(self, task: Task, grid: Grid) -> None:
+        self.task, self.grid = task, grid
+        self.judgement = None
+        self._number += 1
+        self.changed.emit()
+        if not self._judging:
+            self._judge()
+
+    def _judge(self) -> None:
+        self._judging = True
+        self._background.run(partial(judge, self.task, self.grid), partial(self._judged, self._number))
+
+    def _judged(self, number: int, judgement: Judgement) -> None:
+        self._judging = False
+        if number != self._number:
+            self._judge()
+        else:
+            self.judgement = judgement
+            self.judged.emit()

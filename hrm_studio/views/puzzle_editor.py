@@ -1,0 +1,235 @@
+"""A board on which a puzzle is written: type into the cell at the cursor; clashes are marked at once."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from hrm_model.tasks import maze
+from hrm_model.tasks.base import Task
+from hrm_model.tasks.maze_task import MazeTask
+from hrm_model.tasks.sudoku import conflicts
+from hrm_model.tasks.sudoku_task import SudokuTask
+from hrm_studio.models.puzzle import PuzzleModel
+from hrm_studio.theme import Theme
+from hrm_studio.views.puzzle_picture import cell_rect, paint_puzzle
+
+_LARGEST = 300  # pixels along a side
+_MARGIN = 3
+_ARROWS = {Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1), Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0)}
+_MOVES = (*_ARROWS, Qt.Key.Key_Home, Qt.Key.Key_End)
+_ERASERS = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
+
+
+def value_typed(task: Task, character: str) -> int | None:
+    """The number of a grid that a key stands for; None for a key that writes nothing."""
+    if isinstance(task, SudokuTask):
+        if character in ("0", ".", " ", "-", "_", "*"):
+            return 0
+        return int(character) if character.isdecimal() and character.isascii() and 1 <= int(character) <= task.side else None
+    if isinstance(task, MazeTask):
+        return {"#": maze.WALL, "w": maze.WALL, " ": maze.OPEN, ".": maze.OPEN, "s": maze.START, "g": maze.GOAL}.get(character.lower())
+    return None
+
+
+def empty_value(task: Task) -> int:
+    """The number of a cell with nothing in it."""
+    return maze.OPEN if isinstance(task, MazeTask) else 0
+
+
+class PuzzleEditor(QWidget):
+    """Arrows move, digits (walls, S and G in a maze) write and go on to the next cell, Backspace and Delete erase.
+
+    Signals
+    -------
+    entered()   Return was pressed
+    """
+
+    entered = Signal()
+
+    def __init__(self, puzzle: PuzzleModel, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._puzzle, self._theme = puzzle, theme
+        self.cell = 0
+        self._brush: int | None = None  # what dragging over a maze writes
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self.setMinimumSize(160, 160)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Puzzle editor")
+        puzzle.changed.connect(self._changed)
+        for signal in (puzzle.judged, theme.changed):
+            signal.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        return QSize(260, 260)
+
+    def heightForWidth(self, width: int) -> int:
+        return min(width, _LARGEST)
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    # Where things are ------------------------------------------------------------------------------------------------
+
+    def board(self) -> QRectF:
+        """The square that the cells fill."""
+        size = min(self.width(), self.height()) - 2 * _MARGIN
+        return QRectF((self.width() - size) / 2, (self.height() - size) / 2, size, size)
+
+    def cell_at(self, point: QPointF) -> int | None:
+        board, side = self.board(), self._puzzle.task.side
+        if not board.contains(point):
+            return None
+        row, column = ((at / board.width() * side) for at in (point.y() - board.top(), point.x() - board.left()))
+        return min(int(row), side - 1) * side + min(int(column), side - 1)
+
+    def clashes(self) -> np.ndarray:
+        """(S,) cells that break a rule, known at once; the judgement comes later."""
+        task = self._puzzle.task
+        if isinstance(task, SudokuTask):
+            return conflicts(self._puzzle.grid, task.variant)
+        judgement = self._puzzle.judgement
+        if judgement is not None and judgement.state == "broken":
+            return judgement.marks
+        return np.zeros(task.cells, bool)
+
+    # Painting --------------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        puzzle, colours, board = self._puzzle, self._theme.palette, self.board()
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colours.color("surface"))
+        painter.drawRoundedRect(board.adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN), 4, 4)
+        judgement = puzzle.judgement
+        if judgement is not None and judgement.state == "several":
+            # Cells that two solutions fill differently: a clue in one of them is missing.
+            self._fill(painter, judgement.marks & (puzzle.grid == 0), "warning", 0.16)
+        clashes = self.clashes()
+        self._fill(painter, clashes, "wrong", 0.22)
+        paint_puzzle(painter, board, puzzle.task, puzzle.grid, colours, self.font())
+        width = board.width() / puzzle.task.side
+        painter.setPen(QPen(colours.color("wrong"), max(1.5, width * 0.07)))
+        for cell in np.flatnonzero(clashes).tolist():
+            box = cell_rect(board, puzzle.task.side, cell)
+            y = box.bottom() - width * 0.13
+            painter.drawLine(QPointF(box.left() + width * 0.25, y), QPointF(box.right() - width * 0.25, y))
+        if self.hasFocus():
+            painter.setBrush(colours.color("accent", 0.12))
+            painter.setPen(QPen(colours.color("accent"), 2))
+            painter.drawRoundedRect(cell_rect(board, puzzle.task.side, self.cell).adjusted(1.5, 1.5, -1.5, -1.5), 3, 3)
+
+    def _fill(self, painter: QPainter, cells: np.ndarray, colour: str, strength: float) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.palette.color(colour, strength))
+        painter.drawRects([cell_rect(self.board(), self._puzzle.task.side, cell) for cell in np.flatnonzero(cells).tolist()])
+
+    # Keyboard --------------------------------------------------------------------------------------------------------
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride:
+            # These keys write here; elsewhere they step through the trace.
+            assert isinstance(event, QKeyEvent)
+            if self._answers(event):
+                event.accept()
+                return True
+        if event.type() == QEvent.Type.ToolTip:
+            assert isinstance(event, QHelpEvent)
+            cell = self.cell_at(QPointF(event.pos()))
+            QToolTip.showText(event.globalPos(), "" if cell is None else self.words(cell), self)
+            return True
+        return super().event(event)
+
+    def _answers(self, event: QKeyEvent) -> bool:
+        plain = not event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier)
+        keys = (*_MOVES, *_ERASERS, Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        return plain and (event.key() in keys or self._typed(event) is not None)
+
+    def _typed(self, event: QKeyEvent) -> int | None:
+        return value_typed(self._puzzle.task, event.text()) if len(event.text()) == 1 else None
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not self._answers(event):
+            super().keyPressEvent(event)
+            return
+        side, key = self._puzzle.task.side, event.key()
+        row, column = divmod(self.cell, side)
+        value = self._typed(event)
+        if key in _ARROWS:
+            down, right = _ARROWS[Qt.Key(key)]
+            self.move_to(min(max(row + down, 0), side - 1) * side + min(max(column + right, 0), side - 1))
+        elif key == Qt.Key.Key_Home:
+            self.move_to(row * side)
+        elif key == Qt.Key.Key_End:
+            self.move_to(row * side + side - 1)
+        elif key == Qt.Key.Key_Delete:
+            self.write(self.cell, empty_value(self._puzzle.task))
+        elif key == Qt.Key.Key_Backspace:
+            if self._puzzle.grid[self.cell] == empty_value(self._puzzle.task) and self.cell > 0:
+                self.move_to(self.cell - 1)
+            self.write(self.cell, empty_value(self._puzzle.task))
+        elif value is not None:
+            self.write(self.cell, value)
+            self.move_to(min(self.cell + 1, side * side - 1))
+        else:
+            self.entered.emit()
+
+    def write(self, cell: int, value: int) -> None:
+        """Put a value into a cell; a maze has one start and one goal, so that another one moves there."""
+        task, grid = self._puzzle.task, self._puzzle.grid.copy()
+        if isinstance(task, MazeTask) and value in (maze.START, maze.GOAL):
+            grid[grid == value] = maze.OPEN
+        grid[cell] = value
+        self._puzzle.replace(task, grid)
+
+    def move_to(self, cell: int) -> None:
+        self.cell = cell
+        self.setAccessibleDescription(self.words(cell))
+        self.update()
+
+    def words(self, cell: int) -> str:
+        """'Row 3, column 7: 5'."""
+        side, value = self._puzzle.task.side, int(self._puzzle.grid[cell])
+        if isinstance(self._puzzle.task, MazeTask):
+            held = {maze.WALL: "wall", maze.START: "start", maze.GOAL: "goal"}.get(value, "open")
+        else:
+            held = str(value) if value else "blank"
+        return f"Row {cell // side + 1}, column {cell % side + 1}: {held}"
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.move_to(self.cell)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.update()
+
+    # Mouse -----------------------------------------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        cell = self.cell_at(event.position())
+        if cell is None:
+            return
+        self.move_to(cell)
+        task = self._puzzle.task
+        if isinstance(task, MazeTask) and event.button() == Qt.MouseButton.LeftButton and self._puzzle.grid[cell] in (maze.WALL, maze.OPEN):
+            self._brush = maze.WALL if self._puzzle.grid[cell] == maze.OPEN else maze.OPEN
+            self.write(cell, self._brush)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        cell = self.cell_at(event.position())
+        if self._brush is not None and cell is not None and self._puzzle.grid[cell] in (maze.WALL, maze.OPEN):
+            self.move_to(cell)
+            self.write(cell, self._brush)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._brush = None
+
+    def _changed(self) -> None:
+        self.cell = min(self.cell, self._puzzle.task.cells - 1)
+        self.update()
