@@ -136,13 +136,17 @@ class MainWindow(QMainWindow):
         if kind == "checkpoint":
             self.open_model(path)
         elif kind == "run":
-            self._open_on("train", path)
+            self._open_run(path)
         else:
-            self._open_on("explore", path)
+            self.show_page("explore")
+            self.explore.open_path(path, kind)
 
-    def _open_on(self, name: str, path: Path) -> None:
-        self.show_page(name)
-        self.page(name).open_path(path)  # type: ignore[attr-defined]
+    def _open_run(self, path: Path) -> None:
+        if "train" not in self._entries_of_pages:
+            self.notice.tell(f"{path} is a run; this version has no page that follows runs.")
+            return
+        self.show_page("train")
+        self.page("train").open_path(path)  # type: ignore[attr-defined]
 
     def _open_puzzle(self, text: str) -> None:
         self.show_page("explore")

@@ -30,6 +30,8 @@ def style_sheet(p: Palette) -> str:
     QPushButton:disabled, QToolButton:disabled {{ color: {p.muted}; }}
     QPushButton#primary {{ background: {p.accent}; color: {p.on_accent}; border: none; font-weight: 600; padding: 9px; }}
     QToolButton#flat {{ background: transparent; border: none; padding: 6px; }}
+    QToolButton#flat::menu-indicator {{ image: none; }}
+    QLabel#known {{ font-size: 12px; }}
     QToolButton#flat:hover {{ background: {p.raised}; }}
     QWidget#topbar {{ background: {p.window}; border-bottom: 1px solid {p.border}; }}
     QToolButton#tab {{ background: transparent; border: none; border-radius: 6px; padding: 6px 12px; color: {p.muted}; font-weight: 600; }}

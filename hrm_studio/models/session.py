@@ -3,38 +3,48 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
-from PySide6.QtCore import QObject, Signal
+import numpy as np
+from PySide6.QtCore import QObject, QSettings, QTimer, Signal
 
 from hrm_model.assets import puzzle_lines
-from hrm_model.tasks.sudoku import Grid, PuzzleError, Variant, parse, parse_line, variant_of_cells, variant_of_task
+from hrm_model.tasks.base import Grid, PuzzleError, Task
+from hrm_model.tasks.find import parse_any, task_named
+from hrm_model.tasks.sudoku_ladder import generate_rated
 from hrm_model.tasks.sudoku_task import SudokuTask
 from hrm_model.trace import Trace
+from hrm_studio.models.difficulty import Difficulty
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.player import Player
+from hrm_studio.models.puzzle import PuzzleModel
+from hrm_studio.models.recent_puzzles import RecentPuzzles
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.services.background import Background
 from hrm_studio.services.reasoner import Reasoner
+
+T = TypeVar("T")
+
+_MOST_PUZZLES = 2000  # read of one file
+_SETTLED_MS = 250  # after the difficulty was last moved
 
 
 class Session(QObject):
-    """Asks the reasoner and fills the trace model.
+    """The puzzle at hand (`puzzle`), its difficulty, and what was thought about before. Asks the reasoner and fills the trace model.
 
     Signals
     -------
-    puzzle_shown(object)    a Grid that was not typed: show it where puzzles are edited
-    rethink_wanted()        think about the puzzle in the editor, whatever it is by now
     failed(str, int)        a sentence for people, and the cell at fault or −1
     """
 
-    puzzle_shown = Signal(object)
-    rethink_wanted = Signal()
     failed = Signal(str, int)
 
     def __init__(
         self,
+        settings: QSettings,
         models: ModelChoice,
         traces: TraceModel,
         selection: Selection,
@@ -43,14 +53,22 @@ class Session(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._models, self._traces, self._selection, self._player, self._reasoner = models, traces, selection, player, reasoner
-        self._examples: dict[int, Iterator[Grid]] = {}
-        self._task = ""  # of the puzzle at hand
+        self.models = models
+        self._traces, self._selection, self._player, self._reasoner = traces, selection, player, reasoner
+        self._background = Background(self)
+        self._examples: dict[str, Iterator[Grid]] = {}
         self.segments = 16
+        self._expecting = False  # a trace; one that was cancelled may still arrive from the thread
+        self.puzzle = PuzzleModel(task_named(models.bundled[0].task if models.bundled else "sudoku-9x9"), self._background, self)
+        self.difficulty = Difficulty(self.puzzle, self._background, self)
+        self.recent = RecentPuzzles(settings, self)
+        self._settled = QTimer(self, singleShot=True, interval=_SETTLED_MS)
+        self._settled.timeout.connect(self.reason)
+        self.difficulty.moved.connect(self._settled.start)
         reasoner.trace_started.connect(self._started)
         reasoner.trace_grew.connect(self._grew)
         reasoner.trace_finished.connect(traces.finish)
-        reasoner.generated.connect(self.show_and_reason)
+        reasoner.made.connect(self.show_and_reason)
         reasoner.failed.connect(self._failed)
         reasoner.devices_found.connect(models.set_devices)
         reasoner.model_loaded.connect(lambda about: models.loaded(about["path"]))
@@ -59,80 +77,105 @@ class Session(QObject):
 
     def begin(self) -> None:
         """After the first paint: solve the first example."""
-        if not self._models.bundled:
+        if not self.models.bundled:
             self.failed.emit("No model ships with this copy. Open a checkpoint, or train one: hrm-studio train sudoku-4x4", -1)
             return
-        self.show_example(variant_of_task(self._models.bundled[0].task))
+        self.show_example(self.puzzle.task)
 
-    def show_example(self, variant: Variant) -> None:
-        """The next puzzle of that size among those that ship."""
-        if variant.cells not in self._examples:
-            fitting = []
-            for line in puzzle_lines("starter"):
-                try:
-                    fitting.append(parse(line, variant))
-                except PuzzleError:
-                    continue  # one of another size
-            self._examples[variant.cells] = itertools.cycle(fitting)
-        self.show_and_reason(next(self._examples[variant.cells]))
+    def tasks(self) -> list[Task]:
+        """The tasks that a bundled model reads, and that of the puzzle at hand."""
+        names = dict.fromkeys(model.task for model in self.models.bundled)
+        names[self.puzzle.task.name] = None
+        return [task_named(name) for name in names]
 
-    def open_puzzles(self, text: str, name: str) -> None:
-        """Think about a pasted or dropped puzzle; of several, one a line, about the first, the others being the next examples.
+    # Another puzzle --------------------------------------------------------------------------------------------------
 
-        ValueError names what cannot be read.
-        """
-        try:
-            grids = [parse(text)]
-        except PuzzleError as error:
-            lines = [line.partition("#")[0].strip() for line in text.splitlines()]
-            lines = [line for line in lines if line]
-            if len(lines) < 2:
-                raise ValueError(f"{name}: {error}") from None
-            grids = [_line(line, f"{name}, puzzle {number}") for number, line in enumerate(lines, 1)]
-        if len(grids) > 1:
-            for cells in {len(grid) for grid in grids}:
-                self._examples[cells] = itertools.cycle([grid for grid in grids if len(grid) == cells])
-            self.show_example(variant_of_cells(len(grids[0])))
+    def show_example(self, task: Task) -> None:
+        """The next puzzle of that task among those that ship, or of the file that was opened last; a new one where there is none."""
+        if task.name not in self._examples:
+            for name, grids in _grouped(puzzle_lines("starter")).items():
+                self._examples.setdefault(name, itertools.cycle(grids))
+        if task.name in self._examples:
+            self.show_and_reason(task, next(self._examples[task.name]))
         else:
-            self.show_and_reason(grids[0])
+            self.make(task)
 
-    def show_and_reason(self, grid: Grid) -> None:
-        self.puzzle_shown.emit(grid)
-        self.reason(grid)
+    def open_text(self, text: str, name: str) -> None:
+        """Think about a pasted or dropped puzzle. ValueError names what cannot be read."""
+        try:
+            self.show_and_reason(*parse_any(text))
+        except PuzzleError as error:
+            raise ValueError(f"{name}: {error}") from None
 
-    def reason(self, grid: Grid) -> None:
-        """Think about a puzzle that keeps the rules."""
-        variant = variant_of_cells(len(grid))
-        self._task = variant.task
-        chosen, fitting = self._models.bundled_as(self._models.path), self._models.for_task(variant.task)
-        if chosen is not None and chosen.task != variant.task and fitting is not None:
-            # A bundled model of another size was chosen: take the one that reads this puzzle.
-            self._models.use(fitting)
-        if self._models.path is None:
-            self.failed.emit("There is no model yet. Open a checkpoint, or train one: hrm-studio train " + variant.task, -1)
+    def open_puzzles(self, path: Path) -> None:
+        """Think about the first puzzle of a file; the others are the next examples."""
+        self._read(lambda: _puzzles_of(path), self._show_first)
+
+    def open_trace(self, path: Path) -> None:
+        """Show a trace that was kept in a file."""
+        self._read(lambda: _trace_of(path), self._show_trace)
+
+    def show_and_reason(self, task: Task, grid: Grid) -> None:
+        self.puzzle.replace(task, grid)
+        self.reason()
+
+    def make(self, task: Task, *, rating: int | None = None, **difficulty: int | None) -> None:
+        """Make a puzzle as hard as `Task.generate` says, or a Sudoku that needs the technique of that rating; then think about it."""
+
+        def makes() -> Iterator[Grid | None]:
+            rng = np.random.default_rng()
+            if rating is not None:
+                assert isinstance(task, SudokuTask)
+                yield from generate_rated(task.variant, rating, rng)
+            else:
+                yield task.generate(1, rng, **difficulty)[0][0]
+
+        self._reasoner.make(task, makes)
+
+    # Thinking --------------------------------------------------------------------------------------------------------
+
+    def reason(self) -> None:
+        """Think about the puzzle at hand."""
+        task, grid = self.puzzle.task, self.puzzle.grid
+        self._settled.stop()
+        try:
+            task.check(grid)
+        except PuzzleError as error:
+            self._failed(str(error), -1 if error.cell is None else error.cell)
             return
-        self._reasoner.reason(self._models.path, grid, SudokuTask(variant), segments=self.segments, device=self._models.device)
-
-    def generate(self, variant: Variant, clues: int | None) -> None:
-        self._reasoner.generate(SudokuTask(variant), clues=clues)
-
-    def use_model(self, path: Path) -> None:
-        """Use a checkpoint for the puzzle at hand; an error leaves what was open."""
-        self._models.pick(path)
+        chosen, fitting = self.models.bundled_as(self.models.path), self.models.for_task(task.name)
+        if chosen is not None and chosen.task != task.name and fitting is not None:
+            # A bundled model of another task was chosen: take the one that reads this puzzle.
+            self.models.use(fitting)
+        if self.models.path is None:
+            self.failed.emit("There is no model yet. Open a checkpoint, or train one: hrm-studio train " + task.name, -1)
+            return
+        self.failed.emit("", -1)
+        self.recent.add(task, grid)
+        self._expecting = True
+        self._reasoner.reason(self.models.path, grid, task, segments=self.segments, device=self.models.device)
 
     def cancel(self) -> None:
         """Stop thinking; what was shown stays."""
+        self._expecting = False
         self._reasoner.cancel()
         self._traces.finish()
 
+    def close(self) -> None:
+        """End the thread that reads files and judges puzzles."""
+        self._settled.stop()
+        self._background.close()
+
     def _picked(self) -> None:
-        chosen = self._models.bundled_as(self._models.path)
-        if chosen is not None and self._task not in ("", chosen.task):
-            self.show_example(variant_of_task(chosen.task))
+        chosen = self.models.bundled_as(self.models.path)
+        if chosen is not None and self.puzzle.task.name != chosen.task:
+            self.show_example(task_named(chosen.task))
         else:
-            self.rethink_wanted.emit()
+            self.reason()
 
     def _started(self, trace: Trace, expected_steps: int) -> None:
+        if not self._expecting:
+            return
         self._selection.clear()
         self._traces.open(trace, running=True, cursor=0, expected_steps=expected_steps)
         self._player.play()
@@ -145,9 +188,59 @@ class Session(QObject):
         self._traces.finish()
         self.failed.emit(message, cell)
 
+    # Files -----------------------------------------------------------------------------------------------------------
 
-def _line(line: str, name: str) -> Grid:
-    try:
-        return parse_line(line)[0]
-    except PuzzleError as error:
-        raise ValueError(f"{name}: {error}") from None
+    def _read(self, work: Callable[[], T], show: Callable[[T], None]) -> None:
+        def safely() -> T | ValueError | OSError:
+            try:
+                return work()
+            except (ValueError, OSError) as error:
+                return error
+
+        def done(found: T | ValueError | OSError) -> None:
+            if isinstance(found, ValueError | OSError):
+                self.failed.emit(str(found), -1)
+            else:
+                show(found)
+
+        self._background.run(safely, done)
+
+    def _show_first(self, found: tuple[Task, list[Grid]]) -> None:
+        task, grids = found
+        self._examples[task.name] = itertools.cycle(grids)
+        self.show_example(task)
+
+    def _show_trace(self, trace: Trace) -> None:
+        self.cancel()
+        self._player.pause()
+        try:
+            task = task_named(trace.puzzle.task)
+            self.puzzle.replace(task, task.from_tokens(trace.puzzle.given))
+        except ValueError:
+            pass  # a task that cannot be edited here; its trace can be seen all the same
+        self.failed.emit("", -1)
+        self._selection.clear()
+        self._traces.open(trace, cursor=0)
+
+
+def _grouped(lines: list[str]) -> dict[str, list[Grid]]:
+    """Grids by their task's name."""
+    found: dict[str, list[Grid]] = {}
+    for line in lines:
+        task, grid = parse_any(line)
+        found.setdefault(task.name, []).append(grid)
+    return found
+
+
+def _puzzles_of(path: Path) -> tuple[Task, list[Grid]]:
+    # Imported here: the window's start needs neither.
+    from hrm_model.tasks.puzzle_files import read_puzzles
+
+    puzzles = read_puzzles(path, limit=_MOST_PUZZLES)
+    return puzzles.task, list(puzzles.puzzles)
+
+
+def _trace_of(path: Path) -> Trace:
+    from hrm_model.trace_file import read
+
+    return read(path)

@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from hrm_model.tasks.base import Grid, PuzzleError, Task
@@ -43,7 +42,7 @@ class Reasoner(QObject):
     trace_started(object, int)  a Trace with its first steps, and how many there will be
     trace_grew(object)          the same Trace with more steps
     trace_finished()            it is complete
-    generated(object)           a Grid that was asked for
+    made(object, object)        a puzzle that was asked for: its Task and Grid
     failed(str, int)            a sentence for people, and the cell at fault or −1
     """
 
@@ -54,7 +53,7 @@ class Reasoner(QObject):
     trace_started = Signal(object, int)
     trace_grew = Signal(object)
     trace_finished = Signal()
-    generated = Signal(object)
+    made = Signal(object, object)
     failed = Signal(str, int)
     _told = Signal(str, int, object)
 
@@ -70,9 +69,9 @@ class Reasoner(QObject):
         """Check the puzzle's solution, load the model where it is not loaded, and think."""
         self._submit(lambda: self._reason(path, grid, task, segments, device))
 
-    def generate(self, task: Task, **difficulty: int | None) -> None:
-        """Make a puzzle as hard as `Task.generate` says and tell it by `generated`."""
-        self._submit(lambda: self._generate(task, difficulty))
+    def make(self, task: Task, makes: Callable[[], Iterator[Grid | None]]) -> None:
+        """Make a puzzle and tell it by `made`. `makes()` yields None as often as it likes to be asked whether it is still wanted, then a grid."""
+        self._submit(lambda: self._make(task, makes))
 
     def ask(
         self,
@@ -178,10 +177,10 @@ class Reasoner(QObject):
             self._loaded.popitem(last=False)
         return model, about
 
-    def _generate(self, task: Task, difficulty: dict[str, int | None]) -> Iterator[Callable[[], None]]:
+    def _make(self, task: Task, makes: Callable[[], Iterator[Grid | None]]) -> Iterator[Callable[[], None]]:
         self.busy_changed.emit("Making a puzzle …")
-        puzzles, _ = task.generate(1, np.random.default_rng(), **difficulty)
-        yield lambda: self.generated.emit(puzzles[0])
+        for grid in makes():
+            yield _nothing if grid is None else partial(self.made.emit, task, grid)
 
 
 def _nothing() -> None:

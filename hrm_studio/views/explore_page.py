@@ -10,6 +10,7 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from hrm_studio.actions import Entry, typing_now
+from hrm_studio.models.opener import Kind
 from hrm_studio.models.session import Session
 from hrm_studio.studio import Studio
 from hrm_studio.views.board_panel import BoardPanel
@@ -30,13 +31,13 @@ class ExplorePage(QMainWindow):
         self.setDockNestingEnabled(True)
         self._studio = studio
         traces, selection, theme = studio.traces, studio.selection, studio.theme
-        self.session = Session(studio.models, traces, selection, studio.player, studio.reasoner, self)
+        self.session = Session(studio.settings, studio.models, traces, selection, studio.player, studio.reasoner, self)
         studio.actions.add(self._entries(), page="explore")
         self.board_panel = BoardPanel(traces, selection, theme)
         self.board = self.board_panel.board
         self.states = StatesView(traces, selection, studio.background, theme)
         self.curves = CurvesView(traces, theme)
-        self.panel = PuzzlePanel(theme)
+        self.panel = PuzzlePanel(self.session, theme)
         self.transport = Transport(traces, studio.player, studio.actions, theme)
         self.setCentralWidget(self.board_panel)
         self.docks: dict[str, QDockWidget] = {}
@@ -49,7 +50,6 @@ class ExplorePage(QMainWindow):
             self._add_dock(title, widget, area)
         self._arrange()
         self._first_layout = self.saveState(_LAYOUT_VERSION)
-        self._connect()
         self._restore()
 
     def _add_dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> None:
@@ -78,6 +78,13 @@ class ExplorePage(QMainWindow):
             return act
 
         return [
+            Entry("undo", "&Edit", "Undo", "Ctrl+Z", "mdi6.undo", lambda: self.session.puzzle.undo(), "Take back the last change of the puzzle"),
+            Entry("redo", "&Edit", "Redo", "Ctrl+Shift+Z", "mdi6.redo", lambda: self.session.puzzle.redo()),
+            Entry("copy", "&Edit", "Copy the puzzle", "Ctrl+C", "mdi6.content-copy", lambda: self.panel.copy(), "The puzzle as one line to the clipboard"),
+            Entry("paste", "&Edit", "Paste a puzzle", "Ctrl+V", "mdi6.content-paste", lambda: self.panel.paste(), "Think about the puzzle on the clipboard"),
+            Entry("clear", "&Edit", "Empty the board", "", "mdi6.eraser", lambda: self.panel.clear()),
+            Entry("edit", "&Puzzle", "Edit on a board", "Ctrl+B", "mdi6.grid", lambda: self.panel.edit_on_board()),
+            Entry("edit_text", "&Puzzle", "Edit as text", "", "mdi6.text-box-outline", lambda: self.panel.edit_as_text()),
             Entry("reason", "&Puzzle", "Reason about this puzzle", "Ctrl+Return", "mdi6.brain", lambda: self.panel.submit()),
             Entry("generate", "&Puzzle", "Generate a puzzle", "Ctrl+G", "mdi6.dice-5-outline", lambda: self.panel.generate.click()),
             Entry("example", "&Puzzle", "Next example", "Ctrl+E", "mdi6.book-open-page-variant-outline", lambda: self.panel.example.click()),
@@ -94,32 +101,18 @@ class ExplorePage(QMainWindow):
             Entry("reset_layout", "&View", "Reset the layout of Explore", "", "", self.reset_layout),
         ]  # fmt: skip
 
-    def _connect(self) -> None:
-        panel, session = self.panel, self.session
-        panel.reason_wanted.connect(session.reason)
-        panel.generate_wanted.connect(session.generate)
-        panel.example_wanted.connect(session.show_example)
-        panel.segments.valueChanged.connect(lambda value: setattr(session, "segments", value))
-        session.segments = panel.segments.value()
-        session.puzzle_shown.connect(panel.show_grid)
-        session.rethink_wanted.connect(panel.submit)
-        session.failed.connect(lambda message, cell: panel.show_error(message, None if cell < 0 else cell))
-
     def begin(self) -> None:
         """After the first paint: solve the first example."""
         self.session.begin()
 
-    def open_path(self, path: Path) -> None:
-        """A file of puzzles."""
-        try:
-            self.session.open_puzzles(path.read_text(encoding="utf-8", errors="replace"), path.name)
-        except (ValueError, OSError) as error:
-            self._studio.opener.refused.emit(str(error))
+    def open_path(self, path: Path, kind: Kind) -> None:
+        """A file of puzzles, or a trace."""
+        self.session.open_trace(path) if kind == "trace" else self.session.open_puzzles(path)
 
     def open_text(self, text: str) -> None:
         """A dropped puzzle."""
         try:
-            self.session.open_puzzles(text, "The dropped text")
+            self.session.open_text(text, "The dropped text")
         except ValueError as error:
             self._studio.opener.refused.emit(str(error))
 
@@ -148,4 +141,5 @@ class ExplorePage(QMainWindow):
 
     def closing(self) -> None:
         """The window closes: the layout is kept."""
+        self.session.close()
         self._studio.settings.setValue("layout/explore", self.saveState(_LAYOUT_VERSION))

@@ -146,7 +146,9 @@ class PuzzleEditor(QWidget):
         return super().event(event)
 
     def _answers(self, event: QKeyEvent) -> bool:
-        plain = not event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier)
+        plain = not event.modifiers() & (
+            Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
+        )
         keys = (*_MOVES, *_ERASERS, Qt.Key.Key_Return, Qt.Key.Key_Enter)
         return plain and (event.key() in keys or self._typed(event) is not None)
 

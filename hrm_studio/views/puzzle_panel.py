@@ -1,102 +1,115 @@
-"""The left panel: which puzzle, how long to think. It only collects and asks; errors stand under the puzzle."""
+"""The left panel: which puzzle, how hard, how long to think. What it says of a puzzle comes from the session."""
 
 from __future__ import annotations
 
 import qtawesome
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFontDatabase
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QComboBox,
-    QFormLayout,
+    QAbstractButton,
+    QApplication,
     QHBoxLayout,
     QLabel,
-    QPlainTextEdit,
     QPushButton,
     QScrollArea,
     QSpinBox,
+    QStackedWidget,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from hrm_model.tasks.sudoku import VARIANTS, Grid, PuzzleError, Variant, cell_places, check_puzzle, format_grid, parse, variant_of_cells
-from hrm_model.tasks.sudoku_generator import default_clues
+from hrm_model.tasks.sudoku_rating import LEVELS
+from hrm_model.tasks.sudoku_task import SudokuTask
+from hrm_studio.models.session import Session
 from hrm_studio.theme import Theme
+from hrm_studio.views.difficulty_slider import DifficultySlider
+from hrm_studio.views.puzzle_editor import PuzzleEditor, empty_value
+from hrm_studio.views.puzzle_maker import PuzzleMaker
+from hrm_studio.views.puzzle_text import PuzzleText
+from hrm_studio.views.recent_button import RecentButton
 
-_FEWEST_CLUES = {4: 4, 6: 9, 9: 24}  # below, a puzzle may take long to find
+_STATES = {"broken": ("wrong", "✕"), "none": ("wrong", "✕"), "several": ("warning", "▲"), "one": ("right", "●")}
 
 
 class PuzzlePanel(QWidget):
-    """Signals
-    -------
-    reason_wanted(object)           a Grid that keeps the rules
-    generate_wanted(object, int)    a Variant and a number of clues
-    example_wanted(object)          a Variant
-    """
+    """An editor (a board, or the text), what is known about the puzzle, and the ways to another one."""
 
-    reason_wanted = Signal(object)
-    generate_wanted = Signal(object, int)
-    example_wanted = Signal(object)
-
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme = theme
-        self.text = QPlainTextEdit()
-        self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        self.text.setPlaceholderText("Paste a puzzle: digits, with 0 . * _ x for blanks, as one line or as a grid")
-        self.text.setMinimumHeight(96)
-        self.text.setMaximumHeight(232)
-        self.text.setTabChangesFocus(True)
-        self.text.setAccessibleName("Puzzle")
+        self._session, self._puzzle, self._theme = session, session.puzzle, theme
+        self.editor = PuzzleEditor(self._puzzle, theme)
+        self.editor.entered.connect(self.submit)
+        self.text = PuzzleText(self._puzzle)
+        self.text.fault.connect(self.show_error)
+        self.ways = QStackedWidget()
+        self.ways.addWidget(self.editor)
+        self.ways.addWidget(self.text)
         self.error = QLabel(wordWrap=True, visible=False, objectName="error")
+        self.known = QLabel(wordWrap=True, objectName="known")
+        self.known.setTextFormat(Qt.TextFormat.RichText)
         self.reason = QPushButton("Reason", objectName="primary")
         self.reason.setToolTip("Let the model think about this puzzle (Ctrl+Return)")
         self.reason.clicked.connect(self.submit)
-        self.board_size = QComboBox()
-        for variant in reversed(VARIANTS):
-            self.board_size.addItem(f"{variant.side}×{variant.side}", variant)
-        self.clues = QSpinBox()
-        self.clues.setToolTip("Given digits: fewer is harder")
-        self.board_size.currentIndexChanged.connect(self._size_changed)
-        self.generate = QPushButton("Generate")
-        self.generate.setToolTip("Make a new puzzle with one solution and let the model solve it")
-        self.generate.clicked.connect(lambda: self.generate_wanted.emit(self.board_size.currentData(), self.clues.value()))
-        self.example = QPushButton("Next example")
-        self.example.clicked.connect(lambda: self.example_wanted.emit(self.board_size.currentData()))
-        self.segments = QSpinBox(minimum=1, maximum=512, value=16)
+        self.difficulty = DifficultySlider(session.difficulty)
+        self.maker = PuzzleMaker(session)
+        self.generate, self.example = self.maker.generate, self.maker.example
+        self.segments = QSpinBox(minimum=1, maximum=512, value=session.segments, suffix=" segments", accessibleName="Segments")
         self.segments.setToolTip("Segments to think for. One segment is H-cycles × (L-steps + 1 H step).")
+        self.segments.valueChanged.connect(lambda value: setattr(session, "segments", value))
+        self.as_board = self._tool("mdi6.grid", "Edit on a board", self.edit_on_board)
+        self.as_text = self._tool("mdi6.text-box-outline", "Edit as text", self.edit_as_text)
+        for button in (self.as_board, self.as_text):
+            button.setCheckable(True)
+            button.setAutoExclusive(True)
+        self.undo = self._tool("mdi6.undo", "Undo (Ctrl+Z)", self._puzzle.undo)
+        self.redo = self._tool("mdi6.redo", "Redo (Ctrl+Shift+Z)", self._puzzle.redo)
+        self.pasted = self._tool("mdi6.content-paste", "Paste a puzzle (Ctrl+V)", self.paste)
+        self.emptied = self._tool("mdi6.eraser", "Empty the board", self.clear)
+        self.recent = RecentButton(session, theme)
         self._lay_out()
-        self._size_changed()
-        theme.changed.connect(self._icons)
-        self._icons()
+        self.as_board.setChecked(True)
+        for any_button in self.findChildren(QAbstractButton):
+            # A click leaves the keyboard where it was; Tab reaches them all.
+            any_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        session.failed.connect(lambda message, cell: self.show_error(message, None if cell < 0 else cell))
+        self._puzzle.changed.connect(self._changed)
+        self._puzzle.judged.connect(self._tell)
+        theme.changed.connect(self._colours)
+        self._colours()
+        self._changed()
+
+    def _tool(self, icon: str, tip: str, act: object) -> QToolButton:
+        button = QToolButton(objectName="flat", toolTip=tip, accessibleName=tip)
+        button.setProperty("icon_name", icon)
+        button.clicked.connect(act)
+        return button
 
     def _lay_out(self) -> None:
         inside = QWidget()
         layout = QVBoxLayout(inside)
-        layout.setContentsMargins(16, 12, 16, 12)
+        layout.setContentsMargins(14, 4, 14, 12)
         layout.setSpacing(8)
-        layout.addWidget(_heading("Puzzle"))
-        layout.addWidget(self.text, 1)
+        row = QHBoxLayout()
+        row.setSpacing(0)
+        for button in (self.as_board, self.as_text):
+            row.addWidget(button)
+        row.addStretch()
+        for button in (self.undo, self.redo, self.pasted, self.emptied, self.recent):
+            row.addWidget(button)
+        layout.addLayout(row)
+        layout.addWidget(self.ways)
+        layout.addWidget(self.known)
         layout.addWidget(self.error)
-        layout.addWidget(self.reason)
-        layout.addSpacing(8)
-        layout.addWidget(_heading("Another puzzle"))
         row = QHBoxLayout()
-        row.addWidget(self.board_size, 1)
-        row.addWidget(self.clues, 1)
-        row.addWidget(QLabel("clues"))
+        row.addWidget(self.reason, 1)
+        row.addWidget(self.segments)
         layout.addLayout(row)
-        row = QHBoxLayout()
-        row.addWidget(self.generate)
-        row.addWidget(self.example)
-        layout.addLayout(row)
-        layout.addSpacing(8)
-        layout.addWidget(_heading("Thinking"))
-        form = QFormLayout()
-        form.setSpacing(8)
-        form.addRow("Segments", self.segments)
-        layout.addLayout(form)
-        layout.addStretch(0)
+        layout.addWidget(self.difficulty)
+        layout.addSpacing(4)
+        layout.addWidget(self.maker)
+        layout.addStretch(1)
         area = QScrollArea(widgetResizable=True)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(inside)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         outer = QVBoxLayout(self)
@@ -104,45 +117,85 @@ class PuzzlePanel(QWidget):
         outer.addWidget(area)
         self.setMinimumWidth(280)
 
-    def _icons(self) -> None:
+    def _colours(self) -> None:
         colours = self._theme.palette
         self.reason.setIcon(qtawesome.icon("mdi6.brain", color=colours.on_accent))
-        self.generate.setIcon(qtawesome.icon("mdi6.dice-5-outline", color=colours.text))
-        self.example.setIcon(qtawesome.icon("mdi6.book-open-page-variant-outline", color=colours.text))
+        for button in self.findChildren(QToolButton):
+            name = button.property("icon_name")
+            if name:
+                button.setIcon(qtawesome.icon(name, color=colours.muted, color_on=colours.accent, color_disabled=colours.border))
+        self.maker.show_icons(colours)
+        self._tell()
 
-    def _size_changed(self) -> None:
-        variant: Variant = self.board_size.currentData()
-        self.clues.setRange(_FEWEST_CLUES[variant.side], variant.cells - 1)
-        self.clues.setValue(default_clues(variant))
+    # What is told ----------------------------------------------------------------------------------------------------
 
-    def show_grid(self, grid: Grid) -> None:
-        """Put a puzzle into the box."""
-        self.text.setPlainText(format_grid(grid, variant_of_cells(len(grid))))
+    def _changed(self) -> None:
+        self.undo.setEnabled(self._puzzle.can_undo)
+        self.redo.setEnabled(self._puzzle.can_redo)
+        self.difficulty.setVisible(self._session.difficulty.possible)
         self.show_error("")
+        self._tell()
+
+    def _tell(self) -> None:
+        """The judgement in words; what is not known yet keeps its place, so that nothing jumps."""
+        judgement, colours = self._puzzle.judgement, self._theme.palette
+        clues = f" · {self._session.difficulty.clues} clues" if isinstance(self._puzzle.task, SudokuTask) else ""
+        if judgement is None:
+            self.known.setText(f'<span style="color:{colours.muted}">…{clues}<br>&nbsp;</span>')
+            return
+        colour, mark = _STATES[judgement.state]
+        text = f'<span style="color:{getattr(colours, colour)}">{mark}</span> {judgement.words}{clues if judgement.state == "one" else ""}'
+        if judgement.rating is not None:
+            level = judgement.rating.level
+            meter = "●" * level + "○" * (len(LEVELS) - 1 - level)
+            text += f'<br><span style="color:{colours.accent}">{meter}</span> <span style="color:{colours.muted}">{judgement.rating.name}</span>'
+        self.known.setText(text)
 
     def show_error(self, message: str, cell: int | None = None) -> None:
-        """A sentence under the puzzle; '' takes it away. The cell at fault is selected in the text."""
+        """A sentence under the puzzle; '' takes it away. The cursor goes to the cell at fault."""
         self.error.setText(message)
         self.error.setVisible(bool(message))
         if cell is not None:
-            places = cell_places(self.text.toPlainText())
-            if cell < len(places):
-                cursor = self.text.textCursor()
-                cursor.setPosition(places[cell])
-                cursor.setPosition(places[cell] + 1, cursor.MoveMode.KeepAnchor)
-                self.text.setTextCursor(cursor)
+            self.editor.move_to(min(cell, self._puzzle.task.cells - 1))
+            self.text.mark(cell)
+
+    # What is done ----------------------------------------------------------------------------------------------------
 
     def submit(self) -> None:
-        """Read the box; a puzzle that keeps the rules is asked for, anything else is explained."""
+        """Think about what was written; text that is no puzzle is explained."""
         self.show_error("")
+        if self.text.take():
+            self._session.reason()
+
+    def edit_on_board(self) -> None:
+        self.ways.setCurrentWidget(self.editor)
+        self.as_board.setChecked(True)
+        self.editor.setFocus()
+
+    def edit_as_text(self) -> None:
+        self.ways.setCurrentWidget(self.text)
+        self.as_text.setChecked(True)
+        self.text.setFocus()
+
+    def paste(self) -> None:
+        """Think about the puzzle on the clipboard; what is none is shown as text, with its fault."""
+        text = QApplication.clipboard().text()
+        if not text.strip():
+            self.show_error("There is no text on the clipboard. Copy a puzzle first: its digits, with 0 . * _ or x for blanks.")
+            return
         try:
-            grid = parse(self.text.toPlainText())
-            check_puzzle(grid, variant_of_cells(len(grid)))
-        except PuzzleError as error:
-            self.show_error(str(error), error.cell)
-        else:
-            self.reason_wanted.emit(grid)
+            self._session.open_text(text, "The clipboard")
+        except ValueError:
+            self.edit_as_text()
+            self.text.setPlainText(text)
+            self.text.take()
 
+    def copy(self) -> None:
+        """The puzzle as one line to the clipboard."""
+        QApplication.clipboard().setText(self._puzzle.line)
 
-def _heading(text: str) -> QLabel:
-    return QLabel(text, objectName="heading")
+    def clear(self) -> None:
+        """A board with nothing given."""
+        task = self._puzzle.task
+        self._puzzle.replace(task, self._puzzle.grid * 0 + empty_value(task))
+        self.edit_on_board()

@@ -37,7 +37,8 @@ def _paint_digits(painter: QPainter, place: QRectF, task: SudokuTask, grid: Grid
     for cell in range(task.cells):
         if grid[cell]:
             painter.drawText(cell_rect(place, task.side, cell), Qt.AlignmentFlag.AlignCenter, str(int(grid[cell])))
-    thin, thick = [], []
+    thin: list[QLineF] = []
+    thick: list[QLineF] = []
     for k in range(variant.side + 1):
         at = k * width
         across = QLineF(place.left(), place.top() + at, place.right(), place.top() + at)

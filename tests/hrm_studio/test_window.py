@@ -78,7 +78,7 @@ def test_stepping_by_keys_moves_one_cursor_for_all(solved: MainWindow, qtbot: Qt
 def test_keys_in_the_puzzle_box_write_and_do_not_step(solved: MainWindow, qtbot: QtBot) -> None:
     solved.traces.set_cursor(4)
     solved.activateWindow()
-    solved.explore.panel.text.setFocus()
+    solved.explore.panel.edit_as_text()
     qtbot.waitUntil(solved.explore.panel.text.hasFocus)
     before = solved.explore.panel.text.toPlainText()
     qtbot.keyClick(solved.explore.panel.text, Qt.Key.Key_Space)
@@ -160,8 +160,8 @@ def test_bad_checkpoints_are_refused_and_what_was_open_stays(solved: MainWindow,
 
 
 def test_a_generated_puzzle_is_shown_and_solved(solved: MainWindow, qtbot: QtBot) -> None:
-    solved.explore.panel.board_size.setCurrentIndex(2)
-    solved.explore.panel.clues.setValue(7)
+    solved.explore.panel.maker.task.setCurrentIndex(solved.explore.panel.maker.task.findData("sudoku-4x4"))
+    solved.explore.panel.maker.clues.setValue(7)
     before = solved.traces.trace
     solved.explore.panel.generate.click()
     qtbot.waitUntil(lambda: solved.traces.trace is not before and not solved.traces.running, timeout=WAIT)

@@ -1,0 +1,54 @@
+"""The puzzles that were thought about before, newest first."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QSettings, Signal
+
+from hrm_model.tasks.base import Grid, Task
+from hrm_model.tasks.find import task_named
+
+_KEY = "recent_puzzles"
+_KEPT = 40
+
+
+class RecentPuzzles(QObject):
+    """Kept in the settings as 'task line'.
+
+    Signals
+    -------
+    changed()
+    """
+
+    changed = Signal()
+
+    def __init__(self, settings: QSettings, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._settings = settings
+
+    def _stored(self) -> list[str]:
+        stored = self._settings.value(_KEY)
+        found = [stored] if isinstance(stored, str) else stored if isinstance(stored, list) else []
+        return [entry for entry in found if isinstance(entry, str)]
+
+    def all(self) -> list[tuple[Task, Grid]]:
+        """What can still be read."""
+        found = []
+        for entry in self._stored():
+            name, _, line = entry.partition(" ")
+            try:
+                task = task_named(name)
+                found.append((task, task.parse(line)))
+            except ValueError:
+                continue  # of a later version, or spoilt
+        return found
+
+    def add(self, task: Task, grid: Grid) -> None:
+        entry = f"{task.name} {task.format_line(grid)}"
+        stored = self._stored()
+        if stored[:1] != [entry]:
+            self._settings.setValue(_KEY, [entry, *(e for e in stored if e != entry)][:_KEPT])
+            self.changed.emit()
+
+    def clear(self) -> None:
+        self._settings.remove(_KEY)
+        self.changed.emit()

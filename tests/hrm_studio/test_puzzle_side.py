@@ -1,0 +1,239 @@
+"""The puzzle side of Explore: the editor, undo, what is known of a puzzle, difficulty there and back, recent puzzles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QSettings, Qt
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from hrm_model.assets import bundled_models
+from hrm_model.tasks import maze
+from hrm_model.tasks.find import parse_any, task_named
+from hrm_model.tasks.judge import judge
+from hrm_model.tasks.sudoku import SUDOKU_9, parse
+from hrm_model.tasks.sudoku_ladder import generate_rated, ladder
+from hrm_model.tasks.sudoku_rating import rate
+from hrm_model.tasks.sudoku_solver import count_solutions, unique_solution
+from hrm_studio.models.model_choice import ModelChoice
+from hrm_studio.models.player import Player
+from hrm_studio.models.selection import Selection
+from hrm_studio.models.session import Session
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.services.reasoner import Reasoner
+from hrm_studio.theme import Theme
+from hrm_studio.views.puzzle_panel import PuzzlePanel
+from tests.hrm_studio.test_cli import FOUR
+
+NINE = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
+MAZE = "#######\n#S    #\n##### #\n#   # #\n# # # #\n# #  G#\n#######"
+WAIT = 60_000
+
+
+class Rig:
+    """The panel around a session whose reasoner only notes what it is asked."""
+
+    def __init__(self, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[str] = []
+        self.qtbot = qtbot
+        monkeypatch.setattr(Reasoner, "reason", lambda _, path, grid, task, **more: self.asked.append(task.format_line(grid)))
+        traces = TraceModel()
+        self.reasoner = Reasoner()
+        self.settings = QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
+        self.session = Session(self.settings, ModelChoice(bundled_models()), traces, Selection(), Player(traces), self.reasoner)
+        self.puzzle = self.session.puzzle
+        self.panel = PuzzlePanel(self.session, Theme("light"))
+        qtbot.addWidget(self.panel)
+        self.panel.resize(300, 720)
+        self.panel.show()
+
+    def show(self, text: str) -> None:
+        self.puzzle.replace(*parse_any(text))
+        self.judged()
+
+    def judged(self) -> str:
+        self.qtbot.waitUntil(lambda: self.puzzle.judgement is not None, timeout=WAIT)
+        assert self.puzzle.judgement is not None
+        return self.puzzle.judgement.state
+
+
+@pytest.fixture
+def rig(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    rig = Rig(qtbot, tmp_path, monkeypatch)
+    yield rig
+    rig.session.close()
+    rig.reasoner.close()
+
+
+def test_a_puzzle_is_typed_and_judged_as_it_grows(rig: Rig, qtbot: QtBot) -> None:
+    editor = rig.panel.editor
+    rig.puzzle.replace(task_named("sudoku-4x4"), np.zeros(16, np.int8))
+    editor.setFocus()
+    assert rig.judged() == "several"
+    qtbot.keyClicks(editor, "11")
+    assert editor.clashes()[[0, 1]].all()  # at once
+    assert rig.judged() == "broken"
+    qtbot.keyClick(editor, Qt.Key.Key_Backspace)  # the blank behind the cursor's left neighbour is erased
+    assert rig.puzzle.line == "1" + "." * 15
+    qtbot.keyClick(editor, Qt.Key.Key_Home)
+    qtbot.keyClicks(editor, FOUR)
+    assert rig.puzzle.line == FOUR.replace("0", ".")
+    assert rig.judged() == "one"
+    assert "One solution" in rig.panel.known.text()
+    assert "naked single" in rig.panel.known.text()
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    assert rig.asked == [FOUR.replace("0", ".")]
+
+
+def test_undo_and_redo_go_all_the_way(rig: Rig) -> None:
+    rig.show(NINE)
+    before = rig.puzzle.line
+    for cell, value in ((2, 4), (3, 6), (2, 0)):
+        rig.puzzle.set_cell(cell, value)
+    for _ in range(3):
+        rig.panel.undo.click()
+    assert rig.puzzle.line == before
+    for _ in range(3):
+        rig.panel.redo.click()
+    assert rig.puzzle.line == before[:3] + "6" + before[4:]
+    assert not rig.panel.redo.isEnabled()
+    rig.puzzle.undo()
+    rig.puzzle.set_cell(80, 0)
+    assert not rig.puzzle.can_redo
+
+
+def test_only_the_newest_of_many_changes_is_judged_for_good(rig: Rig) -> None:
+    rig.show(NINE)
+    for value in (1, 2, 4, 1, 2, 4):
+        rig.puzzle.set_cell(2, value)
+    assert rig.judged() == judge(rig.puzzle.task, rig.puzzle.grid).state == "one"
+
+
+def test_difficulty_goes_there_and_back(rig: Rig, qtbot: QtBot) -> None:
+    rig.show(NINE)
+    slider, given = rig.panel.difficulty.slider, rig.puzzle.grid
+    clues = rig.session.difficulty.clues
+    slider.setValue(clues - 3)
+    qtbot.waitUntil(lambda: rig.session.difficulty.clues == clues - 3, timeout=WAIT)
+    harder = rig.puzzle.grid
+    assert ((harder == given) | (harder == 0)).all()
+    assert count_solutions(harder, SUDOKU_9) == 1
+    slider.setValue(clues + 9)
+    assert ((rig.puzzle.grid == given) | (given == 0)).all()
+    assert rig.session.difficulty.clues == clues + 9
+    slider.setValue(clues)
+    assert np.array_equal(rig.puzzle.grid, given)
+    slider.setValue(slider.minimum())
+    assert rig.session.difficulty.clues == rig.session.difficulty.fewest
+    assert "none can go" in rig.panel.difficulty.told.text()
+    rig.puzzle.undo()  # all the sliding is one change
+    assert np.array_equal(rig.puzzle.grid, given)
+    qtbot.waitUntil(lambda: bool(rig.asked), timeout=WAIT)
+
+
+def test_text_becomes_the_puzzle_as_soon_as_it_can_be_read(rig: Rig, qtbot: QtBot) -> None:
+    rig.show(NINE)
+    rig.panel.edit_as_text()
+    rig.panel.text.setPlainText("12")
+    assert rig.panel.error.isHidden()
+    rig.panel.submit()
+    assert "2 cells" in rig.panel.error.text()
+    assert rig.asked == []
+    rig.panel.text.setPlainText(FOUR)
+    assert rig.puzzle.task.name == "sudoku-4x4"
+    rig.panel.text.setPlainText("12q4" + "." * 12)
+    rig.panel.submit()
+    assert "'q'" in rig.panel.error.text()
+    assert rig.panel.text.textCursor().selectedText() == "q"
+
+
+def test_a_puzzle_is_pasted_and_copied(rig: Rig) -> None:
+    QApplication.clipboard().setText(" | ".join(FOUR))
+    rig.panel.paste()
+    assert rig.puzzle.line == FOUR.replace("0", ".")
+    assert rig.asked == [rig.puzzle.line]
+    rig.panel.copy()
+    assert QApplication.clipboard().text() == rig.puzzle.line
+    QApplication.clipboard().setText("no puzzle")
+    rig.panel.paste()
+    assert rig.panel.ways.currentWidget() is rig.panel.text
+    assert rig.panel.error.text()
+    QApplication.clipboard().setText("")
+    rig.panel.paste()
+    assert "clipboard" in rig.panel.error.text()
+
+
+def test_a_maze_is_drawn_and_edited(rig: Rig, qtbot: QtBot) -> None:
+    rig.show(MAZE)
+    assert "Shortest path: 8 moves" in rig.panel.known.text()
+    assert rig.panel.difficulty.isHidden()
+    editor = rig.panel.editor
+    board = editor.board()
+    width = board.width() / 7
+    place = QPoint(round(board.left() + 5.5 * width), round(board.top() + 2.5 * width))
+    qtbot.mouseClick(editor, Qt.MouseButton.LeftButton, pos=place)
+    assert rig.puzzle.grid[2 * 7 + 5] == maze.WALL
+    assert rig.judged() in ("none", "broken")
+    editor.move_to(3 * 7 + 1)
+    qtbot.keyClick(editor, Qt.Key.Key_G)
+    assert (rig.puzzle.grid == maze.GOAL).sum() == 1
+    assert "Row 4, column 3" in editor.accessibleDescription()
+
+
+def test_recent_puzzles_are_kept_and_opened(rig: Rig) -> None:
+    for text in (NINE, MAZE, FOUR, NINE):
+        rig.session.show_and_reason(*parse_any(text))
+    again = Session(
+        rig.settings, rig.session.models, TraceModel(), Selection(), Player(TraceModel()), rig.reasoner
+    )  # fmt: skip
+    assert [task.name for task, _ in again.recent.all()] == ["sudoku-9x9", "sudoku-4x4", "maze-7x7"]
+    again.close()
+    rig.panel.recent._fill()
+    assert rig.panel.recent.list.count() == 3
+    rig.panel.recent._chosen(rig.panel.recent.list.item(2))
+    assert rig.puzzle.task.name == "maze-7x7"
+    rig.settings.setValue("recent_puzzles", ["chess e4", "sudoku-4x4 12"])
+    assert rig.session.recent.all() == []
+
+
+def test_the_ladder_keeps_one_solution_and_ends_minimal() -> None:
+    grid = parse(NINE)
+    rungs, at = ladder(grid, unique_solution(grid, SUDOKU_9), SUDOKU_9, np.random.default_rng(1))
+    assert np.array_equal(rungs[at], grid)
+    assert (np.diff((rungs > 0).sum(axis=1)) == 1).all()
+    assert (rungs[-1] > 0).all()
+    hardest = rungs[0]
+    for cell in np.flatnonzero(hardest):
+        less = hardest.copy()
+        less[cell] = 0
+        assert count_solutions(less, SUDOKU_9) == 2
+    nothing, place = ladder(grid * 0, unique_solution(grid, SUDOKU_9), SUDOKU_9, np.random.default_rng(1))
+    assert place == 0
+    assert len(nothing) == 82
+
+
+def test_a_rating_is_made_to_order() -> None:
+    *before, found = generate_rated(SUDOKU_9, 2, np.random.default_rng(3))
+    assert found is not None
+    assert all(x is None for x in before)
+    assert rate(found, SUDOKU_9).name == "hidden single"
+    assert count_solutions(found, SUDOKU_9) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "words"),
+    [
+        ("." * 16, "several", "row 1, column 3 can be"),
+        ("123." + "...4" + "." * 8, "none", "cannot all be filled"),
+        ("11" + "." * 14, "broken", "1 stands twice"),
+        (NINE, "one", "One solution"),
+    ],
+)
+def test_puzzles_are_judged(text: str, state: str, words: str) -> None:
+    found = judge(*parse_any(text))
+    assert found.state == state
+    assert words in found.words
