@@ -26,6 +26,7 @@ from hrm_studio.views.run_curves import RunCurves
 from hrm_studio.views.run_header import RunHeader
 from hrm_studio.views.run_list import RunList
 from hrm_studio.views.undo_bar import UndoBar
+from hrm_studio.views.watch_learning import WatchLearning
 from trainer.config import RunConfig
 from trainer.presets import PRESETS
 
@@ -50,11 +51,13 @@ class TrainPage(QWidget):
         self.form = ConfigForm(self.estimator, theme)
         self.header = RunHeader(theme)
         self.curves = RunCurves(studio.background, theme)
+        self.watch = WatchLearning(studio.background, studio.reasoner, theme)
         self.table = ConfigTable(theme)
         self.bar = UndoBar()
         self.acts = RunActions(self.runs, self.bar, self)
         self.tabs = QTabWidget(documentMode=True)
         self.tabs.addTab(self.curves, "Curves")
+        self.tabs.addTab(self.watch, "Watch it learn")
         self.tabs.addTab(self.table, "Settings")
         self.stack = QStackedWidget()
         self._lay_out()
@@ -109,7 +112,8 @@ class TrainPage(QWidget):
         self.acts.overlay_wanted.connect(self.overlay)
         self.acts.edit_wanted.connect(self._edit_run)
         self.acts.fork_wanted.connect(self._fork_run)
-        self.curves.told.connect(lambda text: self.bar.tell(text))
+        for view in (self.curves, self.watch):
+            view.told.connect(lambda text: self.bar.tell(text))
         self.runs.removed.connect(self._removed)
         self.runs.changed.connect(self._changed)
         self.load.sampled.connect(self._sampled)
@@ -169,6 +173,7 @@ class TrainPage(QWidget):
         self._overlaid = [other for other in self._overlaid if other is not run]
         self.list.choose(run)
         self.header.show_run(run)
+        self.watch.show_run(run)
         self.stack.setCurrentWidget(self.view)
         self._show_curves()
         self._measure_load()
@@ -232,6 +237,7 @@ class TrainPage(QWidget):
         if run is self.current:
             self.current = None
             self.header.show_run(None)
+            self.watch.show_run(None)
             self.show_cards()
         self._show_curves()
 

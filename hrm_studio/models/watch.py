@@ -1,0 +1,275 @@
+"""A run watched as it learns: at each evaluation the same probe puzzles were thought about, and each time the thought was recorded."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from hrm_model.assets import puzzle_lines
+from hrm_model.tasks.base import PuzzleError, Task
+from hrm_model.tasks.find import task_named
+from hrm_model.trace import ModelInfo, PuzzleInfo, Trace
+from hrm_studio.models.player import Player
+from hrm_studio.models.runs import RunModel
+from hrm_studio.models.selection import Selection
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.services.background import Background
+from hrm_studio.services.reasoner import Reasoner
+
+if TYPE_CHECKING:
+    from hrm_model.model import HRM
+
+_KEPT_BYTES = 256 << 20  # of traces, so that going back and forth reads no file twice
+_LANE = "watch"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A step of training at which one can look on: by recorded traces, else by a checkpoint that thinks now."""
+
+    step: int
+    file: Path | None = None
+    checkpoint: Path | None = None
+    titles: tuple[str, ...] = ()  # of the file's traces
+    solved: tuple[bool | None, ...] = ()  # whether each ends with the solution
+
+
+class WatchModel(QObject):
+    """Training time is a moment, thinking time the cursor of `traces`. Reads files in the background, one at a time.
+
+    Signals
+    -------
+    changed()       moments, the moment that is looked at, or the puzzles are others
+    failed(str)     a sentence: why a moment cannot be shown
+    """
+
+    changed = Signal()
+    failed = Signal(str)
+
+    def __init__(self, background: Background, reasoner: Reasoner, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._background, self._reasoner = background, reasoner
+        self.traces, self.selection = TraceModel(self), Selection(self)
+        self.player = Player(self.traces, self)
+        self.run: RunModel | None = None
+        self.moments: list[Moment] = []
+        self.at = -1  # index of the moment that is looked at
+        self.puzzle = 0  # index of the probe puzzle
+        self._kept: OrderedDict[tuple[Path, int], Trace] = OrderedDict()
+        self._loading = False
+        self._scanned_for = -1
+        self._through = QTimer(self)
+        self._through.setInterval(350)
+        self._through.timeout.connect(self._one_on)
+
+    # What there is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def moment(self) -> Moment | None:
+        return self.moments[self.at] if 0 <= self.at < len(self.moments) else None
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The probe puzzles' names, numbered where several have one name."""
+        longest = max((m.titles for m in self.moments), key=len, default=())
+        return tuple(f"{t} · {longest[: k + 1].count(t)}" if longest.count(t) > 1 else t for k, t in enumerate(longest))
+
+    def solved(self, moment: Moment) -> bool | None:
+        """Whether the chosen puzzle was solved then; None where nothing tells."""
+        return moment.solved[self.puzzle] if self.puzzle < len(moment.solved) else None
+
+    def set_run(self, run: RunModel | None) -> None:
+        """Watch another run, at its newest moment."""
+        if run is self.run:
+            return
+        self.stop_through()
+        self.player.pause()
+        self._reasoner.withdraw(_LANE)
+        self._loading = False
+        self.run, self.moments, self.at, self.puzzle, self._scanned_for = run, [], -1, 0, -1
+        self._kept.clear()
+        self.traces.open(None)
+        self.changed.emit()
+        self.look()
+
+    def look(self) -> None:
+        """See whether there are new moments; looks at the disk only where the run told of an evaluation or a checkpoint."""
+        run = self.run
+        if run is None:
+            return
+        told = len(run.log.evaluations) * 100_003 + len(run.log.marks)
+        if told != self._scanned_for:
+            self._scanned_for = told
+            known = {m.file: m for m in self.moments if m.file is not None}
+            self._background.run(partial(_scan, run.path, known), partial(self._scanned, run))
+
+    def _scanned(self, run: RunModel, moments: list[Moment]) -> None:
+        if run is not self.run or moments == self.moments:
+            return
+        at_end, step = self.at in (-1, len(self.moments) - 1), self.moment.step if self.moment is not None else -1
+        self.moments = moments
+        self.at = len(moments) - 1 if at_end else next((k for k, m in enumerate(moments) if m.step >= step), len(moments) - 1)
+        self.changed.emit()
+        self._load()
+
+    # Where one looks -------------------------------------------------------------------------------------------------
+
+    def go(self, index: int) -> None:
+        """To another moment of training; the place in thinking time stays."""
+        index = min(max(index, 0), len(self.moments) - 1)
+        if index != self.at and self.moments:
+            self.at = index
+            self.changed.emit()
+            self._load()
+
+    def choose(self, puzzle: int) -> None:
+        """Another probe puzzle."""
+        if puzzle != self.puzzle and puzzle >= 0:
+            self.puzzle = puzzle
+            self.traces.open(None)
+            self.changed.emit()
+            self._load()
+
+    @property
+    def going_through(self) -> bool:
+        return self._through.isActive()
+
+    def go_through(self) -> None:
+        """From moment to moment by itself, from the start where it stands at the end; once more: stop."""
+        if self.going_through:
+            self.stop_through()
+        elif self.moments:
+            if self.at >= len(self.moments) - 1:
+                self.go(0)
+            self._through.start()
+            self.changed.emit()
+
+    def stop_through(self) -> None:
+        if self.going_through:
+            self._through.stop()
+            self.changed.emit()
+
+    def _one_on(self) -> None:
+        if self._loading:
+            return  # what is not shown yet is waited for
+        if self.at >= len(self.moments) - 1:
+            self.stop_through()
+        else:
+            self.go(self.at + 1)
+
+    # Reading ---------------------------------------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        moment, run = self.moment, self.run
+        if moment is None or run is None or self._loading:
+            return
+        key = (moment.file or moment.checkpoint or Path(), self.puzzle)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            self._show(self._kept[key])
+        elif moment.file is not None:
+            self._loading = True
+            foreign = run.path.parent.name != "runs"
+            self._background.run(partial(_read, moment.file, self.puzzle, foreign), partial(self._loaded, run, key))
+        elif moment.checkpoint is not None:
+            self._loading = True
+            task = run.summary.task
+            self._reasoner.ask(
+                moment.checkpoint,
+                "auto",
+                partial(_think, task=task),
+                partial(self._loaded, run, key),
+                partial(self._loaded, run, key),
+                lane=_LANE,
+            )
+
+    def _loaded(self, run: RunModel, key: tuple[Path, int], found: Trace | str) -> None:
+        self._loading = False
+        if run is not self.run:
+            self._load()
+            return
+        if isinstance(found, str):
+            self.failed.emit(found)
+            return
+        self._kept[key] = found
+        while len(self._kept) > 1 and sum(trace.nbytes() for trace in self._kept.values()) > _KEPT_BYTES:
+            self._kept.popitem(last=False)
+        moment = self.moment
+        if moment is not None and key == (moment.file or moment.checkpoint, self.puzzle):
+            self._show(found)
+        else:
+            self._load()  # the slider has gone on meanwhile
+
+    def _show(self, trace: Trace) -> None:
+        """Open it with the cursor where it stood; at the end it stays at the end."""
+        old, cursor = self.traces.trace, self.traces.cursor
+        at_end = old is None or cursor >= len(old) - 1
+        self.traces.open(trace, cursor=None if at_end else cursor)
+
+
+def _scan(path: Path, known: dict[Path, Moment]) -> list[Moment]:
+    """The moments of a run directory, oldest first. A probe file that cannot be read is left out: it may be half written."""
+    found: dict[int, Moment] = {}
+    for folder in (path / "checkpoints").glob("step_*"):
+        number = folder.name.removeprefix("step_")
+        if number.isdigit():
+            found[int(number)] = Moment(int(number), checkpoint=folder)
+    for file in (path / "probes").glob("step_*.h5"):
+        number = file.stem.removeprefix("step_")
+        moment = known.get(file) or (_about(file, int(number)) if number.isdigit() else None)
+        if moment is not None:
+            checkpoint = found[moment.step].checkpoint if moment.step in found else None
+            found[moment.step] = replace(moment, checkpoint=checkpoint)
+    recorded = [moment for moment in found.values() if moment.file is not None]
+    # Where traces were recorded, checkpoints would only show other puzzles.
+    return sorted(recorded or found.values(), key=lambda moment: moment.step)
+
+
+def _about(file: Path, step: int) -> Moment | None:
+    from hrm_model.trace_file import info
+
+    try:
+        entries = info(file)
+    except (ValueError, OSError):
+        return None
+    return Moment(step, file=file, titles=tuple(e.title or e.name for e in entries), solved=tuple(e.solved for e in entries))
+
+
+def _read(file: Path, puzzle: int, foreign: bool) -> Trace | str:
+    """A probe trace, or why it cannot be read. A file from elsewhere is read by a child first."""
+    from hrm_model.trace_file import read
+
+    try:
+        return read(file, puzzle, guard=foreign)
+    except (ValueError, OSError) as error:
+        return str(error)
+
+
+def _think(model: HRM, about: dict[str, Any], task: str) -> Iterator[Trace]:
+    """Let a checkpoint think about a puzzle that ships with the studio."""
+    from hrm_model.reason import record
+
+    kind = task_named(task)
+    given, solution, text = _example(kind)
+    info = ModelInfo(str(about["name"]), model.config.model_dump() | {"q_continue": about["q_continue"]})
+    yield record(model, PuzzleInfo(kind.name, given, solution, text), name=info.name)
+
+
+def _example(task: Task) -> tuple[Any, Any, str]:
+    """A puzzle of the task in tokens, its solution and its text; a generated one where none ships."""
+    import numpy as np
+
+    for line in puzzle_lines("starter"):
+        try:
+            grid = task.parse(line)
+        except PuzzleError:
+            continue
+        return task.to_tokens(grid), task.to_tokens(task.solve(grid)), line
+    puzzles, solutions = task.generate(1, np.random.default_rng(0))
+    return task.to_tokens(puzzles[0]), task.to_tokens(solutions[0]), task.format_line(puzzles[0])
