@@ -12,6 +12,7 @@ from hrm_studio.models.plot_settings import X_AXES, PlotSettings
 from hrm_studio.models.runs import RunModel
 from hrm_studio.theme import Theme
 from hrm_studio.views.flow_layout import FlowLayout
+from hrm_studio.views.run_words import short_name
 
 _SMOOTHING = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)  # stops of the slider
 
@@ -94,13 +95,14 @@ class RunLegend(QWidget):
     def show_runs(self, runs: list[RunModel], colours: dict[RunModel, QColor]) -> None:
         for chip in self.chips.values():
             self._layout.removeWidget(chip)
+            chip.hide()
             chip.deleteLater()
         self.chips = {}
         for run in runs:
             chip = QToolButton(
-                text=run.name, checkable=True, objectName="chip", toolButtonStyle=Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+                text=short_name(run.summary), checkable=True, objectName="chip", toolButtonStyle=Qt.ToolButtonStyle.ToolButtonTextBesideIcon
             )
-            chip.setToolTip("Click to hide or show its curves")
+            chip.setToolTip(f"{run.name}: click to hide or show its curves")
             mark = QPixmap(12, 12)
             mark.fill(colours[run])
             chip.setIcon(mark)

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from hrm_studio.models.runs import RunModel, RunsModel
 from hrm_studio.theme import Theme
-from hrm_studio.views.run_words import details, state_colour, state_sign, state_words
+from hrm_studio.views.run_words import began, details, short_name, state_colour, state_sign, state_words
 from hrm_studio.words import duration, share, size
 
 Index = QModelIndex | QPersistentModelIndex
@@ -116,12 +116,11 @@ class RunRowDelegate(QStyledItemDelegate):
         painter.setBrush(colour if colour is not None else Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(QRectF(area.left() + 10, area.top() + 12, 12, 12), 3, 3)
         text = area.adjusted(_EYE, 8, -10, -8)
-        self._line(painter, text, 0, summary.name, share(summary.best), True)
+        self._line(painter, text, 0, short_name(summary), share(summary.best), True)
+        far = f" · {summary.progress:.0%}" if 0 < summary.progress < 1 else ""
         sign, state = state_sign(summary), palette.color(state_colour(summary))
-        self._line(painter, text, 20, f"{sign} {state_words(summary)}", duration(summary.seconds), False, state)
-        self._line(
-            painter, text, 38, f"{summary.preset or summary.task or '–'} · {summary.step:,} of {summary.steps:,}", size(summary.size), False
-        )
+        self._line(painter, text, 20, f"{sign} {state_words(summary)}{far}", duration(summary.seconds), False, state)
+        self._line(painter, text, 38, f"{summary.preset or summary.task or '–'} · {began(summary)}", size(summary.size), False)
         bar = QRectF(text.left(), area.bottom() - 6, text.width(), 3)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(palette.color("muted", 0.18))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+import re
+
 from hrm_studio.models.run_summary import RunSummary
 from hrm_studio.words import duration, share, size
 
@@ -17,6 +20,24 @@ STATES = {
     "killed": ("interrupted", "wrong", "✖"),
     "unreadable": ("unreadable", "wrong", "✖"),
 }
+
+
+_DATE = re.compile(r"^\d{4}-\d\d-\d\d-")
+
+
+def short_name(summary: RunSummary) -> str:
+    """A run's name without what its row tells anyway: '2026-11-24-sudoku-4x4-swift-otter' → 'swift-otter'."""
+    name = _DATE.sub("", summary.name)
+    short = name.removeprefix(f"{summary.preset}-") if summary.preset else name
+    return short or summary.name
+
+
+def began(summary: RunSummary) -> str:
+    """'24 Nov' or, where it was today, '14:05'."""
+    if not summary.created:
+        return ""
+    then = datetime.datetime.fromtimestamp(summary.created)
+    return f"{then:%H:%M}" if then.date() == datetime.date.today() else f"{then.day} {then:%b}"
 
 
 def state_words(summary: RunSummary) -> str:

@@ -14,6 +14,7 @@ from hrm_studio.views.visible import View
 from hrm_studio.words import duration, share
 
 _TOP, _BOTTOM = 20, 18  # pixels above and below the bars
+_WIDEST = 56.0  # pixels of a moment
 
 
 class TrainingTimeline(View):
@@ -36,7 +37,7 @@ class TrainingTimeline(View):
     # Where -----------------------------------------------------------------------------------------------------------
 
     def _width(self) -> float:
-        return self.width() / max(1, len(self._watch.moments))
+        return min(_WIDEST, self.width() / max(1, len(self._watch.moments)))
 
     def index_at(self, x: float) -> int:
         return min(max(int(x / self._width()), 0), len(self._watch.moments) - 1)
