@@ -1,0 +1,215 @@
+"""Which recipe teaches a small HRM Sudoku soonest: `python -m tests.benchmarks.recipes [NAME …] [--minutes 5] [--out recipes.jsonl]`.
+
+Each recipe trains in a process of its own on one thread, from nothing, for the same minutes of *processor* time (evaluations not
+counted), which holds on a machine that other work shares. All differ from `base` in what their line says and nothing else, share the
+puzzles, and keep the learning rate constant after its warm-up, so that none profits from a schedule that happens to end. Figures are
+appended as they come, one JSON object a line, so that a bench can be interrupted; `--table` prints what a file holds as Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+CELLS_36 = {"puzzles": [{"clues": 36, "count": 8000}]}
+SHALLOW = {"H_cycles": 1, "L_cycles": 1, "gradient": "step", "until_accuracy": 0.7, "until_step": 1000}
+DEEP = {"H_cycles": 2, "L_cycles": 2, "gradient": "all"}
+
+# Changes to `base`; "model.x" is a field of the model, a name that begins with "bench." is this file's own business.
+RECIPES: dict[str, dict[str, Any]] = {
+    "base": {},
+    "base, seed 1": {"seed": 1},
+    # Published: arXiv 2506.21734 at this width; the code's batch of 384 for one GPU, its loss, optimizer, positions and targets.
+    "published": {
+        "optimizer": "adam_atan2", "lr": 1e-4, "weight_decay": 1.0, "warmup_steps": 2000, "clip": 0.0, "ema": 0.0, "loss": "stablemax",
+        "q_continue": True, "batch_size": 384, "easier_copies": 0.0, "full_length": 0.0, "phases": [], "model.gradient": "step",
+        "model.pos_encodings": "rope", "model.box_height": 0, "model.box_width": 0, "puzzle_emb_lr": 1e-4, "puzzle_emb_weight_decay": 1.0,
+    },
+    "published, batch 48, lr 1e-3": {
+        "optimizer": "adam_atan2", "lr": 1e-3, "weight_decay": 1.0, "warmup_steps": 2000, "clip": 0.0, "ema": 0.0, "loss": "stablemax",
+        "q_continue": True, "batch_size": 48, "easier_copies": 0.0, "full_length": 0.0, "phases": [], "model.gradient": "step",
+        "model.pos_encodings": "rope", "model.box_height": 0, "model.box_width": 0, "puzzle_emb_lr": 1e-3, "puzzle_emb_weight_decay": 1.0,
+    },
+    "with the continue target": {"q_continue": True},
+    "optimizer AdamW": {"optimizer": "adamw", "lr": 1e-3},
+    "optimizer AdamATan2": {"optimizer": "adam_atan2", "lr": 1e-3},
+    "lr 1e-3": {"lr": 1e-3},
+    "lr 4e-3": {"lr": 4e-3},
+    "weight decay 0": {"weight_decay": 0.0},
+    "weight decay 1": {"weight_decay": 1.0},
+    "no weight average": {"ema": 0.0},
+    "weight average 0.9995": {"ema": 0.9995},
+    "gradient: last L and H call": {"phases": [], "model.gradient": "step"},
+    "gradient: last cycle": {"phases": [SHALLOW, {**DEEP, "gradient": "cycle"}]},
+    "deep from the start": {"phases": []},
+    "shallow twice as long": {"phases": [{**SHALLOW, "until_accuracy": 0.9, "until_step": 2000}, DEEP]},
+    "1 H-cycle of 4 L-steps": {"phases": [SHALLOW, {"H_cycles": 1, "L_cycles": 4, "gradient": "all"}]},
+    "2 H-cycles of 3 L-steps": {"phases": [SHALLOW, {"H_cycles": 2, "L_cycles": 3, "gradient": "all"}]},
+    "positions rope": {"model.pos_encodings": "rope", "model.box_height": 0, "model.box_width": 0},
+    "positions rope2d": {"model.pos_encodings": "rope2d", "model.box_height": 0, "model.box_width": 0},
+    "positions learned": {"model.pos_encodings": "learned", "model.box_height": 0, "model.box_width": 0},
+    "no easier copies": {"easier_copies": 0.0},
+    "all copies easier": {"easier_copies": 1.0},
+    "36 clues first": {"bench.first": (CELLS_36, 1500)},
+    "loss on blanks": {"loss_cells": "blanks"},
+    "stablemax": {"loss": "stablemax"},
+    "no rows to the end": {"full_length": 0.0},
+    "half the rows to the end": {"full_length": 0.5},
+    "width 96": {"model.hidden_size": 96, "model.puzzle_emb_ndim": 96, "model.num_heads": 3},
+    "width 192": {"model.hidden_size": 192, "model.puzzle_emb_ndim": 192, "model.num_heads": 6},
+    "two layers each": {"model.H_layers": 2, "model.L_layers": 2},
+    "8 heads": {"model.num_heads": 8},
+    "batch 24": {"batch_size": 24},
+    "batch 96": {"batch_size": 96},
+    "best of 3 starts": {"bench.starts": 3},
+    "float32": {"dtype": "float32"},
+}  # fmt: skip
+
+EVERY = 60.0  # seconds of training between evaluations
+
+
+def base() -> dict[str, Any]:
+    """The bundled recipe's configuration as plain data, with a pool that is made in a minute."""
+    from trainer.presets import preset
+
+    return preset("sudoku-9x9").model_dump(mode="json") | {
+        "steps": 10**9, "minutes": None, "lr_min_ratio": 1.0, "threads": 1, "evaluate_every": 10**9, "log_every": 10,
+        "puzzles": [{"clues": 36, "count": 8000}, {"clues": 30, "count": 8000}, {"clues": 26, "count": 4000}],
+        "evaluation": [{"clues": 36, "count": 256}, {"clues": 30, "count": 256}], "phases": [SHALLOW, DEEP],
+    }  # fmt: skip
+
+
+def configuration(changes: dict[str, Any]) -> Any:
+    from trainer.config import RunConfig
+
+    plain = base()
+    for name, value in changes.items():
+        if name.startswith("model."):
+            plain["model"][name.removeprefix("model.")] = value
+        elif not name.startswith("bench."):
+            plain[name] = value
+    return RunConfig.model_validate(plain)
+
+
+class Run:
+    """One start of one recipe, trained by processor time."""
+
+    def __init__(self, changes: dict[str, Any], folder: Path) -> None:
+        from trainer.dataset import Batches, cached_pool, evaluation_sets
+        from trainer.loop import Trainer
+
+        self.config = configuration(changes)
+        self.batches = Batches(self.config, *cached_pool(self.config, folder / f"pool-{self.config.seed}.npz"))
+        first, self.until = changes.get("bench.first", (None, 0))
+        begin = self.batches
+        if first:
+            easy = self.config.model_copy(update={"puzzles": configuration(first).puzzles})
+            begin = Batches(self.config, *cached_pool(easy, folder / f"first-{self.config.seed}.npz"))
+        self.trainer = Trainer(self.config, begin, evaluation_sets(self.config))
+        self.stream = self.trainer.train()
+        self.seconds = 0.0
+
+    def go_on(self, seconds: float) -> None:
+        """Train until this much processor time was spent in all."""
+        while self.seconds < seconds:
+            begin = time.process_time()
+            next(self.stream)
+            self.seconds += time.process_time() - begin
+            if self.trainer.step == self.until:
+                self.trainer.batches = self.batches
+
+    def judge(self) -> dict[str, Any]:
+        return dict(self.trainer.evaluation_event()["sets"])
+
+
+def one(name: str, minutes: float, out: Path) -> None:
+    """Train one recipe here and append its figures."""
+    import torch
+
+    warnings.filterwarnings("ignore")
+    torch.set_num_threads(1)
+    changes, begun = RECIPES[name], time.time()
+    starts = changes.get("bench.starts", 1)
+    runs = [Run(changes | ({"seed": k} if k else {}), out.parent) for k in range(starts)]
+    spent = 0.0
+    if starts > 1:
+        # The first fifth of the time goes to all starts alike; the one that learned most goes on.
+        for run in runs:
+            run.go_on(minutes * 60 / 5 / starts)
+            spent += run.seconds
+        runs.sort(key=lambda r: -r.judge()["30 clues"]["cells"])
+        spent -= runs[0].seconds
+    run = runs[0]
+    while spent + run.seconds < minutes * 60:
+        run.go_on(min(run.seconds + EVERY, minutes * 60 - spent))
+        row = {
+            "recipe": name, "seconds": round(spent + run.seconds, 1), "wall": round(time.time() - begun, 1), "step": run.trainer.step,
+            "examples": run.trainer.step * run.config.batch_size, "parameters": sum(p.numel() for p in run.trainer.model.parameters()),
+            "sets": {k: {f: v[f] for f in ("puzzles", "exact", "low", "high", "cells")} for k, v in run.judge().items()},
+        }  # fmt: skip
+        with out.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def table(out: Path) -> str:
+    """The last figures of each recipe, and when each first passed 90 % at 36 clues."""
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    lines = [
+        "| recipe | minutes | steps | examples | whole, 36 clues (95 %) | whole, 30 clues (95 %) | cells, 36 | cells, 30 | 90 % of 36 clues after |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    names = sorted({r["recipe"] for r in rows}, key=lambda n: list(RECIPES).index(n) if n in RECIPES else 10**6)
+    for name in names:
+        mine = [r for r in rows if r["recipe"] == name]
+        last = mine[-1]
+        passed = next((f"{r['seconds'] / 60:.0f} min" for r in mine if r["sets"]["36 clues"]["exact"] >= 0.9), "–")
+        easy, hard = last["sets"]["36 clues"], last["sets"]["30 clues"]
+        lines.append(
+            f"| {name} | {last['seconds'] / 60:.1f} | {last['step']:,} | {last['examples']:,} "
+            + "".join(f"| {s['exact']:.1%} ({s['low']:.1%} – {s['high']:.1%}) " for s in (easy, hard))
+            + f"| {easy['cells']:.1%} | {hard['cells']:.1%} | {passed} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Trains recipes for the same processor time and compares them.")
+    parser.add_argument("names", nargs="*", help="recipes; default: all that the file does not hold yet")
+    parser.add_argument("--minutes", type=float, default=5.0, help="processor minutes of training for each")
+    parser.add_argument("--out", type=Path, default=Path("recipes.jsonl"))
+    parser.add_argument("--table", action="store_true", help="only print the table")
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    unknown = [n for n in given.names if n not in RECIPES]
+    if unknown:
+        parser.error(f"there is no recipe {unknown[0]!r}; these are: {', '.join(RECIPES)}")
+    if given.here:
+        one(given.names[0], given.minutes, given.out)
+        return
+    if not given.table:
+        done = {json.loads(line)["recipe"] for line in given.out.read_text().splitlines()} if given.out.exists() else set()
+        for name in given.names or [n for n in RECIPES if n not in done]:
+            command = [
+                sys.executable,
+                "-m",
+                "tests.benchmarks.recipes",
+                name,
+                "--here",
+                "--minutes",
+                str(given.minutes),
+                "--out",
+                str(given.out),
+            ]
+            code = subprocess.run(command, check=False).returncode
+            print(f"{name}: {'done' if code == 0 else f'ended with {code}'}", flush=True)
+    print(table(given.out))
+
+
+if __name__ == "__main__":
+    main()
