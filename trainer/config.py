@@ -27,6 +27,9 @@ class PuzzleSet(_Strict):
     min_path: int | None = Field(None, ge=2, description="maze: fewest moves from start to goal; none: twice the side")
     max_path: int | None = Field(None, ge=2, description="maze: most moves")
     count: int = Field(ge=1, description="puzzles")
+    from_step: int = Field(
+        0, ge=0, description="training draws from these from this step on; hard ones waste time before easy ones are learned"
+    )
 
     def name(self, task: str) -> str:
         """What tells it from other sets of the task."""
@@ -70,7 +73,7 @@ class RunConfig(_Strict):
     easier_copies: float = Field(0.5, ge=0, le=1, description="share of examples with a random number of blanks filled in")
 
     optimizer: Literal["adamw", "adam_atan2", "muon"] = Field(
-        "adamw", description="muon: orthogonalised steps for the modules' matrices, AdamW for all else; needs torch 2.9"
+        "adamw", description="muon: orthogonalised steps for the modules' matrices, AdamW for all else"
     )
     lr: float = Field(1e-3, ge=0)
     lr_min_ratio: float = Field(0.1, ge=0, le=1, description="the cosine ends at lr times this")
@@ -109,6 +112,8 @@ class RunConfig(_Strict):
                 raise ValueError("mazes have min_path and max_path, no clues")
             if not self.task.startswith("maze") and (wanted.min_path or wanted.max_path):
                 raise ValueError("Sudokus have clues, no min_path and no max_path")
+        if self.puzzles and all(wanted.from_step for wanted in self.puzzles):
+            raise ValueError("at least one set of puzzles must be there from step 0 on")
         for phase in self.phases[:-1]:
             if phase.until_accuracy is None and phase.until_step is None:
                 raise ValueError("each phase but the last needs until_accuracy or until_step")

@@ -76,12 +76,16 @@ class Batches:
     def __init__(self, config: RunConfig, puzzles: Grids, solutions: Grids) -> None:
         self.config, self.task = config, task_named(config.task)
         self.puzzles, self.solutions = puzzles, solutions
+        # The step from which on each puzzle may be drawn, sorted, and the puzzles in that order.
+        begins = np.repeat([wanted.from_step for wanted in config.puzzles], [wanted.count for wanted in config.puzzles])
+        self._order = np.argsort(begins, kind="stable") if begins.any() else np.arange(len(puzzles))
+        self._begins = np.sort(begins) if begins.any() else np.zeros(len(puzzles), int)
 
     def grids(self, step: int) -> tuple[Grids, Grids]:
         """Puzzles and solutions (B, S) of a step."""
         config = self.config
         rng = np.random.default_rng(np.random.SeedSequence([config.seed, _BATCHES, step]))
-        chosen = rng.integers(len(self.puzzles), size=config.batch_size)
+        chosen = self._order[rng.integers(np.searchsorted(self._begins, step, side="right"), size=config.batch_size)]
         puzzles, solutions = self.puzzles[chosen], self.solutions[chosen]
         if config.easier_copies:
             easier, answers = self.task.easier(puzzles, solutions, rng, config.easier_copies)

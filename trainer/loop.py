@@ -200,6 +200,7 @@ class Trainer:
         self.model.config = self.model.config.model_copy(update={"forward_dtype": state.get("dtype", "float32")})
         self._enter_phase(state["phase"])
         self.model.load_state_dict(state["model"])
+        self.optimizer = _optimizer(self.config, self.model)  # Muon computes in the model's dtype
         self.optimizer.load_state_dict(state["optimizer"])
         self.carry = Carry(**{name: tensor.to(self.device) for name, tensor in state["carry"].items()})
         if self.ema and state["ema"]:
@@ -214,7 +215,7 @@ class Trainer:
 def _optimizer(config: RunConfig, model: HRM) -> torch.optim.Optimizer | MuonAdamW:
     hyper: dict[str, Any] = {"lr": config.lr, "betas": config.betas, "weight_decay": config.weight_decay}
     if config.optimizer == "muon":
-        return MuonAdamW(model, **hyper)
+        return MuonAdamW(model, dtype=model.config.forward_dtype, **hyper)
     if config.optimizer == "adam_atan2":
         return AdamATan2(model.parameters(), **hyper)
     return torch.optim.AdamW(model.parameters(), fused=True, **hyper)

@@ -21,7 +21,7 @@ from trainer.dataset import Batches, evaluation_sets, make_pool
 from trainer.evaluate import wilson
 from trainer.events import LineReader, append_line, event
 from trainer.loop import Trainer
-from trainer.optim import EMA, AdamATan2, MuonAdamW, SignSGD, learning_rate
+from trainer.optim import EMA, AdamATan2, Muon, MuonAdamW, SignSGD, learning_rate
 from trainer.presets import PRESETS, preset
 from trainer.run_dir import RunDir, RunError
 
@@ -123,6 +123,15 @@ def test_batches_depend_on_seed_and_step_alone() -> None:
     assert (one(5)["inputs"] != one(6)["inputs"]).any()
 
 
+def test_sets_are_drawn_from_their_step_on() -> None:
+    config = small(puzzles=[{"clues": 5, "count": 40, "from_step": 10}, {"clues": 8, "count": 40}], augment=False, easier_copies=0.0)
+    batches = Batches(config, *make_pool(config))
+    clues = [set((batches.grids(step)[0] > 0).sum(axis=1).tolist()) for step in (0, 9, 10, 11)]
+    assert clues == [{8}, {8}, {5, 8}, {5, 8}]
+    with pytest.raises(ValueError, match="step 0"):
+        small(puzzles=[{"clues": 5, "count": 40, "from_step": 10}])
+
+
 def test_judging_puzzles_share_no_symmetry_class_with_training_4x4() -> None:
     config = small(puzzles=[{"clues": 5, "count": 500}], evaluation=[{"clues": 6, "count": 200}])
     from hrm_model.tasks.sudoku_symmetry import symmetry_codes_4
@@ -205,6 +214,26 @@ def test_a_run_in_bfloat16_goes_on_bit_for_bit_in_bfloat16(optimizer: str) -> No
     fine = losses(Trainer(config.model_copy(update={"dtype": "float32"}), batches))
     assert 0 < abs(fine[0] - whole[0]) < 0.01 * fine[0]
     assert rest.averaged_model().config.forward_dtype == "float32"  # looking at a model is done in float32 on a CPU
+
+
+def test_muon_is_torchs_own_within_bfloat16() -> None:
+    if not hasattr(torch.optim, "Muon"):
+        pytest.skip("this torch has no Muon yet")
+    for dtype in ("bfloat16", "float32"):
+        torch.manual_seed(0)
+        mine = [torch.nn.Parameter(torch.randn(shape)) for shape in ((8, 24), (8, 24), (24, 8))]
+        theirs = [torch.nn.Parameter(p.detach().clone()) for p in mine]
+        start = [p.detach().clone() for p in mine]
+        a = Muon(mine, lr=0.02, weight_decay=0.1, dtype=dtype)
+        b = torch.optim.Muon(theirs, lr=0.02, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+        for _ in range(4):
+            for p, q in zip(mine, theirs, strict=True):
+                p.grad = torch.randn_like(p)
+                q.grad = p.grad.clone()
+            a.step()
+            b.step()
+        for p, q, s in zip(mine, theirs, start, strict=True):
+            assert float((p - q).detach().norm()) <= 0.05 * float((q - s).detach().norm()), dtype
 
 
 def test_muon_moves_the_modules_matrices_and_adamw_all_else() -> None:
