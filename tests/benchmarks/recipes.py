@@ -17,7 +17,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-CELLS_36 = {"puzzles": [{"clues": 36, "count": 8000}]}
+SETS = [{"clues": 36, "count": 8000}, {"clues": 30, "count": 8000}, {"clues": 26, "count": 4000}]
 SHALLOW = {"H_cycles": 1, "L_cycles": 1, "gradient": "step", "until_accuracy": 0.7, "until_step": 1000}
 DEEP = {"H_cycles": 2, "L_cycles": 2, "gradient": "all"}
 
@@ -56,7 +56,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "positions learned": {"model.pos_encodings": "learned", "model.box_height": 0, "model.box_width": 0},
     "no easier copies": {"easier_copies": 0.0},
     "all copies easier": {"easier_copies": 1.0},
-    "36 clues first": {"bench.first": (CELLS_36, 1500)},
+    "36 clues first": {"puzzles": [SETS[0], *({**wanted, "from_step": 1500} for wanted in SETS[1:])]},
+    "mostly hard puzzles": {"puzzles": [{"clues": 36, "count": 2000}, {"clues": 30, "count": 8000}, {"clues": 26, "count": 10_000}]},
     "loss on blanks": {"loss_cells": "blanks"},
     "stablemax": {"loss": "stablemax"},
     "no rows to the end": {"full_length": 0.0},
@@ -75,12 +76,12 @@ EVERY = 60.0  # seconds of training between evaluations
 
 
 def base() -> dict[str, Any]:
-    """The bundled recipe's configuration as plain data, with a pool that is made in a minute."""
+    """The configuration that all others are changes of, as plain data."""
     from trainer.presets import preset
 
-    return preset("sudoku-9x9").model_dump(mode="json") | {
+    return preset("sudoku-9x9-easy").model_dump(mode="json") | {
         "steps": 10**9, "minutes": None, "lr_min_ratio": 1.0, "threads": 1, "evaluate_every": 10**9, "log_every": 10,
-        "puzzles": [{"clues": 36, "count": 8000}, {"clues": 30, "count": 8000}, {"clues": 26, "count": 4000}],
+        "puzzles": SETS, "dtype": "auto", "compile": True,
         "evaluation": [{"clues": 36, "count": 256}, {"clues": 30, "count": 256}], "phases": [SHALLOW, DEEP],
     }  # fmt: skip
 
@@ -105,13 +106,8 @@ class Run:
         from trainer.loop import Trainer
 
         self.config = configuration(changes)
-        self.batches = Batches(self.config, *cached_pool(self.config, folder / f"pool-{self.config.seed}.npz"))
-        first, self.until = changes.get("bench.first", (None, 0))
-        begin = self.batches
-        if first:
-            easy = self.config.model_copy(update={"puzzles": configuration(first).puzzles})
-            begin = Batches(self.config, *cached_pool(easy, folder / f"first-{self.config.seed}.npz"))
-        self.trainer = Trainer(self.config, begin, evaluation_sets(self.config))
+        batches = Batches(self.config, *cached_pool(self.config, folder / "pool.npz"))
+        self.trainer = Trainer(self.config, batches, evaluation_sets(self.config))
         self.stream = self.trainer.train()
         self.seconds = 0.0
 
@@ -121,8 +117,6 @@ class Run:
             begin = time.process_time()
             next(self.stream)
             self.seconds += time.process_time() - begin
-            if self.trainer.step == self.until:
-                self.trainer.batches = self.batches
 
     def judge(self) -> dict[str, Any]:
         return dict(self.trainer.evaluation_event()["sets"])
