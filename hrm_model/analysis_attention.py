@@ -1,0 +1,48 @@
+"""What attention weights say on a board. NumPy only.
+
+Shapes: A heads, S cells. Weights (S, S): row = the cell that looks, column = the cell looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrm_model.analysis import Floats
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """Which cells share a row, a column, a box with which; (S, S) each, a cell itself left out."""
+
+    row: NDArray[np.bool_]
+    column: NDArray[np.bool_]
+    box: NDArray[np.bool_] | None  # of its box but neither of its row nor column; None for boards without boxes
+
+
+def neighbourhood(side: int, box_height: int = 0, box_width: int = 0) -> Neighbourhood:
+    """Of a square board with so many cells along a side."""
+    rows, columns = np.divmod(np.arange(side * side), side)
+    same_row, same_column = rows[:, None] == rows, columns[:, None] == columns
+    itself = same_row & same_column
+    box = None
+    if box_height and box_width:
+        boxes = rows // box_height * side + columns // box_width
+        box = (boxes[:, None] == boxes) & ~same_row & ~same_column
+    return Neighbourhood(same_row & ~itself, same_column & ~itself, box)
+
+
+def shares(weights: Floats, around: Neighbourhood) -> dict[str, Floats]:
+    """How much of each cell's attention stays where: 'itself', 'row', 'column', 'box' (the rest of it), 'elsewhere'; (S,) each.
+
+    'elsewhere' holds what goes to other cells and to the puzzle's slots, so that each cell's shares add up to 1.
+    """
+    found = {"itself": np.asarray(weights).diagonal().astype(float)}
+    found["row"] = np.where(around.row, weights, 0).sum(axis=1)
+    found["column"] = np.where(around.column, weights, 0).sum(axis=1)
+    if around.box is not None:
+        found["box"] = np.where(around.box, weights, 0).sum(axis=1)
+    found["elsewhere"] = np.clip(1 - sum(found.values()), 0, 1)
+    return found

@@ -1,0 +1,86 @@
+"""What needs the model again: it is run from the states that a trace holds.
+
+Shapes: B batch, T positions (puzzle slots, then S cells), D width, A heads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hrm_model.layers import Rotary, rms_norm
+from hrm_model.model import HRM
+from hrm_model.trace import LEVEL_NAMES, Array, Trace
+
+_SAME = 0.05  # relative distance below which a state counts as the recorded one; float16 states come to 0.001
+
+
+def call_at(trace: Trace, step: int, level: str) -> int:
+    """The step of the last call of a module ('H' or 'L') up to `step`, or the first one where none came yet."""
+    calls = np.flatnonzero(trace.level == LEVEL_NAMES.index(level))
+    if not len(calls):
+        raise ValueError(f"this trace holds no step of module {level}")
+    before = calls[calls <= step]
+    return int(before[-1] if len(before) else calls[0])
+
+
+def call_input(model: HRM, trace: Trace, step: int) -> tuple[Tensor, Tensor]:
+    """What the module that moved at `step` was called with: its state and what was injected, (1, T, D) each.
+
+    ValueError where the trace holds no states, or the model's sizes are others.
+    """
+    if trace.z_H is None or trace.z_L is None:
+        raise ValueError("this trace was recorded without states; record it again with them to look inside")
+    config = model.config
+    if trace.z_H.shape[1:] != (config.positions, config.hidden_size):
+        raise ValueError(
+            f"this trace's states are {trace.z_H.shape[1]} × {trace.z_H.shape[2]}, this model's {config.positions} × {config.hidden_size}"
+        )
+
+    def state(states: Array, row: int) -> Tensor:
+        return torch.as_tensor(np.array(states[row], np.float32), device=model.device).to(model.dtype)[None]
+
+    h, fast = int(trace.h_row[step]), int(trace.l_row[step])
+    if LEVEL_NAMES[trace.level[step]] == "H":
+        return state(trace.z_H, h - 1), state(trace.z_L, fast)
+    given = torch.as_tensor(np.asarray(trace.puzzle.given).astype(np.int64), device=model.device)[None]
+    x = model.embed(given, torch.zeros(1, dtype=torch.long, device=model.device))
+    return state(trace.z_L, fast - 1), state(trace.z_H, h) + x
+
+
+def attention(model: HRM, trace: Trace, step: int, layer: int) -> Array:
+    """(A, T, T) float32: with what weight each position looked at each other in a layer of the module that moved at `step`.
+
+    The step is computed again from the trace's states. ValueError where another model than this one recorded the trace.
+    """
+    level = LEVEL_NAMES[trace.level[step]]
+    blocks = model.H_level.layers if level == "H" else model.L_level.layers
+    if not 0 <= layer < len(blocks):
+        raise ValueError(f"module {level} has {len(blocks)} layers; there is no layer {layer + 1}")
+    model.eval()
+    with torch.inference_mode():
+        state, injected = call_input(model, trace, step)
+        rotary: Rotary | None = None if model.rotary_cos is None else (model.rotary_cos, model.rotary_sin)
+        x, found = state + injected, None
+        for index, block in enumerate(blocks):
+            if index == layer:
+                found = _weights(*block.self_attn.queries_keys_values(x, rotary)[:2])
+            x = rms_norm(x + block.self_attn(x, rotary), block.eps)
+            x = rms_norm(x + block.mlp(x), block.eps)
+        _check_same(x[0], trace.state_after(step, level))
+        assert found is not None
+        return found[0].float().cpu().numpy().copy()
+
+
+def _weights(q: Tensor, k: Tensor) -> Tensor:
+    """Queries and keys (B, T, A, K) → softmax weights (B, A, T, T) in float32."""
+    scores = torch.einsum("btak,bsak->bats", q.float(), k.float()) / q.shape[-1] ** 0.5
+    return scores.softmax(dim=-1)
+
+
+def _check_same(state: Tensor, recorded: Array) -> None:
+    wanted = torch.as_tensor(np.array(recorded, np.float32), device=state.device)
+    apart = float((state.float() - wanted).norm() / wanted.norm().clamp(min=1e-12))
+    if apart > _SAME:
+        raise ValueError("this trace was recorded by another model than the one that is open; open that one to look inside")
