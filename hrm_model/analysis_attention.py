@@ -46,3 +46,13 @@ def shares(weights: Floats, around: Neighbourhood) -> dict[str, Floats]:
         found["box"] = np.where(around.box, weights, 0).sum(axis=1)
     found["elsewhere"] = np.clip(1 - sum(found.values()), 0, 1)
     return found
+
+
+def shares_of(weights: Floats, around: Neighbourhood, cell: int) -> dict[str, float]:
+    """`shares` of one cell, without those of all others."""
+    row = np.asarray(weights[cell], float)
+    found = {"itself": float(row[cell]), "row": float(row[around.row[cell]].sum()), "column": float(row[around.column[cell]].sum())}
+    if around.box is not None:
+        found["box"] = float(row[around.box[cell]].sum())
+    found["elsewhere"] = min(1.0, max(0.0, 1 - sum(found.values())))
+    return found

@@ -16,10 +16,14 @@ from hrm_model.trace import LEVEL_H, Trace
 _TINY = 1e-12  # a probability below this counts as this, so that logarithms stay finite
 
 
-def entropy(trace: Trace, first: int = 0) -> Floats:
-    """(N − first, S) bits of each cell's distribution: 0 for a certain answer, log2 V for none at all."""
-    probability = trace.probability[first:]
+def bits(probability: Floats) -> Floats:
+    """Entropy of distributions (…, V) → (…): 0 for a certain answer, log2 V for none at all."""
     return -(probability * np.log2(np.maximum(probability, _TINY))).sum(axis=-1)
+
+
+def entropy(trace: Trace, first: int = 0) -> Floats:
+    """(N − first, S) bits of each cell's distribution."""
+    return bits(trace.probability[first:])
 
 
 def cell_loss(trace: Trace, first: int = 0) -> Floats:

@@ -5,11 +5,13 @@ Shapes: B batch, T positions (puzzle slots, then S cells), D width, A heads.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from hrm_model.layers import Rotary, rms_norm
+from hrm_model.layers import Block, rms_norm
 from hrm_model.model import HRM
 from hrm_model.trace import LEVEL_NAMES, Array, Trace
 
@@ -61,9 +63,10 @@ def attention(model: HRM, trace: Trace, step: int, layer: int) -> Array:
     model.eval()
     with torch.inference_mode():
         state, injected = call_input(model, trace, step)
-        rotary: Rotary | None = None if model.rotary_cos is None else (model.rotary_cos, model.rotary_sin)
+        rotary: Any = None if model.rotary_cos is None else (model.rotary_cos, model.rotary_sin)
         x, found = state + injected, None
         for index, block in enumerate(blocks):
+            assert isinstance(block, Block)
             if index == layer:
                 found = _weights(*block.self_attn.queries_keys_values(x, rotary)[:2])
             x = rms_norm(x + block.self_attn(x, rotary), block.eps)

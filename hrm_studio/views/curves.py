@@ -1,7 +1,8 @@
-"""Curves over the steps of a trace: residuals, violations, confidence and accuracy, Q values. The cursor is a line through all."""
+"""Curves over the steps of a trace, of all cells or of the selected ones. The cursor is a line through all of them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -9,61 +10,136 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, QTimer
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QGridLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from hrm_model.analysis import Floats, confidence, residuals
+from hrm_model.analysis import Floats
+from hrm_model.analysis_cells import StepCurves, cell_loss, cell_residuals, entropy, segment_ends, step_curves
 from hrm_model.trace import LEVEL_H, LEVEL_L, Trace
+from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
 from hrm_studio.views.plots import Plot, dress, new_plot, show_axes, swatch
+from hrm_studio.views.visible import View
 
 _REFRESH_MS = 66  # a growing trace is redrawn at most this often
+_AT_ONCE = 400_000  # probabilities up to which curves are computed in the GUI thread; more take the background's
+_MOST_CELLS = 6  # curves of single cells, one a colour
 
 
-class CurvesView(QWidget):
-    """Four plots that share their steps and the cursor. A click moves the cursor."""
+@dataclass(frozen=True)
+class Panel:
+    """One of the plots."""
 
-    def __init__(self, traces: TraceModel, theme: Theme, parent: QWidget | None = None) -> None:
+    name: str
+    label: str
+    tip: str
+    shown: bool
+
+
+PANELS = (
+    Panel("sureness", "Right", "The share of the open cells that is right, and how sure the model is of its answer.", True),
+    Panel("violations", "Rule breaks", "Rules that the answer breaks: digits that stand twice in a row, column or box; holes in a maze's path.", True),
+    Panel("residuals", "Movement", "How far each module's state moves in one step (the residual ‖Δz‖). H falls slowly; L falls within a cycle and jumps after each H step.", True),
+    Panel("q", "Halting", "The model's own judgement at each segment's end. It would halt where q_halt lies above q_continue (above 0 where that was not learned).", True),
+    Panel("entropy", "Entropy", "How undecided the model is, in bits a cell: 0 is certain, 1 is a toss-up between two answers.", False),
+    Panel("loss", "Loss", "How improbable the model holds the right answer to be (cross entropy, nats a cell). Dots mark the segments' ends.", False),
+)  # fmt: skip
+
+
+class CurvesView(View):
+    """Plots that share their steps and the cursor. A click moves the cursor. With cells selected, their own curves are drawn too."""
+
+    def __init__(
+        self,
+        traces: TraceModel,
+        theme: Theme,
+        selection: Selection | None = None,
+        background: Background | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._traces, self._theme = traces, theme
-        self._dressed_for = (False, True)
+        self._selection, self._background = selection or Selection(self), background
+        self._dressed_for: tuple[bool, bool] | None = None
         self._curve: dict[str, pg.PlotDataItem] = {}
-        self._moved: Floats = np.zeros(0)  # residuals found so far: a growing trace adds its new steps only
-        layout = QGridLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.setSpacing(4)
-        tips = {
-            "residuals": "How far each module's state moves in one step (‖Δz‖). H falls slowly; L falls within a cycle and jumps after each H step.",
-            "violations": "Digits that stand more than once in a row, column or box of the answer.",
-            "sureness": "Mean probability of the answer over the blank cells, and the share of them that is right.",
-            "q": "The model's own judgement at each segment's end. It would halt where q_halt lies above q_continue (above 0 where that was not learned).",
-        }
-        self.plots = {name: new_plot() for name in tips}
-        for k, (name, plot) in enumerate(self.plots.items()):
-            plot.setToolTip(tips[name])
+        self._of_cells: list[tuple[str, pg.PlotDataItem]] = []
+        self._known: StepCurves | None = None  # a growing trace adds its new steps only
+        self._run = 0  # counts traces, so that what the background found for another one is dropped
+        self._computing = False
+        self._switches: dict[str, QToolButton] = {}
+        self.plots = {panel.name: new_plot() for panel in PANELS}
+        bar = QHBoxLayout()
+        bar.setContentsMargins(4, 0, 4, 0)
+        bar.setSpacing(4)
+        for panel in PANELS:
+            switch = QToolButton(text=panel.label, checkable=True, checked=panel.shown, toolTip=panel.tip, objectName="chip")
+            switch.toggled.connect(self._lay_out)
+            bar.addWidget(switch)
+            self._switches[panel.name] = switch
+            plot = self.plots[panel.name]
+            plot.setToolTip(panel.tip)
             plot.setMouseEnabled(x=False, y=False)
-            plot.setMinimumSize(120, 90)
-            layout.addWidget(plot, k // 2, k % 2)
+            plot.setMinimumSize(120, 80)
             plot.scene().sigMouseClicked.connect(partial(self._clicked, plot))
             plot.over = partial(self._paint_over, plot)
+        bar.addStretch()
+        self._grid = QGridLayout()
+        self._grid.setSpacing(4)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(4)
+        layout.addLayout(bar)
+        layout.addLayout(self._grid, 1)
+        self._lay_out()
         self.plots["residuals"].setLogMode(y=True)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_REFRESH_MS)
         self._soon.timeout.connect(self._draw)
-        traces.trace_replaced.connect(self._replaced)
-        traces.trace_grew.connect(self._draw_soon)
-        traces.running_changed.connect(self._draw_soon)
-        traces.cursor_moved.connect(self._move)
-        theme.changed.connect(self._dress)
-        self._dress()
+        self.follow(
+            [
+                (traces.trace_replaced, self._replaced),
+                (traces.trace_grew, self._draw_soon),
+                (traces.running_changed, self._draw_soon),
+                (traces.cursor_moved, self._move),
+                (self._selection.changed, self._draw_cells),
+                (theme.changed, self._dress),
+            ],
+            self._replaced,
+        )
+
+    def shown(self) -> list[str]:
+        """Names of the plots that are shown."""
+        return [name for name, switch in self._switches.items() if switch.isChecked()]
+
+    def set_shown(self, names: list[str]) -> None:
+        for name, switch in self._switches.items():
+            switch.setChecked(name in names)
+
+    def _lay_out(self) -> None:
+        """Shown plots in two columns (one column for one)."""
+        names = self.shown()
+        for plot in self.plots.values():
+            self._grid.removeWidget(plot)
+            plot.setVisible(False)
+        for k, name in enumerate(names):
+            wide = k == len(names) - 1 and k % 2 == 0
+            self._grid.addWidget(self.plots[name], k // 2, k % 2, 1, 2 if wide else 1)
+            self.plots[name].setVisible(True)
+        if self.following:
+            self._draw()
+
+    # What is drawn ---------------------------------------------------------------------------------------------------
 
     def _replaced(self) -> None:
-        self._moved = np.zeros(0)
-        if self._shape() == self._dressed_for:
-            self._draw()
-        else:
+        self._known = None
+        self._run += 1
+        if (theme_shape := self._shape()) != self._dressed_for:
+            self._dressed_for = theme_shape
             self._dress()
+        else:
+            self._draw()
 
     def _shape(self) -> tuple[bool, bool]:
         """What decides which axes and curves there are: whether a trace is open, and whether its model learned to continue."""
@@ -79,8 +155,8 @@ class CurvesView(QWidget):
         self._traces.set_cursor(round(plot.getPlotItem().vb.mapSceneToView(position).x()))
 
     def _move(self) -> None:
-        for plot in self.plots.values():
-            plot.repaint_over()
+        for name in self.shown():
+            self.plots[name].repaint_over()
 
     def _paint_over(self, plot: Plot, painter: QPainter) -> None:
         """Thin lines where segments begin, dots where the model would halt, dashes where the solution is there, and the cursor."""
@@ -105,11 +181,12 @@ class CurvesView(QWidget):
     def _dress(self) -> None:
         """Titles, axes, colours, and the curves without their data."""
         colours, trace = self._theme.palette, self._traces.trace
-        self._dressed_for = self._shape()
+        there = trace is not None and len(trace) > 0
         for name, plot in self.plots.items():
             plot.clear()
             dress(plot, colours, self._title(name, trace))
-            show_axes(plot, self._dressed_for[0])
+            show_axes(plot, there)
+        self._of_cells = []
 
         def curve(plot: str, colour: str, **style: Any) -> pg.PlotDataItem:
             return self.plots[plot].plot(pen=pg.mkPen(colour, width=1.5), **style)
@@ -123,6 +200,9 @@ class CurvesView(QWidget):
             "violations": curve("violations", colours.wrong, fillLevel=0, brush=colours.color("wrong", 0.18)),
             "confidence": curve("sureness", colours.series[3]),
             "accuracy": curve("sureness", colours.right),
+            "entropy": curve("entropy", colours.series[0], fillLevel=0, brush=pg.mkColor(colours.series[0] + "28")),
+            "loss": curve("loss", colours.series[1]),
+            "loss_ends": self.plots["loss"].plot(pen=None, **dots(colours.series[1])),
             "q_halt": curve("q", colours.right, **dots(colours.right)),
         }
         if self._learned_to_continue(trace):
@@ -133,28 +213,83 @@ class CurvesView(QWidget):
         self._draw()
 
     def _draw(self) -> None:
-        """The trace's data into the curves."""
+        """The trace's data into the curves; computed first, in the background where there is much of it."""
         trace = self._traces.trace
         if trace is None or not len(trace):
             return
-        steps, verdict = np.arange(len(trace)), self._traces.verdict
-        self._moved = moved = np.append(self._moved, residuals(trace, len(self._moved)))
+        known = self._known
+        if known is not None and len(known.residual) == len(trace):
+            self._fill(trace, known)
+            return
+        new = len(trace) - (len(known.residual) if known is not None else 0)
+        if self._background is None or new * trace.probability[0].size <= _AT_ONCE:
+            self._known = step_curves(trace, known)
+            self._fill(trace, self._known)
+        elif not self._computing:
+            self._computing = True
+            run = self._run
+            self._background.run(lambda: step_curves(trace, known), lambda found: self._computed(run, found))
+
+    def _computed(self, run: int, found: StepCurves) -> None:
+        self._computing = False
+        if run == self._run:
+            self._known = found
+        if self.following:
+            self._draw()
+
+    def _fill(self, trace: Trace, curves: StepCurves) -> None:
+        steps, verdict, ends = np.arange(len(trace)), self._traces.verdict, segment_ends(trace)[: len(trace.q_halt)]
+        moved = curves.residual
         for name, level in (("H", LEVEL_H), ("L", LEVEL_L)):
             at = (trace.level == level) & (moved > 0)
             self._curve[name].setData(steps[at], moved[at])
         self.plots["residuals"].getPlotItem().getAxis("left").setTicks([log_ticks(moved[moved > 0])])
         self._curve["violations"].setData(steps, verdict.violations)
-        self.plots["violations"].setYRange(0, max(3.0, float(np.nanmax(np.append(verdict.violations, 3.0)))), padding=0.05)
-        self._curve["confidence"].setData(steps, confidence(trace))
+        self.plots["violations"].setYRange(0, max(3.0, _top(verdict.violations)), padding=0.05)
+        self._curve["confidence"].setData(steps, curves.confidence)
         self._curve["accuracy"].setData(steps, verdict.accuracy)
         self.plots["sureness"].setYRange(0, 1, padding=0.03)
-        ends = np.array([trace.segment_end(k) for k in range(len(trace.q_halt))], dtype=int)
-        self._curve["q_halt"].setData(ends, trace.q_halt)
+        self._curve["entropy"].setData(steps, curves.entropy)
+        self.plots["entropy"].setYRange(0, max(0.5, _top(curves.entropy)), padding=0.05)
+        self._curve["loss"].setData(steps, curves.loss)
+        self._curve["loss_ends"].setData(ends, curves.loss[ends])
+        self.plots["loss"].setYRange(0, max(0.2, _top(curves.loss)), padding=0.05)
+        self._curve["q_halt"].setData(ends, trace.q_halt[: len(ends)])
         if "q_continue" in self._curve:
-            self._curve["q_continue"].setData(ends, trace.q_continue)
+            self._curve["q_continue"].setData(ends, trace.q_continue[: len(ends)])
         for plot in self.plots.values():
             plot.setXRange(-0.5, max(1, self._traces.steps - 0.5), padding=0)
             plot.redraw()
+        self._draw_cells()
+
+    def _draw_cells(self) -> None:
+        """Curves of the selected cells, a colour each, in the plots that have one for a cell."""
+        for plot_name, item in self._of_cells:
+            self.plots[plot_name].removeItem(item)
+            self.plots[plot_name].redraw()
+        self._of_cells = []
+        trace, cells = self._traces.trace, sorted(self._selection.cells)[:_MOST_CELLS]
+        faint = 0.35 if cells and trace is not None else 1.0
+        for name in ("H", "L", "confidence", "accuracy", "entropy", "loss"):
+            self._curve[name].setOpacity(faint)
+        if trace is None or not cells or max(cells) >= len(trace.puzzle.given):
+            return
+        steps, at = np.arange(len(trace)), np.asarray(cells)
+        picked = _only(trace, at)
+        found = {"entropy": entropy(picked), "loss": cell_loss(picked), "sureness": picked.probability.max(axis=2)}
+        moved = cell_residuals(trace, cells)
+        found["residuals"] = np.where((trace.level == LEVEL_H)[:, None], np.nan, moved)  # L moves more often, and shows more
+        for plot_name, values in found.items():
+            highest = 0.0
+            for k in range(len(cells)):
+                there = np.isfinite(values[:, k]) & ((values[:, k] > 0) | (plot_name != "residuals"))
+                pen = pg.mkPen(self._theme.palette.series[k % len(self._theme.palette.series)], width=1.5)
+                item = self.plots[plot_name].plot(steps[there], values[there, k], pen=pen)
+                self._of_cells.append((plot_name, item))
+                highest = max(highest, _top(values[:, k]))
+            if plot_name in ("entropy", "loss"):
+                self.plots[plot_name].setYRange(0, max(0.5, highest, _top(getattr(self._known, plot_name, np.zeros(1)))), padding=0.05)
+            self.plots[plot_name].redraw()
 
     @staticmethod
     def _learned_to_continue(trace: Trace | None) -> bool:
@@ -163,15 +298,30 @@ class CurvesView(QWidget):
     def _title(self, name: str, trace: Trace | None) -> str:
         colours = self._theme.palette
         if name == "residuals":
-            return f"residual &nbsp; {swatch(colours.level_H, 'H')} &nbsp; {swatch(colours.level_L, 'L')}"
+            return f"movement &nbsp; {swatch(colours.level_H, 'H')} &nbsp; {swatch(colours.level_L, 'L')}"
         if name == "violations":
-            return "rule violations"
+            return "rule breaks"
         if name == "sureness":
-            return f"{swatch(colours.series[3], 'confidence')} {swatch(colours.right, 'accuracy')}"
+            return f"{swatch(colours.right, 'right')} &nbsp; {swatch(colours.series[3], 'sure')}"
+        if name in ("entropy", "loss"):
+            return "entropy (bits a cell)" if name == "entropy" else "loss (nats a cell)"
         halt = swatch(colours.right, "q_halt")
         if not self._learned_to_continue(trace):
             return f"{halt} (halts above 0)"
         return f"{halt} &nbsp; {swatch(colours.warning, 'q_continue')}"
+
+
+def _only(trace: Trace, cells: np.ndarray) -> Trace:
+    """The trace with so few cells, without states."""
+    solution = None if trace.puzzle.solution is None else np.asarray(trace.puzzle.solution)[cells]
+    puzzle = replace(trace.puzzle, given=np.asarray(trace.puzzle.given)[cells], solution=solution)
+    return replace(trace, puzzle=puzzle, prediction=trace.prediction[:, cells], probability=trace.probability[:, cells], z_H=None, z_L=None)
+
+
+def _top(values: Floats) -> float:
+    """The highest of what is finite, 0 where nothing is."""
+    finite = values[np.isfinite(values)]
+    return float(finite.max()) if len(finite) else 0.0
 
 
 def log_ticks(values: np.ndarray) -> list[tuple[float, str]]:

@@ -13,13 +13,15 @@ from hrm_studio.actions import Entry, typing_now
 from hrm_studio.models.opener import Kind
 from hrm_studio.models.session import Session
 from hrm_studio.studio import Studio
+from hrm_studio.views.attention import AttentionView
 from hrm_studio.views.board_panel import BoardPanel
+from hrm_studio.views.cell_table import CellTable
 from hrm_studio.views.curves import CurvesView
 from hrm_studio.views.puzzle_panel import PuzzlePanel
 from hrm_studio.views.states import StatesView
 from hrm_studio.views.transport import Transport
 
-_LAYOUT_VERSION = 2
+_LAYOUT_VERSION = 3
 _LEFT, _RIGHT, _BOTTOM = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
 
 
@@ -36,7 +38,9 @@ class ExplorePage(QMainWindow):
         self.board_panel = BoardPanel(traces, selection, theme)
         self.board = self.board_panel.board
         self.states = StatesView(traces, selection, studio.background, theme)
-        self.curves = CurvesView(traces, theme)
+        self.curves = CurvesView(traces, theme, selection, studio.background)
+        self.cells = CellTable(traces, selection, theme)
+        self.attention = AttentionView(traces, selection, studio.models, studio.reasoner, self.board, theme)
         self.panel = PuzzlePanel(self.session, theme)
         self.transport = Transport(traces, studio.player, studio.actions, theme)
         self.setCentralWidget(self.board_panel)
@@ -45,9 +49,14 @@ class ExplorePage(QMainWindow):
             ("Puzzle", self.panel, _LEFT),
             ("States", self.states, _RIGHT),
             ("Curves", self.curves, _RIGHT),
+            ("Attention", self.attention, _RIGHT),
+            ("Cells", self.cells, _RIGHT),
             ("Timeline", self.transport, _BOTTOM),
         ):
             self._add_dock(title, widget, area)
+        for first, second in (("States", "Attention"), ("Curves", "Cells")):
+            self.tabifyDockWidget(self.docks[first], self.docks[second])
+            self.docks[first].raise_()
         self._arrange()
         self._first_layout = self.saveState(_LAYOUT_VERSION)
         self._restore()

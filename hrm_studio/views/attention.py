@@ -1,0 +1,267 @@
+"""Where the cells look: attention of both modules at the cursor's step, for a layer and a head, computed when asked."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QRectF, Qt, QTimer
+from PySide6.QtGui import QHideEvent, QPainter
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout
+
+from hrm_model.analysis import Floats, sudoku_variant
+from hrm_model.analysis_attention import Neighbourhood, neighbourhood, shares, shares_of
+from hrm_model.analysis_cells import short_step_name
+from hrm_model.trace import Trace
+from hrm_studio.models.model_choice import ModelChoice
+from hrm_studio.models.selection import Selection
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.services.questions import Look, attention_at
+from hrm_studio.services.reasoner import Reasoner
+from hrm_studio.theme import Theme
+from hrm_studio.views.attention_board import AttentionBoard, paint_arrows
+from hrm_studio.views.board import BoardView
+from hrm_studio.views.board_drawing import Drawing
+from hrm_studio.views.share_bars import ShareBars
+from hrm_studio.views.visible import View
+
+_REST_MS = 120  # the cursor rests so long before attention is computed
+_KEPT = 8  # answers that are remembered, of small boards; all of them with Keep
+_LARGE = 2_000_000  # weights above which only the last answer is remembered without Keep
+LANE = "attention"
+
+
+class AttentionView(View):
+    """A board for L, a board for H, and how much of the attention stays in row, column and box."""
+
+    def __init__(
+        self, traces: TraceModel, selection: Selection, models: ModelChoice, reasoner: Reasoner, board: BoardView, theme: Theme
+    ) -> None:
+        super().__init__()
+        self._traces, self._selection, self._models, self._reasoner, self._main, self._theme = (
+            traces, selection, models, reasoner, board, theme,
+        )  # fmt: skip
+        self._found: OrderedDict[tuple[int, int], dict[str, Look]] = OrderedDict()  # by step and layer
+        self._found_for: Trace | None = None
+        self._around: tuple[int, Neighbourhood | None] | None = None
+        self.boards = {level: AttentionBoard(level, traces, selection, board, theme) for level in "LH"}
+        self.titles = {level: QLabel("", objectName="muted") for level in "LH"}
+        self.bars = ShareBars(theme)
+        self.layer, self.head = QComboBox(), QComboBox()
+        self.layer.setToolTip(
+            "A module is a stack of layers; each looks around once. The first ones look at the puzzle, later ones at what these made of it."
+        )
+        self.head.setToolTip("Each layer looks with several heads at once, each in its own way; the mean is all of them together.")
+        self._arrows = self._chip("Arrows", "Arrows to the cells that the chosen cell looks at most; also on the large board.", True)
+        self._follow_cursor = self._chip("Follow", "Compute attention again whenever the cursor rests on another step.", True)
+        self._keep = self._chip("Keep", "Remember what was computed until another trace is opened (a maze needs some 13 MB a step).", False)
+        self.state = QLabel("", objectName="muted")
+        self.state.setWordWrap(True)
+        self.state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._arrange()
+        self.layer.activated.connect(self._ask_now)
+        self.head.activated.connect(self._show)
+        self._arrows.toggled.connect(self._show)
+        self._keep.toggled.connect(self._trim)
+        self._follow_cursor.toggled.connect(self._moved)
+        for small in self.boards.values():
+            small.hovered.connect(self._look_from)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self._ask_now)
+        self.follow(
+            [
+                (traces.trace_replaced, self._moved),
+                (traces.running_changed, self._moved),
+                (traces.cursor_moved, self._moved),
+                (selection.changed, self._show),
+                (board.hovered, self._look_from),
+                (theme.changed, self._show),
+            ],
+            self._moved,
+        )
+
+    def _chip(self, text: str, tip: str, on: bool) -> QToolButton:
+        return QToolButton(text=text, toolTip=tip, checkable=True, checked=on, objectName="chip")
+
+    def _arrange(self) -> None:
+        bar = QHBoxLayout()
+        bar.setSpacing(4)
+        for part in (self.layer, self.head, self._arrows, self._follow_cursor, self._keep):
+            bar.addWidget(part)
+        bar.addStretch()
+        grid = QGridLayout()
+        grid.setSpacing(4)
+        for column, level in enumerate("LH"):
+            self.titles[level].setAlignment(Qt.AlignmentFlag.AlignHCenter)
+            self.titles[level].setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            grid.addWidget(self.titles[level], 0, column)
+            grid.addWidget(self.boards[level], 1, column)
+        grid.setRowStretch(1, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(4)
+        layout.addLayout(bar)
+        layout.addLayout(grid, 1)
+        layout.addWidget(self.bars)
+        layout.addWidget(self.state)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._reasoner.withdraw(LANE)
+        self._main.over = None
+        self._main.update()
+
+    # Asking ----------------------------------------------------------------------------------------------------------
+
+    def _moved(self) -> None:
+        trace = self._traces.trace
+        if trace is not self._found_for:
+            if self._found_for is None or trace is None or trace.puzzle is not self._found_for.puzzle:
+                self._found.clear()
+                self._around = None
+            self._found_for = trace
+        self._show()
+        if trace is not None and self._follow_cursor.isChecked() and not self._traces.running and self._key() not in self._found:
+            self._rest.start()
+
+    def _key(self) -> tuple[int, int]:
+        return self._traces.cursor, max(0, self.layer.currentIndex())
+
+    def _ask_now(self) -> None:
+        trace = self._traces.trace
+        if trace is None or self._traces.cursor < 0 or not self.isVisible():
+            return
+        if self._traces.running:
+            self._tell("Attention is computed once the model has finished thinking.")
+            return
+        key = self._key()
+        if key in self._found:
+            self._show()
+            return
+        path = self._path(trace)
+        if path is None:
+            self._tell(
+                f"This trace was recorded by {trace.model.name or 'a model without a name'}; open that model to see where it looked."
+            )
+            return
+        self._tell("Computing attention …")
+        self._reasoner.ask(
+            path, self._models.device, attention_at(trace, *key), lambda found: self._answered(key, found), self._tell, lane=LANE
+        )
+
+    def _path(self, trace: Trace) -> Path | None:
+        """Where the model that recorded the trace is."""
+        known = [self._models.path, *(m.path for m in self._models.bundled), *self._models.others]
+        return next((p for p in known if p is not None and p.name == trace.model.name), None)
+
+    def _answered(self, key: tuple[int, int], found: dict[str, Look]) -> None:
+        self._found[key] = found
+        self._trim()
+        layers, heads = max(look.layers for look in found.values()), found["L"].weights.shape[0]
+        for box, count, words in ((self.layer, layers, "Layer {}"), (self.head, heads + 1, "Head {}")):
+            if box.count() != count:
+                at = max(0, box.currentIndex())
+                box.clear()
+                names = (
+                    [words.format(k + 1) for k in range(count)]
+                    if box is self.layer
+                    else ["All heads"] + [words.format(k) for k in range(1, count)]
+                )
+                box.addItems(names)
+                box.setCurrentIndex(min(at, count - 1))
+        self._tell("")
+        self._show()
+
+    def _trim(self) -> None:
+        if self._keep.isChecked() or not self._found:
+            return
+        large = next(iter(self._found.values()))["L"].weights.size > _LARGE
+        while len(self._found) > (1 if large else _KEPT):
+            self._found.popitem(last=False)
+
+    def _tell(self, words: str) -> None:
+        self.state.setText(words)
+
+    # Showing ---------------------------------------------------------------------------------------------------------
+
+    def _weights(self, look: Look) -> Floats:
+        """(S, S) of the chosen head, or the mean over all."""
+        head = self.head.currentIndex()
+        chosen = look.weights.mean(axis=0, dtype=np.float32) if head <= 0 else look.weights[min(head, len(look.weights)) - 1]
+        return np.asarray(chosen, np.float32)
+
+    def _show(self) -> None:
+        trace, key = self._traces.trace, self._key()
+        found = self._found.get(key)
+        stale = found is None
+        if found is None and self._found:
+            found = next(reversed(self._found.values()))
+        for level, small in self.boards.items():
+            small.weights = self._weights(found[level]) if found is not None and trace is not None else None
+            small.stale = stale
+            small.arrows = self._arrows.isChecked()
+            name = "Fast module L" if level == "L" else "Slow module H"
+            there = f" at {short_step_name(trace, found[level].step)}" if found is not None and trace is not None else ""
+            self.titles[level].setText(name + there)
+        self._main.over = self._paint_on_main if self._arrows.isChecked() and found is not None and not stale else None
+        if trace is None:
+            self._tell("Where the model looks appears here once it has thought about a puzzle.")
+        elif not trace.has_states:
+            self._tell("This trace was recorded without states, so where the model looked cannot be computed.")
+        self._look_from(-1)
+
+    def _look_from(self, cell: int) -> None:
+        """Show where a cell looks; −1 is the selected cell, or all together."""
+        if cell < 0 and len(self._selection.cells) == 1:
+            cell = next(iter(self._selection.cells))
+        trace = self._traces.trace
+        if trace is not None and cell >= len(trace.puzzle.given):
+            cell = -1
+        for small in self.boards.values():
+            small.cell = cell
+            small.update()
+        self._main.update()
+        self.bars.show_shares(self._shares(cell), "the chosen cell" if cell >= 0 else "all cells")
+
+    def _shares(self, cell: int) -> dict[str, dict[str, float]]:
+        """By module, the shares of a cell, or their mean over all."""
+        trace = self._traces.trace
+        if trace is None or self.boards["L"].weights is None:
+            return {}
+        if self._around is None or self._around[0] != trace.side:
+            variant = sudoku_variant(trace)
+            boxes = (variant.box_height, variant.box_width) if variant is not None else (0, 0)
+            self._around = trace.side, neighbourhood(trace.side, *boxes)
+        around = self._around[1]
+        assert around is not None
+        found = {}
+        for level, small in self.boards.items():
+            if small.weights is None or len(small.weights) != trace.side**2:
+                return {}
+            if cell >= 0:
+                parts = shares_of(small.weights, around, cell)
+            else:
+                parts = {name: float(value.mean()) for name, value in shares(small.weights, around).items()}
+            found[level] = parts
+        return found
+
+    def _paint_on_main(self, painter: QPainter, drawing: Drawing, place: QRectF) -> None:
+        """Arrows of the module that moved, over the large board."""
+        trace = self._traces.trace
+        if trace is None or self._key() not in self._found:
+            return
+        level = "H" if trace.level[self._traces.cursor] else "L"
+        small = self.boards[level]
+        if small.weights is None or small.cell < 0 or len(small.weights) != len(drawing.given):
+            return
+        at = 1 if drawing.fills else 0
+
+        def box_of(cell: int) -> QRectF | None:
+            boxes = drawing.cell_rects(place, cell)
+            return boxes[at] if len(boxes) > at else None
+
+        colour = self._theme.palette.color("level_H" if level == "H" else "level_L", 0.75)
+        paint_arrows(painter, box_of, small.weights[small.cell], small.cell, colour)
