@@ -41,6 +41,9 @@ def style_sheet(p: Palette) -> str:
     QToolButton#chooser {{ background: transparent; border: 1px solid transparent; padding: 5px 20px 5px 8px; }}
     QToolButton#chooser:hover {{ background: {p.raised}; }}
     QToolButton#chooser::menu-indicator {{ subcontrol-position: right center; right: 5px; }}
+    QTabBar::tab {{ background: transparent; border: none; border-bottom: 2px solid transparent; padding: 4px 12px; color: {p.muted}; font-weight: 600; }}
+    QTabBar::tab:selected {{ color: {p.text}; border-bottom-color: {p.accent}; }}
+    QTabBar::tab:hover {{ color: {p.text}; }}
     QToolButton#chip {{ background: transparent; border: 1px solid {p.border}; border-radius: 11px; padding: 2px 9px; font-size: 12px; color: {p.muted}; }}
     QToolButton#chip:checked {{ background: {p.raised}; color: {p.text}; border-color: {p.accent}; }}
     QToolButton#chip:hover {{ border-color: {p.accent}; }}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QHideEvent, QPainter
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout
 
 from hrm_model.analysis import Floats, sudoku_variant
 from hrm_model.analysis_attention import Neighbourhood, neighbourhood, shares, shares_of
@@ -23,6 +23,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.views.attention_board import AttentionBoard, paint_arrows
 from hrm_studio.views.board import BoardView
 from hrm_studio.views.board_drawing import Drawing
+from hrm_studio.views.flow import FlowRow
 from hrm_studio.views.share_bars import ShareBars
 from hrm_studio.views.visible import View
 
@@ -87,11 +88,7 @@ class AttentionView(View):
         return QToolButton(text=text, toolTip=tip, checkable=True, checked=on, objectName="chip")
 
     def _arrange(self) -> None:
-        bar = QHBoxLayout()
-        bar.setSpacing(4)
-        for part in (self.layer, self.head, self._arrows, self._follow_cursor, self._keep):
-            bar.addWidget(part)
-        bar.addStretch()
+        bar = FlowRow(self.layer, self.head, self._arrows, self._follow_cursor, self._keep)
         grid = QGridLayout()
         grid.setSpacing(4)
         for column, level in enumerate("LH"):
@@ -103,7 +100,7 @@ class AttentionView(View):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(4)
-        layout.addLayout(bar)
+        layout.addWidget(bar)
         layout.addLayout(grid, 1)
         layout.addWidget(self.bars)
         layout.addWidget(self.state)

@@ -6,7 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
@@ -14,6 +14,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.views.board import BoardView
 from hrm_studio.views.board_drawing import Option
 from hrm_studio.views.board_strip import BoardStrip
+from hrm_studio.views.flow import FlowRow
 from hrm_studio.views.narration import narrate
 from hrm_studio.views.visible import View
 
@@ -51,21 +52,17 @@ class BoardPanel(View):
         self.what, self.outcome = Elided("title"), Elided("muted")
         self._switches: dict[str, QToolButton] = {}
         self._offered: tuple[Option, ...] = ()
-        self._row = QHBoxLayout()
-        self._row.setSpacing(4)
-        self._row.addStretch()
         self._every = QToolButton(text="Every step", checkable=True, objectName="chip")
         self._every.setToolTip("The strip below: one small board a step, instead of one a segment (a round of thought).")
         self._every.toggled.connect(self.strip.set_every_step)
-        self._row.addWidget(self._every)
-        self._row.addStretch()
+        self._legend = FlowRow(self._every, centred=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 8, 6, 4)
         layout.setSpacing(3)
         layout.addWidget(self.what)
         layout.addWidget(self.outcome)
         layout.addWidget(self.board, 1)
-        layout.addLayout(self._row)
+        layout.addWidget(self._legend)
         layout.addWidget(self.strip)
         subscriptions = [(traces.trace_replaced, self._tell), (traces.trace_grew, self._tell), (traces.cursor_moved, self._tell)]
         self.follow(subscriptions, self._tell)
@@ -87,14 +84,14 @@ class BoardPanel(View):
             return
         self._offered = options
         for switch in self._switches.values():
-            self._row.removeWidget(switch)
+            self._legend.row.removeWidget(switch)
             switch.deleteLater()
         self._switches = {}
         for k, option in enumerate(options):
             switch = QToolButton(text=option.label, checkable=True, toolTip=option.tip, objectName="chip")
             switch.setChecked(getattr(self.board.look, option.name))
             switch.toggled.connect(partial(self._switch, option.name))
-            self._row.insertWidget(1 + k, switch)
+            self._legend.row.insert(k, switch)
             self._switches[option.name] = switch
 
     def _switch(self, name: str, on: bool) -> None:

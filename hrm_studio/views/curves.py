@@ -10,7 +10,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, QTimer
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from hrm_model.analysis import Floats
 from hrm_model.analysis_cells import StepCurves, cell_loss, cell_residuals, entropy, segment_ends, step_curves
@@ -19,6 +19,7 @@ from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
+from hrm_studio.views.flow import FlowRow
 from hrm_studio.views.plots import Plot, dress, new_plot, show_axes, swatch
 from hrm_studio.views.visible import View
 
@@ -68,28 +69,27 @@ class CurvesView(View):
         self._run = 0  # counts traces, so that what the background found for another one is dropped
         self._computing = False
         self._switches: dict[str, QToolButton] = {}
+        self._lowest: set[str] = set()
         self.plots = {panel.name: new_plot() for panel in PANELS}
-        bar = QHBoxLayout()
-        bar.setContentsMargins(4, 0, 4, 0)
-        bar.setSpacing(4)
+        bar = FlowRow()
         for panel in PANELS:
             switch = QToolButton(text=panel.label, checkable=True, checked=panel.shown, toolTip=panel.tip, objectName="chip")
             switch.toggled.connect(self._lay_out)
-            bar.addWidget(switch)
+            bar.row.addWidget(switch)
             self._switches[panel.name] = switch
             plot = self.plots[panel.name]
             plot.setToolTip(panel.tip)
             plot.setMouseEnabled(x=False, y=False)
-            plot.setMinimumSize(120, 80)
+            plot.setMinimumSize(100, 60)
+            plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)  # rows and columns share the room evenly
             plot.scene().sigMouseClicked.connect(partial(self._clicked, plot))
             plot.over = partial(self._paint_over, plot)
-        bar.addStretch()
         self._grid = QGridLayout()
         self._grid.setSpacing(4)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
-        layout.addLayout(bar)
+        layout.addWidget(bar)
         layout.addLayout(self._grid, 1)
         self._lay_out()
         self.plots["residuals"].setLogMode(y=True)
@@ -127,8 +127,19 @@ class CurvesView(View):
             wide = k == len(names) - 1 and k % 2 == 0
             self._grid.addWidget(self.plots[name], k // 2, k % 2, 1, 2 if wide else 1)
             self.plots[name].setVisible(True)
+        for row in range(len(PANELS)):
+            self._grid.setRowStretch(row, 1 if row < -(-len(names) // 2) else 0)
+        # All share their steps: only the lowest of a column tells them.
+        self._lowest = set(names[-2:])
+        self._show_axes()
         if self.following:
             self._draw()
+
+    def _show_axes(self) -> None:
+        there = self._shape()[0]
+        for name, plot in self.plots.items():
+            show_axes(plot, there)
+            plot.getPlotItem().showAxis("bottom", there and name in self._lowest)
 
     # What is drawn ---------------------------------------------------------------------------------------------------
 
@@ -181,11 +192,11 @@ class CurvesView(View):
     def _dress(self) -> None:
         """Titles, axes, colours, and the curves without their data."""
         colours, trace = self._theme.palette, self._traces.trace
-        there = trace is not None and len(trace) > 0
         for name, plot in self.plots.items():
             plot.clear()
             dress(plot, colours, self._title(name, trace))
-            show_axes(plot, there)
+        self.plots["sureness"].getPlotItem().getAxis("left").setTicks([[(0, "0"), (0.5, "50 %"), (1, "100 %")]])
+        self._show_axes()
         self._of_cells = []
 
         def curve(plot: str, colour: str, **style: Any) -> pg.PlotDataItem:
@@ -272,6 +283,12 @@ class CurvesView(View):
         faint = 0.35 if cells and trace is not None else 1.0
         for name in ("H", "L", "confidence", "accuracy", "entropy", "loss"):
             self._curve[name].setOpacity(faint)
+        colours = self._theme.palette.series
+        who = "".join(
+            f" &nbsp; {swatch(colours[k % len(colours)], f'{c // trace.side + 1}, {c % trace.side + 1}')}" for k, c in enumerate(cells)
+        ) if trace is not None else ""  # fmt: skip
+        for plot_name in ("sureness", "residuals", "entropy", "loss"):
+            dress(self.plots[plot_name], self._theme.palette, self._title(plot_name, trace) + who)
         if trace is None or not cells or max(cells) >= len(trace.puzzle.given):
             return
         steps, at = np.arange(len(trace)), np.asarray(cells)
@@ -283,7 +300,7 @@ class CurvesView(View):
             highest = 0.0
             for k in range(len(cells)):
                 there = np.isfinite(values[:, k]) & ((values[:, k] > 0) | (plot_name != "residuals"))
-                pen = pg.mkPen(self._theme.palette.series[k % len(self._theme.palette.series)], width=1.5)
+                pen = pg.mkPen(colours[k % len(colours)], width=1.5)
                 item = self.plots[plot_name].plot(steps[there], values[there, k], pen=pen)
                 self._of_cells.append((plot_name, item))
                 highest = max(highest, _top(values[:, k]))

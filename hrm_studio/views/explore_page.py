@@ -45,20 +45,15 @@ class ExplorePage(QMainWindow):
         self.transport = Transport(traces, studio.player, studio.actions, theme)
         self.setCentralWidget(self.board_panel)
         self.docks: dict[str, QDockWidget] = {}
-        for title, widget, area in (
-            ("Puzzle", self.panel, _LEFT),
-            ("States", self.states, _RIGHT),
-            ("Curves", self.curves, _RIGHT),
-            ("Attention", self.attention, _RIGHT),
-            ("Cells", self.cells, _RIGHT),
-            ("Timeline", self.transport, _BOTTOM),
-        ):
-            self._add_dock(title, widget, area)
-        for first, second in (("States", "Attention"), ("Curves", "Cells")):
-            self.tabifyDockWidget(self.docks[first], self.docks[second])
-            self.docks[first].raise_()
-        self._arrange()
-        self._first_layout = self.saveState(_LAYOUT_VERSION)
+        self._areas: dict[str, Qt.DockWidgetArea] = {}
+        self._add_dock("Puzzle", self.panel, _LEFT)
+        self._add_dock("States", self.states, _RIGHT)
+        self._add_dock("Curves", self.curves, _RIGHT)
+        self._add_dock("Attention", self.attention, _RIGHT)
+        self._add_dock("Cells", self.cells, _RIGHT)
+        self._add_dock("Timeline", self.transport, _BOTTOM)
+        for name in ("Attention", "Cells"):
+            self.docks[name].hide()  # until they are tabs: four docks in a column would make the window high
         self._restore()
 
     def _add_dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> None:
@@ -66,15 +61,21 @@ class ExplorePage(QMainWindow):
         dock.setObjectName(title)
         dock.setWidget(widget)
         self.addDockWidget(area, dock)
+        self._areas[title] = area
         action = dock.toggleViewAction()
         entry = Entry(f"show_{title.lower()}", "&View", f"Show {title}", "", "", action.trigger, f"Show or hide the panel {title}")
         self._studio.actions.adopt(entry, action, page="explore")
         self.docks[title] = dock
 
     def _arrange(self) -> None:
+        # Not before the page is shown: Qt leaves a stray tab bar on the board where two pairs are made before their first layout.
+        for first, second in (("States", "Attention"), ("Curves", "Cells")):
+            self.tabifyDockWidget(self.docks[first], self.docks[second])
+            self.docks[second].show()
+            self.docks[first].raise_()
         left, states, curves = (self.docks[title] for title in ("Puzzle", "States", "Curves"))
         self.resizeDocks([left, states], [300, 520], Qt.Orientation.Horizontal)
-        self.resizeDocks([states, curves], [400, 380], Qt.Orientation.Vertical)
+        self.resizeDocks([states, curves], [400, 420], Qt.Orientation.Vertical)
 
     def _entries(self) -> list[Entry]:
         traces, player = self._studio.traces, self._studio.player
@@ -129,7 +130,11 @@ class ExplorePage(QMainWindow):
 
     def reset_layout(self) -> None:
         """All docks where they first were."""
-        self.restoreState(self._first_layout, _LAYOUT_VERSION)
+        for title, dock in self.docks.items():
+            dock.setFloating(False)
+            self.addDockWidget(self._areas[title], dock)
+            dock.setVisible(title not in ("Attention", "Cells"))
+        self._arrange()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and typing_now():

@@ -1,0 +1,106 @@
+"""Attention with a real model: asked, shown, remembered, and what cannot be answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from hrm_model import checkpoint
+from hrm_model.assets import bundled_models
+from hrm_model.probe import attention
+from hrm_model.reason import record
+from hrm_model.trace import Trace
+from hrm_studio.models.model_choice import ModelChoice
+from hrm_studio.models.selection import Selection
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.services.reasoner import Reasoner
+from hrm_studio.theme import Theme
+from hrm_studio.views.attention import AttentionView
+from hrm_studio.views.board import BoardView
+from tests.hrm_studio.made import FOUR, sudoku_info
+
+WAIT = 60_000
+
+
+@pytest.fixture(scope="module")
+def trace() -> Trace:
+    path = next(m.path for m in bundled_models() if m.task == "sudoku-4x4")
+    return record(checkpoint.load(path, "cpu"), sudoku_info(FOUR), name=path.name, segments=3)
+
+
+@pytest.fixture
+def view(qtbot: QtBot) -> Iterator[AttentionView]:
+    traces, selection, models, reasoner = TraceModel(), Selection(), ModelChoice(bundled_models()), Reasoner()
+    models.device = "cpu"
+    board = BoardView(traces, selection, Theme("light"))
+    view = AttentionView(traces, selection, models, reasoner, board, Theme("light"))
+    for part in (traces, selection, models):
+        part.setParent(view)
+    qtbot.addWidget(board)
+    qtbot.addWidget(view)
+    board.resize(300, 300)
+    view.resize(460, 420)
+    board.show()
+    view.show()
+    yield view
+    reasoner.close()
+
+
+def test_what_is_shown_is_what_the_model_computes(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
+    traces = view._traces
+    traces.open(trace, cursor=9)
+    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    model = checkpoint.load(next(m.path for m in bundled_models() if m.task == "sudoku-4x4"), "cpu")
+    h_step = max(k for k in range(10) if trace.level[k] == 1)
+    for level, step in (("L", 9), ("H", h_step)):
+        assert view._found[9, 0][level].step == step
+        wanted = attention(model, trace, step, 0)[:, -16:, -16:]
+        np.testing.assert_allclose(view._found[9, 0][level].weights, wanted, atol=1e-3)
+        np.testing.assert_allclose(view.boards[level].weights, wanted.mean(axis=0), atol=1e-3)
+    view._selection.set((5,))
+    assert view.boards["L"].cell == 5
+    told = view.bars._shares["L"]
+    assert sum(told.values()) == pytest.approx(1, abs=1e-2)
+    row = view.boards["L"].weights[5]
+    assert told["row"] == pytest.approx(row[[4, 6, 7]].sum(), abs=1e-4)
+    view.head.setCurrentIndex(1)
+    view.head.activated.emit(1)
+    np.testing.assert_allclose(view.boards["H"].weights, view._found[9, 0]["H"].weights[0], atol=1e-3)
+
+
+def test_arrows_stand_on_the_large_board_only_while_the_view_is_shown(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
+    view._traces.open(trace, cursor=4)
+    qtbot.waitUntil(lambda: view._main.over is not None, timeout=WAIT)
+    plain = view._main.grab().toImage()
+    view._main.hovered.emit(6)
+    assert view._main.grab().toImage() != plain
+    view.hide()
+    assert view._main.over is None
+    assert view._main.grab().toImage() == plain
+
+
+def test_another_step_makes_the_last_answer_stale_until_it_is_there(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
+    view._traces.open(trace, cursor=4)
+    qtbot.waitUntil(lambda: (4, 0) in view._found, timeout=WAIT)
+    view._follow_cursor.setChecked(False)
+    view._traces.set_cursor(7)
+    assert view.boards["L"].stale
+    view._ask_now()
+    qtbot.waitUntil(lambda: not view.boards["L"].stale, timeout=WAIT)
+
+
+def test_what_cannot_be_computed_is_said(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
+    assert "appears here" in view.state.text()
+    view._traces.open(replace(trace, z_H=None, z_L=None))
+    assert "without states" in view.state.text()
+    view._traces.open(replace(trace, model=replace(trace.model, name="somebody-else's")))
+    view._ask_now()
+    assert "somebody-else's" in view.state.text()
+    view._traces.open(replace(trace, z_L=trace.z_L[::-1].copy()))
+    view._ask_now()
+    qtbot.waitUntil(lambda: "another model" in view.state.text(), timeout=WAIT)
+    assert not view.grab().isNull()

@@ -1,0 +1,103 @@
+"""Curves: what is drawn for all cells, for selected ones, and for long traces."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from hrm_model.analysis_cells import cell_loss, entropy, segment_ends
+from hrm_model.trace import Trace
+from hrm_studio.models.selection import Selection
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.services.background import Background
+from hrm_studio.theme import Theme
+from hrm_studio.views import curves as module
+from hrm_studio.views.curves import PANELS, CurvesView
+from tests.hrm_studio.made import FOUR, made, maze_info, sudoku_info
+
+
+def view_of(qtbot: QtBot, background: Background | None = None) -> tuple[CurvesView, TraceModel, Selection]:
+    traces, selection = TraceModel(), Selection()
+    view = CurvesView(traces, Theme("light"), selection, background)
+    traces.setParent(view)
+    selection.setParent(view)
+    qtbot.addWidget(view)
+    view.resize(500, 400)
+    view.show()
+    return view, traces, selection
+
+
+def test_each_curve_shows_its_numbers(qtbot: QtBot) -> None:
+    view, traces, _ = view_of(qtbot)
+    trace = made(sudoku_info(FOUR), segments=4)
+    traces.open(trace)
+    blank = trace.puzzle.given == 1
+    assert view._curve["entropy"].getData()[1] == pytest.approx(entropy(trace)[:, blank].mean(axis=1))
+    x, y = view._curve["loss_ends"].getData()
+    assert x.tolist() == segment_ends(trace).tolist() == [5, 11, 17, 23]
+    assert y == pytest.approx(cell_loss(trace)[x][:, blank].mean(axis=1))
+    assert view._curve["accuracy"].getData()[1][-1] == 1
+
+
+def test_selected_cells_have_their_own_curves(qtbot: QtBot) -> None:
+    view, traces, selection = view_of(qtbot)
+    trace = made(sudoku_info(FOUR), segments=3)
+    traces.open(trace)
+    selection.set((1, 6))
+    drawn = {name: [item for plot, item in view._of_cells if plot == name] for name in ("entropy", "loss", "sureness", "residuals")}
+    assert [len(items) for items in drawn.values()] == [2, 2, 2, 2]
+    assert drawn["entropy"][1].getData()[1] == pytest.approx(entropy(trace)[:, 6])
+    assert "2, 3" in view.plots["loss"].getPlotItem().titleLabel.text
+    selection.clear()
+    assert not view._of_cells
+    assert "2, 3" not in view.plots["loss"].getPlotItem().titleLabel.text
+
+
+def test_plots_are_chosen_and_share_the_room(qtbot: QtBot) -> None:
+    view, traces, _ = view_of(qtbot)
+    traces.open(made(sudoku_info(FOUR), segments=2))
+    assert view.shown() == [p.name for p in PANELS if p.shown]
+    view.set_shown(["entropy"])
+    assert [name for name, plot in view.plots.items() if plot.isVisible()] == ["entropy"]
+    view.set_shown([p.name for p in PANELS])
+    view.grab()
+    heights = {plot.height() for plot in view.plots.values()}
+    assert max(heights) - min(heights) <= 2
+
+
+def test_much_is_computed_in_the_background_and_for_the_right_trace(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_AT_ONCE", 0)
+    background = Background()
+    view, traces, _ = view_of(qtbot, background)
+    first, second = made(maze_info(15), segments=8), made(sudoku_info(FOUR), segments=2)
+    traces.open(first)
+    traces.open(second)
+    qtbot.waitUntil(lambda: view._known is not None and len(view._known.loss) == len(second), timeout=20_000)
+    assert view._curve["loss"].getData()[1] == pytest.approx(cell_loss(second)[:, second.puzzle.given == 1].mean(axis=1))
+    background.close()
+
+
+def grown(trace: Trace, steps: int) -> Trace:
+    from dataclasses import replace
+
+    cut = {
+        name: getattr(trace, name)[:steps]
+        for name in ("segment", "h_cycle", "l_step", "level", "h_row", "l_row", "prediction", "probability")
+    }
+    ends = int((np.diff(trace.segment[:steps], append=99) > 0).sum()) - 1
+    q = {name: getattr(trace, name)[:ends] for name in ("q_halt", "q_continue")}
+    return replace(trace, **cut, **q, z_H=trace.z_H[: trace.h_row[steps - 1] + 1], z_L=trace.z_L[: trace.l_row[steps - 1] + 1])
+
+
+def test_a_growing_trace_and_a_hidden_view(qtbot: QtBot) -> None:
+    view, traces, _ = view_of(qtbot)
+    trace = made(sudoku_info(FOUR), segments=3)
+    traces.open(grown(trace, 7), running=True, expected_steps=18)
+    view.hide()
+    traces.extend(grown(trace, 13))
+    traces.extend(trace)
+    traces.finish()
+    assert len(view._known.residual) == 7
+    view.show()
+    assert len(view._curve["entropy"].getData()[0]) == 18
