@@ -191,7 +191,7 @@ def test_states_and_curves_follow(solved: MainWindow, qtbot: QtBot) -> None:
     accent = QColor(solved.theme.palette.accent)
     for step in (7, 2):
         solved.traces.set_cursor(step)
-        for plot in solved.explore.curves.plots.values():
+        for plot in (solved.explore.curves.plots[name] for name in solved.explore.curves.shown()):
             x = round(plot.to_pixels((step, 0))[0, 0])
             assert near(plot, x, plot.height() // 2, accent)
         row = int(trace.l_row[step])
