@@ -255,15 +255,15 @@ class CurvesView(View):
             at = (trace.level == level) & (moved > 0)
             self._curve[name].setData(steps[at], moved[at])
         self.plots["residuals"].getPlotItem().getAxis("left").setTicks([log_ticks(moved[moved > 0])])
-        self._curve["violations"].setData(steps, verdict.violations)
+        self._curve["violations"].setData(*_finite(steps, verdict.violations))
         self.plots["violations"].setYRange(0, max(3.0, _top(verdict.violations)), padding=0.05)
         self._curve["confidence"].setData(steps, curves.confidence)
-        self._curve["accuracy"].setData(steps, verdict.accuracy)
+        self._curve["accuracy"].setData(*_finite(steps, verdict.accuracy))
         self.plots["sureness"].setYRange(0, 1, padding=0.03)
         self._curve["entropy"].setData(steps, curves.entropy)
         self.plots["entropy"].setYRange(0, max(0.5, _top(curves.entropy)), padding=0.05)
-        self._curve["loss"].setData(steps, curves.loss)
-        self._curve["loss_ends"].setData(ends, curves.loss[ends])
+        self._curve["loss"].setData(*_finite(steps, curves.loss))
+        self._curve["loss_ends"].setData(*_finite(ends, curves.loss[ends]))
         self.plots["loss"].setYRange(0, max(0.2, _top(curves.loss)), padding=0.05)
         self._curve["q_halt"].setData(ends, trace.q_halt[: len(ends)])
         if "q_continue" in self._curve:
@@ -333,6 +333,12 @@ def _only(trace: Trace, cells: np.ndarray) -> Trace:
     solution = None if trace.puzzle.solution is None else np.asarray(trace.puzzle.solution)[cells]
     puzzle = replace(trace.puzzle, given=np.asarray(trace.puzzle.given)[cells], solution=solution)
     return replace(trace, puzzle=puzzle, prediction=trace.prediction[:, cells], probability=trace.probability[:, cells], z_H=None, z_L=None)
+
+
+def _finite(steps: np.ndarray, values: Floats) -> tuple[np.ndarray, Floats]:
+    """What there is to draw; pyqtgraph warns of curves that are nothing but NaN."""
+    there = np.isfinite(values)
+    return steps[there], values[there]
 
 
 def _top(values: Floats) -> float:

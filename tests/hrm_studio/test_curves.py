@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
@@ -34,6 +36,10 @@ def test_each_curve_shows_its_numbers(qtbot: QtBot) -> None:
     traces.open(trace)
     blank = trace.puzzle.given == 1
     assert view._curve["entropy"].getData()[1] == pytest.approx(entropy(trace)[:, blank].mean(axis=1))
+    traces.open(replace(trace, puzzle=replace(trace.puzzle, solution=None)))
+    assert view._curve["loss"].getData()[0] is None or not len(view._curve["loss"].getData()[0])
+    assert not view.grab().isNull()
+    traces.open(trace)
     x, y = view._curve["loss_ends"].getData()
     assert x.tolist() == segment_ends(trace).tolist() == [5, 11, 17, 23]
     assert y == pytest.approx(cell_loss(trace)[x][:, blank].mean(axis=1))
@@ -79,8 +85,6 @@ def test_much_is_computed_in_the_background_and_for_the_right_trace(qtbot: QtBot
 
 
 def grown(trace: Trace, steps: int) -> Trace:
-    from dataclasses import replace
-
     cut = {
         name: getattr(trace, name)[:steps]
         for name in ("segment", "h_cycle", "l_step", "level", "h_row", "l_row", "prediction", "probability")
