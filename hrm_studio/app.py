@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QApplication
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
 
+_TOUR_AFTER_MS = 2500  # the first puzzle is being solved by then
+
 
 def make_application(arguments: list[str]) -> QApplication:
     """The QApplication with the studio's name and base style."""
@@ -38,6 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     """Open the studio and stay until its window is closed."""
     application = make_application(argv if argv is not None else sys.argv[:1])
     window = open_window()
+    QTimer.singleShot(_TOUR_AFTER_MS, window, window.offer_tour)
     code = application.exec()
     del window
     return code

@@ -17,6 +17,7 @@ from hrm_studio.models.opener import Kind, Opener, short_path
 from hrm_studio.models.player import Player
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.own_keys import OwnKeys
 from hrm_studio.pages import available_pages, make_page
 from hrm_studio.services.background import Background
 from hrm_studio.services.reasoner import Reasoner
@@ -25,10 +26,14 @@ from hrm_studio.style import qt_palette, style_sheet
 from hrm_studio.theme import Mode, Theme
 from hrm_studio.views.command_palette import CommandPalette
 from hrm_studio.views.explore_page import ExplorePage
+from hrm_studio.views.hover_help import explain
 from hrm_studio.views.notice import Notice
 from hrm_studio.views.shortcuts_dialog import ShortcutsDialog
 from hrm_studio.views.status_line import StatusLine
 from hrm_studio.views.top_bar import TopBar
+from hrm_studio.views.tour import Tour
+from hrm_studio.views.tour_stops import tour_stops
+from hrm_studio.views.words_dialog import WordsDialog
 from trainer.run_dir import home
 
 
@@ -65,6 +70,7 @@ class MainWindow(QMainWindow):
         self.actions_table.menu("&File").insertMenu(self.actions_table.by_name["quit"], self._recent)
         self._fill_recent()
         self.setAcceptDrops(True)
+        OwnKeys(self)
         self._connect()
         self._apply_theme()
         geometry = self.settings.value("geometry")
@@ -81,6 +87,7 @@ class MainWindow(QMainWindow):
         if name not in self.pages:
             self.pages[name] = make_page(self._entries_of_pages[name], self.studio)
             self.stack.addWidget(self.pages[name])
+            explain(self.pages[name])
         return self.pages[name]
 
     def show_page(self, name: str) -> None:
@@ -101,6 +108,8 @@ class MainWindow(QMainWindow):
             Entry("palette", "&View", "Command palette …", "Ctrl+Shift+P", "mdi6.console-line", self._show_palette, "Find any action by some of its letters"),
             Entry("full_screen", "&View", "Full screen", "F11", "", self._toggle_full_screen),
             Entry("shortcuts", "&Help", "Keyboard shortcuts …", "", "mdi6.keyboard-outline", self._show_shortcuts, "Look up and change which keys do what"),
+            Entry("words", "&Help", "Words …", "F1", "mdi6.book-alphabet", self._show_words, "What the technical terms mean"),
+            Entry("tour", "&Help", "Tour", "", "mdi6.map-marker-path", self.start_tour, "Five places of the window, in two sentences each"),
             Entry("theme", "&View", "Light or dark", "Ctrl+T", "mdi6.theme-light-dark", self._toggle_theme),
             *(
                 Entry(f"page_{page.name}", "&View", f"Workspace {page.title}", f"Ctrl+{number}", page.icon, partial(self.show_page, page.name))
@@ -136,17 +145,11 @@ class MainWindow(QMainWindow):
         if kind == "checkpoint":
             self.open_model(path)
         elif kind == "run":
-            self._open_run(path)
+            self.show_page("train")
+            self.page("train").open_path(path)  # type: ignore[attr-defined]
         else:
             self.show_page("explore")
             self.explore.open_path(path, kind)
-
-    def _open_run(self, path: Path) -> None:
-        if "train" not in self._entries_of_pages:
-            self.notice.tell(f"{path} is a run; this version has no page that follows runs.")
-            return
-        self.show_page("train")
-        self.page("train").open_path(path)  # type: ignore[attr-defined]
 
     def _open_puzzle(self, text: str) -> None:
         self.show_page("explore")
@@ -184,6 +187,22 @@ class MainWindow(QMainWindow):
 
     def _show_shortcuts(self) -> None:
         ShortcutsDialog(self.actions_table, self).open()
+
+    def _show_words(self) -> None:
+        WordsDialog(self.theme, self).open()
+
+    def start_tour(self) -> None:
+        """Begin the tour; one that is under way is ended."""
+        for tour in self.findChildren(Tour):
+            tour.end()
+        self.show_page("explore")
+        Tour(tour_stops(self.explore, self.top_bar), self.theme, self).go(0)
+
+    def offer_tour(self) -> None:
+        """The tour at the very first start, and never again."""
+        if self.settings.value("tour") is None:
+            self.settings.setValue("tour", "offered")
+            self.start_tour()
 
     # Drops -----------------------------------------------------------------------------------------------------------
 

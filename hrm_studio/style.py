@@ -18,6 +18,8 @@ def style_sheet(p: Palette) -> str:
     QMainWindow::separator:hover {{ background: {p.border}; }}
     QLabel#heading {{ font-weight: 600; color: {p.muted}; }}
     QLabel#muted, QStatusBar QLabel {{ color: {p.muted}; font-size: 12px; }}
+    QStatusBar QLabel {{ padding: 0 5px; }}
+    QStatusBar::item {{ border: none; }}
     QLabel#title {{ font-size: 15px; font-weight: 700; }}
     QLabel#position {{ font-weight: 600; }}
     QLabel#error {{ color: {p.wrong}; background: {p.surface}; border: 1px solid {p.wrong}; border-radius: 6px; padding: 8px; }}
@@ -48,6 +50,9 @@ def style_sheet(p: Palette) -> str:
     QToolButton#chip:checked {{ background: {p.raised}; color: {p.text}; border-color: {p.accent}; }}
     QToolButton#chip:hover {{ border-color: {p.accent}; }}
     QDialog#palette, QFrame#notice {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 10px; }}
+    QFrame#tour {{ background: {p.surface}; border: 1px solid {p.accent}; border-radius: 10px; }}
+    QFrame#tour QLabel {{ background: transparent; }}
+    QTextBrowser {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 6px; padding: 6px; }}
     QFrame#notice {{ border-color: {p.wrong}; }}
     QListWidget, QTreeWidget {{ background: {p.surface}; alternate-background-color: {p.raised}; border: 1px solid {p.border}; border-radius: 6px; }}
     QDialog#palette QListWidget {{ border: none; }}

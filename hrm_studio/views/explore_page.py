@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, Qt, QTimer
@@ -108,6 +109,8 @@ class ExplorePage(QMainWindow):
             Entry("segment_back", "&Step", "One segment back", "Ctrl+Left", "mdi6.chevron-double-left", by_hand(traces.move_segments, -1)),
             Entry("to_start", "&Step", "To the start", "Home", "mdi6.skip-previous", by_hand(traces.set_cursor, 0)),
             Entry("to_end", "&Step", "To the end", "End", "mdi6.skip-next", by_hand(traces.set_cursor, 1 << 30)),
+            Entry("next_panel", "&View", "Next panel", "F6", "", partial(self._focus_panel, 1), "The keyboard goes to the next panel"),
+            Entry("previous_panel", "&View", "Previous panel", "Shift+F6", "", partial(self._focus_panel, -1)),
             Entry("reset_layout", "&View", "Reset the layout of Explore", "", "", self.reset_layout),
         ]  # fmt: skip
 
@@ -127,6 +130,21 @@ class ExplorePage(QMainWindow):
             self._studio.opener.refused.emit(str(error))
 
     # Layout ----------------------------------------------------------------------------------------------------------
+
+    def _focus_panel(self, by: int) -> None:
+        """The keyboard goes around: board, then each dock that is shown."""
+        places = [self.board_panel, *(dock.widget() for dock in self.docks.values() if dock.isVisible())]
+        focus = self.focusWidget()
+        at = next((i for i, place in enumerate(places) if focus is not None and place.isAncestorOf(focus)), -1 if by > 0 else 0)
+        for step in range(1, len(places) + 1):
+            place = places[(at + by * step) % len(places)]
+            inside = [
+                w for w in [place, *place.findChildren(QWidget)] if w.focusPolicy() & Qt.FocusPolicy.TabFocus and w.isVisibleTo(place)
+            ]
+            inside = [w for w in inside if w.isEnabled()]
+            if inside:
+                inside[0].setFocus(Qt.FocusReason.TabFocusReason)
+                return
 
     def reset_layout(self) -> None:
         """All docks where they first were."""

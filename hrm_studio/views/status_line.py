@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
 
 from hrm_model.trace import Trace
+from hrm_studio.glossary import tip
 from hrm_studio.services.reasoner import Reasoner
 
 
@@ -17,13 +18,21 @@ class StatusLine(QStatusBar):
     def __init__(self, reasoner: Reasoner, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeGripEnabled(False)
-        self.busy = QLabel("")
-        self.device = QLabel("")
-        self.speed = QLabel("", toolTip="Steps of the model computed a second, with previews and states, as they reached the screen")
         self.setContentsMargins(12, 0, 12, 0)
+        self.busy = QLabel("")
         self.addWidget(self.busy, 1)
-        self.addPermanentWidget(self.device)
-        self.addPermanentWidget(self.speed)
+        self.model, self.parameters, self.device, self.dtype, self.attention, self.speed = (QLabel("", visible=False) for _ in range(6))
+        for label, term in (
+            (self.model, "checkpoint"),
+            (self.parameters, "parameters"),
+            (self.device, "device"),
+            (self.dtype, "dtype"),
+            (self.attention, "attention backend"),
+            (self.speed, "steps/s"),
+        ):
+            label.setToolTip(tip(term))
+            label.setAccessibleName(term)
+            self.addPermanentWidget(label)
         self._begun, self._first, self._steps = 0.0, 0, 0
         reasoner.busy_changed.connect(self.busy.setText)
         reasoner.model_loaded.connect(self._show_model)
@@ -32,9 +41,15 @@ class StatusLine(QStatusBar):
         reasoner.trace_finished.connect(self._finished)
 
     def _show_model(self, about: dict[str, Any]) -> None:
-        self.device.setText(
-            f"{about['name']}  ·  {about['parameters']:,} parameters  ·  {about['device']}  ·  {about['dtype']}  ·  attention: {about['attention']}"
-        )
+        for label, text in (
+            (self.model, about["name"]),
+            (self.parameters, f"{about['parameters']:,} parameters"),
+            (self.device, about["device"]),
+            (self.dtype, about["dtype"]),
+            (self.attention, f"attention: {about['attention']}"),
+        ):
+            label.setText(text)
+            label.show()
 
     def _started(self, trace: Trace, expected_steps: int) -> None:
         self._begun, self._first, self._steps = time.perf_counter(), len(trace), len(trace)
@@ -46,3 +61,4 @@ class StatusLine(QStatusBar):
         seconds = time.perf_counter() - self._begun
         if self._steps > self._first and seconds > 0:
             self.speed.setText(f"{(self._steps - self._first) / seconds:,.0f} steps/s")
+            self.speed.show()

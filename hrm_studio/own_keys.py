@@ -1,0 +1,46 @@
+"""Keys that belong to the focused widget although they are also a shortcut.
+
+Space presses a focused button, arrows move a focused slider or list; elsewhere they play and step through the trace. Qt itself
+keeps only the keys that a text field writes with.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QAbstractSlider, QApplication, QComboBox, QTabBar, QWidget
+
+_K = Qt.Key
+_MOVES = {_K.Key_Left, _K.Key_Right, _K.Key_Up, _K.Key_Down, _K.Key_Home, _K.Key_End, _K.Key_PageUp, _K.Key_PageDown}
+_KEYS: tuple[tuple[type[QWidget], set[Qt.Key]], ...] = (
+    (QAbstractButton, {_K.Key_Space}),
+    (QAbstractSlider, _MOVES),
+    (QAbstractItemView, _MOVES | {_K.Key_Space}),
+    (QTabBar, _MOVES),
+    (QComboBox, _MOVES | {_K.Key_Space}),
+)
+
+
+class OwnKeys(QObject):
+    """Watches only the widget that has the keyboard, so that no other event passes through Python."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        application.focusChanged.connect(self._focus_changed)
+
+    def _focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
+        if old is not None:
+            old.removeEventFilter(self)
+        if new is not None and any(isinstance(new, kind) for kind, _ in _KEYS):
+            new.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride:
+            assert isinstance(event, QKeyEvent)
+            for kind, keys in _KEYS:
+                if isinstance(watched, kind) and event.key() in keys and not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+                    event.accept()
+                    return True
+        return False

@@ -1,0 +1,160 @@
+"""Hover help, words, the tour, and the window by keyboard alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from hrm_model.tasks.sudoku_rating import LEVELS
+from hrm_studio import glossary
+from hrm_studio.app import open_window
+from hrm_studio.main_window import MainWindow
+from hrm_studio.theme import Theme
+from hrm_studio.views.hover_help import explain
+from hrm_studio.views.tour import Tour
+from hrm_studio.views.words_dialog import WordsDialog
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> Iterator[MainWindow]:
+    window = MainWindow(Theme("light"))
+    qtbot.addWidget(window)
+    window.show()
+    yield window
+    window.close()
+
+
+def test_each_word_is_explained_once_in_plain_words() -> None:
+    names = [name.lower() for term in glossary.TERMS for name in (term.name, *term.also)]
+    assert len(names) == len(set(names))
+    for term in glossary.TERMS:
+        assert 20 < len(term.meaning) < 200, term.name
+        assert term.meaning.endswith("."), term.name
+    assert all(glossary.find(level) for level in LEVELS[1:])
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    words = re.findall(r"^\| ([\w -]+) \| .+ \|$", readme.partition("## Words")[2].partition("## ")[0], re.MULTILINE)
+    assert len(words) > 6
+    assert [word for word in words[1:] if glossary.find(word) is None] == []
+
+
+def test_captions_that_are_terms_explain_themselves(qtbot: QtBot) -> None:
+    root = QWidget()
+    qtbot.addWidget(root)
+    term, other, own = QLabel("Segments:", root), QLabel("Bananas", root), QLabel("PCA", root, toolTip="own help")
+    explain(root)
+    assert "round of thought" in term.toolTip()
+    assert other.toolTip() == ""
+    assert own.toolTip() == "own help"
+
+
+def test_words_are_searched(window: MainWindow, qtbot: QtBot) -> None:
+    window.actions_table.by_name["words"].trigger()
+    dialog = window.findChild(WordsDialog)
+    assert dialog is not None
+    dialog.filter.setText("lr")
+    assert "learning rate" in dialog.text.toPlainText()
+    dialog.filter.setText("zzzz")
+    assert "No word" in dialog.text.toPlainText()
+    with qtbot.waitSignal(dialog.destroyed):
+        dialog.close()
+
+
+def test_the_tour_is_offered_once_and_can_be_skipped(window: MainWindow, qtbot: QtBot) -> None:
+    window.offer_tour()
+    tour = window.findChild(Tour)
+    assert tour is not None
+    seen = []
+    for _ in range(5):
+        seen.append(tour.title.text())
+        assert window.rect().contains(tour.geometry())
+        if len(seen) < 5:
+            tour.next.click()
+    assert len(set(seen)) == 5
+    tour.back.click()
+    assert tour.title.text() == seen[3]
+    with qtbot.waitSignal(tour.destroyed):
+        qtbot.keyClick(tour, Qt.Key.Key_Escape)
+    window.offer_tour()
+    assert window.findChild(Tour) is None
+    window.explore.docks["States"].hide()
+    window.start_tour()
+    tour = window.findChild(Tour)
+    assert tour is not None
+    with qtbot.waitSignal(tour.destroyed):
+        for _ in range(5):
+            tour.next.click()
+
+
+def test_no_tour_where_a_window_is_opened_by_a_program(qtbot: QtBot) -> None:
+    window = open_window()
+    qtbot.addWidget(window)
+    assert window.settings.value("tour") is None
+    assert window.findChild(Tour) is None
+    window.close()
+
+
+def test_a_focused_button_or_slider_keeps_its_keys(window: MainWindow, qtbot: QtBot) -> None:
+    pressed: list[str] = []
+    holder = QWidget()
+    button, slider = QPushButton("Press"), QSlider(Qt.Orientation.Horizontal, maximum=9)
+    button.clicked.connect(lambda: pressed.append("button"))
+    layout = QVBoxLayout(holder)
+    layout.addWidget(button)
+    layout.addWidget(slider)
+    window.stack.addWidget(holder)
+    window.stack.setCurrentWidget(holder)
+    window.activateWindow()
+    button.setFocus()
+    qtbot.waitUntil(button.hasFocus)
+    played = []
+    window.player.playing_changed.connect(played.append)
+    qtbot.keyClick(button, Qt.Key.Key_Space)
+    assert pressed == ["button"]
+    slider.setFocus()
+    qtbot.keyClick(slider, Qt.Key.Key_Right)
+    assert slider.value() == 1
+    assert played == []
+
+
+def test_the_keyboard_goes_around_the_panels(window: MainWindow, qtbot: QtBot) -> None:
+    window.activateWindow()
+    window.explore.board.setFocus()
+    qtbot.waitUntil(window.explore.board.hasFocus)
+    visited = []
+    for _ in range(8):
+        window.actions_table.by_name["next_panel"].trigger()
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        visited.append(next((title for title, dock in window.explore.docks.items() if dock.isAncestorOf(focus)), "board"))
+    assert {"Puzzle", "Timeline", "board"} <= set(visited)
+    window.actions_table.by_name["previous_panel"].trigger()
+
+
+def test_tab_reaches_widgets_that_have_names(window: MainWindow, qtbot: QtBot) -> None:
+    window.activateWindow()
+    window.explore.panel.edit_on_board()
+    first = QApplication.focusWidget()
+    reached: list[QWidget] = []
+    for _ in range(200):
+        window.focusNextChild()
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        if focus is first or focus in reached:
+            break
+        reached.append(focus)
+    assert len(reached) > 20
+    for wanted in (window.explore.panel.generate, window.explore.panel.reason, window.top_bar.model, window.explore.transport.speed):
+        assert wanted in reached
+    for widget in reached:
+        told = QAccessible.queryAccessibleInterface(widget)
+        assert told is not None
+        name = told.text(QAccessible.Text.Name)
+        value = told.text(QAccessible.Text.Value)
+        assert name or value or widget.accessibleName() or widget.toolTip(), widget
