@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -96,6 +97,7 @@ def dress(plot: Plot, palette: Palette, title: str, left: bool = False) -> None:
     plot.setBackground(palette.surface)
     item = plot.getPlotItem()
     item.setTitle(title, color=palette.text, size="8pt", justify="left" if left else "center")
+    plot.setAccessibleName("Plot: " + re.sub(r"<[^>]*>|■", "", title).strip())
     item.titleLabel.item.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
     for name in ("left", "bottom"):
         axis = item.getAxis(name)
