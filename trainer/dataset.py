@@ -1,7 +1,7 @@
 """Examples for a run: a pool of puzzles made once, and batches that depend on (seed, step) alone, so that a run can be resumed.
 
-Puzzles to judge by come from another random stream. On 4×4 boards there are so few puzzles that this is not enough: a fifth of
-all symmetry classes is held out, and neither the pool nor an easier copy ever holds one of them.
+Puzzles to judge by come from another random stream. On 4×4 and 6×6 boards there are so few puzzles that this is not enough: a
+fifth of all symmetry classes is held out, and neither the pool nor an easier copy ever holds one of them.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrm_model.tasks import arc
-from hrm_model.tasks.base import Grid, Grids, PuzzleError, Task, Tokens
+from hrm_model.tasks.base import Grid, Grids, PuzzleError, Task, Tokens, hashes
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,10 @@ class ArcTask(Task):
     symbols = " |0123456789"
     spellings = ("", "", *"0123456789")
     almost = "it differs from the right answer"
+
+    def classes(self, puzzles: Grids) -> NDArray[np.uint64]:
+        """Equal boards only: a dataset keeps copies of a task together by their names."""
+        return hashes(puzzles)
 
     def parse(self, text: str) -> Grid:
         """Rows of colours 0 to 9, with or without spaces and commas."""

@@ -24,6 +24,12 @@ class PuzzleError(ValueError):
         self.cell = cell
 
 
+def hashes(grids: Grids) -> NDArray[np.uint64]:
+    """(N, S) → (N,) a hash of each grid, the same on every machine."""
+    weights = np.random.default_rng(20261124).integers(1, 2**63, size=(128, grids.shape[1]), dtype=np.uint64)
+    return weights[grids, np.arange(grids.shape[1])].sum(axis=1, dtype=np.uint64)
+
+
 class Task(ABC):
     """One kind and size of puzzle."""
 
@@ -39,6 +45,10 @@ class Task(ABC):
     def held_out(self, puzzles: Grids) -> NDArray[np.bool_]:
         """(N,) whether a puzzle belongs to a symmetry class that is kept for evaluation."""
         return np.zeros(len(puzzles), bool)
+
+    @abstractmethod
+    def classes(self, puzzles: Grids) -> NDArray[np.uint64]:
+        """(N,) a number for each puzzle that all its symmetric copies share; those of different numbers are no copies of each other."""
 
     @property
     def cells(self) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hrm_model.tasks.base import Grid, Grids, PuzzleError
+from hrm_model.tasks.base import Grid, Grids, PuzzleError, hashes
 
 CHARACTERS = "# SGo"
 WALL, OPEN, START, GOAL, PATH = range(1, 6)
@@ -226,6 +226,13 @@ def symmetry(side: int) -> NDArray[np.intp]:
     cells = np.arange(side * side).reshape(side, side)
     turned = [np.rot90(cells, k) for k in range(4)]
     return np.stack([t.ravel() for pair in ((t, t[:, ::-1]) for t in turned) for t in pair])
+
+
+def symmetry_classes(puzzles: Grids) -> NDArray[np.uint64]:
+    """(N, S) → (N,) a number that rotations and reflections of a maze share, its start and goal exchanged or not."""
+    exchanged = np.array([0, WALL, OPEN, GOAL, START, PATH], np.int8)[puzzles]
+    orders = symmetry(side_of(puzzles.shape[1]))
+    return np.stack([hashes(grids[:, order]) for order in orders for grids in (puzzles, exchanged)]).min(axis=0)
 
 
 def augment(puzzles: Grids, solutions: Grids, rng: np.random.Generator) -> tuple[Grids, Grids]:

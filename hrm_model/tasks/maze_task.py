@@ -26,6 +26,9 @@ class MazeTask(Task):
     def name(self) -> str:  # type: ignore[override]
         return f"maze-{self.side}x{self.side}"
 
+    def classes(self, puzzles: Grids) -> NDArray[np.uint64]:
+        return maze.symmetry_classes(puzzles)
+
     def parse(self, text: str) -> Grid:
         return maze.parse(text, self.side)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hrm_model.tasks import sudoku
 from hrm_model.tasks.base import Grid, Grids, Task, Tokens
 from hrm_model.tasks.sudoku import Variant
+from hrm_model.tasks.sudoku_classes import symmetry_classes
 from hrm_model.tasks.sudoku_generator import generate
 from hrm_model.tasks.sudoku_solver import unique_solution, unique_solutions
 from hrm_model.tasks.sudoku_symmetry import augment, fill_blanks, symmetry_codes_4
@@ -33,13 +34,18 @@ class SudokuTask(Task):
 
     @property
     def few_classes(self) -> bool:  # type: ignore[override]
-        return self.variant == sudoku.SUDOKU_4
+        return self.variant.side < 9
 
     def held_out(self, puzzles: Grids) -> NDArray[np.bool_]:
-        if self.variant != sudoku.SUDOKU_4:
+        if not self.few_classes:
             return super().held_out(puzzles)
         # Knuth's multiplicative hash spreads the codes before they are dealt out.
-        return (symmetry_codes_4(puzzles).astype(np.uint64) * np.uint64(11400714819323198485) >> np.uint64(40)) % np.uint64(5) == 0
+        return (self.classes(puzzles) * np.uint64(11400714819323198485) >> np.uint64(40)) % np.uint64(5) == 0
+
+    def classes(self, puzzles: Grids) -> NDArray[np.uint64]:
+        if self.variant == sudoku.SUDOKU_4:
+            return symmetry_codes_4(puzzles).astype(np.uint64)
+        return symmetry_classes(puzzles, self.variant)
 
     @property
     def name(self) -> str:  # type: ignore[override]

@@ -192,3 +192,11 @@ def test_names_of_tasks() -> None:
     for name in ("maze-11x12", "maze-2x2", "maze-999x999", "sudoku-5x5", "arc9"):
         with pytest.raises(ValueError, match=name):
             task_named(name)
+
+
+def test_turned_mazes_share_a_class() -> None:
+    rng = np.random.default_rng(4)
+    puzzles, solutions = generate(11, 300, rng)
+    found = maze.symmetry_classes(puzzles)
+    assert len(set(found.tolist())) == 300
+    assert (maze.symmetry_classes(maze.augment(puzzles, solutions, rng)[0]) == found).all()

@@ -259,3 +259,28 @@ def test_tokens_and_lines_round_trip() -> None:
     assert is_solution(solution, puzzle, SUDOKU_9)
     assert parse_line(EASY)[1] is None
     assert SUDOKU_6.task == "sudoku-6x6"
+
+
+def test_symmetric_puzzles_share_a_class_and_others_do_not() -> None:
+    from hrm_model.tasks.find import task_named
+    from hrm_model.tasks.sudoku_classes import symmetry_classes
+    from hrm_model.tasks.sudoku_symmetry import symmetry_codes_4
+
+    rng = np.random.default_rng(0)
+    for variant, clues in ((SUDOKU_9, 30), (SUDOKU_9, 45), (SUDOKU_6, 14)):
+        puzzles, solutions = generate(variant, 300, clues, rng)
+        found = symmetry_classes(puzzles, variant)
+        assert len(set(found.tolist())) == 300
+        for _ in range(3):
+            moved, _ = augment(puzzles, solutions, variant, rng)
+            assert (symmetry_classes(moved, variant) == found).all()
+        # One clue less, and one digit exchanged for another, are other puzzles.
+        less = puzzles.copy()
+        less[np.arange(300), (puzzles > 0).argmax(axis=1)] = 0
+        assert not set(symmetry_classes(less, variant).tolist()) & set(found.tolist())
+    # Against the exact code, on a board where there is one: what is the same stays together, and hardly anything else does.
+    puzzles, _ = generate(SUDOKU_4, 1000, 6, rng)
+    exact, refined = symmetry_codes_4(puzzles).tolist(), symmetry_classes(puzzles, SUDOKU_4).tolist()
+    assert len(set(zip(exact, refined, strict=True))) == len(set(exact))
+    assert len(set(refined)) > 0.98 * len(set(exact))
+    assert task_named("sudoku-6x6").held_out(generate(SUDOKU_6, 400, 14, rng)[0]).mean() == pytest.approx(0.2, abs=0.06)
