@@ -5,6 +5,7 @@ Shapes: B batch, S cells, T positions, D width. Source: arXiv 2506.21734, "Adapt
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -12,7 +13,8 @@ from torch import Tensor
 
 from hrm_model.model import HRM
 
-Batch = dict[str, Tensor]  # inputs (B, S), labels (B, S; -100 is not asked for), puzzle_identifiers (B,)
+# inputs (B, S), labels (B, S; -100 is not asked for), puzzle_identifiers (B,); with `least_segments` (B,) exploration is no chance
+Batch = dict[str, Tensor]
 
 
 @dataclass
@@ -30,6 +32,17 @@ class Carry:
     def state(self) -> dict[str, Tensor]:
         """All of it as a flat dict, for a checkpoint; `Carry(**state)` reads it back."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def rows(self, start: int, end: int) -> Carry:
+        """Some of its rows, as views."""
+        return Carry(**{name: tensor[start:end] for name, tensor in self.state().items()})
+
+    @staticmethod
+    def joined(parts: Sequence[Carry]) -> Carry:
+        """The rows of several in one."""
+        if len(parts) == 1:
+            return parts[0]
+        return Carry(**{name: torch.cat([part.state()[name] for part in parts]) for name in parts[0].state()})
 
 
 def initial_carry(model: HRM, batch: Batch) -> Carry:
@@ -63,17 +76,19 @@ def _refilled(model: HRM, carry: Carry, batch: Batch) -> Carry:
     )
 
 
-def act_step(model: HRM, carry: Carry, batch: Batch, q_continue: bool = True) -> tuple[Carry, Batch]:
+def act_step(
+    model: HRM, carry: Carry, batch: Batch, q_continue: bool = True, through: Callable[..., tuple[Tensor, ...]] | None = None
+) -> tuple[Carry, Batch]:
     """One segment for every row. Returns the new carry and logits (B, S, V), q_halt_logits, q_continue_logits (B,).
 
-    In training a row halts when q_halt > q_continue, unless exploration asks for more segments, and at halt_max_steps in any
-    case; in evaluation only there. With `q_continue` the outputs hold target_q_continue (B,), which costs a second forward;
+    In training a row halts when q_halt > q_continue, unless exploration asks for more segments (the batch's `least_segments` (B,),
+    else drawn here), and at halt_max_steps in any case; in evaluation only there. `through` stands for the model's `forward`, where
+    something is wrapped around it. With `q_continue` the outputs hold target_q_continue (B,), which costs a second forward;
     without it halting compares q_halt with 0, as the continue value then learns nothing.
     """
     config = model.config
     carry = _refilled(model, carry, batch)
-    x = model.embed(carry.inputs, carry.puzzle_identifiers)
-    z_H, z_L, logits, q = model.segment(carry.z_H, carry.z_L, x)
+    z_H, z_L, logits, q, x = (through or model)(carry.inputs, carry.puzzle_identifiers, carry.z_H, carry.z_L)
     outputs = {"logits": logits, "q_halt_logits": q[:, 0], "q_continue_logits": q[:, 1]}
     z_H, z_L = z_H.detach(), z_L.detach()
 
@@ -84,8 +99,10 @@ def act_step(model: HRM, carry: Carry, batch: Batch, q_continue: bool = True) ->
         if model.training and config.halt_max_steps > 1:
             halted = at_limit | (q[:, 0] > (q[:, 1] if q_continue else 0))
             # Exploration: some rows must take a random least number of segments.
-            explores = torch.rand_like(q[:, 0]) < config.halt_exploration_prob
-            least = torch.randint_like(steps, low=2, high=config.halt_max_steps + 1) * explores
+            least = batch.get("least_segments")
+            if least is None:
+                explores = torch.rand_like(q[:, 0]) < config.halt_exploration_prob
+                least = torch.randint_like(steps, low=2, high=config.halt_max_steps + 1) * explores
             halted = halted & (steps >= least)
             if q_continue:
                 # The value of going on is what the next segment says: its better choice, or halting where it is the last.

@@ -197,3 +197,8 @@ class HRM(nn.Module):
             else:
                 z_H = z
         return z_H, z_L, self.logits(z_H), self.q_logits(z_H)
+
+    def forward(self, inputs: Tensor, puzzle_ids: Tensor, z_H: Tensor, z_L: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """`embed` and one `segment`: z_H, z_L, logits, Q logits, and the x that was injected."""
+        x = self.embed(inputs, puzzle_ids)
+        return (*self.segment(z_H, z_L, x), x)

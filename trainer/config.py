@@ -65,7 +65,11 @@ class RunConfig(_Strict):
     steps: int = Field(ge=1, description="optimizer steps; the cosine ends here")
     minutes: float | None = Field(None, gt=0, description="stop after so much computing time, wherever the steps are")
     stop_at_exact: float | None = Field(None, gt=0, le=1, description="stop once every evaluation set is solved to this share")
-    batch_size: int = Field(48, ge=1, description="examples worked on at once")
+    patience: int | None = Field(None, ge=1, description="stop after so many evaluations without a better share of whole puzzles")
+    batch_size: int = Field(48, ge=1, description="examples of one optimizer step")
+    micro_batch: int | Literal["auto"] = Field(
+        "auto", description="examples worked on at once, gradients added up to batch_size; auto: as many as fit the free memory"
+    )
     full_length: float = Field(0.0, ge=0, le=1, description="share of the rows that think for all segments, solved or not")
 
     puzzles: tuple[PuzzleSet, ...] = Field(description="the pool that examples are drawn from, generated at the start")
@@ -93,7 +97,10 @@ class RunConfig(_Strict):
     evaluation_segments: int = Field(16, ge=1)
     evaluate_every: int = Field(1000, ge=1, description="steps")
     checkpoint_every: int = Field(500, ge=1, description="steps")
-    keep_checkpoints: int = Field(2, ge=1, description="newest ones kept, beside the best one")
+    keep_checkpoints: int = Field(
+        2, ge=1, description="newest ones kept, beside the best one and those of the 1st, 2nd, 4th, 8th … multiple of checkpoint_every"
+    )
+    probe_puzzles: int = Field(1, ge=0, description="puzzles of each evaluation set that are traced at each evaluation, to watch them being learned")
     log_every: int = Field(10, ge=1, description="steps a metrics event averages over")
     threads: int | None = Field(None, ge=1, description="torch threads; none: one a core")
     device: str = "auto"

@@ -7,6 +7,8 @@ fifth of all symmetry classes is held out, and neither the pool nor an easier co
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -100,3 +102,20 @@ class Batches:
             "labels": torch.from_numpy(self.task.to_tokens(solutions)),
             "puzzle_identifiers": torch.zeros(len(puzzles), dtype=torch.long),
         }
+
+
+class Ahead:
+    """Makes the next step's batch in a thread while this one is worked on. A batch is a function of its step, so nothing is lost by a kill."""
+
+    def __init__(self, make: Callable[[int], Batch]) -> None:
+        self._make = make
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
+        self._next: tuple[int, Future[Batch]] | None = None
+
+    def __call__(self, step: int) -> Batch:
+        made = self._next[1] if self._next and self._next[0] == step else self._thread.submit(self._make, step)
+        self._next = (step + 1, self._thread.submit(self._make, step + 1))
+        return made.result()
+
+    def close(self) -> None:
+        self._thread.shutdown(cancel_futures=True)

@@ -5,57 +5,95 @@ Shapes: B batch, S cells.
 
 from __future__ import annotations
 
+import math
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hrm_model.act import Carry, act_step, initial_carry
+from hrm_model.act import Batch, Carry, act_step, initial_carry
 from hrm_model.device import pick_device, pick_dtype, pick_training_dtype
 from hrm_model.loss import act_loss
 from hrm_model.model import HRM
 from trainer.config import RunConfig
-from trainer.dataset import Batches, Grids
+from trainer.dataset import Ahead, Batches, Grids
+from trainer.distributed import World
 from trainer.evaluate import evaluate
 from trainer.events import Event, event
 from trainer.optim import EMA, AdamATan2, MuonAdamW, SignSGD, learning_rate
 
+_EXPLORATION = 3  # a random stream of the seed; dataset.py has the others
+_RATE_OVER = 2.0  # seconds of computing that examples_per_second is taken over, at least
+
 
 class Diverged(RuntimeError):
-    """The loss is no number any more."""
+    """The loss or its gradient is no number any more."""
 
 
 class Trainer:
     """All that changes while a model is trained. `state_dict` and `load_state_dict` carry every bit of it."""
 
-    def __init__(self, config: RunConfig, batches: Batches, sets: dict[str, tuple[Grids, Grids]] | None = None) -> None:
-        """`sets`: puzzles and solutions to be judged by, by name."""
+    def __init__(
+        self,
+        config: RunConfig,
+        batches: Batches,
+        sets: dict[str, tuple[Grids, Grids]] | None = None,
+        *,
+        micro_batch: int | None = None,
+        world: World | None = None,
+        device: str | None = None,
+    ) -> None:
+        """`sets`: puzzles and solutions to be judged by, by name. `micro_batch`: rows at once, None for all. `device`: not the config's."""
         self.config, self.batches, self.sets = config, batches, sets or {}
-        self.device = pick_device(config.device)
+        self.world = world or World()
+        self.first_row, self.end_row = self.world.rows(config.batch_size)
+        self.micro_batch = min(micro_batch or config.batch_size, self.end_row - self.first_row)
+        self.device = pick_device(device or config.device)
         if config.threads:
             torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.step = self.phase = 0
         self.running_accuracy = 0.0
         self.seconds = 0.0  # computing time, pauses left out
-        self.done = False  # an evaluation was good enough
+        self.done = False
+        self.reason = ""  # why it is done before its steps are
+        self.best, self.since_best = -1.0, 0  # held-out exact accuracy, and evaluations since it was this good
+        self.notices: list[str] = []  # what people should know of the last step
         self.window: dict[str, Tensor] = {}  # sums since the last metrics event
         self.window_steps = 0
+        self._rate: deque[tuple[float, int]] = deque([(0.0, 0)])  # seconds, examples
         dtype = pick_training_dtype(self.device) if config.dtype == "auto" else config.dtype
         self.model = HRM(config.model.model_copy(update={"forward_dtype": dtype})).to(self.device)
         self._enter_phase(0)
         if config.compile:
             self.model.segment = torch.compile(self.model.segment)  # type: ignore[method-assign]
+        self.through = self.world.wrap(self.model)
         self.optimizer = _optimizer(config, self.model)
         table = self.model.puzzle_emb
         self.sign_sgd = SignSGD(table, config.puzzle_emb_weight_decay) if table is not None and config.puzzle_emb_lr else None
         self.ema = EMA(self.model, config.ema) if config.ema else None
+        self.ahead = Ahead(self._make_batch)
         self.carry: Carry = initial_carry(self.model, self._batch(0))
 
-    def _batch(self, step: int) -> dict[str, Tensor]:
-        return {name: tensor.to(self.device) for name, tensor in self.batches(step).items()}
+    def _make_batch(self, step: int) -> Batch:
+        """This process's rows of a step, with the least number of segments that exploration asks of each."""
+        config = self.config
+        batch = self.batches(step)
+        most = config.model.halt_max_steps
+        if most > 1:
+            rng = np.random.default_rng(np.random.SeedSequence([config.seed, _EXPLORATION, step]))
+            explores = rng.random(config.batch_size) < config.model.halt_exploration_prob
+            batch["least_segments"] = torch.from_numpy(rng.integers(2, most + 1, size=config.batch_size, dtype=np.int32) * explores)
+        rows = {name: tensor[self.first_row : self.end_row] for name, tensor in batch.items()}
+        return {name: tensor.pin_memory() for name, tensor in rows.items()} if self.device.type == "cuda" else rows
+
+    def _batch(self, step: int) -> Batch:
+        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in self.ahead(step).items()}
 
     def _enter_phase(self, phase: int) -> None:
         depth = self.config.depth(phase)
@@ -72,18 +110,32 @@ class Trainer:
         learned = depth.until_accuracy is not None and self.running_accuracy >= depth.until_accuracy
         return learned or (depth.until_step is not None and self.step >= depth.until_step)
 
+    # One step --------------------------------------------------------------------------------------------------------
+
     def train_step(self) -> dict[str, Tensor]:
-        """One segment for every row and one optimizer step. Returns sums over the batch as tensors, so that CUDA need not wait."""
+        """One segment for every row and one optimizer step. Returns sums over the batch as tensors, so that CUDA need not wait.
+
+        Raises Diverged before the weights are touched where a CPU finds a loss or gradient that is no number; on other devices, where
+        looking at once would cost time, `check` finds it.
+        """
         config = self.config
         self.model.train()
-        self.carry, outputs = act_step(self.model, self.carry, self._batch(self.step), config.q_continue)
-        # A model that has learned to halt early otherwise never sees what more segments do to its answer, and loses it there.
-        staying = round(config.full_length * config.batch_size)
-        self.carry.halted[:staying] = self.carry.steps[:staying] >= self.model.config.halt_max_steps
-        loss, metrics = act_loss(self.carry, outputs, config.q_continue, config.loss, config.loss_cells)
-        (loss / config.batch_size).backward()
-        if config.clip:
-            nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
+        batch = self._batch(self.step)
+        while True:
+            try:
+                carry, sums = self._backward(batch)
+                break
+            except RuntimeError as error:
+                if not _out_of_memory(error) or self.micro_batch == 1 or self.world.size > 1:
+                    raise
+                said = str(error).splitlines()[0]
+            # Outside the handler: the error holds on to the frames, and they to what fills the memory.
+            self._halve(said)
+        self.carry = carry
+        longest = config.clip or math.inf
+        sums["grad_norm"] = nn.utils.clip_grad_norm_(self.model.parameters(), longest)
+        if self.device.type == "cpu":
+            self._must_be_finite(sums["loss"], sums["grad_norm"], f"step {self.step}")
         factor = config.depth(self.phase).lr_factor
         schedule = {"warmup_steps": config.warmup_steps, "total_steps": config.steps, "min_ratio": config.lr_min_ratio}
         lr = factor * learning_rate(self.step, lr=config.lr, **schedule)  # type: ignore[arg-type]
@@ -92,11 +144,62 @@ class Trainer:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.sign_sgd:
-            self.sign_sgd.step(factor * learning_rate(self.step, lr=config.puzzle_emb_lr, **schedule))  # type: ignore[arg-type]
+            rate = factor * learning_rate(self.step, lr=config.puzzle_emb_lr, **schedule)  # type: ignore[arg-type]
+            self.sign_sgd.step(rate, self.world.all_rows)
         if self.ema:
             self.ema.update()
         self.step += 1
-        return {"loss": loss.detach(), "lr": torch.tensor(lr), **metrics}
+        return {**sums, "lr": torch.tensor(lr)}
+
+    def _backward(self, batch: Batch) -> tuple[Carry, dict[str, Tensor]]:
+        """The gradient of the mean loss, micro-batch by micro-batch; the new carry, and sums over this process's rows."""
+        config = self.config
+        # A model that has learned to halt early otherwise never sees what more segments do to its answer, and loses it there.
+        staying = round(config.full_length * config.batch_size) - self.first_row
+        count = self.end_row - self.first_row
+        carries: list[Carry] = []
+        sums: dict[str, Tensor] = {}
+        for start in range(0, count, self.micro_batch):
+            end = min(start + self.micro_batch, count)
+            part = {name: tensor[start:end] for name, tensor in batch.items()}
+            with self.world.unsynchronised(self.through) if end < count else nullcontext():
+                carry, outputs = act_step(self.model, self.carry.rows(start, end), part, config.q_continue, self.through)
+                if start < staying:
+                    carry.halted[: staying - start] = carry.steps[: staying - start] >= self.model.config.halt_max_steps
+                loss, metrics = act_loss(carry, outputs, config.q_continue, config.loss, config.loss_cells)
+                # DistributedDataParallel takes the mean over processes; what is wanted is the sum.
+                (loss * (self.world.size / config.batch_size)).backward()
+            if self.sign_sgd:
+                self.sign_sgd.collect()
+            carries.append(carry)
+            for name, value in {"loss": loss.detach(), **metrics}.items():
+                sums[name] = sums[name] + value if name in sums else value
+        return Carry.joined(carries), sums
+
+    def _halve(self, said: str) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.sign_sgd:
+            self.sign_sgd.collect()
+            self.sign_sgd.forget()
+        before, self.micro_batch = self.micro_batch, (self.micro_batch + 1) // 2
+        self.notices.append(
+            f"Out of memory at step {self.step} with {before} examples at once ({said}). Going on with {self.micro_batch} at once; "
+            f"the batch stays {self.config.batch_size}."
+        )
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _must_be_finite(self, loss: Tensor, grad_norm: Tensor, where: str) -> None:
+        for name, value in (("loss", float(loss)), ("gradient's length", float(grad_norm))):
+            if not math.isfinite(value):
+                raise Diverged(f"the {name} is {value} at {where}")
+
+    def check(self) -> None:
+        """Raise Diverged where a step since the last metrics was no number. Called before anything is saved."""
+        if self.window_steps and self.device.type != "cpu":
+            self._must_be_finite(self.window["loss"], self.window["grad_norm"], f"a step up to {self.step}")
+
+    # The run ---------------------------------------------------------------------------------------------------------
 
     def train(self) -> Iterator[list[Event]]:
         """Train to the end, yielding once a step its metrics and evaluation events (often none).
@@ -112,36 +215,52 @@ class Trainer:
                 self.window[name] = self.window[name] + value if name in self.window else value
             self.window_steps += 1
             self.seconds += time.perf_counter() - begin
-            events = []
+            events = [event("warning", self.step, code="memory", message=notice) for notice in self.notices]
+            self.notices.clear()
             if self.step % self.config.log_every == 0:
                 events.append(self._metrics())
             if self.step % self.config.evaluate_every == 0:
+                self.check()
                 events.append(self.evaluation_event())
-                self.done = self._good_enough(events[-1])
+                self._judge(events[-1])
             yield events
         if self.step % self.config.evaluate_every:
+            self.check()
             yield [self.evaluation_event()]
 
     def _out_of_time(self) -> bool:
-        return self.config.minutes is not None and self.seconds >= 60 * self.config.minutes
+        return bool(self.world.from_first(self.config.minutes is not None and self.seconds >= 60 * self.config.minutes))
 
-    def _good_enough(self, result: Event) -> bool:
-        wanted = self.config.stop_at_exact
-        return wanted is not None and bool(result["sets"]) and all(s["exact"] >= wanted for s in result["sets"].values())
+    def _judge(self, result: Event) -> None:
+        """Whether an evaluation ends the run: good enough, or no better for too long."""
+        if not result["sets"]:
+            return
+        exact, wanted, patience = result["values"]["exact_accuracy"], self.config.stop_at_exact, self.config.patience
+        better = exact > self.best
+        self.best, self.since_best = (exact, 0) if better else (self.best, self.since_best + 1)
+        if wanted is not None and all(s["exact"] >= wanted for s in result["sets"].values()):
+            self.done, self.reason = True, f"Every evaluation set is solved to {wanted:.2%} or better."
+        elif patience is not None and self.since_best >= patience:
+            self.done = True
+            self.reason = f"{patience} evaluations brought no more than the best, {self.best:.1%} of unseen puzzles; stopped early as asked."
 
     def _metrics(self) -> Event:
         """Means since the last time, under the published names: losses over all examples, the others over those that just ended."""
+        shared = ("lr", "grad_norm")  # alike in all processes
+        self.world.add(total for name, total in self.window.items() if name not in shared)
         value = {name: float(total) for name, total in self.window.items()}
         taken = self.window_steps
         self.window, self.window_steps = {}, 0
         examples = taken * self.config.batch_size
         ended = value.pop("count")
-        means: dict[str, Any] = {"lr": value.pop("lr") / taken}
+        means: dict[str, Any] = {name: value.pop(name) / taken for name in shared}
         for name, total in value.items():
             count = examples if name.endswith("loss") else ended
             means[name] = total / count if count else None
-        if not means["loss"] < float("inf"):
-            raise Diverged(f"the loss is {means['loss']} at step {self.step}")
+        means["weight_norm"] = float(nn.utils.get_total_norm(self.model.parameters()))
+        for name in ("loss", "grad_norm", "weight_norm"):
+            if not math.isfinite(means[name]):
+                raise Diverged(f"the {name.replace('_', ' ')} is {means[name]} at step {self.step}")
         if ended:
             # Weighted by how many ended: with few of them a window says little.
             weight = min(1.0, ended / 500)
@@ -152,8 +271,20 @@ class Trainer:
             values=means,
             phase=self.phase,
             examples=self.step * self.config.batch_size,
+            examples_per_second=self._examples_per_second(),
+            ended=int(ended),
             seconds=round(self.seconds, 2),
         )
+
+    def _examples_per_second(self) -> float | None:
+        """Over the last two seconds or more of computing; evaluations and pauses do not count."""
+        now = (self.seconds, self.step * self.config.batch_size)
+        while len(self._rate) > 1 and now[0] - self._rate[1][0] >= _RATE_OVER:
+            self._rate.popleft()
+        before = self._rate[0]
+        self._rate.append(now)
+        took = now[0] - before[0]
+        return round((now[1] - before[1]) / took, 2) if took > 0 else None
 
     def averaged_model(self) -> HRM:
         """A copy with the averaged weights (the trained ones where no average is kept), ready to reason."""
@@ -165,6 +296,9 @@ class Trainer:
 
     def evaluation_event(self) -> Event:
         """The averaged model on every evaluation set; `exact_accuracy` and `accuracy` are means over the sets."""
+        return dict(self.world.from_first(self._evaluation() if self.world.first else None))
+
+    def _evaluation(self) -> Event:
         model = self.averaged_model()
         sets: dict[str, Any] = {}
         for name, (puzzles, solutions) in self.sets.items():
@@ -183,11 +317,15 @@ class Trainer:
     # State -----------------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors, numbers and text only, so that it can be read without unpickling anything else."""
+        """Tensors, numbers and text only, so that it can be read without unpickling anything else. All processes ask for it together."""
+        carry = {name: self.world.all_rows(tensor) for name, tensor in self.carry.state().items()}
+        window = {name: tensor.clone() for name, tensor in self.window.items()}
+        self.world.add(total for name, total in window.items() if name not in ("lr", "grad_norm"))
         return {
             "step": self.step, "phase": self.phase, "dtype": self.model.config.forward_dtype, "running_accuracy": self.running_accuracy, "seconds": self.seconds,
-            "done": self.done, "window": self.window, "window_steps": self.window_steps,
-            "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "carry": self.carry.state(),
+            "done": self.done, "reason": self.reason, "best": self.best, "since_best": self.since_best, "window": window,
+            "window_steps": self.window_steps, "micro_batch": self.micro_batch,
+            "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "carry": carry,
             "ema": self.ema and {"shadow": self.ema.shadow, "updates": self.ema.updates},
             "rng": torch.get_rng_state(), "cuda_rng": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
         }  # fmt: skip
@@ -195,14 +333,24 @@ class Trainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.step, self.running_accuracy, self.seconds = state["step"], state["running_accuracy"], state["seconds"]
         self.done, self.window_steps = state["done"], state["window_steps"]
+        # States of before these were kept say nothing of them.
+        self.reason, self.best, self.since_best = state.get("reason", ""), state.get("best", -1.0), state.get("since_best", 0)
         self.window = {name: tensor.to(self.device) for name, tensor in state["window"].items()}
+        if self.window and "grad_norm" not in self.window:
+            self.window, self.window_steps = {}, 0
+        if not self.world.first:
+            self.window = {name: tensor if name in ("lr", "grad_norm") else tensor * 0 for name, tensor in self.window.items()}
         # The run goes on in what it began with, on whatever machine. States of before version 0.1's bfloat16 say nothing.
         self.model.config = self.model.config.model_copy(update={"forward_dtype": state.get("dtype", "float32")})
         self._enter_phase(state["phase"])
         self.model.load_state_dict(state["model"])
         self.optimizer = _optimizer(self.config, self.model)  # Muon computes in the model's dtype
         self.optimizer.load_state_dict(state["optimizer"])
-        self.carry = Carry(**{name: tensor.to(self.device) for name, tensor in state["carry"].items()})
+        whole = Carry(**{name: tensor.to(self.device) for name, tensor in state["carry"].items()})
+        self.carry = whole.rows(self.first_row, self.end_row)
+        if self.world.size == 1:
+            self.micro_batch = min(state.get("micro_batch", self.micro_batch), self.config.batch_size)
+        self._rate = deque([(self.seconds, self.step * self.config.batch_size)])
         if self.ema and state["ema"]:
             self.ema.updates = state["ema"]["updates"]
             for name, tensor in state["ema"]["shadow"].items():
@@ -219,6 +367,12 @@ def _optimizer(config: RunConfig, model: HRM) -> torch.optim.Optimizer | MuonAda
     if config.optimizer == "adam_atan2":
         return AdamATan2(model.parameters(), **hyper)
     return torch.optim.AdamW(model.parameters(), fused=True, **hyper)
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Whether memory ran out: CUDA has an error of its own for that, Apple's and the CPU's allocators only words."""
+    words = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in words or "can't allocate memory" in words
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -130,21 +130,36 @@ class MuonAdamW:
 
 
 class SignSGD:
-    """Moves the rows of a puzzle table that the last batch used: w ← w · (1 − lr · weight_decay) − lr · sign(Σ gradients of the row)."""
+    """Moves the rows of a puzzle table that a batch used: w ← w · (1 − lr · weight_decay) − lr · sign(Σ gradients of the row)."""
 
     def __init__(self, table: PuzzleTable, weight_decay: float) -> None:
         self.table, self.weight_decay = table, weight_decay
+        self._ids: list[Tensor] = []
+        self._grads: list[Tensor] = []
+
+    def collect(self) -> None:
+        """Take the gradient that a backward left: a batch may come in several parts."""
+        local, ids = self.table.local, self.table.local_ids
+        if local is not None and ids is not None and local.grad is not None:
+            self._ids.append(ids)
+            self._grads.append(local.grad)
+        self.table.local = self.table.local_ids = None
+
+    def forget(self) -> None:
+        """Drop what was collected."""
+        self._ids, self._grads = [], []
 
     @torch.no_grad()
-    def step(self, lr: float) -> None:
-        """One step at this learning rate, after backward; forgets the gradient."""
-        local, ids = self.table.local, self.table.local_ids
-        if local is None or ids is None or local.grad is None:
+    def step(self, lr: float, gather: Callable[[Tensor], Tensor] = lambda rows: rows) -> None:
+        """One step at this learning rate over all that was collected. `gather` adds the rows of other processes."""
+        self.collect()
+        if not self._ids:
             return
+        ids, grads = gather(torch.cat(self._ids)), gather(torch.cat(self._grads))
+        self.forget()
         rows, where = torch.unique(ids, return_inverse=True)
-        total = torch.zeros(len(rows), local.shape[1], device=local.device).index_add_(0, where, local.grad)
+        total = torch.zeros(len(rows), grads.shape[1], device=grads.device).index_add_(0, where, grads)
         self.table.weights[rows] = self.table.weights[rows] * (1 - lr * self.weight_decay) - lr * total.sign()
-        self.table.local = self.table.local_ids = None
 
 
 class EMA:
