@@ -12,6 +12,7 @@ from contextlib import suppress
 from types import FrameType
 
 from trainer.config import ConfigError
+from trainer.distributed import World, join
 from trainer.events import event
 from trainer.loop import Diverged
 from trainer.run_dir import RunDir, RunError
@@ -23,9 +24,12 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m trainer RUN_DIR", file=sys.stderr)
         return 2
     run = RunDir(arguments[0])
+    world = World()
     try:
-        run.claim()
-        session = Session(run)
+        world, device = join(run.config().device)
+        if world.first:
+            run.claim()
+        session = Session(run, world, device)
     except (ConfigError, RunError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -42,16 +46,30 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 2
     except Exception as error:
-        message = str(error)
-        if isinstance(error, Diverged):
-            message += "; its last checkpoint is whole. Lower the learning rate, or stop earlier."
+        message = explain(error, run)
         step = session.trainer.step if hasattr(session, "trainer") else 0
         session.tell(event("failed", step, message=message, error=type(error).__name__))
-        with suppress(OSError):
-            run.write_status(state="failed", step=step, message=message)
+        if world.first:
+            with suppress(OSError):
+                run.write_status(state="failed", step=step, message=message)
         traceback.print_exc()
         return 1
+    finally:
+        world.leave()
     return 0
+
+
+def explain(error: Exception, run: RunDir) -> str:
+    """What happened, what is left, and what to do."""
+    message = str(error) or type(error).__name__
+    last = run.pointer("last")
+    left = f"its last checkpoint, {last.name}, is whole" if last else "it had saved nothing yet"
+    if isinstance(error, Diverged):
+        return (
+            f"Training diverged: {message}. The run stopped; {left}. Continue from there with changes: a lower learning rate, a longer "
+            "warm-up, clipped gradients, or an earlier end."
+        )
+    return f"{message}; {left}."
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from hrm_model.config import Gradient, ModelConfig
 from hrm_model.tasks.find import task_named
 
+VERSION = 1  # of config.yaml and with it of the run directory
+
 
 class ConfigError(ValueError):
     """A run configuration that cannot be used; says which file or field, and why."""
@@ -100,7 +102,9 @@ class RunConfig(_Strict):
     keep_checkpoints: int = Field(
         2, ge=1, description="newest ones kept, beside the best one and those of the 1st, 2nd, 4th, 8th … multiple of checkpoint_every"
     )
-    probe_puzzles: int = Field(1, ge=0, description="puzzles of each evaluation set that are traced at each evaluation, to watch them being learned")
+    probe_puzzles: int = Field(
+        1, ge=0, description="puzzles of each evaluation set that are traced at each evaluation, to watch them being learned"
+    )
     log_every: int = Field(10, ge=1, description="steps a metrics event averages over")
     threads: int | None = Field(None, ge=1, description="torch threads; none: one a core")
     device: str = "auto"
@@ -144,7 +148,14 @@ class RunConfig(_Strict):
 def read_config(file: Path) -> RunConfig:
     """The configuration in a YAML file. ConfigError names the file and the fault."""
     try:
-        return RunConfig.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        version = found.pop("version", VERSION) if isinstance(found, dict) else VERSION
+        if version != VERSION:
+            raise ConfigError(
+                f"{file}: this run was made by another version of HRM Studio (its format is {version!r}, this one reads {VERSION}); "
+                "open it with a newer HRM Studio"
+            )
+        return RunConfig.model_validate(found)
     except FileNotFoundError:
         raise ConfigError(f"{file}: there is no such file; a run directory needs a config.yaml") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -155,4 +166,5 @@ def read_config(file: Path) -> RunConfig:
 
 
 def write_config(config: RunConfig, file: Path) -> None:
-    file.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+    content = {"version": VERSION, **config.model_dump(mode="json")}
+    file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")

@@ -11,7 +11,7 @@ from typing import Any
 
 VERSION = 1
 
-# started, metrics, evaluation, saved, paused, resumed, warning, failed, finished
+# started, metrics, evaluation, machine, saved, paused, resumed, warning, failed, finished
 COMMANDS = ("pause", "resume", "save", "stop", "abort")
 
 Event = dict[str, Any]

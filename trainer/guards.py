@@ -29,15 +29,12 @@ class Guards:
         self._exact = self._steps = 0.0  # running means over examples as they end
         self._held_out: list[tuple[int, float, float]] = []  # step, exact, cells
 
-    def begin(self, old: list[Event], step: int) -> None:
-        """Take in what a run told before this process went on with it at `step`."""
-        for entry in old:
-            if entry.get("step", 0) > step:
-                continue
-            if entry["type"] == "warning" and isinstance(entry.get("code"), str):
-                self.told.add(entry["code"])
-            elif entry["type"] in ("metrics", "evaluation"):
-                self._take(entry)
+    def recall(self, entry: Event) -> None:
+        """Take in what a run told before this process went on with it."""
+        if entry["type"] == "warning" and isinstance(entry.get("code"), str):
+            self.told.add(entry["code"])
+        elif entry["type"] in ("metrics", "evaluation"):
+            self._take(entry)
 
     def look(self, entry: Event) -> list[Event]:
         """Warnings that this event gives reason for."""
@@ -63,8 +60,7 @@ class Guards:
         ended = entry.get("ended") or 0
         if ended and values.get("exact_accuracy") is not None:
             self._ended += ended
-            weight = max(ended / _ENDED, ended / self._ended)
-            weight = min(1.0, weight)
+            weight = min(1.0, max(ended / _ENDED, ended / self._ended))  # a plain mean at first
             self._exact += weight * (values["exact_accuracy"] - self._exact)
             self._steps += weight * (values["steps"] - self._steps)
 
@@ -86,12 +82,10 @@ class Guards:
 
     def _pinned(self, step: int) -> str:
         most = self.config.model.halt_max_steps
-        # Rows that must think for all segments are pinned by wish.
-        free = 1 - self.config.full_length
-        if most < 4 or free <= 0 or self._ended < _ENDED or step < self.config.steps / 5 or step < 2 * self.config.warmup_steps:
+        wished = self.config.full_length == 1  # every row must think to the end
+        if most < 4 or wished or self._ended < _ENDED or step < self.config.steps / 5 or step < 2 * self.config.warmup_steps:
             return ""
-        steps = (self._steps - self.config.full_length * most) / free if self.config.full_length else self._steps
-        if steps < 0.97 * most:
+        if self._steps < 0.97 * most:
             return ""
         if self._exact > 0.5:
             return (

@@ -242,7 +242,9 @@ class Trainer:
             self.done, self.reason = True, f"Every evaluation set is solved to {wanted:.2%} or better."
         elif patience is not None and self.since_best >= patience:
             self.done = True
-            self.reason = f"{patience} evaluations brought no more than the best, {self.best:.1%} of unseen puzzles; stopped early as asked."
+            self.reason = (
+                f"{patience} evaluations brought no more than the best, {self.best:.1%} of unseen puzzles; stopped early as asked."
+            )
 
     def _metrics(self) -> Event:
         """Means since the last time, under the published names: losses over all examples, the others over those that just ended."""

@@ -4,6 +4,7 @@ config.yaml, env.json      what was asked; versions, device, git state
 events.jsonl               what happened, append-only;  commands.jsonl  what was asked of it meanwhile
 status.json                pid, state, step, ETA; replaced atomically
 checkpoints/step_001000/   model.safetensors, config.json, training_state.pt;  `last` and `best` hold a folder's name
+probes/step_001000.h5      traces of a few evaluation puzzles, to watch them being learned
 log.txt                    what the process printed;  .lock  held by the one trainer that works here
 """
 
@@ -58,6 +59,7 @@ class RunDir:
         self.commands_file = self.path / "commands.jsonl"
         self.status_file = self.path / "status.json"
         self.checkpoints = self.path / "checkpoints"
+        self.probes = self.path / "probes"
 
     @classmethod
     def create(cls, path: str | Path, config: RunConfig) -> RunDir:
@@ -141,12 +143,27 @@ class RunDir:
         found = [p for p in self.checkpoints.glob("step_*") if p.is_dir() and p.name.removeprefix("step_").isdigit()]
         return sorted(found, key=lambda p: int(p.name.removeprefix("step_")))
 
-    def prune(self, keep: int) -> None:
-        """Delete all but the newest `keep`, the last and the best, and what killed writers left."""
-        kept = {*self.all_checkpoints()[-keep:], self.pointer("last"), self.pointer("best")}
+    def prune(self, keep: int, every: int) -> None:
+        """Delete all checkpoints but those that `kept_checkpoints` names, the last and the best, and what killed writers left."""
+        names = kept_checkpoints([folder.name for folder in self.all_checkpoints()], keep, every)
+        kept = {*(self.checkpoints / name for name in names), self.pointer("last"), self.pointer("best")}
         for folder in self.checkpoints.glob("step_*"):
             if folder not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def kept_checkpoints(names: list[str], keep: int, every: int) -> set[str]:
+    """Of checkpoint names, oldest first: the newest `keep`, and those of the 1st, 2nd, 4th, 8th … multiple of `every` steps.
+
+    So a long run leaves its beginnings densely and its later course thinly, and the number kept grows by one with each doubling.
+    """
+    kept = set(names[-keep:])
+    for name in names:
+        step = int(name.removeprefix("step_"))
+        times = step // every
+        if step % every == 0 and times & (times - 1) == 0:
+            kept.add(name)
+    return kept
 
 
 def write_json(file: Path, content: dict[str, Any]) -> None:

@@ -16,55 +16,89 @@ import torch
 
 from hrm_model import checkpoint
 from trainer.dataset import Batches, cached_pool, evaluation_sets
+from trainer.distributed import World
 from trainer.events import Event, LineReader, event
+from trainer.guards import Guards
 from trainer.loop import Trainer
+from trainer.machine import Machine, free_bytes
+from trainer.probe_puzzles import write_probes
 from trainer.run_dir import RunDir, RunError, write_json
 
 _STATUS_EVERY = 1.0  # seconds
+_MACHINE_EVERY = 2.0  # seconds
+_LITTLE = 500 << 20  # bytes
 
 
 class Session:
-    """Obeys commands, writes events, status and checkpoints."""
+    """Obeys commands, writes events, status and checkpoints. Of several processes on one run, the first does so for all."""
 
-    def __init__(self, run: RunDir) -> None:
+    def __init__(self, run: RunDir, world: World | None = None, device: str | None = None) -> None:
+        """`device`: this process's own, where it is not the configuration's."""
         self.run, self.config = run, run.config()
+        self.world, self.device = world or World(), device
         # Commands for a trainer that is gone are not for this one.
         size = run.commands_file.stat().st_size if run.commands_file.exists() else 0
         self.commands = LineReader(run.commands_file, offset=size)
         self.ending: str | None = None  # 'stop' or 'abort'
         self.best = -1.0
-        self.last_status = 0.0
-        self.begin_seconds = 0.0
+        self.guards = Guards(self.config)
+        self.last_status = self.last_machine = self.begin_seconds = 0.0
         self.begin_step = 0
+        self.little_space = False
         self._untold: list[Event] = []
 
     def go(self) -> None:
-        run, config = self.run, self.config
+        run, config, world = self.run, self.config, self.world
+        if world.first:
+            cached_pool(config, run.path / "pool.npz")  # made once, for all processes
+        world.from_first(None)
         puzzles, solutions = cached_pool(config, run.path / "pool.npz")
-        self.trainer = trainer = Trainer(config, Batches(config, puzzles, solutions), evaluation_sets(config))
+        self.sets = evaluation_sets(config)
+        self.trainer = trainer = Trainer(config, Batches(config, puzzles, solutions), self.sets, world=world, device=self.device)
         resumed = self.load_newest()
-        for old in run.events().read():
-            if old["type"] == "evaluation" and old["step"] <= trainer.step and old["values"]:
-                self.best = max(self.best, old["values"]["exact_accuracy"])
+        self.recall()
         self.begin_step, self.begin_seconds = trainer.step, trainer.seconds
-        write_json(run.path / "env.json", environment(trainer))
+        card = trainer.device.index or 0 if trainer.device.type == "cuda" else None
+        self.machine = Machine(card)
+        if world.first:
+            write_json(run.path / "env.json", environment(trainer))
         # Events of steps after `step` come from a process that was killed; who follows the run drops them.
-        self.tell(event("started", trainer.step, resumed=resumed, pid=os.getpid(), steps=config.steps))
+        self.tell(event("started", trainer.step, resumed=resumed, pid=os.getpid(), steps=config.steps, processes=world.size))
         for events in trainer.train():
+            judged = next((e for e in events if e["type"] == "evaluation"), None)
+            if judged:
+                self.probe(judged)
             for entry in events:
                 self.tell(entry)
                 say(describe(entry))
-            judged = next((e for e in events if e["type"] == "evaluation"), None)
+                for warning in self.guards.look(entry):
+                    self.warn(warning["message"], warning["code"])
             if judged or trainer.step % config.checkpoint_every == 0:
                 self.save(judged)
             self.obey()
             self.status("running")
+            self.look_at_machine()
             if self.ending:
                 break
         if self.ending != "abort" and not self.saved_already():
             self.save()
-        self.tell(event("finished", trainer.step, reason={"stop": "stopped", "abort": "aborted"}.get(self.ending or "", "done")))
+        trainer.ahead.close()
+        reason = {"stop": "stopped", "abort": "aborted"}.get(self.ending or "", "done")
+        self.tell(
+            event("finished", trainer.step, reason=reason, **({"message": trainer.reason} if trainer.reason and not self.ending else {}))
+        )
         self.status("stopped" if self.ending else "finished", now=True)
+
+    def recall(self) -> None:
+        """Best accuracy and warnings so far, from what the run has told."""
+        reader = self.run.events()
+        while lines := reader.lines(1 << 20):
+            for old in reader.parse(lines):
+                if old["step"] > self.trainer.step:
+                    continue
+                self.guards.recall(old)
+                if old["type"] == "evaluation" and old["values"]:
+                    self.best = max(self.best, old["values"]["exact_accuracy"])
 
     def load_newest(self) -> bool:
         """Go on from the last checkpoint; from one before it where that is damaged. Whether there was any.
@@ -72,30 +106,50 @@ class Session:
         RunError where there are some and none can be read.
         """
         last = self.run.pointer("last")
-        folders = dict.fromkeys([*([last] if last else []), *reversed(self.run.all_checkpoints())])
-        for folder in folders:
-            try:
-                state = torch.load(folder / "training_state.pt", map_location=self.trainer.device, weights_only=True)
-                self.trainer.load_state_dict(state)
-            except Exception as error:  # damage shows itself in many ways
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                message = f"{folder}: this checkpoint cannot be read ({reason}); going on from the one before it."
-                say(message)
-                self.tell(event("warning", self.trainer.step, message=message))
-                continue
-            if folder != last:
-                self.run.point("last", folder)
-            # Later steps are computed again; a damaged folder of their name must not stand in the way.
-            checkpoints = self.run.all_checkpoints()
-            for later in checkpoints[checkpoints.index(folder) + 1 :]:
-                shutil.rmtree(later, ignore_errors=True)
+        folders = list(dict.fromkeys([*([last] if last else []), *reversed(self.run.all_checkpoints())]))
+        taken = None
+        if self.world.first:
+            taken = next((folder for folder in folders if self._load(folder)), None)
+        taken = self.world.from_first(taken)
+        if taken is None:
+            if folders:
+                raise RunError(f"{self.run.checkpoints}: no checkpoint here can be read. Delete this folder to begin the run anew.")
+            return False
+        if not self.world.first:
+            if not self._load(taken):
+                raise RunError(f"{taken}: the first process could read this checkpoint, process {self.world.rank} cannot")
             return True
-        if folders:
-            raise RunError(f"{self.run.checkpoints}: no checkpoint here can be read. Delete this folder to begin the run anew.")
-        return False
+        if taken != last:
+            self.run.point("last", taken)
+        # Later steps are computed again; a damaged folder of their name must not stand in the way.
+        for later in self.run.all_checkpoints():
+            if later > taken:
+                shutil.rmtree(later, ignore_errors=True)
+        for probe in self.run.probes.glob("step_*"):
+            number = probe.name.removeprefix("step_").removesuffix(".h5")
+            if not number.isdigit() or int(number) > self.trainer.step:
+                probe.unlink(missing_ok=True)
+        return True
+
+    def _load(self, folder: Path) -> bool:
+        try:
+            state = torch.load(folder / "training_state.pt", map_location=self.trainer.device, weights_only=True)
+            self.trainer.load_state_dict(state)
+        except Exception as error:  # damage shows itself in many ways
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            self.warn(f"{folder}: this checkpoint cannot be read ({reason}); going on from the one before it.", "damaged")
+            return False
+        return True
+
+    def warn(self, message: str, code: str) -> None:
+        """Say it in the log and in the events."""
+        say(message)
+        self.tell(event("warning", self.trainer.step, code=code, message=message))
 
     def tell(self, entry: Event) -> None:
         """Append to the run's events. While the disk is full they wait here, and training goes on."""
+        if not self.world.first:
+            return
         self._untold.append(entry)
         try:
             while self._untold:
@@ -106,12 +160,14 @@ class Session:
 
     def saved_already(self) -> bool:
         last = self.run.pointer("last")
-        return last is not None and last.name == f"step_{self.trainer.step:06d}"
+        return bool(self.world.from_first(last is not None and last.name == f"step_{self.trainer.step:06d}"))
 
     def obey(self) -> None:
         paused = False
         while True:
-            for command in self.commands.read():
+            asked = self.commands.read() if self.world.first else []
+            asked, self.ending = self.world.from_first((asked, self.ending))
+            for command in asked:
                 kind = command["type"]
                 if kind == "save":
                     self.save()
@@ -128,6 +184,10 @@ class Session:
     def save(self, evaluation: Event | None = None) -> None:
         """A checkpoint folder, written beside, flushed to disk, and renamed. A full disk is told and survived."""
         run, trainer = self.run, self.trainer
+        trainer.check()
+        state = trainer.state_dict()
+        if not self.world.first:
+            return
         folder = run.checkpoints / f"step_{trainer.step:06d}"
         beside = run.checkpoints / f"{folder.name}.part"
         try:
@@ -139,7 +199,7 @@ class Session:
                                  "examples": trainer.step * self.config.batch_size, "seconds": round(trainer.seconds, 1)},
                 }  # fmt: skip
                 checkpoint.save(trainer.averaged_model(), beside, extra)
-                write_state(trainer.state_dict(), beside / "training_state.pt")
+                write_state(state, beside / "training_state.pt")
                 for file in beside.iterdir():
                     with file.open("rb+") as stream:
                         os.fsync(stream.fileno())
@@ -149,16 +209,48 @@ class Session:
             if evaluation is not None and (exact >= self.best or run.pointer("best") is None):
                 self.best = exact
                 run.point("best", folder)
-            run.prune(self.config.keep_checkpoints)
+            run.prune(self.config.keep_checkpoints, self.config.checkpoint_every)
             self.tell(event("saved", trainer.step, checkpoint=folder.name))
+            self.look_at_disk(folder)
         except OSError as error:
             shutil.rmtree(beside, ignore_errors=True)
-            message = f"{folder}: this checkpoint could not be written ({error}); the one before it is whole. Make room on the disk."
-            say(message)
-            self.tell(event("warning", trainer.step, message=message))
+            self.warn(
+                f"{folder}: this checkpoint could not be written ({error}); the one before it is whole. Make room on the disk.", "disk-full"
+            )
+
+    def look_at_disk(self, folder: Path) -> None:
+        """Warn while there is still room for some checkpoints."""
+        size = sum(file.stat().st_size for file in folder.iterdir())
+        free = free_bytes(folder)
+        little = free < max(4 * size, _LITTLE)
+        if little and not self.little_space:
+            self.warn(
+                f"{folder}: only {free / 1e6:,.0f} MB are free here and a checkpoint takes {size / 1e6:,.0f} MB. "
+                "Make room soon; training goes on without saving once the disk is full.",
+                "disk",
+            )
+        self.little_space = little
+
+    def probe(self, evaluation: Event) -> None:
+        """Trace the probe puzzles; the evaluation tells in which file."""
+        if not self.world.first or not self.config.probe_puzzles or not self.sets:
+            return
+        file = self.run.probes / f"step_{self.trainer.step:06d}.h5"
+        try:
+            write_probes(self.trainer.averaged_model(), self.config, self.sets, file, f"{self.run.path.name} {file.stem}")
+        except OSError as error:
+            self.warn(f"The probe puzzles' traces could not be written: {error}", "disk-full")
+        else:
+            evaluation["probe"] = f"{self.run.probes.name}/{file.name}"
+
+    def look_at_machine(self) -> None:
+        now = time.monotonic()
+        if self.world.first and now - self.last_machine >= _MACHINE_EVERY:
+            self.last_machine = now
+            self.tell(event("machine", self.trainer.step, values=self.machine.look()))
 
     def status(self, state: str, now: bool = False) -> None:
-        if not now and time.monotonic() - self.last_status < _STATUS_EVERY:
+        if not self.world.first or (not now and time.monotonic() - self.last_status < _STATUS_EVERY):
             return
         self.last_status = time.monotonic()
         trainer, done = self.trainer, self.trainer.step - self.begin_step
@@ -188,6 +280,8 @@ def say(text: str) -> None:
 
 def describe(entry: Event) -> str:
     """One line of the log."""
+    if entry["type"] == "warning":
+        return f"step {entry['step']}: {entry['message']}"
     if entry["type"] == "evaluation":
         sets = ", ".join(f"{name} {s['exact']:.1%} whole, {s['cells']:.1%} of blanks" for name, s in entry["sets"].items())
         return f"step {entry['step']}: {sets} ({entry['seconds']:.0f} s)"

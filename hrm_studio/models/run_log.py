@@ -66,7 +66,7 @@ class Table:
 class Rows:
     """Rows for the metrics or the evaluations."""
 
-    table: str  # 'metrics' or 'evaluations'
+    table: str  # 'metrics', 'evaluations' or 'machine'
     columns: dict[str, Floats]
 
 
@@ -93,7 +93,7 @@ Part = Rows | Cut | Mark
 def digest(entries: Iterable[Mapping[str, Any]]) -> list[Part]:
     """Events (trainer/events.py) as parts for a RunLog, in their order. Values that are no numbers become NaN."""
     parts: list[Part] = []
-    pending: dict[str, list[dict[str, float]]] = {"metrics": [], "evaluations": []}
+    pending: dict[str, list[dict[str, float]]] = {"metrics": [], "evaluations": [], "machine": []}
 
     def flush() -> None:
         for table, rows in pending.items():
@@ -112,6 +112,9 @@ def digest(entries: Iterable[Mapping[str, Any]]) -> list[Part]:
             pending["metrics"].append(row)
         elif kind == "evaluation":
             pending["evaluations"].append(_evaluation_row(entry))
+        elif kind == "machine":
+            row = {name: _number(entry.get(name)) for name in ("step", "time")}
+            pending["machine"].append(row | {name: _number(value) for name, value in _mapping(entry.get("values")).items()})
         else:
             flush()
             if kind == "started":
@@ -158,7 +161,7 @@ class RunLog:
 
     metrics: Table = field(default_factory=Table)
     evaluations: Table = field(default_factory=Table)
-    machine: Table = field(default_factory=Table)  # what the studio measured while it looked on
+    machine: Table = field(default_factory=Table)  # what the trainer measured of its machine
     marks: list[Mark] = field(default_factory=list)
 
     def apply(self, parts: Iterable[Part]) -> None:
@@ -173,7 +176,7 @@ class RunLog:
             elif part.table == "metrics":
                 self._append_metrics(part.columns)
             else:
-                self.evaluations.append(part.columns)
+                (self.machine if part.table == "machine" else self.evaluations).append(part.columns)
 
     def _append_metrics(self, columns: dict[str, Floats]) -> None:
         """With the rate of examples, where the trainer does not tell it."""

@@ -1,0 +1,299 @@
+"""What a run leaves in its directory beside its figures: probes, machine load, checkpoints by a rule, explanations."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from hrm_model import trace_file
+from tests.trainer.test_training import small, told
+from trainer import session as session_module
+from trainer.__main__ import main
+from trainer.config import ConfigError, read_config
+from trainer.dataset import Batches, make_pool
+from trainer.loop import Diverged, Trainer
+from trainer.machine import Machine
+from trainer.run_dir import RunDir, kept_checkpoints
+from trainer.session import Session
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """`main` takes them over."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def of_kind(run: RunDir, kind: str) -> list[dict[str, Any]]:
+    return [e for e in run.events().read() if e["type"] == kind]
+
+
+def test_probe_puzzles_are_traced_at_each_evaluation(tmp_path: Path) -> None:
+    config = small(probe_puzzles=2, evaluation=[{"clues": 6, "count": 8}, {"clues": 8, "count": 8}])
+    run, without = (
+        RunDir.create(tmp_path / name, c) for name, c in (("run", config), ("without", config.model_copy(update={"probe_puzzles": 0})))
+    )
+    Session(run).go()
+    Session(without).go()
+    assert told(run) == told(without)
+    evaluations = of_kind(run, "evaluation")
+    assert [e["probe"] for e in evaluations] == ["probes/step_000020.h5", "probes/step_000040.h5"]
+    first, last = (trace_file.read_all(run.path / e["probe"], guard=False) for e in evaluations)
+    assert len(first) == len(last) == 4
+    for early, late in zip(first, last, strict=True):
+        assert (early.puzzle.given == late.puzzle.given).all()
+        assert early.segments == config.evaluation_segments
+        assert early.has_states
+    assert any((a.probability != b.probability).any() for a, b in zip(first, last, strict=True))
+    # What is traced is what was judged: the averaged weights of that step.
+    solved = np.mean([(t.prediction[-1] == t.puzzle.solution).all() for t in last])
+    assert 0 <= solved <= 1
+    assert [t.title for t in trace_file.info(run.path / evaluations[0]["probe"])] == ["6 clues", "6 clues", "8 clues", "8 clues"]
+
+
+def test_a_resumed_run_takes_back_probes_of_later_steps(tmp_path: Path) -> None:
+    run = RunDir.create(tmp_path / "run", small(steps=20, probe_puzzles=1, evaluate_every=10))
+    Session(run).go()
+    for name in ("step_000030.h5", "step_000020.h5.part"):
+        (run.probes / name).write_bytes(b"left by a killed trainer")
+    Session(run).go()
+    assert sorted(p.name for p in run.probes.iterdir()) == ["step_000010.h5", "step_000020.h5"]
+
+
+def test_metrics_hold_norms_and_the_machine_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "_MACHINE_EVERY", 0.0)
+    run = RunDir.create(tmp_path / "run", small(steps=6, evaluate_every=100))
+    Session(run).go()
+    for entry in of_kind(run, "metrics"):
+        assert entry["values"]["grad_norm"] > 0
+        assert entry["values"]["weight_norm"] > 1
+        assert entry["examples_per_second"] > 0
+    looks = of_kind(run, "machine")
+    assert len(looks) >= 5
+    for look in looks:
+        assert 0 <= look["values"]["cpu"] <= 1
+        assert 0 < look["values"]["memory"] < 1
+        assert look["values"]["process_memory"] > 50e6
+
+
+def test_norms_are_those_of_all_gradients_and_weights_together() -> None:
+    config = small(clip=0.0)
+    trainer = Trainer(config, Batches(config, *make_pool(config)))
+    _, sums = trainer._backward(trainer._batch(0))
+    by_hand = sum(float((p.grad.double() ** 2).sum()) for p in trainer.model.parameters() if p.grad is not None) ** 0.5
+    trainer.optimizer.zero_grad()
+    event = next(trainer.train())[0]
+    assert event["values"]["grad_norm"] == pytest.approx(by_hand, rel=1e-4)
+    weights = sum(float((p.detach().double() ** 2).sum()) for p in trainer.model.parameters()) ** 0.5
+    assert event["values"]["weight_norm"] == pytest.approx(weights, rel=1e-4)
+    assert float(sums["loss"]) / 16 == pytest.approx(event["values"]["loss"])
+
+
+def test_without_a_driver_the_card_is_silently_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError("no driver")
+
+    monkeypatch.setitem(sys.modules, "pynvml", Broken())
+    assert set(Machine().look()) == {"cpu", "memory", "process_memory"}
+
+
+def test_a_card_is_told_and_what_it_cannot_tell_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Card:
+        used, total, gpu = 2 << 30, 8 << 30, 75
+
+        def nvmlInit(self) -> None: ...
+        def nvmlDeviceGetHandleByIndex(self, index: int) -> int:
+            return index
+
+        def nvmlDeviceGetMemoryInfo(self, handle: int) -> Any:
+            return self
+
+        nvmlDeviceGetUtilizationRates = nvmlDeviceGetMemoryInfo
+
+        def nvmlDeviceGetPowerUsage(self, handle: int) -> int:
+            raise RuntimeError("not supported")
+
+    monkeypatch.setitem(sys.modules, "pynvml", Card())
+    found = Machine().look()
+    assert found["gpu_memory"] == 0.25
+    assert found["gpu"] == 0.75
+    assert "power" not in found
+
+
+def test_checkpoints_are_thinned_by_the_rule() -> None:
+    def after(steps: int) -> list[int]:
+        names: list[str] = []
+        for step in range(500, steps + 1, 500):
+            names.append(f"step_{step:06d}")
+            kept = kept_checkpoints(names, 2, 500)
+            names = [n for n in names if n in kept]
+        return [int(n[5:]) for n in names]
+
+    assert after(1000) == [500, 1000]
+    assert after(5500) == [500, 1000, 2000, 4000, 5000, 5500]
+    assert after(50_000) == [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 49_500, 50_000]
+    assert kept_checkpoints(["step_000003", "step_000500"], 1, 500) == {"step_000500"}
+
+
+def test_a_run_keeps_the_rule_the_best_and_the_last(tmp_path: Path) -> None:
+    run = RunDir.create(tmp_path / "run", small(steps=40, checkpoint_every=4, evaluate_every=10, keep_checkpoints=1))
+    Session(run).go()
+    steps = {int(p.name[5:]) for p in run.all_checkpoints()}
+    best, last = run.pointer("best"), run.pointer("last")
+    assert best is not None
+    assert last is not None
+    assert steps == {4, 8, 16, 32, 40, int(best.name[5:])}
+    assert last.name == "step_000040"
+
+
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_no_number_stops_the_run_at_its_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    from trainer import loop
+
+    run = RunDir.create(tmp_path / "run", small(steps=30, checkpoint_every=5, evaluate_every=100))
+    true_loss, calls = loop.act_loss, []
+
+    def broken(*arguments: Any) -> Any:
+        loss, metrics = true_loss(*arguments)
+        calls.append(loss)
+        if len(calls) == 18:
+            # For the gradient: a loss of 0 whose slope is infinite.
+            loss = loss * float("nan") if what == "loss" else loss + (loss * 0).sqrt()
+        return loss, metrics
+
+    monkeypatch.setattr(loop, "act_loss", broken)
+    assert main([str(run.path)]) == 1
+    (failed,) = of_kind(run, "failed")
+    assert failed["error"] == "Diverged"
+    assert what in failed["message"]
+    assert "step_000015" in failed["message"]
+    assert "lower learning rate" in failed["message"]
+    assert run.status()["state"] == "failed"
+    last = run.pointer("last")
+    assert last is not None
+    assert last.name == "step_000015"
+    state = torch.load(last / "training_state.pt", weights_only=True)
+    assert all(torch.isfinite(t).all() for t in state["model"].values())
+    # It goes on from there once what was wrong is gone.
+    Session(run).go()
+    assert run.status()["step"] == 30
+
+
+def test_devices_that_are_not_asked_each_step_find_it_before_anything_is_saved() -> None:
+    config = small(steps=10, log_every=5)
+    trainer = Trainer(config, Batches(config, *make_pool(config)))
+    trainer.device = torch.device("meta")  # any that is no CPU
+    trainer.window = {"loss": torch.tensor(1.0), "grad_norm": torch.tensor(float("inf"))}
+    trainer.window_steps = 1
+    with pytest.raises(Diverged, match="gradient's length is inf"):
+        trainer.check()
+
+
+def test_a_run_that_gets_no_better_ends_early_and_says_so(tmp_path: Path) -> None:
+    run = RunDir.create(tmp_path / "run", small(steps=4000, lr=0.0, evaluate_every=5, patience=3, checkpoint_every=1000))
+    Session(run).go()
+    (finished,) = of_kind(run, "finished")
+    assert finished["reason"] == "done"
+    assert "3 evaluations brought no more" in finished["message"]
+    assert finished["step"] == 20
+    # It stays ended.
+    Session(run).go()
+    assert of_kind(run, "finished")[-1]["step"] == 20
+
+
+def test_little_room_on_the_disk_is_warned_of_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "free_bytes", lambda path: 3_000_000)
+    run = RunDir.create(tmp_path / "run", small(steps=21, evaluate_every=100))
+    Session(run).go()
+    (warning,) = of_kind(run, "warning")
+    assert warning["code"] == "disk"
+    assert "only 3 MB are free" in warning["message"]
+
+
+def test_a_run_of_a_newer_version_is_refused_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = RunDir.create(tmp_path / "run", small())
+    text = run.config_file.read_text()
+    assert text.startswith("version: 1\n")
+    run.config_file.write_text(text.replace("version: 1", "version: 2") + "a_field_of_tomorrow: 3\n")
+    with pytest.raises(ConfigError, match="newer HRM Studio"):
+        read_config(run.config_file)
+    assert main([str(run.path)]) == 2
+    assert "config.yaml" in capsys.readouterr().err
+
+
+# Micro-batches -----------------------------------------------------------------------------------------------------------
+
+
+def losses(trainer: Trainer) -> list[float]:
+    return [e["values"]["loss"] for events in trainer.train() for e in events if e["type"] == "metrics"]
+
+
+@pytest.mark.parametrize("changes", [{}, {"q_continue": True, "puzzle_emb_lr": 1e-3, "loss": "stablemax"}, {"full_length": 0.5}])
+def test_a_batch_in_parts_trains_as_a_whole_one(changes: dict[str, Any]) -> None:
+    config = small(steps=12, evaluate_every=100, dtype="float32", **changes)
+    batches = Batches(config, *make_pool(config))
+    whole, parts = Trainer(config, batches), Trainer(config, batches, micro_batch=5)
+    assert losses(parts) == pytest.approx(losses(whole), rel=1e-4)
+    assert parts.carry.steps.tolist() == whole.carry.steps.tolist()
+    for name, tensor in whole.model.state_dict().items():
+        # Adam's first steps turn rounding of tiny gradients into whole steps of lr.
+        torch.testing.assert_close(parts.model.state_dict()[name], tensor, rtol=0, atol=2e-3)
+
+
+def test_gradients_of_parts_add_up_to_those_of_the_whole() -> None:
+    config = small(dtype="float32", q_continue=True)
+    batches = Batches(config, *make_pool(config))
+    found = []
+    for micro_batch in (None, 7):
+        trainer = Trainer(config, batches, micro_batch=micro_batch)
+        trainer._backward(trainer._batch(0))
+        found.append({name: p.grad.clone() for name, p in trainer.model.named_parameters() if p.grad is not None})
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(found[1][name], gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_out_of_memory_halves_the_micro_batch_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hrm_model.model import HRM
+
+    config = small(steps=14, checkpoint_every=7, evaluate_every=100, puzzle_emb_lr=1e-3)
+    wanted = Trainer(config, Batches(config, *make_pool(config)), micro_batch=4)
+    expected = losses(wanted)
+    forward = HRM.forward
+
+    def small_card(self: HRM, inputs: torch.Tensor, *rest: torch.Tensor) -> Any:
+        if len(inputs) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return forward(self, inputs, *rest)
+
+    monkeypatch.setattr(HRM, "forward", small_card)
+    run = RunDir.create(tmp_path / "run", config)
+    Session(run).go()
+    assert [v["loss"] for kind, _, v in told(run) if kind == "metrics"] == expected
+    warnings = of_kind(run, "warning")
+    assert [w["code"] for w in warnings] == ["memory", "memory"]
+    assert "Going on with 8 at once" in warnings[0]["message"]
+    assert "Tried to allocate" in warnings[0]["message"]
+    state = torch.load(run.checkpoints / "step_000014" / "training_state.pt", weights_only=True)
+    assert state["micro_batch"] == 4
+
+
+def test_out_of_memory_with_one_example_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hrm_model.model import HRM
+
+    def no_card(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(HRM, "forward", no_card)
+    run = RunDir.create(tmp_path / "run", small())
+    assert main([str(run.path)]) == 1
+    assert "out of memory" in of_kind(run, "failed")[0]["message"]

@@ -1,0 +1,42 @@
+"""Probe puzzles: the same few evaluation puzzles are traced at each evaluation, so that one can watch them being learned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hrm_model import trace_file
+from hrm_model.model import HRM
+from hrm_model.reason import record
+from hrm_model.tasks.find import task_named
+from hrm_model.trace import PuzzleInfo
+from hrm_model.trace_layout import States
+from trainer.config import RunConfig
+from trainer.dataset import Grids
+
+_MOST_BYTES = 512 << 20  # of all probe files of a run together, about
+
+
+def states_kept(config: RunConfig, traces: int) -> States:
+    """How much of the states probe files keep: float16 where all of a run's files stay below 512 MB, else means over positions."""
+    model = config.final_model
+    steps = config.evaluation_segments * model.H_cycles
+    each = trace_file.size_estimate(
+        h_steps=steps, l_steps=steps * model.L_cycles, positions=model.positions, cells=model.seq_len, width=model.hidden_size,
+        vocabulary=model.vocab_size, states="float16",
+    )  # fmt: skip
+    return "float16" if each * traces * (config.steps // config.evaluate_every + 1) <= _MOST_BYTES else "pooled"
+
+
+def write_probes(model: HRM, config: RunConfig, sets: dict[str, tuple[Grids, Grids]], file: Path, name: str) -> None:
+    """Trace the first puzzles of each evaluation set into one file, a trace each, titled by its set. OSError names the file."""
+    chosen = [
+        (s, p, a) for s, (puzzles, answers) in sets.items() for p, a in list(zip(puzzles, answers, strict=True))[: config.probe_puzzles]
+    ]
+    if not chosen:
+        return
+    task = task_named(config.task)
+    file.parent.mkdir(exist_ok=True)
+    with trace_file.TraceWriter(file, states=states_kept(config, len(chosen))) as writer:
+        for title, given, answer in chosen:
+            puzzle = PuzzleInfo(task.name, task.to_tokens(given), task.to_tokens(answer), task.format_line(given))
+            writer.write(record(model, puzzle, name=name, segments=config.evaluation_segments), title=title)
