@@ -60,10 +60,12 @@ def residuals(trace: Trace, first: int = 0) -> Floats:
     found = np.full(len(trace) - first, np.nan)
     for level, states, rows in ((LEVEL_H, trace.z_H, trace.h_row), (LEVEL_L, trace.z_L, trace.l_row)):
         if states is not None and len(states) > 1:
-            moved = trace.level[first:] == level
-            at = rows[first:][moved]
-            change = np.asarray(states[at], np.float32) - np.asarray(states[at - 1], np.float32)
-            found[moved] = np.sqrt(np.square(change).sum(axis=(1, 2)))
+            moved = np.flatnonzero(trace.level[first:] == level)
+            change = np.empty(states[0].size, np.float32)
+            for step, row in zip(moved.tolist(), rows[first:][moved].tolist(), strict=True):
+                # Row by row in one buffer: several times quicker than all at once, which makes copies as large as the states.
+                np.subtract(states[row], states[row - 1], out=change.reshape(states.shape[1:]), dtype=np.float32)
+                found[step] = np.sqrt(np.dot(change, change))
     return found
 
 

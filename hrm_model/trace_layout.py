@@ -29,6 +29,7 @@ STATES: tuple[States, ...] = get_args(States)
 
 STEP_NAMES = ("segment", "h_cycle", "l_step", "level", "h_row", "l_row")
 _SCALAR_ROWS = 256  # rows of a chunk of one number a step
+_PIECE = 16_384  # columns at once
 _PATH_BYTES = 256 << 20  # states that a plane is fitted on, at most
 
 
@@ -67,8 +68,9 @@ def blocks(trace: Trace) -> Iterator[Trace]:
 class EntryWriter:
     """One entry of a file: its group with all datasets, to which blocks of steps are appended."""
 
-    def __init__(self, file: h5py.File, name: str, first: Trace, kept: States, *, title: str = "") -> None:
+    def __init__(self, file: h5py.File, name: str, first: Trace, kept: States, *, title: str = "", rows: int) -> None:
         self.name, self.kept = name, _kept(first, kept)
+        self._rows = rows  # steps that are written at once, and read at once
         self._h = self._l = 0  # rows of the blocks before
         self._group = file.create_group(name)
         write_attributes(self._group, NX_class="NXentry", states=self.kept)
@@ -101,7 +103,7 @@ class EntryWriter:
     def _datasets(self, first: Trace) -> None:
         for name in ("steps", "segments", "analysis"):
             make_collection(self._group, name)
-        many = len(first)
+        many = self._rows
         self._add("steps/step", (), np.int32)
         for name in STEP_NAMES:
             self._add(f"steps/{name}", (), getattr(first, name).dtype)
@@ -220,10 +222,13 @@ class EntryWriter:
         """Bytes that `finish` will write, at most."""
         return 64 * (self._h + self._l + 2 * _SCALAR_ROWS)
 
-    def finish(self) -> None:
-        """The planes, which need all states; then the entry is complete."""
+    def finish(self, whole: Trace | None = None) -> None:
+        """The planes, which need all states (of the whole trace, where it is at hand); then the entry is complete."""
         for level, number in (("H", LEVEL_H), ("L", LEVEL_L)) if self.kept != "none" else ():
-            places, explained = path_of(self._group[f"steps/z_{level}"])
+            states = self._group[f"steps/z_{level}"] if whole is None else getattr(whole, f"z_{level}")
+            if whole is not None and self.kept == "pooled":
+                states = pack(states, self.kept)
+            places, explained = path_of(states)
             steps = np.flatnonzero(self._group["steps/level"][:] == number)
             self._extend(f"analysis/row_step_{level}", np.concatenate([[-1], steps]))
             self._extend(f"analysis/pc1_{level}", places[:, 0])
@@ -256,32 +261,40 @@ def _kept(first: Trace, wanted: States) -> States:
 def path_of(states: h5py.Dataset | Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """States (rows, …) → their places (rows, 2) in the plane of the first two principal components, and the explained shares (2,).
 
-    The plane is that of all rows, or of evenly spread ones where all would need more than 256 MB.
+    The plane is that of all rows, or of evenly spread ones where all would need more than 256 MB. It is `analysis.pca`'s, found
+    piece by piece: no copy of the states is made.
     """
-    rows = len(states)
-    row_bytes = 4 * int(np.prod(states.shape[1:]))
-    every = max(1, -(-rows * row_bytes // _PATH_BYTES))
-    points = np.asarray(states[::every], np.float32).reshape(-1, row_bytes // 4)
-    if not np.isfinite(points).all():  # a model that came apart
+    rows, width = len(states), int(np.prod(states.shape[1:]))
+    every = max(1, -(-rows * width * 4 // _PATH_BYTES))
+    points = np.asarray(states[::every]).reshape(-1, width)
+    pieces = [slice(k, k + _PIECE) for k in range(0, width, _PIECE)]
+    gram = np.zeros((len(points), len(points)))
+    with np.errstate(all="ignore"):
+        mean = np.concatenate([points[:, piece].mean(axis=0, dtype=np.float32) for piece in pieces])
+        for piece in pieces:
+            centred = points[:, piece] - mean[piece]
+            gram += centred @ centred.T
+    if not np.isfinite(gram).all():  # a model that came apart
         return np.full((rows, 2), np.nan), np.zeros(2)
-    mean = points.mean(axis=0)
-    points -= mean
-    gram = points @ points.T
-    values, vectors = np.linalg.eigh(gram.astype(np.float64))
+    values, vectors = np.linalg.eigh(gram)
     total = float(np.trace(gram))
-    axes = np.zeros((2, points.shape[1]), np.float32)
-    explained = np.zeros(2)
+    places, explained = np.zeros((rows, 2)), np.zeros(2)
     for k in range(min(2, len(values))):
-        if total > 0 and values[-1 - k] > 1e-9 * total:
-            axis = vectors[:, -1 - k].astype(np.float32) @ points
-            axes[k] = axis / np.linalg.norm(axis) * np.sign(axis[np.abs(axis).argmax()])
-            explained[k] = values[-1 - k] / total
-    if every == 1:
-        return (points @ axes.T).astype(np.float64), explained
-    del points
-    size = max(1, _PATH_BYTES // 4 // row_bytes)
-    parts = [(np.asarray(states[k : k + size], np.float32).reshape(-1, len(mean)) - mean) @ axes.T for k in range(0, rows, size)]
-    return np.concatenate(parts).astype(np.float64), explained
+        value = float(values[-1 - k])
+        if value <= 1e-9 * total:
+            continue
+        weights = vectors[:, -1 - k].astype(np.float32)
+        axis = np.concatenate([weights @ (points[:, piece] - mean[piece]) for piece in pieces])
+        sign = np.sign(axis[np.abs(axis).argmax()])
+        explained[k] = value / total
+        if every == 1:
+            places[:, k] = vectors[:, -1 - k] * sign * np.sqrt(value)
+        else:
+            axis *= sign / np.linalg.norm(axis)
+            size = max(1, _PATH_BYTES // 16 // (4 * width))
+            for start in range(0, rows, size):
+                places[start : start + size, k] = (np.asarray(states[start : start + size], np.float32).reshape(-1, width) - mean) @ axis
+    return places, explained
 
 
 def _title(first: Trace) -> str:

@@ -49,6 +49,16 @@ class EntryInfo:
     complete: bool  # False where the writer was interrupted
 
 
+@dataclass(frozen=True)
+class StepArrays:
+    """What holds after one step: z_H and z_L (T, D) or None, prediction (S,), probability (S, V)."""
+
+    z_H: Array | None
+    z_L: Array | None
+    prediction: Array
+    probability: Array
+
+
 class TraceReader:
     """An open trace file. Use it as a context manager; `names` lists its traces.
 
@@ -58,6 +68,7 @@ class TraceReader:
     def __init__(self, path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> None:
         self.path, self._max_bytes = Path(path), max_bytes
         self._file: h5py.File | None = None
+        self._checked: tuple[str, _Entry] | None = None  # the entry used last: checking it again for each step would be slow
         with self._named():
             self._check_signature()
             self._file = self._open()
@@ -130,7 +141,7 @@ class TraceReader:
         return sorted(found, key=lambda name: (len(name), name))
 
     def close(self) -> None:
-        file, self._file = self._file, None
+        file, self._file, self._checked = self._file, None, None
         if file is not None:
             with suppress(OSError, RuntimeError):  # nothing was changed, so nothing is lost
                 file.close()
@@ -148,7 +159,9 @@ class TraceReader:
             raise TraceFileError("was closed")
         if name not in self.names:
             raise TraceFileError(f"has no trace {name!r}; these are: {', '.join(self.names[:20])}")
-        return _Entry(member(self._file, name, h5py.Group), self._max_bytes)
+        if self._checked is None or self._checked[0] != name:
+            self._checked = name, _Entry(member(self._file, name, h5py.Group), self._max_bytes)
+        return self._checked[1]
 
     def read(self, name: str = "trace") -> Trace:
         """A whole trace."""
@@ -167,10 +180,10 @@ class TraceReader:
             entry.scan()
             return entry.about(name)
 
-    def state_after(self, name: str, step: int, level: str) -> Array:
-        """z_H or z_L ('H' or 'L') as it holds after a step, (T, D), read alone. TraceFileError where states were not kept."""
+    def step(self, name: str, step: int) -> StepArrays:
+        """One step of a trace, read alone."""
         with self._named():
-            return self._entry(name).state_after(step, level)
+            return self._entry(name).step(step)
 
 
 class _Entry:
@@ -334,11 +347,12 @@ class _Entry:
             for start in range(0, rows, at_once):
                 dataset[start : min(rows, start + at_once)]
 
-    def state_after(self, step: int, level: str) -> Array:
-        dataset = self._z[level]
-        if dataset is None:
-            raise TraceFileError(f"{self._where} was recorded without states")
+    def step(self, step: int) -> StepArrays:
         if not 0 <= step < self.n:
             raise TraceFileError(f"{self._where} has {self.n} steps; there is no step {step}")
-        row = int(self.numbers["h_row" if level == "H" else "l_row"][step])
-        return np.asarray(dataset[row])
+        z: dict[str, Any] = dict.fromkeys("HL")
+        for level, rows in (("H", "h_row"), ("L", "l_row")):
+            dataset = self._z[level]
+            if dataset is not None:
+                z[level] = dataset[int(self.numbers[rows][step])]
+        return StepArrays(z["H"], z["L"], self._prediction[step], self._probability[step])

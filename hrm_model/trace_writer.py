@@ -23,6 +23,7 @@ from hrm_model.trace_layout import FORMAT, VERSION, EntryWriter, States, blocks
 _LIBVER = ("v110", "v110")
 _RESERVE = 1 << 20  # bytes beyond the arrays: an entry's groups, indexes, attributes and first chunks take some 100 kB
 _RESERVE_AHEAD = 64 << 20
+_AT_ONCE = 512 << 20  # bytes of a trace that is written in one piece
 
 
 class TraceWriter:
@@ -85,7 +86,7 @@ class TraceWriter:
     def _write_pending(self) -> None:
         steps, self._pending = self._pending, []
         if steps and self._steps is not None:
-            self._append(self._steps.block(steps), self._steps.title)
+            self._append(self._steps.block(steps), self._steps.title, len(steps))
 
     # Whole traces ----------------------------------------------------------------------------------------------------
 
@@ -94,18 +95,21 @@ class TraceWriter:
         if not len(trace):
             raise ValueError("the trace has no steps yet; there is nothing to write")
         self._finish_entry()
-        for block in blocks(trace):
-            self._append(block, title)
+        in_pieces = list(blocks(trace))
+        rows = len(in_pieces[0])
+        for block in [trace] if trace.nbytes() < _AT_ONCE else in_pieces:
+            self._append(block, title, rows)
+        self._finish_entry(trace)
 
     # Both ------------------------------------------------------------------------------------------------------------
 
-    def _append(self, block: Trace, title: str) -> None:
+    def _append(self, block: Trace, title: str, rows: int) -> None:
         def append() -> None:
             self._reserve(block.nbytes())
             if self._entry is None:
                 self._count += 1
                 name = "trace" if self._count == 1 else f"trace_{self._count}"
-                self._entry = EntryWriter(self._open(growing=False), name, block, self._states, title=title)
+                self._entry = EntryWriter(self._open(growing=False), name, block, self._states, title=title, rows=rows)
             self._entry.append(block)
             self._open(growing=True).flush()
 
@@ -142,14 +146,14 @@ class TraceWriter:
             file.truncate(int.from_bytes(file.read(36)[28:], "little"))
             os.fsync(file.fileno())
 
-    def _finish_entry(self) -> None:
+    def _finish_entry(self, whole: Trace | None = None) -> None:
         self._write_pending()
         entry = self._entry
         if entry is not None:
 
             def finish() -> None:
                 self._reserve(entry.plane_bytes)
-                entry.finish()
+                entry.finish(whole)
                 self._open(growing=True).flush()
 
             self._try(finish)

@@ -20,6 +20,7 @@ from hrm_model.reason import reason, record
 from hrm_model.tasks.sudoku import parse, to_tokens
 from hrm_model.trace import PuzzleInfo, Trace
 from hrm_model.trace_file import STATES, TraceFileError, TraceReader, TraceWriter, check, info, read, read_all, size_estimate, write
+from hrm_model.trace_layout import path_of
 from tests.hrm_model.test_model import tiny
 
 PUZZLE = PuzzleInfo("sudoku-4x4", to_tokens(parse("2.......42.11.4.")), to_tokens(parse("2413312442311342")), "2.......42.11.4.")
@@ -180,6 +181,19 @@ def test_derived_values_are_those_of_the_studio(trace: Trace, tmp_path: Path) ->
         np.testing.assert_array_equal(found["row_step_H"][:], [-1, *np.flatnonzero(trace.level == 1)])
 
 
+def test_the_path_of_long_runs_is_found_on_some_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = np.cumsum(np.random.default_rng(0).normal(size=(300, 4, 5)), axis=0).astype(np.float32)
+    every, shares = path_of(states)
+    monkeypatch.setattr("hrm_model.trace_layout._PATH_BYTES", 20_000)
+    some, _ = path_of(states)
+    assert every.shape == some.shape == (300, 2)
+    assert shares.sum() > 0.6
+    for k in range(2):
+        assert abs(np.corrcoef(every[:, k], some[:, k])[0, 1]) > 0.98
+    assert np.isnan(path_of(np.full((3, 2, 2), np.inf, np.float32))[0]).all()
+    assert path_of(np.ones((3, 2, 2), np.float32))[0].tolist() == [[0, 0]] * 3
+
+
 @pytest.mark.skipif(shutil.which("h5dump") is None, reason="hdf5-tools are not installed")
 def test_h5dump_reads_every_header_and_value(trace: Trace, tmp_path: Path) -> None:
     path = write(tmp_path / "t.h5", trace)
@@ -304,7 +318,10 @@ def test_nothing_to_write(trace: Trace, tmp_path: Path) -> None:
 def test_one_step_is_read_alone(trace: Trace, tmp_path: Path) -> None:
     with TraceReader(write(tmp_path / "t.h5", trace)) as reader:
         for step in (0, 4, len(trace) - 1):
-            for level in "HL":
-                np.testing.assert_array_equal(reader.state_after("trace", step, level), trace.state_after(step, level))
+            found = reader.step("trace", step)
+            np.testing.assert_array_equal(found.z_H, trace.state_after(step, "H"))
+            np.testing.assert_array_equal(found.z_L, trace.state_after(step, "L"))
+            np.testing.assert_array_equal(found.prediction, trace.prediction[step])
+            np.testing.assert_array_equal(found.probability, trace.probability[step])
         with pytest.raises(TraceFileError, match="no step 99"):
-            reader.state_after("trace", 99, "H")
+            reader.step("trace", 99)
