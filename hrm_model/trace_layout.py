@@ -90,9 +90,10 @@ class EntryWriter:
         puzzle.create_dataset("given", data=first.puzzle.given)
         if first.puzzle.solution is not None:
             puzzle.create_dataset("solution", data=first.puzzle.solution)
-        variant = analysis.sudoku_variant(first)
-        if variant is not None:
-            write_attributes(puzzle["given"], token_labels=["pad", "blank", *(str(d + 1) for d in range(variant.side))])
+        task = analysis.task_of(first)
+        if task is not None:
+            labels = [task.symbols[number] for number in task.from_tokens(np.arange(first.probability.shape[2])).tolist()]
+            write_attributes(puzzle["given"], token_labels=labels)
 
     def _model(self, first: Trace) -> None:
         model = make_collection(self._group, "model")
@@ -242,8 +243,9 @@ def derived(block: Trace) -> dict[str, Array]:
     with np.errstate(all="ignore"):  # states that are no numbers any more have residuals that are none either
         found: dict[str, Array] = {"residual": analysis.residuals(block)} if block.has_states else {}
     found["confidence"] = analysis.confidence(block)
-    if analysis.sudoku_variant(block) is not None:
-        found["violations"] = analysis.violations(block)
+    broken = analysis.violations(block)
+    if not np.isnan(broken).all():  # a task that knows rules
+        found["violations"] = broken
     if block.puzzle.solution is not None:
         found["accuracy"] = analysis.accuracy(block)
     return found
@@ -302,10 +304,8 @@ def _title(first: Trace) -> str:
 
 
 def _board(block: Trace) -> Array:
-    """Answers as pictures (N, rows, columns): digits for Sudoku (0 blank), tokens else."""
+    """Answers as pictures (N, rows, columns) of the task's own numbers: a Sudoku's digits with 0 for blank, say; tokens where the task is not known."""
     side = block.side
     shape = (side, side) if side * side == len(block.puzzle.given) else (1, len(block.puzzle.given))
-    answer = block.prediction
-    if analysis.sudoku_variant(block) is not None:
-        answer = np.maximum(answer.astype(np.int16) - 1, 0)
-    return answer.reshape(len(block), *shape)
+    task = analysis.task_of(block)
+    return (block.prediction if task is None else task.from_tokens(block.prediction)).reshape(len(block), *shape)

@@ -22,7 +22,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from hrm_model.analysis import solved_step, sudoku_variant
+from hrm_model.analysis import solved_step, task_of, verdict
 from hrm_model.hdf5 import TraceFileError, attribute, load, member, numbers, read_text, scalar
 from hrm_model.trace import LEVEL_H, LEVEL_L, Array, ModelInfo, PuzzleInfo, Trace
 from hrm_model.trace_layout import FORMAT, STATES, STEP_NAMES, VERSION
@@ -329,8 +329,8 @@ class _Entry:
         q = [load(d, self.q_count) for d in self._q]
         arrays: dict[str, Any] = self.numbers | {"prediction": prediction, "probability": probability, "q_halt": q[0], "q_continue": q[1]}
         made = Trace(puzzle, model, **arrays, z_H=z["H"], z_L=z["L"])
-        variant = sudoku_variant(made)
-        if variant is not None and (variant.cells != len(puzzle.given) or self.vocabulary > variant.side + 2):
+        task = task_of(made)
+        if task is not None and (task.cells != len(puzzle.given) or self.vocabulary > task.vocab_size):
             raise TraceFileError(f"{self._where} is said to be {puzzle.task}, with {len(puzzle.given)} cells and {self.vocabulary} tokens")
         return made
 
@@ -342,6 +342,7 @@ class _Entry:
         )
 
     def scan(self) -> None:
+        verdict(self.trace(states=False))  # what every view asks of a trace must come out
         for dataset, rows in self._rows():
             at_once = max(1, _SCAN_BYTES // max(1, math.prod(dataset.shape[1:]) * dataset.dtype.itemsize))
             for start in range(0, rows, at_once):
