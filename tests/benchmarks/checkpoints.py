@@ -33,11 +33,12 @@ from hrm_model.checkpoint_inspect import inspect, statistics
 from hrm_model.reason import record
 from hrm_model.trace import PuzzleInfo
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-idle, begin, found = peak(), time.perf_counter(), {}
+now = lambda: (time.perf_counter(), time.process_time())
+idle, begin, found = peak(), now(), {}
 def lap(name):
     global begin
-    now = time.perf_counter()
-    found[name], begin = now - begin, now
+    end = now()
+    found[name], begin = (end[0] - begin[0], end[1] - begin[1]), end
 seen = inspect(sys.argv[1]); lap("inspect")
 for tensor in seen.tensors: statistics(seen, tensor.name)
 lap("statistics of all tensors")
@@ -84,7 +85,8 @@ def main() -> None:
         write_checkpoint(folder, 81, 11, 1)
         rounds = [run(ROUND, folder) for _ in range(3)]
         for what in rounds[0]["seconds"]:  # type: ignore[attr-defined]
-            print(f"{what:45} {median(r['seconds'][what] for r in rounds):7.3f} s")  # type: ignore[index]
+            wall, cpu = (median(r["seconds"][what][i] for r in rounds) for i in (0, 1))  # type: ignore[index]
+            print(f"{what:45} {wall:7.3f} s   ({cpu:7.3f} s of computing, all threads)")
         print(f"{'peak memory above idle (torch imported)':45} {max(r['memory'] for r in rounds):7.0f} MB")  # type: ignore[type-var]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
