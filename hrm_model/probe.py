@@ -60,6 +60,8 @@ def attention(model: HRM, trace: Trace, step: int, layer: int) -> Array:
     blocks = model.H_level.layers if level == "H" else model.L_level.layers
     if not 0 <= layer < len(blocks):
         raise ValueError(f"module {level} has {len(blocks)} layers; there is no layer {layer + 1}")
+    if model.config.mixer != "attention":
+        raise ValueError("this model mixes its positions without attention (an MLP does), so there is nothing to see here")
     model.eval()
     with torch.inference_mode():
         state, injected = call_input(model, trace, step)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from hrm_model.trace import Array, Trace
+from hrm_model.relabel import Relabelling
+from hrm_model.tasks.base import Grid, Task
+from hrm_model.trace import Array, ModelInfo, PuzzleInfo, Trace, TraceRecorder
 
 if TYPE_CHECKING:
     from hrm_model.model import HRM
 
+T = TypeVar("T")
 About = dict[str, Any]
+Question = Callable[["HRM", About], Iterator[T | None]]  # None: nothing to tell yet, others may have their turn
+
+_REPORT_EVERY = 1 / 10  # seconds
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,7 @@ class Look:
     weights: Array  # (A, S, S) float16: heads, who looks, what is looked at; what goes to puzzle slots is missing from a row's sum
 
 
-def attention_at(trace: Trace, step: int, layer: int) -> Callable[[HRM, About], Iterator[dict[str, Look]]]:
+def attention_at(trace: Trace, step: int, layer: int) -> Question[dict[str, Look]]:
     """Attention of the last call of both modules up to a step, by 'L' and 'H'. `layer` counts from 0; too high a one means the last."""
 
     def question(model: HRM, about: About) -> Iterator[dict[str, Look]]:
@@ -37,5 +44,39 @@ def attention_at(trace: Trace, step: int, layer: int) -> Callable[[HRM, About], 
             weights = attention(model, trace, at, min(layer, len(blocks) - 1))
             found[level] = Look(at, len(blocks), weights[:, -cells:, -cells:].astype(np.float16))
         yield found
+
+    return question
+
+
+def thinking(task: Task, grid: Grid, segments: int, relabelling: Relabelling | None = None) -> Question[tuple[Trace, int, bool]]:
+    """The trace of a model on a puzzle as it grows, with the number of steps that there will be, and whether it is complete.
+
+    Relabelled, the model sees the puzzle so; what is told is put back in the place of the original.
+    """
+
+    def question(model: HRM, about: About) -> Iterator[tuple[Trace, int, bool] | None]:
+        from hrm_model.reason import reason
+
+        if model.config.task != task.name:
+            raise ValueError(f"{about['name']} reads {model.config.task}; the puzzle is {task.name}. Choose another model or puzzle.")
+        info = PuzzleInfo(task.name, task.to_tokens(grid), task.to_tokens(task.solve(grid)), task.format_line(grid))
+        seen = info if relabelling is None else relabelling.puzzle(info)
+        config = model.config.model_dump() | {"q_continue": about["q_continue"]}
+        expected = segments * len(model.calls())
+        recorder = TraceRecorder(seen, ModelInfo(about["name"], config), capacity=expected)
+
+        def so_far() -> Trace:
+            trace = recorder.trace()
+            return trace if relabelling is None else replace(relabelling.undone(trace), puzzle=info)
+
+        told = 0.0
+        for step in reason(model, seen.given, segments=segments):
+            recorder.add(step)
+            if time.perf_counter() - told > _REPORT_EVERY:
+                yield so_far(), expected, False
+                told = time.perf_counter()
+            else:
+                yield None  # so that newer jobs get their turn
+        yield so_far(), expected, True
 
     return question

@@ -77,7 +77,7 @@ class Reasoner(QObject):
         self,
         path: Path,
         device: str,
-        question: Callable[[HRM, dict[str, Any]], Iterator[T]],
+        question: Callable[[HRM, dict[str, Any]], Iterator[T | None]],
         then: Callable[[T], object],
         failed: Callable[[str], object],
         *,
@@ -85,13 +85,13 @@ class Reasoner(QObject):
     ) -> None:
         """Put a question to a model: `question(model, about)` yields answers in the thread, `then` gets each in the GUI thread.
 
-        It gives way to newer jobs and takes the place of the last question in its `lane`. Not within torch's inference mode may it yield.
+        It yields None where it has nothing to tell yet. It gives way to newer jobs and takes the place of the last question in its `lane`. Not within torch's inference mode may it yield.
         """
 
         def job() -> Iterator[Report]:
             model, about = self._model(path, device)
             for answer in question(model, about):
-                yield partial(self._told.emit, lane, number, partial(then, answer))
+                yield _nothing if answer is None else partial(self._told.emit, lane, number, partial(then, answer))
 
         number = self._worker.claim(lane)
         self._worker.submit(lane, number, job, lambda error: self._told.emit(lane, number, partial(failed, in_words(error))))

@@ -1,0 +1,84 @@
+"""One puzzle in other words: symmetries that change cells and tokens and leave the puzzle the same. NumPy only.
+
+Shapes: S cells, V tokens, T positions (puzzle slots, then S cells).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hrm_model.tasks import maze
+from hrm_model.tasks.sudoku import VARIANTS, Variant
+from hrm_model.tasks.sudoku_symmetry import random_order
+from hrm_model.trace import PuzzleInfo, Trace
+
+
+@dataclass(frozen=True)
+class Relabelling:
+    """`apply(board)[k] = tokens[board[cells[k]]]`."""
+
+    cells: NDArray[np.intp]  # (S,) where each cell of the new board comes from
+    tokens: NDArray[np.intp]  # (V,) what each token becomes
+    words: str  # for people
+
+    def apply(self, board: ArrayLike) -> NDArray[Any]:
+        """Tokens (S,) → the same board relabelled."""
+        return self.tokens[np.asarray(board)[self.cells].astype(np.intp)]
+
+    def puzzle(self, info: PuzzleInfo) -> PuzzleInfo:
+        """The puzzle and its solution, relabelled."""
+        solution = None if info.solution is None else self.apply(info.solution)
+        return PuzzleInfo(info.task, self.apply(info.given), solution)
+
+    def undone(self, trace: Trace) -> Trace:
+        """A trace of the relabelled puzzle as one of the original: cells, tokens, probabilities and states where they belong."""
+        back, inverse = np.argsort(self.cells), np.argsort(self.tokens)
+        solution = None if trace.puzzle.solution is None else inverse[np.asarray(trace.puzzle.solution).astype(np.intp)][back]
+        info = replace(trace.puzzle, given=inverse[np.asarray(trace.puzzle.given).astype(np.intp)][back], solution=solution)
+
+        def states(z: NDArray[Any] | None) -> NDArray[Any] | None:
+            if z is None:
+                return None
+            slots = z.shape[1] - len(back)
+            return z[:, np.concatenate([np.arange(slots), slots + back])]
+
+        return replace(
+            trace,
+            puzzle=info,
+            prediction=inverse[trace.prediction[:, back].astype(np.intp)].astype(trace.prediction.dtype),
+            probability=trace.probability[:, back][..., self.tokens],
+            z_H=states(trace.z_H),
+            z_L=states(trace.z_L),
+        )
+
+
+def random_relabelling(task: str, rng: np.random.Generator) -> Relabelling:
+    """A symmetry of a task by chance. ValueError for a task of which none is known here."""
+    for variant in VARIANTS:
+        if variant.task == task:
+            return _of_sudoku(variant, rng)
+    found = re.fullmatch(r"maze-(\d+)x\1", task)
+    if found:
+        side = int(found[1])
+        return Relabelling(maze.symmetry(side)[rng.integers(1, 8)].astype(np.intp), np.arange(maze.VOCAB_SIZE), "turned or mirrored")
+    if task.startswith("arc"):
+        # Colour 0 is the ground and keeps its place; padding and end of grid are tokens 0 and 1. The canvas is not turned.
+        colours = np.concatenate([[0, 1, 2], 3 + rng.permutation(9)])
+        return Relabelling(np.arange(900), colours, "colours exchanged")
+    raise ValueError(f"no symmetry of {task!r} is known here; Sudoku, mazes and ARC can be relabelled")
+
+
+def _of_sudoku(variant: Variant, rng: np.random.Generator) -> Relabelling:
+    side = variant.side
+    rows = random_order(1, side // variant.box_height, variant.box_height, rng)[0]
+    columns = random_order(1, side // variant.box_width, variant.box_width, rng)[0]
+    cells = rows[:, None] * side + columns[None, :]
+    if variant.box_height == variant.box_width and rng.random() < 0.5:
+        cells = cells.T
+    digits = np.concatenate([[0, 1], 2 + rng.permutation(side)])
+    return Relabelling(cells.ravel().astype(np.intp), digits, "digits, rows and columns exchanged")

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hrm_model.analysis_compare import common_plane, differing, same_moment, steps_of_segment
+from hrm_model.relabel import random_relabelling
+from hrm_model.tasks.find import task_named
+from hrm_model.trace import PuzzleInfo
+from tests.hrm_studio.made import FOUR, arc_info, made, maze_info, sudoku_info
+
+
+@pytest.mark.parametrize("info", [sudoku_info(), sudoku_info(FOUR), maze_info(11)], ids=["9", "4", "maze"])
+def test_a_relabelled_puzzle_is_one_and_comes_back(info: PuzzleInfo) -> None:
+    task = task_named(info.task)
+    for seed in range(5):
+        relabelling = random_relabelling(info.task, np.random.default_rng(seed))
+        other = relabelling.puzzle(info)
+        assert not np.array_equal(other.given, info.given)
+        grid = task.from_tokens(other.given)
+        task.check(grid)
+        assert task.right(task.from_tokens(other.solution)[None], grid[None], task.solve(grid)[None]).all()
+        trace = made(other, segments=2)
+        back = relabelling.undone(trace)
+        np.testing.assert_array_equal(back.puzzle.given, info.given)
+        np.testing.assert_array_equal(back.puzzle.solution, info.solution)
+        np.testing.assert_array_equal(back.probability.argmax(-1), back.prediction)
+        cell = 7
+        new = int(np.flatnonzero(relabelling.cells == cell)[0])
+        np.testing.assert_array_equal(back.z_H[:, 1 + cell], trace.z_H[:, 1 + new])
+        np.testing.assert_array_equal(back.z_H[:, 0], trace.z_H[:, 0])
+        assert relabelling.tokens[back.prediction[3][cell]] == trace.prediction[3][new]
+
+
+def test_arc_exchanges_colours_only() -> None:
+    relabelling = random_relabelling("arc", np.random.default_rng(0))
+    info = arc_info()
+    other = relabelling.puzzle(info)
+    assert ((other.given <= 2) == (info.given <= 2)).all()
+    assert sorted(relabelling.tokens) == list(range(12))
+    with pytest.raises(ValueError, match="chess"):
+        random_relabelling("chess", np.random.default_rng(0))
+
+
+def test_the_same_moment_of_models_with_other_cycles() -> None:
+    one = made(sudoku_info(FOUR), segments=4)  # six steps a segment
+    other = replace(
+        one, model=replace(one.model, config={"H_cycles": 1, "L_cycles": 2}),
+        **{name: getattr(one, name)[:12] for name in ("h_cycle", "l_step", "level", "h_row", "l_row", "prediction", "probability")},
+        segment=np.repeat(np.arange(4), 3), z_H=None, z_L=None,
+    )  # fmt: skip
+    assert (steps_of_segment(one), steps_of_segment(other)) == (6, 3)
+    assert [same_moment(one, s, other) for s in (0, 1, 2, 5, 6, 23)] == [0, 0, 1, 2, 3, 11]
+    assert [same_moment(other, s, one) for s in (0, 2, 3, 11)] == [1, 5, 7, 23]
+    short = made(sudoku_info(FOUR), segments=2)
+    assert same_moment(one, 20, short) == 11
+
+
+def test_differences_need_the_same_puzzle() -> None:
+    one, other = made(sudoku_info(FOUR), segments=2), made(sudoku_info(FOUR), segments=2, seed=1)
+    found = differing(one, 3, other, 4)
+    assert found.tolist() == (one.prediction[3] != other.prediction[4]).tolist()
+    assert differing(one, 3, made(sudoku_info(), segments=1), 0) is None
+
+
+def test_one_plane_for_all() -> None:
+    one, other = made(sudoku_info(FOUR), segments=2), made(sudoku_info(FOUR), segments=3, seed=1)
+    found = common_plane([one, other], "L")
+    assert [len(p) for p in found.paths] == [len(one.z_L), len(other.z_L)]
+    np.testing.assert_allclose(found.paths[1], found.plane(other.z_L.reshape(len(other.z_L), -1)), rtol=1e-5)
+    assert (found.low <= found.paths[0].min(axis=0)).all()
+    assert common_plane([one, made(sudoku_info(), segments=1)], "L") is None
+    assert common_plane([one, replace(other, z_H=None, z_L=None)], "H") is None
