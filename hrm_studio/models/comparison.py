@@ -1,0 +1,211 @@
+"""Two to four traces side by side on one cursor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+from hrm_model.analysis_compare import differing, same_moment
+from hrm_model.relabel import random_relabelling
+from hrm_model.tasks.base import Grid, PuzzleError, Task
+from hrm_model.tasks.find import parse_any
+from hrm_model.trace import Trace
+from hrm_studio.models.model_choice import ModelChoice
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.services.questions import thinking
+from hrm_studio.services.reasoner import Reasoner
+
+MOST_PANES = 4
+LETTERS = "ABCD"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a pane thinks about, and how."""
+
+    model: Path
+    segments: int = 16
+    relabelled: int = 0  # 0 as it is, k the k-th relabelling by chance
+    puzzle: str = ""  # its own puzzle; '' for that of all
+
+
+class Pane(QObject):
+    """One of the traces.
+
+    Signals
+    -------
+    changed()   `setting`, `error` or `state` is another one
+    """
+
+    changed = Signal()
+
+    def __init__(self, setting: Setting, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.setting = setting
+        self.traces = TraceModel(self)
+        self.error = ""
+        self.expected = 0
+
+    def fail(self, words: str) -> None:
+        self.error = words
+        self.traces.finish()
+        self.changed.emit()
+
+
+class Comparison(QObject):
+    """The panes, the puzzle they share, and `clock`: a TraceModel whose cursor moves all of them to the same moment.
+
+    The clock shows the trace of the pane that thinks longest.
+
+    Signals
+    -------
+    panes_changed()     panes were added or taken away, or set up anew
+    grew()              a trace has more steps, or is complete
+    moved()             all panes stand at the clock's cursor
+    """
+
+    panes_changed = Signal()
+    grew = Signal()
+    moved = Signal()
+
+    def __init__(self, models: ModelChoice, reasoner: Reasoner, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._models, self._reasoner = models, reasoner
+        self.task: Task | None = None
+        self.grid: Grid | None = None
+        self.panes: list[Pane] = []
+        self.clock = TraceModel(self)
+        self.clock.cursor_moved.connect(self._follow)
+
+    # What is compared ------------------------------------------------------------------------------------------------
+
+    def set_puzzle(self, task: Task, grid: Grid) -> None:
+        """The puzzle of all panes without one of their own."""
+        self.task, self.grid = task, grid
+
+    def set_up(self, settings: list[Setting]) -> None:
+        """These panes, two to four, and none before."""
+        assert 2 <= len(settings) <= MOST_PANES
+        self.stop()
+        for pane in self.panes:
+            pane.deleteLater()
+        self.panes = [Pane(setting, self) for setting in settings]
+        self.clock.open(None)
+        self.panes_changed.emit()
+
+    def change(self, index: int, **fields: object) -> None:
+        """Another model, budget or puzzle for one pane; what it shows goes."""
+        pane = self.panes[index]
+        pane.setting = replace(pane.setting, **fields)  # type: ignore[arg-type]
+        pane.error = ""
+        self._reasoner.withdraw(_lane(index))
+        pane.traces.open(None)
+        pane.changed.emit()
+
+    # Thinking --------------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """All panes think, the first one first."""
+        self.clock.open(None)
+        for index in reversed(range(len(self.panes))):  # the newest question is answered first
+            self._run_one(index)
+
+    def stop(self) -> None:
+        """No pane thinks any longer; what is there stays."""
+        for index, pane in enumerate(self.panes):
+            self._reasoner.withdraw(_lane(index))
+            pane.traces.finish()
+        self.clock.finish()
+
+    @property
+    def running(self) -> bool:
+        return any(pane.traces.running for pane in self.panes)
+
+    def _run_one(self, index: int) -> None:
+        pane, setting = self.panes[index], self.panes[index].setting
+        pane.error = ""
+        pane.traces.open(None)
+        try:
+            task, grid = self._puzzle_of(setting)
+            task.check(grid)
+            relabelling = random_relabelling(task.name, np.random.default_rng(setting.relabelled)) if setting.relabelled else None
+        except (PuzzleError, ValueError) as error:
+            pane.fail(str(error))
+            return
+        question = thinking(task, grid, setting.segments, relabelling)
+        pane.changed.emit()
+        self._reasoner.ask(
+            setting.model, self._models.device, question, partial(self._told, pane), pane.fail, lane=_lane(index)
+        )  # fmt: skip
+
+    def _puzzle_of(self, setting: Setting) -> tuple[Task, Grid]:
+        if setting.puzzle.strip():
+            return parse_any(setting.puzzle)
+        if self.task is None or self.grid is None:
+            raise ValueError("There is no puzzle yet.")
+        return self.task, self.grid
+
+    def _told(self, pane: Pane, answer: tuple[Trace, int, bool]) -> None:
+        trace, expected, complete = answer
+        if pane not in self.panes:
+            return
+        if pane.traces.trace is None or not pane.traces.running:
+            pane.traces.open(trace, running=True, cursor=len(trace) - 1, expected_steps=expected)
+        else:
+            pane.traces.extend(trace)
+        if complete:
+            pane.traces.finish()
+        self._keep_time()
+        self._follow()
+        pane.changed.emit()
+        self.grew.emit()
+
+    # One cursor ------------------------------------------------------------------------------------------------------
+
+    def leader(self) -> Pane | None:
+        """The pane whose trace is the clock: of the longest, the first."""
+        there = [pane for pane in self.panes if pane.traces.trace is not None]
+        return max(there, key=lambda pane: (pane.setting.segments, -self.panes.index(pane)), default=None)
+
+    def _keep_time(self) -> None:
+        leader = self.leader()
+        if leader is None or leader.traces.trace is None:
+            return
+        trace, shown = leader.traces.trace, self.clock.trace
+        if shown is None or shown.puzzle is not trace.puzzle or shown.model is not trace.model or len(shown) > len(trace):
+            at_end = shown is None or self.clock.cursor >= len(shown) - 1
+            cursor = len(trace) - 1 if at_end else min(self.clock.cursor, len(trace) - 1)
+            self.clock.open(trace, running=leader.traces.running, cursor=cursor, expected_steps=leader.traces.steps)
+        elif len(trace) > len(shown):
+            at_end = self.clock.cursor >= len(shown) - 1
+            self.clock.extend(trace)
+            if at_end:
+                self.clock.set_cursor(len(trace) - 1)
+        if not leader.traces.running:
+            self.clock.finish()
+
+    def _follow(self) -> None:
+        trace, cursor = self.clock.trace, self.clock.cursor
+        if trace is None or cursor < 0:
+            return
+        for pane in self.panes:
+            own = pane.traces.trace
+            if own is not None:
+                pane.traces.set_cursor(same_moment(trace, cursor, own))
+        self.moved.emit()
+
+    def differences(self, index: int) -> NDArray[np.bool_] | None:
+        """(S,) where a pane's answer differs from the first pane's now; None where they cannot be compared."""
+        first, pane = self.panes[0].traces, self.panes[index].traces
+        if index == 0 or first.trace is None or pane.trace is None:
+            return None
+        return differing(first.trace, first.cursor, pane.trace, pane.cursor)
+
+
+def _lane(index: int) -> str:
+    return f"compare {LETTERS[index]}"

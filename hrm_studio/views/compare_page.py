@@ -1,0 +1,291 @@
+"""Compare: two to four boards on one cursor. Models, checkpoints, budgets, puzzles, or one puzzle in other words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import qtawesome
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QSplitter,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from hrm_model.assets import puzzle_lines
+from hrm_model.home import home
+from hrm_model.tasks.base import PuzzleError
+from hrm_model.tasks.find import parse_any, task_named
+from hrm_studio.actions import Entry
+from hrm_studio.models.comparison import MOST_PANES, Comparison, Setting
+from hrm_studio.models.player import Player
+from hrm_studio.models.selection import Selection
+from hrm_studio.services.background import Background
+from hrm_studio.studio import Studio
+from hrm_studio.views.compare_pane import ComparePane
+from hrm_studio.views.compare_plots import ComparePlots
+from hrm_studio.views.timeline import TimelineView, step_name
+
+_BUTTONS = (
+    "compare_to_start", "compare_segment_back", "compare_step_back", "compare_play", "compare_step_on", "compare_segment_on", "compare_to_end",
+)  # fmt: skip
+_CHECKPOINTS = 3  # of each run, the newest ones, that are offered
+
+
+class ComparePage(QWidget):
+    """A puzzle on top, the panes, curves of all of them, and one timeline."""
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__()
+        self.setObjectName("panel")
+        self._studio = studio
+        self.selection = Selection(self)
+        self.comparison = Comparison(studio.models, studio.reasoner, self)
+        self.player = Player(self.comparison.clock, self)
+        self._background = Background(self)
+        self._begun = False
+        self.panes: list[ComparePane] = []
+        self.puzzle = QLineEdit(
+            placeholderText="A puzzle in one line: digits and dots, or a maze of # S G", accessibleName="Puzzle of all panes"
+        )
+        self.puzzle.returnPressed.connect(self.run)
+        self.state = QLabel("", objectName="muted")
+        self._grid = QGridLayout()
+        self._grid.setSpacing(8)
+        self.plots = ComparePlots(self.comparison, self._background, studio.theme)
+        self.timeline = TimelineView(self.comparison.clock, studio.theme)
+        studio.actions.add(self._entries(), page="compare")
+        self._arrange()
+        self.comparison.clock.cursor_moved.connect(self._tell)
+        self.comparison.grew.connect(self._tell)
+        self.comparison.panes_changed.connect(self._renew_panes)
+        self.player.playing_changed.connect(self._icons)
+        studio.theme.changed.connect(self._icons)
+        self._icons()
+
+    def _arrange(self) -> None:
+        top = QHBoxLayout()
+        top.setSpacing(6)
+        top.addWidget(QLabel("Compare", objectName="title"))
+        for text, tip, fill in (
+            ("Models", "Two models on one puzzle", self.compare_models),
+            ("Budgets", "One model that may think for 2, or for 16 segments", self.compare_budgets),
+            (
+                "Relabelled",
+                "One puzzle in two wordings: digits, rows and columns exchanged. A sure solver should not care.",
+                self.compare_relabelled,
+            ),
+            ("Checkpoints", "The first and the last checkpoint of a run: what did training change?", self.compare_checkpoints),
+        ):
+            chip = QToolButton(text=text, toolTip=tip, objectName="chip")
+            chip.clicked.connect(fill)
+            top.addWidget(chip)
+        self.add = QToolButton(text="+ pane", toolTip=f"One more board, {MOST_PANES} at most", objectName="chip")
+        self.add.clicked.connect(self.add_pane)
+        top.addWidget(self.add)
+        top.addSpacing(12)
+        top.addWidget(self.puzzle, 1)
+        run = QPushButton("Think", objectName="primary", toolTip="Let all panes think about the puzzle (Ctrl+Return)")
+        run.clicked.connect(self.run)
+        top.addWidget(run)
+        boards = QWidget()
+        boards.setLayout(self._grid)
+        scroll = QScrollArea(widgetResizable=True)
+        scroll.setWidget(boards)
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.addWidget(scroll)
+        split.addWidget(self.plots)
+        split.setStretchFactor(0, 3)
+        split.setStretchFactor(1, 1)
+        split.setSizes([520, 190])
+        bottom = QHBoxLayout()
+        for name in _BUTTONS:
+            button = QToolButton(objectName="flat")
+            button.setDefaultAction(self._studio.actions.by_name[name])
+            bottom.addWidget(button)
+        bottom.addWidget(self.state, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 8, 10, 6)
+        layout.setSpacing(6)
+        layout.addLayout(top)
+        layout.addWidget(split, 1)
+        layout.addLayout(bottom)
+        layout.addWidget(self.timeline)
+
+    def _entries(self) -> list[Entry]:
+        clock = self.comparison.clock
+
+        def by_hand(move: Callable[[int], None], argument: int) -> Callable[[], None]:
+            def act() -> None:
+                self.player.pause()
+                move(argument)
+
+            return act
+
+        return [
+            Entry("compare_run", "&Step", "Think about it in all panes", "Ctrl+Return", "mdi6.brain", self.run),
+            Entry("compare_stop", "&Step", "Stop thinking in all panes", "Esc", "", self.comparison.stop),
+            Entry("compare_play", "&Step", "Play or pause all panes", "Space", "mdi6.play", self.player.toggle),
+            Entry("compare_step_on", "&Step", "All panes one step on", "Right", "mdi6.chevron-right", by_hand(clock.move_steps, 1)),
+            Entry("compare_step_back", "&Step", "All panes one step back", "Left", "mdi6.chevron-left", by_hand(clock.move_steps, -1)),
+            Entry(
+                "compare_segment_on",
+                "&Step",
+                "All panes one segment on",
+                "Ctrl+Right",
+                "mdi6.chevron-double-right",
+                by_hand(clock.move_segments, 1),
+            ),
+            Entry(
+                "compare_segment_back",
+                "&Step",
+                "All panes one segment back",
+                "Ctrl+Left",
+                "mdi6.chevron-double-left",
+                by_hand(clock.move_segments, -1),
+            ),
+            Entry("compare_to_start", "&Step", "All panes to the start", "Home", "mdi6.skip-previous", by_hand(clock.set_cursor, 0)),
+            Entry("compare_to_end", "&Step", "All panes to the end", "End", "mdi6.skip-next", by_hand(clock.set_cursor, 1 << 30)),
+        ]
+
+    def _icons(self) -> None:
+        actions, colour = self._studio.actions, self._studio.theme.palette.text
+        for name in _BUTTONS:
+            icon = "mdi6.pause" if name == "compare_play" and self.player.playing else actions.entries[name].icon
+            actions.by_name[name].setIcon(qtawesome.icon(icon, color=colour))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._begun:
+            self._begun = True
+            self.begin()
+
+    def begin(self) -> None:
+        """When the page is first opened: the puzzle that Explore shows, at two budgets."""
+        trace = self._studio.traces.trace
+        line = trace.puzzle.text if trace is not None and trace.puzzle.text else next(iter(puzzle_lines("starter")), "")
+        self.puzzle.setText(line)
+        if self._studio.models.path is None:
+            self.state.setText("There is no model yet. Train one, or open a checkpoint.")
+            return
+        self.compare_budgets()
+
+    # Which panes -----------------------------------------------------------------------------------------------------
+
+    def models(self) -> list[tuple[str, Path]]:
+        """Titles and paths of what can be chosen: bundled models, opened ones, and the newest checkpoints of each run."""
+        choice = self._studio.models
+        found = [(model.title, model.path) for model in choice.bundled] + [(path.name, path) for path in choice.others]
+        for run in self._runs():
+            found += [(f"{run.name} · {path.name}", path) for path in _checkpoints(run)[-_CHECKPOINTS:]]
+        return found
+
+    def _runs(self) -> list[Path]:
+        folder = home() / "runs"
+        runs = [run for run in folder.iterdir() if (run / "checkpoints").is_dir()] if folder.is_dir() else []
+        return sorted(runs, key=lambda run: run.stat().st_mtime)
+
+    def _model(self) -> Path:
+        """The model in use where it reads the puzzle, else a bundled one that does."""
+        choice = self._studio.models
+        try:
+            task = parse_any(self.puzzle.text())[0].name
+        except PuzzleError:
+            task = ""
+        bundled = choice.bundled_as(choice.path)
+        fitting = choice.for_task(task)
+        if bundled is not None and bundled.task != task and fitting is not None:
+            return fitting
+        assert choice.path is not None
+        return choice.path
+
+    def compare_budgets(self) -> None:
+        self._compare([Setting(self._model(), 2), Setting(self._model(), 16)])
+
+    def compare_relabelled(self) -> None:
+        self._compare([Setting(self._model()), Setting(self._model(), relabelled=1), Setting(self._model(), relabelled=2)])
+
+    def compare_models(self) -> None:
+        first = self._model()
+        others = [path for _, path in self.models() if path != first]
+        self._compare([Setting(first), Setting(others[-1] if others else first)])
+
+    def compare_checkpoints(self) -> None:
+        runs = [run for run in self._runs() if len(_checkpoints(run)) > 1]
+        if not runs:
+            self.state.setText("No run with two checkpoints is there yet. Start one on the Train page, then compare what training changed.")
+            return
+        kept = _checkpoints(runs[-1])
+        self._compare([Setting(kept[0]), Setting(kept[-1])])
+
+    def add_pane(self) -> None:
+        if len(self.comparison.panes) < MOST_PANES:
+            self._compare(
+                [*(pane.setting for pane in self.comparison.panes), Setting(self._model(), relabelled=len(self.comparison.panes))]
+            )
+
+    def _close_pane(self, index: int) -> None:
+        if len(self.comparison.panes) > 2:
+            self._compare([pane.setting for k, pane in enumerate(self.comparison.panes) if k != index])
+
+    def _compare(self, settings: list[Setting]) -> None:
+        self.player.pause()
+        self.comparison.set_up(settings)
+        self.run()
+
+    def _renew_panes(self) -> None:
+        for pane in self.panes:
+            self._grid.removeWidget(pane)
+            pane.hide()
+            pane.deleteLater()
+        self.panes = []
+        models = self.models()
+        for index in range(len(self.comparison.panes)):
+            pane = ComparePane(self.comparison, index, models, self.selection, self._studio.theme)
+            pane.closed.connect(lambda index=index: self._close_pane(index))
+            self._grid.addWidget(pane, 0, index)
+            self.panes.append(pane)
+        self.add.setEnabled(len(self.panes) < MOST_PANES)
+
+    # Thinking --------------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """All panes think about the puzzle in the field."""
+        if not self.comparison.panes:
+            return
+        try:
+            task, grid = parse_any(self.puzzle.text())
+            task_named(task.name).check(grid)
+        except (PuzzleError, ValueError) as error:
+            self.state.setText(str(error))
+            return
+        self.comparison.set_puzzle(task, grid)
+        self.state.setText("Thinking …")
+        self.comparison.run()
+
+    def _tell(self) -> None:
+        clock = self.comparison.clock
+        if clock.trace is None or clock.cursor < 0:
+            return
+        words = step_name(clock.trace, clock.cursor)
+        self.state.setText(words + ("  ·  thinking …" if self.comparison.running else ""))
+
+    def closing(self) -> None:
+        """The window closes."""
+        self.player.pause()
+        self.comparison.stop()
+        self._background.close()
+
+
+def _checkpoints(run: Path) -> list[Path]:
+    """A run's checkpoint folders, oldest first."""
+    return sorted(p for p in (run / "checkpoints").iterdir() if p.is_dir() and p.name.startswith("step_"))

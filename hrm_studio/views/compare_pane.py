@@ -1,0 +1,156 @@
+"""One of the boards that are compared, with what it is and what differs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QPainter, QPen
+from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QToolButton, QVBoxLayout
+
+from hrm_studio.models.comparison import LETTERS, Comparison
+from hrm_studio.models.selection import Selection
+from hrm_studio.theme import Theme
+from hrm_studio.views.board import BoardView
+from hrm_studio.views.board_drawing import Drawing
+from hrm_studio.views.board_panel import Elided
+from hrm_studio.views.visible import View
+
+_PUZZLES = ("Same puzzle", "Relabelled", "Own puzzle …")
+_TIP = (
+    "Same puzzle: the one above.\nRelabelled: the same puzzle with digits, rows and columns exchanged; its answers are put back in their places."
+    "\nOwn puzzle: another one, pasted below."
+)
+
+
+class ComparePane(View):
+    """Letter, model, budget, puzzle; the board; a line that tells what came of it.
+
+    Signals
+    -------
+    closed()    this pane is not wanted any more
+    """
+
+    closed = Signal()
+
+    def __init__(self, comparison: Comparison, index: int, models: list[tuple[str, Path]], selection: Selection, theme: Theme) -> None:
+        super().__init__()
+        self._comparison, self._index, self._theme = comparison, index, theme
+        self.pane = comparison.panes[index]
+        self.setMinimumWidth(200)
+        self.letter = QLabel(LETTERS[index], objectName="title")
+        self.model = QComboBox(toolTip="The model that thinks in this pane", accessibleName=f"Model of pane {LETTERS[index]}")
+        self.model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.model.setMinimumContentsLength(8)
+        self._fill(models)
+        self.segments = QSpinBox(minimum=1, maximum=1024, value=self.pane.setting.segments, suffix=" segments")
+        self.segments.setToolTip("The budget: how many rounds it may think")
+        self.puzzle = QComboBox(toolTip=_TIP)
+        self.puzzle.addItems(_PUZZLES)
+        self.puzzle.setCurrentIndex(2 if self.pane.setting.puzzle else 1 if self.pane.setting.relabelled else 0)
+        self.own = QLineEdit(self.pane.setting.puzzle, placeholderText="Paste a puzzle in one line")
+        self.own.setVisible(self.puzzle.currentIndex() == 2)
+        close = QToolButton(text="✕", toolTip="Take this pane away", objectName="flat")
+        close.setVisible(len(comparison.panes) > 2)
+        close.clicked.connect(self.closed)
+        top, under = QHBoxLayout(), QHBoxLayout()
+        for row, parts in ((top, (self.letter, self.model, close)), (under, (self.segments, self.puzzle))):
+            row.setSpacing(6)
+            for part in parts:
+                row.addWidget(part, 1 if part in (self.model, self.puzzle) else 0)
+        self.board = BoardView(self.pane.traces, selection, theme)
+        self.board.setMinimumSize(160, 160)
+        self.board.over = self._mark
+        self.told, self.apart = Elided("position"), Elided("muted")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(4)
+        layout.addLayout(top)
+        layout.addLayout(under)
+        layout.addWidget(self.own)
+        layout.addWidget(self.told)
+        layout.addWidget(self.board, 1)
+        layout.addWidget(self.apart)
+        self.model.activated.connect(self._model_picked)
+        self.segments.valueChanged.connect(lambda value: comparison.change(index, segments=value))
+        self.puzzle.activated.connect(self._puzzle_picked)
+        self.own.editingFinished.connect(self._own_written)
+        self.follow(
+            [(comparison.moved, self._tell), (comparison.grew, self._tell), (self.pane.changed, self._tell), (theme.changed, self._tell)],
+            self._tell,
+        )
+
+    def _fill(self, models: list[tuple[str, Path]]) -> None:
+        self.model.clear()
+        for title, path in models:
+            self.model.addItem(title, path)
+            self.model.setItemData(self.model.count() - 1, str(path), Qt.ItemDataRole.ToolTipRole)
+        if self.model.findData(self.pane.setting.model) < 0:
+            self.model.addItem(self.pane.setting.model.name, self.pane.setting.model)
+        self.model.addItem("Open a checkpoint …", None)
+        self.model.setCurrentIndex(self.model.findData(self.pane.setting.model))
+
+    def _model_picked(self) -> None:
+        path = self.model.currentData()
+        if path is None:
+            chosen = QFileDialog.getExistingDirectory(self, "Open a checkpoint folder")
+            path = Path(chosen) if chosen else self.pane.setting.model
+            if self.model.findData(path) < 0:
+                self.model.insertItem(self.model.count() - 1, path.name, path)
+            self.model.setCurrentIndex(self.model.findData(path))
+        self._comparison.change(self._index, model=path)
+
+    def _puzzle_picked(self, kind: int) -> None:
+        self.own.setVisible(kind == 2)
+        if kind == 2:
+            self.own.setFocus()
+        self._comparison.change(self._index, relabelled=self._index + 1 if kind == 1 else 0, puzzle=self.own.text() if kind == 2 else "")
+
+    def _own_written(self) -> None:
+        if self.puzzle.currentIndex() == 2 and self.own.text() != self.pane.setting.puzzle:
+            self._comparison.change(self._index, puzzle=self.own.text())
+
+    def _tell(self) -> None:
+        self.letter.setStyleSheet(f"color: {self._theme.palette.series[self._index]}")
+        traces = self.pane.traces
+        trace, step = traces.trace, traces.cursor
+        self.told.setText(self.pane.error or self._words())
+        self.told.setStyleSheet(f"color: {self._theme.palette.wrong}" if self.pane.error else "")
+        apart = self._comparison.differences(self._index)
+        if self._index == 0:
+            self.apart.setText("Others are compared with this one.")
+        elif apart is None:
+            self.apart.setText("" if trace is None or step < 0 else "Another puzzle: its answers are not compared.")
+        else:
+            count = int(apart.sum())
+            self.apart.setText("Same answer as A" if not count else f"{count} cell{'s' if count > 1 else ''} differ from A")
+        self.board.update()
+
+    def _words(self) -> str:
+        traces = self.pane.traces
+        if traces.trace is None or traces.cursor < 0:
+            return "Ready"
+        verdict, step = traces.verdict, traces.cursor
+        solved = verdict.solved
+        if solved is not None and step >= solved and not traces.running:
+            return f"★ solved in segment {int(traces.trace.segment[solved]) + 1}"
+        right = float(verdict.accuracy[step])
+        share = "" if right != right else f" · {right:.0%} right".replace("%", " %")
+        end = "" if step < len(traces.trace) - 1 or traces.running else " at the end"
+        return f"Segment {int(traces.trace.segment[step]) + 1}{share}{end}"
+
+    def _mark(self, painter: QPainter, drawing: Drawing, place: QRectF) -> None:
+        """Rings around the cells that differ from the first pane."""
+        apart = self._comparison.differences(self._index)
+        if apart is None:
+            return
+        at = 1 if drawing.fills else 0
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for cell in np.flatnonzero(apart).tolist():
+            boxes = drawing.cell_rects(place, cell)
+            if len(boxes) > at:
+                box = boxes[at]
+                painter.setPen(QPen(self._theme.palette.color("warning"), max(1.5, box.width() * 0.06)))
+                inset = box.width() * 0.07
+                painter.drawRoundedRect(box.adjusted(inset, inset, -inset, -inset), box.width() * 0.18, box.width() * 0.18)

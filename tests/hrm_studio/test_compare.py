@@ -1,0 +1,120 @@
+"""Comparing with real models: one cursor, one basis, marked differences, and what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from hrm_model.assets import bundled_models
+from hrm_studio.main_window import MainWindow
+from hrm_studio.models.comparison import Setting
+from hrm_studio.theme import Theme
+from hrm_studio.views.compare_page import ComparePage
+from tests.hrm_studio.made import FOUR
+
+WAIT = 60_000
+
+
+@pytest.fixture
+def page(qtbot: QtBot) -> Iterator[ComparePage]:
+    window = MainWindow(Theme("light"))
+    qtbot.addWidget(window)
+    window.show()
+    window.show_page("compare")
+    page = window.page("compare")
+    page.comparison.stop()
+    page.puzzle.setText(FOUR)
+    page.window_ = window
+    yield page
+    window.close()
+
+
+def four() -> Path:
+    return next(m.path for m in bundled_models() if m.task == "sudoku-4x4")
+
+
+def done(page: ComparePage, qtbot: QtBot) -> None:
+    qtbot.waitUntil(
+        lambda: all(p.error or (p.traces.trace is not None and not p.traces.running) for p in page.comparison.panes), timeout=WAIT
+    )
+
+
+def test_two_budgets_stand_at_the_same_moment(page: ComparePage, qtbot: QtBot) -> None:
+    page._compare([Setting(four(), 1), Setting(four(), 3)])
+    done(page, qtbot)
+    short, long = (pane.traces for pane in page.comparison.panes)
+    assert (len(short.trace), len(long.trace)) == (6, 18)
+    assert page.comparison.leader() is page.comparison.panes[1]
+    for cursor, first in ((0, 0), (4, 4), (12, 5), (17, 5)):
+        page.comparison.clock.set_cursor(cursor)
+        assert (short.cursor, long.cursor) == (first, cursor)
+    page.comparison.clock.set_cursor(3)
+    np.testing.assert_array_equal(short.trace.prediction[3], long.trace.prediction[3])  # the same model at the same step
+    assert page.panes[1].apart.text() == "Same answer as A"
+    page.comparison.clock.set_cursor(17)
+    apart = int((short.trace.prediction[5] != long.trace.prediction[17]).sum())
+    assert page.comparison.differences(1).sum() == apart
+    assert page.panes[1].apart.text() == ("Same answer as A" if not apart else f"{apart} cell{'s' if apart > 1 else ''} differ from A")
+    page.window_.actions_table.by_name["compare_step_back"].trigger()
+    assert page.comparison.clock.cursor == 16
+
+
+def test_a_relabelled_puzzle_is_put_back(page: ComparePage, qtbot: QtBot) -> None:
+    page._compare([Setting(four(), 2), Setting(four(), 2, relabelled=1)])
+    done(page, qtbot)
+    one, other = (pane.traces.trace for pane in page.comparison.panes)
+    np.testing.assert_array_equal(one.puzzle.given, other.puzzle.given)
+    np.testing.assert_array_equal(one.puzzle.solution, other.puzzle.solution)
+    assert not np.array_equal(one.probability, other.probability)
+    assert page.panes[1].puzzle.currentText() == "Relabelled"
+    qtbot.waitUntil(lambda: page.plots._planes.get("H") is not None and len(page.plots._planes["H"].paths) == 2, timeout=WAIT)
+    assert not page.grab().isNull()
+
+
+def test_panes_come_go_and_change(page: ComparePage, qtbot: QtBot) -> None:
+    page._compare([Setting(four(), 1), Setting(four(), 1)])
+    page.add_pane()
+    page.add_pane()
+    assert len(page.panes) == 4
+    assert not page.add.isEnabled()
+    page.add_pane()
+    assert len(page.panes) == 4
+    page.panes[0].closed.emit()
+    assert len(page.panes) == 3
+    page.panes[1].segments.setValue(4)
+    assert page.comparison.panes[1].setting.segments == 4
+    assert page.comparison.panes[1].traces.trace is None
+    page.run()
+    done(page, qtbot)
+    assert page.comparison.panes[1].traces.trace.segments == 4
+
+
+def test_each_pane_tells_what_is_wrong_with_it_and_the_others_go_on(page: ComparePage, qtbot: QtBot, tmp_path: Path) -> None:
+    nine = next(m.path for m in bundled_models() if m.task == "sudoku-9x9")
+    page._compare([Setting(four(), 1), Setting(nine, 1), Setting(tmp_path / "nowhere", 1), Setting(four(), 1, puzzle="11" + "." * 14)])
+    done(page, qtbot)
+    words = [pane.told.text() for pane in page.panes]
+    assert "reads sudoku-9x9" in words[1]
+    assert "nowhere" in words[2]
+    assert "stands twice" in words[3]
+    assert page.comparison.panes[0].traces.trace is not None
+    page.puzzle.setText("12")
+    page.run()
+    assert "2 cells" in page.state.text()
+
+
+def test_the_page_opens_with_something_to_see_and_stops(page: ComparePage, qtbot: QtBot) -> None:
+    page.compare_checkpoints()
+    assert "Train page" in page.state.text()
+    page.compare_models()
+    assert len(page.panes) == 2
+    page.comparison.stop()
+    assert not page.comparison.running
+    qtbot.keyClick(page.puzzle, Qt.Key.Key_Return)
+    done(page, qtbot)
+    assert page.comparison.panes[0].traces.trace is not None
