@@ -1,5 +1,7 @@
 """`python -m trainer RUN_DIR`: start the run of that directory, or go on where its last checkpoint stands.
 
+`python -m trainer --probe CONFIG.yaml`: measure for some seconds what such a run would take here, and print it as JSON.
+
 Ends with 0 when the run finished or was stopped, 1 when it failed, 2 when the directory cannot be used.
 """
 
@@ -15,13 +17,16 @@ from trainer.config import ConfigError
 from trainer.distributed import World, join
 from trainer.events import event
 from trainer.loop import Diverged
+from trainer.measure import print_measured
 from trainer.run_dir import RunDir, RunError
 from trainer.session import Session
 
 
 def main(arguments: list[str]) -> int:
+    if len(arguments) == 2 and arguments[0] == "--probe":
+        return print_measured(arguments[1])
     if len(arguments) != 1 or arguments[0].startswith("-"):
-        print("usage: python -m trainer RUN_DIR", file=sys.stderr)
+        print("usage: python -m trainer RUN_DIR, or python -m trainer --probe CONFIG.yaml", file=sys.stderr)
         return 2
     run = RunDir(arguments[0])
     world = World()

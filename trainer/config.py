@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hrm_model.config import Gradient, ModelConfig
 from hrm_model.tasks.find import task_named
@@ -109,9 +109,15 @@ class RunConfig(_Strict):
     threads: int | None = Field(None, ge=1, description="torch threads; none: one a core")
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16"] = Field("auto", description="what training computes in; auto: bfloat16 where it is quick")
-    compile: bool = Field(
-        False, description="torch.compile one segment: quicker after a minute of compiling; needs a C++ compiler on a CPU"
+    compile: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="torch.compile one segment; auto: tried by a child process where a run lasts long enough, and kept where it is quicker",
     )
+
+    @field_validator("compile", mode="before")
+    @classmethod
+    def _switch(cls, value: object) -> object:
+        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value  # YAML reads on and off as booleans
 
     @model_validator(mode="after")
     def _fits(self) -> RunConfig:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -21,7 +21,7 @@ from hrm_model.device import pick_device, pick_dtype, pick_training_dtype
 from hrm_model.loss import act_loss
 from hrm_model.model import HRM
 from trainer.config import RunConfig
-from trainer.dataset import Ahead, Batches, Grids
+from trainer.dataset import Ahead, Grids
 from trainer.distributed import World
 from trainer.evaluate import evaluate
 from trainer.events import Event, event
@@ -41,14 +41,18 @@ class Trainer:
     def __init__(
         self,
         config: RunConfig,
-        batches: Batches,
+        batches: Callable[[int], Batch],
         sets: dict[str, tuple[Grids, Grids]] | None = None,
         *,
         micro_batch: int | None = None,
+        compiled: bool | None = None,
         world: World | None = None,
         device: str | None = None,
     ) -> None:
-        """`sets`: puzzles and solutions to be judged by, by name. `micro_batch`: rows at once, None for all. `device`: not the config's."""
+        """`sets`: puzzles and solutions to be judged by, by name. `micro_batch`: rows at once, None for all.
+
+        `compiled`: whether a segment is compiled; None: where the configuration says 'on'. `device`: this process's, not the config's.
+        """
         self.config, self.batches, self.sets = config, batches, sets or {}
         self.world = world or World()
         self.first_row, self.end_row = self.world.rows(config.batch_size)
@@ -70,7 +74,7 @@ class Trainer:
         dtype = pick_training_dtype(self.device) if config.dtype == "auto" else config.dtype
         self.model = HRM(config.model.model_copy(update={"forward_dtype": dtype})).to(self.device)
         self._enter_phase(0)
-        if config.compile:
+        if config.compile == "on" if compiled is None else compiled:
             self.model.segment = torch.compile(self.model.segment)  # type: ignore[method-assign]
         self.through = self.world.wrap(self.model)
         self.optimizer = _optimizer(config, self.model)

@@ -9,15 +9,18 @@ import shutil
 import subprocess
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from hrm_model import checkpoint
+from hrm_model.device import pick_device
 from trainer.dataset import Batches, cached_pool, evaluation_sets
 from trainer.distributed import World
 from trainer.events import Event, LineReader, event
+from trainer.fit import Fit, decide
 from trainer.guards import Guards
 from trainer.loop import Trainer
 from trainer.machine import Machine, free_bytes
@@ -54,7 +57,11 @@ class Session:
         world.from_first(None)
         puzzles, solutions = cached_pool(config, run.path / "pool.npz")
         self.sets = evaluation_sets(config)
-        self.trainer = trainer = Trainer(config, Batches(config, puzzles, solutions), self.sets, world=world, device=self.device)
+        fit = self.fit()
+        self.trainer = trainer = Trainer(
+            config, Batches(config, puzzles, solutions), self.sets,
+            micro_batch=fit.micro_batch, compiled=fit.compile, world=world, device=self.device,
+        )  # fmt: skip
         resumed = self.load_newest()
         self.recall()
         self.begin_step, self.begin_seconds = trainer.step, trainer.seconds
@@ -63,7 +70,9 @@ class Session:
         if world.first:
             write_json(run.path / "env.json", environment(trainer))
         # Events of steps after `step` come from a process that was killed; who follows the run drops them.
-        self.tell(event("started", trainer.step, resumed=resumed, pid=os.getpid(), steps=config.steps, processes=world.size))
+        self.tell(event("started", trainer.step, resumed=resumed, pid=os.getpid(), steps=config.steps, processes=world.size, **asdict(fit)))
+        if fit.why:
+            say(fit.why)
         for events in trainer.train():
             judged = next((e for e in events if e["type"] == "evaluation"), None)
             if judged:
@@ -88,6 +97,15 @@ class Session:
             event("finished", trainer.step, reason=reason, **({"message": trainer.reason} if trainer.reason and not self.ending else {}))
         )
         self.status("stopped" if self.ending else "finished", now=True)
+
+    def fit(self) -> Fit:
+        """How many examples at once, and whether compiled. The first process decides for all."""
+        device = pick_device(self.device or self.config.device)
+        first, end = self.world.rows(self.config.batch_size)
+        found = None
+        if self.world.first:
+            found = asdict(decide(self.config, device, self.run.path / "fit.json", rows=end - first))
+        return Fit(**self.world.from_first(found))
 
     def recall(self) -> None:
         """Best accuracy and warnings so far, from what the run has told."""

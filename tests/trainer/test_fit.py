@@ -1,0 +1,146 @@
+"""How a run is fitted to a machine. The devices are faked where this machine has none of them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.trainer.test_training import ROOT, small
+from trainer import fit, measure
+from trainer.config import write_config
+from trainer.fit import Fit, decide, rows_that_fit, try_compile
+from trainer.run_dir import RunDir
+from trainer.session import Session
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("free_gb", "rows"),
+    [(80, 384), (20, 192), (8, 96), (6, 77), (2, 20), (0.1, 1)],  # a card of 8 GB takes a quarter of the published batch at a time
+)
+def test_examples_at_once_stay_inside_the_free_memory(free_gb: float, rows: int) -> None:
+    fixed, a_row = 550_000_000, 40_000_000
+    free = int(free_gb * 1e9)
+    found = rows_that_fit(free, fixed=fixed, a_row=a_row, batch=384, share=0.85)
+    assert found == rows
+    assert found == 1 or fixed + found * a_row < 0.85 * free
+    parts = -(-384 // found)
+    assert parts * found - 384 < parts  # parts of nearly equal size
+
+
+def test_what_an_example_needs_grows_with_depth_width_and_precision() -> None:
+    shallow = small(dtype="float32", q_continue=False)
+    model = shallow.model.model_copy(update={"gradient": "step"})
+    deep, low = (measure.needs(c, CPU) for c in (shallow, shallow.model_copy(update={"dtype": "bfloat16"})))
+    once = measure.needs(shallow.model_copy(update={"model": model}), CPU)
+    assert once.a_row < 0.55 * deep.a_row  # two module calls with gradient of six
+    assert low.a_row < 0.75 * deep.a_row
+    parameters = sum(p.numel() for p in measure.Trainer(shallow, measure.RandomBatches(shallow)).model.parameters())
+    assert deep.fixed == pytest.approx(4 * 5 * parameters, rel=0.2)  # weights, gradients, two moments, average
+
+
+def test_what_an_example_needs_is_what_training_takes() -> None:
+    """Against the allocator's own peak, of a process that trains 256 and then 512 examples at once."""
+    script = """
+import resource, sys, torch
+from tests.trainer.test_training import small
+from trainer.measure import RandomBatches, Trainer
+config = small(batch_size=int(sys.argv[1]), dtype="float32", threads=1)
+trainer = Trainer(config, RandomBatches(config))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+trainer.train_step()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+    found = [
+        int(subprocess.run([sys.executable, "-c", script, str(n)], cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+        for n in (512, 1024)
+    ]
+    a_row = (found[1] - found[0]) / 512
+    assert measure.needs(small(dtype="float32"), CPU).a_row == pytest.approx(a_row, rel=0.5)
+
+
+def test_little_free_memory_makes_micro_batches_and_the_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small(steps=4, evaluate_every=100)
+    needed = measure.needs(config, CPU)
+    free = int((needed.fixed + 5.5 * needed.a_row) * 1.25 / 0.7)
+    monkeypatch.setattr(fit, "free_memory", lambda device: free)
+    assert decide(config, CPU, tmp_path / "fit.json", rows=16, free=lambda device: free).micro_batch == 4
+    run = RunDir.create(tmp_path / "run", config)
+    (run.path / "fit.json").write_text((tmp_path / "fit.json").read_text())
+    Session(run).go()
+    started = run.events().read()[0]
+    assert started["micro_batch"] == 4
+    assert "4 of 16 examples at once" in started["why"]
+    # A restarted run decides the same, whatever is free by then.
+    again = decide(config, CPU, run.path / "fit.json", rows=16, free=lambda device: 1 << 40)
+    assert again.micro_batch == 4
+
+
+def test_a_wish_is_kept_and_another_device_decides_anew(tmp_path: Path) -> None:
+    file = tmp_path / "fit.json"
+    assert decide(small(micro_batch=5), CPU, file, rows=16) == Fit("cpu", 5, False)
+    file.write_text(json.dumps({"device": "cuda:0", "micro_batch": 2, "compile": True, "why": ""}))
+    assert decide(small(), CPU, file, rows=16) == Fit("cpu", 16, False)
+    file.write_text("{")
+    assert decide(small(), CPU, file, rows=16).micro_batch == 16
+    assert decide(small(compile="on"), CPU, tmp_path / "other.json", rows=16).compile
+
+
+def trial(plain: dict[str, Any], compiled: dict[str, Any]) -> tuple[bool, str, int]:
+    calls = []
+
+    def run(config: Any) -> dict[str, Any]:
+        calls.append(config.compile)
+        return compiled if config.compile == "on" else plain
+
+    return (*try_compile(small(compile="auto"), CPU, 16, run), len(calls))
+
+
+def test_compiling_is_decided_by_trying_it() -> None:
+    long = {"training_seconds": 7200.0, "seconds_per_step": 0.2}
+    assert trial({"training_seconds": 60.0, "seconds_per_step": 0.2}, {}) == (False, "", 1)
+    taken, said, _ = trial(long, {"training_seconds": 3600.0, "seconds_per_step": 0.1, "compile_seconds": 50.0})
+    assert taken
+    assert "2.00 times" in said
+    assert not trial(long, {"training_seconds": 7100.0, "seconds_per_step": 0.197, "compile_seconds": 50.0})[0]
+    assert not trial(long, {"training_seconds": 6000.0, "seconds_per_step": 0.18, "compile_seconds": 5000.0})[0]
+    refused, said, _ = trial(long, {"error": "InvalidCxxCompiler: No working C++ compiler found"})
+    assert not refused
+    assert "No working C++ compiler" in said
+    assert trial({"error": "crashed"}, {}) == (False, "", 1)
+
+
+def test_a_child_that_fails_or_hangs_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small()
+    assert "minutes" in fit.measure_in_child(config, timeout=0.05)["error"]
+    monkeypatch.setattr(fit.sys, "executable", "/nowhere/python")
+    assert "/nowhere/python" in fit.measure_in_child(config)["error"]
+
+
+def test_the_probe_prints_what_a_run_would_take(tmp_path: Path) -> None:
+    config = small(
+        steps=1000, phases=[{"H_cycles": 1, "L_cycles": 1, "gradient": "step", "until_step": 400}, {"H_cycles": 2, "L_cycles": 2}]
+    )
+    write_config(config, tmp_path / "config.yaml")
+    done = subprocess.run(
+        [sys.executable, "-m", "trainer", "--probe", str(tmp_path / "config.yaml")], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout)
+    first, second = found["phases"]
+    assert found["training_seconds"] == pytest.approx(400 * first["seconds_per_step"] + 600 * second["seconds_per_step"])
+    assert found["estimate_seconds"] > found["training_seconds"]
+    assert found["micro_batch"] == found["batch_size"] == 16
+    assert found["device"] == "cpu"
+    (tmp_path / "config.yaml").write_text("task: nothing\n")
+    bad = subprocess.run(
+        [sys.executable, "-m", "trainer", "--probe", str(tmp_path / "config.yaml")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert bad.returncode == 2
+    assert "config.yaml" in bad.stderr

@@ -1,0 +1,224 @@
+"""What a configuration costs on this machine: `python -m trainer --probe CONFIG.yaml` prints it as one JSON object after some seconds.
+
+Steps are real ones on random boards, so no puzzle need be made. Where a whole batch would take too long, a few examples are measured
+with one and with several at once, and the time is taken to grow in proportion.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from hrm_model.act import Batch, act_step, initial_carry
+from hrm_model.config import parameter_count
+from hrm_model.device import describe, pick_device
+from hrm_model.loss import act_loss
+from hrm_model.model import HRM
+from hrm_model.reason import solve_batch
+from trainer.config import RunConfig
+from trainer.loop import Trainer
+
+_LONGEST = 1.5  # seconds that a measured step should take at most
+_MOST_ROWS = 8  # examples at once where a whole batch takes longer
+_MEASURED = 1.0  # seconds of steps that a time is taken from
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Bytes of memory that training takes."""
+
+    fixed: int  # weights, gradients, moments, average
+    a_row: int  # what one example keeps for its backward, and its carry
+
+
+class RandomBatches:
+    """Boards of random tokens, the same at every step."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+
+    def __call__(self, step: int) -> Batch:
+        model, rows = self.config.model, self.config.batch_size
+        chance = torch.Generator().manual_seed(step)
+        tokens = torch.randint(0, model.vocab_size, (2, rows, model.seq_len), generator=chance)
+        ids = torch.randint(0, model.num_puzzle_identifiers, (rows,), generator=chance)
+        return {"inputs": tokens[0], "labels": tokens[1], "puzzle_identifiers": ids}
+
+
+def state_bytes(config: RunConfig) -> int:
+    """Bytes of a training state on disk or in memory: weights, moments, average; the carry is not counted."""
+    numbers = parameter_count(config.model)
+    table = config.model.num_puzzle_identifiers * config.model.puzzle_emb_ndim
+    moments = 1 if config.optimizer == "muon" else 2
+    return 4 * ((numbers - table) * (1 + moments + bool(config.ema)) + table)
+
+
+def needs(config: RunConfig, device: torch.device) -> Needs:
+    """Measured by running one and two examples forward and counting what is kept for the backward."""
+    trainer = Trainer(_small(config, 2), RandomBatches(_small(config, 2)), device=str(device))
+    kept = [_kept_bytes(trainer, rows) for rows in (1, 2)]
+    trainer.ahead.close()
+    model = config.final_model
+    carry = 2 * 2 * model.positions * model.hidden_size * (2 if trainer.model.config.forward_dtype == "bfloat16" else 4)  # old and new
+    a_row = max(1, kept[1] - kept[0])
+    gradients = 4 * (parameter_count(config.model) - model.num_puzzle_identifiers * model.puzzle_emb_ndim)
+    return Needs(fixed=state_bytes(config) + gradients + max(0, kept[0] - a_row), a_row=a_row + carry)
+
+
+def _small(config: RunConfig, rows: int) -> RunConfig:
+    deepest = config.final_model
+    return config.model_copy(update={"batch_size": rows, "model": deepest, "phases": (), "compile": "off", "micro_batch": rows, "ema": 0.0})
+
+
+def _kept_bytes(trainer: Trainer, rows: int) -> int:
+    """Bytes of the tensors that autograd keeps over one segment, parameters left out."""
+    own = {p.untyped_storage().data_ptr() for p in trainer.model.parameters()}
+    seen: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            seen[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    config = trainer.config
+    trainer.model.train()
+    batch = {name: tensor[:rows] for name, tensor in trainer._batch(0).items()}
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        # (The tensors live until the graph goes, so no address is used twice.)
+        carry, outputs = act_step(trainer.model, initial_carry(trainer.model, batch), batch, config.q_continue)
+        loss = act_loss(carry, outputs, config.q_continue, config.loss, config.loss_cells)[0]
+    del loss, outputs
+    return sum(seen.values())
+
+
+def measure(config: RunConfig) -> dict[str, Any]:
+    """Times, memory, disk and an estimate of the whole run, as plain numbers (seconds, bytes)."""
+    from trainer.fit import _SHARE, free_memory, rows_that_fit
+
+    device = pick_device(config.device)
+    needed = needs(config, device)
+    rows = config.batch_size
+    if isinstance(config.micro_batch, int):
+        rows = min(config.micro_batch, rows)
+    else:
+        rows = rows_that_fit(free_memory(device), fixed=needed.fixed, a_row=needed.a_row, batch=rows, share=_SHARE[device.type])
+    compile_seconds = 0.0
+    phases, training, reached = [], 0.0, 0
+    for number in range(max(1, len(config.phases))):
+        depth = config.depth(number)
+        last = number >= len(config.phases) - 1
+        end = config.steps if last else min(config.steps, depth.until_step or reached + config.steps // 5)
+        each, compiling = _seconds_per_step(config, number, rows, device)
+        compile_seconds += compiling
+        phases.append({"H_cycles": depth.H_cycles, "L_cycles": depth.L_cycles, "gradient": depth.gradient, "seconds_per_step": each})
+        training += max(0, end - reached) * each
+        reached = max(reached, end)
+    if config.minutes:
+        training = min(training, 60 * config.minutes)
+    puzzles = sum(s.count for s in config.evaluation)
+    a_puzzle = _seconds_per_puzzle(config, device) if puzzles else 0.0
+    evaluations = max(1, round(training / each / config.evaluate_every)) if puzzles else 0
+    state = state_bytes(config) + 4 * parameter_count(config.model)  # the averaged weights stand beside it
+    kept = config.keep_checkpoints + 2 + int(math.log2(max(1, config.steps // config.checkpoint_every)))
+    model = HRM(config.final_model.model_copy(update={"num_puzzle_identifiers": 1}))
+    return {
+        "device": str(device), "name": describe(model.to(device))["device"], "threads": torch.get_num_threads(),
+        "parameters": parameter_count(config.model), "batch_size": config.batch_size, "micro_batch": rows, "compiled": config.compile == "on",
+        "compile_seconds": round(compile_seconds, 1), "phases": phases, "seconds_per_step": each, "steps_per_second": 1 / each,
+        "examples_per_second": config.batch_size / each, "memory_bytes": needed.fixed + rows * needed.a_row, "free_bytes": free_memory(device),
+        "checkpoint_bytes": state, "disk_bytes": kept * state, "training_seconds": training, "evaluation_seconds": puzzles * a_puzzle,
+        "estimate_seconds": training + evaluations * puzzles * a_puzzle + compile_seconds,
+    }  # fmt: skip
+
+
+def _seconds_per_step(config: RunConfig, phase: int, rows: int, device: torch.device) -> tuple[float, float]:
+    """Seconds of one optimizer step of the whole batch at a phase's depth, and what the first one took longer."""
+    depth = config.depth(phase)
+    model = config.model.model_copy(update={"H_cycles": depth.H_cycles, "L_cycles": depth.L_cycles, "gradient": depth.gradient})
+    alone = config.model_copy(update={"model": model, "phases": ()})
+
+    def trainer(count: int) -> Trainer:
+        small = alone.model_copy(update={"batch_size": count})
+        return Trainer(small, RandomBatches(small), device=str(device), compiled=config.compile == "on")
+
+    few = min(rows, _MOST_ROWS)
+    probe = trainer(few)
+    compiling = _timed(probe, 0)
+    a_few = _timed(probe)
+    compiling -= a_few
+    probe.ahead.close()
+    if a_few * config.batch_size / few <= _LONGEST and rows == config.batch_size:
+        whole = trainer(config.batch_size)
+        compiling = _timed(whole, 0)
+        found = _timed(whole)
+        whole.ahead.close()
+        return found, max(0.0, compiling - found) if config.compile == "on" else 0.0
+    one = trainer(1)
+    _timed(one, 0)
+    a_single = _timed(one)
+    one.ahead.close()
+    a_row = max(a_few / few / 10, (a_few - a_single) / max(1, few - 1)) if few > 1 else a_few
+    return a_few + a_row * (config.batch_size - few), max(0.0, compiling) if config.compile == "on" else 0.0
+
+
+def _timed(trainer: Trainer, seconds: float = _MEASURED) -> float:
+    """The quickest step of so many seconds of them (of one at least), in seconds."""
+    best, spent = math.inf, 0.0
+    while spent <= seconds:
+        took = _once(trainer.train_step, trainer.device)
+        best, spent = min(best, took), spent + max(took, 1e-6)
+        if seconds == 0:
+            break
+    return best
+
+
+def _once(work: Callable[[], Any], device: torch.device) -> float:
+    begin = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+    return time.perf_counter() - begin
+
+
+def _seconds_per_puzzle(config: RunConfig, device: torch.device) -> float:
+    """Of an evaluation with all its segments."""
+    from hrm_model.device import pick_dtype
+
+    model = HRM(config.final_model.model_copy(update={"forward_dtype": pick_dtype(device), "num_puzzle_identifiers": 1})).to(device)
+    rows = 1
+    while True:
+        boards = torch.zeros(rows, model.config.seq_len, dtype=torch.long).numpy()
+        once = min(_once(partial(solve_batch, model, boards, segments=1), device) for _ in range(2))
+        if rows == 64 or once > _LONGEST / 8:
+            return config.evaluation_segments * once / rows
+        rows *= 8
+
+
+def print_measured(file: str) -> int:
+    """The body of `--probe`: one JSON object on standard output. 2 where the file is no configuration."""
+    import json
+    from pathlib import Path
+
+    from trainer.config import ConfigError, read_config
+
+    try:
+        config = read_config(Path(file))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    try:
+        found = measure(config)
+    except (RuntimeError, ValueError) as error:
+        found = {"error": str(error).splitlines()[0] if str(error) else type(error).__name__}
+    print(json.dumps(found))
+    return 1 if "error" in found else 0
