@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm_model.analysis_survey import wilson
 from hrm_model.model import HRM
 from hrm_model.reason import solve_batch
 from hrm_model.tasks.base import Grids
@@ -25,16 +25,6 @@ class Evaluation:
     mean_segments: float  # until q_halt first says done (all segments where it never does)
     exact_by_segment: tuple[float, ...]
     q_halt_accuracy: float  # share of puzzles where q_halt at the end tells right from wrong
-
-
-def wilson(right: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's score interval of a share (95 % for z = 1.96)."""
-    if not count:
-        return 0.0, 1.0
-    share, square = right / count, z * z
-    centre = (share + square / (2 * count)) / (1 + square / count)
-    half = z * math.sqrt(share * (1 - share) / count + square / (4 * count * count)) / (1 + square / count)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def answer_all(

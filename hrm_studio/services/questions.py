@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from hrm_model.analysis_survey import Surveyed, survey_rows
 from hrm_model.relabel import Relabelling
-from hrm_model.tasks.base import Grid, Task
+from hrm_model.tasks.base import Grid, Grids, Task
+from hrm_model.tasks.maze_task import MazeTask
+from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.trace import Array, ModelInfo, PuzzleInfo, Trace, TraceRecorder
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ About = dict[str, Any]
 Question = Callable[["HRM", About], Iterator[T | None]]  # None: nothing to tell yet, others may have their turn
 
 _REPORT_EVERY = 1 / 10  # seconds
+_BATCH = 16  # puzzles at a time
 
 
 @dataclass(frozen=True)
@@ -80,3 +85,79 @@ def thinking(task: Task, grid: Grid, segments: int, relabelling: Relabelling | N
         yield so_far(), expected, True
 
     return question
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where many puzzles come from: a file, or a generator with a range of difficulty (clues of a Sudoku, moves of a maze)."""
+
+    task: Task
+    count: int
+    file: Path | None = None
+    low: int | None = None
+    high: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Lines that are new, how many puzzles there will be, and what is being done."""
+
+    rows: list[Surveyed]
+    total: int
+    doing: str
+
+
+def surveying(source: Source, segments: int) -> Question[Progress]:
+    """A model over many puzzles, some at a time."""
+
+    def question(model: HRM, about: About) -> Iterator[Progress | None]:
+        from hrm_model.survey import run_batch
+
+        task = source.task
+        if model.config.task != task.name:
+            raise ValueError(
+                f"{about['name']} reads {model.config.task}; these puzzles are {task.name}. Choose another model or other puzzles."
+            )
+        total = source.count
+        yield Progress([], total, "Reading the puzzles …" if source.file else "Making puzzles …")
+        if source.file is not None:
+            read = read_puzzles(source.file, limit=source.count)
+            if read.task != task:
+                raise ValueError(f"{source.file}: holds {read.task.name}; {task.name} was asked for")
+            total = len(read)
+        for start in range(0, total, _BATCH):
+            count = min(_BATCH, total - start)
+            puzzles = read.puzzles[start : start + count] if source.file is not None else _made(source, start, count)
+            yield None
+            solutions = []
+            for puzzle in puzzles:
+                solutions.append(task.solve(puzzle))
+                yield None
+            for batch in run_batch(model, task.to_tokens(puzzles), segments):
+                if batch is None:
+                    yield None
+                    continue
+                halts = batch.q_halt > (batch.q_continue if about["q_continue"] else 0)
+                answers = task.from_tokens(batch.predictions)
+                rows = survey_rows(task, puzzles, np.stack(solutions), answers, batch.q_halt, halts, batch.drift)
+                yield Progress(rows, total, "Thinking …")
+
+    return question
+
+
+def _made(source: Source, start: int, count: int) -> Grids:
+    """Puzzles whose difficulty goes evenly from `low` to `high` over the whole set, in an order by chance; the same for the same seed."""
+    order = np.random.default_rng(source.seed).permutation(source.count)
+    found = []
+    for index in range(start, start + count):
+        rng = np.random.default_rng([source.seed, index])
+        share = order[index] / max(1, source.count - 1)
+        wanted = None if source.low is None or source.high is None else round(source.low + share * (source.high - source.low))
+        if wanted is None:
+            found.append(source.task.generate(1, rng)[0][0])
+        elif isinstance(source.task, MazeTask):
+            found.append(source.task.generate(1, rng, min_path=max(1, wanted - 2), max_path=wanted + 2)[0][0])
+        else:
+            found.append(source.task.generate(1, rng, clues=wanted)[0][0])
+    return np.stack(found)

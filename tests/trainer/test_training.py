@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import torch
 
+from hrm_model.analysis_survey import wilson
 from hrm_model.model import PuzzleTable
 from hrm_model.tasks.find import task_named
 from trainer.config import ConfigError, RunConfig, read_config, write_config
 from trainer.dataset import Batches, evaluation_sets, make_pool
-from trainer.evaluate import wilson
 from trainer.events import LineReader, append_line, event
 from trainer.loop import Trainer
 from trainer.optim import EMA, AdamATan2, Muon, MuonAdamW, SignSGD, learning_rate
