@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from hrm_model.hub import HubError, HubSettings, from_cache, is_repo_id
+
 
 @dataclass(frozen=True)
 class BundledModel:
@@ -42,9 +44,14 @@ def model_dir(name: str) -> Path:
 
 
 def find_model(name_or_path: str) -> Path:
-    """A bundled model by its name, else a checkpoint's folder or file. ValueError where it is neither."""
+    """A bundled model by its name, a checkpoint's folder or file, or a Hub id that was pulled. ValueError where it is none of them."""
     if Path(name_or_path).exists():
         return Path(name_or_path)
+    if is_repo_id(name_or_path):
+        try:
+            return from_cache(name_or_path, HubSettings()).path
+        except HubError as error:
+            raise HubError(f"{error} (`hrm-studio models pull {name_or_path}`)", error.kind) from None
     try:
         return model_dir(name_or_path)
     except ValueError as error:

@@ -12,15 +12,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hrm_model.assets import bundled_models, find_model, model_for_task
+from hrm_model.assets import find_model, model_for_task
 from hrm_model.tasks.base import PuzzleError
 from hrm_model.tasks.find import parse_any
-from hrm_studio import cli_eval
+from hrm_studio import cli_eval, cli_models
 from hrm_studio.cli_common import AsJson, Device, Segments, drawn, must_read, plain_errors, print_json
 from hrm_studio.cli_train import train
 
 app = typer.Typer(add_completion=False, help="Watch a Hierarchical Reasoning Model think. Without a command, the app opens.")
 app.command("eval")(cli_eval.evaluate_file)
+app.add_typer(cli_models.app, name="models")
 
 
 def _version(wanted: bool) -> None:
@@ -101,13 +102,6 @@ def _puzzle_text(argument: str) -> str:
 
 
 app.command()(train)
-
-
-@app.command()
-def models() -> None:
-    """List the models that ship with the studio."""
-    for model in bundled_models():
-        print(f"{model.name:14} {model.title}")
 
 
 def main() -> None:
