@@ -37,6 +37,8 @@ def write_attributes(where: Any, **values: str | int | Sequence[str]) -> None:
 def write_text(group: h5py.Group, name: str, value: str) -> None:
     """A text as a scalar dataset of fixed length in UTF-8."""
     encoded = value.encode()
+    if len(encoded) > MAX_TEXT:
+        raise ValueError(f"{name} is a text of {len(encoded):,} bytes; up to {MAX_TEXT:,} are kept")
     kind = h5py.string_dtype("utf-8", max(1, len(encoded)))
     group.create_dataset(name, data=np.array(encoded, kind), dtype=kind)
 
@@ -67,8 +69,16 @@ def member(group: h5py.Group, name: str, kind: type, *, missing_ok: bool = False
     raise TraceFileError(f"{where} is a link to elsewhere" if link != h5py.h5l.TYPE_HARD else f"{where} is no {kind.__name__.lower()}")
 
 
-def numbers(group: h5py.Group, name: str, shape: tuple[int | None, ...], kinds: str, *, optional: bool = False) -> Any:
-    """A dataset of numbers that can safely be read; None where it is optional and not there."""
+def member_names(group: h5py.Group, most: int) -> list[str]:
+    """What lies in a group. TraceFileError where it is more than `most`."""
+    count = group.id.get_num_objs()
+    if count > most:
+        raise TraceFileError(f"{group.name} has {count} members; at most {most} are read")
+    return [group.id.get_objname_by_idx(k).decode("utf-8", "replace") for k in range(count)]
+
+
+def numbers(group: h5py.Group, name: str, shape: tuple[int | None, ...] | None, kinds: str, *, optional: bool = False) -> Any:
+    """A dataset of numbers that can safely be read, of this shape (None: any); None where it is optional and not there."""
     if optional and name.encode() not in group.id:
         return None
     found = _dataset(group, name)
@@ -76,7 +86,9 @@ def numbers(group: h5py.Group, name: str, shape: tuple[int | None, ...], kinds: 
         raise TraceFileError(
             f"{found.name} has type {found.dtype}; {'whole numbers' if 'i' in kinds else 'floating-point numbers'} are needed"
         )
-    if len(found.shape) != len(shape) or any(want not in (None, have) for want, have in zip(shape, found.shape, strict=True)):
+    if shape is not None and (
+        len(found.shape) != len(shape) or any(want not in (None, have) for want, have in zip(shape, found.shape, strict=True))
+    ):
         wanted = " × ".join("any" if s is None else str(s) for s in shape)
         raise TraceFileError(f"{found.name} has shape {found.shape}; {wanted} is needed")
     return found

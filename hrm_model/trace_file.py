@@ -14,13 +14,14 @@ import os
 
 from hrm_model.hdf5 import TraceFileError
 from hrm_model.trace import Trace
+from hrm_model.trace_extras import Extras, Record
 from hrm_model.trace_guard import scan
 from hrm_model.trace_layout import STATES, VERSION, States
 from hrm_model.trace_reader import MAX_BYTES, EntryInfo, TraceReader
 from hrm_model.trace_writer import TraceWriter, size_estimate, write
 
 __all__ = [
-    "MAX_BYTES", "STATES", "VERSION", "EntryInfo", "States", "TraceFileError", "TraceReader", "TraceWriter",
+    "MAX_BYTES", "STATES", "VERSION", "EntryInfo", "Extras", "Record", "States", "TraceFileError", "TraceReader", "TraceWriter",
     "check", "info", "read", "read_all", "size_estimate", "write",
 ]  # fmt: skip
 

@@ -20,9 +20,10 @@ from numpy.typing import DTypeLike, NDArray
 from hrm_model import analysis
 from hrm_model.hdf5 import make_collection, write_attributes, write_text
 from hrm_model.trace import LEVEL_H, LEVEL_L, LEVEL_NAMES, Array, Trace
+from hrm_model.trace_extras import Extras, write_extras
 
 FORMAT = "hrm-trace"
-VERSION = 1
+VERSION = 2  # 1 knew no branches, records and attention
 
 States = Literal["full", "float16", "pooled", "none"]
 STATES: tuple[States, ...] = get_args(States)
@@ -68,18 +69,19 @@ def blocks(trace: Trace) -> Iterator[Trace]:
 class EntryWriter:
     """One entry of a file: its group with all datasets, to which blocks of steps are appended."""
 
-    def __init__(self, file: h5py.File, name: str, first: Trace, kept: States, *, title: str = "", rows: int) -> None:
+    def __init__(self, file: h5py.File, name: str, first: Trace, kept: States, extras: Extras, rows: int) -> None:
         self.name, self.kept = name, _kept(first, kept)
         self._rows = rows  # steps that are written at once, and read at once
         self._h = self._l = 0  # rows of the blocks before
         self._group = file.create_group(name)
         write_attributes(self._group, NX_class="NXentry", states=self.kept)
-        write_text(self._group, "title", title or _title(first))
+        write_text(self._group, "title", extras.title or _title(first))
         self._group.create_dataset("complete", data=np.uint8(0))
         self._puzzle(first)
         self._model(first)
         self._datasets(first)
         self._plots()
+        write_extras(self._group, extras)
 
     # Making ----------------------------------------------------------------------------------------------------------
 

@@ -23,8 +23,9 @@ import h5py
 import numpy as np
 
 from hrm_model.analysis import solved_step, task_of, verdict
-from hrm_model.hdf5 import TraceFileError, attribute, load, member, numbers, read_text, scalar
+from hrm_model.hdf5 import TraceFileError, attribute, load, member, member_names, numbers, read_text, scalar
 from hrm_model.trace import LEVEL_H, LEVEL_L, Array, ModelInfo, PuzzleInfo, Trace
+from hrm_model.trace_extras import Extras, read_extras
 from hrm_model.trace_layout import FORMAT, STATES, STEP_NAMES, VERSION
 
 MAX_BYTES = 4 << 30  # of one trace in memory, unless the caller allows more
@@ -127,12 +128,8 @@ class TraceReader:
 
     def _entry_names(self) -> list[str]:
         assert self._file is not None
-        count = self._file.id.get_num_objs()
-        if count > _MAX_ENTRIES:
-            raise TraceFileError(f"has {count} groups; at most {_MAX_ENTRIES} are read")
         found = []
-        for k in range(count):
-            name = self._file.id.get_objname_by_idx(k).decode("utf-8", "replace")
+        for name in member_names(self._file, _MAX_ENTRIES):
             group = member(self._file, name, h5py.Group, missing_ok=True)
             if group is not None and attribute(group, "NX_class") == "NXentry":
                 found.append(name)
@@ -168,6 +165,11 @@ class TraceReader:
         with self._named():
             return self._entry(name).trace(states=True)
 
+    def extras(self, name: str = "trace") -> Extras:
+        """Title, branch, records and attention of a trace."""
+        with self._named():
+            return self._entry(name).extras(self.version)
+
     def about(self, name: str = "trace") -> EntryInfo:
         """What can be told of a trace without reading its states."""
         with self._named():
@@ -178,6 +180,7 @@ class TraceReader:
         with self._named():
             entry = self._entry(name)
             entry.scan()
+            entry.extras(self.version)
             return entry.about(name)
 
     def step(self, name: str, step: int) -> StepArrays:
@@ -190,7 +193,7 @@ class _Entry:
     """One entry's datasets, checked against each other when it is made."""
 
     def __init__(self, group: h5py.Group, max_bytes: int) -> None:
-        self._where, self._max_bytes = group.name, max_bytes
+        self._group, self._where, self._max_bytes = group, group.name, max_bytes
         steps, segments, puzzle, model = (member(group, name, h5py.Group) for name in ("steps", "segments", "puzzle", "model"))
         self.title = read_text(group, "title", default="")
         self.complete = bool(scalar(group, "complete", default=1))
@@ -340,6 +343,9 @@ class _Entry:
         return EntryInfo(
             name, self.title, found.puzzle.task, found.model.name, self.segments, self.n, solved, self.states, self.bytes, self.complete
         )
+
+    def extras(self, version: int) -> Extras:
+        return read_extras(self._group, self.title, version, self._max_bytes)
 
     def scan(self) -> None:
         verdict(self.trace(states=False))  # what every view asks of a trace must come out

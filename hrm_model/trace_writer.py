@@ -17,6 +17,7 @@ import h5py
 
 from hrm_model.hdf5 import write_attributes
 from hrm_model.trace import Array, ModelInfo, PuzzleInfo, Step, Trace, TraceRecorder
+from hrm_model.trace_extras import Extras
 from hrm_model.trace_layout import FORMAT, VERSION, EntryWriter, States, blocks
 
 # HDF5 of 1.10 (2016) and later reads these; their metadata carries checksums, and a file stays readable while it grows.
@@ -24,6 +25,7 @@ _LIBVER = ("v110", "v110")
 _RESERVE = 1 << 20  # bytes beyond the arrays: an entry's groups, indexes, attributes and first chunks take some 100 kB
 _RESERVE_AHEAD = 64 << 20
 _AT_ONCE = 512 << 20  # bytes of a trace that is written in one piece
+_NOTHING = Extras()
 
 
 class TraceWriter:
@@ -71,10 +73,10 @@ class TraceWriter:
 
     # Step by step ----------------------------------------------------------------------------------------------------
 
-    def begin(self, puzzle: PuzzleInfo, model: ModelInfo, *, title: str = "") -> None:
+    def begin(self, puzzle: PuzzleInfo, model: ModelInfo, extras: Extras = _NOTHING) -> None:
         """The next trace of the file. `model.config` must tell `vocab_size` where the first step has no preview."""
         self._finish_entry()
-        self._steps = _Filled(puzzle, model, title)
+        self._steps = _Filled(puzzle, model, extras)
 
     def add(self, step: Step) -> None:
         """One more step of it. A segment is written when the next begins, or at the end."""
@@ -86,11 +88,11 @@ class TraceWriter:
     def _write_pending(self) -> None:
         steps, self._pending = self._pending, []
         if steps and self._steps is not None:
-            self._append(self._steps.block(steps), self._steps.title, len(steps))
+            self._append(self._steps.block(steps), self._steps.extras, len(steps))
 
     # Whole traces ----------------------------------------------------------------------------------------------------
 
-    def write(self, trace: Trace, *, title: str = "") -> None:
+    def write(self, trace: Trace, extras: Extras = _NOTHING) -> None:
         """The next trace of the file, whole."""
         if not len(trace):
             raise ValueError("the trace has no steps yet; there is nothing to write")
@@ -98,18 +100,18 @@ class TraceWriter:
         in_pieces = list(blocks(trace))
         rows = len(in_pieces[0])
         for block in [trace] if trace.nbytes() < _AT_ONCE else in_pieces:
-            self._append(block, title, rows)
+            self._append(block, extras, rows)
         self._finish_entry(trace)
 
     # Both ------------------------------------------------------------------------------------------------------------
 
-    def _append(self, block: Trace, title: str, rows: int) -> None:
+    def _append(self, block: Trace, extras: Extras, rows: int) -> None:
         def append() -> None:
-            self._reserve(block.nbytes())
+            self._reserve(block.nbytes() + (extras.nbytes() if self._entry is None else 0))
             if self._entry is None:
                 self._count += 1
                 name = "trace" if self._count == 1 else f"trace_{self._count}"
-                self._entry = EntryWriter(self._open(growing=False), name, block, self._states, title=title, rows=rows)
+                self._entry = EntryWriter(self._open(growing=False), name, block, self._states, extras, rows)
             self._entry.append(block)
             self._open(growing=True).flush()
 
@@ -204,8 +206,8 @@ class TraceWriter:
 class _Filled:
     """The steps of one trace made into blocks: each knows the states before it, and an answer even without a preview."""
 
-    def __init__(self, puzzle: PuzzleInfo, model: ModelInfo, title: str) -> None:
-        self.puzzle, self.model, self.title = puzzle, model, title
+    def __init__(self, puzzle: PuzzleInfo, model: ModelInfo, extras: Extras) -> None:
+        self.puzzle, self.model, self.extras = puzzle, model, extras
         self._last: tuple[Array, Array] | None = None
         self._answer: tuple[Array, Array] | None = None
 
@@ -230,16 +232,16 @@ def _dtype(step: Step) -> str | None:
     return None if step.state is None else str(step.state.dtype)
 
 
-def write(path: str | os.PathLike[str], traces: Trace | Sequence[Trace], *, states: States = "full", titles: Sequence[str] = ()) -> Path:
+def write(path: str | os.PathLike[str], traces: Trace | Sequence[Trace], *, states: States = "full", extras: Sequence[Extras] = ()) -> Path:
     """One trace or several into a file, replacing it only once all is written.
 
-    `states`: 'full' (bit for bit), 'float16' (rounded to nearest), 'pooled' (mean over positions) or 'none'.
+    `extras`: what else belongs to the first, second … of them. `states`: 'full' (bit for bit), 'float16' (rounded to nearest), 'pooled' (mean over positions) or 'none'.
     ValueError where a trace is empty or its states do not fit into float16; OSError names the file where it cannot be written.
     """
     many = [traces] if isinstance(traces, Trace) else list(traces)
     with TraceWriter(path, states=states) as writer:
-        for trace, title in zip(many, [*titles, *[""] * (len(many) - len(titles))], strict=True):
-            writer.write(trace, title=title)
+        for trace, more in zip(many, [*extras, *[_NOTHING] * (len(many) - len(extras))], strict=True):
+            writer.write(trace, more)
     return writer.path
 
 

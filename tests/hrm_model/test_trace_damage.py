@@ -17,7 +17,7 @@ import pytest
 
 from hrm_model import trace_guard
 from hrm_model.trace import Trace
-from hrm_model.trace_file import TraceFileError, check, info, read, write
+from hrm_model.trace_file import TraceFileError, TraceReader, check, info, read, write
 from tests.hrm_model.test_trace_file import trace  # noqa: F401 (a fixture)
 from tests.hrm_model.trace_fuzz import mutations, old_format, outcome
 
@@ -148,6 +148,10 @@ CHANGES: dict[str, tuple[Change, str]] = {
     ),
     "data put together from other files": (lambda f, d: _virtual(f, d), "keeps its data in other files"),
     "a group within itself": (lambda f, _: (f.__delitem__("trace/steps"), f["trace"].__setitem__("steps", f["trace"])), "/trace/steps/segment is missing"),
+    "attention of nothing": (lambda f, _: f.create_dataset("trace/attention/step_1", data=np.zeros((1, 2, 2))), "does not tell its step and layer"),
+    "a record that declares too much": (lambda f, _: _record(f, (1 << 20, 1 << 20)), "more than is read"),
+    "a record of nothing": (lambda f, _: f.create_group("trace/records/record_1"), "/trace/records/record_1/arrays is missing"),
+    "a branch of nothing": (lambda f, _: f.create_group("trace/branch"), "/trace/branch/parent is missing"),
     "thousands of groups": (lambda f, _: [f.create_group(f"g{k}") for k in range(10_001)], "at most 10000 are read"),
 }  # fmt: skip
 
@@ -155,6 +159,12 @@ CHANGES: dict[str, tuple[Change, str]] = {
 def _vast(file: h5py.File, rows: int, width: int) -> None:
     for name in ("z_H", "z_L"):
         _replace(file, f"trace/steps/{name}", shape=(rows, width, width), dtype="f4", chunks=(1, 64, 64))
+
+
+def _record(file: h5py.File, shape: tuple[int, ...]) -> None:
+    record = file.create_group("trace/records/record_1")
+    record["kind"], record["about"] = "landscape", "{}"
+    record.create_dataset("arrays/energy", shape, "f8", chunks=(1, 64))
 
 
 def _link(file: h5py.File, link: object) -> None:
@@ -177,9 +187,15 @@ def test_wrong_inside(path: Path, tmp_path: Path, name: str) -> None:
     with h5py.File(path, "r+") as file:
         change(file, tmp_path)
     with pytest.raises(TraceFileError) as caught:
-        read(path, guard=False)
+        _read_all(path)
     assert words in str(caught.value)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+def _read_all(path: Path) -> None:
+    with TraceReader(path) as reader:
+        for name in reader.names:
+            reader.scan(name)
 
 
 def test_a_compressed_bomb_is_refused_before_it_unfolds(path: Path) -> None:

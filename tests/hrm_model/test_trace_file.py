@@ -19,7 +19,21 @@ from hrm_model import analysis
 from hrm_model.reason import reason, record
 from hrm_model.tasks.sudoku import parse, to_tokens
 from hrm_model.trace import PuzzleInfo, Trace
-from hrm_model.trace_file import STATES, TraceFileError, TraceReader, TraceWriter, check, info, read, read_all, size_estimate, write
+from hrm_model.trace_file import (
+    STATES,
+    VERSION,
+    Extras,
+    Record,
+    TraceFileError,
+    TraceReader,
+    TraceWriter,
+    check,
+    info,
+    read,
+    read_all,
+    size_estimate,
+    write,
+)
 from hrm_model.trace_layout import path_of
 from tests.hrm_model.test_model import tiny
 
@@ -99,7 +113,7 @@ def test_states_beyond_float16_are_refused_and_the_file_before_stays(trace: Trac
 
 def test_several_traces_in_one_file(trace: Trace, tmp_path: Path) -> None:
     other = record(tiny(H_cycles=1), replace(PUZZLE, solution=None), name="other", segments=12)
-    path = write(tmp_path / "t.h5", [trace, other, trace], titles=["first"])
+    path = write(tmp_path / "t.h5", [trace, other, trace], extras=[Extras("first")])
     a, b, c = read_all(path)
     same(trace, a)
     same(other, b)
@@ -111,6 +125,49 @@ def test_several_traces_in_one_file(trace: Trace, tmp_path: Path) -> None:
     for wrong in (3, "trace_9"):
         with pytest.raises(TraceFileError, match="there is no number 3|no trace 'trace_9'"):
             read(path, wrong, guard=False)
+
+
+def test_branches_records_and_attention_are_kept(trace: Trace, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    weights = rng.dirichlet(np.ones(17), size=(2, 17)).astype(np.float32)
+    landscape = Record(
+        "landscape", {"span": 2.5, "around": "z_H"}, {"energy": rng.normal(size=(5, 5)), "arrows": rng.integers(0, 9, (5, 5, 2))}
+    )
+    records = (landscape, *(Record("kick", {"seed": k, "solved": True}) for k in range(12)))
+    path = write(
+        tmp_path / "t.h5", [trace, trace], extras=[Extras("a"), Extras("b", "trace", 7, records, {(3, 0): weights, (12, 1): weights})]
+    )
+    check(path)
+    with TraceReader(path) as reader:
+        assert reader.extras("trace") == Extras("a")
+        found = reader.extras("trace_2")
+        same(trace, reader.read("trace_2"))
+    assert (found.title, found.parent, found.parent_step) == ("b", "trace", 7)
+    assert [(r.kind, r.about) for r in found.records] == [(r.kind, r.about) for r in records]
+    assert {k: (v.dtype, v.tolist()) for k, v in found.records[0].arrays.items()} == {
+        k: (v.dtype, v.tolist()) for k, v in landscape.arrays.items()
+    }
+    assert set(found.attention) == {(3, 0), (12, 1)}
+    np.testing.assert_array_equal(found.attention[12, 1], weights)
+    with pytest.raises(ValueError, match="'../x' cannot be an array's name"):
+        Record("x", {}, {"../x": weights})
+
+
+def test_a_file_of_version_1_is_read(tmp_path: Path) -> None:
+    """Written by the code of that version, before there were branches, records and attention."""
+    path = tmp_path / "v1.h5"
+    shutil.copy(ROOT / "tests/data/trace_v1.h5", path)
+    (about,) = check(path)
+    assert (about.title, about.states, about.segments) == ("made by format version 1", "float16", 2)
+    old = read(path)
+    with TraceReader(path) as reader:
+        assert reader.version == 1
+        extras = reader.extras()
+        assert extras == Extras("made by format version 1")
+    write(path, old, extras=[extras])
+    with TraceReader(path) as reader:
+        assert reader.version == VERSION > 1
+        same(old, reader.read())
 
 
 def test_the_size_is_told_before(tmp_path: Path) -> None:
@@ -131,12 +188,12 @@ def test_streaming_gives_the_same_file(trace: Trace, tmp_path: Path, previews: b
     whole = record(model, PUZZLE, name="tiny ✓", segments=3, previews=previews)
     with TraceWriter(tmp_path / "s.h5") as writer:
         for title in ("one", "two"):
-            writer.begin(PUZZLE, whole.model, title=title)
+            writer.begin(PUZZLE, whole.model, Extras(title))
             for step in reason(model, PUZZLE.given, segments=3, previews=previews):
                 writer.add(step)
     for back in read_all(tmp_path / "s.h5"):
         same(whole, back)
-    write(tmp_path / "w.h5", [whole, whole], titles=["one", "two"])
+    write(tmp_path / "w.h5", [whole, whole], extras=[Extras("one"), Extras("two")])
     with h5py.File(tmp_path / "s.h5") as a, h5py.File(tmp_path / "w.h5") as b:
         names: list[str] = []
         a.visit(names.append)
@@ -223,7 +280,7 @@ import numpy as np
 first = read(sys.argv[1], guard=False)
 with TraceWriter(sys.argv[2]) as writer:
     for title in ("one", "two"):
-        writer.begin(first.puzzle, first.model, title=title)
+        writer.begin(first.puzzle, first.model, Extras(title))
         for segment in range(3 if title == "one" else 1_000_000):
             for k in range(len(first) // 3):
                 level = "LH"[first.level[k]]
