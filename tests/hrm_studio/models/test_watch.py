@@ -46,7 +46,7 @@ def write_probes(folder: Path, *steps: int) -> None:
     for step in steps:
         with trace_file.TraceWriter(folder / "probes" / f"step_{step:06d}.h5", states="float16") as writer:
             for trace in thoughts(step):
-                writer.write(trace, title="6 clues")
+                writer.write(trace, trace_file.Extras("6 clues"))
 
 
 @pytest.fixture
