@@ -72,6 +72,7 @@ class RunConfig(_Strict):
     micro_batch: int | Literal["auto"] = Field(
         "auto", description="examples worked on at once, gradients added up to batch_size; auto: as many as fit the free memory"
     )
+    wrong_go_on: bool = Field(False, description="a row halts early only where its answer is right, whatever it thinks of it")
     full_length: float = Field(0.0, ge=0, le=1, description="share of the rows that think for all segments, solved or not")
 
     puzzles: tuple[PuzzleSet, ...] = Field(description="the pool that examples are drawn from, generated at the start")

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from hrm_model.act import Batch, Carry, act_step, initial_carry
 from hrm_model.device import pick_device, pick_dtype, pick_training_dtype
-from hrm_model.loss import act_loss
+from hrm_model.loss import IGNORE, act_loss
 from hrm_model.model import HRM
 from trainer.config import RunConfig
 from trainer.dataset import Ahead, Grids
@@ -170,6 +170,10 @@ class Trainer:
                 carry, outputs = act_step(self.model, self.carry.rows(start, end), part, config.q_continue, self.through)
                 if start < staying:
                     carry.halted[: staying - start] = carry.steps[: staying - start] >= self.model.config.halt_max_steps
+                if config.wrong_go_on:
+                    # A row that takes its wrong answer for right would leave at once, and how to get out of such a state is never learned.
+                    right = (outputs["logits"].detach().argmax(dim=-1) == carry.labels).logical_or(carry.labels == IGNORE).all(dim=-1)
+                    carry.halted &= right | (carry.steps >= self.model.config.halt_max_steps)
                 loss, metrics = act_loss(carry, outputs, config.q_continue, config.loss, config.loss_cells)
                 # DistributedDataParallel takes the mean over processes; what is wanted is the sum.
                 (loss * (self.world.size / config.batch_size)).backward()

@@ -257,6 +257,18 @@ def test_muon_moves_the_modules_matrices_and_adamw_all_else() -> None:
             assert float(moved.abs().max()) <= 1.01 * lr, name  # AdamW's first step is lr · sign(g)
 
 
+def test_wrong_rows_go_on_whatever_they_say() -> None:
+    config = small(wrong_go_on=True, batch_size=8, puzzle_emb_lr=0.0)
+    trainer = Trainer(config, Batches(config, *make_pool(config)))
+    with torch.no_grad():
+        trainer.model.q_head.bias.fill_(5.0)  # thinks that it is right from the start
+    limit = trainer.model.config.halt_max_steps
+    for step in range(1, limit + 1):
+        trainer.train_step()
+        assert trainer.carry.steps.tolist() == [step] * 8
+        assert trainer.carry.halted.all() == (step == limit)
+
+
 def test_some_rows_think_to_the_end_whatever_they_say() -> None:
     config = small(full_length=0.25, batch_size=8, puzzle_emb_lr=0.0)
     trainer = Trainer(config, Batches(config, *make_pool(config)))
