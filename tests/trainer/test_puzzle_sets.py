@@ -1,0 +1,51 @@
+"""The puzzles that ship for judging models: whole, of the difficulty that their file says, and of classes that training never sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hrm_model.assets import assets_dir
+from hrm_model.tasks.find import task_named
+from hrm_model.tasks.puzzle_files import read_puzzles
+from hrm_model.tasks.sudoku_rating import LEVELS, rate
+from hrm_model.tasks.sudoku_task import SudokuTask
+from trainer.puzzle_sets import chosen
+
+FILES = sorted((assets_dir() / "puzzles" / "test").glob("*/*.txt"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.parent.name}/{f.stem}")
+def test_a_set_is_what_its_name_says(file: Path) -> None:
+    told = int(file.read_text().split()[1])
+    found = read_puzzles(file)
+    task = task_named(file.parent.name)
+    assert found.task == task
+    assert len(found) == told
+    assert len({p.tobytes() for p in found.puzzles}) == told, "no two are equal"
+    some = found[:: max(1, told // 10)]
+    solved = read_puzzles(file, solve=True, limit=5)
+    assert solved.solutions is not None, "each has one solution"
+    if isinstance(task, SudokuTask):
+        clues = (found.puzzles > 0).sum(axis=1)
+        if file.stem.endswith("-clues"):
+            assert set(clues) == {int(file.stem.split("-")[0])}
+        elif file.stem.startswith("needs-"):
+            assert all(LEVELS[rate(p, task.variant).level].replace(" ", "-") == file.stem.removeprefix("needs-") for p in some.puzzles)
+        elif "fewer" in file.stem:
+            assert clues.max() <= 24
+    if task.few_classes:
+        assert task.held_out(found.puzzles).all(), "training pools leave these classes out"
+    elif len(found) > 7:
+        assert len(set(task.classes(found.puzzles[:200]))) == min(told, 200), "no two are the same puzzle in disguise"
+
+
+def test_classes_seen_before_are_left_out() -> None:
+    task = task_named("sudoku-9x9")
+    puzzles = task.generate(12, np.random.default_rng(0), clues=36)[0]
+    disguised = task.augment(puzzles, puzzles, np.random.default_rng(1))[0]
+    seen = set(task.classes(disguised[:5]).tolist())
+    kept = chosen(task, lambda: puzzles, 12, seen)
+    assert {p.tobytes() for p in kept} == {p.tobytes() for p in puzzles[5:]}
