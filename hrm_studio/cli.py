@@ -15,12 +15,14 @@ from rich.console import Console
 from hrm_model.assets import find_model, model_for_task
 from hrm_model.tasks.base import PuzzleError
 from hrm_model.tasks.find import parse_any
-from hrm_studio import cli_eval, cli_models
+from hrm_studio import cli_data, cli_eval, cli_models
 from hrm_studio.cli_common import AsJson, Device, Segments, drawn, must_read, plain_errors, print_json
 from hrm_studio.cli_train import train
 
 app = typer.Typer(add_completion=False, help="Watch a Hierarchical Reasoning Model think. Without a command, the app opens.")
 app.command("eval")(cli_eval.evaluate_file)
+app.command("results")(cli_eval.results)
+app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_models.app, name="models")
 
 

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from hrm_studio.cli_common import plain_errors
 from trainer.config import RunConfig
 from trainer.presets import preset as preset_named
+from trainer.published import on_dataset
 from trainer.run_dir import RunDir, new_run_path
 
 _POLL = 0.2  # seconds
@@ -26,6 +27,7 @@ def train(
     minutes: Annotated[float | None, typer.Option(min=0.001, help="Stop after so much computing time.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda:0, mps, or auto.")] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
+    dataset: Annotated[Path | None, typer.Option(help="Train on this dataset's folder instead of generated puzzles.")] = None,
 ) -> None:
     """Train a model in a process of its own and follow it. Ctrl+C stops it with a checkpoint."""
     with plain_errors():
@@ -37,9 +39,10 @@ def train(
         path = run_dir or new_run_path(preset)
         if (path / "config.yaml").exists():
             run = RunDir(path)
-            _must_agree(run, preset, asked)
+            _must_agree(run, preset, asked | ({"dataset": str(dataset.resolve())} if dataset else {}))
         else:
-            run = RunDir.create(path, preset_named(preset).model_copy(update=asked))
+            config = preset_named(preset).model_copy(update=asked)
+            run = RunDir.create(path, on_dataset(config, dataset) if dataset else config)
     raise typer.Exit(Follower(run).follow())
 
 

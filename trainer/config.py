@@ -57,7 +57,7 @@ class RunConfig(_Strict):
     """Everything that decides a run's result. Time limits excepted, equal configurations give equal losses on a CPU."""
 
     preset: str = Field("", description="the preset it came from")
-    task: str = Field(description="sudoku-4x4, sudoku-6x6, sudoku-9x9 or maze-NxN")
+    task: str = Field(description="sudoku-4x4, sudoku-6x6, sudoku-9x9, maze-NxN or arc")
     model: ModelConfig
     phases: tuple[Phase, ...] = Field(
         (), description="depth curriculum; the last one's depth is the finished model's. Empty: the model's own depth throughout"
@@ -75,7 +75,9 @@ class RunConfig(_Strict):
     wrong_go_on: bool = Field(False, description="a row halts early only where its answer is right, whatever it thinks of it")
     full_length: float = Field(0.0, ge=0, le=1, description="share of the rows that think for all segments, solved or not")
 
-    puzzles: tuple[PuzzleSet, ...] = Field(description="the pool that examples are drawn from, generated at the start")
+    puzzles: tuple[PuzzleSet, ...] = Field((), description="the pool that examples are drawn from, generated at the start")
+    dataset: str = Field("", description="a folder in the published layout that examples are drawn from instead")
+    dataset_test: int = Field(512, ge=0, description="so many examples of the dataset's test split are judged by as well")
     augment: bool = Field(True, description="a random symmetry each time a puzzle is drawn")
     easier_copies: float = Field(0.5, ge=0, le=1, description="share of examples with a random number of blanks filled in")
 
@@ -130,6 +132,8 @@ class RunConfig(_Strict):
                 raise ValueError("mazes have min_path and max_path, no clues")
             if not self.task.startswith("maze") and (wanted.min_path or wanted.max_path):
                 raise ValueError("Sudokus have clues, no min_path and no max_path")
+        if bool(self.puzzles) == bool(self.dataset):
+            raise ValueError("either puzzles to generate or a dataset's folder is needed, and not both")
         if self.puzzles and all(wanted.from_step for wanted in self.puzzles):
             raise ValueError("at least one set of puzzles must be there from step 0 on")
         for phase in self.phases[:-1]:

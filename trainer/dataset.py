@@ -10,14 +10,18 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from hrm_model.act import Batch
+from hrm_model.loss import IGNORE
 from hrm_model.tasks.base import Grids, Task
 from hrm_model.tasks.find import task_named
 from trainer.config import PuzzleSet, RunConfig
+from trainer.published import Dataset, DatasetError, Split
 
 _POOL, _EVALUATION, _BATCHES = 0, 1, 2  # independent random streams of one seed
 
@@ -37,11 +41,15 @@ def make_puzzles(task: Task, wanted: PuzzleSet, rng: np.random.Generator, *, uns
     return np.concatenate(puzzles)[: wanted.count], np.concatenate(solutions)[: wanted.count]
 
 
-def evaluation_sets(config: RunConfig) -> dict[str, tuple[Grids, Grids]]:
-    """Each evaluation set's puzzles and solutions by its name."""
+def evaluation_sets(config: RunConfig) -> dict[str, tuple[Any, ...]]:
+    """Each evaluation set's puzzles and solutions by its name; those of a dataset's test split with their identifiers."""
     task = task_named(config.task)
     streams = np.random.SeedSequence([config.seed, _EVALUATION]).spawn(len(config.evaluation))
-    return {
+    dataset = Dataset(Path(config.dataset)) if config.dataset and config.dataset_test else None
+    of_dataset: dict[str, tuple[Any, ...]] = (
+        {"test": examples_of(dataset.splits["test"], config.dataset_test)} if dataset and "test" in dataset.splits else {}
+    )
+    return of_dataset | {
         wanted.name(config.task): make_puzzles(task, wanted, np.random.default_rng(stream), unseen=True)
         for wanted, stream in zip(config.evaluation, streams, strict=True)
     }
@@ -70,6 +78,60 @@ def cached_pool(config: RunConfig, file: Path) -> tuple[Grids, Grids]:
         np.savez_compressed(stream, puzzles=puzzles, solutions=solutions, made_from=made_from)
     os.replace(beside, file)
     return puzzles, solutions
+
+
+def examples_of(split: Split, count: int | None = None) -> tuple[Grids, Grids, NDArray[np.int64]]:
+    """Puzzles, solutions and identifiers of examples spread evenly over a split; none: of all."""
+    task = split.metadata.task
+    chosen = np.arange(split.examples)
+    if count is not None and count < split.examples:
+        chosen = np.linspace(0, split.examples - 1, count).astype(np.intp)
+    inputs, labels = split.rows(chosen)
+    return task.from_tokens(inputs), task.from_tokens(labels), split.identifiers_of(chosen)
+
+
+def training_batches(config: RunConfig, pool_file: Path) -> Callable[[int], Batch]:
+    """What a run trains on: its dataset, or its pool, which is kept in `pool_file`."""
+    return DatasetBatches(config) if config.dataset else Batches(config, *cached_pool(config, pool_file))
+
+
+class DatasetBatches:
+    """Training batches by step from a folder in the published layout; with `augment` and `easier_copies` each example is varied anew."""
+
+    def __init__(self, config: RunConfig) -> None:
+        """DatasetError where the folder is no dataset, or not one for this model."""
+        self.config, self.task = config, task_named(config.task)
+        dataset = Dataset(Path(config.dataset))
+        if "train" not in dataset.splits:
+            raise DatasetError(f"{config.dataset}: has no training examples (train/dataset.json)")
+        self.split = dataset.splits["train"]
+        if dataset.task != self.task:
+            raise DatasetError(f"{config.dataset}: has boards of {dataset.task.name}; the run is one of {config.task}")
+        table = config.model.num_puzzle_identifiers if config.model.puzzle_emb_ndim else self.split.metadata.num_puzzle_identifiers
+        if self.split.metadata.num_puzzle_identifiers > table:
+            raise DatasetError(
+                f"{config.dataset}: has {self.split.metadata.num_puzzle_identifiers:,} puzzle identifiers, the model a table of {table:,};"
+                " set model.num_puzzle_identifiers"
+            )
+
+    def __call__(self, step: int) -> Batch:
+        config, task = self.config, self.task
+        examples = self.split.draw(config.seed, step, config.batch_size)
+        inputs, labels = self.split.rows(examples)
+        if task.known_rules and (config.easier_copies or config.augment):
+            rng = np.random.default_rng(np.random.SeedSequence([config.seed, _BATCHES, step]))
+            puzzles, solutions = task.from_tokens(inputs), task.from_tokens(labels)
+            if config.easier_copies:
+                puzzles, solutions = task.easier(puzzles, solutions, rng, config.easier_copies)
+            if config.augment:
+                puzzles, solutions = task.augment(puzzles, solutions, rng)
+            inputs, labels = task.to_tokens(puzzles), task.to_tokens(solutions)
+        ignored = self.split.metadata.ignore_label_id
+        return {
+            "inputs": torch.from_numpy(inputs),
+            "labels": torch.from_numpy(labels if ignored is None else np.where(labels == ignored, IGNORE, labels)),
+            "puzzle_identifiers": torch.from_numpy(self.split.identifiers_of(examples)),
+        }
 
 
 class Batches:

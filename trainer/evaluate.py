@@ -1,8 +1,13 @@
-"""How good a model is: whole puzzles right, with the interval that so few puzzles leave."""
+"""How good a model is: whole puzzles right, with the interval that so few puzzles leave; by segments allowed, by halting, by difficulty.
+
+One honest forward pass of each puzzle: no search, no vote.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +18,38 @@ from hrm_model.reason import solve_batch
 from hrm_model.tasks.base import Grids
 from hrm_model.tasks.find import task_named
 
+Z_95 = 1.96
+_MOST_BINS = 6
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came out puzzle by puzzle; N puzzles."""
+
+    exact: NDArray[np.bool_]  # (segments, N) wholly right after so many segments
+    cells_right: NDArray[np.int32]  # (N,) open cells as in the known answer, after the last segment
+    cells_asked: NDArray[np.int32]  # (N,) open cells
+    halted: NDArray[np.int32]  # (N,) segments after which it would first halt; 0 where it never does
+    q_halt: NDArray[np.float32]  # (N,) after the last segment
+    answers: NDArray[np.uint8]  # (N, S) tokens after the last segment; (N, 0) where they were not kept
+
+    def __len__(self) -> int:
+        return len(self.cells_right)
+
+    def __getitem__(self, chosen: NDArray) -> Judged:
+        """Some of the puzzles."""
+        return Judged(**{f.name: self._of(f.name)[..., chosen] if f.name == "exact" else self._of(f.name)[chosen] for f in fields(self)})
+
+    def _of(self, name: str) -> NDArray:
+        return getattr(self, name)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def joined(parts: list[Judged]) -> Judged:
+        """Parts one after the other."""
+        return Judged(
+            **{f.name: np.concatenate([p._of(f.name) for p in parts], axis=1 if f.name == "exact" else 0) for f in fields(Judged)}
+        )
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -22,39 +59,109 @@ class Evaluation:
     exact: float  # share of puzzles that are wholly right (of a maze, any shortest path is)
     interval: tuple[float, float]  # of `exact`: Wilson, 95 %
     cells: float  # share of open cells that are as in the known answer
+    cells_interval: tuple[float, float]  # 95 %, from how much puzzles differ
     mean_segments: float  # until q_halt first says done (all segments where it never does)
     exact_by_segment: tuple[float, ...]
+    exact_at_halt: float  # share that is right where the model would halt
+    never_halts: float  # share of puzzles
     q_halt_accuracy: float  # share of puzzles where q_halt at the end tells right from wrong
 
 
-def answer_all(
-    model: HRM, puzzles: Grids, *, segments: int, batch: int = 128, q_continue: bool = False
-) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.float32]]:
-    """Answers as grids (segments, N, S), would-halt (segments, N), and q_halt (segments, N)."""
-    task = task_named(model.config.task)
-    answers, halts, values = [], [], []
-    for start in range(0, len(puzzles), batch):
-        found = solve_batch(model, task.to_tokens(puzzles[start : start + batch]), segments=segments)
-        answers.append(task.from_tokens(found.predictions))
-        halts.append(found.q_halt > (found.q_continue if q_continue else 0))
-        values.append(found.q_halt)
-    return np.concatenate(answers, axis=1), np.concatenate(halts, axis=1), np.concatenate(values, axis=1)
+def share_interval(right: NDArray, asked: NDArray, z: float = Z_95) -> tuple[float, float]:
+    """Interval of Σ right / Σ asked over puzzles whose cells stand and fall together (linearised ratio of two sums)."""
+    total = asked.sum()
+    if not total:
+        return 0.0, 1.0
+    share = right.sum() / total
+    count = len(right)
+    half = z * math.sqrt(float(((right - share * asked) ** 2).sum()) * count / max(1, count - 1)) / total if count > 1 else 1.0
+    return max(0.0, float(share - half)), min(1.0, float(share + half))
 
 
-def evaluate(model: HRM, puzzles: Grids, solutions: Grids, *, segments: int = 16, batch: int = 128, q_continue: bool = False) -> Evaluation:
-    """One honest forward pass of so many segments: no search, no vote."""
-    answers, halts, q_halt = answer_all(model, puzzles, segments=segments, batch=batch, q_continue=q_continue)
-    right = answers == solutions
+def judge(
+    model: HRM,
+    puzzles: Grids,
+    solutions: Grids,
+    identifiers: NDArray[np.int64] | None = None,
+    *,
+    segments: int = 16,
+    batch: int = 128,
+    q_continue: bool = False,
+    keep_answers: bool = False,
+    begin: int = 0,
+) -> Iterator[Judged]:
+    """Batch after batch from puzzle `begin` on. Cells of `solutions` that hold 0 are not asked for (padding of ARC's boards)."""
     task = task_named(model.config.task)
-    exact = task.right(answers, puzzles, solutions)
-    blank = task.blanks(puzzles)
-    halted = halts.any(axis=0)
+    for start in range(begin, len(puzzles), batch):
+        some = slice(start, start + batch)
+        given, known = puzzles[some], solutions[some]
+        found = solve_batch(
+            model, task.to_tokens(given), segments=segments, puzzle_ids=None if identifiers is None else identifiers[some].tolist()
+        )
+        answers = task.from_tokens(found.predictions)
+        halts = found.q_halt > (found.q_continue if q_continue else 0)
+        open_cells = task.blanks(given) & (known != 0)
+        yield Judged(
+            exact=task.right(answers, given, known),
+            cells_right=((answers[-1] == known) & open_cells).sum(axis=1, dtype=np.int32),
+            cells_asked=open_cells.sum(axis=1, dtype=np.int32),
+            halted=np.where(halts.any(axis=0), halts.argmax(axis=0) + 1, 0).astype(np.int32),
+            q_halt=found.q_halt[-1].astype(np.float32),
+            answers=found.predictions[-1].astype(np.uint8) if keep_answers else np.zeros((len(given), 0), np.uint8),
+        )
+
+
+def summary(judged: Judged) -> Evaluation:
+    """What the puzzles come to. At least one is needed."""
+    segments, count = judged.exact.shape
+    exact, asked = judged.exact[-1], int(judged.cells_asked.sum())
+    stopped = np.where(judged.halted > 0, judged.halted, segments)
     return Evaluation(
-        puzzles=len(puzzles),
-        exact=float(exact[-1].mean()),
-        interval=wilson(int(exact[-1].sum()), len(puzzles)),
-        cells=float(right[-1][blank].mean()) if blank.any() else 1.0,
-        mean_segments=float(np.where(halted, halts.argmax(axis=0) + 1, segments).mean()),
-        exact_by_segment=tuple(round(float(e), 4) for e in exact.mean(axis=1)),
-        q_halt_accuracy=float(((q_halt[-1] > 0) == exact[-1]).mean()),
+        puzzles=count,
+        exact=float(exact.mean()),
+        interval=wilson(int(exact.sum()), count),
+        cells=float(judged.cells_right.sum() / asked) if asked else 1.0,
+        cells_interval=share_interval(judged.cells_right, judged.cells_asked),
+        mean_segments=float(stopped.mean()),
+        exact_by_segment=tuple(round(float(e), 4) for e in judged.exact.mean(axis=1)),
+        exact_at_halt=float(judged.exact[stopped - 1, np.arange(count)].mean()),
+        never_halts=float((judged.halted == 0).mean()),
+        q_halt_accuracy=float(((judged.q_halt > 0) == exact).mean()),
     )
+
+
+def evaluate(
+    model: HRM,
+    puzzles: Grids,
+    solutions: Grids,
+    identifiers: NDArray[np.int64] | None = None,
+    *,
+    segments: int = 16,
+    batch: int = 128,
+    q_continue: bool = False,
+) -> Evaluation:
+    """`summary` of `judge`."""
+    return summary(
+        Judged.joined(list(judge(model, puzzles, solutions, identifiers, segments=segments, batch=batch, q_continue=q_continue)))
+    )
+
+
+def by_difficulty(judged: Judged, difficulty: NDArray[np.floating]) -> dict[str, Evaluation]:
+    """Figures apart for each value of `difficulty` (N,), or for up to six ranges of about as many puzzles where it has many values.
+
+    Puzzles of unknown difficulty (NaN) are left out.
+    """
+    known = np.isfinite(difficulty)
+    values = np.unique(difficulty[known])
+    if len(values) <= _MOST_BINS:
+        ranges = [(v, v) for v in values]
+    else:
+        edges = np.unique(np.quantile(difficulty[known], np.linspace(0, 1, _MOST_BINS + 1), method="nearest"))
+        uppers = [values[values < e].max() for e in edges[1:-1]] + [edges[-1]]
+        ranges = list(zip(edges[:-1], uppers, strict=True))
+    found = {}
+    for low, high in ranges:
+        inside = known & (difficulty >= low) & (difficulty <= high)
+        if inside.any():
+            found[f"{low:g}" if low == high else f"{low:g} to {high:g}"] = summary(judged[np.flatnonzero(inside)])
+    return found

@@ -21,7 +21,7 @@ from hrm_model.device import pick_device, pick_dtype, pick_training_dtype
 from hrm_model.loss import IGNORE, act_loss
 from hrm_model.model import HRM
 from trainer.config import RunConfig
-from trainer.dataset import Ahead, Grids
+from trainer.dataset import Ahead
 from trainer.distributed import World
 from trainer.evaluate import evaluate
 from trainer.events import Event, event
@@ -42,14 +42,16 @@ class Trainer:
         self,
         config: RunConfig,
         batches: Callable[[int], Batch],
-        sets: dict[str, tuple[Grids, Grids]] | None = None,
+        sets: dict[str, tuple[Any, ...]] | None = None,
         *,
         micro_batch: int | None = None,
         compiled: bool | None = None,
         world: World | None = None,
         device: str | None = None,
     ) -> None:
-        """`sets`: puzzles and solutions to be judged by, by name. `micro_batch`: rows at once, None for all.
+        """`batches`: a step's batch. `sets`: puzzles, solutions and perhaps identifiers to be judged by, by name.
+
+        `micro_batch`: rows at once, None for all.
 
         `compiled`: whether a segment is compiled; None: where the configuration says 'on'. `device`: this process's, not the config's.
         """
@@ -311,8 +313,8 @@ class Trainer:
     def _evaluation(self) -> Event:
         model = self.averaged_model()
         sets: dict[str, Any] = {}
-        for name, (puzzles, solutions) in self.sets.items():
-            found = evaluate(model, puzzles, solutions, segments=self.config.evaluation_segments, q_continue=self.config.q_continue)
+        for name, puzzles in self.sets.items():
+            found = evaluate(model, *puzzles, segments=self.config.evaluation_segments, q_continue=self.config.q_continue)
             sets[name] = {
                 "puzzles": found.puzzles, "exact": found.exact, "low": found.interval[0], "high": found.interval[1], "cells": found.cells,
                 "mean_segments": found.mean_segments, "exact_by_segment": list(found.exact_by_segment), "q_halt_accuracy": found.q_halt_accuracy,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from hrm_model import trace_file
 from hrm_model.model import HRM
@@ -11,7 +12,6 @@ from hrm_model.tasks.find import task_named
 from hrm_model.trace import PuzzleInfo
 from hrm_model.trace_layout import States
 from trainer.config import RunConfig
-from trainer.dataset import Grids
 
 _MOST_BYTES = 512 << 20  # of all probe files of a run together, about
 
@@ -27,10 +27,10 @@ def states_kept(config: RunConfig, traces: int) -> States:
     return "float16" if each * traces * (config.steps // config.evaluate_every + 1) <= _MOST_BYTES else "pooled"
 
 
-def write_probes(model: HRM, config: RunConfig, sets: dict[str, tuple[Grids, Grids]], file: Path, name: str) -> None:
+def write_probes(model: HRM, config: RunConfig, sets: dict[str, tuple[Any, ...]], file: Path, name: str) -> None:
     """Trace the first puzzles of each evaluation set into one file, a trace each, titled by its set. OSError names the file."""
     chosen = [
-        (s, p, a) for s, (puzzles, answers) in sets.items() for p, a in list(zip(puzzles, answers, strict=True))[: config.probe_puzzles]
+        (s, p, a) for s, (puzzles, answers, *_) in sets.items() for p, a in list(zip(puzzles, answers, strict=True))[: config.probe_puzzles]
     ]
     if not chosen:
         return

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hrm_model.config import ModelConfig
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.find import task_named
+from trainer.config import RunConfig
 
 INPUTS, LABELS, IDENTIFIERS, PUZZLES, GROUPS = "inputs", "labels", "puzzle_identifiers", "puzzle_indices", "group_indices"
 _FIELDS = (INPUTS, LABELS, IDENTIFIERS, PUZZLES, GROUPS)
@@ -214,6 +215,23 @@ class Dataset:
             raise DatasetError(
                 f"{self.folder}: boards of {meta.seq_len} cells and {meta.vocab_size} tokens belong to no task known here"
             ) from None
+
+
+def on_dataset(config: RunConfig, folder: Path) -> RunConfig:
+    """The same recipe on a dataset: the model is fitted to its boards and identifiers. DatasetError where it cannot be."""
+    dataset = Dataset(folder.resolve())
+    task, meta = dataset.task, dataset.metadata
+    model: dict[str, Any] = {"seq_len": meta.seq_len, "vocab_size": meta.vocab_size}
+    if config.model.puzzle_emb_ndim:
+        model["num_puzzle_identifiers"] = max(split.metadata.num_puzzle_identifiers for split in dataset.splits.values())
+    changed: dict[str, Any] = {"task": task.name, "dataset": str(dataset.folder), "puzzles": ()}
+    if task.name != config.task:
+        changed["evaluation"] = ()
+        model["box_height"], model["box_width"] = task.box
+    try:
+        return RunConfig.model_validate(config.model_dump() | changed | {"model": config.model.model_dump() | model})
+    except ValidationError as error:
+        raise DatasetError(f"{folder}: cannot be trained on by this recipe ({error.errors()[0]['msg']})") from None
 
 
 @lru_cache(maxsize=4)

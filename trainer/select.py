@@ -77,14 +77,17 @@ def apart(train: Puzzles, test: Puzzles) -> tuple[Puzzles, int]:
     return train[~shared], int(shared.sum())
 
 
-def split_off(puzzles: Puzzles, count: int, seed: int) -> tuple[Puzzles, Puzzles]:
-    """(train, test): `count` random puzzles, and the rest without those symmetric to one of them. DatasetError where nothing would be left."""
+def split_off(puzzles: Puzzles, count: int, seed: int) -> tuple[Puzzles, Puzzles, int]:
+    """(train, test, dropped): `count` random puzzles, and the rest without those symmetric to one of them, which are so many.
+
+    DatasetError where nothing would be left.
+    """
     if count >= len(puzzles):
         raise DatasetError(f"{count} test puzzles were asked for; there are {len(puzzles)} puzzles in all")
     chosen = np.zeros(len(puzzles), bool)
     chosen[np.random.default_rng(np.random.SeedSequence([seed, 4])).permutation(len(puzzles))[:count]] = True
     test = puzzles[chosen]
-    train, _ = apart(puzzles[~chosen], test)
+    train, dropped = apart(puzzles[~chosen], test)
     if not len(train):
         raise DatasetError("every puzzle is symmetric to one of the test puzzles; ask for fewer of these")
-    return train, test
+    return train, test, dropped

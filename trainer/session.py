@@ -17,7 +17,7 @@ import torch
 
 from hrm_model import checkpoint
 from hrm_model.device import pick_device
-from trainer.dataset import Batches, cached_pool, evaluation_sets
+from trainer.dataset import evaluation_sets, training_batches
 from trainer.distributed import World
 from trainer.events import Event, LineReader, event
 from trainer.fit import Fit, decide
@@ -52,14 +52,14 @@ class Session:
 
     def go(self) -> None:
         run, config, world = self.run, self.config, self.world
+        pool = run.path / "pool.npz"
         if world.first:
-            cached_pool(config, run.path / "pool.npz")  # made once, for all processes
+            training_batches(config, pool)  # a pool is made once, for all processes
         world.from_first(None)
-        puzzles, solutions = cached_pool(config, run.path / "pool.npz")
         self.sets = evaluation_sets(config)
         fit = self.fit()
         self.trainer = trainer = Trainer(
-            config, Batches(config, puzzles, solutions), self.sets,
+            config, training_batches(config, pool), self.sets,
             micro_batch=fit.micro_batch, compiled=fit.compile, world=world, device=self.device,
         )  # fmt: skip
         resumed = self.load_newest()

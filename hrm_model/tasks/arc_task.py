@@ -20,6 +20,7 @@ class ArcTask(Task):
     vocab_size: int = arc.VOCAB_SIZE
     symbols = " |0123456789"
     spellings = ("", "", *"0123456789")
+    known_rules = False
     almost = "it differs from the right answer"
 
     def classes(self, puzzles: Grids) -> NDArray[np.uint64]:
@@ -68,7 +69,8 @@ class ArcTask(Task):
     def right(self, answers: Grids, puzzles: Grids, solutions: Grids | None) -> NDArray[np.bool_]:
         if solutions is None:
             raise PuzzleError("Without its answer an ARC grid cannot be judged.")
-        return np.asarray((answers == solutions).all(axis=-1))
+        # Padding is not asked for, as published.
+        return np.asarray(((answers == solutions) | (solutions == arc.PAD)).all(axis=-1))
 
     def generate(
         self, count: int, rng: np.random.Generator, *, clues: int | None = None, min_path: int | None = None, max_path: int | None = None

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from hrm_model.tasks.arc import ArcPuzzle, ColourGrid, decode
+from hrm_model.tasks.arc import ArcPuzzle, ColourGrid, Pair, decode
 from hrm_model.tasks.arc_augment import parse_name
 
 ATTEMPTS = 2  # as the ARC prize allows
@@ -72,3 +72,34 @@ def pass_at(tasks: Iterable[ArcPuzzle], ranked: dict[tuple[str, bytes], list[Can
         ]
         shares.append(np.mean(right))
     return float(np.mean(shares)) if shares else float("nan")
+
+
+@dataclass(frozen=True)
+class Passed:
+    """Tasks solved with one and with two attempts."""
+
+    tasks: int
+    at_1: float
+    at_2: float
+
+
+def pass_at_copies(
+    names: list[str], inputs: NDArray[np.integer], labels: NDArray[np.integer], answers: NDArray[np.integer], q_halt: NDArray[np.floating]
+) -> Passed:
+    """`vote` and `pass_at` straight from a dataset's test split: N examples, tokens (N, 900) each, and their puzzles' names.
+
+    What is right is taken from the labels; examples without one (all padding) vote, and their tasks are not counted.
+    """
+    cast: list[Answer] = []
+    tests: dict[str, dict[bytes, Pair]] = {}
+    for name, given, label, answer, q in zip(names, inputs, labels, answers, q_halt, strict=True):
+        board = decode(given)
+        cast.append(Answer(name, board, answer, float(q)))
+        task, by = parse_name(name)
+        output = decode(label)
+        pair = Pair(by.undo(board), by.undo(output) if output.size else None)
+        tests.setdefault(task, {})[input_key(pair.input)] = pair
+    ranked = vote(cast)
+    tasks = [ArcPuzzle(name, (), tuple(pairs.values())) for name, pairs in tests.items()]
+    known = sum(all(p.output is not None for p in task.test) for task in tasks)
+    return Passed(known, pass_at(tasks, ranked, 1), pass_at(tasks, ranked, ATTEMPTS))

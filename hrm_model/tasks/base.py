@@ -40,6 +40,7 @@ class Task(ABC):
     spellings: tuple[str, ...]  # the characters that a number of a grid is often written as
     box: tuple[int, int] = (0, 0)  # height and width of the boxes that a board is divided into
     almost: str  # how an answer can be wrong that breaks no rule
+    known_rules = True  # answers can be checked, copies made by symmetry; without, a board means nothing by itself
     few_classes = False  # so few puzzles up to symmetry that two random streams share many of them
 
     def held_out(self, puzzles: Grids) -> NDArray[np.bool_]:
@@ -122,6 +123,10 @@ class Task(ABC):
 
         Known solutions (N, S) save work.
         """
+
+    def difficulty(self, puzzles: Grids, solutions: Grids) -> dict[str, NDArray[np.floating]]:
+        """What tells hard puzzles from easy ones, by name: (N,) each."""
+        return {}
 
     @abstractmethod
     def generate(

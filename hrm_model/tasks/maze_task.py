@@ -78,6 +78,9 @@ class MazeTask(Task):
             right[other] = maze.is_right(answers[other], np.broadcast_to(puzzles, answers.shape)[other])
         return right
 
+    def difficulty(self, puzzles: Grids, solutions: Grids) -> dict[str, NDArray[np.floating]]:
+        return {"path length": (solutions == maze.PATH).sum(axis=1) + 1.0}
+
     def generate(
         self, count: int, rng: np.random.Generator, *, clues: int | None = None, min_path: int | None = None, max_path: int | None = None
     ) -> tuple[Grids, Grids]:

@@ -102,6 +102,9 @@ class SudokuTask(Task):
         broken = sudoku.repeats(answers.reshape(-1, self.cells), self.variant).reshape(fits.shape)
         return np.asarray(fits & ~broken)
 
+    def difficulty(self, puzzles: Grids, solutions: Grids) -> dict[str, NDArray[np.floating]]:
+        return {"clues": (puzzles > 0).sum(axis=1).astype(float)}
+
     def generate(
         self, count: int, rng: np.random.Generator, *, clues: int | None = None, min_path: int | None = None, max_path: int | None = None
     ) -> tuple[Grids, Grids]:

@@ -18,11 +18,12 @@ from hrm_model.analysis_survey import wilson
 from hrm_model.model import PuzzleTable
 from hrm_model.tasks.find import task_named
 from trainer.config import ConfigError, RunConfig, read_config, write_config
-from trainer.dataset import Batches, evaluation_sets, make_pool
+from trainer.dataset import Batches, DatasetBatches, evaluation_sets, make_pool, training_batches
 from trainer.events import LineReader, append_line, event
 from trainer.loop import Trainer
 from trainer.optim import EMA, AdamATan2, Muon, MuonAdamW, SignSGD, learning_rate
 from trainer.presets import PRESETS, preset
+from trainer.published import on_dataset
 from trainer.run_dir import RunDir, RunError
 
 ROOT = Path(__file__).parents[2]
@@ -567,3 +568,75 @@ def test_evaluation_counts_another_shortest_path_as_right(monkeypatch: pytest.Mo
 def test_a_maze_run_that_cannot_be_is_refused(changes: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         small_maze(**changes)
+
+
+# Datasets ----------------------------------------------------------------------------------------------------------------
+
+PUBLISHED = ROOT / "tests" / "data" / "published"
+
+
+def on_published(name: str, **changes: object) -> RunConfig:
+    return on_dataset(small(**({"steps": 12, "evaluate_every": 12} | changes)), PUBLISHED / name)
+
+
+@pytest.mark.parametrize("name", ["sudoku", "maze", "arc"])
+def test_a_run_trains_on_a_published_dataset_and_is_judged_by_its_test_split(name: str) -> None:
+    config = on_published(name, batch_size=4 if name != "sudoku" else 16, evaluation_segments=1)
+    assert config.task == {"sudoku": "sudoku-9x9", "maze": "maze-30x30", "arc": "arc"}[name]
+    assert config.model.num_puzzle_identifiers == (31 if name == "arc" else 1)
+    trainer = Trainer(config, training_batches(config, Path("unused")), evaluation_sets(config))
+    if name != "sudoku":
+        trainer.train_step()  # 900 cells take long; one step shows it
+        (judged,) = (trainer.evaluation_event(),)
+    else:
+        events = [e for entries in trainer.train() for e in entries]
+        losses = [e["values"]["lm_loss"] for e in events if e["type"] == "metrics"]
+        assert losses[-1] < losses[0]
+        (judged,) = (e for e in events if e["type"] == "evaluation")
+    assert judged["sets"]["test"]["puzzles"] == {"sudoku": 6, "maze": 2, "arc": 15}[name]
+
+
+def test_batches_of_a_dataset_are_its_examples_or_symmetries_of_them() -> None:
+    from hrm_model.loss import IGNORE
+    from trainer.published import Dataset
+
+    exact = on_published("sudoku", augment=False, easier_copies=0)
+    split = Dataset(PUBLISHED / "sudoku").splits["train"]
+    stored = {bytes(row) for row in split.rows(np.arange(32))[0].astype(np.uint8)}
+    batch = DatasetBatches(exact)(3)
+    assert {bytes(row) for row in batch["inputs"].numpy().astype(np.uint8)} <= stored
+    assert (DatasetBatches(exact)(3)["inputs"] == batch["inputs"]).all()
+    task = task_named("sudoku-9x9")
+    varied = DatasetBatches(on_published("sudoku"))(3)
+    puzzles, answers = (task.from_tokens(varied[k].numpy()) for k in ("inputs", "labels"))
+    assert task.right(answers, puzzles, None).all()
+    assert not {bytes(row) for row in varied["inputs"].numpy().astype(np.uint8)} <= stored
+    arc = DatasetBatches(on_published("arc"))(0)
+    assert ((arc["labels"] == IGNORE) | (arc["labels"] > 0)).all()
+    assert (arc["labels"] == IGNORE).any()
+    assert arc["puzzle_identifiers"].min() >= 1
+
+
+def test_a_dataset_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    config = on_published("arc")
+    table = config.model.model_copy(update={"num_puzzle_identifiers": 3})
+    with pytest.raises(ValueError, match="31 puzzle identifiers, the model a table of 3"):
+        DatasetBatches(config.model_copy(update={"model": table}))
+    with pytest.raises(ValueError, match="boards of arc; the run is one of sudoku-4x4"):
+        DatasetBatches(small().model_copy(update={"dataset": str(PUBLISHED / "arc")}))
+    with pytest.raises(ValueError, match="either puzzles to generate or a dataset"):
+        small(puzzles=())
+    with pytest.raises(ValueError, match="is no dataset"):
+        on_dataset(small(), tmp_path)
+
+
+def test_a_run_on_a_dataset_that_is_gone_says_so(tmp_path: Path) -> None:
+    config = on_published("sudoku").model_copy(update={"dataset": str(tmp_path / "gone")})
+    run = RunDir.create(tmp_path / "run", config)
+    told = subprocess.run(
+        [sys.executable, "-m", "trainer", str(run.path)], capture_output=True, text=True, cwd=ROOT, timeout=200, check=False
+    )
+    assert told.returncode != 0
+    last = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()][-1]
+    assert last["type"] == "failed"
+    assert "gone" in last["message"]

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from hrm_model.analysis_survey import wilson
+from hrm_model.assets import model_dir
+from hrm_model.checkpoint import load
+from hrm_model.tasks.find import task_named
+from hrm_studio.cli import app
+from trainer.evaluate import Judged, by_difficulty, evaluate, judge, share_interval, summary
+
+PUBLISHED = Path(__file__).parents[1] / "data" / "published"
+TASK = task_named("sudoku-4x4")
+
+
+def some_judged() -> Judged:
+    exact = np.array([[0, 0, 0, 1], [1, 0, 0, 1], [1, 0, 1, 0]], bool)
+    return Judged(
+        exact, np.array([8, 4, 8, 7], np.int32), np.full(4, 8, np.int32), np.array([2, 0, 3, 1], np.int32),
+        np.array([1.0, -1, -1, 1], np.float32), np.zeros((4, 0), np.uint8),
+    )  # fmt: skip
+
+
+def test_figures_are_what_they_say() -> None:
+    found = summary(some_judged())
+    assert (found.puzzles, found.exact, found.exact_by_segment) == (4, 0.5, (0.25, 0.5, 0.5))
+    assert found.interval == wilson(2, 4)
+    assert found.cells == 27 / 32
+    assert found.mean_segments == (2 + 3 + 3 + 1) / 4
+    assert found.exact_at_halt == 3 / 4  # after 2: right; never, so after 3: wrong; after 3: right; after 1: right
+    assert found.never_halts == 0.25
+    assert found.q_halt_accuracy == 0.5
+    assert summary(some_judged()[np.array([0, 2])]).exact == 1
+
+
+def test_the_interval_of_cells_widens_with_how_much_puzzles_differ() -> None:
+    rng = np.random.default_rng(0)
+    asked = np.full(400, 50)
+    alike, apart = rng.binomial(50, 0.8, 400), np.where(rng.random(400) < 0.8, 50, 0)
+    widths = [high - low for low, high in (share_interval(right, asked) for right in (alike, apart))]
+    assert widths[0] == pytest.approx(2 * 1.96 * math.sqrt(0.8 * 0.2 / (400 * 50)), rel=0.15)
+    assert widths[1] == pytest.approx(2 * 1.96 * math.sqrt(0.8 * 0.2 / 400), rel=0.15)
+    assert share_interval(np.zeros(3), np.zeros(3)) == (0.0, 1.0)
+
+
+def test_by_difficulty_few_values_many_values_and_unknown_ones() -> None:
+    judged = some_judged()
+    assert {k: v.puzzles for k, v in by_difficulty(judged, np.array([30.0, 26, 30, np.nan])).items()} == {"26": 1, "30": 2}
+    many = Judged.joined([judged] * 25)
+    found = by_difficulty(many, np.arange(100.0))
+    assert len(found) == 6
+    assert sum(v.puzzles for v in found.values()) == 100
+    assert list(found)[0].startswith("0 to")
+    assert list(found)[-1].endswith("to 99")
+
+
+def test_judging_in_parts_or_at_once_is_the_same_and_the_bundled_model_is_good() -> None:
+    model = load(model_dir("sudoku-4x4"))
+    puzzles, solutions = TASK.generate(40, np.random.default_rng(0), clues=6)
+    whole = Judged.joined(list(judge(model, puzzles, solutions, segments=8, batch=64)))
+    parts = list(judge(model, puzzles, solutions, segments=8, batch=16))
+    rest = list(judge(model, puzzles, solutions, segments=8, batch=16, begin=16))
+    assert [len(p) for p in parts] == [16, 16, 8]
+    assert (Judged.joined([parts[0], *rest]).exact == whole.exact).all()
+    assert evaluate(model, puzzles, solutions, segments=8).exact > 0.9
+    assert (whole.cells_asked == 10).all()
+
+
+# The command line --------------------------------------------------------------------------------------------------------
+
+
+def run(*arguments: object) -> str:
+    told = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert told.exit_code == 0, told.output
+    return told.stdout
+
+
+@pytest.fixture
+def puzzles(tmp_path: Path) -> Path:
+    rows = []
+    for clues in (5, 6, 8):
+        found, solutions = TASK.generate(10, np.random.default_rng(clues), clues=clues)
+        rows += [f"own,{TASK.format_line(p)},{TASK.format_line(s)},{clues}" for p, s in zip(found, solutions, strict=True)]
+    (tmp_path / "set.csv").write_text("source,question,answer,rating\n" + "\n".join(rows))
+    return tmp_path / "set.csv"
+
+
+def test_eval_tells_by_difficulty_and_keeps_its_result(puzzles: Path) -> None:
+    found = json.loads(run("eval", "sudoku-4x4", puzzles, "--segments", 4, "--json"))
+    assert found["puzzles"] == 30
+    assert {k: v["puzzles"] for k, v in found["by"]["clues"].items()} == {"5": 10, "6": 10, "8": 10}
+    assert list(found["by"]) == ["clues", "rating"]
+    assert len(found["exact_by_segment"]) == 4
+    assert found["interval"][0] <= found["exact"] <= found["interval"][1]
+    shown = run("eval", "sudoku-4x4", puzzles, "--segments", 4)
+    assert "whole puzzle right" in shown
+    assert "after segments      1: " in shown
+    table = run("results")
+    assert "sudoku-4x4" in table
+    assert "set.csv (30)" in table
+    assert json.loads(run("results", "--json"))["results"][0]["exact"] == found["exact"]
+
+
+def test_an_evaluation_that_was_cut_off_goes_on(puzzles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hrm_studio import cli_eval
+    from trainer import evaluate as module
+
+    whole = json.loads(run("eval", "sudoku-4x4", puzzles, "--segments", 4, "--batch", 8, "--json"))
+    monkeypatch.setattr(cli_eval, "_KEEP_EVERY", 0.0)
+    thought = []
+    solve = module.solve_batch
+
+    def counting(model: object, tokens: np.ndarray, **options: object) -> object:
+        if len(thought) == 2:
+            raise RuntimeError("the power went")
+        thought.append(len(tokens))
+        return solve(model, tokens, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "solve_batch", counting)
+    assert CliRunner().invoke(app, ["eval", "sudoku-4x4", str(puzzles), "--segments", "4", "--batch", "8"]).exit_code != 0
+    thought.clear()
+    thought.append(0)
+    monkeypatch.setattr(module, "solve_batch", lambda *a, **k: (thought.append(len(a[1])), solve(*a, **k))[1])
+    again = json.loads(run("eval", "sudoku-4x4", puzzles, "--segments", 4, "--batch", 8, "--json"))
+    assert sum(thought) == 30 - 16
+    assert again | {"seconds": 0} == whole | {"seconds": 0}
+    thought.clear()
+    run("eval", "sudoku-4x4", puzzles, "--segments", 4, "--batch", 8)  # a finished one is made anew
+    assert sum(thought) == 30
+
+
+def test_eval_takes_a_dataset_and_votes_over_arc(tmp_path: Path) -> None:
+    from hrm_model.checkpoint import save
+    from hrm_model.config import ModelConfig
+    from hrm_model.model import HRM
+    from hrm_model.tasks.arc_vote import pass_at_copies
+
+    config = ModelConfig(seq_len=900, vocab_size=12, hidden_size=16, num_heads=2, H_layers=1, L_layers=1, swiglu_multiple=16,
+                         puzzle_emb_ndim=16, num_puzzle_identifiers=31)  # fmt: skip
+    save(HRM(config), tmp_path / "tiny")
+    found = json.loads(run("eval", tmp_path / "tiny", PUBLISHED / "arc", "--segments", 1, "--json"))
+    assert (found["puzzles"], found["tasks"], found["pass_at_1"], found["pass_at_2"]) == (15, 3, 0, 0)
+    names = json.loads((PUBLISHED / "arc/identifiers.json").read_text())[1:16]
+    arrays = {name: np.load(PUBLISHED / f"arc/test/all__{name}.npy") for name in ("inputs", "labels")}
+    right = pass_at_copies(names, arrays["inputs"], arrays["labels"], arrays["labels"], np.zeros(15))
+    assert (right.tasks, right.at_1, right.at_2) == (3, 1, 1)
+    spoiled = arrays["labels"].copy()
+    spoiled[:3, 0] = 2 + (spoiled[:3, 0] - 1) % 10  # three of the first task's five copies are wrong, each in its own way
+    voted = pass_at_copies(names, arrays["inputs"], arrays["labels"], spoiled, np.zeros(15))
+    assert voted.at_2 == 1
+    told = run("eval", tmp_path / "tiny", PUBLISHED / "arc", "--segments", 1, "--limit", 4)
+    assert "with one attempt" in told

@@ -1,0 +1,91 @@
+"""Evaluations that are kept: a folder for each model, a file for each set of puzzles and number of segments.
+
+HOME/evaluations/MODEL-1a2b3c4d/SET-5e6f7a8b-64.json    a finished one, as `hrm-studio eval --json` prints it
+                                …-64.part.npz           what an unfinished one has so far
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrm_model.home import home
+from hrm_model.tasks.base import Grids
+from trainer.evaluate import Judged
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the result of one model on one set of puzzles belongs."""
+
+    folder: Path
+    name: str
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"{self.name}.json"
+
+    @property
+    def part(self) -> Path:
+        return self.folder / f"{self.name}.part.npz"
+
+    def save(self, result: dict[str, Any]) -> None:
+        """Keep a finished result; its part is not needed any more."""
+        _written(self.file, json.dumps(result, indent=1).encode())
+        self.part.unlink(missing_ok=True)
+
+    def save_part(self, judged: Judged) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        beside = self.part.with_suffix(".tmp")
+        with beside.open("wb") as stream:
+            np.savez(stream, **{f.name: getattr(judged, f.name) for f in fields(judged)})
+        os.replace(beside, self.part)
+
+    def load_part(self) -> Judged | None:
+        """What an evaluation that was cut off had; None where there is nothing whole."""
+        try:
+            with np.load(self.part, allow_pickle=False) as stored:
+                return Judged(**{f.name: stored[f.name] for f in fields(Judged)})
+        except Exception:  # damage shows itself in many ways; the work is done again
+            return None
+
+
+def place(model: Path, model_sha: str, source: Path, puzzles: Grids, solutions: Grids, identifiers: NDArray | None, segments: int) -> Place:
+    """The place of a model's result on these puzzles: other weights or other puzzles, another place."""
+    digest = hashlib.sha256()
+    for array in (puzzles, solutions, np.zeros(0) if identifiers is None else identifiers):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return Place(
+        home() / "evaluations" / f"{_plain(model.stem)}-{model_sha[:8]}", f"{_plain(source.stem)}-{digest.hexdigest()[:8]}-{segments}"
+    )
+
+
+def kept_results() -> Iterator[dict[str, Any]]:
+    """All finished ones, by model and set. Files that are none of ours are passed over."""
+    for file in sorted((home() / "evaluations").glob("*/*.json")):
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(found, dict) and {"model", "set", "segments", "exact", "interval", "puzzles"} <= set(found):
+            yield found
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", name)[:60] or "unnamed"
+
+
+def _written(file: Path, data: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(file.name + ".tmp")
+    beside.write_bytes(data)
+    os.replace(beside, file)
