@@ -17,6 +17,7 @@ from hrm_model.tasks.base import PuzzleError
 from hrm_model.tasks.find import parse_any
 from hrm_studio import cli_data, cli_eval, cli_models
 from hrm_studio.cli_common import AsJson, Device, Segments, drawn, must_read, plain_errors, print_json
+from hrm_studio.cli_runs import runs
 from hrm_studio.cli_train import train
 
 app = typer.Typer(add_completion=False, help="Watch a Hierarchical Reasoning Model think. Without a command, the app opens.")
@@ -104,6 +105,7 @@ def _puzzle_text(argument: str) -> str:
 
 
 app.command()(train)
+app.add_typer(runs, name="runs")
 
 
 def main() -> None:

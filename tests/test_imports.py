@@ -14,7 +14,7 @@ FORBIDDEN = {"hrm_model": {"trainer", "hrm_studio", "PySide6"}, "trainer": {"hrm
 LIGHT = (
     "hrm_model.config", "hrm_model.trace", "hrm_model.analysis", "hrm_model.assets", "hrm_model.tasks.sudoku", "hrm_model.tasks.sudoku_solver",
     "hrm_model.tasks.sudoku_generator", "hrm_model.tasks.sudoku_rating", "hrm_model.tasks.sudoku_symmetry",
-    "hrm_model.checkpoint_inspect", "trainer.config", "trainer.presets", "trainer.events", "trainer.run_dir", "hrm_studio.cli",
+    "hrm_model.checkpoint_inspect", "trainer.config", "trainer.presets", "trainer.events", "trainer.run_dir", "trainer.manage", "trainer.guards", "trainer.machine", "hrm_studio.cli",
 )  # fmt: skip
 
 

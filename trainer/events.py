@@ -87,3 +87,17 @@ class LineReader:
             else:
                 self.broken += 1
         return entries
+
+
+def describe(entry: Event) -> str:
+    """One line for people."""
+    head = f"step {entry.get('step', 0)}"
+    if entry["type"] in ("warning", "failed"):
+        return f"{head}: {entry.get('message', '')}"
+    if entry["type"] == "evaluation":
+        sets = ", ".join(f"{name} {s['exact']:.1%} whole, {s['cells']:.1%} of blanks" for name, s in entry["sets"].items())
+        return f"{head}: {sets} ({entry['seconds']:.0f} s)"
+    if entry["type"] in ("metrics", "machine"):
+        return f"{head}: " + " ".join(f"{k}={v:.4g}" for k, v in entry.get("values", {}).items() if v is not None)
+    more = entry.get("message") or entry.get("reason") or entry.get("checkpoint") or ""
+    return f"{head}: {entry['type']}{f' {more}' if more else ''}"

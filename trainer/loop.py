@@ -73,8 +73,8 @@ class Trainer:
         self.window: dict[str, Tensor] = {}  # sums since the last metrics event
         self.window_steps = 0
         self._rate: deque[tuple[float, int]] = deque([(0.0, 0)])  # seconds, examples
-        dtype = pick_training_dtype(self.device) if config.dtype == "auto" else config.dtype
-        self.model = HRM(config.model.model_copy(update={"forward_dtype": dtype})).to(self.device)
+        self._dtype = pick_training_dtype(self.device) if config.dtype == "auto" else config.dtype
+        self.model = HRM(config.model.model_copy(update={"forward_dtype": self._dtype})).to(self.device)
         self._enter_phase(0)
         if config.compile == "on" if compiled is None else compiled:
             self.model.segment = torch.compile(self.model.segment)  # type: ignore[method-assign]
@@ -336,11 +336,23 @@ class Trainer:
         return {
             "step": self.step, "phase": self.phase, "dtype": self.model.config.forward_dtype, "running_accuracy": self.running_accuracy, "seconds": self.seconds,
             "done": self.done, "reason": self.reason, "best": self.best, "since_best": self.since_best, "window": window,
-            "window_steps": self.window_steps, "micro_batch": self.micro_batch,
+            "window_steps": self.window_steps, "micro_batch": self.micro_batch, "optimizer_name": self.config.optimizer,
             "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "carry": carry,
             "ema": self.ema and {"shadow": self.ema.shadow, "updates": self.ema.updates},
             "rng": torch.get_rng_state(), "cuda_rng": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
         }  # fmt: skip
+
+    def begin_anew(self, micro_batch: int) -> None:
+        """Take a state that was just read for the beginning of a run with a configuration of its own."""
+        self.done, self.reason, self.best, self.since_best, self.seconds = False, "", -1.0, 0, 0.0
+        self.window, self.window_steps = {}, 0
+        self._enter_phase(min(self.phase, max(0, len(self.config.phases) - 1)))
+        self.model.config = self.model.config.model_copy(update={"forward_dtype": self._dtype})
+        self.carry.z_H, self.carry.z_L = self.carry.z_H.to(self.model.dtype), self.carry.z_L.to(self.model.dtype)
+        if isinstance(self.optimizer, MuonAdamW):
+            self.optimizer.parts[0].dtype = self.model.dtype
+        self.micro_batch = min(micro_batch, self.end_row - self.first_row)
+        self._rate = deque([(0.0, self.step * self.config.batch_size)])
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.step, self.running_accuracy, self.seconds = state["step"], state["running_accuracy"], state["seconds"]
@@ -357,23 +369,36 @@ class Trainer:
         self._enter_phase(state["phase"])
         self.model.load_state_dict(state["model"])
         self.optimizer = _optimizer(self.config, self.model)  # Muon computes in the model's dtype
-        self.optimizer.load_state_dict(state["optimizer"])
+        if state.get("optimizer_name", self.config.optimizer) == self.config.optimizer:
+            self.optimizer.load_state_dict(state["optimizer"])
+            for group in self.optimizer.param_groups:
+                # Read from the state are those of the run that wrote it; a continued one may ask for others.
+                group.update({name: value for name, value in _hyper(self.config).items() if name in group})
         whole = Carry(**{name: tensor.to(self.device) for name, tensor in state["carry"].items()})
-        self.carry = whole.rows(self.first_row, self.end_row)
+        if len(whole.steps) == self.config.batch_size:
+            self.carry = whole.rows(self.first_row, self.end_row)
+        else:  # another batch size: every row begins with a new example
+            self.carry = initial_carry(self.model, self._batch(self.step))
         if self.world.size == 1:
             self.micro_batch = min(state.get("micro_batch", self.micro_batch), self.config.batch_size)
         self._rate = deque([(self.seconds, self.step * self.config.batch_size)])
-        if self.ema and state["ema"]:
-            self.ema.updates = state["ema"]["updates"]
-            for name, tensor in state["ema"]["shadow"].items():
+        if self.ema:
+            # A run that was continued from one without an average begins its own with the weights that are there.
+            kept = state["ema"] or {"updates": 0, "shadow": {name: p.detach() for name, p in self.ema.params.items()}}
+            self.ema.updates = kept["updates"]
+            for name, tensor in kept["shadow"].items():
                 self.ema.shadow[name].copy_(tensor)
         torch.set_rng_state(state["rng"].cpu())
         if self.device.type == "cuda" and state["cuda_rng"]:
             torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda_rng"]])
 
 
+def _hyper(config: RunConfig) -> dict[str, Any]:
+    return {"lr": config.lr, "betas": config.betas, "weight_decay": config.weight_decay}
+
+
 def _optimizer(config: RunConfig, model: HRM) -> torch.optim.Optimizer | MuonAdamW:
-    hyper: dict[str, Any] = {"lr": config.lr, "betas": config.betas, "weight_decay": config.weight_decay}
+    hyper = _hyper(config)
     if config.optimizer == "muon":
         return MuonAdamW(model, dtype=model.config.forward_dtype, **hyper)
     if config.optimizer == "adam_atan2":

@@ -19,11 +19,12 @@ from hrm_model import checkpoint
 from hrm_model.device import pick_device
 from trainer.dataset import evaluation_sets, training_batches
 from trainer.distributed import World
-from trainer.events import Event, LineReader, event
+from trainer.events import Event, LineReader, describe, event
 from trainer.fit import Fit, decide
 from trainer.guards import Guards
 from trainer.loop import Trainer
 from trainer.machine import Machine, free_bytes
+from trainer.manage import origin
 from trainer.probe_puzzles import write_probes
 from trainer.run_dir import RunDir, RunError, write_json
 
@@ -63,6 +64,9 @@ class Session:
             micro_batch=fit.micro_batch, compiled=fit.compile, world=world, device=self.device,
         )  # fmt: skip
         resumed = self.load_newest()
+        begun = origin(run)
+        if begun and trainer.step == begun.get("step"):
+            trainer.begin_anew(fit.micro_batch)
         self.recall()
         self.begin_step, self.begin_seconds = trainer.step, trainer.seconds
         card = trainer.device.index or 0 if trainer.device.type == "cuda" else None
@@ -294,17 +298,6 @@ def say(text: str) -> None:
     """A line of the log; nobody may be listening, and its disk may be full."""
     with suppress(OSError):
         print(text, flush=True)
-
-
-def describe(entry: Event) -> str:
-    """One line of the log."""
-    if entry["type"] == "warning":
-        return f"step {entry['step']}: {entry['message']}"
-    if entry["type"] == "evaluation":
-        sets = ", ".join(f"{name} {s['exact']:.1%} whole, {s['cells']:.1%} of blanks" for name, s in entry["sets"].items())
-        return f"step {entry['step']}: {sets} ({entry['seconds']:.0f} s)"
-    values = " ".join(f"{k}={v:.4g}" for k, v in entry.get("values", {}).items() if v is not None)
-    return f"step {entry['step']}: {values}"
 
 
 def environment(trainer: Trainer) -> dict[str, Any]:

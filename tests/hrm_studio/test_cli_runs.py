@@ -1,0 +1,122 @@
+"""`hrm-studio runs` on real trainers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from hrm_studio.cli import app
+from tests.trainer.test_training import small
+from trainer.manage import LIVE, all_runs
+from trainer.run_dir import RunDir
+from trainer.session import Session
+
+
+def ran(*arguments: str) -> dict[str, Any]:
+    result = CliRunner().invoke(app, ["runs", *arguments, "--json"])
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def words(*arguments: str, code: int = 0) -> str:
+    result = CliRunner().invoke(app, ["runs", *arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("HRM_STUDIO_HOME", str(tmp_path))
+    yield tmp_path / "runs"
+    for run in all_runs(tmp_path / "runs"):
+        if run.status().get("state") in LIVE:
+            os.kill(run.status()["pid"], signal.SIGKILL)
+
+
+@pytest.fixture
+def finished(root: Path) -> RunDir:
+    run = RunDir.create(root / "calm-crane", small(steps=14, evaluate_every=7))
+    Session(run).go()
+    return run
+
+
+def test_a_run_is_resumed_paused_saved_and_stopped_from_a_shell(root: Path) -> None:
+    RunDir.create(root / "swift-otter", small(steps=100_000, checkpoint_every=100_000, evaluate_every=100_000))
+    assert ran("resume", "otter")["state"] in ("starting", "running")
+    assert "already" in words("resume", "otter", code=2)
+    paused = ran("pause", "last")
+    assert (paused["obeyed"], paused["state"]) == (True, "paused")
+    saved = ran("save", "otter")
+    assert saved["obeyed"]
+    assert f"step_{saved['step']:06d}" in ran("show", "otter")["checkpoints"]
+    assert "goes on" in words("resume", "otter")
+    assert "being trained" in words("delete", "otter", code=2)
+    stopped = ran("stop", "otter")
+    assert (stopped["obeyed"], stopped["state"]) == (True, "stopped")
+    assert "not being trained" in words("pause", "otter", code=2)
+
+
+def test_list_and_show_tell_what_there_is(finished: RunDir) -> None:
+    (found,) = ran("list")["runs"]
+    assert (found["name"], found["state"], found["step"], found["steps"]) == ("calm-crane", "finished", 14, 14)
+    assert 0 <= found["best"] <= 1
+    shown = ran("show", "crane")
+    assert shown["config"]["task"] == "sudoku-4x4"
+    assert shown["checkpoints"] == ["step_000007", "step_000014"]
+    assert shown["evaluation"]["step"] == 14
+    assert shown["environment"]["torch"]
+    table = words("list")
+    assert "calm-crane" in table
+    assert "finished" in table
+    text = words("show", "crane")
+    assert "1st, 2nd, 4th, 8th" in text
+    assert "of unseen puzzles" in text
+
+
+def test_follow_prints_events_until_the_end(finished: RunDir) -> None:
+    result = CliRunner().invoke(app, ["runs", "follow", "crane", "--json"])
+    entries = [json.loads(line) for line in result.stdout.splitlines()]
+    assert entries == finished.events().read()
+    text = words("follow", "crane")
+    assert "step 14: finished done" in text
+    assert "% whole" in text
+    assert words("follow", "crane", "--new") == ""
+
+
+def test_fork_rename_delete_and_undo(finished: RunDir, root: Path) -> None:
+    made = ran("fork", "crane", "--set", "steps=20", "--set", "lr=5e-4", "--no-start")
+    new = RunDir(made["run"])
+    assert (new.config().steps, new.config().lr) == (20, 5e-4)
+    assert made["from"]["checkpoint"] == "step_000014"
+    assert ran("resume", str(new.path))["step"] == 14
+    end = time.monotonic() + 100
+    while new.status()["state"] in LIVE:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert new.status()["step"] == 20
+    assert "continues" in words("show", str(new.path))
+    assert "no setting 'x'" in words("fork", "crane", "--set", "x=1", code=2)
+    assert "NAME=VALUE" in words("fork", "crane", "--set", "lr", code=2)
+    assert ran("rename", "crane", "heron")["run"] == str(root / "heron")
+    ran("delete", "heron")
+    assert [run["name"] for run in ran("list")["runs"]] == [new.path.name]
+    assert "heron" in words("trash")
+    assert ran("undelete")["run"] == str(root / "heron")
+    assert RunDir(root / "heron").status()["step"] == 14
+
+
+def test_what_is_not_there_is_one_sentence(root: Path) -> None:
+    for command in ("show", "follow", "pause", "resume", "stop", "save", "fork", "delete"):
+        said = words(command, "whale", code=2)
+        assert "no run 'whale'" in said
+        assert len(said.strip().splitlines()) == 1
+    assert "hrm-studio train" in words("list")
