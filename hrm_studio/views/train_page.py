@@ -23,6 +23,7 @@ from hrm_studio.views.preset_cards import PresetCards
 from hrm_studio.views.preset_words import title
 from hrm_studio.views.run_actions import RunActions, ask_before_closing
 from hrm_studio.views.run_curves import RunCurves
+from hrm_studio.views.run_events import RunEvents
 from hrm_studio.views.run_header import RunHeader
 from hrm_studio.views.run_list import RunList
 from hrm_studio.views.undo_bar import UndoBar
@@ -52,6 +53,7 @@ class TrainPage(QWidget):
         self.header = RunHeader(theme)
         self.curves = RunCurves(studio.background, theme)
         self.watch = WatchLearning(studio.background, studio.reasoner, theme)
+        self.events = RunEvents(theme)
         self.table = ConfigTable(theme)
         self.bar = UndoBar()
         self.acts = RunActions(self.runs, self.bar, self)
@@ -59,6 +61,7 @@ class TrainPage(QWidget):
         self.tabs.addTab(self.curves, "Curves")
         self.tabs.addTab(self.watch, "Watch it learn")
         self.tabs.addTab(self.table, "Settings")
+        self.tabs.addTab(self.events, "Events")
         self.stack = QStackedWidget()
         self._lay_out()
         self._connect()
@@ -174,6 +177,7 @@ class TrainPage(QWidget):
         self.list.choose(run)
         self.header.show_run(run)
         self.watch.show_run(run)
+        self.events.show_run(run)
         self.stack.setCurrentWidget(self.view)
         self._show_curves()
         self._measure_load()
@@ -238,6 +242,7 @@ class TrainPage(QWidget):
             self.current = None
             self.header.show_run(None)
             self.watch.show_run(None)
+            self.events.show_run(None)
             self.show_cards()
         self._show_curves()
 
