@@ -16,6 +16,7 @@ from hrm_studio.models.run_log import Floats, Table
 _BLOCK = 64
 _DENSE = 4 * _BLOCK  # points in a pixel column from which blocks are exact enough
 _SMOOTH_CHUNK = 1 << 16  # points smoothed at once, to stay in the cache
+_PIECE = 1 << 16  # rows taken in at once: some two milliseconds
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,17 @@ def smoothed(values: Floats, weight: float, carry: float = 0.0, count: int = 0) 
 
 
 class Curve:
-    """One column of a table against another, rows without a value left out. `follow()` takes in what the table has gained."""
+    """One column of a table against another, rows without a value left out. `follow()` takes in what the table has gained, in bounded pieces.
+
+    A point is there (`x`, `y`, `smooth`, len) once it is smoothed.
+    """
 
     def __init__(self, table: Table, x: str, y: str, smoothing: float = 0.0, x_scale: float = 1.0) -> None:
         self.table, self.x_name, self.y_name, self.smoothing, self.x_scale = table, x, y, smoothing, x_scale
         self._reset()
 
     def _reset(self) -> None:
-        self._cuts, self._taken, self._count, self._carry = self.table.cuts, 0, 0, 0.0
+        self._cuts, self._rows, self._taken, self._count, self._carry = self.table.cuts, 0, 0, 0, 0.0
         self._x, self._y, self._smooth = (np.zeros(0) for _ in range(3))
         self._low, self._high = np.zeros(0), np.zeros(0)
         self._blocks = 0
@@ -83,32 +87,41 @@ class Curve:
     def smooth(self) -> Floats:
         return self._smooth[: self._count]
 
-    def follow(self) -> bool:
-        """Take in new rows. Whether anything changed."""
-        reset = self._cuts != self.table.cuts
-        if reset:
+    @property
+    def behind(self) -> bool:
+        """Whether `follow` has more to take in."""
+        more = self.y_name in self.table and self._rows < len(self.table)
+        return more or self._cuts != self.table.cuts or self._count < self._taken
+
+    def follow(self, most: int = _PIECE) -> bool:
+        """Take in new rows, at most so many. Whether anything changed."""
+        if not self.behind:
+            return False
+        if self._cuts != self.table.cuts:
             self._reset()
-        if self.y_name not in self.table or self._taken == len(self.table):
-            return reset
-        x, y = (self.table[name][self._taken :] for name in (self.x_name, self.y_name))
-        self._taken = len(self.table)
-        keep = np.isfinite(x) & np.isfinite(y)
-        if keep.any():
-            self._extend(x[keep] * self.x_scale, y[keep])
+        if self.y_name in self.table:
+            new = slice(self._rows, min(len(self.table), self._rows + most))
+            x, y = (self.table.rows(name, new.start, new.stop) for name in (self.x_name, self.y_name))
+            self._rows = new.stop
+            keep = np.isfinite(x) & np.isfinite(y)
+            if keep.any():
+                self._take(x[keep] * self.x_scale, y[keep])
+        end = min(self._taken, self._count + most)
+        self._smooth[self._count : end], self._carry = smoothed(self._y[self._count : end], self.smoothing, self._carry, self._count)
+        self._count = end
         return True
 
     def set_smoothing(self, weight: float) -> None:
+        """Another weight of the past; `follow` smooths anew."""
         if weight != self.smoothing:
-            self.smoothing = weight
-            self._smooth[: self._count], self._carry = smoothed(self.y, weight)
+            self.smoothing, self._count, self._carry = weight, 0, 0.0
 
-    def _extend(self, x: Floats, y: Floats) -> None:
-        start, end = self._count, self._count + len(x)
+    def _take(self, x: Floats, y: Floats) -> None:
+        start, end = self._taken, self._taken + len(x)
         if end > len(self._x):
             self._x, self._y, self._smooth = (_grown(a, start, 2 * end) for a in (self._x, self._y, self._smooth))
         self._x[start:end], self._y[start:end] = x, y
-        self._smooth[start:end], self._carry = smoothed(y, self.smoothing, self._carry, start)
-        self._count = end
+        self._taken = end
         blocks = end // _BLOCK
         if blocks > len(self._low):
             self._low, self._high = (_grown(a, self._blocks, 2 * blocks) for a in (self._low, self._high))

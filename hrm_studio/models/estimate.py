@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import platform
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -32,7 +33,7 @@ def probe_config(config: RunConfig) -> RunConfig:
     """A few seconds of this configuration: its model at full depth on few puzzles, one small evaluation, nothing else."""
     changes: dict[str, Any] = {
         "steps": 1_000_000, "minutes": PROBE_SECONDS / 60, "stop_at_exact": None, "phases": (), "model": config.final_model, "log_every": 1,
-        "evaluate_every": 1_000_000, "checkpoint_every": 1_000_000, "keep_checkpoints": 1, "batch_size": probe_batch(config),
+        "evaluate_every": 1_000_000, "checkpoint_every": 1_000_000, "keep_checkpoints": 1, "probe_puzzles": 0, "batch_size": probe_batch(config),
     }  # fmt: skip
     if config.puzzles:
         easiest = max(config.puzzles, key=lambda s: s.clues or 0)
@@ -68,7 +69,9 @@ def seconds_of(config: RunConfig, measured: Measured) -> float:
 def disk_of(config: RunConfig, measured: Measured | None = None) -> int:
     """Bytes of the checkpoints that are kept, with the one that is being written."""
     one = measured.checkpoint if measured is not None and measured.checkpoint else _BYTES_EACH * parameter_count(config.model)
-    return (config.keep_checkpoints + 2) * one
+    # Beside the newest ones: the best, the one that is being written, and those of the 1st, 2nd, 4th, 8th … multiple.
+    doublings = max(0, int(math.log2(max(1, config.steps // config.checkpoint_every)))) + 1
+    return (config.keep_checkpoints + 2 + doublings) * one
 
 
 def to_json(found: dict[str, Measured]) -> str:

@@ -76,4 +76,6 @@ class ModelChoice(QObject):
     def title(self, path: Path) -> str:
         """What a chooser calls a model."""
         bundled = self.bundled_as(path)
+        if bundled is None and path.parent.name == "checkpoints" and path.name.removeprefix("step_").isdigit():
+            return f"{path.parent.parent.name}, step {int(path.name.removeprefix('step_')):,}"  # of a run
         return bundled.title if bundled else path.name

@@ -11,14 +11,19 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
+_BLOCK = 1 << 16  # rows
 _RATE_OVER = 1.0  # seconds of computing that a rate is taken over, at least
 
 
 class Table:
-    """Rows under named columns, NaN where a row does not tell. Rows are sorted by 'step'; they are added at the end or cut off there."""
+    """Rows under named columns, NaN where a row does not tell. Rows are sorted by 'step'; they are added at the end or cut off there.
+
+    Kept in blocks, so that the millionth row costs no more than the first.
+    """
 
     def __init__(self) -> None:
-        self._columns: dict[str, Floats] = {}
+        self._blocks: list[dict[str, Floats]] = []
+        self._names: dict[str, None] = {}
         self._rows = 0
         self.cuts = 0  # changes where rows were taken away: who followed the rows must begin again
 
@@ -26,38 +31,52 @@ class Table:
         return self._rows
 
     def __contains__(self, name: str) -> bool:
-        return name in self._columns
+        return name in self._names
 
     def __getitem__(self, name: str) -> Floats:
-        """(rows,) a view; all NaN where there is no such column."""
-        column = self._columns.get(name)
-        return np.full(self._rows, np.nan) if column is None else column[: self._rows]
+        """(rows,) all NaN where there is no such column."""
+        return self.rows(name, 0, self._rows)
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self._columns)
+        return tuple(self._names)
+
+    def rows(self, name: str, start: int, stop: int) -> Floats:
+        """(stop − start,) some rows of a column."""
+        pieces = []
+        for number in range(start // _BLOCK, -(-stop // _BLOCK)):
+            column = self._blocks[number].get(name)
+            low, high = max(start - number * _BLOCK, 0), min(stop - number * _BLOCK, _BLOCK)
+            pieces.append(np.full(high - low, np.nan) if column is None else column[low:high])
+        return pieces[0] if len(pieces) == 1 else np.concatenate([np.zeros(0), *pieces])
 
     def append(self, columns: Mapping[str, ArrayLike]) -> None:
         """Add rows: arrays of one length, by column."""
-        start = self._rows
-        end = start + len(np.atleast_1d(np.asarray(next(iter(columns.values())))))
-        for name in columns:
-            if name not in self._columns:
-                self._columns[name] = np.full(max(end, 64), np.nan)
-        for name, column in self._columns.items():
-            if len(column) < end:
-                grown = np.full(2 * end, np.nan)  # a new array: views handed out before stay as they are
-                grown[:start] = column[:start]
-                self._columns[name] = column = grown
-            column[start:end] = columns.get(name, np.nan)
-        self._rows = end
+        arrays = {name: np.atleast_1d(np.asarray(values, np.float64)) for name, values in columns.items()}
+        count, done = len(next(iter(arrays.values()))), 0
+        self._names |= dict.fromkeys(arrays)
+        while done < count:
+            place = self._rows % _BLOCK
+            if place == 0:
+                self._blocks.append({})
+            block, taken = self._blocks[-1], min(count - done, _BLOCK - place)
+            for name, values in arrays.items():
+                if name not in block:
+                    block[name] = np.full(_BLOCK, np.nan)
+                block[name][place : place + taken] = values[done : done + taken]
+            self._rows += taken
+            done += taken
 
     def cut(self, step: float) -> None:
         """Drop the rows of later steps."""
-        rows = int(np.searchsorted(self["step"], step, side="right")) if self._rows else 0
+        rows = int(np.searchsorted(self["step"], step, side="right"))
         if rows < self._rows:
-            # The rows that follow are written into arrays of their own, for the sake of views handed out before.
-            self._columns = {name: column[:rows].copy() for name, column in self._columns.items()}
+            del self._blocks[-(-rows // _BLOCK) :]
+            if rows % _BLOCK:
+                # Arrays of their own, for the sake of views handed out before.
+                self._blocks[-1] = {name: column.copy() for name, column in self._blocks[-1].items()}
+                for column in self._blocks[-1].values():
+                    column[rows % _BLOCK :] = np.nan
             self._rows = rows
             self.cuts += 1
 
@@ -176,7 +195,14 @@ class RunLog:
             elif part.table == "metrics":
                 self._append_metrics(part.columns)
             else:
-                (self.machine if part.table == "machine" else self.evaluations).append(part.columns)
+                table = self.machine if part.table == "machine" else self.evaluations
+                table.append(self._with_seconds(part.columns) if table is self.machine else part.columns)
+
+    def _with_seconds(self, columns: dict[str, Floats]) -> dict[str, Floats]:
+        """The machine's figures come without the computing time; that of the metrics around them is taken."""
+        table = self.metrics
+        steps, seconds = (table.rows(name, max(0, len(table) - _BLOCK), len(table)) for name in ("step", "seconds"))
+        return {**columns, "seconds": np.interp(columns["step"], steps, seconds)} if len(steps) else columns
 
     def _append_metrics(self, columns: dict[str, Floats]) -> None:
         """With the rate of examples, where the trainer does not tell it."""
@@ -184,8 +210,9 @@ class RunLog:
         if "examples_per_second" in columns or not {"seconds", "examples"} <= columns.keys():
             table.append(columns)
             return
-        seconds = np.append(table["seconds"], columns["seconds"])
-        examples = np.append(table["examples"], columns["examples"])
+        back = max(0, start - _BLOCK)
+        seconds, examples = (np.append(table.rows(name, back, start), columns[name]) for name in ("seconds", "examples"))
+        start -= back
         before = np.maximum(np.searchsorted(seconds, seconds[start:] - _RATE_OVER, side="right") - 1, 0)
         took = seconds[start:] - seconds[before]
         rate = np.divide(examples[start:] - examples[before], took, out=np.full(len(took), np.nan), where=took > 0)

@@ -99,6 +99,7 @@ class RunsModel(QObject):
         self.by_path: dict[Path, RunModel] = {}
         self.trainers = Children()
         self._elsewhere: list[Path] = []
+        self._waiting: dict[RunModel, str] = {}  # commands for trainers that have not begun
         self._trashed: list[tuple[Path, Path]] = []  # where it was, where it is now
         self._follower = RunFollower(self.folder, self)
         self._follower.surveyed.connect(self._surveyed)
@@ -153,6 +154,7 @@ class RunsModel(QObject):
                     listed = True
             else:
                 run.update(summary)
+                self._hand_on(run)
                 self.changed.emit(run)
         if listed:
             self.listed.emit()
@@ -196,8 +198,18 @@ class RunsModel(QObject):
 
     def command(self, run: RunModel, kind: str) -> None:
         """pause, save, stop or abort."""
-        run.run.command(kind)
+        if run.summary.state == "starting":
+            self._waiting[run] = kind  # a trainer that has not begun yet does not hear
+        else:
+            run.run.command(kind)
         self._follower.hurry()
+
+    def _hand_on(self, run: RunModel) -> None:
+        """Tell a trainer that has begun by now what was asked of it before."""
+        if run in self._waiting and run.summary.state != "starting":
+            kind = self._waiting.pop(run)
+            if run.summary.live:
+                run.run.command(kind)
 
     def rename(self, run: RunModel, name: str) -> None:
         """Give a run that is not live another folder name. RunError says what stands against it."""

@@ -82,7 +82,7 @@ class MetricPlot(Plot):
                     names.append((series.label, swatch(colour.name(), series.label) if alone else f"{'—╌┈┄'[k % 4]} {series.label}"))
         names = _shortened(names)
         legend = " &nbsp;".join(text for _, text in names) if len(names) > 1 else ""
-        dress(self, self._theme.palette, f"<b>{self.panel.title}{', %' if self.panel.share else ''}</b> &nbsp; {legend}", left=True)
+        dress(self, self._theme.palette, f"<b>{self.panel.heading}</b> &nbsp; {legend}", left=True)
         self._logs = (self._settings.log_x, self._settings.log_y and self.panel.log)
         self.getPlotItem().getAxis("bottom").setLogMode(self._logs[0])
 
@@ -97,24 +97,31 @@ class MetricPlot(Plot):
             x, scale = "seconds", 1 / 60
         elif self._settings.x == "epoch":
             scale = run.epochs_per_step
-        smoothing = 0.0 if series.dots else self._settings.smoothing
+        smoothing = self._smoothing(series)
         band = None
         if series.band is not None:
             low, high = series.band
             band = Curve(table, x, low, 0.0, scale), Curve(table, x, high, 0.0, scale)
         return Curve(table, x, series.column, smoothing, scale), band
 
-    def follow(self) -> tuple[float, float] | None:
-        """Take in what the runs have told since. The x that the curves reach over; None while there are no points."""
-        ends = []
+    def follow(self) -> bool:
+        """Take in a piece of what the runs have told since. Whether that was all."""
+        caught_up = True
         for line in self.lines:
-            line.curve.set_smoothing(0.0 if line.series.dots else self._settings.smoothing)
-            line.curve.follow()
-            for curve in line.band or ():
+            line.curve.set_smoothing(self._smoothing(line.series))
+            for curve in (line.curve, *(line.band or ())):
                 curve.follow()
-            if len(line.curve):
-                ends.append((line.curve.x[0], line.curve.x[-1]))
+                caught_up = caught_up and not curve.behind
+        return caught_up
+
+    @property
+    def reach(self) -> tuple[float, float] | None:
+        """The x that the curves reach over; None while there are no points."""
+        ends = [(line.curve.x[0], line.curve.x[-1]) for line in self.lines if len(line.curve)]
         return (min(a for a, _ in ends), max(b for _, b in ends)) if ends else None
+
+    def _smoothing(self, series: Series) -> float:
+        return 0.0 if series.dots or not self.panel.smooth else self._settings.smoothing
 
     def refresh(self, low: float, high: float) -> None:
         """Draw what lies between two x."""
@@ -137,7 +144,7 @@ class MetricPlot(Plot):
             if line.band is not None or drawn.spread:
                 line.item.show_values(x, smooth, bottom, top)
             else:
-                line.item.show_values(x, smooth, None if line.series.dots or self._settings.smoothing == 0 else bottom)
+                line.item.show_values(x, smooth, None if self._smoothing(line.series) == 0 else bottom)
             if len(x):
                 seen += [smooth, np.percentile(np.append(bottom, top), (1, 99))]
         self._set_ranges(low, high, np.concatenate(seen) if seen else np.zeros(0))
@@ -149,17 +156,15 @@ class MetricPlot(Plot):
         self.setXRange(float(left), float(right), padding=0.01)
         bottom, top = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
         if self.panel.share:
-            bottom, top = (
-                (max(0.0, bottom - 0.03), min(1.0, top + 0.03)) if top - bottom > 0.05 else (max(0.0, top - 0.08), min(1.02, top + 0.02))
-            )
+            bottom, top = max(0.0, min(bottom - 0.02, top - 0.06)), min(1.0, max(top + 0.02, bottom + 0.06))
         elif not log_y and 0 <= bottom < 0.5 * top:
             bottom = 0.0
         if top - bottom < 1e-12:
             bottom, top = bottom - 0.5 * (abs(bottom) or 1), top + 0.5 * (abs(top) or 1)
-        self.setYRange(bottom, top, padding=0.05)
+        self.setYRange(bottom, top, padding=0.03 if self.panel.share else 0.05)
         axis = self.getPlotItem().getAxis("left")
         axis.setTicks([_log_labels(bottom, top)] if log_y else None)
-        axis.setScale(100.0 if self.panel.share else 1.0)
+        axis.setScale(100.0 if self.panel.share else self.panel.scale)
         axis.enableAutoSIPrefix(False)
 
     # The crosshair and the mouse -------------------------------------------------------------------------------------
@@ -258,7 +263,7 @@ class MetricPlot(Plot):
 
     def told(self, value: float) -> str:
         """A value in words."""
-        return f"{value:.2%}" if self.panel.share else f"{value:.4g}{self.panel.unit}"
+        return f"{value:.2%}" if self.panel.share else f"{value * self.panel.scale:.4g}{self.panel.unit}"
 
 
 def _shortened(names: list[tuple[str, str]]) -> list[tuple[str, str]]:

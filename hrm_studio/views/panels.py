@@ -29,7 +29,15 @@ class Panel:
     log: bool = False  # logarithmic where the settings say so
     share: bool = False  # between 0 and 1, told in percent
     unit: str = ""
+    scale: float = 1.0  # what a value is multiplied by to be told
+    smooth: bool = True  # whether smoothing tells more than it hides
     always: bool = False  # there even without data
+
+    @property
+    def heading(self) -> str:
+        """The title with what its values are told in."""
+        unit = "%" if self.share else self.unit.strip()
+        return f"{self.title}, {unit}" if unit and unit != "/s" else self.title
 
     @property
     def columns(self) -> set[tuple[str, str]]:
@@ -71,15 +79,23 @@ PANELS = (
         always=True,
     ),
     Panel("halting judged right", "Share of examples where q_halt tells right answers from wrong ones.", _metrics(("q_halt_accuracy", "")), share=True),
-    Panel("learning rate", "As scheduled, the phase's factor counted.", _metrics(("lr", "")), log=True),
+    Panel("learning rate", "As scheduled, the phase's factor counted.", _metrics(("lr", "")), log=True, smooth=False),
     Panel("gradient norm", "Length of the gradient before clipping. Sudden jumps announce trouble.", _metrics(("grad_norm", "")), log=True),
-    Panel("weight norm", "Length of all weights together.", _metrics(("weight_norm", ""))),
+    Panel("weight norm", "Length of all weights together.", _metrics(("weight_norm", "")), smooth=False),
     Panel("examples per second", "How fast it trains; evaluations and pauses are left out.", _metrics(("examples_per_second", "")), unit="/s"),
     Panel(
         "machine load",
-        "Of this machine, while the studio looked on: processor, main memory and, with an NVIDIA driver, the graphics card.",
+        "Of the machine that trains: processor, main memory and, with an NVIDIA driver, the graphics card.",
         tuple(Series("machine", c, n) for c, n in (("cpu", "CPU"), ("memory", "memory"), ("gpu", "GPU"), ("gpu_memory", "GPU memory"))),
         share=True,
+    ),
+    Panel(
+        "memory taken",
+        "By the trainer's process, and of the graphics card.",
+        tuple(Series("machine", c, n) for c, n in (("process_memory", "process"), ("gpu_memory_bytes", "GPU"))),
+        scale=1e-9,
+        smooth=False,
+        unit=" GB",
     ),
     Panel("power", "Drawn by the graphics card.", (Series("machine", "power", ""),), unit=" W"),
 )  # fmt: skip

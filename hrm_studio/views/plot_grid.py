@@ -116,7 +116,10 @@ class PlotGrid(QScrollArea):
         skipped = 0
         while self._dirty and time.perf_counter() < end and skipped < len(self._dirty):
             plot = self._dirty.popleft()
-            reach = plot.follow()
+            if not plot.follow():
+                self._dirty.appendleft(plot)  # a long history: the rest of it comes next, and is drawn then
+                continue
+            reach = plot.reach
             if reach is not None:
                 self._span = (min(self._span[0], reach[0]), max(self._span[1], reach[1])) if self._span else reach
             if not area.intersects(plot.rect().translated(plot.mapTo(self.viewport(), QPoint(0, 0)))):

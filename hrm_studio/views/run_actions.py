@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from PySide6.QtCore import QObject, QPoint, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
@@ -123,9 +122,3 @@ def ask_before_closing(live: list[RunModel], parent: QWidget) -> str:
     box.setDefaultButton(keep)
     box.exec()
     return {keep: "keep", stop: "stop", cancel: "cancel"}.get(box.clickedButton(), "cancel")  # type: ignore[call-overload, no-any-return]
-
-
-def model_title(checkpoint: Path) -> str:
-    """A run's checkpoint by its run's name and its step."""
-    step = checkpoint.name.removeprefix("step_").lstrip("0") or "0"
-    return f"{checkpoint.parent.parent.name}, step {int(step):,}" if step.isdigit() else checkpoint.name

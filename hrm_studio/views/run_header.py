@@ -25,14 +25,13 @@ class Control:
     icon: str
     states: tuple[str, ...]
     tip: str
+    small: bool = False  # its icon alone
 
 
 CONTROLS = (
-    Control(
-        "pause", "Pause", "mdi6.pause", ("running", "starting"), "Stop computing after this step; everything is kept, and the process waits"
-    ),
+    Control("pause", "Pause", "mdi6.pause", ("running",), "Stop computing after this step; everything is kept, and the process waits"),
     Control("resume", "Resume", "mdi6.play", ("paused", "stopped", "killed", "failed", "new"), "Go on where it stands"),
-    Control("save", "Save now", "mdi6.content-save-outline", ("running", "paused"), "Write a checkpoint after this step"),
+    Control("save", "Save now", "mdi6.content-save-outline", ("running", "paused"), "Write a checkpoint after this step", True),
     Control(
         "stop",
         "Stop and save",
@@ -46,6 +45,7 @@ CONTROLS = (
         "mdi6.delete-outline",
         ("running", "paused", "starting"),
         "End the process without a checkpoint and delete the run",
+        True,
     ),
 )
 
@@ -97,7 +97,9 @@ class RunHeader(QWidget):
         self.progress = Progress(theme)
         self.buttons: dict[str, QToolButton] = {}
         for control in CONTROLS:
-            button = QToolButton(text=control.text, toolTip=control.tip, toolButtonStyle=Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            style = Qt.ToolButtonStyle.ToolButtonIconOnly if control.small else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+            tip = f"{control.text}: {control.tip[0].lower()}{control.tip[1:]}" if control.small else control.tip
+            button = QToolButton(text=control.text, toolTip=tip, toolButtonStyle=style, accessibleName=control.text)
             button.clicked.connect(lambda _=False, name=control.name: self.wanted.emit(name))
             self.buttons[control.name] = button
         self.explore = QToolButton(text="Open in Explore", objectName="go", toolButtonStyle=Qt.ToolButtonStyle.ToolButtonTextBesideIcon)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import qtawesome
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QHideEvent, QShowEvent
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QPushButton, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from hrm_model.assets import puzzle_lines
@@ -15,7 +15,6 @@ from hrm_model.tasks.sudoku import PuzzleError, parse, variant_of_cells
 from hrm_studio.actions import Entry
 from hrm_studio.models.runs import RunModel, RunsModel
 from hrm_studio.services.estimator import Estimator
-from hrm_studio.services.machine_load import MachineLoad
 from hrm_studio.studio import Studio
 from hrm_studio.views.config_form import ConfigForm
 from hrm_studio.views.config_table import ConfigTable
@@ -39,7 +38,6 @@ class TrainPage(QWidget):
         super().__init__(parent)
         self._studio, theme = studio, studio.theme
         self.runs = RunsModel(parent=self)
-        self.load = MachineLoad(self)
         self.estimator = Estimator(parent=self)
         self.current: RunModel | None = None
         self._overlaid: list[RunModel] = []
@@ -119,7 +117,6 @@ class TrainPage(QWidget):
             view.told.connect(lambda text: self.bar.tell(text))
         self.runs.removed.connect(self._removed)
         self.runs.changed.connect(self._changed)
-        self.load.sampled.connect(self._sampled)
         self._studio.theme.changed.connect(self._colours)
 
     def _entries(self) -> list[Entry]:
@@ -180,7 +177,6 @@ class TrainPage(QWidget):
         self.events.show_run(run)
         self.stack.setCurrentWidget(self.view)
         self._show_curves()
-        self._measure_load()
 
     def open_path(self, path: Path) -> None:
         """A run folder, of the runs folder or from elsewhere."""
@@ -247,29 +243,7 @@ class TrainPage(QWidget):
         self._show_curves()
 
     def _changed(self, run: RunModel) -> None:
-        if run is self.current:
-            self._measure_load()
-
-    # The machine -----------------------------------------------------------------------------------------------------
-
-    def _measure_load(self) -> None:
-        self.load.switch(self.isVisible() and self.current is not None and self.current.summary.state in ("running", "paused"))
         self.cards.measures_by_itself = not self.runs.live
-
-    def _sampled(self, values: dict[str, float]) -> None:
-        run = self.current
-        if run is not None and len(run.log.metrics):
-            last = {name: float(run.log.metrics[name][-1]) for name in ("step", "seconds")}
-            run.log.machine.append({name: [value] for name, value in {**last, **values}.items()})
-            run.grew.emit()
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._measure_load()
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        super().hideEvent(event)
-        self.load.switch(False)
 
     # Leaving ---------------------------------------------------------------------------------------------------------
 
@@ -300,6 +274,5 @@ class TrainPage(QWidget):
 
     def closing(self) -> None:
         """The window closes; trainers go on."""
-        self.load.close()
         self.estimator.close()
         self.runs.close()

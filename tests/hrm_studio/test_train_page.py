@@ -257,3 +257,4 @@ def test_light_and_dark_and_every_size_are_drawn(opened: TrainPage, window: Main
         surface = plot(opened, "loss").grab().toImage().pixelColor(3, 100).name()
         assert surface == window.theme.palette.surface
         assert window.width() == size[0]
+    assert opened.minimumSizeHint().height() <= 640  # of a window of 700 pixels, bars left out

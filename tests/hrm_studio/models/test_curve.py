@@ -37,7 +37,7 @@ def table(rows: int) -> Table:
 @pytest.mark.parametrize("rows", [50, 1000, 30_000, 200_003])
 def test_what_is_drawn_keeps_every_extreme_and_fits_the_pixels(rows: int, log_x: bool) -> None:
     curve = Curve(table(rows), "step", "loss", 0.9)
-    curve.follow()
+    curve.follow(1_000_000)
     drawn = curve.drawn(1, rows, 200, log_x)
     assert len(drawn.x) <= max(201, min(rows, 400))
     assert drawn.low.min() == curve.y.min()
@@ -48,9 +48,24 @@ def test_what_is_drawn_keeps_every_extreme_and_fits_the_pixels(rows: int, log_x:
     assert (drawn.low <= drawn.high).all()
 
 
+def test_a_long_history_is_taken_in_piece_by_piece() -> None:
+    curve = Curve(table(100_000), "step", "loss", 0.5)
+    lengths = []
+    while curve.behind:
+        assert curve.follow(30_000)
+        lengths.append(len(curve))
+    assert lengths == [30_000, 60_000, 90_000, 100_000]
+    np.testing.assert_allclose(curve.smooth[:5000], plain_average(curve.y[:5000], 0.5), rtol=1e-6, atol=1e-8)
+    curve.set_smoothing(0.9)
+    assert len(curve) == 0
+    while curve.behind:
+        curve.follow(70_000)
+    np.testing.assert_allclose(curve.smooth[-1], plain_average(curve.y, 0.9)[-1], rtol=1e-6)
+
+
 def test_zooming_in_gives_the_points_themselves_and_one_beyond_each_end() -> None:
     curve = Curve(table(100_000), "step", "loss")
-    curve.follow()
+    curve.follow(1_000_000)
     drawn = curve.drawn(5000.5, 5003.5, 300)
     assert drawn.x.tolist() == [5000, 5001, 5002, 5003, 5004]
     assert not drawn.spread
@@ -59,7 +74,7 @@ def test_zooming_in_gives_the_points_themselves_and_one_beyond_each_end() -> Non
 def test_pixel_columns_are_exact_to_a_quarter_of_a_column() -> None:
     rows, pixels = 200_000, 100
     curve = Curve(table(rows), "step", "loss")
-    curve.follow()
+    curve.follow(1_000_000)
     drawn = curve.drawn(1, rows, pixels)
     near = rows // pixels // 4
     for k in range(1, len(drawn.x) - 1):

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from hrm_studio.models.run_log import RunLog, digest
+from hrm_studio.models.run_log import RunLog, Table, digest
 from trainer.events import event
 
 
@@ -71,3 +72,28 @@ def test_odd_events_are_passed_over() -> None:
     assert log.metrics["step"].tolist() == [3]
     assert log.evaluations["step"].tolist() == [4]
     assert [m.kind for m in log.marks] == ["from the future"]
+
+
+def test_a_table_grows_over_its_blocks_and_is_cut_anywhere() -> None:
+    table = Table()
+    steps = np.arange(1, 150_001)
+    for start in range(0, 150_000, 7001):
+        part = steps[start : start + 7001]
+        table.append({"step": part, "loss": part * 2.0} | ({"late": part * 3.0} if start > 100_000 else {}))
+    assert len(table) == 150_000
+    np.testing.assert_array_equal(table["loss"], steps * 2.0)
+    np.testing.assert_array_equal(table.rows("loss", 65_530, 65_540), np.arange(65_531, 65_541) * 2.0)
+    assert np.isnan(table["late"][:100_000]).all()
+    assert table["late"][-1] == 450_000
+    before = table.rows("loss", 100_000, 100_010)
+    table.cut(100_005)
+    table.append({"step": [100_006], "new": [1.0]})
+    assert len(table) == 100_006
+    assert np.isnan(table["loss"][-1])
+    assert before[5] == 200_012
+    table.cut(65_536)
+    assert len(table) == 65_536
+    table.append({"step": [65_537], "loss": [7.0]})
+    assert table["loss"][-2:].tolist() == [131_072, 7]
+    table.cut(0)
+    assert len(table["loss"]) == 0

@@ -63,6 +63,14 @@ def test_a_run_is_started_followed_paused_resumed_and_finished(runs: RunsModel, 
     assert {"paused", "resumed", "finished"} <= {mark.kind for mark in run.log.marks}
 
 
+def test_a_trainer_that_has_not_begun_yet_is_stopped_as_soon_as_it_does(runs: RunsModel, qtbot: QtBot) -> None:
+    run = runs.start_new(small(steps=100_000, evaluate_every=50_000, batch_size=4))
+    assert run.summary.state == "starting"
+    runs.command(run, "stop")
+    qtbot.waitUntil(lambda: run.summary.state == "stopped", timeout=WAIT)
+    assert run.summary.step < 100_000
+
+
 def test_a_killed_trainer_is_told_and_goes_on(runs: RunsModel, qtbot: QtBot) -> None:
     run = runs.start_new(small(steps=60, checkpoint_every=10, evaluate_every=60))
     runs.open(run)
