@@ -19,6 +19,7 @@ _GROUPS = {
     "loss": "Loss", "evaluation": "Evaluation and checkpoints", "threads": "Machine",
 }  # fmt: skip
 _HIDDEN = {"preset"}
+_FAMILIES = ("sudoku", "maze", "arc")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Field:
     @property
     def optional(self) -> bool:
         return type(None) in _members(self.annotation)
+
+    def concerns(self, task: str) -> bool:
+        """Whether it means something for a task: a help that begins with 'maze: …' is for mazes only."""
+        family, colon, _ = self.help.partition(":")
+        return not colon or family.lower() not in _FAMILIES or task.startswith(family.lower())
 
     @property
     def words(self) -> str:

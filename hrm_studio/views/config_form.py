@@ -25,7 +25,7 @@ from hrm_studio.models.estimate import disk_of, key, seconds_of
 from hrm_studio.services.estimator import Estimator
 from hrm_studio.theme import Theme
 from hrm_studio.views import preset_words
-from hrm_studio.views.field_editors import Editor, editor_for
+from hrm_studio.views.field_editors import Editor, RecordsEditor, editor_for
 from hrm_studio.words import about, size
 from trainer.config import RunConfig
 
@@ -172,6 +172,10 @@ class ConfigForm(QWidget):
         """Validate the whole, mark what differs and what is wrong."""
         if self._first is None:
             return
+        task = self.rows[("task",)].editor.value()
+        for row in self.rows.values():
+            if isinstance(row.editor, RecordsEditor):
+                row.editor.set_task(str(task))
         self.config, faults = build({path: row.editor.value() for path, row in self.rows.items()}, self._first.preset)
         first = self._first.model_dump(mode="json")
         now = self.config.model_dump(mode="json") if self.config is not None else None

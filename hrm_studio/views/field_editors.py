@@ -94,14 +94,16 @@ class SwitchEditor(Editor):
 
 
 class RecordsEditor(Editor):
-    """A small table: one row a record, one column a field of it."""
+    """A small table: one row a record, one column a field of it that concerns the task."""
 
     def __init__(self, field: Field, theme: Theme) -> None:
         super().__init__()
         assert field.record is not None
         self._theme = theme
-        self._fields = list(fields_of(field.record))
-        self.rows: list[list[Editor]] = []
+        self._every = list(fields_of(field.record))
+        self._fields = self._every
+        self._records: list[dict[str, Any]] = []
+        self.rows: list[dict[str, Editor]] = []
         self._grid = QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(4)
@@ -112,28 +114,36 @@ class RecordsEditor(Editor):
         layout.addLayout(self._grid)
         layout.addWidget(self._add)
 
+    def set_task(self, task: str) -> None:
+        """Show the fields that concern this task."""
+        fields = [field for field in self._every if field.concerns(task)]
+        if fields != self._fields:
+            values, self._fields = self.value(), fields
+            self.set_value(values)
+
     def value(self) -> Any:
-        return [{field.path[-1]: editor.value() for field, editor in zip(self._fields, row, strict=True)} for row in self.rows]
+        edited = [{name: editor.value() for name, editor in row.items()} for row in self.rows]
+        return [record | values for record, values in zip(self._records, edited, strict=True)]
 
     def set_value(self, value: Sequence[Mapping[str, Any]]) -> None:
         while self._grid.count():
             item = self._grid.takeAt(0)
             widget = item.widget() if item is not None else None
             if widget is not None:
+                widget.hide()
                 widget.deleteLater()
-        self.rows = []
+        self._records, self.rows = [dict(record) for record in value], []
         for column, field in enumerate(self._fields if value else ()):
             name = QLabel(field.path[-1].replace("_", " "), objectName="muted", toolTip=field.help)
             self._grid.addWidget(name, 0, column)
         for k, record in enumerate(value, 1):
-            row = []
+            row = {}
             for column, field in enumerate(self._fields):
-                editor = editor_for(field, self._theme)
+                editor = row[field.path[-1]] = editor_for(field, self._theme)
                 editor.set_value(record.get(field.path[-1]))
                 editor.setToolTip(field.help)
                 editor.edited.connect(self.edited)
                 self._grid.addWidget(editor, k, column)
-                row.append(editor)
             remove = QToolButton(objectName="flat", toolTip="Take this row away", accessibleName="Take this row away")
             remove.setIcon(qtawesome.icon("mdi6.close", color=self._theme.palette.muted))
             remove.clicked.connect(lambda _=False, k=k: self._remove_row(k - 1))
@@ -142,7 +152,7 @@ class RecordsEditor(Editor):
 
     def _add_row(self) -> None:
         values = self.value()
-        fresh = dict(values[-1]) if values else {field.path[-1]: None for field in self._fields}
+        fresh = dict(values[-1]) if values else {field.path[-1]: None for field in self._every}
         self.set_value([*values, fresh])
         self.edited.emit()
 

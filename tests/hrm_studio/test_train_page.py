@@ -204,7 +204,7 @@ def test_lists_of_records_are_edited_as_rows(window: MainWindow) -> None:
     page = page_of(window)
     page.cards.cards["sudoku-4x4"].edit.click()
     form, editor = page.form, page.form.rows[("puzzles",)].editor
-    editor.rows[0][-1].line.setText("77")  # type: ignore[attr-defined]
+    editor.rows[0]["count"].line.setText("77")  # type: ignore[attr-defined]
     editor.edited.emit()
     assert form.config is not None
     assert form.config.puzzles[0].count == 77
@@ -212,7 +212,9 @@ def test_lists_of_records_are_edited_as_rows(window: MainWindow) -> None:
     assert len(form.config.puzzles) == 3
     editor._add_row()  # type: ignore[attr-defined]
     assert len(form.config.puzzles) == 4
-    editor.rows[1][-1].line.setText("-1")  # type: ignore[attr-defined]
+    assert set(editor.rows[0]) >= {"clues", "count"}  # type: ignore[attr-defined]
+    assert "min_path" not in editor.rows[0]  # type: ignore[attr-defined]
+    editor.rows[1]["count"].line.setText("-1")  # type: ignore[attr-defined]
     editor.edited.emit()
     assert form.config is None
     assert "row 2, count" in form.verdict.text()
