@@ -10,9 +10,9 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from hrm_studio.models.run_log import Part, RunLog
-from hrm_studio.models.run_summary import RunSummary, is_run
+from hrm_studio.models.run_summary import RunSummary, is_run, last_words
 from hrm_studio.services.run_follower import RunFollower
-from hrm_studio.services.trainer_process import Children
+from hrm_studio.services.trainer_process import Trainers
 from trainer.config import RunConfig
 from trainer.run_dir import RunDir, RunError, home, new_run_path
 
@@ -85,6 +85,7 @@ class RunsModel(QObject):
     changed(object)                 a RunModel whose summary is another one
     listed()                        runs were added or taken away
     deleted(object)                 the path of a run that can still be brought back by `undo_delete`
+    refused(str)                    a sentence: why a trainer could not begin
     """
 
     added = Signal(object)
@@ -92,12 +93,13 @@ class RunsModel(QObject):
     changed = Signal(object)
     listed = Signal()
     deleted = Signal(object)
+    refused = Signal(str)
 
     def __init__(self, folder: Path | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.folder = folder or home() / "runs"
         self.by_path: dict[Path, RunModel] = {}
-        self.trainers = Children()
+        self.trainers = Trainers()
         self._elsewhere: list[Path] = []
         self._waiting: dict[RunModel, str] = {}  # commands for trainers that have not begun
         self._trashed: list[tuple[Path, Path]] = []  # where it was, where it is now
@@ -106,7 +108,7 @@ class RunsModel(QObject):
         self._follower.told.connect(self._told)
         self._reaper = QTimer(self)
         self._reaper.setInterval(1000)
-        self._reaper.timeout.connect(self.trainers.reap)
+        self._reaper.timeout.connect(self._reap)
 
     def begin(self) -> None:
         """Start looking. What was deleted in an earlier session and not brought back goes for good."""
@@ -148,6 +150,8 @@ class RunsModel(QObject):
             listed = self._remove(path) or listed
         for summary in summaries:
             run = self.by_path.get(summary.path)
+            if summary.state == "new" and self.trainers.starting(summary.path):
+                summary = replace(summary, state="starting")
             if run is None:
                 if is_run(summary.path):  # else it was deleted since
                     self._add(summary)
@@ -206,10 +210,18 @@ class RunsModel(QObject):
 
     def _hand_on(self, run: RunModel) -> None:
         """Tell a trainer that has begun by now what was asked of it before."""
-        if run in self._waiting and run.summary.state != "starting":
+        if run in self._waiting and run.summary.state not in ("new", "starting"):
             kind = self._waiting.pop(run)
             if run.summary.live:
                 run.run.command(kind)
+
+    def _reap(self) -> None:
+        """A trainer that could not begin wrote nothing but its last words."""
+        for path, code in self.trainers.reap():
+            run = self.by_path.get(path)
+            self._follower.forget(path)
+            if run is not None and code == 2:
+                self.refused.emit(f"The trainer of {run.name} could not begin. {last_words(path)}")
 
     def rename(self, run: RunModel, name: str) -> None:
         """Give a run that is not live another folder name. RunError says what stands against it."""

@@ -37,20 +37,28 @@ def spawn(arguments: Sequence[str], log: object, *, environment: dict[str, str] 
     )  # fmt: skip
 
 
-class Children:
-    """The trainers that this studio started. `reap()` collects those that ended, so that none stays behind as a zombie."""
+class Trainers:
+    """The trainers that this studio started, and their run directories."""
 
     def __init__(self) -> None:
-        self._alive: list[subprocess.Popen[bytes]] = []
+        self._alive: list[tuple[Path, subprocess.Popen[bytes]]] = []
 
     def start(self, run: RunDir) -> None:
-        self._alive.append(start_trainer(run))
+        """OSError where the folder cannot be written or no process can be made."""
+        self._alive.append((run.path, start_trainer(run)))
 
-    def reap(self) -> None:
-        self._alive = [child for child in self._alive if child.poll() is None]
+    def starting(self, path: Path) -> bool:
+        """Whether a trainer that was started for this run is still there."""
+        return any(place == path and child.poll() is None for place, child in self._alive)
+
+    def reap(self) -> list[tuple[Path, int]]:
+        """Those that ended since the last call, and their exit codes. None stays behind as a zombie."""
+        ended = [(path, child.returncode) for path, child in self._alive if child.poll() is not None]
+        self._alive = [(path, child) for path, child in self._alive if child.returncode is None]
+        return ended
 
     def abandon(self) -> None:
         """The studio goes and the trainers stay: keep subprocess from warning about them."""
-        for child in self._alive:
+        for _, child in self._alive:
             child.returncode = child.returncode if child.returncode is not None else 0
         self._alive = []

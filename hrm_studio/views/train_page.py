@@ -115,6 +115,7 @@ class TrainPage(QWidget):
         self.acts.fork_wanted.connect(self._fork_run)
         for view in (self.curves, self.watch):
             view.told.connect(lambda text: self.bar.tell(text))
+        self.runs.refused.connect(self._studio.opener.refused)
         self.runs.removed.connect(self._removed)
         self.runs.changed.connect(self._changed)
         self._studio.theme.changed.connect(self._colours)

@@ -92,6 +92,17 @@ def test_a_trainer_that_cannot_begin_leaves_its_last_words(runs: RunsModel, qtbo
     qtbot.waitUntil(lambda: "cuda" in run.summary.message.lower(), timeout=WAIT)
 
 
+def test_a_second_trainer_on_a_run_is_refused_in_words(runs: RunsModel, qtbot: QtBot) -> None:
+    run = runs.start_new(small(steps=100_000, evaluate_every=50_000, batch_size=4))
+    qtbot.waitUntil(lambda: run.summary.state == "running", timeout=WAIT)
+    with qtbot.waitSignal(runs.refused, timeout=WAIT) as told:
+        runs.trainers.start(run.run)
+    assert "is training here already" in told.args[0]
+    assert run.summary.live
+    runs.command(run, "stop")
+    qtbot.waitUntil(lambda: run.summary.state == "stopped", timeout=WAIT)
+
+
 def test_finished_runs_are_found_with_what_they_came_to(runs: RunsModel, qtbot: QtBot, tmp_path: Path) -> None:
     recorded(tmp_path / "runs" / "one")
     run = found(runs, qtbot, tmp_path / "runs" / "one")
