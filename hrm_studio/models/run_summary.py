@@ -13,7 +13,7 @@ from trainer.config import ConfigError, RunConfig
 from trainer.run_dir import RunDir
 
 LIVE = ("starting", "running", "paused")
-_LAST_WORDS = 3000  # bytes at the end of log.txt that an explanation is looked for in
+_LAST_WORDS = 20_000  # bytes at the end of log.txt that an explanation is looked for in
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,11 @@ class Survey:
         return {"done": "", "stopped": "", "aborted": "Discarded what came after its last checkpoint."}.get(self._ended, self._ended)
 
 
-def last_words(path: Path) -> str:
-    """The line of a run's log.txt that says best why its trainer died; '' where it says nothing."""
+def last_words(path: Path, *, of_many: bool = False) -> str:
+    """The line of a run's log.txt that says best why its trainer died; '' where it says nothing.
+
+    `of_many`: another trainer goes on writing into the log, so that the line need not be its last.
+    """
     try:
         with (path / "log.txt").open("rb") as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LAST_WORDS))
@@ -163,7 +166,8 @@ def last_words(path: Path) -> str:
         return ""
     lines = [line.strip() for line in lines if line.strip()]
     # A traceback's last line names the error; the trainer's own lines begin with 'step'.
-    return lines[-1] if lines and not lines[-1].startswith("step ") else ""
+    words = [line for line in lines if not line.startswith("step ")] if of_many else lines
+    return words[-1] if words and not words[-1].startswith("step ") else ""
 
 
 def folder_size(path: Path) -> int:

@@ -221,7 +221,7 @@ class RunsModel(QObject):
             run = self.by_path.get(path)
             self._follower.forget(path)
             if run is not None and code == 2:
-                self.refused.emit(f"The trainer of {run.name} could not begin. {last_words(path)}")
+                self.refused.emit(f"The trainer of {run.name} could not begin. {last_words(path, of_many=True)}")
 
     def rename(self, run: RunModel, name: str) -> None:
         """Give a run that is not live another folder name. RunError says what stands against it."""
