@@ -146,7 +146,7 @@ class AttentionView(View):
             return
         self._tell("Computing attention …")
         self._reasoner.ask(
-            path, self._models.device, attention_at(trace, *key), lambda found: self._answered(key, found), self._tell, lane=LANE
+            path, self._models.device, attention_at(trace, *key), lambda found: self._answered(trace, key, found), self._tell, lane=LANE
         )
 
     def _path(self, trace: Trace) -> Path | None:
@@ -154,7 +154,10 @@ class AttentionView(View):
         known = [self._models.path, *(m.path for m in self._models.bundled), *self._models.others]
         return next((p for p in known if p is not None and p.name == trace.model.name), None)
 
-    def _answered(self, key: tuple[int, int], found: dict[str, Look]) -> None:
+    def _answered(self, trace: Trace, key: tuple[int, int], found: dict[str, Look]) -> None:
+        now = self._traces.trace
+        if now is None or now.puzzle is not trace.puzzle:
+            return  # another trace was opened meanwhile
         self._found[key] = found
         self._trim()
         layers, heads = max(look.layers for look in found.values()), found["L"].weights.shape[0]

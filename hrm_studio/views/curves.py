@@ -78,6 +78,7 @@ class CurvesView(View):
             bar.row.addWidget(switch)
             self._switches[panel.name] = switch
             plot = self.plots[panel.name]
+            plot.setParent(self)  # one that is never chosen must go with this view too
             plot.setToolTip(panel.tip)
             plot.setMouseEnabled(x=False, y=False)
             plot.setMinimumSize(100, 60)

@@ -175,3 +175,6 @@ class ExplorePage(QMainWindow):
         """The window closes: the layout is kept."""
         self.session.close()
         self._studio.settings.setValue("layout/explore", self.saveState(_LAYOUT_VERSION))
+        for dock in self.docks.values():
+            # A floating one would outlive what it follows, and take the process down with it.
+            dock.hide()

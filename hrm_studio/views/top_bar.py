@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import qtawesome
@@ -99,7 +101,7 @@ class TopBar(QWidget):
         menu.clear()
         group = QActionGroup(menu)
         for path in [*(m.path for m in self._models.bundled), *self._models.others]:
-            self._choice(menu, group, self._models.title(path), path == self._models.path, lambda path=path: self._pick(path))
+            self._choice(menu, group, self._models.title(path), path == self._models.path, partial(self._pick, path))
         menu.addSeparator()
         menu.addAction("Open a checkpoint …", self.open_model_wanted.emit)
 
@@ -112,18 +114,18 @@ class TopBar(QWidget):
         menu.clear()
         group = QActionGroup(menu)
         for device in self._models.devices:
-            self._choice(menu, group, device, device == self._models.device, lambda device=device: self._models.pick_device(device))
+            self._choice(menu, group, device, device == self._models.device, partial(self._models.pick_device, device))
 
     def _fill_modes(self) -> None:
         menu = self.mode.menu()
         menu.clear()
         group = QActionGroup(menu)
         for mode, title in _MODES:
-            self._choice(menu, group, title, mode == self._theme.mode, lambda mode=mode: self.mode_wanted.emit(mode))
+            self._choice(menu, group, title, mode == self._theme.mode, partial(self.mode_wanted.emit, mode))
 
     @staticmethod
-    def _choice(menu: QMenu, group: QActionGroup, text: str, chosen: bool, act: object) -> None:
+    def _choice(menu: QMenu, group: QActionGroup, text: str, chosen: bool, act: Callable[[], object]) -> None:
         action = QAction(text, menu, checkable=True, checked=chosen)
-        action.triggered.connect(act)
+        action.triggered.connect(lambda _=False: act())
         group.addAction(action)
         menu.addAction(action)

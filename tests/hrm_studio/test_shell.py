@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -201,3 +203,32 @@ def test_docks_are_hidden_by_an_action_and_come_back(window: MainWindow, qtbot: 
     second.actions_table.by_name["reset_layout"].trigger()
     assert not second.explore.docks["States"].isHidden()
     second.close()
+
+
+def test_model_device_and_theme_are_chosen_from_their_menus(window: MainWindow) -> None:
+    bar = window.top_bar
+    window.models.set_devices(["cpu"])
+    for button, text in ((bar.model, bundled_models()[1].title), (bar.device, "cpu"), (bar.mode, "Dark")):
+        button.menu().aboutToShow.emit()
+        next(action for action in button.menu().actions() if action.text() == text).trigger()
+    assert window.models.path == bundled_models()[1].path
+    assert bar.model.text() == bundled_models()[1].title
+    assert (window.models.device, bar.device.text()) == ("cpu", "cpu")
+    assert window.theme.palette is DARK
+
+
+def test_a_window_goes_whole_though_a_panel_floats(qtbot: QtBot) -> None:
+    """In a process of its own: a floating panel that outlived what it follows ended the process."""
+    script = (
+        "from hrm_studio.app import make_application, open_window\n"
+        "application = make_application(['x'])\n"
+        "window = open_window()\n"
+        "application.processEvents()\n"
+        "[dock.setFloating(True) for dock in window.explore.docks.values()]\n"
+        "application.processEvents()\n"
+        "window.close()\n"
+        "del window\n"
+        "print('gone')\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=WAIT / 1000, check=False)
+    assert (run.returncode, run.stdout) == (0, "gone\n"), run.stderr

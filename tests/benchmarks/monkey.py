@@ -1,0 +1,73 @@
+"""`python -m tests.benchmarks.monkey [SECONDS] [SEED]`: a long monkey at the window. Ends with exit code 1 after an exception, a Qt warning or a leak."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+import psutil
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import pytest
+from PySide6.QtCore import QtMsgType, qInstallMessageHandler
+from PySide6.QtWidgets import QApplication
+
+from hrm_studio.app import make_application
+from hrm_studio.main_window import MainWindow
+from hrm_studio.theme import Theme
+from tests.hrm_studio.monkey import Monkey, keep_in_the_cage
+from tests.hrm_studio.test_monkey import widgets
+
+
+def play(seconds: float, seed: int, folder: Path) -> list[str]:
+    """What went wrong, each as often as it did. Told as it happens, with what the monkey did before."""
+    faults: list[str] = []
+
+    def tell(fault: str) -> None:
+        if fault not in faults:
+            print(fault, "after", *monkey.last[-8:], sep="\n  ", flush=True)
+        faults.append(fault)
+
+    def message(kind: QtMsgType, context: object, text: str) -> None:
+        if "This plugin does not support" not in text:  # the offscreen platform's excuses
+            tell(f"Qt: {text}")
+
+    window = MainWindow(Theme("light"))
+    monkey = Monkey(window, seed, folder)
+    sys.excepthook = lambda kind, error, trace: tell("".join(traceback.format_exception(error)))
+    qInstallMessageHandler(message)
+    window.show()
+    window.begin()
+    with pytest.MonkeyPatch.context() as patch:
+        keep_in_the_cage(patch)
+        monkey.play(seconds)
+    there = sum(widgets().values())
+    window.close()
+    window.deleteLater()
+    QApplication.processEvents()
+    qInstallMessageHandler(None)
+    sys.excepthook = sys.__excepthook__
+    print(f"{monkey.done.total():,} doings in {seconds:.0f} s (seed {seed}): {dict(monkey.done)}; {there} widgets at the end")
+    return faults
+
+
+def main(seconds: float, seed: int) -> int:
+    faulthandler.enable()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["HRM_STUDIO_HOME"] = folder
+        make_application(["monkey"])
+        before = widgets()
+        faults = play(seconds, seed, Path(folder))
+        leaked = widgets() - before
+    print(f"{len(faults)} exceptions or Qt warnings; {leaked.total()} widgets outlived the window {dict(leaked)}")
+    print(f"memory of the process at its end: {psutil.Process().memory_info().rss / 1e6:.0f} MB")
+    return 1 if faults or leaked else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(float(sys.argv[1]) if len(sys.argv) > 1 else 1200.0, int(sys.argv[2]) if len(sys.argv) > 2 else 1))
