@@ -47,7 +47,8 @@ def main(arguments: list[str]) -> int:
     try:
         session.go()
     except RunError as error:
-        run.write_status(state="failed", step=0, message=str(error))
+        if world.first:
+            run.write_status(state="failed", step=0, message=str(error))
         print(error, file=sys.stderr)
         return 2
     except Exception as error:
