@@ -19,7 +19,7 @@ LIVE = ("starting", "running", "paused")
 TRASH = ".trash"
 ORIGIN = "origin.json"  # in a continued run: where it came from
 # Of a model, what may change without changing the shape of any weight.
-_FREE = {"H_cycles", "L_cycles", "gradient", "halt_max_steps", "halt_exploration_prob", "forward_dtype", "rms_norm_eps"}
+FREE = {"H_cycles", "L_cycles", "gradient", "halt_max_steps", "halt_exploration_prob", "forward_dtype", "rms_norm_eps"}
 
 
 def runs_folder() -> Path:
@@ -137,7 +137,7 @@ def fork(run: RunDir, config: RunConfig, *, checkpoint: str = "last", path: Path
         raise RunError(f"{run.path.name} has no checkpoint {checkpoint!r}; there are: {names}")
     before, after = run.config().model, config.model
     for name in ModelConfig.model_fields:
-        if name not in _FREE and getattr(before, name) != getattr(after, name):
+        if name not in FREE and getattr(before, name) != getattr(after, name):
             raise RunError(f"model.{name} cannot change from {getattr(before, name)} to {getattr(after, name)}: the weights would not fit")
     step = int(folder.name.removeprefix("step_"))
     if config.steps <= step:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from trainer.config import RunConfig
+from trainer.manage import FREE
 
 # The field that begins a group, and the group's name. Fields that are not named here join the group before them.
 _GROUPS = {
@@ -100,6 +101,11 @@ def _help(info: FieldInfo) -> str:
             if getattr(rule, name, None) is not None:
                 limits.append(f"{sign} {getattr(rule, name):g}")
     return " ".join(filter(None, [info.description or "", f"({', '.join(limits)})" if limits else ""]))
+
+
+def fixed_sizes() -> set[tuple[str, ...]]:
+    """Settings that a run which goes on from another's weights cannot change."""
+    return {("task",)} | {field.path for field in fields_of(RunConfig) if field.path[0] == "model" and field.path[1] not in FREE}
 
 
 def value_at(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:

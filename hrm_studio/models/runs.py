@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from hrm_studio.models.run_log import Part, RunLog
 from hrm_studio.models.run_summary import RunSummary, is_run, last_words
 from hrm_studio.services.run_follower import RunFollower
 from hrm_studio.services.trainer_process import Trainers
+from trainer import manage
 from trainer.config import RunConfig
 from trainer.run_dir import RunDir, RunError, home, new_run_path
 
-TRASH = ".trash"
+_TRASH_DAYS = 7.0
 
 
 class RunModel(QObject):
@@ -111,8 +113,8 @@ class RunsModel(QObject):
         self._reaper.timeout.connect(self._reap)
 
     def begin(self) -> None:
-        """Start looking. What was deleted in an earlier session and not brought back goes for good."""
-        self.empty_trash()
+        """Start looking. What was deleted a week ago and not brought back goes for good."""
+        self.empty_trash(_TRASH_DAYS)
         self._follower.start()
         self._reaper.start()
 
@@ -186,6 +188,11 @@ class RunsModel(QObject):
     def start_new(self, config: RunConfig) -> RunModel:
         """Make a run directory and start its trainer. RunError or OSError where that cannot be."""
         run = RunDir.create(new_run_path(config.preset or config.task, self.folder), config)
+        return self.start(run)
+
+    def start(self, run: RunDir) -> RunModel:
+        """Start the trainer of a run directory that was just made."""
+        config = run.config()
         model = self._add(RunSummary(run.path, config.preset, config.task, "starting", steps=config.steps))
         self.listed.emit()
         self.trainers.start(run)
@@ -225,52 +232,39 @@ class RunsModel(QObject):
 
     def rename(self, run: RunModel, name: str) -> None:
         """Give a run that is not live another folder name. RunError says what stands against it."""
-        if run.summary.live:
-            raise RunError(f"{run.name} is being trained; it can be renamed once it has ended")
-        name = name.strip()
-        if not name or name.startswith(".") or any(c in name for c in '/\\:*?"<>|') or name in (".", ".."):
-            raise RunError(f"{name!r} is no name for a folder")
-        target = run.path.with_name(name)
-        if target == run.path:
-            return
-        if target.exists():
-            raise RunError(f"{target}: is there already")
-        run.path.rename(target)
-        del self.by_path[run.path]
-        self.by_path[target] = run
-        run.move(target)
-        self._follower.move(run, target)
-        self.changed.emit(run)
+        target = manage.rename(run.run, name)
+        if target != run.path:
+            del self.by_path[run.path]
+            self.by_path[target] = run
+            run.move(target)
+            self._follower.move(run, target)
+            self.changed.emit(run)
 
     def delete(self, run: RunModel) -> None:
-        """Take a run away; `undo_delete` brings it back until `empty_trash`. RunError for a live one."""
-        if run.summary.live:
-            raise RunError(f"{run.name} is being trained; stop it first")
-        trash = run.path.parent / TRASH
-        trash.mkdir(exist_ok=True)
-        place = trash / run.name
-        number = 1
-        while place.exists():
-            number += 1
-            place = trash / f"{run.name}.{number}"
-        run.path.rename(place)
-        self._trashed.append((run.path, place))
+        """Take a run away; `undo_delete` brings it back for a week. RunError for a live one."""
         path = run.path
+        self._trashed.append((path, manage.delete(run.run)))
         self._remove(path)
         self.listed.emit()
         self.deleted.emit(path)
 
     def undo_delete(self) -> None:
-        """Bring back what was deleted last."""
+        """Bring back what was deleted last, in an earlier session too. RunError where there is nothing, or its place is taken."""
         if self._trashed:
             path, place = self._trashed.pop()
+            if path.exists():
+                raise RunError(f"{path}: is there already; rename it first")
             place.rename(path)
-            self._follower.forget(path)
+        else:
+            path = manage.undelete(root=self.folder)
+        self._follower.forget(path)
 
-    def empty_trash(self) -> None:
-        """Deleted runs go for good."""
-        self._trashed = []
-        threading.Thread(target=_remove_all, args=(list((self.folder / TRASH).glob("*")),), daemon=True).start()
+    def empty_trash(self, older_than_days: float = 0.0) -> None:
+        """Deleted runs go for good, in a thread."""
+        before = time.time() - 86400 * older_than_days
+        old = [path for path in (self.folder / manage.TRASH).glob("*") if path.stat().st_ctime <= before]
+        self._trashed = [(path, place) for path, place in self._trashed if place not in old]
+        threading.Thread(target=_remove_all, args=(old,), daemon=True).start()
 
 
 def _remove_all(folders: list[Path]) -> None:

@@ -20,7 +20,8 @@ from hrm_studio.services.trainer_process import child_environment, spawn
 from trainer.config import RunConfig
 from trainer.run_dir import RunDir, home
 
-_LONGEST = 90.0  # seconds after which a probe has failed
+_LONGEST = 90.0  # seconds of processor time after which a probe has failed
+_LONGEST_WAIT = 600.0  # seconds of waiting, on a machine that is busy with other things
 _FULL = 0.9  # share of the machine's memory at which a probe is ended
 
 
@@ -92,24 +93,24 @@ class Estimator(QObject):
     # In the thread ---------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        rounds: dict[int, int] = {}
         while (config := self._jobs.get()) is not None:
-            name = key(config)
+            name, number = key(config), self._round
             if name not in self._asked:
                 continue  # cancelled meanwhile
-            rounds[0] = self._round
             self.started.emit(name)
+            told: Measured | str
             try:
                 with tempfile.TemporaryDirectory(prefix="hrm-probe-", ignore_cleanup_errors=True) as folder:
-                    found = self._probe(config, Path(folder) / "run")
+                    told = self._probe(config, Path(folder) / "run")
             except (ValueError, OSError) as error:
-                self._asked.discard(name)
-                if rounds[0] == self._round:
-                    self.failed.emit(name, str(error))
+                told = str(error)
+            if number != self._round:
                 continue
             self._asked.discard(name)
-            if rounds[0] == self._round:
-                self.measured.emit(name, found)
+            if isinstance(told, str):
+                self.failed.emit(name, told)
+            else:
+                self.measured.emit(name, told)
 
     def _probe(self, config: RunConfig, path: Path) -> Measured:
         run = RunDir.create(path, probe_config(config))
@@ -129,14 +130,14 @@ class Estimator(QObject):
         most, begin = 0, time.monotonic()
         process = psutil.Process(child.pid)
         if os.name == "posix":
-            process.nice(10)  # the window comes first
+            process.nice(5)  # the window comes first
         while child.poll() is None:
             try:
-                most = max(most, process.memory_info().rss)
+                most, used = max(most, process.memory_info().rss), sum(process.cpu_times()[:2])
             except psutil.Error:
                 break
-            if time.monotonic() - begin > _LONGEST:
-                raise ValueError(f"no step was done in {_LONGEST:.0f} seconds")
+            if used > _LONGEST * (os.cpu_count() or 1) or time.monotonic() - begin > _LONGEST_WAIT:
+                raise ValueError(f"no step was done in {time.monotonic() - begin:.0f} seconds")
             if psutil.virtual_memory().percent > 100 * _FULL:
                 raise ValueError("it needs more memory than this machine has free")
             time.sleep(0.05)

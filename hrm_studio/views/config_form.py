@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 import qtawesome
 from PySide6.QtCore import Qt, Signal
@@ -149,8 +149,10 @@ class ConfigForm(QWidget):
         layout.addWidget(area, 1)
         layout.addLayout(foot)
 
-    def open(self, config: RunConfig, first: RunConfig, title: str, text: str, start: str = "Start") -> None:
-        """Show a configuration; marks tell where it differs from `first`."""
+    def open(
+        self, config: RunConfig, first: RunConfig, title: str, text: str, start: str = "Start", fixed: Set[tuple[str, ...]] = frozenset()
+    ) -> None:
+        """Show a configuration; marks tell where it differs from `first`, and settings that are `fixed` cannot be changed."""
         self._first = first
         self.title.setText(title)
         self.about.setText(text)
@@ -161,6 +163,7 @@ class ConfigForm(QWidget):
         values = config.model_dump(mode="json")
         for path, row in self.rows.items():
             row.editor.set_value(value_at(values, path))
+            row.editor.setEnabled(path not in fixed)
         self._judge()
 
     def _back_to_first(self, path: tuple[str, ...]) -> None:

@@ -52,7 +52,7 @@ class MetricPlot(Plot):
         self.lines: list[Line] = []
         self._logs: tuple[bool, bool] = (False, False)
         bottom = self.getPlotItem().getAxis("bottom")
-        bottom.tickStrings = lambda values, scale, spacing: [short(10**v if self._logs[0] else v) for v in values]
+        bottom.tickStrings = lambda values, scale, spacing: [self._tick(v) for v in values]
         self._drag: tuple[float, float] | None = None
         self.setMouseEnabled(x=False, y=False)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -168,6 +168,10 @@ class MetricPlot(Plot):
         axis.enableAutoSIPrefix(False)
 
     # The crosshair and the mouse -------------------------------------------------------------------------------------
+
+    def _tick(self, x: float) -> str:
+        text = short(float(10**x if self._logs[0] else x))
+        return f"{text} min" if self._settings.x == "time" else text
 
     def _x_at(self, pixel: float) -> float:
         box = self.getPlotItem().vb

@@ -42,9 +42,8 @@ class RunActions(QObject):
             if not summary.live:
                 menu.addAction("Resume", lambda: self.tried(lambda: self._runs.resume(run)))
             menu.addAction("New run with these settings …", lambda: self.edit_wanted.emit(run))
-            menu.addAction("Go on from its weights with changes …", lambda: self.fork_wanted.emit(run)).setEnabled(
-                summary.model is not None
-            )
+            fork = menu.addAction("Go on from here with changes …", lambda: self.fork_wanted.emit(run))
+            fork.setEnabled(summary.model is not None)
             menu.addSeparator()
         menu.addAction("Rename …", lambda: self._ask_name(run)).setEnabled(not summary.live)
         menu.addAction("Open its folder", lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(run.path))))
@@ -81,16 +80,16 @@ class RunActions(QObject):
         """Take a run away, with a way back for a while."""
         name = run.name
         if self.tried(lambda: self._runs.delete(run)):
-            self._bar.tell(f"Deleted {name}", self._undo, self._runs.empty_trash)
+            self._bar.tell(f"Deleted {name}", self.undo_delete)
 
-    def _undo(self) -> None:
+    def undo_delete(self) -> None:
         self.tried(self._runs.undo_delete)
 
     def _ask_discard(self, run: RunModel) -> None:
         box = QMessageBox(self._widget)
         box.setIcon(QMessageBox.Icon.Warning)
         box.setText(f"Discard {run.name}?")
-        box.setInformativeText("Its trainer ends without another checkpoint, and the run is deleted. You can undo that for a little while.")
+        box.setInformativeText("Its trainer ends without another checkpoint, and the run is deleted. You can bring it back for a week.")
         discard = box.addButton("Discard", QMessageBox.ButtonRole.DestructiveRole)
         box.setDefaultButton(box.addButton("Keep training", QMessageBox.ButtonRole.RejectRole))
         box.buttonClicked.connect(lambda button: self.discard(run) if button is discard else None)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QPushButton, QSplitter, QStackedWidget, QTabWidget
 from hrm_model.assets import puzzle_lines
 from hrm_model.tasks.sudoku import PuzzleError, parse, variant_of_cells
 from hrm_studio.actions import Entry
+from hrm_studio.models.config_fields import fixed_sizes
 from hrm_studio.models.runs import RunModel, RunsModel
 from hrm_studio.services.estimator import Estimator
 from hrm_studio.studio import Studio
@@ -28,7 +29,9 @@ from hrm_studio.views.run_list import RunList
 from hrm_studio.views.undo_bar import UndoBar
 from hrm_studio.views.watch_learning import WatchLearning
 from trainer.config import RunConfig
+from trainer.manage import fork
 from trainer.presets import PRESETS
+from trainer.run_dir import RunDir
 
 
 class TrainPage(QWidget):
@@ -42,7 +45,8 @@ class TrainPage(QWidget):
         self.current: RunModel | None = None
         self._overlaid: list[RunModel] = []
         self._colour_numbers: dict[RunModel, int] = {}
-        self._source: RunModel | None = None  # the run that a form goes on from
+        self._fork_of: RunModel | None = None  # the run that the form goes on from
+        self._chosen = False  # whether a person has chosen what to look at
 
         self.new = QPushButton("New run", objectName="primary", toolTip="Presets, each with one click to start")
         self.list = RunList(self.runs, theme, self._colour_of)
@@ -101,7 +105,7 @@ class TrainPage(QWidget):
         self.new.clicked.connect(self.show_cards)
         self.cards.start_wanted.connect(self.start)
         self.cards.edit_wanted.connect(self._edit_preset)
-        self.form.start_wanted.connect(self.start)
+        self.form.start_wanted.connect(self._start_form)
         self.form.left.connect(self._leave_form)
         self.list.chosen.connect(self.open_run)
         self.list.overlay_wanted.connect(self.overlay)
@@ -117,6 +121,7 @@ class TrainPage(QWidget):
             view.told.connect(lambda text: self.bar.tell(text))
         self.runs.refused.connect(self._studio.opener.refused)
         self.runs.removed.connect(self._removed)
+        self.runs.listed.connect(self._listed)
         self.runs.changed.connect(self._changed)
         self._studio.theme.changed.connect(self._colours)
 
@@ -131,12 +136,15 @@ class TrainPage(QWidget):
             Entry("resume_run", "&Run", "Resume this run", "", "mdi6.play", lambda: control("resume")),
             Entry("save_run", "&Run", "Save a checkpoint now", "Ctrl+S", "mdi6.content-save-outline", lambda: control("save")),
             Entry("stop_run", "&Run", "Stop this run and save", "", "mdi6.stop", lambda: control("stop")),
+            Entry("undelete_run", "&Run", "Bring back the run deleted last", "", "mdi6.delete-restore", self.acts.undo_delete),
+            Entry("empty_trash", "&Run", "Empty the trash of deleted runs", "", "mdi6.delete-empty-outline", self.runs.empty_trash),
             Entry("explore_run", "&Run", "Open its model in Explore", "Ctrl+Return", "mdi6.eye-outline", self.explore),
         ]
 
     # Starting --------------------------------------------------------------------------------------------------------
 
     def show_cards(self) -> None:
+        self._chosen = True
         self.list.choose(None)
         self.stack.setCurrentWidget(self.cards)
 
@@ -152,7 +160,7 @@ class TrainPage(QWidget):
 
     def edit(self, config: RunConfig, first: RunConfig, name: str, text: str = "") -> None:
         """The form with every setting."""
-        self._source = None
+        self._fork_of = None
         self.form.open(config, first, f"{name}: every setting", text or "A dot marks what differs. Start makes a new run of it.")
         self.stack.setCurrentWidget(self.form)
 
@@ -161,16 +169,45 @@ class TrainPage(QWidget):
             self.edit(run.config, run.config, run.name, f"Settings of {run.name}. Start makes a new run that begins anew.")
 
     def _fork_run(self, run: RunModel) -> None:
-        self._edit_run(run)
+        """The form again; Start then goes on from the run's last checkpoint."""
+        last = run.run.pointer("last")
+        if last is None or not self.acts.tried(lambda: run.config):
+            return
+        step = int(last.name.removeprefix("step_"))
+        config = run.config if run.config.steps > step else run.config.model_copy(update={"steps": 2 * step})
+        text = f"Goes on from its last checkpoint, at step {step:,}. What decides the shape of its weights stays as it is."
+        self.form.open(config, run.config, f"Go on from {run.name}", text, "Go on", fixed=fixed_sizes())
+        self._fork_of = run
+        self.stack.setCurrentWidget(self.form)
+
+    def _start_form(self, config: RunConfig) -> None:
+        source = self._fork_of
+        if source is None:
+            self.start(config)
+            return
+        self.form.start.setEnabled(False)  # copying a large checkpoint takes a moment
+        self._studio.background.run(partial(_fork, source.run, config), self._forked)
+
+    def _forked(self, made: RunDir | str) -> None:
+        self.form.start.setEnabled(True)
+        if isinstance(made, str):
+            self._studio.opener.refused.emit(made)
+            return
+        started: list[RunModel] = []
+        if self.acts.tried(lambda: started.append(self.runs.start(made))):
+            self.open_run(started[0])
 
     def _leave_form(self) -> None:
-        self.stack.setCurrentWidget(self.view if self.current is not None and self._source is not None else self.cards)
+        if self.current is not None and self.list.view.currentIndex().isValid():
+            self.stack.setCurrentWidget(self.view)
+        else:
+            self.show_cards()
 
     # Looking ---------------------------------------------------------------------------------------------------------
 
     def open_run(self, run: RunModel) -> None:
         """Look at a run; what lay over the one before stays."""
-        self.current = run
+        self._chosen, self.current = True, run
         self._overlaid = [other for other in self._overlaid if other is not run]
         self.list.choose(run)
         self.header.show_run(run)
@@ -243,6 +280,11 @@ class TrainPage(QWidget):
             self.show_cards()
         self._show_curves()
 
+    def _listed(self) -> None:
+        """When the page is opened, a run that is being trained is what one came to see."""
+        if not self._chosen and self.runs.live:
+            self.open_run(max(self.runs.live, key=lambda run: run.summary.created))
+
     def _changed(self, run: RunModel) -> None:
         self.cards.measures_by_itself = not self.runs.live
 
@@ -277,3 +319,11 @@ class TrainPage(QWidget):
         """The window closes; trainers go on."""
         self.estimator.close()
         self.runs.close()
+
+
+def _fork(run: RunDir, config: RunConfig) -> RunDir | str:
+    """The new run directory, or why there is none."""
+    try:
+        return fork(run, config)
+    except (ValueError, OSError) as error:
+        return str(error)

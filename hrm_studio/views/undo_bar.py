@@ -13,7 +13,7 @@ _STAYS_MS = 20_000
 
 
 class UndoBar(QFrame):
-    """Hidden until `tell`; goes by itself, and then calls `gone`."""
+    """Hidden until `tell`; goes by itself."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, objectName="banner", visible=False)
@@ -22,19 +22,16 @@ class UndoBar(QFrame):
         self.undo = QPushButton("Undo")
         self.undo.clicked.connect(self._undo)
         self._back: Callable[[], object] | None = None
-        self._gone: Callable[[], object] | None = None
         self._timer = QTimer(self, singleShot=True, interval=_STAYS_MS)
-        self._timer.timeout.connect(self._leave)
+        self._timer.timeout.connect(self.hide)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 6, 8, 6)
         row.addWidget(self.text, 1)
         row.addWidget(self.undo)
 
-    def tell(self, text: str, undo: Callable[[], object] | None = None, gone: Callable[[], object] | None = None) -> None:
-        """Show a sentence; `undo` takes back what it tells, `gone` is called once that is no longer possible."""
-        if self._timer.isActive():
-            self._leave()
-        self._back, self._gone = undo, gone
+    def tell(self, text: str, undo: Callable[[], object] | None = None) -> None:
+        """Show a sentence; `undo` takes back what it tells."""
+        self._back = undo
         self.text.setText(text)
         self.undo.setVisible(undo is not None)
         self.show()
@@ -43,13 +40,5 @@ class UndoBar(QFrame):
     def _undo(self) -> None:
         self._timer.stop()
         self.hide()
-        back, self._back, self._gone = self._back, None, None
-        if back is not None:
-            back()
-
-    def _leave(self) -> None:
-        self._timer.stop()
-        self.hide()
-        gone, self._back, self._gone = self._gone, None, None
-        if gone is not None:
-            gone()
+        if self._back is not None:
+            self._back()

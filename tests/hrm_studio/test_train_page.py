@@ -251,6 +251,28 @@ def test_closing_asks_what_shall_become_of_a_live_run(window: MainWindow, qtbot:
     assert page.may_close()
 
 
+def test_a_run_goes_on_from_its_checkpoint_with_changes(opened: TrainPage, qtbot: QtBot) -> None:
+    opened.start(small(steps=30, checkpoint_every=10, evaluate_every=30))
+    first = opened.current
+    assert first is not None
+    qtbot.waitUntil(lambda: first.summary.state == "finished", timeout=WAIT)
+    opened.acts.fork_wanted.emit(first)
+    form = opened.form
+    assert form.config is not None
+    assert form.config.steps == 60
+    assert not form.rows[("model", "hidden_size")].editor.isEnabled()
+    form.rows[("lr",)].editor.line.setText("0.0001")  # type: ignore[attr-defined]
+    form.rows[("lr",)].editor.edited.emit()
+    form.start.click()
+    qtbot.waitUntil(lambda: opened.current is not first, timeout=WAIT)
+    second = opened.current
+    assert second is not None
+    qtbot.waitUntil(lambda: second.summary.state == "finished", timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(len(second.log.metrics)) and second.log.metrics["step"][-1] == 60, timeout=WAIT)
+    assert second.log.metrics["step"][0] > 30
+    assert second.config.lr == 1e-4
+
+
 def test_light_and_dark_and_every_size_are_drawn(opened: TrainPage, window: MainWindow, qtbot: QtBot) -> None:
     for mode, size in (("dark", (1024, 700)), ("light", (1920, 1080))):
         window.theme.set_mode(mode)  # type: ignore[arg-type]

@@ -148,7 +148,7 @@ def test_renaming_keeps_what_was_read(runs: RunsModel, qtbot: QtBot, tmp_path: P
     assert set(runs.by_path) == {tmp_path / "runs" / "better name", tmp_path / "runs" / "two"}
 
 
-def test_deleting_can_be_undone_until_the_studio_starts_again(runs: RunsModel, qtbot: QtBot, tmp_path: Path) -> None:
+def test_deleting_can_be_undone_until_the_trash_is_emptied(runs: RunsModel, qtbot: QtBot, tmp_path: Path) -> None:
     path = tmp_path / "runs" / "one"
     recorded(path)
     run = found(runs, qtbot, path)
@@ -161,8 +161,8 @@ def test_deleting_can_be_undone_until_the_studio_starts_again(runs: RunsModel, q
     runs.delete(run)
     runs.empty_trash()
     qtbot.waitUntil(lambda: not list((tmp_path / "runs" / ".trash").iterdir()), timeout=WAIT)
-    runs.undo_delete()
-    assert not path.exists()
+    with pytest.raises(RunError, match="no run was deleted"):
+        runs.undo_delete()
 
 
 def test_a_folder_with_a_broken_configuration_is_listed_with_the_reason(runs: RunsModel, qtbot: QtBot, tmp_path: Path) -> None:

@@ -1,0 +1,99 @@
+"""Estimates: a probe is a short real run, and what a run will take is worked out from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from hrm_studio.models import estimate
+from hrm_studio.models.estimate import Measured, disk_of, from_json, key, probe_config, seconds_of, to_json
+from hrm_studio.services.estimator import Estimator, read_probe
+from tests.trainer.test_training import small
+from trainer.config import RunConfig
+from trainer.events import event
+from trainer.presets import PRESETS
+from trainer.run_dir import RunDir
+
+WAIT = 240_000
+
+
+@pytest.fixture
+def estimator(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Estimator]:
+    monkeypatch.setattr(estimate, "PROBE_SECONDS", 0.5)
+    found = Estimator(tmp_path / "estimates.json")
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_can_be_probed(name: str) -> None:
+    probe = probe_config(PRESETS[name])
+    assert RunConfig.model_validate(probe.model_dump()) == probe
+    assert probe.final_model == PRESETS[name].final_model
+    assert probe.batch_size <= PRESETS[name].batch_size
+    assert sum(s.count for s in probe.puzzles) <= 64
+
+
+def test_a_probe_really_trains_and_is_remembered(estimator: Estimator, qtbot: QtBot, tmp_path: Path) -> None:
+    config = small(batch_size=8)
+    with qtbot.waitSignal(estimator.measured, timeout=WAIT) as told:
+        estimator.ask(config)
+    name, found = told.args
+    assert name == key(config)
+    assert 0 < found.seconds_per_step < 60
+    assert found.seconds_per_puzzle > 0
+    assert found.memory > 50e6
+    assert found.checkpoint > 100e3
+    assert found.device == "cpu"
+    again = Estimator(tmp_path / "estimates.json")
+    assert again.known == {name: found}
+    assert not list((tmp_path).glob("hrm-probe-*"))
+
+
+def test_a_probe_that_cannot_run_says_why(estimator: Estimator, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(estimator.failed, timeout=WAIT) as told:
+        estimator.ask(small(device="cuda:7"))
+    assert "cuda" in told.args[1].lower()
+    assert not estimator.known
+
+
+def test_cancelling_ends_the_probe_and_tells_nothing(estimator: Estimator, qtbot: QtBot) -> None:
+    heard: list[object] = []
+    estimator.measured.connect(lambda *a: heard.append(a))
+    estimator.failed.connect(lambda *a: heard.append(a))
+    with qtbot.waitSignal(estimator.started, timeout=WAIT):
+        estimator.ask(small())
+    qtbot.waitUntil(lambda: estimator._child is not None, timeout=WAIT)
+    child = estimator._child
+    assert child is not None
+    estimator.cancel()
+    qtbot.waitUntil(lambda: child.poll() is not None and estimator._child is None, timeout=WAIT)
+    qtbot.wait(100)
+    assert not heard
+
+
+def test_what_a_run_will_take() -> None:
+    config = small(steps=1000, evaluate_every=100, evaluation=[{"clues": 6, "count": 50}])
+    measured = Measured(0.5, 0.01, 10**9, 10**6, "cpu")
+    assert seconds_of(config, measured) == pytest.approx(1000 * 0.5 + 10 * 50 * 0.01)
+    assert seconds_of(config.model_copy(update={"minutes": 2.0}), measured) == pytest.approx(120 + 2.4 * 50 * 0.01)
+    assert disk_of(config, measured) > 4 * 10**6
+    assert disk_of(config) > 0
+
+
+def test_estimates_survive_a_damaged_file() -> None:
+    found = {"a": Measured(0.5, 0.01, 10**9, 10**6, "cpu")}
+    assert from_json(to_json(found)) == found
+    for text in ("", "[]", "{", '{"a": 3}', '{"a": {"seconds": 1}}'):
+        assert from_json(text) == {}
+
+
+def test_a_probe_of_few_examples_is_scaled_to_the_batch(tmp_path: Path) -> None:
+    config = PRESETS["sudoku-extreme-1k"]
+    run = RunDir.create(tmp_path / "run", probe_config(config))
+    for step in range(1, 5):
+        run.emit(event("metrics", step, values={"loss": 1.0}, seconds=0.5 * step))
+    assert read_probe(run, config, 0).seconds_per_step == pytest.approx(0.5 * 384 / 4)
