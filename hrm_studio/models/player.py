@@ -2,48 +2,108 @@
 
 from __future__ import annotations
 
+import time
+
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from hrm_studio.models.trace_model import TraceModel
 
 SPEEDS = (2, 6, 12, 24, 48, 120)  # steps a second
+PASSES = (5, 10, 30, 60)  # seconds for the whole trace, or for the range
+_FRAME_MS = 16  # the screen shows no more
 
 
 class Player(QObject):
-    """Moves a TraceModel's cursor at `speed` steps a second. At the end of a trace that still grows it waits; else it stops.
+    """Moves a TraceModel's cursor: at `speed` steps a second, or so that a pass takes `pass_seconds`; forwards or backwards.
+
+    At the end of a trace that still grows it waits; else it starts over with `loop`, or stops. With a `range`, its ends are
+    the ends. With `follow` the cursor stays on the newest step while a trace is being computed.
 
     Signals
     -------
     playing_changed(bool)
+    changed()               direction, loop, range, speed or follow are others now
     """
 
     playing_changed = Signal(bool)
+    changed = Signal()
 
     def __init__(self, traces: TraceModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._traces = traces
-        self.speed = 24
+        self.speed: float = 24
+        self.pass_seconds: float | None = None
+        self.backwards = False
+        self.loop = False
+        self.follow = False
+        self.range: tuple[int, int] | None = None  # first and last step
+        self._place = 0.0  # where the cursor would be if steps had parts
+        self._last = 0.0
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._advance)
+        traces.trace_replaced.connect(self._replaced)
+        traces.trace_grew.connect(self._grew)
 
     @property
     def playing(self) -> bool:
         return self._timer.isActive()
 
-    def set_speed(self, steps_per_second: int) -> None:
-        self.speed = steps_per_second
-        self._timer.setInterval(self._interval())
+    @property
+    def rate(self) -> float:
+        """Steps a second."""
+        if self.pass_seconds is None:
+            return self.speed
+        first, last = self._ends()
+        return max(1.0, (last - first + 1) / self.pass_seconds)
+
+    # What is set -----------------------------------------------------------------------------------------------------
+
+    def set_speed(self, steps_per_second: float) -> None:
+        self.speed, self.pass_seconds = steps_per_second, None
+        self._retime()
+
+    def set_pass_seconds(self, seconds: float) -> None:
+        """The whole trace, or the range, in so many seconds."""
+        self.pass_seconds = seconds
+        self._retime()
+
+    def set_range(self, ends: tuple[int, int] | None) -> None:
+        """Play only these steps, again and again; None is all of the trace."""
+        self.range = None if ends is None else (min(ends), max(ends))
+        if self.range is not None:
+            self.loop = True
+        self.changed.emit()
+
+    def set_loop(self, wanted: bool) -> None:
+        self.loop = wanted
+        self.changed.emit()
+
+    def set_follow(self, wanted: bool) -> None:
+        self.follow = wanted
+        self._grew()
+        self.changed.emit()
+
+    def reverse(self) -> None:
+        """Play the other way."""
+        self.backwards = not self.backwards
+        self.changed.emit()
+
+    # Playing ---------------------------------------------------------------------------------------------------------
 
     def toggle(self) -> None:
         self.pause() if self.playing else self.play()
 
     def play(self) -> None:
-        """From the cursor on; from the start where it stands at the end."""
+        """From the cursor on; from the other end where it stands at one, or beside the range."""
         if self._traces.trace is None:
             return
-        if self._traces.cursor >= len(self._traces.trace) - 1 and not self._traces.running:
-            self._traces.set_cursor(0)
+        first, last = self._ends()
+        cursor, end = self._traces.cursor, first if self.backwards else last
+        past = cursor <= end if self.backwards else cursor >= end
+        if (past and not (self._traces.running and not self.backwards)) or not first <= cursor <= last:
+            self._traces.set_cursor(last if self.backwards else first)
         if not self.playing:
+            self._place, self._last = float(self._traces.cursor), time.perf_counter()
             self._timer.start(self._interval())
             self.playing_changed.emit(True)
 
@@ -52,15 +112,50 @@ class Player(QObject):
             self._timer.stop()
             self.playing_changed.emit(False)
 
+    def _ends(self) -> tuple[int, int]:
+        last = len(self._traces.trace) - 1 if self._traces.trace is not None else 0
+        return (min(self.range[0], last), min(self.range[1], last)) if self.range is not None else (0, last)
+
     def _interval(self) -> int:
-        return max(16, round(1000 / self.speed))
+        return max(_FRAME_MS, round(1000 / self.rate))
+
+    def _retime(self) -> None:
+        self._timer.setInterval(self._interval())
+        self.changed.emit()
+
+    def _replaced(self) -> None:
+        if self.range is not None:
+            self.set_range(None)
+
+    def _grew(self) -> None:
+        if self.follow and self._traces.running and self._traces.trace is not None:
+            self._traces.set_cursor(len(self._traces.trace) - 1)
 
     def _advance(self) -> None:
-        trace = self._traces.trace
-        if trace is None:
+        if self._traces.trace is None:
             self.pause()
             return
-        # Above 60 steps a second a frame moves by more than one step.
-        self._traces.move_steps(max(1, round(self.speed * self._interval() / 1000)))
-        if self._traces.cursor >= len(trace) - 1 and not self._traces.running:
+        if self.follow and self._traces.running:
+            self._place = float(self._traces.cursor)
+            return
+        # By the clock, so that a slow screen shows fewer steps and not a slower model; a pause of the whole machine is no leap.
+        now = time.perf_counter()
+        moved = min(now - self._last, 0.25) * self.rate
+        self._last = now
+        first, last = self._ends()
+        if abs(self._place - self._traces.cursor) >= 1:
+            self._place = float(self._traces.cursor)  # moved by hand meanwhile
+        self._place += -moved if self.backwards else moved
+        if first <= self._place <= last:
+            self._traces.set_cursor(int(self._place))
+            return
+        at_end = first if self.backwards else last
+        self._place = float(at_end)
+        self._traces.set_cursor(at_end)
+        if self._traces.running and not self.backwards and self.range is None:
+            return  # more is to come
+        if self.loop:
+            self._place = float(last if self.backwards else first)
+            self._traces.set_cursor(int(self._place))
+        else:
             self.pause()

@@ -58,6 +58,7 @@ class Drawing(ABC):
         self.given = np.asarray(trace.puzzle.given)
         self.solution = trace.puzzle.solution
         self._glyphs: dict[tuple[str, int, int, int, float], QPixmap] = {}
+        self._boxes: tuple[QRectF, list[QRectF]] | None = None
         self._fonts: dict[tuple[int, QFont.Weight], QFont] = {}
 
     @abstractmethod
@@ -89,6 +90,13 @@ class Drawing(ABC):
                 return row * self.side + column
         return None
 
+    def boxes(self, place: QRectF) -> list[QRectF]:
+        """`cell_rects` of all cells in the first grid, made once for a place."""
+        if self._boxes is None or self._boxes[0] != place:
+            grid = self.grids(place)[0]
+            self._boxes = QRectF(place), [_cell(grid, *divmod(k, self.side), self.side, self.side) for k in range(len(self.given))]
+        return self._boxes[1]
+
     # For the drawings ------------------------------------------------------------------------------------------------
 
     def wrong(self, step: int) -> Flags:
@@ -99,7 +107,7 @@ class Drawing(ABC):
 
     def glyph(self, text: str, font: QFont, colour: QColor, ratio: float) -> QPixmap:
         """A short text's picture. Hundreds may stand on a board; drawing pictures is several times quicker than drawing text."""
-        key = (text, font.pixelSize(), font.weight(), colour.rgba(), ratio)
+        key = (text, font.pixelSize(), int(font.bold()), colour.rgba(), ratio)
         if key not in self._glyphs:
             size = QFontMetricsF(font).boundingRect(text).size().toSize() + QSize(2, 2)
             picture = QPixmap(size * ratio)

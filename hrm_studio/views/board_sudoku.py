@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QFont, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QPainter, QPen
 
 from hrm_model.tasks.sudoku import Variant, cell_name, conflicts, from_tokens, variant_of_task
 from hrm_model.trace import Trace
@@ -41,8 +41,9 @@ class SudokuDrawing(Drawing):
         big, bold = self.sized(width * 0.56), self.sized(width * 0.56, QFont.Weight.Bold)
         painter.fillRect(place, colours.color("surface"))
         given_tint, changed_tint = colours.color("muted", 0.10), colours.color("changed")
-        for cell in range(len(digits)):
-            box = self.cell_rects(place, cell)[0]
+        given_ink, answer_ink, wrong_ink = colours.color("given"), colours.color("answer"), colours.color("wrong")
+        boxes = self.boxes(place)
+        for cell, box in enumerate(boxes):
             if changed[cell] and look.changed:
                 painter.fillRect(box, changed_tint)
             elif self.is_given[cell]:
@@ -51,29 +52,27 @@ class SudokuDrawing(Drawing):
             tint = self.tint(step)
             tint[self.is_given] = 0
             painter.drawImage(place, picture(tint, self.side))
-        for cell in range(len(digits)):
-            box = self.cell_rects(place, cell)[0]
+        for cell, box in enumerate(boxes):
             if self.is_given[cell]:
                 # What was given stands, whatever the model says; its contradiction is marked as wrong.
-                self.put_glyph(painter, box, str(int(self.given[cell]) - 1), bold, colours.color("given"))
+                self.put_glyph(painter, box, str(int(self.given[cell]) - 1), bold, given_ink)
             elif sure[cell]:
-                colour = colours.color("wrong" if wrong[cell] and look.wrong else "answer")
+                colour = wrong_ink if wrong[cell] and look.wrong else answer_ink
                 self.put_glyph(painter, box, str(digits[cell]) if digits[cell] else "·", big, colour)
             else:
-                self._paint_pencil(painter, box, probability[cell])
+                self._paint_pencil(painter, box, probability[cell], answer_ink)
             if look.wrong and wrong[cell] and (sure[cell] or self.is_given[cell]):
-                corner(painter, box, colours.color("wrong"))
+                corner(painter, box, wrong_ink)
             if look.rules and clash[cell]:
-                painter.setPen(QPen(colours.color("wrong"), max(1.5, width * 0.035)))
+                painter.setPen(QPen(wrong_ink, max(1.5, width * 0.035)))
                 low, left, right = box.bottom() - width * 0.12, box.left() + width * 0.28, box.right() - width * 0.28
                 painter.drawLine(QPointF(left, low), QPointF(right, low))
         self._paint_lines(painter, place)
 
-    def _paint_pencil(self, painter: QPainter, box: QRectF, probability: np.ndarray) -> None:
+    def _paint_pencil(self, painter: QPainter, box: QRectF, probability: np.ndarray, colour: QColor) -> None:
         """The likely digits, the likelier the larger and stronger."""
         across = self.variant.box_width
         width, height = box.width() / across, box.height() / -(-self.side // across)
-        colour = self.palette.color("answer")
         for digit in (np.flatnonzero(probability[2:] >= _PENCIL) + 1).tolist():
             row, column = divmod(digit - 1, across)
             likely = float(probability[digit + 1])

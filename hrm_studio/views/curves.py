@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, QTimer
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QPainter, QPen
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from hrm_model.analysis import Floats
@@ -84,7 +84,7 @@ class CurvesView(View):
             plot.setMinimumSize(100, 60)
             plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)  # rows and columns share the room evenly
             plot.scene().sigMouseClicked.connect(partial(self._clicked, plot))
-            plot.over = partial(self._paint_over, plot)
+            plot.over, plot.fixed = partial(self._paint_over, plot), partial(self._paint_marks, plot)
         self._grid = QGridLayout()
         self._grid.setSpacing(4)
         layout = QVBoxLayout(self)
@@ -170,8 +170,8 @@ class CurvesView(View):
         for name in self.shown():
             self.plots[name].repaint_over()
 
-    def _paint_over(self, plot: Plot, painter: QPainter) -> None:
-        """Thin lines where segments begin, dots where the model would halt, dashes where the solution is there, and the cursor."""
+    def _paint_marks(self, plot: Plot, painter: QPainter) -> None:
+        """Thin lines where segments begin, dots where the model would halt, dashes where the solution is there."""
         trace, colours = self._traces.trace, self._theme.palette
         if trace is None or not len(trace):
             return
@@ -185,9 +185,15 @@ class CurvesView(View):
             lines.append((trace.segment_end(verdict.halting), pen))
         if verdict.solved is not None:
             lines.append((verdict.solved, pg.mkPen(colours.right, width=1.5, style=Qt.PenStyle.DashLine)))
-        lines.append((self._traces.cursor, pg.mkPen(colours.accent, width=1.5)))
         for (x, _), (_, pen) in zip(plot.to_pixels([(x, 0) for x, _ in lines]).tolist(), lines, strict=True):
             painter.setPen(pen)
+            painter.drawLine(QPointF(x, 0), QPointF(x, plot.height()))
+
+    def _paint_over(self, plot: Plot, painter: QPainter) -> None:
+        """The cursor."""
+        if self._traces.trace is not None and self._traces.cursor >= 0:
+            x = float(plot.to_pixels([(self._traces.cursor, 0)])[0, 0])
+            painter.setPen(QPen(self._theme.palette.color("accent"), 1.5))
             painter.drawLine(QPointF(x, 0), QPointF(x, plot.height()))
 
     def _dress(self) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from hrm_studio.actions import Entry, typing_now
+from hrm_studio.models.bookmarks import Bookmarks
 from hrm_studio.models.opener import Kind
 from hrm_studio.models.session import Session
 from hrm_studio.studio import Studio
@@ -35,6 +36,7 @@ class ExplorePage(QMainWindow):
         self._studio = studio
         traces, selection, theme = studio.traces, studio.selection, studio.theme
         self.session = Session(studio.settings, studio.models, traces, selection, studio.player, studio.reasoner, self)
+        self.bookmarks = Bookmarks(traces, studio.settings, self)
         studio.actions.add(self._entries(), page="explore")
         self.board_panel = BoardPanel(traces, selection, theme)
         self.board = self.board_panel.board
@@ -43,7 +45,7 @@ class ExplorePage(QMainWindow):
         self.cells = CellTable(traces, selection, theme)
         self.attention = AttentionView(traces, selection, studio.models, studio.reasoner, self.board, theme)
         self.panel = PuzzlePanel(self.session, theme)
-        self.transport = Transport(traces, studio.player, studio.actions, theme)
+        self.transport = Transport(traces, studio.player, self.bookmarks, studio.actions, theme)
         self.setCentralWidget(self.board_panel)
         self.docks: dict[str, QDockWidget] = {}
         self._areas: dict[str, Qt.DockWidgetArea] = {}
@@ -109,10 +111,22 @@ class ExplorePage(QMainWindow):
             Entry("segment_back", "&Step", "One segment back", "Ctrl+Left", "mdi6.chevron-double-left", by_hand(traces.move_segments, -1)),
             Entry("to_start", "&Step", "To the start", "Home", "mdi6.skip-previous", by_hand(traces.set_cursor, 0)),
             Entry("to_end", "&Step", "To the end", "End", "mdi6.skip-next", by_hand(traces.set_cursor, 1 << 30)),
+            Entry("reverse", "&Step", "Play backwards", "Shift+Space", "mdi6.swap-horizontal", player.reverse, "Play the other way round"),
+            Entry("loop", "&Step", "Start over at the end", "L", "mdi6.repeat", lambda: player.set_loop(not player.loop), "Play again and again; drag with Shift on the timeline to choose a range"),
+            Entry("follow", "&Step", "Follow while computing", "F", "mdi6.target", lambda: player.set_follow(not player.follow), "The cursor stays on the newest step while the model thinks"),
+            Entry("bookmark", "&Step", "Bookmark with a note …", "Ctrl+D", "mdi6.bookmark-outline", lambda: self.transport.ask_for_note(traces.cursor)),
+            Entry("next_bookmark", "&Step", "Next bookmark", "Ctrl+PgDown", "", partial(self._to_bookmark, 1)),
+            Entry("previous_bookmark", "&Step", "Previous bookmark", "Ctrl+PgUp", "", partial(self._to_bookmark, -1)),
             Entry("next_panel", "&View", "Next panel", "F6", "", partial(self._focus_panel, 1), "The keyboard goes to the next panel"),
             Entry("previous_panel", "&View", "Previous panel", "Shift+F6", "", partial(self._focus_panel, -1)),
             Entry("reset_layout", "&View", "Reset the layout of Explore", "", "", self.reset_layout),
         ]  # fmt: skip
+
+    def _to_bookmark(self, direction: int) -> None:
+        step = self.bookmarks.next_from(self._studio.traces.cursor, direction)
+        if step is not None:
+            self._studio.player.pause()
+            self._studio.traces.set_cursor(step)
 
     def begin(self) -> None:
         """After the first paint: solve the first example."""

@@ -25,6 +25,7 @@ class Plot(pg.PlotWidget):
     def __init__(self) -> None:
         self._picture: QPixmap | None = None
         self.over: Callable[[QPainter], None] | None = None
+        self.fixed: Callable[[QPainter], None] | None = None  # painted once, with the picture
         super().__init__()
         self.scene().changed.connect(self.redraw)
 
@@ -58,6 +59,9 @@ class Plot(pg.PlotWidget):
             with QPainter(picture) as painter:
                 painter.setRenderHints(self.renderHints())
                 self.render(painter, QRectF(self.viewport().rect()), self.viewport().rect())
+                if self.fixed is not None:
+                    painter.setClipRect(self.getPlotItem().vb.sceneBoundingRect())
+                    self.fixed(painter)
             self._picture = picture
         with QPainter(self.viewport()) as painter:
             painter.drawPixmap(0, 0, self._picture)

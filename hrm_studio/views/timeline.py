@@ -1,17 +1,25 @@
-"""The nested timeline: segment › H-cycle › L-step, and the cursor on it."""
+"""The nested timeline: segment › H-cycle › L-step, what happened when, and the cursor on it."""
 
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QFont, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QWheelEvent
+from PySide6.QtWidgets import QSizePolicy, QToolTip
 
+from hrm_model.analysis_cells import answer_changes
 from hrm_model.trace import LEVEL_H, Trace
+from hrm_studio.models.bookmarks import Bookmarks
+from hrm_studio.models.player import Player
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
+from hrm_studio.views.board_drawing import picture, premultiplied
+from hrm_studio.views.visible import View
 
 _SIDE = 28  # pixels left and right of the lanes; holds their letters
+_HEIGHT = 86
+_CHANGES, _H, _L, _CLEAN = (21, 9), (32, 13), (47, 13), (62, 3)  # top and height of the lanes
+_FLAGS = 68
 
 
 def step_name(trace: Trace, step: int) -> str:
@@ -20,25 +28,44 @@ def step_name(trace: Trace, step: int) -> str:
     return place + ("H step" if trace.level[step] == LEVEL_H else f"L-step {trace.l_step[step] + 1}")
 
 
-class TimelineView(QWidget):
-    """Three lanes: segments, H steps, L steps. Click or drag moves the cursor, the wheel scrubs."""
+class TimelineView(View):
+    """Lanes of answer changes, H steps and L steps under the segments' numbers; a green line where no rule is broken.
 
-    def __init__(self, traces: TraceModel, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    Click or drag moves the cursor, the wheel scrubs. Dragging with Shift chooses the range that is played; a click with Shift
+    gives it up. A double click asks for a bookmark.
+
+    Signals
+    -------
+    bookmark_wanted(int)    a note for this step, please
+    """
+
+    bookmark_wanted = Signal(int)
+
+    def __init__(self, traces: TraceModel, theme: Theme, player: Player | None = None, bookmarks: Bookmarks | None = None) -> None:
+        super().__init__()
         self._traces, self._theme = traces, theme
+        self._player, self._bookmarks = player, bookmarks
+        self._kept: dict[float, QPixmap] = {}  # the lanes at two strengths
+        self._kept_trace: Trace | None = None
+        self._kept_for: tuple[object, ...] = ()
+        self._range_from: int | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Timeline")
-        for signal in (traces.trace_replaced, traces.trace_grew, traces.running_changed, traces.cursor_moved, theme.changed):
-            signal.connect(self.update)
+        signals = [traces.trace_replaced, traces.trace_grew, traces.running_changed, traces.cursor_moved, theme.changed]
+        signals += [part.changed for part in (player, bookmarks) if part is not None]
+        self.follow([(signal, self._refresh) for signal in signals], self._refresh)
+
+    def _refresh(self) -> None:
+        self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(800, 76)
+        return QSize(800, _HEIGHT)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(300, 76)
+        return QSize(300, _HEIGHT)
 
-    def _x(self, step: float, total: int) -> float:
-        return _SIDE + (self.width() - 2 * _SIDE) * step / total
+    def _x(self, step: float) -> float:
+        return _SIDE + (self.width() - 2 * _SIDE) * step / max(1, self._traces.steps)
 
     def step_at(self, x: float) -> int:
         trace = self._traces.trace
@@ -47,70 +74,186 @@ class TimelineView(QWidget):
         step = int((x - _SIDE) / max(1, self.width() - 2 * _SIDE) * self._traces.steps)
         return min(max(step, 0), len(trace) - 1)
 
+    # Painting --------------------------------------------------------------------------------------------------------
+
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        colours = self._theme.palette
-        trace = self._traces.trace
-        small = QFont(self.font())
-        small.setPixelSize(11)
-        painter.setFont(small)
-        if trace is None:
+        colours, trace, cursor = self._theme.palette, self._traces.trace, self._traces.cursor
+        if trace is None or cursor < 0:
             painter.setPen(colours.color("muted"))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No trace yet")
             return
-        total, cursor = self._traces.steps, self._traces.cursor
-        unit = (self.width() - 2 * _SIDE) / total
-        gap = 1.0 if unit > 4 else 0.0
-        painter.setPen(colours.color("muted"))
-        for name, top in (("H", 30), ("L", 50)):
-            painter.drawText(QRectF(0, top, _SIDE - 6, 16), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, name)
+        segment = int(trace.segment[cursor])
+        first, last = np.searchsorted(trace.segment, [segment, segment + 1]).tolist()
+        painter.drawPixmap(0, 0, self._lanes(trace, 0.35))
+        painter.fillRect(QRectF(self._x(first), 19, self._x(last) - self._x(first) - 1, 48), colours.color("accent", 0.12))
+        x = self._x(cursor + 1)
+        painter.save()
+        painter.setClipRect(QRectF(0, 0, x, self.height()))
+        painter.drawPixmap(0, 0, self._lanes(trace, 1.0))
+        painter.restore()
+        self._paint_range(painter)
+        self._paint_flags(painter, cursor)
+        self._name(painter, segment, (self._x(first) + self._x(last)) / 2, "accent", behind=True)
+        x = self._x(cursor + 0.5)
+        painter.setPen(QPen(colours.color("text"), 2))
+        painter.drawLine(QPointF(x, 18), QPointF(x, _FLAGS))
+
+    def _lanes(self, trace: Trace, strength: float) -> QPixmap:
+        """All that does not move with the cursor, drawn once."""
+        ratio = self.devicePixelRatioF()
+        key = (self._traces.steps, self.width(), self.height(), ratio, self._theme.palette.name, self._traces.running)
+        if self._kept_trace is not trace or self._kept_for != key:
+            self._kept.clear()
+            self._kept_trace, self._kept_for = trace, key
+        if strength not in self._kept:
+            made = QPixmap(self.size() * ratio)
+            made.setDevicePixelRatio(ratio)
+            made.fill(Qt.GlobalColor.transparent)
+            with QPainter(made) as painter:
+                self._paint_lanes(painter, trace, strength)
+            self._kept[strength] = made
+        return self._kept[strength]
+
+    def _paint_lanes(self, painter: QPainter, trace: Trace, strength: float) -> None:
+        colours, end = self._theme.palette, self._x(len(trace))
+        whole = strength == 1.0
+        if not whole:  # what lies under both is drawn with the one that is drawn first
+            shade = premultiplied(colours.muted, 0.06 + 0.05 * (trace.segment % 2))
+            painter.drawImage(QRectF(_SIDE, 19, end - _SIDE, 48), picture(shade, len(trace)))
+            self._paint_names(painter, trace)
+            painter.setPen(colours.color("muted"))
+            for name, (top, height) in (("Δ", _CHANGES), ("H", _H), ("L", _L)):
+                place = QRectF(0, top - 2, _SIDE - 6, height + 4)
+                painter.drawText(place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, name)
+        high = trace.level == LEVEL_H
+        for name, lane, (top, height) in (("level_H", high, _H), ("level_L", ~high, _L)):
+            self._blocks(painter, lane, top, height, name, strength)
+        changes = answer_changes(trace)
+        self._bars(painter, changes, strength)
+        clean = self._traces.verdict.violations == 0
+        painter.drawImage(
+            QRectF(_SIDE, _CLEAN[0], end - _SIDE, _CLEAN[1]), picture(premultiplied(colours.right, clean * strength), len(trace))
+        )  # fmt: skip
+
+    def _blocks(self, painter: QPainter, lane: np.ndarray, top: int, height: int, name: str, strength: float) -> None:
+        """A block a step; where they are too small to be told apart, a picture of all of them."""
+        unit = self._x(1) - self._x(0)
+        if unit > 4:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._theme.palette.color(name, strength))
+            painter.drawRects([QRectF(self._x(k), top, unit - 1, height) for k in np.flatnonzero(lane).tolist()])
+        else:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            colour = self._theme.palette.level_H if name == "level_H" else self._theme.palette.level_L
+            place = QRectF(_SIDE, top, self._x(len(lane)) - _SIDE, height)
+            painter.drawImage(place, picture(premultiplied(colour, lane * strength), len(lane)))
+
+    def _bars(self, painter: QPainter, changes: np.ndarray, strength: float) -> None:
+        """Cells that changed their answer at each step, on a logarithmic scale; the most of any pixel."""
+        top, height = _CHANGES
+        unit = max(1.0, self._x(1) - self._x(0))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.palette.color("warning", strength))
+        size = height * np.log1p(changes) / max(1.0, float(np.log1p(changes.max(initial=0))))
+        tallest: dict[int, float] = {}
+        for k in np.flatnonzero(changes).tolist():
+            tallest[round(self._x(k))] = max(tallest.get(round(self._x(k)), 0.0), float(size[k]))
+        painter.drawRects([QRectF(x, top + height - tall, max(1.0, unit - 1), tall) for x, tall in tallest.items()])
+
+    def _paint_names(self, painter: QPainter, trace: Trace) -> None:
         starts = np.flatnonzero(np.diff(trace.segment, prepend=-1))
         ends = np.append(starts[1:], len(trace))
-        every = max(1, round(46 / max(1.0, unit * total / max(1, len(starts)))))
-        for segment, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
-            left, right = self._x(start, total), self._x(end, total)
-            here = trace.segment[cursor] == segment
-            painter.fillRect(
-                QRectF(left, 24, right - left - 1, 46),
-                colours.color("accent" if here else "muted", 0.12 if here else 0.06 + 0.04 * (segment % 2)),
-            )
-            self._paint_segment_name(painter, segment, left, right, segment % every == 0, here)
-        lefts, width, high = _SIDE + unit * np.arange(len(trace)), max(1.0, unit - gap), trace.level == LEVEL_H
-        for name, lane, top in (("level_H", high, 31), ("level_L", ~high, 51)):
-            for steps, strength in ((lane[: cursor + 1], 1.0), (np.append(np.zeros(cursor + 1, bool), lane[cursor + 1 :]), 0.35)):
-                painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(colours.color(name, strength))
-                painter.drawRects([QRectF(left, top, width, 14) for left in lefts[np.flatnonzero(steps)].tolist()])
-        x = self._x(cursor + 0.5, total)
-        painter.setPen(QPen(colours.color("text"), 2))
-        painter.drawLine(QPointF(x, 22), QPointF(x, 72))
+        every = max(1, round(46 / max(1.0, (self._x(len(trace)) - _SIDE) / len(starts))))
+        verdict = self._traces.verdict
+        marked = {int(trace.segment[verdict.solved])} if verdict.solved is not None else set()
+        marked |= {verdict.halting} if verdict.halting is not None else set()
+        middles = [(self._x(a) + self._x(b)) / 2 for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+        near = {k for m in marked for k in range(len(starts)) if k != m and abs(middles[k] - middles[m]) < 34}
+        for segment in range(len(starts)):
+            if segment in marked or (segment % every == 0 and segment not in near):
+                self._name(painter, segment, middles[segment], "right" if segment in marked else "muted")
 
-    def _paint_segment_name(self, painter: QPainter, segment: int, left: float, right: float, numbered: bool, here: bool) -> None:
-        colours, trace = self._theme.palette, self._traces.trace
+    def _name(self, painter: QPainter, segment: int, middle: float, colour: str, behind: bool = False) -> None:
+        trace, verdict = self._traces.trace, self._traces.verdict
         assert trace is not None
-        verdict, marks = self._traces.verdict, ""
+        marks = ""
         if verdict.solved is not None and trace.segment[verdict.solved] == segment:
-            marks += "★"
+            marks += " ★"
         if verdict.halting == segment:
-            marks += "◆"
-        text = (str(segment + 1) if numbered or here or marks else "") + (f" {marks}" if marks else "")
-        painter.setPen(colours.color("right" if marks else "text" if here else "muted"))
-        painter.drawText(QRectF((left + right) / 2 - 30, 4, 60, 18), Qt.AlignmentFlag.AlignCenter, text)
+            marks += " ◆"
+        font = QFont(self.font())
+        font.setPixelSize(11)
+        font.setBold(behind)
+        painter.setFont(font)
+        place = QRectF(middle - 26, 2, 52, 16)
+        if behind:
+            painter.fillRect(place, self._theme.palette.color("window"))
+        painter.setPen(self._theme.palette.color("right" if marks and not behind else colour))
+        painter.drawText(place, Qt.AlignmentFlag.AlignCenter, f"{segment + 1}{marks}")
+
+    def _paint_range(self, painter: QPainter) -> None:
+        if self._player is None or self._player.range is None:
+            return
+        first, last = self._player.range
+        left, right = self._x(first), self._x(last + 1)
+        colour = self._theme.palette.color("accent")
+        painter.setPen(QPen(colour, 2))
+        for x, inward in ((left, 5), (right, -5)):
+            painter.drawPolyline(QPolygonF([QPointF(x + inward, 19), QPointF(x, 19), QPointF(x, 67), QPointF(x + inward, 67)]))
+
+    def _paint_flags(self, painter: QPainter, cursor: int) -> None:
+        if self._bookmarks is None:
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        for step in self._bookmarks.notes:
+            x = self._x(step + 0.5)
+            painter.setBrush(QColor(self._theme.palette.accent if step == cursor else self._theme.palette.series[3]))
+            painter.drawPolygon(
+                QPolygonF(
+                    [
+                        QPointF(x, _FLAGS),
+                        QPointF(x - 5, _FLAGS + 6),
+                        QPointF(x - 5, _FLAGS + 15),
+                        QPointF(x + 5, _FLAGS + 15),
+                        QPointF(x + 5, _FLAGS + 6),
+                    ]
+                )
+            )
+
+    # Mouse -----------------------------------------------------------------------------------------------------------
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._traces.set_cursor(self.step_at(event.position().x()))
+        step = self.step_at(event.position().x())
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and self._player is not None:
+            self._range_from = step
+            self._player.set_range(None)
+        else:
+            self._traces.set_cursor(step)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if event.buttons() & Qt.MouseButton.LeftButton:
-            self._traces.set_cursor(self.step_at(event.position().x()))
+        if not event.buttons() & Qt.MouseButton.LeftButton:
+            return
+        step = self.step_at(event.position().x())
+        if self._range_from is not None and self._player is not None:
+            self._player.set_range((self._range_from, step) if step != self._range_from else None)
+        else:
+            self._traces.set_cursor(step)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._range_from = None
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if self._bookmarks is not None and self._traces.trace is not None:
+            self.bookmark_wanted.emit(self.step_at(event.position().x()))
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         delta = event.angleDelta().y() or event.angleDelta().x()
         self._traces.move_steps(-1 if delta > 0 else 1)
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip and self._traces.trace is not None:
-            assert isinstance(event, QHelpEvent)
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip and self._traces.trace is not None:
             QToolTip.showText(event.globalPos(), self.tip(self.step_at(event.pos().x())), self)
             return True
         return super().event(event)
@@ -125,8 +268,16 @@ class TimelineView(QWidget):
             else "The fast module L moves; the answer is a preview: what H would say next."
         )
         lines = [step_name(trace, step), what]
-        if step == self._traces.verdict.solved:
+        verdict = self._traces.verdict
+        if step:
+            changed = int((trace.prediction[step] != trace.prediction[step - 1]).sum())
+            lines.append(f"Δ {changed} cell{'' if changed == 1 else 's'} changed.")
+        if verdict.violations[step] == 0:
+            lines.append("No rule is broken (green line).")
+        if step == verdict.solved:
             lines.append("★ From here on the answer is the solution.")
-        if trace.segment[step] == self._traces.verdict.halting:
+        if trace.segment[step] == verdict.halting:
             lines.append("◆ After this segment the model would halt.")
+        if self._bookmarks is not None and step in self._bookmarks.notes:
+            lines.append(f"Bookmark: {self._bookmarks.notes[step] or 'no note'}")
         return "\n".join(lines)

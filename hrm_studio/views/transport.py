@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import qtawesome
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from hrm_studio.actions import Actions
-from hrm_studio.models.player import SPEEDS, Player
+from hrm_studio.models.bookmarks import Bookmarks
+from hrm_studio.models.player import PASSES, SPEEDS, Player
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
 from hrm_studio.views.timeline import TimelineView, step_name
 
-_BUTTONS = ("to_start", "segment_back", "step_back", "play", "step_on", "segment_on", "to_end")
+_BUTTONS = ("to_start", "segment_back", "step_back", "reverse", "play", "step_on", "segment_on", "to_end", "loop", "follow", "bookmark")
+_SWITCHES = {"reverse": "backwards", "loop": "loop", "follow": "follow"}  # actions and what of the player they switch
 
 
 class Transport(QWidget):
     """Buttons of the action table around a TimelineView."""
 
-    def __init__(self, traces: TraceModel, player: Player, actions: Actions, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, traces: TraceModel, player: Player, bookmarks: Bookmarks, actions: Actions, theme: Theme, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("panel")
         self._traces, self._player, self._actions, self._theme = traces, player, actions, theme
-        self.timeline = TimelineView(traces, theme)
+        self._bookmarks, self._was_marked = bookmarks, False
+        self.timeline = TimelineView(traces, theme, player, bookmarks)
+        self.timeline.bookmark_wanted.connect(self.ask_for_note)
         self.position = QLabel("", objectName="position")
         self.verdict = QLabel("", objectName="muted")
         row = QHBoxLayout()
@@ -29,6 +35,7 @@ class Transport(QWidget):
         for name in _BUTTONS:
             button = QToolButton(objectName="flat")
             button.setDefaultAction(actions.by_name[name])
+            actions.by_name[name].setCheckable(name in _SWITCHES)
             row.addWidget(button)
         row.addSpacing(12)
         row.addWidget(self.position)
@@ -36,11 +43,14 @@ class Transport(QWidget):
         row.addWidget(self.verdict)
         row.addStretch()
         self.speed = QComboBox()
-        self.speed.setToolTip("Speed of playing")
+        self.speed.setToolTip("Speed of playing: steps a second, or how long the whole trace (or the range) takes")
         for speed in SPEEDS:
             self.speed.addItem(f"{speed} steps/s", speed)
-        self.speed.setCurrentIndex(SPEEDS.index(player.speed))
-        self.speed.activated.connect(lambda _: player.set_speed(self.speed.currentData()))
+        self.speed.setCurrentIndex(self.speed.findData(player.speed))
+        self.speed.insertSeparator(self.speed.count())
+        for seconds in PASSES:
+            self.speed.addItem(f"all in {seconds} s", -seconds)
+        self.speed.activated.connect(self._speed_chosen)
         row.addWidget(self.speed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 4, 12, 6)
@@ -52,6 +62,8 @@ class Transport(QWidget):
         traces.trace_grew.connect(self._tell)
         traces.running_changed.connect(self._tell)
         player.playing_changed.connect(self._icons)
+        player.changed.connect(self._icons)
+        bookmarks.changed.connect(self._tell)
         theme.changed.connect(self._icons)
         self._icons()
 
@@ -61,7 +73,28 @@ class Transport(QWidget):
             icon = self._actions.entries[name].icon
             if name == "play" and self._player.playing:
                 icon = "mdi6.pause"
-            self._actions.by_name[name].setIcon(qtawesome.icon(icon, color=colour))
+            if name == "bookmark" and self._traces.cursor in self._bookmarks.notes:
+                icon = "mdi6.bookmark"
+            action = self._actions.by_name[name]
+            if name in _SWITCHES:
+                action.setChecked(getattr(self._player, _SWITCHES[name]))
+            action.setIcon(qtawesome.icon(icon, color=self._theme.palette.accent if action.isChecked() else colour))
+
+    def _speed_chosen(self) -> None:
+        chosen = self.speed.currentData()
+        self._player.set_pass_seconds(-chosen) if chosen < 0 else self._player.set_speed(chosen)
+
+    def ask_for_note(self, step: int) -> None:
+        """A bookmark at a step: write its note, or an empty one; Cancel leaves all as it was."""
+        if self._traces.trace is None or step < 0:
+            return
+        there = self._bookmarks.notes.get(step)
+        title = "Bookmark" if there is None else "Change the bookmark (an empty note removes it)"
+        note, given = QInputDialog.getText(self, title, step_name(self._traces.trace, step) + " – a note:", text=there or "")
+        if given and there is not None and not note.strip():
+            self._bookmarks.remove(step)
+        elif given:
+            self._bookmarks.set(step, note.strip())
 
     def _tell(self) -> None:
         trace, step = self._traces.trace, self._traces.cursor
@@ -70,9 +103,12 @@ class Transport(QWidget):
             self.verdict.setText("")
             return
         self.position.setText(step_name(trace, step))
+        if step in self._bookmarks.notes or self._was_marked:
+            self._was_marked = step in self._bookmarks.notes
+            self._icons()
         verdict = self._traces.verdict
         right, broken = float(verdict.accuracy[step]), float(verdict.violations[step])
-        words = []
+        words = [f"⚑ {self._bookmarks.notes[step]}"] if self._bookmarks.notes.get(step) else []
         if verdict.solved is not None and step >= verdict.solved:
             words.append("★ solved")
         else:

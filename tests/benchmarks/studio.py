@@ -85,62 +85,65 @@ def work() -> None:
     window.close()
 
 
-def cursor(cells: int, width: int, positions: int, vocabulary: int, task: str) -> None:
-    """One cursor move with all views repainted, on a 96-step trace of this shape."""
-    from hrm_model.trace import ModelInfo, PuzzleInfo, Trace
+def cursor(task: str, width: int, segments: int = 16, panels: tuple[str, ...] = ()) -> None:
+    """One cursor move with all views that are shown repainted. `panels`: those that are brought in front of their tabs."""
     from hrm_studio.app import make_application
     from hrm_studio.main_window import MainWindow
     from hrm_studio.theme import Theme
+    from tests.hrm_studio.made import arc_info, made, maze_info, sudoku_info
 
     application = make_application(["bench"])
     # Not open_window(): that one would solve its first puzzle, and its trace would take the place of this one.
     window = MainWindow(Theme())
     window.show()
-    rng = np.random.default_rng(0)
-    level = np.tile([0, 0, 1], 32)
-    h, fast = np.cumsum(level), np.cumsum(1 - level)
-    probability = rng.dirichlet(np.ones(vocabulary) * 0.3, size=(96, cells)).astype(np.float32)
-    trace = Trace(
-        PuzzleInfo(task, rng.integers(1, vocabulary, cells), rng.integers(2, vocabulary, cells)),
-        ModelInfo("bench", {"H_cycles": 2, "L_cycles": 2}),
-        np.repeat(np.arange(16), 6),
-        np.tile([0, 0, 0, 1, 1, 1], 16),
-        np.tile([0, 1, -1], 32),
-        level,
-        h,
-        fast,
-        probability.argmax(-1),
-        probability,
-        rng.normal(size=16),
-        rng.normal(size=16),
-        rng.normal(size=(33, positions, width)).astype(np.float32),
-        rng.normal(size=(65, positions, width)).astype(np.float32),
-    )
+    info = {"sudoku": sudoku_info, "maze": maze_info, "arc": arc_info}[task]()
+    trace = made(info, segments=segments, width=width)
+
+    def until(condition: Callable[[], bool], seconds: float) -> None:
+        end = time.perf_counter() + seconds
+        while not condition() and time.perf_counter() < end:
+            application.processEvents()
+
+    until(lambda: False, 0.5)
+    begin, busy = time.perf_counter(), time.thread_time()
     window.traces.open(trace, cursor=0)
-    end = time.perf_counter() + 60
-    while not window.explore.states._fits and time.perf_counter() < end:
-        application.processEvents()
-    times = []
+    application.processEvents()
+    opened, opening = (time.perf_counter() - begin) * 1000, (time.thread_time() - busy) * 1000
+    for panel in panels:
+        window.explore.docks[panel].raise_()
+    until(lambda: bool(window.explore.states._fits), 120)
+    until(lambda: False, 0.5)
+    times, computing = [], []
     for k in range(CURSOR_MOVES):
-        begin = time.perf_counter()
-        window.traces.set_cursor(k * 7 % 96)
+        begin, busy = time.perf_counter(), time.thread_time()
+        window.traces.set_cursor(k * 7 % len(trace))
         application.processEvents()
         times.append((time.perf_counter() - begin) * 1000)
-    print(f"cursor move, {task}, D = {width}: median {np.median(times):.1f} ms, 99 % {np.percentile(times, 99):.1f} ms")
+        computing.append((time.thread_time() - busy) * 1000)
+    shown = f", {' and '.join(panels)} in front" if panels else ""
+    print(
+        f"cursor move, {info.task}, D = {width}, {len(trace)} steps ({trace.nbytes() / 1e6:.0f} MB){shown}: "
+        f"median {np.median(times):.1f} ms, 99 % {np.percentile(times, 99):.1f} ms "
+        f"(of this thread's own time {np.median(computing):.1f} and {np.percentile(computing, 99):.1f} ms); opening it {opened:.0f} ms ({opening:.0f})"
+    )
     window.close()
 
+
+_CURSORS: dict[str, Callable[[], None]] = {
+    "sudoku": lambda: cursor("sudoku", 512),
+    "sudoku-panels": lambda: cursor("sudoku", 512, panels=("Attention", "Cells")),
+    "maze": lambda: cursor("maze", 512),
+    "maze-panels": lambda: cursor("maze", 512, panels=("Attention", "Cells")),
+    "arc": lambda: cursor("arc", 128),
+    "long": lambda: cursor("sudoku", 128, segments=512),
+}
 
 if __name__ == "__main__":
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     if len(sys.argv) > 1:
-        {
-            "start": start,
-            "work": work,
-            "sudoku": lambda: cursor(81, 512, 82, 11, "sudoku-9x9"),
-            "maze": lambda: cursor(900, 512, 901, 6, "maze-30x30"),
-        }[sys.argv[1]]()
+        {"start": start, "work": work, **_CURSORS}[sys.argv[1]]()
     else:
-        for part in ("start", "start", "start", "work", "work", "work", "sudoku", "maze"):
+        for part in ("start", "start", "start", "work", "work", "work", *_CURSORS):
             with tempfile.TemporaryDirectory() as home:
                 subprocess.run(
                     [sys.executable, "-m", "tests.benchmarks.studio", part], check=True, env={**os.environ, "HRM_STUDIO_HOME": home}
