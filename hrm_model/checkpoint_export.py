@@ -58,6 +58,20 @@ def export(inspection: Inspection, folder: str | Path, license: str = "") -> Pat
     return folder
 
 
+def keep_settings(inspection: Inspection) -> Path:
+    """Write the configuration beside the weights, as NAME.json, where it is found from now on. CheckpointError where that cannot be."""
+    assert inspection.config is not None
+    file = inspection.place.weights.with_name(inspection.place.weights.name + ".json")
+    content = {"format": "hrm-model", "format_version": 1, "model": inspection.config.model_dump(), **inspection.given.extra}
+    try:
+        _write(file, iter([json.dumps(content, indent=2, default=str).encode() + b"\n"]))
+    except OSError as error:
+        raise CheckpointError(
+            f"{file}: cannot be written ({error.strerror or error}); export the model to another folder instead"
+        ) from None
+    return file
+
+
 def file_sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -133,7 +133,8 @@ def _stays_inside(link: Path, folder: Path) -> bool:
 
 
 def _configs(weights: Path, files: list[Path]) -> tuple[Path, ...]:
-    names = ["config.json", "all_config.yaml", *(weights.name + s for s in _CONFIGS), *(weights.stem + s for s in _CONFIGS)]
+    # A file named after the weights first: there the studio keeps what a person said of them.
+    names = [*(weights.name + s for s in _CONFIGS), "config.json", "all_config.yaml", *(weights.stem + s for s in _CONFIGS)]
     by_name = {f.name: f for f in files}
     found = [by_name[name] for name in dict.fromkeys(names) if name in by_name]
     others = [f for f in files if f.suffix in (".yaml", ".yml") and f not in found]

@@ -1,12 +1,10 @@
-"""Fetching a model from the Hub, told step by step; `python -m hrm_model.hub_download` does it in a process of its own.
-
-A request is one JSON line on standard input, an event one JSON line on standard output:
+"""Fetching a model from the Hub, told step by step; `hub_process` does it in a process of its own. The events:
 
     {"type": "started", "id": …, "commit": …, "files": [[name, size], …], "bytes": total, "have": already there}
     {"type": "progress", "bytes": n, "total": …, "speed": bytes a second over the last seconds, "stalled": seconds without a byte}
     {"type": "retrying", "reason": …, "wait": seconds, "attempt": n}
     {"type": "verifying", "file": …}
-    {"type": "finished", "path": folder, "commit": …}   or   {"type": "failed", "kind": …, "message": …}
+    {"type": "finished", "path": folder, "commit": …}
 
 Bytes go to blobs/HASH.incomplete in huggingface_hub's cache. Ending the process is pausing: the next one asks for the rest only. A
 file joins the cache once its hash is the one that the Hub told.
@@ -15,11 +13,9 @@ file joins the cache once its hash is the one that the Hub told.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import queue
 import shutil
-import sys
 import threading
 import time
 from collections import deque
@@ -251,32 +247,3 @@ def _link(repo: Repo, files: tuple[HubFile, ...], settings: HubSettings, revisio
         ref.parent.mkdir(parents=True, exist_ok=True)
         ref.write_text(repo.commit, encoding="utf-8")
     return Path(path).parent
-
-
-def main() -> int:
-    """One request from standard input. Ends when standard input does, so that no download outlives the studio unseen."""
-    request = json.loads(sys.stdin.readline())
-    settings = HubSettings(
-        request.get("endpoint"),
-        request.get("token"),
-        Path(request["cache"]) if request.get("cache") else None,
-        bool(request.get("offline")),
-    )
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        for event in download(request["id"], settings, revision=request.get("revision"), file=request.get("file")):
-            print(json.dumps(event), flush=True)
-    except HubError as error:
-        print(json.dumps({"type": "failed", "kind": error.kind, "message": str(error)}), flush=True)
-        return 1
-    return 0
-
-
-def _end_with_parent() -> None:
-    while sys.stdin.readline():
-        pass
-    os._exit(2)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -25,12 +25,12 @@ class KnownModel:
 
 KNOWN = (
     KnownModel(
-        "sapientinc/HRM-checkpoint-sudoku-extreme", "HRM Sudoku-Extreme (1,000 examples)", "sudoku-9x9", "HRM", 27_275_266,
-        "55.0 % of Sudoku-Extreme", "HRM paper, arXiv 2506.21734",
+        "sapientinc/HRM-checkpoint-sudoku-extreme", "HRM Sudoku-Extreme", "sudoku-9x9", "HRM", 27_275_266,
+        "55.0 % of Sudoku-Extreme", "HRM paper, arXiv 2506.21734", note="trained on 1,000 puzzles",
     ),
     KnownModel(
-        "sapientinc/HRM-checkpoint-maze-30x30-hard", "HRM Maze 30×30 Hard (1,000 examples)", "maze-30x30", "HRM", 27_270_146,
-        "74.5 % of Maze-Hard", "HRM paper, arXiv 2506.21734",
+        "sapientinc/HRM-checkpoint-maze-30x30-hard", "HRM Maze-Hard 30×30", "maze-30x30", "HRM", 27_270_146,
+        "74.5 % of Maze-Hard", "HRM paper, arXiv 2506.21734", note="trained on 1,000 mazes",
     ),
     KnownModel(
         "sapientinc/HRM-checkpoint-ARC-2", "HRM ARC-AGI-2", "arc", "HRM", 27_276_290,
@@ -38,19 +38,19 @@ KNOWN = (
         note="its table of 1,045,829 puzzle vectors takes 2.1 GB and stays on the disk",
     ),
     KnownModel(
-        "bnsh/HRM-checkpoint-sudoku-full", "HRM Sudoku-Extreme, whole training set", "sudoku-9x9", "HRM", 27_275_266,
-        "98.7 % after 16 segments, counted as ever solved", "its model card", note="learned positions, 8 L-steps a cycle",
+        "bnsh/HRM-checkpoint-sudoku-full", "HRM Sudoku-Extreme, full", "sudoku-9x9", "HRM", 27_275_266,
+        "98.7 % after 16 segments, counted as ever solved", "its model card", note="trained on the whole set; learned positions, 8 L-steps a cycle",
     ),
     KnownModel(
-        "ThomasHeim/HRM-Reproduction-Checkpoints", "HRM Sudoku-Extreme, reproduced", "sudoku-9x9", "HRM", 27_275_266,
+        "ThomasHeim/HRM-Reproduction-Checkpoints", "HRM Sudoku, reproduced", "sudoku-9x9", "HRM", 27_275_266,
         "53 % of Sudoku-Extreme", "its model card", "apache-2.0", note="many steps of two runs; choose a file",
     ),
     KnownModel(
-        "MaximeILL/GAR_ckpts", "TRM with an MLP, Sudoku-Extreme", "sudoku-9x9", "TRM", 5_030_000,
+        "MaximeILL/GAR_ckpts", "TRM-MLP Sudoku-Extreme", "sudoku-9x9", "TRM", 5_030_000,
         "86.5 % of Sudoku-Extreme", "its model card", note="choose TRM-MLP-Sudoku-Extreme.pt",
     ),
     KnownModel(
-        "gaoxin492/TinyRecursiveModels-Sudoku-Extreme-mlp", "TRM with an MLP, Sudoku-Extreme", "sudoku-9x9", "TRM", 5_030_000, "", "",
+        "gaoxin492/TinyRecursiveModels-Sudoku-Extreme-mlp", "TRM-MLP Sudoku, another run", "sudoku-9x9", "TRM", 5_030_000, "", "",
         "apache-2.0",
     ),
     KnownModel(

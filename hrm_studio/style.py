@@ -66,6 +66,9 @@ def style_sheet(p: Palette) -> str:
     QPushButton#go, QToolButton#go {{ background: {p.accent}; color: {p.on_accent}; border: 1px solid {p.accent}; font-weight: 600; }}
     QPushButton#go:hover, QToolButton#go:hover {{ border-color: {p.text}; }}
     QPushButton#go:disabled {{ background: {p.raised}; color: {p.muted}; border-color: {p.border}; }}
+    QListWidget#library {{ background: transparent; border: none; outline: none; }}
+    QProgressBar {{ background: {p.border}; border: none; border-radius: 4px; }}
+    QProgressBar::chunk {{ background: {p.accent}; border-radius: 4px; }}
     QListView#runs {{ background: transparent; border: none; outline: none; }}
     QSplitter::handle {{ background: transparent; }}
     QTabWidget::pane {{ border: none; }}

@@ -25,6 +25,7 @@ class ModelChoice(QObject):
         super().__init__(parent)
         self.bundled = models
         self.others: list[Path] = []  # opened from elsewhere, oldest first
+        self.tasks: dict[Path, str] = {}  # what those that were looked into read
         self.path: Path | None = models[0].path if models else None
         self._good = self.path  # the last one that could be loaded
         self.device = "auto"
@@ -68,6 +69,11 @@ class ModelChoice(QObject):
     def bundled_as(self, path: Path | None) -> BundledModel | None:
         """The bundled model at that path."""
         return next((m for m in self.bundled if m.path == path), None)
+
+    def task_of(self, path: Path | None) -> str:
+        """The task that a model reads; '' where that is not known before it is loaded."""
+        bundled = self.bundled_as(path)
+        return bundled.task if bundled else self.tasks.get(path, "") if path else ""
 
     def for_task(self, task: str) -> Path | None:
         """The first bundled model that reads a task."""

@@ -7,12 +7,14 @@ from typing import Literal
 
 from PySide6.QtCore import QObject, QSettings, Signal
 
+from hrm_model.checkpoint_place import is_weights_name
+
 Kind = Literal["trace", "checkpoint", "run", "puzzles"]
 
 _RECENT = 12
 _LONGEST = 64  # characters of a path in a menu
 _LARGEST_TEXT = 1 << 20  # bytes; a longer file is a data set, not a puzzle
-_WEIGHTS = (".safetensors", ".pt", ".pth", ".bin")
+_WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".zip")
 
 
 class OpenError(ValueError):
@@ -24,12 +26,12 @@ def kind_of(path: Path) -> Kind:
     if path.is_dir():
         if (path / "config.yaml").exists() and (path / "events.jsonl").exists() or (path / "checkpoints").is_dir():
             return "run"
-        if (path / "config.json").exists() or (path / "all_config.yaml").exists() or any(path.glob("step_*")):
+        if (path / "config.json").exists() or (path / "all_config.yaml").exists() or any(is_weights_name(f.name) for f in path.iterdir()):
             return "checkpoint"
         raise OpenError(f"{path} holds neither a run (config.yaml, events.jsonl) nor a checkpoint (model.safetensors with config.json).")
     if not path.exists():
         raise OpenError(f"{path} is not there.")
-    if path.suffix in _WEIGHTS or path.name.startswith("step_"):
+    if path.suffix in _WEIGHTS or path.name.startswith("step_") or path.name == "checkpoint":
         return "checkpoint"
     with path.open("rb") as file:
         head = file.read(8)

@@ -167,9 +167,9 @@ class Session(QObject):
         self._background.close()
 
     def _picked(self) -> None:
-        chosen = self.models.bundled_as(self.models.path)
-        if chosen is not None and self.puzzle.task.name != chosen.task:
-            self.show_example(task_named(chosen.task))
+        task = self.models.task_of(self.models.path)
+        if task not in ("", "unknown", self.puzzle.task.name):
+            self.show_example(task_named(task))
         else:
             self.reason()
 

@@ -248,10 +248,10 @@ except ValueError as error:
 
 def child(settings: HubSettings) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "hrm_model.hub_download"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        [sys.executable, "-m", "hrm_model.hub_process"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
     assert process.stdin is not None
-    process.stdin.write(json.dumps({"id": ID, "endpoint": settings.endpoint, "cache": str(settings.cache)}) + "\n")
+    process.stdin.write(json.dumps({"do": "download", "id": ID, "endpoint": settings.endpoint, "cache": str(settings.cache)}) + "\n")
     process.stdin.flush()
     return process
 

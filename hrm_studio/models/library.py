@@ -1,0 +1,225 @@
+"""The models that the Library shows: what ships, what is on this machine, what is in the Hub's cache, what is known or was found there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from PySide6.QtCore import QObject, QSettings, Signal
+
+from hrm_model.assets import bundled_models
+from hrm_model.hub import HubSettings, cached, clear
+from hrm_model.hub_known import KNOWN, known
+from hrm_studio.services.background import Background
+from trainer.run_dir import home
+
+Section = Literal["bundled", "local", "cached", "hub", "found"]
+
+SECTIONS: dict[Section, str] = {
+    "bundled": "Ships with the studio",
+    "local": "On this machine",
+    "cached": "Fetched from the Hub",
+    "hub": "Known on the Hub",
+    "found": "Found on the Hub",
+}
+_MOST_RUNS = 40
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model, wherever it is."""
+
+    section: Section
+    key: str  # unique: a path, or an id
+    title: str
+    about: str  # a line of what is known of it
+    task: str = ""
+    path: Path | None = None  # where it can be looked into
+    id: str = ""  # on the Hub
+    nbytes: int = 0
+    commit: str = ""
+    complete: bool = True
+
+    @property
+    def words(self) -> str:
+        """What a search looks in."""
+        return f"{self.title} {self.about} {self.task} {self.id} {self.path or ''}".lower()
+
+
+def look(settings: HubSettings, recent: list[Path]) -> list[Entry]:
+    """All entries but those found by a search. Reads folders; for a thread."""
+    entries = [Entry("bundled", str(m.path), m.title, m.name, m.task, m.path, nbytes=_size(m.path)) for m in bundled_models()]
+    shipped = {e.path for e in entries}
+    for path in recent:
+        if path.exists() and path not in shipped and all(e.path != path for e in entries):
+            entries.append(
+                Entry("local", str(path), path.stem if path.suffix == ".zip" else path.name, "opened before", path=path, nbytes=_size(path))
+            )
+    for folder in _runs():
+        if all(e.path != folder for e in entries):
+            entries.append(Entry("local", str(folder), folder.name, "trained here", path=folder))
+    copies = cached(settings)
+    for copy in copies:
+        told = known(copy.id)
+        about = copy.id if copy.weights else f"{copy.id}, not complete"
+        title, task = (told.title, told.task) if told else (copy.id.partition("/")[2], "")
+        place = copy.path if copy.weights else None
+        entries.append(
+            Entry(
+                "cached", f"cache:{copy.id}@{copy.commit}", title, about, task, place, copy.id, copy.nbytes, copy.commit, bool(copy.weights)
+            )
+        )
+    there = {copy.id for copy in copies}
+    for model in KNOWN:
+        if model.id not in there:
+            entries.append(
+                Entry("hub", model.id, model.title, model.accuracy or model.note or model.id, model.task, id=model.id, nbytes=model.nbytes)
+            )
+    return entries
+
+
+def _runs() -> list[Path]:
+    """Run folders that have saved something, newest first."""
+    runs = home() / "runs"
+    found = [r for r in runs.glob("*") if any((r / "checkpoints").glob("step_*"))] if runs.is_dir() else []
+    return sorted(found, key=lambda r: -r.stat().st_mtime)[:_MOST_RUNS]
+
+
+def _size(path: Path) -> int:
+    if path.is_file():
+        return path.stat().st_size
+    return sum(f.stat().st_size for f in path.glob("*") if f.is_file())
+
+
+class LibraryModel(QObject):
+    """Signals
+    -------
+    changed()           the entries
+    chosen_changed()    `chosen` is another one
+    refused(str)        why something could not be done
+    """
+
+    changed = Signal()
+    chosen_changed = Signal()
+    refused = Signal(str)
+
+    def __init__(self, background: Background, settings: QSettings, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._background, self._settings = background, settings
+        self.entries: list[Entry] = []
+        self._local: list[Entry] = []
+        self._found: list[Entry] = []
+        self.chosen: Entry | None = None
+        self.token = ""  # kept for this session only; `hf auth login` keeps one for good
+        self._wanted = ""  # a key to choose once it is there
+
+    # How the Hub is asked ---------------------------------------------------------------------------------------------
+
+    def stored(self, name: str) -> str:
+        value = self._settings.value(f"hub/{name}")
+        return value if isinstance(value, str) else ""
+
+    @property
+    def hub(self) -> HubSettings:
+        cache = self.stored("cache")
+        return HubSettings(
+            self.stored("endpoint") or None, self.token or None, Path(cache) if cache else None, self.stored("offline") == "yes"
+        )
+
+    def set_hub(self, endpoint: str, token: str, cache: str, offline: bool) -> None:
+        for name, value in (("endpoint", endpoint.strip().rstrip("/")), ("cache", cache.strip()), ("offline", "yes" if offline else "")):
+            self._settings.setValue(f"hub/{name}", value)
+        self.token = token.strip()
+        self.refresh()
+
+    def request_settings(self) -> dict[str, Any]:
+        """For a request to the Hub."""
+        hub = self.hub
+        return {"endpoint": hub.endpoint, "token": hub.token, "cache": str(hub.cache) if hub.cache else None, "offline": hub.offline}
+
+    # Entries ----------------------------------------------------------------------------------------------------------
+
+    def refresh(self, choose: str = "") -> None:
+        """Look again what there is; `choose` names the key to choose then."""
+        self._wanted = choose or self._wanted
+        recent = self._settings.value("recent_models")
+        paths = [Path(p) for p in recent] if isinstance(recent, list) else [Path(recent)] if isinstance(recent, str) and recent else []
+        hub = self.hub
+        self._background.run(lambda: _tried(hub, paths), self._take)
+
+    def _take(self, entries: list[Entry] | str) -> None:
+        if isinstance(entries, str):
+            self.refused.emit(entries)
+            return
+        self._local = entries
+        self._publish()
+
+    def show_found(self, models: list[dict[str, Any]]) -> None:
+        """The hits of a search on the Hub."""
+        there = {e.id for e in self._local if e.id}
+        self._found = [
+            Entry("found", f"found:{m['id']}", m["id"], f"{m['licence'] or 'licence unknown'}, {m['downloads']:,} downloads", id=m["id"])
+            for m in models
+            if m["id"] not in there
+        ]
+        self._publish()
+
+    def _publish(self) -> None:
+        self.entries = [*self._local, *self._found]
+        self.changed.emit()
+        before = self.chosen
+        key = self._wanted or (before.key if before else "")
+        found = next((e for e in self.entries if e.key == key), None)
+        if found is None and before is not None and before.id:  # fetched or deleted meanwhile: it stands in another section
+            found = next((e for e in self.entries if e.id == before.id), None)
+        found = found or (self.entries[0] if self.entries else None)
+        if found is not None and found.key == self._wanted:
+            self._wanted = ""
+        if found != before:
+            self.chosen = found
+            self.chosen_changed.emit()
+
+    def choose(self, entry: Entry) -> None:
+        if entry != self.chosen:
+            self.chosen = entry
+            self.chosen_changed.emit()
+
+    def add(self, path: Path) -> None:
+        """Show a checkpoint from anywhere, and remember it."""
+        recent = self._settings.value("recent_models")
+        before = recent if isinstance(recent, list) else [recent] if isinstance(recent, str) and recent else []
+        self._settings.setValue("recent_models", [str(path), *(p for p in before if p != str(path))][:20])
+        self.refresh(choose=str(path))
+
+    def forget(self, entry: Entry) -> None:
+        """Take a local one off the list; its files stay."""
+        recent = self._settings.value("recent_models")
+        before = recent if isinstance(recent, list) else [recent]
+        self._settings.setValue("recent_models", [p for p in before if p != entry.key])
+        self.refresh()
+
+    def delete_copy(self, entry: Entry) -> None:
+        """Delete a model from the Hub's cache."""
+        hub = self.hub
+        self._background.run(lambda: _cleared(entry.id, hub), self._cleared)
+
+    def _cleared(self, fault: str) -> None:
+        if fault:
+            self.refused.emit(fault)
+        self.refresh()
+
+
+def _tried(hub: HubSettings, paths: list[Path]) -> list[Entry] | str:
+    try:
+        return look(hub, paths)
+    except OSError as error:
+        return f"{error.filename}: cannot be read ({error.strerror})"
+
+
+def _cleared(repo: str, hub: HubSettings) -> str:
+    try:
+        clear(repo, hub)
+    except ValueError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,114 @@
+"""Asking the Hub from the studio: each request is a process of its own, so that neither its waiting nor its end touches the window."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
+
+from hrm_studio.services.trainer_process import child_environment
+
+Event = dict[str, Any]
+
+
+class HubRequest(QObject):
+    """One request; see hrm_model/hub_process.py for what can be asked and what it tells.
+
+    Signals
+    -------
+    told(dict)      an event
+    ended()         the process is gone; the last event was told
+    """
+
+    told = Signal(dict)
+    ended = Signal()
+
+    def __init__(self, request: dict[str, Any], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._line = json.dumps(request).encode() + b"\n"
+        self._rest = b""
+        self._settled = False  # it told how it came out, or was stopped
+        self._process = QProcess(self)
+        environment = QProcessEnvironment()
+        for name, value in child_environment().items():
+            environment.insert(name, value)
+        self._process.setProcessEnvironment(environment)
+        self._process.started.connect(lambda: self._process.write(self._line))
+        self._process.readyReadStandardOutput.connect(self._read)
+        self._process.finished.connect(self._finished)
+        self._process.errorOccurred.connect(self._error)
+
+    def start(self) -> None:
+        self._process.start(sys.executable, ["-m", "hrm_model.hub_process"])
+
+    def stop(self) -> None:
+        """End it now; what it fetched so far is kept."""
+        self._settled = True
+        if self._process.state() != QProcess.ProcessState.NotRunning:
+            self._process.kill()
+
+    def close(self) -> None:
+        """End it and wait until it is gone."""
+        self.blockSignals(True)
+        self.stop()
+        self._process.waitForFinished(3000)
+
+    def _read(self) -> None:
+        # Whole lines only: a pipe cuts anywhere.
+        *lines, self._rest = (self._rest + self._process.readAllStandardOutput().data()).split(b"\n")
+        for line in lines:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue  # something printed into the stream
+            if isinstance(event, dict) and "type" in event:
+                self._settled |= event["type"] in ("finished", "failed", "described", "found", "pushed")
+                self.told.emit(event)
+
+    def _finished(self) -> None:
+        self._read()
+        if not self._settled:
+            self._settled = True
+            words = bytes(self._process.readAllStandardError().data()).decode(errors="replace").strip().rpartition("\n")[2]
+            self.told.emit(
+                {"type": "failed", "kind": "other", "message": f"The process that asked the Hub ended by itself. {words}".strip()}
+            )
+        self.ended.emit()
+
+    def _error(self, error: QProcess.ProcessError) -> None:
+        if error == QProcess.ProcessError.FailedToStart:
+            self._settled = True
+            self.told.emit({"type": "failed", "kind": "other", "message": f"{sys.executable} could not be started"})
+            self.ended.emit()
+
+
+class HubService(QObject):
+    """Keeps the requests that run. `settings` is added to each: endpoint, token, cache, offline."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.settings: dict[str, Any] = {}
+        self._running: list[HubRequest] = []
+
+    def ask(self, told: Callable[[Event], object], **request: Any) -> HubRequest:
+        """Start a request; `told` is called with each of its events."""
+        made = HubRequest({**self.settings, **request}, self)
+        made.told.connect(told)
+        made.ended.connect(lambda: self._gone(made))
+        self._running.append(made)
+        made.start()
+        return made
+
+    def _gone(self, request: HubRequest) -> None:
+        if request in self._running:
+            self._running.remove(request)
+            request.deleteLater()
+
+    def close(self) -> None:
+        """End all of them."""
+        for request in self._running:
+            request.close()
+        self._running.clear()
