@@ -6,6 +6,7 @@ from collections.abc import Callable, Set
 
 import qtawesome
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QCheckBox,
     QFrame,
@@ -62,13 +63,9 @@ class FieldRow:
         palette = self._theme.palette
         self.mark.setStyleSheet(f"color: {palette.accent if differs else 'transparent'}; font-size: 9px; padding-top: 9px;")
         self.name.setStyleSheet("padding-top: 6px;" + (f"color: {palette.accent};" if differs else ""))
-        self.back.setIcon(qtawesome.icon("mdi6.restore", color=palette.muted))
+        self.back.setIcon(qtawesome.icon("mdi6.restore", color=palette.muted) if differs else QIcon())
         self.back.setEnabled(differs)
         self.back.setToolTip(f"Back to {first}" if differs else "")
-        policy = self.back.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self.back.setSizePolicy(policy)
-        self.back.setVisible(differs and not self.mark.isHidden())
         self.help.setText(fault or self.field.help)
         self.help.setStyleSheet(f"padding-top: 6px;{f'color: {palette.wrong};' if fault else ''}")
 
@@ -217,7 +214,6 @@ class ConfigForm(QWidget):
             shown = all(word in row.field.words for word in words) and (not self.only.isChecked() or path in self.different)
             for widget in row.widgets():
                 widget.setVisible(shown)
-            row.back.setVisible(shown and path in self.different)
             if shown:
                 groups.add(row.field.group)
         for name, heading in self._headings.items():

@@ -17,7 +17,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.views.curve_item import CurveItem
 from hrm_studio.views.curves import log_ticks
 from hrm_studio.views.panels import Panel, Series, series_of
-from hrm_studio.views.plots import Plot, dress, setup_plot, swatch
+from hrm_studio.views.plots import Plot, dress, setup_plot, show_axes, swatch
 
 _STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
 _DRAG = 6  # pixels that make a press a drag
@@ -147,6 +147,7 @@ class MetricPlot(Plot):
                 line.item.show_values(x, smooth, None if self._smoothing(line.series) == 0 else bottom)
             if len(x):
                 seen += [smooth, np.percentile(np.append(bottom, top), (1, 99))]
+        show_axes(self, bool(seen))
         self._set_ranges(low, high, np.concatenate(seen) if seen else np.zeros(0))
         self.redraw()
 
@@ -220,6 +221,10 @@ class MetricPlot(Plot):
 
     def _paint_over(self, painter: QPainter) -> None:
         palette, place = self._theme.palette, self.getPlotItem().vb.sceneBoundingRect()
+        if not any(len(line.curve) for line in self.lines):
+            painter.setPen(palette.color("muted"))
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, "no values yet")
+            return
         if self._drag is not None and abs(self._drag[1] - self._drag[0]) >= _DRAG:
             painter.fillRect(
                 QRectF(QPointF(self._drag[0], place.top()), QPointF(self._drag[1], place.bottom())), palette.color("accent", 0.18)

@@ -106,16 +106,16 @@ class PresetCard(QFrame):
         for mark, icon in self._icons.values():
             mark.setPixmap(qtawesome.icon(icon, color=palette.muted).pixmap(QSize(16, 16)))
         self.start.setIcon(qtawesome.icon("mdi6.play", color=palette.on_accent))
-        steps = preset_words.plan(config)
+        steps = f"{config.steps:,} steps"
         if found is not None:
             bound = "at most " if config.stop_at_exact else "about "
-            self.rows["time"].setText(f"<b>{bound}{about(seconds_of(config, found))}</b> on {found.device or 'this machine'} – {steps}")
+            self.rows["time"].setText(f"<b>{bound}{about(seconds_of(config, found))}</b> on {found.device or 'this machine'}, {steps}")
         elif self._busy:
             self.rows["time"].setText(f"measuring … – {steps}")
         elif self._trouble:
             self.rows["time"].setText(f"could not be measured: {self._trouble}")
         else:
-            self.rows["time"].setText(steps)
+            self.rows["time"].setText(preset_words.plan(config))
         self.measure.setVisible(found is None and not self._busy)
         disk = disk_of(config, found)
         text = f"{size(found.memory)} of memory, " if found is not None else ""

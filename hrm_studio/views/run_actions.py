@@ -39,7 +39,7 @@ class RunActions(QObject):
         menu.addAction("Take its curves away" if shown else "Lay its curves over the others", lambda: self.overlay_wanted.emit(run))
         menu.addSeparator()
         if summary.state != "unreadable":
-            if not summary.live:
+            if not summary.live and summary.state != "finished":
                 menu.addAction("Resume", lambda: self.tried(lambda: self._runs.resume(run)))
             menu.addAction("New run with these settings …", lambda: self.edit_wanted.emit(run))
             fork = menu.addAction("Go on from here with changes …", lambda: self.fork_wanted.emit(run))

@@ -198,6 +198,7 @@ def test_the_form_marks_differences_and_judges_what_is_typed(window: MainWindow,
     form.search.setText("cosine")
     assert not form.rows[("lr_min_ratio",)].name.isHidden()
     assert form.rows[("seed",)].name.isHidden()
+    qtbot.waitUntil(lambda: form.rows[("lr_min_ratio",)].editor.y() < 200, timeout=WAIT)
 
 
 def test_lists_of_records_are_edited_as_rows(window: MainWindow) -> None:

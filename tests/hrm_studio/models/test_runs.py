@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from hrm_studio.models.runs import RunModel, RunsModel
-from tests.trainer.test_training import small
+from tests.trainer.test_training import ROOT, small
 from trainer.config import RunConfig, write_config
 from trainer.events import append_line, event
 from trainer.run_dir import RunDir, RunError
@@ -84,6 +86,24 @@ def test_a_killed_trainer_is_told_and_goes_on(runs: RunsModel, qtbot: QtBot) -> 
     qtbot.waitUntil(lambda: bool(len(run.log.metrics)) and run.log.metrics["step"][-1] == 60, timeout=WAIT)
     steps = run.log.metrics["step"]
     assert steps.tolist() == sorted(set(steps.tolist()))
+
+
+def test_a_trainer_does_not_notice_that_the_studio_is_killed(runs: RunsModel, qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "runs" / "orphan"
+    RunDir.create(path, small(steps=30, evaluate_every=30))
+    code = (
+        "import sys, time; from hrm_studio.services.trainer_process import start_trainer; from trainer.run_dir import RunDir\n"
+        "start_trainer(RunDir(sys.argv[1])); print('started', flush=True); time.sleep(600)"
+    )
+    studio = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, start_new_session=True, cwd=ROOT)
+    assert studio.stdout is not None
+    assert studio.stdout.readline() == b"started\n"
+    os.killpg(studio.pid, signal.SIGKILL)
+    studio.wait()
+    studio.stdout.close()
+    run = found(runs, qtbot, path)
+    qtbot.waitUntil(lambda: run.summary.state == "finished", timeout=WAIT)
+    assert run.summary.step == 30
 
 
 def test_a_trainer_that_cannot_begin_leaves_its_last_words(runs: RunsModel, qtbot: QtBot) -> None:
