@@ -16,6 +16,7 @@ from hrm_model.assets import find_model, model_for_task
 from hrm_model.tasks.base import PuzzleError
 from hrm_model.tasks.find import parse_any
 from hrm_studio import cli_data, cli_eval, cli_models
+from hrm_studio.cli_arc import solve_arc
 from hrm_studio.cli_common import AsJson, Device, Segments, drawn, must_read, plain_errors, print_json
 from hrm_studio.cli_runs import runs
 from hrm_studio.cli_train import train
@@ -49,16 +50,26 @@ def start(
 
 @app.command()
 def solve(
-    puzzle: Annotated[str, typer.Argument(help="The cells as text, a file that holds them, or - for standard input.")],
+    puzzle: Annotated[str, typer.Argument(help="The cells as text, a file that holds them, - for standard input, or an ARC task's .json.")],
     model: Annotated[
         str | None, typer.Option(help="A bundled model's name or a checkpoint. Default: the bundled one of this size.")
     ] = None,
     segments: Segments = 64,
     device: Device = "auto",
+    copies: Annotated[int, typer.Option(min=1, help="ARC: copies of the task that vote.")] = 32,
+    identifiers: Annotated[
+        Path | None,
+        typer.Option(help="ARC: identifiers.json of the dataset that the model was trained on; its copies have vectors of their own."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a model reason about one puzzle and show its answer."""
+    """Let a model reason about one puzzle and show its answer; at an ARC task it has two attempts, voted over copies of the task."""
     with plain_errors():
+        if puzzle.endswith(".json"):
+            solve_arc(
+                Path(puzzle), find_model(model) if model else model_for_task("arc").path, identifiers, copies, segments, device, as_json
+            )
+            return
         task, grid = parse_any(_puzzle_text(puzzle))
         known = task.solve(grid)
         path = find_model(model) if model else model_for_task(task.name).path

@@ -22,7 +22,7 @@ SEED = 20261124
 _RATED = 4000  # puzzles that are rated to find some of each level
 
 # Task, file, puzzles, difficulty as `Task.generate` takes it.
-SETS = [
+SETS: list[tuple[str, str, int, dict[str, int | None]]] = [
     ("sudoku-4x4", "6-clues", 1000, {"clues": 6}), ("sudoku-4x4", "5-clues", 1000, {"clues": 5}), ("sudoku-4x4", "4-clues", 200, {"clues": 4}),
     ("sudoku-6x6", "14-clues", 1000, {"clues": 14}), ("sudoku-6x6", "11-clues", 1000, {"clues": 11}), ("sudoku-6x6", "9-clues", 1000, {"clues": 9}),
     ("sudoku-9x9", "36-clues", 1000, {"clues": 36}), ("sudoku-9x9", "30-clues", 1000, {"clues": 30}),

@@ -122,7 +122,8 @@ class Reasoner(QObject):
         self.failed.emit(in_words(error), cell)
 
     def _reason(self, path: Path, grid: Grid, task: Task, segments: int, device: str) -> Iterator[Callable[[], None]]:
-        solution = task.solve(grid)
+        # An ARC grid by itself has no answer that could be computed.
+        solution = task.solve(grid) if task.known_rules else None
         try:
             model, about = self._model(path, device)
         except Exception:
@@ -135,7 +136,7 @@ class Reasoner(QObject):
         if model.config.task != task.name:
             raise ValueError(f"{about['name']} reads {model.config.task}; the puzzle is {task.name}. Choose another model or puzzle.")
         config = model.config.model_dump() | {"q_continue": about["q_continue"]}
-        puzzle = PuzzleInfo(task.name, task.to_tokens(grid), task.to_tokens(solution), task.format_line(grid))
+        puzzle = PuzzleInfo(task.name, task.to_tokens(grid), None if solution is None else task.to_tokens(solution), task.format_line(grid))
         recorder = TraceRecorder(puzzle, ModelInfo(about["name"], config), capacity=segments * len(model.calls()))
         shown = False
         told = time.perf_counter()
