@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from hrm_studio.cli_common import plain_errors
 from trainer.config import RunConfig
 from trainer.presets import preset as preset_named
-from trainer.published import on_dataset
+from trainer.published import on_dataset, ready
 from trainer.run_dir import RunDir, new_run_path
 
 _POLL = 0.2  # seconds
@@ -42,7 +42,7 @@ def train(
             _must_agree(run, preset, asked | ({"dataset": str(dataset.resolve())} if dataset else {}))
         else:
             config = preset_named(preset).model_copy(update=asked)
-            run = RunDir.create(path, on_dataset(config, dataset) if dataset else config)
+            run = RunDir.create(path, on_dataset(config, dataset) if dataset else ready(config))
     raise typer.Exit(Follower(run).follow())
 
 

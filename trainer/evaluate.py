@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,6 +145,14 @@ def evaluate(
     return summary(
         Judged.joined(list(judge(model, puzzles, solutions, identifiers, segments=segments, batch=batch, q_continue=q_continue)))
     )
+
+
+def told(found: Evaluation) -> dict[str, Any]:
+    """What an evaluation event says of a set."""
+    return {
+        "puzzles": found.puzzles, "exact": found.exact, "low": found.interval[0], "high": found.interval[1], "cells": found.cells,
+        "mean_segments": found.mean_segments, "exact_by_segment": list(found.exact_by_segment), "q_halt_accuracy": found.q_halt_accuracy,
+    }  # fmt: skip
 
 
 def by_difficulty(judged: Judged, difficulty: NDArray[np.floating]) -> dict[str, Evaluation]:

@@ -48,6 +48,12 @@ def free_memory(device: torch.device) -> int:
     return int(psutil.virtual_memory().available)
 
 
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether memory ran out: CUDA has an error of its own for that, Apple's and the CPU's allocators only words."""
+    words = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in words or "can't allocate memory" in words
+
+
 def rows_that_fit(free: int, *, fixed: int, a_row: int, batch: int, share: float) -> int:
     """Examples at once, so that `fixed` bytes and `a_row` bytes for each stay inside `share` of the free memory.
 

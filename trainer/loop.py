@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -23,9 +23,10 @@ from hrm_model.model import HRM
 from trainer.config import RunConfig
 from trainer.dataset import Ahead
 from trainer.distributed import World
-from trainer.evaluate import evaluate
+from trainer.evaluate import evaluate, told
 from trainer.events import Event, event
-from trainer.optim import EMA, AdamATan2, MuonAdamW, SignSGD, learning_rate
+from trainer.fit import out_of_memory
+from trainer.optim import EMA, MuonAdamW, SignSGD, hyper, learning_rate, optimizer_for
 
 _EXPLORATION = 3  # a random stream of the seed; dataset.py has the others
 _RATE_OVER = 2.0  # seconds of computing that examples_per_second is taken over, at least
@@ -79,7 +80,7 @@ class Trainer:
         if config.compile == "on" if compiled is None else compiled:
             self.model.segment = torch.compile(self.model.segment)  # type: ignore[method-assign]
         self.through = self.world.wrap(self.model)
-        self.optimizer = _optimizer(config, self.model)
+        self.optimizer = optimizer_for(config, self.model)
         table = self.model.puzzle_emb
         self.sign_sgd = SignSGD(table, config.puzzle_emb_weight_decay) if table is not None and config.puzzle_emb_lr else None
         self.ema = EMA(self.model, config.ema) if config.ema else None
@@ -132,7 +133,7 @@ class Trainer:
                 carry, sums = self._backward(batch)
                 break
             except RuntimeError as error:
-                if not _out_of_memory(error) or self.micro_batch == 1 or self.world.size > 1:
+                if not out_of_memory(error) or self.micro_batch == 1 or self.world.size > 1:
                     raise
                 said = str(error).splitlines()[0]
             # Outside the handler: the error holds on to the frames, and they to what fills the memory.
@@ -311,17 +312,14 @@ class Trainer:
         return dict(self.world.from_first(self._evaluation() if self.world.first else None))
 
     def _evaluation(self) -> Event:
-        model = self.averaged_model()
-        sets: dict[str, Any] = {}
-        for name, puzzles in self.sets.items():
-            found = evaluate(model, *puzzles, segments=self.config.evaluation_segments, q_continue=self.config.q_continue)
-            sets[name] = {
-                "puzzles": found.puzzles, "exact": found.exact, "low": found.interval[0], "high": found.interval[1], "cells": found.cells,
-                "mean_segments": found.mean_segments, "exact_by_segment": list(found.exact_by_segment), "q_halt_accuracy": found.q_halt_accuracy,
-            }  # fmt: skip
-        values = {}
-        if sets:
-            values = {"exact_accuracy": _mean(s["exact"] for s in sets.values()), "accuracy": _mean(s["cells"] for s in sets.values())}
+        model, config = self.averaged_model(), self.config
+        found = {
+            name: evaluate(model, *puzzles, segments=config.evaluation_segments, q_continue=config.q_continue)
+            for name, puzzles in self.sets.items()
+        }
+        sets = {name: told(figures) for name, figures in found.items()}
+        means = {"exact_accuracy": "exact", "accuracy": "cells"} if sets else {}
+        values = {name: sum(s[key] for s in sets.values()) / len(sets) for name, key in means.items()}
         return event(
             "evaluation", self.step, values=values, sets=sets, segments=self.config.evaluation_segments, seconds=round(self.seconds, 2)
         )
@@ -368,12 +366,12 @@ class Trainer:
         self.model.config = self.model.config.model_copy(update={"forward_dtype": state.get("dtype", "float32")})
         self._enter_phase(state["phase"])
         self.model.load_state_dict(state["model"])
-        self.optimizer = _optimizer(self.config, self.model)  # Muon computes in the model's dtype
+        self.optimizer = optimizer_for(self.config, self.model)  # Muon computes in the model's dtype
         if state.get("optimizer_name", self.config.optimizer) == self.config.optimizer:
             self.optimizer.load_state_dict(state["optimizer"])
             for group in self.optimizer.param_groups:
                 # Read from the state are those of the run that wrote it; a continued one may ask for others.
-                group.update({name: value for name, value in _hyper(self.config).items() if name in group})
+                group.update({name: value for name, value in hyper(self.config).items() if name in group})
         whole = Carry(**{name: tensor.to(self.device) for name, tensor in state["carry"].items()})
         if len(whole.steps) == self.config.batch_size:
             self.carry = whole.rows(self.first_row, self.end_row)
@@ -391,27 +389,3 @@ class Trainer:
         torch.set_rng_state(state["rng"].cpu())
         if self.device.type == "cuda" and state["cuda_rng"]:
             torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda_rng"]])
-
-
-def _hyper(config: RunConfig) -> dict[str, Any]:
-    return {"lr": config.lr, "betas": config.betas, "weight_decay": config.weight_decay}
-
-
-def _optimizer(config: RunConfig, model: HRM) -> torch.optim.Optimizer | MuonAdamW:
-    hyper = _hyper(config)
-    if config.optimizer == "muon":
-        return MuonAdamW(model, dtype=model.config.forward_dtype, **hyper)
-    if config.optimizer == "adam_atan2":
-        return AdamATan2(model.parameters(), **hyper)
-    return torch.optim.AdamW(model.parameters(), fused=True, **hyper)
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    """Whether memory ran out: CUDA has an error of its own for that, Apple's and the CPU's allocators only words."""
-    words = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in words or "can't allocate memory" in words
-
-
-def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return sum(found) / len(found)

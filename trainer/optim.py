@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hrm_model.model import PuzzleTable
+from hrm_model.model import HRM, PuzzleTable
+from trainer.config import RunConfig
 
 
 class AdamATan2(torch.optim.Optimizer):
@@ -183,3 +184,17 @@ def learning_rate(step: int, *, lr: float, warmup_steps: int, total_steps: int, 
         return lr * (step + 1) / warmup_steps
     progress = min(1.0, (step - warmup_steps) / max(1, total_steps - warmup_steps))
     return lr * (min_ratio + (1 - min_ratio) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def hyper(config: RunConfig) -> dict[str, Any]:
+    """What a run's optimizer is told."""
+    return {"lr": config.lr, "betas": config.betas, "weight_decay": config.weight_decay}
+
+
+def optimizer_for(config: RunConfig, model: HRM) -> torch.optim.Optimizer | MuonAdamW:
+    """The optimizer that a run asks for."""
+    if config.optimizer == "muon":
+        return MuonAdamW(model, dtype=model.config.forward_dtype, **hyper(config))
+    if config.optimizer == "adam_atan2":
+        return AdamATan2(model.parameters(), **hyper(config))
+    return torch.optim.AdamW(model.parameters(), fused=True, **hyper(config))

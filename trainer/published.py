@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hrm_model.config import ModelConfig
+from hrm_model.home import home
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.find import task_named
 from trainer.config import RunConfig
@@ -215,6 +216,22 @@ class Dataset:
             raise DatasetError(
                 f"{self.folder}: boards of {meta.seq_len} cells and {meta.vocab_size} tokens belong to no task known here"
             ) from None
+
+
+def dataset_folder(name: str | Path) -> Path:
+    """A dataset's folder: as it is named, else of that name in the studio's home. DatasetError where neither is there."""
+    here, there = Path(name), home() / name
+    for folder in (here, there):
+        if folder.is_dir():
+            return folder
+    raise DatasetError(
+        f"{name}: there is no such dataset; `hrm-studio data build --help` tells how one is made, and {there} is where it is looked for"
+    )
+
+
+def ready(config: RunConfig) -> RunConfig:
+    """A configuration that can be started here: one of a dataset is fitted to it. DatasetError where it is not there."""
+    return on_dataset(config, dataset_folder(config.dataset)) if config.dataset else config
 
 
 def on_dataset(config: RunConfig, folder: Path) -> RunConfig:

@@ -16,6 +16,7 @@ from hrm_studio.services.run_follower import RunFollower
 from hrm_studio.services.trainer_process import Trainers
 from trainer import manage
 from trainer.config import RunConfig
+from trainer.published import ready
 from trainer.run_dir import RunDir, RunError, home, new_run_path
 
 _TRASH_DAYS = 7.0
@@ -186,8 +187,8 @@ class RunsModel(QObject):
     # Doing -----------------------------------------------------------------------------------------------------------
 
     def start_new(self, config: RunConfig) -> RunModel:
-        """Make a run directory and start its trainer. RunError or OSError where that cannot be."""
-        run = RunDir.create(new_run_path(config.preset or config.task, self.folder), config)
+        """Make a run directory and start its trainer. ValueError or OSError where that cannot be."""
+        run = RunDir.create(new_run_path(config.preset or config.task, self.folder), ready(config))
         return self.start(run)
 
     def start(self, run: RunDir) -> RunModel:
