@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
@@ -24,22 +26,22 @@ def make_application(arguments: list[str]) -> QApplication:
     return application
 
 
-def open_window() -> MainWindow:
-    """A shown window that will begin to solve its first puzzle once it is painted."""
+def open_window(path: Path | None = None) -> MainWindow:
+    """A shown window that will open `path`, or begin to solve its first puzzle, once it is painted."""
     theme = Theme()
     window = MainWindow(theme)
     stored = window.settings.value("theme")
     if stored in ("light", "dark", "system"):
         theme.set_mode(stored)
     window.show()
-    QTimer.singleShot(0, window.begin)
+    QTimer.singleShot(0, window, window.begin if path is None else partial(window.opener.open, path))
     return window
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Open the studio and stay until its window is closed."""
+def main(argv: list[str] | None = None, path: Path | None = None) -> int:
+    """Open the studio, with a trace or what else `path` is, and stay until its window is closed."""
     application = make_application(argv if argv is not None else sys.argv[:1])
-    window = open_window()
+    window = open_window(path)
     QTimer.singleShot(_TOUR_AFTER_MS, window, window.offer_tour)
     code = application.exec()
     del window

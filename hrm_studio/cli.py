@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
@@ -13,11 +12,10 @@ import typer
 from rich.console import Console
 
 from hrm_model.assets import find_model, model_for_task
-from hrm_model.tasks.base import PuzzleError
 from hrm_model.tasks.find import parse_any
-from hrm_studio import cli_data, cli_eval, cli_models
+from hrm_studio import cli_data, cli_eval, cli_models, cli_trace
 from hrm_studio.cli_arc import solve_arc
-from hrm_studio.cli_common import AsJson, Device, Segments, drawn, must_read, plain_errors, print_json
+from hrm_studio.cli_common import AsJson, Device, Segments, drawn, must_read, plain_errors, print_json, puzzle_text
 from hrm_studio.cli_runs import runs
 from hrm_studio.cli_train import train
 
@@ -26,6 +24,7 @@ app.command("eval")(cli_eval.evaluate_file)
 app.command("results")(cli_eval.results)
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_models.app, name="models")
+app.add_typer(cli_trace.app, name="trace")
 
 
 def _version(wanted: bool) -> None:
@@ -70,7 +69,7 @@ def solve(
                 Path(puzzle), find_model(model) if model else model_for_task("arc").path, identifiers, copies, segments, device, as_json
             )
             return
-        task, grid = parse_any(_puzzle_text(puzzle))
+        task, grid = parse_any(puzzle_text(puzzle))
         known = task.solve(grid)
         path = find_model(model) if model else model_for_task(task.name).path
         from hrm_model.checkpoint import load
@@ -99,26 +98,18 @@ def solve(
     console.print(f"{verdict} — {segments} segments, {steps} steps, {seconds:.2f} s, model {path.name}")
 
 
-def _puzzle_text(argument: str) -> str:
-    if argument == "-":
-        return sys.stdin.read()
-    try:
-        if len(argument) < 256 and Path(argument).is_file():
-            return Path(argument).read_text(encoding="utf-8")
-        a_folder = len(argument) < 256 and Path(argument).is_dir()
-    except UnicodeDecodeError:
-        raise PuzzleError(f"{argument}: is not a text file") from None
-    except (OSError, ValueError):
-        return argument  # too odd for a file name, so it is a puzzle
-    if a_folder or re.search(r"[/\\]|\.(txt|csv|sdk|sdm|ss|json)$", argument):
-        raise PuzzleError(f"{argument}: there is no such file; a puzzle, a file that holds one, or - for standard input is needed")
-    return argument
-
-
 app.command()(train)
 app.add_typer(runs, name="runs")
 
 
 def main() -> None:
-    """Entry point of `hrm-studio`."""
+    """Entry point of `hrm-studio`. A file or folder alone (`hrm-studio t.h5`) opens the app with it."""
+    alone = Path(sys.argv[1]) if len(sys.argv) == 2 else None
+    if alone is not None and (alone.suffix == ".h5" or len(alone.parts) > 1):
+        if not alone.exists():
+            print(f"hrm-studio: {alone}: there is no such file or folder", file=sys.stderr)
+            sys.exit(2)
+        from hrm_studio.app import main as open_app
+
+        sys.exit(open_app(path=alone))
     app()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from hrm_model.tasks.base import Grid, Task
+from hrm_model.tasks.base import Grid, PuzzleError, Task
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Segments = Annotated[int, typer.Option(min=1, max=4096, help="Segments to think for.")]
@@ -56,3 +58,20 @@ def drawn(task: Task, given: Grid, answer: Grid) -> Text:
             text.append(" │ " if between else " ", "dim")
         text.append("\n")
     return text
+
+
+def puzzle_text(argument: str) -> str:
+    """A command line's puzzle: the text itself, that of a file, or what comes in."""
+    if argument == "-":
+        return sys.stdin.read()
+    try:
+        if len(argument) < 256 and Path(argument).is_file():
+            return Path(argument).read_text(encoding="utf-8")
+        a_folder = len(argument) < 256 and Path(argument).is_dir()
+    except UnicodeDecodeError:
+        raise PuzzleError(f"{argument}: is not a text file") from None
+    except (OSError, ValueError):
+        return argument  # too odd for a file name, so it is a puzzle
+    if a_folder or re.search(r"[/\\]|\.(txt|csv|sdk|sdm|ss|json)$", argument):
+        raise PuzzleError(f"{argument}: there is no such file; a puzzle, a file that holds one, or - for standard input is needed")
+    return argument

@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPixma
 
 from hrm_model.trace import Trace
 from hrm_studio.theme import Palette
+from hrm_studio.views.plots import is_vector
 
 Flags = NDArray[np.bool_]
 
@@ -122,6 +123,11 @@ class Drawing(ABC):
 
     def put_glyph(self, painter: QPainter, place: QRectF, text: str, font: QFont, colour: QColor) -> None:
         """The glyph in the middle of a place."""
+        if is_vector(painter):
+            painter.setFont(font)
+            painter.setPen(colour)
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)
+            return
         picture = self.glyph(text, font, colour, painter.device().devicePixelRatio())
         size = picture.deviceIndependentSize()
         painter.drawPixmap(QPointF(place.center().x() - size.width() / 2, place.center().y() - size.height() / 2), picture)

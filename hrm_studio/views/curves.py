@@ -185,16 +185,18 @@ class CurvesView(View):
             lines.append((trace.segment_end(verdict.halting), pen))
         if verdict.solved is not None:
             lines.append((verdict.solved, pg.mkPen(colours.right, width=1.5, style=Qt.PenStyle.DashLine)))
+        place = plot.getPlotItem().vb.sceneBoundingRect()
         for (x, _), (_, pen) in zip(plot.to_pixels([(x, 0) for x, _ in lines]).tolist(), lines, strict=True):
             painter.setPen(pen)
-            painter.drawLine(QPointF(x, 0), QPointF(x, plot.height()))
+            painter.drawLine(QPointF(x, place.top()), QPointF(x, place.bottom()))
 
     def _paint_over(self, plot: Plot, painter: QPainter) -> None:
         """The cursor."""
         if self._traces.trace is not None and self._traces.cursor >= 0:
             x = float(plot.to_pixels([(self._traces.cursor, 0)])[0, 0])
             painter.setPen(QPen(self._theme.palette.color("accent"), 1.5))
-            painter.drawLine(QPointF(x, 0), QPointF(x, plot.height()))
+            place = plot.getPlotItem().vb.sceneBoundingRect()
+            painter.drawLine(QPointF(x, place.top()), QPointF(x, place.bottom()))
 
     def _dress(self) -> None:
         """Titles, axes, colours, and the curves without their data."""

@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QPolygonF, QResizeEvent
+from PySide6.QtGui import QPaintEngine, QPainter, QPaintEvent, QPicture, QPixmap, QPolygonF, QResizeEvent
 
 from hrm_studio.theme import Palette
 
@@ -51,24 +51,51 @@ class Plot(pg.PlotWidget):
         super().resizeEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        ratio = self.viewport().devicePixelRatioF()
-        if self._picture is None or self._picture.devicePixelRatio() != ratio:
-            self.scene().prepareForPaint()
-            picture = QPixmap(self.viewport().size() * ratio)
-            picture.setDevicePixelRatio(ratio)
-            with QPainter(picture) as painter:
-                painter.setRenderHints(self.renderHints())
-                self.render(painter, QRectF(self.viewport().rect()), self.viewport().rect())
-                if self.fixed is not None:
-                    painter.setClipRect(self.getPlotItem().vb.sceneBoundingRect())
-                    self.fixed(painter)
-            self._picture = picture
         with QPainter(self.viewport()) as painter:
-            painter.drawPixmap(0, 0, self._picture)
+            if is_vector(painter):
+                # A view cannot be rendered into a painter that renders it already, but what it did can be done again.
+                painter.drawPicture(QPointF(0, 0), self._notes())
+            else:
+                painter.drawPixmap(0, 0, self._kept_picture())
             if self.over is not None:
                 painter.setRenderHint(QPainter.RenderHint.Antialiasing)
                 painter.setClipRect(self.getPlotItem().vb.sceneBoundingRect())
                 self.over(painter)
+
+    def _notes(self) -> QPicture:
+        """All lines and letters of the items."""
+        items = [item for item in self.scene().items() if hasattr(item, "setExportMode")]
+        for item in items:
+            item.setExportMode(True)  # dots too, which are kept pictures else
+        notes = QPicture()
+        with QPainter(notes) as painter:
+            self._paint_items(painter)
+        for item in items:
+            item.setExportMode(False)
+        return notes
+
+    def _kept_picture(self) -> QPixmap:
+        ratio = self.viewport().devicePixelRatioF()
+        if self._picture is None or self._picture.devicePixelRatio() != ratio:
+            picture = QPixmap(self.viewport().size() * ratio)
+            picture.setDevicePixelRatio(ratio)
+            with QPainter(picture) as painter:
+                self._paint_items(painter)
+            self._picture = picture
+        return self._picture
+
+    def _paint_items(self, painter: QPainter) -> None:
+        self.scene().prepareForPaint()
+        painter.setRenderHints(self.renderHints())
+        self.render(painter, QRectF(self.viewport().rect()), self.viewport().rect())
+        if self.fixed is not None:
+            painter.setClipRect(self.getPlotItem().vb.sceneBoundingRect())
+            self.fixed(painter)
+
+
+def is_vector(painter: QPainter) -> bool:
+    """Whether lines and letters are wanted, for SVG or PDF, and no pictures that were kept."""
+    return painter.paintEngine().type() in (QPaintEngine.Type.SVG, QPaintEngine.Type.Pdf)
 
 
 def polygon(pixels: NDArray[np.float64]) -> QPolygonF:

@@ -1,0 +1,89 @@
+"""Numbers of a trace for other programs: curves and answers as CSV, states as .npy. No Qt."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hrm_model import analysis
+from hrm_model.trace import LEVEL_NAMES, Trace
+
+
+def curve_rows(trace: Trace) -> Iterator[dict[str, Any]]:
+    """One row a step: where it stands, its residual, confidence, accuracy and violations; Q values in the rows that end a segment."""
+    residual, confidence, verdict = analysis.residuals(trace), analysis.confidence(trace), analysis.verdict(trace)
+    halts = analysis.would_halt(trace)
+    for step in range(len(trace)):
+        segment = int(trace.segment[step])
+        ends = segment < len(trace.q_halt) and trace.segment_end(segment) == step
+        yield {
+            "step": step,
+            "segment": segment,
+            "h_cycle": int(trace.h_cycle[step]),
+            "l_step": int(trace.l_step[step]),
+            "level": LEVEL_NAMES[trace.level[step]],
+            "residual": _number(residual[step]),
+            "confidence": _number(confidence[step]),
+            "accuracy": _number(verdict.accuracy[step]),
+            "violations": _number(verdict.violations[step]),
+            "solved": int(verdict.solved is not None and step >= verdict.solved),
+            "q_halt": _number(trace.q_halt[segment]) if ends else "",
+            "q_continue": _number(trace.q_continue[segment]) if ends else "",
+            "would_halt": int(halts[segment]) if ends else "",
+        }
+
+
+def answer_rows(trace: Trace) -> Iterator[dict[str, Any]]:
+    """One row a step: the answer as text, a character a cell (tokens with spaces between where the task is not known)."""
+    task = analysis.task_of(trace)
+    for step in range(len(trace)):
+        tokens = trace.prediction[step]
+        told = task.format_line(task.from_tokens(tokens)) if task is not None else " ".join(map(str, tokens.tolist()))
+        yield {"step": step, "answer": told}
+
+
+def write_csv(trace: Trace, path: Path) -> Path:
+    """Curves and answers together, a row a step. OSError names the file."""
+    rows = [curve | answer for curve, answer in zip(curve_rows(trace), answer_rows(trace), strict=True)]
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(f"{path}: cannot be written ({error.strerror or error})") from None
+    return path
+
+
+def write_npy(trace: Trace, folder: Path) -> list[Path]:
+    """Every array of a trace as NAME.npy in a folder, made where it is not there. OSError names the file."""
+    arrays = {name: getattr(trace, name) for name in trace.__dataclass_fields__ if isinstance(getattr(trace, name), np.ndarray)}
+    arrays["given"] = np.asarray(trace.puzzle.given)
+    if trace.puzzle.solution is not None:
+        arrays["solution"] = np.asarray(trace.puzzle.solution)
+    found = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, array in arrays.items():
+            path = folder / f"{name}.npy"
+            part = folder / f".{name}.part"
+            with part.open("wb") as file:
+                np.save(file, array, allow_pickle=False)
+            os.replace(part, path)
+            found.append(path)
+    except OSError as error:
+        raise OSError(f"{folder}: cannot be written ({error.strerror or error})") from None
+    return found
+
+
+def _number(value: Any) -> str:
+    """A number that reads back exactly; nothing where there is none."""
+    return "" if np.isnan(value) else repr(float(value))
