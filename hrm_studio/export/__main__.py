@@ -31,7 +31,7 @@ def main() -> int:
 
     try:
         spec = Spec.from_json(json.dumps(asked["spec"]))
-        prepare(spec.scale)
+        prepare(max(2.0, spec.scale) if spec.kind in ("svg", "pdf") else spec.scale)  # what is a picture even there shall be sharp
         from hrm_model.trace_file import TraceReader
         from hrm_studio.app import make_application
         from hrm_studio.export.pictures import export

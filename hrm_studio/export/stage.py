@@ -99,7 +99,7 @@ class Stage(QWidget):
             16
             + (26 if spec.title else 0)
             + (28 + 18 * self._caption_lines if spec.captions else 0)
-            + (80 if "timeline" in spec.views else 0)
+            + (92 if "timeline" in spec.views else 0)
         )
         return height + rest
 
