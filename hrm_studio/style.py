@@ -16,6 +16,10 @@ def style_sheet(p: Palette) -> str:
     QDockWidget::title {{ background: {p.window}; padding: 8px 10px 4px 10px; color: {p.muted}; }}
     QMainWindow::separator {{ background: {p.window}; width: 6px; height: 6px; }}
     QMainWindow::separator:hover {{ background: {p.border}; }}
+    QLabel#docktitle {{ font-weight: 600; }}
+    QToolButton#small {{ background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 2px; }}
+    QToolButton#small:hover {{ background: {p.raised}; }}
+    QToolButton#small:focus {{ border-color: {p.accent}; }}
     QLabel#heading {{ font-weight: 600; color: {p.muted}; }}
     QLabel#muted, QStatusBar QLabel {{ color: {p.muted}; font-size: 12px; }}
     QStatusBar QLabel {{ padding: 0 5px; }}

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, Qt, QTimer
-from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QWidget
 
 from hrm_studio.actions import Entry, typing_now
 from hrm_studio.models.bookmarks import Bookmarks
@@ -19,6 +19,7 @@ from hrm_studio.views.attention import AttentionView
 from hrm_studio.views.board_panel import BoardPanel
 from hrm_studio.views.cell_table import CellTable
 from hrm_studio.views.curves import CurvesView
+from hrm_studio.views.dock_title import DockTitle
 from hrm_studio.views.puzzle_panel import PuzzlePanel
 from hrm_studio.views.states import StatesView
 from hrm_studio.views.transport import Transport
@@ -52,7 +53,7 @@ class ExplorePage(QMainWindow):
         self._add_dock("Puzzle", self.panel, _LEFT)
         self._add_dock("States", self.states, _RIGHT)
         self._add_dock("Curves", self.curves, _RIGHT)
-        self._add_dock("Attention", self.attention, _RIGHT)
+        self._add_dock("Attention", _scrolled(self.attention), _RIGHT)
         self._add_dock("Cells", self.cells, _RIGHT)
         self._add_dock("Timeline", self.transport, _BOTTOM)
         for name in ("Attention", "Cells"):
@@ -63,6 +64,7 @@ class ExplorePage(QMainWindow):
         dock = QDockWidget(title, self)
         dock.setObjectName(title)
         dock.setWidget(widget)
+        dock.setTitleBarWidget(DockTitle(dock, self._studio.theme))
         self.addDockWidget(area, dock)
         self._areas[title] = area
         action = dock.toggleViewAction()
@@ -143,6 +145,12 @@ class ExplorePage(QMainWindow):
         except ValueError as error:
             self._studio.opener.refused.emit(str(error))
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """The arrow keys step at once: the keyboard belongs to the board until it is sent elsewhere."""
+        super().showEvent(event)
+        if self.focusWidget() is None:
+            self.board.setFocus()
+
     # Layout ----------------------------------------------------------------------------------------------------------
 
     def _focus_panel(self, by: int) -> None:
@@ -192,3 +200,11 @@ class ExplorePage(QMainWindow):
         for dock in self.docks.values():
             # A floating one would outlive what it follows, and take the process down with it.
             dock.hide()
+
+
+def _scrolled(view: QWidget) -> QScrollArea:
+    """The view with scroll bars where it has less room than it needs, so that a small screen is no smaller than the window."""
+    area = QScrollArea(widgetResizable=True)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(view)
+    return area

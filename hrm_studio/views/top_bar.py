@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import qtawesome
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMenu, QMenuBar, QToolButton, QWidget
 
@@ -15,7 +15,6 @@ from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.pages import PageEntry
 from hrm_studio.theme import Mode, Theme
 
-_NARROW = 980  # pixels; below, workspaces lose their pictures
 _LONGEST_NAME = 24  # characters of a model's name on its button
 _MODES: tuple[tuple[Mode, str], ...] = (("system", "As the system"), ("light", "Light"), ("dark", "Dark"))
 
@@ -52,7 +51,7 @@ class TopBar(QWidget):
         self.mode = self._chooser("Theme", "Light, dark, or as the system")
         for button, fill in ((self.model, self._fill_models), (self.device, self._fill_devices), (self.mode, self._fill_modes)):
             button.menu().aboutToShow.connect(fill)
-        row = QHBoxLayout(self)
+        row = self._row = QHBoxLayout(self)
         row.setContentsMargins(8, 4, 8, 4)
         row.setSpacing(4)
         row.addWidget(self.menu_bar, 0, Qt.AlignmentFlag.AlignVCenter)
@@ -78,10 +77,29 @@ class TopBar(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        style = Qt.ToolButtonStyle.ToolButtonTextOnly if self.width() < _NARROW else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
-        for tab in self.tabs.values():
-            if tab.toolButtonStyle() != style:
-                tab.setToolButtonStyle(style)
+        self._fit()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(320, super().minimumSizeHint().height())
+
+    def _fit(self) -> None:
+        """Drop pictures, then names, until everything has room."""
+        beside, text, icon = (getattr(Qt.ToolButtonStyle, f"ToolButton{kind}") for kind in ("TextBesideIcon", "TextOnly", "IconOnly"))
+        for tabs, model, others in (
+            (beside, beside, beside),
+            (text, beside, beside),
+            (text, beside, icon),
+            (text, icon, icon),
+            (icon, icon, icon),
+        ):
+            for tab in self.tabs.values():
+                tab.setToolButtonStyle(tabs)
+            self.model.setToolButtonStyle(model)
+            for button in (self.device, self.mode):
+                button.setToolButtonStyle(others)
+            self._row.activate()
+            if self._row.sizeHint().width() <= self.width():
+                return
 
     def _tell(self) -> None:
         colours, path = self._theme.palette, self._models.path
@@ -93,6 +111,7 @@ class TopBar(QWidget):
         for page in self._pages:
             icon = qtawesome.icon(page.icon, color=colours.muted, color_on=colours.accent)
             self.tabs[page.name].setIcon(icon)
+        self._fit()
 
     # Menus, filled when they open ------------------------------------------------------------------------------------
 

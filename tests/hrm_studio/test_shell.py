@@ -11,6 +11,7 @@ import h5py
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
@@ -232,3 +233,16 @@ def test_a_window_goes_whole_though_a_panel_floats(qtbot: QtBot) -> None:
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=WAIT / 1000, check=False)
     assert (run.returncode, run.stdout) == (0, "gone\n"), run.stderr
+
+
+@pytest.mark.parametrize("width", [1024, 1280, 1920])
+def test_all_menus_and_workspaces_have_room(window: MainWindow, width: int) -> None:
+    window.resize(width, 700)
+    QApplication.processEvents()
+    assert (window.width(), window.height()) == (width, 700)
+    bar = window.top_bar
+    assert bar.menu_bar.width() >= bar.menu_bar.sizeHint().width()
+    right = [*bar.tabs.values(), bar.model, bar.device, bar.mode]
+    edges = [(w.geometry().left(), w.geometry().right()) for w in right]
+    assert edges == sorted(edges)
+    assert edges[-1][1] <= width

@@ -1,0 +1,40 @@
+"""The title of a dock: its name, and buttons that match the theme."""
+
+from __future__ import annotations
+
+import qtawesome
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QToolButton, QWidget
+
+from hrm_studio.theme import Theme
+
+
+class DockTitle(QWidget):
+    """Drag it to move the dock, double click it to let it float."""
+
+    def __init__(self, dock: QDockWidget, theme: Theme) -> None:
+        super().__init__(dock)
+        self._dock, self._theme = dock, theme
+        self.name = QLabel(dock.windowTitle(), objectName="docktitle")
+        self.float = self._button(f"Let {dock.windowTitle()} float, or put it back", lambda: dock.setFloating(not dock.isFloating()))
+        self.hide_it = self._button(f"Hide {dock.windowTitle()} (the menu View shows it again)", dock.hide)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(14, 6, 6, 2)
+        row.setSpacing(0)
+        row.addWidget(self.name, 1)
+        row.addWidget(self.float)
+        row.addWidget(self.hide_it)
+        dock.topLevelChanged.connect(self._icons)
+        theme.changed.connect(self._icons)
+        self._icons()
+
+    def _button(self, tip: str, act: object) -> QToolButton:
+        button = QToolButton(objectName="small", toolTip=tip, accessibleName=tip)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.clicked.connect(act)
+        return button
+
+    def _icons(self) -> None:
+        colour = self._theme.palette.muted
+        self.float.setIcon(qtawesome.icon("mdi6.dock-window" if self._dock.isFloating() else "mdi6.open-in-new", color=colour))
+        self.hide_it.setIcon(qtawesome.icon("mdi6.close", color=colour))
