@@ -67,8 +67,9 @@ class CellTableModel(QAbstractTableModel):
 
     def grow(self, trace: Trace) -> None:
         """The same run with more steps. Since when answers are final is known at its end."""
-        self._trace = trace
-        self._final = np.full(len(self._final), -1)
+        if trace is not self._trace:
+            self._trace = trace
+            self._final = np.full(len(self._final), -1)
 
     def set_step(self, step: int) -> None:
         """The numbers of another step."""
@@ -220,6 +221,9 @@ class CellTable(View):
 
     def _move(self) -> None:
         before = self.model.order
+        trace = self._traces.trace
+        if trace is not None:
+            self.model.grow(trace)  # the cursor may follow new steps before this view has heard of them
         self.model.set_step(self._traces.cursor)
         if not np.array_equal(before, self.model.order):
             self._show_selection()
