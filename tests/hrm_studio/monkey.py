@@ -54,6 +54,7 @@ class Monkey(QObject):
         super().__init__()
         self._window, self._random = window, random.Random(seed)
         self._end = 0.0
+        self._top: QWidget = window
         self._loop = QEventLoop()
         self.done: Counter[str] = Counter()
         self.last: list[str] = []
@@ -113,8 +114,7 @@ class Monkey(QObject):
             top = self._random.choice(floating) if floating and self._random.random() < 0.1 else self._window
         point = QPoint(self._random.randrange(max(1, top.width())), self._random.randrange(max(1, top.height())))
         widget = top.childAt(point) or top
-        if not isValid(widget):
-            widget = top  # a list's viewport of which Python knows only what stood at its address before
+        self._top = top  # Python would forget its children with it
         self.last = [*self.last[-30:], f"{type(widget).__name__} {widget.objectName()} {widget.accessibleName()}"]
         return widget, widget.mapFrom(top, point) if widget is not top else point
 
