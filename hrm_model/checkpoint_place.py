@@ -18,6 +18,7 @@ _STEP = re.compile(r"^(?:step_(\d+)|checkpoint)(\.pt|\.pth)?$")
 _SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 _CONFIGS = (".json", ".yaml", ".yml")
 _MOST_FILES = 10_000
+_UNPACKED_KEPT = 8
 _MOST_UNPACKED = 64 << 30  # bytes
 
 
@@ -33,10 +34,18 @@ class Place:
 
     @property
     def name(self) -> str:
-        """For a menu: the folder's name, or the file's where that says more."""
-        if self.asked.is_dir() or self.asked.suffix == ".zip":
-            return self.asked.stem if self.asked.suffix == ".zip" else self.asked.name
-        return self.asked.parent.name if self.asked.name in ("model.safetensors", "checkpoint") else self.asked.name
+        """For a menu."""
+        return short_name(self.asked)
+
+
+def short_name(path: Path) -> str:
+    """What a model at a path is called: the Hub's id for a copy in its cache, the folder's name, or the file's where that says more."""
+    repository = next((p.name for p in (path, *path.parents) if p.name.startswith("models--")), "")
+    if repository:
+        return repository.removeprefix("models--").replace("--", "/", 1)
+    if path.suffix == ".zip":
+        return path.stem
+    return path.parent.name if path.name in ("model.safetensors", "checkpoint") and not path.is_dir() else path.name
 
 
 def is_weights_name(name: str) -> bool:
@@ -183,6 +192,7 @@ def unpack(path: Path) -> Path:
                 with archive.open(member) as source, target.open("wb") as sink:
                     shutil.copyfileobj(source, sink, 1 << 20)
         os.replace(beside, folder)
+        _forget_old(folder.parent)
     except CheckpointError:
         raise
     except OSError as error:
@@ -192,6 +202,12 @@ def unpack(path: Path) -> Path:
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return folder
+
+
+def _forget_old(folder: Path) -> None:
+    """Archives can be unpacked again: only the newest few stay."""
+    for old in sorted((p for p in folder.iterdir() if not p.name.endswith(".part")), key=lambda p: -p.stat().st_mtime)[_UNPACKED_KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _existing(folder: Path) -> Path:

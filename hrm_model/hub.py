@@ -23,7 +23,7 @@ _HASH = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
 
 
 class HubError(ValueError):
-    """What the Hub, the way to it or the disk denied. `kind`: not_found, token, rate, server, network, offline, disk, hash, choice, other."""
+    """What the Hub, the way to it or the disk denied. `kind`: not_found, token, rate, server, network, offline, disk, hash, choice, busy, other."""
 
     def __init__(self, message: str, kind: str = "other") -> None:
         super().__init__(message)

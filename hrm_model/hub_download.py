@@ -20,8 +20,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from filelock import FileLock, Timeout
 
 from hrm_model.hub import HubError, HubFile, HubSettings, Repo, choose, describe, from_cache, told
 
@@ -125,11 +128,28 @@ def download(
     }
     _room_for(total - have, blobs, repo.id)
     meter = _Meter(total, have)
-    for wanted in files:
-        yield from _fetch(repo, wanted, blobs, settings, meter, first_wait)
+    with _alone(repo, blobs):
+        for wanted in files:
+            yield from _fetch(repo, wanted, blobs, settings, meter, first_wait)
     yield meter.progress()
     path = _link(repo, files, settings, revision)
     yield {"type": "finished", "path": str(path), "commit": repo.commit}
+
+
+@contextmanager
+def _alone(repo: Repo, blobs: Path) -> Iterator[None]:
+    """One process a model: two would write into the same file. The lock goes with its process, however that ends."""
+    with told(repo.id):
+        blobs.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(blobs.parent / ".hrm-download.lock", timeout=2)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise HubError(f"{repo.id}: another process is fetching it; wait for that one, or stop it", "busy") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _there(blobs: Path, file: HubFile) -> int:
@@ -202,7 +222,6 @@ def _get(
             from huggingface_hub.utils import build_hf_headers
 
             constants.DOWNLOAD_CHUNK_SIZE = _CHUNK  # 10 MB at a time would show no progress on a slow line, and lose it on a pause
-            blobs.mkdir(parents=True, exist_ok=True)
             url = hf_hub_url(repo.id, file.name, revision=repo.commit, endpoint=settings.endpoint)
             headers = build_hf_headers(token=settings.token) | {"Accept-Encoding": "identity"}
             with (blobs / f"{file.etag}.incomplete").open("ab", buffering=0) as stream:

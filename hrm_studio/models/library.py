@@ -9,6 +9,7 @@ from typing import Any, Literal
 from PySide6.QtCore import QObject, QSettings, Signal
 
 from hrm_model.assets import bundled_models
+from hrm_model.checkpoint_place import is_weights_name
 from hrm_model.hub import HubSettings, cached, clear
 from hrm_model.hub_known import KNOWN, known
 from hrm_studio.services.background import Background
@@ -52,7 +53,7 @@ def look(settings: HubSettings, recent: list[Path]) -> list[Entry]:
     entries = [Entry("bundled", str(m.path), m.title, m.name, m.task, m.path, nbytes=_size(m.path)) for m in bundled_models()]
     shipped = {e.path for e in entries}
     for path in recent:
-        if path.exists() and path not in shipped and all(e.path != path for e in entries):
+        if _may_hold_weights(path) and path not in shipped and all(e.path != path for e in entries):
             entries.append(
                 Entry("local", str(path), path.stem if path.suffix == ".zip" else path.name, "opened before", path=path, nbytes=_size(path))
             )
@@ -84,6 +85,16 @@ def _runs() -> list[Path]:
     runs = home() / "runs"
     found = [r for r in runs.glob("*") if any((r / "checkpoints").glob("step_*"))] if runs.is_dir() else []
     return sorted(found, key=lambda r: -r.stat().st_mtime)[:_MOST_RUNS]
+
+
+def _may_hold_weights(path: Path) -> bool:
+    if path.is_dir():
+        return (
+            (path / "checkpoints").is_dir()
+            or any(is_weights_name(f.name) for f in path.iterdir())
+            or any(f.is_dir() for f in path.iterdir())
+        )
+    return path.is_file() and (is_weights_name(path.name) or path.suffix == ".zip")
 
 
 def _size(path: Path) -> int:
@@ -143,8 +154,7 @@ class LibraryModel(QObject):
     def refresh(self, choose: str = "") -> None:
         """Look again what there is; `choose` names the key to choose then."""
         self._wanted = choose or self._wanted
-        recent = self._settings.value("recent_models")
-        paths = [Path(p) for p in recent] if isinstance(recent, list) else [Path(recent)] if isinstance(recent, str) and recent else []
+        paths = [Path(p) for p in dict.fromkeys(self._kept("recent_models") + self._kept("recent_files"))]
         hub = self.hub
         self._background.run(lambda: _tried(hub, paths), self._take)
 
@@ -187,16 +197,17 @@ class LibraryModel(QObject):
 
     def add(self, path: Path) -> None:
         """Show a checkpoint from anywhere, and remember it."""
-        recent = self._settings.value("recent_models")
-        before = recent if isinstance(recent, list) else [recent] if isinstance(recent, str) and recent else []
-        self._settings.setValue("recent_models", [str(path), *(p for p in before if p != str(path))][:20])
+        self._settings.setValue("recent_models", [str(path), *(p for p in self._kept("recent_models") if p != str(path))][:20])
         self.refresh(choose=str(path))
+
+    def _kept(self, name: str) -> list[str]:
+        kept = self._settings.value(name)
+        return [p for p in kept if isinstance(p, str)] if isinstance(kept, list) else [kept] if isinstance(kept, str) and kept else []
 
     def forget(self, entry: Entry) -> None:
         """Take a local one off the list; its files stay."""
-        recent = self._settings.value("recent_models")
-        before = recent if isinstance(recent, list) else [recent]
-        self._settings.setValue("recent_models", [p for p in before if p != entry.key])
+        for name in ("recent_models", "recent_files"):
+            self._settings.setValue(name, [p for p in self._kept(name) if p != entry.key])
         self.refresh()
 
     def delete_copy(self, entry: Entry) -> None:

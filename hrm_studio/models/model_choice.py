@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from hrm_model.assets import BundledModel
+from hrm_model.checkpoint_place import short_name
 
 
 class ModelChoice(QObject):
@@ -84,4 +85,4 @@ class ModelChoice(QObject):
         bundled = self.bundled_as(path)
         if bundled is None and path.parent.name == "checkpoints" and path.name.removeprefix("step_").isdigit():
             return f"{path.parent.parent.name}, step {int(path.name.removeprefix('step_')):,}"  # of a run
-        return bundled.title if bundled else path.name
+        return bundled.title if bundled else short_name(path)

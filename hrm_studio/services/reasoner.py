@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
+from hrm_model.checkpoint_place import short_name
 from hrm_model.tasks.base import Grid, PuzzleError, Task
 from hrm_model.trace import ModelInfo, PuzzleInfo, TraceRecorder
 from hrm_studio.services.worker import Job, Report, Worker
@@ -170,7 +171,7 @@ class Reasoner(QObject):
         told = checkpoint.about(path)
         use_threads(model)
         about = {
-            "name": path.name, "path": path, "parameters": sum(p.numel() for p in model.parameters()),
+            "name": short_name(path), "path": path, "parameters": sum(p.numel() for p in model.parameters()),
             "q_continue": told.get("q_continue", True), **describe(model),
         }  # fmt: skip
         self._loaded[key] = model, about

@@ -184,7 +184,7 @@ class ComparePage(QWidget):
     def models(self) -> list[tuple[str, Path]]:
         """Titles and paths of what can be chosen: bundled models, opened ones, and the newest checkpoints of each run."""
         choice = self._studio.models
-        found = [(model.title, model.path) for model in choice.bundled] + [(path.name, path) for path in choice.others]
+        found = [(model.title, model.path) for model in choice.bundled] + [(choice.title(path), path) for path in choice.others]
         for run in self._runs():
             found += [(f"{run.name} · {path.name}", path) for path in _checkpoints(run)[-_CHECKPOINTS:]]
         return found

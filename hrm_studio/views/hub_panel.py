@@ -43,6 +43,7 @@ class HubPanel(QWidget):
         super().__init__(parent)
         self._downloads, self._theme = downloads, theme
         self._entry: Entry | None = None
+        self._described: Event | None = None  # the Hub's last answer
         self.title = QLabel(objectName="bigtitle", wordWrap=True)
         self.id = QLabel(objectName="muted", textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
         self.values: dict[str, QLabel] = {}
@@ -132,6 +133,8 @@ class HubPanel(QWidget):
         self._say("commit", entry.commit[:12] or "as the Hub has it now")
         self.look.setEnabled(True)
         self._show_download()
+        if self._described is not None and self._described["id"] == entry.id:
+            self.show_described(self._described)
 
     def _say(self, name: str, text: str) -> None:
         self.values[name].setText(text)
@@ -144,6 +147,7 @@ class HubPanel(QWidget):
         """What the Hub answered about this model."""
         if self._entry is None or event["id"] != self._entry.id:
             return
+        self._described = event
         self.look.setEnabled(True)
         sizes = dict(event["files"])
         weights = event["weights"]

@@ -97,7 +97,8 @@ class LibraryList(QWidget):
             ]
             if not entries:
                 continue
-            heading = QListWidgetItem(title, self.list)
+            total = f"   {size(sum(e.nbytes for e in entries))}" if section == "cached" else ""
+            heading = QListWidgetItem(title + total, self.list)
             heading.setFlags(Qt.ItemFlag.NoItemFlags)
             for entry in entries:
                 item = QListWidgetItem(entry.title, self.list)

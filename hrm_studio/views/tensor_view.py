@@ -151,9 +151,11 @@ class TensorView(QWidget):
                 groups[path] = QTreeWidgetItem(group(path[:-1]) if path[1:] else self.tree, [path[-1]])
             return groups[path]
 
-        def add(name: str, shape: tuple[int, ...], dtype: str, colour: str = "", why: str = "") -> None:
-            match = _LAYER.match(name)
-            path, last = ((match[1], f"layer {match[2]}"), match[3]) if match else ((), name)
+        def add(
+            name: str, shape: tuple[int, ...], dtype: str, colour: str = "", why: str = "", under: tuple[str, ...] | None = None
+        ) -> None:
+            match = _LAYER.match(name) if under is None else None
+            path, last = ((match[1], f"layer {match[2]}"), match[3]) if match else (under or (), name)
             numel = math.prod(shape)
             item = QTreeWidgetItem(
                 group(path) if path else self.tree, [last, " × ".join(f"{n:,}" for n in shape) or "one number", dtype, count(numel)]
@@ -167,21 +169,19 @@ class TensorView(QWidget):
             for length in range(1, len(path) + 1):
                 numbers[path[:length]] = numbers.get(path[:length], 0) + numel
 
-        odd = {m.name: m for m in found.mismatched}
+        expected = tensor_shapes(found.config) if found.config else {}
+        odd = dict.fromkeys(found.missing, "missing") | dict.fromkeys(found.unexpected, "unexpected")
+        odd |= {m.name: "should be " + " × ".join(map(str, m.expected)) for m in found.mismatched}
+        there = {t.name: t for t in found.tensors}
+        for name, why in odd.items():  # first, as a table of their own
+            shape, dtype = (there[name].shape, there[name].dtype) if name in there else (expected[name], "")
+            add(name, shape, dtype, "warning" if why == "unexpected" else "wrong", why, (f"{len(odd)} do not fit",))
         for tensor in found.tensors:
-            if tensor.name in odd:
-                expected = " × ".join(map(str, odd[tensor.name].expected))
-                add(tensor.name, tensor.shape, tensor.dtype, "wrong", f"should be {expected}")
-            elif tensor.name in found.unexpected:
-                add(tensor.name, tensor.shape, tensor.dtype, "warning", "unexpected")
-            else:
+            if tensor.name not in odd:
                 add(tensor.name, tensor.shape, tensor.dtype)
-        expected_shapes = tensor_shapes(found.config) if found.config else {}
-        for name in found.missing:
-            add(name, expected_shapes[name], "", "wrong", "missing")
         for path, item in groups.items():
             item.setText(3, count(numbers.get(path, 0)))
-            item.setExpanded(len(path) == 1 or bool(odd or found.missing or found.unexpected) or len(found.tensors) < _FEW)
+            item.setExpanded(len(path) == 1 or len(found.tensors) < _FEW)
         header = self.tree.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)

@@ -133,6 +133,18 @@ def from_there(settings: HubSettings) -> bool:
     return any(c.weights for c in cached(settings))
 
 
+def test_two_do_not_fetch_the_same_at_once(hub: Hub, settings: HubSettings) -> None:
+    hub.faults = {"content": [("slow", 300_000)]}
+    first = download(ID, settings)
+    for event in first:
+        if event["type"] == "progress":
+            break
+    refused(settings, "busy", "another process is fetching it")
+    first.close()
+    time.sleep(0.3)
+    assert fetch(settings)[-1]["type"] == "finished"
+
+
 def test_a_server_without_ranges_begins_anew(hub: Hub, settings: HubSettings) -> None:
     hub.faults = {"content": [("cut", 300_000)]}
     hub.ranges = False

@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from hrm_model.checkpoint_export import convert
 from hrm_model.checkpoint_inspect import inspect
+from hrm_model.checkpoint_place import short_name
 from hrm_model.config import ModelConfig
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.library import Entry
@@ -82,6 +83,18 @@ def test_the_bundled_models_are_there_and_looked_into(page: LibraryPage, qtbot: 
     assert page.details.tabs.currentWidget() is page.details.tensors
     qtbot.waitUntil(lambda: page.details.tensors.note.text() == "All 1,408 numbers.", timeout=WAIT)
     assert page.details.tensors.histogram.told is not None
+
+
+def test_what_was_opened_anywhere_is_on_the_list(page: LibraryPage, window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    shutil.copytree(PUBLISHED, tmp_path / "theirs")
+    (tmp_path / "puzzles.txt").write_text("1" * 16)
+    for path in (tmp_path / "theirs", tmp_path / "puzzles.txt", tmp_path / "gone"):
+        window.opener.remember(path)
+    page.library.refresh()
+    qtbot.waitUntil(lambda: [e.path for e in page.library.entries if e.section == "local"] == [tmp_path / "theirs"], timeout=WAIT)
+    page.delete(entry(page, lambda e: e.section == "local"))
+    qtbot.waitUntil(lambda: not any(e.section == "local" for e in page.library.entries), timeout=WAIT)
+    assert (tmp_path / "theirs").exists()
 
 
 def test_a_click_on_a_bar_of_the_diagram_shows_its_tensor(page: LibraryPage, qtbot: QtBot) -> None:
@@ -170,6 +183,8 @@ def test_a_model_is_fetched_from_the_hub_and_deleted_again(
     assert any("Range" in headers for _, path, headers in hub.requests if "/cdn/" in path)
     qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.fault == "", timeout=WAIT)
     assert page.details.explore.isEnabled()
+    assert page.library.chosen.path is not None
+    assert short_name(page.library.chosen.path) == ID
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     page.delete(page.library.chosen)
     qtbot.waitUntil(lambda: not any(e.section == "cached" for e in page.library.entries), timeout=WAIT)
