@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from PySide6.QtCore import QByteArray, QSettings
+from PySide6.QtCore import QByteArray, QSettings, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStackedWidget, QWidget
 
@@ -93,6 +93,7 @@ class MainWindow(QMainWindow):
     def show_page(self, name: str) -> None:
         """Open a page, once it is made."""
         self.stack.setCurrentWidget(self.page(name))
+        self.page(name).setFocus(Qt.FocusReason.OtherFocusReason)  # else the first tab keeps it and looks chosen
         self.top_bar.show_page(name)
         self.actions_table.show_page(name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from PySide6.QtGui import QHideEvent, QShowEvent
@@ -38,5 +39,6 @@ class View(QWidget):
         if self.following:
             self.following = False
             for signal, slot in self._subscriptions:
-                signal.disconnect(slot)
+                with suppress(RuntimeError):  # what is followed may be gone before who follows it
+                    signal.disconnect(slot)
         super().hideEvent(event)
