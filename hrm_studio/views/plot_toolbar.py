@@ -62,8 +62,21 @@ class PlotToolbar(QWidget):
             menu.addAction(text, partial(self.export_wanted.emit, kind))
         self.export.setMenu(menu)
         row.addWidget(self.export)
+        self.at = QLabel(objectName="muted")
+        row.addWidget(self.at)
         settings.changed.connect(self._refresh)
+        settings.crosshair_moved.connect(self._tell_crosshair)
         self._refresh()
+
+    def set_smoothing(self, weight: float) -> None:
+        """The slider's stop nearest to this weight of the past."""
+        self.smoothing.setValue(min(range(len(_SMOOTHING)), key=lambda k: abs(_SMOOTHING[k] - weight)))
+
+    def _tell_crosshair(self) -> None:
+        x, name = self._settings.crosshair, self._settings.x
+        self.at.setText(
+            "" if x is None else f"{x:.2f} min" if name == "time" else f"{name} {x:,.0f}" if name == "step" else f"{name} {x:.2f}"
+        )
 
     def _switch(self, text: str, tip: str, field: str) -> QToolButton:
         button = QToolButton(text=text, checkable=True, objectName="chip", toolTip=tip)

@@ -60,14 +60,14 @@ def facts(summary: RunSummary) -> list[str]:
         found.append("making its puzzles and starting …")
     elif summary.steps:
         found.append(f"step {summary.step:,} of {summary.steps:,}")
+    if summary.eta_seconds is not None and summary.state == "running":
+        found.append(f"{duration(summary.eta_seconds)} left at most")
     if summary.live and summary.steps_per_second:
         found.append(
             f"{summary.steps_per_second:.1f} steps/s" if summary.steps_per_second < 100 else f"{summary.steps_per_second:.0f} steps/s"
         )
     if summary.seconds:
         found.append(f"{duration(summary.seconds)} computed")
-    if summary.eta_seconds is not None and summary.state == "running":
-        found.append(f"{duration(summary.eta_seconds)} left at most")
     if summary.device:
         found.append(summary.device)
     return found

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import qtawesome
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QPushButton, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
@@ -14,11 +15,13 @@ from hrm_model.assets import puzzle_lines
 from hrm_model.tasks.sudoku import PuzzleError, parse, variant_of_cells
 from hrm_studio.actions import Entry
 from hrm_studio.models.config_fields import fixed_sizes
+from hrm_studio.models.plot_settings import X_AXES
 from hrm_studio.models.runs import RunModel, RunsModel
 from hrm_studio.services.estimator import Estimator
 from hrm_studio.studio import Studio
 from hrm_studio.views.config_form import ConfigForm
 from hrm_studio.views.config_table import ConfigTable
+from hrm_studio.views.later import Later
 from hrm_studio.views.preset_cards import PresetCards
 from hrm_studio.views.preset_words import title
 from hrm_studio.views.run_actions import RunActions, ask_before_closing
@@ -51,17 +54,17 @@ class TrainPage(QWidget):
         self.new = QPushButton("New run", objectName="primary", toolTip="Presets, each with one click to start")
         self.list = RunList(self.runs, theme, self._colour_of)
         self.cards = PresetCards(PRESETS, self.estimator, self.runs.folder, theme)
-        self.form = ConfigForm(self.estimator, theme)
+        self._form = Later(self._make_form)
         self.header = RunHeader(theme)
         self.curves = RunCurves(studio.background, theme)
-        self.watch = WatchLearning(studio.background, studio.reasoner, theme)
+        self._watch = Later(self._make_watch)
         self.events = RunEvents(theme)
         self.table = ConfigTable(theme)
         self.bar = UndoBar()
         self.acts = RunActions(self.runs, self.bar, self)
         self.tabs = QTabWidget(documentMode=True)
         self.tabs.addTab(self.curves, "Curves")
-        self.tabs.addTab(self.watch, "Watch it learn")
+        self.tabs.addTab(self._watch, "Watch it learn")
         self.tabs.addTab(self.table, "Settings")
         self.tabs.addTab(self.events, "Events")
         self.stack = QStackedWidget()
@@ -69,6 +72,7 @@ class TrainPage(QWidget):
         self._connect()
         studio.actions.add(self._entries(), page="train")
         self._colours()
+        self._restore()
         self.runs.begin()
 
     def _lay_out(self) -> None:
@@ -83,7 +87,7 @@ class TrainPage(QWidget):
         column.setSpacing(8)
         column.addWidget(self.header)
         column.addWidget(self.tabs, 1)
-        for widget in (self.cards, self.form, self.view):
+        for widget in (self.cards, self._form, self.view):
             self.stack.addWidget(widget)
         right = QWidget()
         column = QVBoxLayout(right)
@@ -101,12 +105,31 @@ class TrainPage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.splitter)
 
+    def _make_form(self) -> ConfigForm:
+        form = ConfigForm(self.estimator, self._studio.theme)
+        form.start_wanted.connect(self._start_form)
+        form.left.connect(self._leave_form)
+        return form
+
+    @property
+    def form(self) -> ConfigForm:
+        """Every setting of a run; made when it is first wanted."""
+        return self._form.content
+
+    def _make_watch(self) -> WatchLearning:
+        watch = WatchLearning(self._studio.background, self._studio.reasoner, self._studio.theme)
+        watch.told.connect(self.bar.tell)
+        watch.show_run(self.current)
+        return watch
+
+    @property
+    def watch(self) -> WatchLearning:
+        return self._watch.content
+
     def _connect(self) -> None:
         self.new.clicked.connect(self.show_cards)
         self.cards.start_wanted.connect(self.start)
         self.cards.edit_wanted.connect(self._edit_preset)
-        self.form.start_wanted.connect(self._start_form)
-        self.form.left.connect(self._leave_form)
         self.list.chosen.connect(self.open_run)
         self.list.overlay_wanted.connect(self.overlay)
         self.list.menu_wanted.connect(lambda run, place: self.acts.show_menu(run, run in self._overlaid, place))
@@ -117,8 +140,7 @@ class TrainPage(QWidget):
         self.acts.overlay_wanted.connect(self.overlay)
         self.acts.edit_wanted.connect(self._edit_run)
         self.acts.fork_wanted.connect(self._fork_run)
-        for view in (self.curves, self.watch):
-            view.told.connect(lambda text: self.bar.tell(text))
+        self.curves.told.connect(self.bar.tell)
         self.runs.refused.connect(self._studio.opener.refused)
         self.runs.removed.connect(self._removed)
         self.runs.listed.connect(self._listed)
@@ -162,7 +184,7 @@ class TrainPage(QWidget):
         """The form with every setting."""
         self._fork_of = None
         self.form.open(config, first, f"{name}: every setting", text or "A dot marks what differs. Start makes a new run of it.")
-        self.stack.setCurrentWidget(self.form)
+        self.stack.setCurrentWidget(self._form)
 
     def _edit_run(self, run: RunModel) -> None:
         if self.acts.tried(lambda: run.config):
@@ -178,7 +200,7 @@ class TrainPage(QWidget):
         text = f"Goes on from its last checkpoint, at step {step:,}. What decides the shape of its weights stays as it is."
         self.form.open(config, run.config, f"Go on from {run.name}", text, "Go on", fixed=fixed_sizes())
         self._fork_of = run
-        self.stack.setCurrentWidget(self.form)
+        self.stack.setCurrentWidget(self._form)
 
     def _start_form(self, config: RunConfig) -> None:
         source = self._fork_of
@@ -211,7 +233,8 @@ class TrainPage(QWidget):
         self._overlaid = [other for other in self._overlaid if other is not run]
         self.list.choose(run)
         self.header.show_run(run)
-        self.watch.show_run(run)
+        if self._watch.made is not None:
+            self.watch.show_run(run)
         self.events.show_run(run)
         self.stack.setCurrentWidget(self.view)
         self._show_curves()
@@ -275,7 +298,8 @@ class TrainPage(QWidget):
         if run is self.current:
             self.current = None
             self.header.show_run(None)
-            self.watch.show_run(None)
+            if self._watch.made is not None:
+                self.watch.show_run(None)
             self.events.show_run(None)
             self.show_cards()
         self._show_curves()
@@ -315,8 +339,23 @@ class TrainPage(QWidget):
                 self.acts.tried(partial(self.runs.command, run, "stop"))
         return answer != "cancel"
 
+    def _restore(self) -> None:
+        stored = self._studio.settings
+        axis, stop = stored.value("train/x"), stored.value("train/smoothing")
+        if axis in X_AXES:
+            self.curves.settings.set(x=axis)
+        with suppress(TypeError, ValueError):
+            self.curves.toolbar.set_smoothing(float(stop))  # type: ignore[arg-type]
+        state = stored.value("train/splitter")
+        if isinstance(state, QByteArray):
+            self.splitter.restoreState(state)
+
     def closing(self) -> None:
         """The window closes; trainers go on."""
+        stored, settings = self._studio.settings, self.curves.settings
+        stored.setValue("train/x", settings.x)
+        stored.setValue("train/smoothing", settings.smoothing)
+        stored.setValue("train/splitter", self.splitter.saveState())
         self.estimator.close()
         self.runs.close()
 

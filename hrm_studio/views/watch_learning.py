@@ -14,6 +14,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.views.board import BoardView
 from hrm_studio.views.board_panel import Elided
 from hrm_studio.views.curves import CurvesView
+from hrm_studio.views.later import Later
 from hrm_studio.views.states import StatesView
 from hrm_studio.views.timeline import TimelineView, step_name
 from hrm_studio.views.training_timeline import TrainingTimeline
@@ -37,8 +38,8 @@ class WatchLearning(View):
         self.watch = watch = WatchModel(background, reasoner, self)
         self.timeline = TrainingTimeline(watch, theme)
         self.board = BoardView(watch.traces, watch.selection, theme)
-        self.curves = CurvesView(watch.traces, theme)
-        self.states = StatesView(watch.traces, watch.selection, background, theme)
+        self._curves = Later(lambda: CurvesView(watch.traces, theme))
+        self._states = Later(lambda: StatesView(watch.traces, watch.selection, background, theme))
         self.thinking = TimelineView(watch.traces, theme)
         self.through = _button("Go through the training from its start, one moment after the other")
         self.play = _button("Play this thought")
@@ -57,8 +58,8 @@ class WatchLearning(View):
         first.addWidget(self.when, 1)
         first.addWidget(self.puzzle)
         tabs = QTabWidget(documentMode=True)
-        tabs.addTab(self.curves, "Thinking")
-        tabs.addTab(self.states, "States")
+        tabs.addTab(self._curves, "Thinking")
+        tabs.addTab(self._states, "States")
         self.middle = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
         self.middle.addWidget(self.board)
         self.middle.addWidget(tabs)
