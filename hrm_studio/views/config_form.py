@@ -36,7 +36,9 @@ class FieldRow:
 
     def __init__(self, field: Field, theme: Theme, changed: Callable[[], None]) -> None:
         self.field, self._theme = field, theme
-        self.mark = QLabel("●")
+        self._shown: tuple[bool, str, str, str] | None = None
+        self.mark = QLabel()
+        self.mark.setFixedWidth(12)
         self.name = QLabel(field.path[-1], objectName="position")
         self.name.setToolTip(field.name)
         self.editor: Editor = editor_for(field, theme)
@@ -44,6 +46,8 @@ class FieldRow:
         self.back = QToolButton(objectName="flat", accessibleName=f"Back to the first value of {field.name}")
         self.help = QLabel(wordWrap=True, objectName="muted", alignment=Qt.AlignmentFlag.AlignTop)
         self.name.setBuddy(self.editor)
+        for label in (self.mark, self.name, self.help):
+            label.setContentsMargins(0, 6, 0, 0)
 
     def widgets(self) -> tuple[QWidget, ...]:
         return self.mark, self.name, self.editor, self.back, self.help
@@ -60,14 +64,24 @@ class FieldRow:
         grid.addWidget(self.back, row, 3, top)
 
     def show_state(self, differs: bool, first: str, fault: str) -> None:
-        palette = self._theme.palette
-        self.mark.setStyleSheet(f"color: {palette.accent if differs else 'transparent'}; font-size: 9px; padding-top: 9px;")
-        self.name.setStyleSheet("padding-top: 6px;" + (f"color: {palette.accent};" if differs else ""))
+        """Style sheets are slow, so they are touched only where something changed."""
+        state = (differs, first, fault, self._theme.palette.name)
+        if state == self._shown:
+            return
+        self._shown, palette = state, self._theme.palette
+        self.mark.setText(f'<span style="color:{palette.accent}; font-size:9px">●</span>' if differs else "")
+        _colour(self.name, palette.accent if differs else "")
+        _colour(self.help, palette.wrong if fault else "")
         self.back.setIcon(qtawesome.icon("mdi6.restore", color=palette.muted) if differs else QIcon())
         self.back.setEnabled(differs)
         self.back.setToolTip(f"Back to {first}" if differs else "")
         self.help.setText(fault or self.field.help)
-        self.help.setStyleSheet(f"padding-top: 6px;{f'color: {palette.wrong};' if fault else ''}")
+
+
+def _colour(label: QLabel, colour: str) -> None:
+    sheet = f"color: {colour};" if colour else ""
+    if label.styleSheet() != sheet:
+        label.setStyleSheet(sheet)
 
 
 class ConfigForm(QWidget):
