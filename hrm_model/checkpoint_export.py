@@ -107,7 +107,7 @@ def _safetensors(inspection: Inspection) -> Iterator[bytes]:
 
 
 def _numbers(inspection: Inspection, tensor: TensorInfo) -> Iterator[bytes]:
-    array = inspection.file.array(inspection.names[tensor.name])
+    array = inspection.file.map(inspection.names[tensor.name])
     rows = array.reshape(1) if array.ndim == 0 else array
     per_row = max(1, tensor.nbytes // max(1, len(rows)))
     step = max(1, _PIECE // per_row)

@@ -176,11 +176,10 @@ class Statistics:
 def statistics(inspection: Inspection, name: str) -> Statistics:
     """Of one tensor by our name. Of a large one evenly spread rows are read, about a million numbers."""
     info = inspection.file.tensors[inspection.names[name]]
-    array = inspection.file.array(info.name)
-    if info.numel > 4 * _SAMPLE and array.ndim:
-        per_row = max(1, math.prod(info.shape[1:]))
-        array = array[:: max(1, info.shape[0] // max(1, _SAMPLE // per_row))]
-    values = as_float32(array, info.dtype).ravel()
+    rows = slice(None)
+    if info.numel > 4 * _SAMPLE and len(info.shape) > 1:
+        rows = slice(None, None, max(1, info.shape[0] // max(1, _SAMPLE // math.prod(info.shape[1:]))))
+    values = as_float32(inspection.file.read(info.name, rows), info.dtype).ravel()
     finite = values[np.isfinite(values)].astype(np.float64)
     if not finite.size:
         return Statistics(

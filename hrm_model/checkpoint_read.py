@@ -1,7 +1,6 @@
 """What tensors a weights file holds and where, without torch and without reading them: safetensors, and what torch.save writes.
 
-Every place and size is checked against the file before anything is read or reserved. Numbers are mapped from the file, so only
-what is looked at is read.
+Every place and size is checked against the file before anything is read or reserved.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import struct
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,14 +56,15 @@ class TensorInfo:
 
 
 class WeightsFile:
-    """An opened weights file: `tensors` by name, `array(name)` maps one. Raises CheckpointError."""
+    """An opened weights file: `tensors` by name; `read` copies one into memory, `map` leaves it in the file. Raises CheckpointError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
             with path.open("rb") as stream:
                 begin = stream.read(16)
-            self.size = path.stat().st_size
+            self._state = _state_of(path)
+            self.size = self._state[0]
             if path.suffix == ".safetensors" or (begin[8:9] == b"{" and path.suffix != ".pt"):
                 self.kind, found = "safetensors", _read_safetensors(path, self.size)
             else:
@@ -74,22 +74,53 @@ class WeightsFile:
         if not found:
             raise CheckpointError(f"{path}: holds no tensor")
         self.tensors = {info.name: info for info in found}
-        self._bytes: NDArray[np.uint8] | None = None
 
-    def array(self, name: str) -> Array:
-        """The tensor's numbers, mapped from the file (bfloat16 as its bits). Writing to it changes memory only, never the file."""
+    def read(self, name: str, rows: slice = slice(None)) -> Array:
+        """The tensor's numbers (bfloat16 as its bits), or evenly spaced rows of it, which are read one by one.
+
+        Read, not mapped: a file that another program cuts short meanwhile gives an error here, and would end the process there.
+        """
         info = self.tensors[name]
-        if self._bytes is None:
-            self._bytes = np.memmap(self.path, np.uint8, "c") if self.size else np.zeros(0, np.uint8)
-        return np.ndarray(info.shape, _NUMPY[info.dtype], self._bytes.data, info.start if info.numel else 0, info.strides)
+        if not info.numel:
+            return np.zeros(info.shape, _NUMPY[info.dtype])
+        try:
+            with self.path.open("rb") as stream:
+                if _state_of(self.path) != self._state:
+                    raise CheckpointError(f"{self.path}: has changed since it was looked into; look again")
+                if rows == slice(None):
+                    return self._span(stream, info)
+                one = replace(info, shape=info.shape[1:], strides=info.strides[1:])
+                picked = range(*rows.indices(info.shape[0]))
+                return np.stack([self._span(stream, replace(one, start=info.start + row * info.strides[0])) for row in picked])
+        except OSError as error:
+            raise CheckpointError(f"{self.path}: cannot be read ({error.strerror or error})") from None
+
+    def _span(self, stream: BinaryIO, info: TensorInfo) -> Array:
+        item = np.dtype(_NUMPY[info.dtype]).itemsize
+        length = sum((n - 1) * s for n, s in zip(info.shape, info.strides, strict=True)) + item
+        stream.seek(info.start)
+        data = stream.read(length)
+        if len(data) < length:
+            raise CheckpointError(f"{self.path}: ends before {info.name} does; copy or download it again")
+        return np.ndarray(info.shape, _NUMPY[info.dtype], bytearray(data), 0, info.strides)
+
+    def map(self, name: str) -> Array:
+        """The numbers where they are: only what is looked at is read. Writing to them changes memory only, never the file."""
+        info = self.tensors[name]
+        return np.ndarray(info.shape, _NUMPY[info.dtype], np.memmap(self.path, np.uint8, "c").data, info.start, info.strides)
+
+
+def _state_of(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def as_float32(array: Array, dtype: str) -> NDArray[np.float32]:
-    """A float32 copy of what `WeightsFile.array` handed out."""
+    """What `WeightsFile` handed out as float32."""
     if dtype == "bfloat16":
         return (array.astype(np.uint32) << 16).view(np.float32)
     with np.errstate(over="ignore"):
-        return array.astype(np.float32)
+        return array.astype(np.float32, copy=False)
 
 
 def _checked(path: Path, info: TensorInfo, begin: int, end: int) -> TensorInfo:
@@ -216,7 +247,9 @@ def _state_dict(content: Any) -> dict[str, StoredTensor] | None:
     return _state_dict(section) if section is not None else None
 
 
-def _torch_entry(path: Path, stream: Any, members: dict[str, zipfile.ZipInfo], base: str, name: str, tensor: StoredTensor) -> TensorInfo:
+def _torch_entry(
+    path: Path, stream: BinaryIO, members: dict[str, zipfile.ZipInfo], base: str, name: str, tensor: StoredTensor
+) -> TensorInfo:
     storage = tensor.storage
     item = np.dtype(_NUMPY[storage.dtype]).itemsize
     record = members.get(f"{base}data/{storage.key}")

@@ -96,4 +96,4 @@ def test_a_large_table_is_copied_piece_by_piece(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert (folder / "model.safetensors").stat().st_size > 102e6
     assert peak < 40e6
-    assert np.array_equal(inspect(folder).file.array("H_init"), np.zeros(64, np.float32))
+    assert np.array_equal(inspect(folder).file.read("H_init"), np.zeros(64, np.float32))

@@ -15,7 +15,7 @@ import pytest
 import torch
 import yaml
 
-from hrm_model.checkpoint import about, load, save
+from hrm_model.checkpoint import about, load, load_inspected, save
 from hrm_model.checkpoint_inspect import dtypes, inspect, statistics
 from hrm_model.config import ModelConfig, tensor_shapes
 from hrm_model.model import HRM
@@ -200,6 +200,36 @@ def test_statistics_and_histogram(tmp_path: Path) -> None:
     assert told.std == pytest.approx(weight.std(), rel=1e-5)
     assert (told.zeros, told.not_finite) == (0, 0)
     assert statistics(found, "q_head.bias").low == -5
+
+
+def test_a_file_that_changes_after_it_was_looked_into(tmp_path: Path) -> None:
+    """In place, as a copy that is still running does it: an error, and never the end of the process."""
+    save(tiny(), tmp_path / "own")
+    file = tmp_path / "own" / "model.safetensors"
+    found = inspect(tmp_path / "own")
+    content = file.read_bytes()
+    with file.open("r+b") as stream:
+        stream.truncate(4096)
+    for attempt in (lambda: statistics(found, "lm_head.weight"), lambda: load_inspected(found, "cpu")):
+        with pytest.raises(ValueError, match="has changed since it was looked into"):
+            attempt()
+    file.write_bytes(content)
+    assert load_inspected(inspect(tmp_path / "own"), "cpu")
+    file.unlink()
+    with pytest.raises(ValueError, match="cannot be read"):
+        statistics(found, "lm_head.weight")
+
+
+def test_rows_of_a_large_tensor_are_sampled(tmp_path: Path) -> None:
+    config = ModelConfig(hidden_size=64, num_heads=1, H_layers=1, L_layers=1, puzzle_emb_ndim=64, num_puzzle_identifiers=80_000)
+    published(tmp_path, config)
+    table = torch.load(tmp_path / "step_10", weights_only=True)["_orig_mod.model.inner.puzzle_emb.weights"].numpy()
+    told = statistics(inspect(tmp_path), "puzzle_emb.weights")
+    assert 1_000_000 < told.numbers < table.size
+    picked = table[:: 80_000 // 16384]
+    assert told.numbers == picked.size
+    assert told.mean == pytest.approx(picked.mean(), abs=1e-6)
+    assert told.high == picked.max()
 
 
 def test_inspecting_loads_no_torch() -> None:
