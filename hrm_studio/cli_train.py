@@ -27,11 +27,14 @@ def train(
     minutes: Annotated[float | None, typer.Option(min=0.001, help="Stop after so much computing time.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda:0, mps, or auto.")] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard event files too.")] = False,
     dataset: Annotated[Path | None, typer.Option(help="Train on this dataset's folder instead of generated puzzles.")] = None,
 ) -> None:
     """Train a model in a process of its own and follow it. Ctrl+C stops it with a checkpoint."""
     with plain_errors():
         asked = {name: value for name, value in (("minutes", minutes), ("device", device), ("seed", seed)) if value is not None}
+        if tensorboard:
+            asked["tensorboard"] = True
         if device is not None:
             from hrm_model.device import pick_device
 

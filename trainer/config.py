@@ -109,6 +109,7 @@ class RunConfig(_Strict):
         1, ge=0, description="puzzles of each evaluation set that are traced at each evaluation, to watch them being learned"
     )
     log_every: int = Field(10, ge=1, description="steps a metrics event averages over")
+    tensorboard: bool = Field(False, description="write TensorBoard event files too, in the run directory's tensorboard/")
     threads: int | None = Field(None, ge=1, description="torch threads; none: one a core")
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16"] = Field("auto", description="what training computes in; auto: bfloat16 where it is quick")

@@ -5,6 +5,7 @@ events.jsonl               what happened, append-only;  commands.jsonl  what was
 status.json                pid, state, step, ETA; replaced atomically
 checkpoints/step_001000/   model.safetensors, config.json, training_state.pt;  `last` and `best` hold a folder's name
 probes/step_001000.h5      traces of a few evaluation puzzles, to watch them being learned
+tensorboard/               its event files, where they were asked for
 log.txt                    what the process printed;  .lock  held by the one trainer that works here
 """
 

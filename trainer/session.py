@@ -27,6 +27,7 @@ from trainer.machine import Machine, free_bytes
 from trainer.manage import origin
 from trainer.probe_puzzles import write_probes
 from trainer.run_dir import RunDir, RunError, write_json
+from trainer.tensorboard import Board
 
 _STATUS_EVERY = 1.0  # seconds
 _MACHINE_EVERY = 2.0  # seconds
@@ -49,6 +50,7 @@ class Session:
         self.last_status = self.last_machine = self.begin_seconds = 0.0
         self.begin_step = 0
         self.little_space = False
+        self.board: Board | None = None
         self._untold: list[Event] = []
 
     def go(self) -> None:
@@ -73,6 +75,8 @@ class Session:
         self.machine = Machine(card)
         if world.first:
             write_json(run.path / "env.json", environment(trainer))
+        if config.tensorboard and world.first:
+            self.board = Board(run.path / "tensorboard", trainer.step)
         # Events of steps after `step` come from a process that was killed; who follows the run drops them.
         self.tell(event("started", trainer.step, resumed=resumed, pid=os.getpid(), steps=config.steps, processes=world.size, **asdict(fit)))
         if fit.why:
@@ -100,6 +104,8 @@ class Session:
         self.tell(
             event("finished", trainer.step, reason=reason, **({"message": trainer.reason} if trainer.reason and not self.ending else {}))
         )
+        if self.board:
+            self.board.close()
         self.status("stopped" if self.ending else "finished", now=True)
 
     def fit(self) -> Fit:
@@ -172,6 +178,9 @@ class Session:
         """Append to the run's events. While the disk is full they wait here, and training goes on."""
         if not self.world.first:
             return
+        if self.board:
+            with suppress(OSError):  # a full disk
+                self.board.add(entry)
         self._untold.append(entry)
         try:
             while self._untold:

@@ -231,6 +231,35 @@ def test_a_run_of_a_newer_version_is_refused_in_words(tmp_path: Path, capsys: py
     assert "config.yaml" in capsys.readouterr().err
 
 
+# TensorBoard -------------------------------------------------------------------------------------------------------------
+
+
+def test_tensorboard_files_hold_the_figures_when_asked_for(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = RunDir.create(tmp_path / "run", small(steps=14, evaluate_every=7, checkpoint_every=7, tensorboard=True))
+    Session(run).go()
+    (run.checkpoints / "step_000014" / "training_state.pt").unlink()
+    Session(run).go()  # goes on from step 7; what was written of later steps is taken back
+    board = EventAccumulator(str(run.path / "tensorboard"))
+    board.Reload()
+    metrics = {step: values for kind, step, values in told(run) if kind == "metrics"}
+    for name in ("loss", "lm_loss", "grad_norm", "lr"):
+        found = {e.step: e.value for e in board.Scalars(f"train/{name}")}
+        assert found == pytest.approx({step: values[name] for step, values in metrics.items()}, rel=1e-5)
+    assert [e.step for e in board.Scalars("unseen/6 clues/exact")] == [7, 14]
+    plain = RunDir.create(tmp_path / "plain", small(steps=1))
+    Session(plain).go()
+    assert not (plain.path / "tensorboard").exists()
+
+
+def test_without_tensorboard_a_run_that_asks_for_it_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard.writer", None)
+    run = RunDir.create(tmp_path / "run", small(tensorboard=True))
+    assert main([str(run.path)]) == 2
+    assert "pip install 'hrm-studio[tensorboard]'" in run.status()["message"]
+
+
 # Micro-batches -----------------------------------------------------------------------------------------------------------
 
 
