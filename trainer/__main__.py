@@ -35,8 +35,11 @@ def main(arguments: list[str]) -> int:
         if world.first:
             run.claim()
         session = Session(run, world, device)
-    except (ConfigError, RunError, OSError) as error:
+    except (ConfigError, RunError) as error:
         print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{run.path}: a run cannot be kept here ({error.strerror or error}); make the folder writable, or make room", file=sys.stderr)
         return 2
 
     def end(number: int, frame: FrameType | None) -> None:

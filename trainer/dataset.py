@@ -74,9 +74,12 @@ def cached_pool(config: RunConfig, file: Path) -> tuple[Grids, Grids]:
         pass  # not there, or cut short: made again
     puzzles, solutions = make_pool(config)
     beside = file.with_name(file.name + ".part")
-    with beside.open("wb") as stream:
-        np.savez_compressed(stream, puzzles=puzzles, solutions=solutions, made_from=made_from)
-    os.replace(beside, file)
+    try:
+        with beside.open("wb") as stream:
+            np.savez_compressed(stream, puzzles=puzzles, solutions=solutions, made_from=made_from)
+        os.replace(beside, file)
+    except OSError:  # a full disk: made again next time
+        beside.unlink(missing_ok=True)
     return puzzles, solutions
 
 

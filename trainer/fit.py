@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,8 @@ def decide(config: RunConfig, device: torch.device, file: Path, *, rows: int, fr
     fit = Fit(str(device), micro_batch, compiled, " ".join(filter(None, why)))
     from trainer.run_dir import write_json
 
-    write_json(file, asdict(fit))
+    with suppress(OSError):  # a full disk: found again next time
+        write_json(file, asdict(fit))
     return fit
 
 

@@ -74,7 +74,8 @@ class Session:
         card = trainer.device.index or 0 if trainer.device.type == "cuda" else None
         self.machine = Machine(card)
         if world.first:
-            write_json(run.path / "env.json", environment(trainer))
+            with suppress(OSError):  # a full disk
+                write_json(run.path / "env.json", environment(trainer))
         if config.tensorboard and world.first:
             self.board = Board(run.path / "tensorboard", trainer.step)
         # Events of steps after `step` come from a process that was killed; who follows the run drops them.

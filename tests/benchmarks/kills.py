@@ -1,0 +1,122 @@
+"""Whether a run loses anything to being killed: `python -m tests.benchmarks.kills [--kills 50] [--seed 0] [--every 1]`.
+
+A trainer is started again and again on one run directory and killed (SIGKILL) after a random time, of starting up, training, judging,
+writing checkpoints and traces alike, until it was killed so many times; then it may finish. Its figures, its weights and every file are
+compared with those of a run that nobody killed. Prints one JSON object; 1 where anything differs. Some minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from hrm_model import trace_file
+from trainer.config import RunConfig
+from trainer.presets import preset
+from trainer.run_dir import RunDir
+
+
+def config_of(every: int, steps: int) -> RunConfig:
+    """A small run that spends much of its time on checkpoints and traces."""
+    values = preset("sudoku-4x4").model_dump() | {
+        "steps": steps, "minutes": None, "stop_at_exact": None, "batch_size": 16, "log_every": 3, "checkpoint_every": every, "evaluate_every": 7,
+        "threads": 1, "puzzles": [{"clues": 6, "count": 64}], "evaluation": [{"clues": 6, "count": 16}], "evaluation_segments": 2, "probe_puzzles": 1,
+        "compile": "off",
+    }  # fmt: skip
+    return RunConfig.model_validate(values)
+
+
+def start(run: RunDir) -> subprocess.Popen[bytes]:
+    with (run.path / "log.txt").open("ab") as log:
+        return subprocess.Popen([sys.executable, "-m", "trainer", str(run.path)], stdout=log, stderr=log)
+
+
+def told(run: RunDir) -> list[tuple[str, int, dict[str, Any]]]:
+    """Metrics and evaluations; what a killed process told of later steps is taken back by its successor."""
+    found: list[tuple[str, int, dict[str, Any]]] = []
+    for entry in run.events().read():
+        if entry["type"] == "started":
+            found = [f for f in found if f[1] <= entry["step"]]
+        elif entry["type"] in ("metrics", "evaluation"):
+            found.append((entry["type"], entry["step"], entry["values"]))
+    return found
+
+
+def faults(run: RunDir, whole: RunDir) -> list[str]:
+    """What differs, or is half-written."""
+    found = []
+    if told(run) != told(whole):
+        found.append("the figures differ")
+    ours, theirs = run.pointer("last"), whole.pointer("last")
+    assert theirs is not None
+    if ours is None or ours.name != theirs.name:
+        return [*found, f"the last checkpoint is {ours}"]
+    weights, expected = load_file(ours / "model.safetensors"), load_file(theirs / "model.safetensors")
+    if any(not torch.equal(weights[name], tensor) for name, tensor in expected.items()):
+        found.append("the weights differ")
+    for folder in run.checkpoints.iterdir():
+        if folder.is_dir():
+            load_file(folder / "model.safetensors")
+            torch.load(folder / "training_state.pt", weights_only=True)
+    for file in run.probes.iterdir():
+        trace_file.read_all(file, guard=False)
+    left = [str(p.relative_to(run.path)) for p in run.path.rglob("*.part")]
+    return found + [f"{name} was left behind" for name in left]
+
+
+def main() -> int:
+    given = argparse.ArgumentParser(description=__doc__)
+    given.add_argument("--kills", type=int, default=50)
+    given.add_argument("--seed", type=int, default=0)
+    given.add_argument("--every", type=int, default=1, help="steps between checkpoints")
+    asked = given.parse_args()
+    chance = random.Random(asked.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        config = config_of(asked.every, steps=20 * asked.kills)
+        whole, run = (RunDir.create(Path(folder) / name, config) for name in ("whole", "run"))
+        begin = time.monotonic()
+        if start(whole).wait():
+            print((whole.path / "log.txt").read_text()[-2000:])
+            return 1
+        took = time.monotonic() - begin
+        kills, moments, damaged = 0, [], 0
+        while kills < asked.kills:
+            process = start(run)
+            # From the first instruction on to some thirty steps later; where the machine is slow, so is all of it.
+            time.sleep(chance.uniform(0.0, 2.5 * took / asked.kills + 3))
+            if process.poll() is not None:
+                break
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+            moments.append(run.status().get("step", 0))
+            damaged += sum("cannot be read" in e.get("message", "") for e in run.events().read() if e["type"] == "warning")
+        code = start(run).wait()
+        found = faults(run, whole) if code == 0 else [f"the trainer ended with {code}: {(run.path / 'log.txt').read_text()[-500:]}"]
+        print(
+            json.dumps(
+                {
+                    "kills": kills,
+                    "steps_at_kills": moments,
+                    "unreadable_checkpoints": damaged,
+                    "faults": found,
+                    "seconds_of_the_whole_run": took,
+                }
+            )
+        )
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
