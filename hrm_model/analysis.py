@@ -18,37 +18,51 @@ from hrm_model.trace import LEVEL_H, LEVEL_L, Trace
 
 Floats = NDArray[np.floating[Any]]
 
+_BLOCK = 1 << 16  # features at a time
+
 
 @dataclass(frozen=True)
 class Projection:
     """Principal components of a set of points."""
 
     mean: Floats  # (F,)
-    components: Floats  # (2, F), orthonormal
-    explained: Floats  # (2,) share of the variance along each
+    components: Floats  # (K, F), orthonormal; K is 2 where nothing else was asked for
+    explained: Floats  # (K,) share of the variance along each
 
     def __call__(self, points: Floats) -> Floats:
-        """(…, F) → (…, 2)."""
-        return (points - self.mean) @ self.components.T
+        """(…, F) → (…, K)."""
+        return np.asarray(points, np.float32) @ self.components.T - self.mean @ self.components.T
 
 
-def pca(points: Floats) -> Projection:
-    """The first two principal components of points (M, F), by the smaller of the two Gram matrices. Signs are fixed: the largest entry is positive."""
-    points = np.asarray(points, np.float32)
-    mean = points.mean(axis=0)
-    centred = points - mean
-    total = float((centred.astype(np.float64) ** 2).sum())
-    count, width = centred.shape
-    components = np.zeros((2, width), np.float32)
-    explained = np.zeros(2)
+def pca(points: Floats, count: int = 2) -> Projection:
+    """The first principal components of points (M, F), by the smaller of the two Gram matrices. Signs are fixed: the largest entry is positive.
+
+    Wide points are gone through a block of features at a time, so that no second copy of them is made.
+    """
+    points = np.asarray(points)
+    rows, width = points.shape
+    mean = np.concatenate([points[:, at : at + _BLOCK].mean(axis=0, dtype=np.float64) for at in range(0, width, _BLOCK)]).astype(np.float32)
+    components, explained = np.zeros((count, width), np.float32), np.zeros(count)
+
+    def centred(at: int) -> Floats:
+        return np.asarray(points[:, at : at + _BLOCK], np.float32) - mean[at : at + _BLOCK]
+
+    if width > rows:
+        gram = np.zeros((rows, rows))
+        for at in range(0, width, _BLOCK):
+            block = centred(at)
+            gram += block @ block.T
+    else:
+        whole = np.asarray(points, np.float32) - mean
+        gram = (whole.T @ whole).astype(np.float64)
+    total = float(np.trace(gram))
     if total > 0:
-        wide = width > count
-        values, vectors = np.linalg.eigh((centred @ centred.T if wide else centred.T @ centred).astype(np.float64))
-        for k in range(min(2, len(values))):
-            value = float(values[-1 - k])
+        values, vectors = np.linalg.eigh(gram)
+        for k in range(min(count, len(values))):
+            value, vector = float(values[-1 - k]), vectors[:, -1 - k].astype(np.float32)
             if value <= 1e-9 * total:
                 continue
-            axis = centred.T @ vectors[:, -1 - k].astype(np.float32) if wide else vectors[:, -1 - k]
+            axis = np.concatenate([centred(at).T @ vector for at in range(0, width, _BLOCK)]) if width > rows else vector
             axis = axis / np.linalg.norm(axis)
             components[k] = axis * np.sign(axis[np.abs(axis).argmax()])
             explained[k] = value / total

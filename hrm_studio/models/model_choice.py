@@ -86,3 +86,8 @@ class ModelChoice(QObject):
         if bundled is None and path.parent.name == "checkpoints" and path.name.removeprefix("step_").isdigit():
             return f"{path.parent.parent.name}, step {int(path.name.removeprefix('step_')):,}"  # of a run
         return bundled.title if bundled else short_name(path)
+
+    def named(self, name: str) -> Path | None:
+        """The model of that folder name: the one in use, a bundled one, or one that was opened."""
+        known = [self.path, *(model.path for model in self.bundled), *self.others]
+        return next((path for path in known if path is not None and path.name == name), None)

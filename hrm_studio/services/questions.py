@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from hrm_model.analysis_states import Basis, fit_basis
 from hrm_model.analysis_survey import Surveyed, survey_rows
 from hrm_model.relabel import Relabelling
 from hrm_model.tasks.base import Grid, Grids, Task
+from hrm_model.tasks.find import task_named
 from hrm_model.tasks.maze_task import MazeTask
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.trace import Array, ModelInfo, PuzzleInfo, Trace, TraceRecorder
@@ -83,6 +85,37 @@ def thinking(task: Task, grid: Grid, segments: int, relabelling: Relabelling | N
             else:
                 yield None  # so that newer jobs get their turn
         yield so_far(), expected, True
+
+    return question
+
+
+def basis_of_set(task_name: str, count: int, segments: int = 8, seed: int = 0) -> Question[Basis]:
+    """The principal components of a model's states while it thinks about so many new puzzles; all of them at once, step by step."""
+
+    def question(model: HRM, about: About) -> Iterator[Basis | None]:
+        import torch
+
+        task, rng = task_named(task_name), np.random.default_rng(seed)
+        puzzles = []
+        for _ in range(count):
+            puzzles.append(task.generate(1, rng)[0][0])
+            yield None
+        inputs = torch.as_tensor(task.to_tokens(np.stack(puzzles)), device=model.device)
+        states: dict[str, list[Array]] = {"H": [], "L": []}
+        model.eval()
+        with torch.inference_mode():
+            x = model.embed(inputs, torch.zeros(count, dtype=torch.long, device=model.device))
+            z_H, z_L = model.initial_state(count)
+        for _ in range(segments):
+            for call in model.calls():
+                with torch.inference_mode():
+                    z = model.call(call.level, z_H, z_L, x)
+                    z_H, z_L = (z, z_L) if call.level == "H" else (z_H, z)
+                    if call.level == "H" or call.l_step == 0:  # the first L step of a cycle moves most
+                        states[call.level].append(z.float().cpu().numpy())
+                yield None
+        stacked = {level: np.concatenate(found) for level, found in states.items()}
+        yield fit_basis(f"{count} puzzles", stacked, task.cells)
 
     return question
 

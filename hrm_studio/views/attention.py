@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QRectF, Qt, QTimer
@@ -138,7 +137,7 @@ class AttentionView(View):
         if key in self._found:
             self._show()
             return
-        path = self._path(trace)
+        path = self._models.named(trace.model.name)
         if path is None:
             self._tell(
                 f"This trace was recorded by {trace.model.name or 'a model without a name'}; open that model to see where it looked."
@@ -148,11 +147,6 @@ class AttentionView(View):
         self._reasoner.ask(
             path, self._models.device, attention_at(trace, *key), lambda found: self._answered(trace, key, found), self._tell, lane=LANE
         )
-
-    def _path(self, trace: Trace) -> Path | None:
-        """Where the model that recorded the trace is."""
-        known = [self._models.path, *(m.path for m in self._models.bundled), *self._models.others]
-        return next((p for p in known if p is not None and p.name == trace.model.name), None)
 
     def _answered(self, trace: Trace, key: tuple[int, int], found: dict[str, Look]) -> None:
         now = self._traces.trace

@@ -66,7 +66,7 @@ class AttentionBoard(QWidget):
         self.arrows = True
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(120, 120)
+        self.setMinimumSize(80, 80)
         self.setAccessibleName(f"Attention of module {level}")
 
     def sizeHint(self) -> QSize:

@@ -41,7 +41,7 @@ class ExplorePage(QMainWindow):
         studio.actions.add(self._entries(), page="explore")
         self.board_panel = BoardPanel(traces, selection, theme)
         self.board = self.board_panel.board
-        self.states = StatesView(traces, selection, studio.background, theme)
+        self.states = StatesView(traces, selection, studio.background, theme, studio.models, studio.reasoner)
         self.curves = CurvesView(traces, theme, selection, studio.background)
         self.cells = CellTable(traces, selection, theme)
         self.attention = AttentionView(traces, selection, studio.models, studio.reasoner, self.board, theme)
@@ -65,6 +65,11 @@ class ExplorePage(QMainWindow):
         dock.setObjectName(title)
         dock.setWidget(widget)
         dock.setTitleBarWidget(DockTitle(dock, self._studio.theme))
+        # Qt does not hide what lies behind another tab, it only moves it away; hidden, it costs nothing, and keeps its room.
+        policy = widget.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        widget.setSizePolicy(policy)
+        dock.visibilityChanged.connect(widget.setVisible)
         self.addDockWidget(area, dock)
         self._areas[title] = area
         action = dock.toggleViewAction()
@@ -78,9 +83,13 @@ class ExplorePage(QMainWindow):
             self.tabifyDockWidget(self.docks[first], self.docks[second])
             self.docks[second].show()
             self.docks[first].raise_()
+        self._share_room()
+        QTimer.singleShot(0, self._share_room)  # once what is behind a tab is hidden
+
+    def _share_room(self) -> None:
         left, states, curves = (self.docks[title] for title in ("Puzzle", "States", "Curves"))
         self.resizeDocks([left, states], [300, 520], Qt.Orientation.Horizontal)
-        self.resizeDocks([states, curves], [400, 420], Qt.Orientation.Vertical)
+        self.resizeDocks([states, curves], [370, 450], Qt.Orientation.Vertical)
 
     def _entries(self) -> list[Entry]:
         traces, player = self._studio.traces, self._studio.player

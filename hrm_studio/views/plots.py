@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
@@ -98,7 +99,7 @@ def is_vector(painter: QPainter) -> bool:
     return painter.paintEngine().type() in (QPaintEngine.Type.SVG, QPaintEngine.Type.Pdf)
 
 
-def polygon(pixels: NDArray[np.float64]) -> QPolygonF:
+def polygon(pixels: NDArray[np.floating[Any]]) -> QPolygonF:
     """Pixels (N, 2) as Qt takes them."""
     return QPolygonF([QPointF(x, y) for x, y in pixels.tolist()])
 

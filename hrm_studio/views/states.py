@@ -1,236 +1,385 @@
-"""Where the hidden states are: their path through the plane of the first two principal components, or one point a cell.
+"""Where the hidden states are: their path through a plane of principal components, one point a cell, or heat.
 
-The plane is fitted once for a trace (again while it still grows), by a thread of its own: moving the cursor never fits.
+The basis is fitted once for a trace (again while it still grows), by a thread of its own: moving the cursor never fits.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import pyqtgraph as pg
-from PySide6.QtCore import QPointF, Qt, QTimer
-from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer
+from PySide6.QtGui import QMouseEvent, QPainter
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from hrm_model.analysis import Floats, Projection, blanks, pca
+from hrm_model.analysis import Floats
+from hrm_model.analysis_states import Basis
 from hrm_model.trace import Trace
+from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
+from hrm_studio.services.questions import basis_of_set
+from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
-from hrm_studio.views.plots import dress, new_plot, polygon, show_axes, swatch
+from hrm_studio.views.flow import FlowRow
+from hrm_studio.views.plots import dress, new_plot, show_axes, swatch
+from hrm_studio.views.state_fit import BOTH, Fit, Fitted, fit_plots, fit_umap, umap_there
+from hrm_studio.views.state_heat import KINDS, StateHeat
+from hrm_studio.views.state_painter import PathPainter, Turn, cell_pixels, paint_cells, radius
+from hrm_studio.views.visible import View
 
-_FIT_POINTS = 4000  # rows that the plane of single cells is fitted on, at most
 _REFIT_MS = 250
 _CLICK_PIXELS = 12  # a click this near to a point means it
+_SET = 16  # puzzles of the set that a basis is fitted on
+LANE = "basis"
+
+_MODES = {
+    "path": "One point a step: the whole state, all cells at once",
+    "cells": "One point a cell, at the cursor's step",
+    "heat": "Numbers as colours, at the cursor's step",
+}
+_PATH_COLOURS = (("Module", "module"), ("Step", "step"), ("Right", "right"), ("Confidence", "confidence"))
+_CELL_COLOURS = (("Right or wrong", "judgement"), ("Answer", "digit"), ("Place", "cell"), ("Confidence", "confidence"))
 
 
-@dataclass(frozen=True)
-class Fit:
-    """Both planes of one module's states, and the path in the first."""
-
-    whole: Projection
-    path: Floats  # (rows, 2)
-    cells: Projection
-    path_range: tuple[Floats, Floats]  # lowest and highest x, y
-    cells_range: tuple[Floats, Floats]
-
-
-def fit(states: Floats, cells: int) -> Fit:
-    """States (rows, T, D), the last `cells` of the T positions being the board → the plane of whole states (flattened) and that of single cells."""
-    flat = np.asarray(states, np.float32).reshape(len(states), -1)
-    whole = pca(flat)
-    path = whole(flat)
-    single = np.asarray(states[:, -cells:], np.float32).reshape(-1, states.shape[-1])
-    single = single[:: max(1, len(single) // _FIT_POINTS)]
-    plane = pca(single)
-    points = plane(single)
-    return Fit(whole, path, plane, (path.min(axis=0), path.max(axis=0)), (points.min(axis=0), points.max(axis=0)))
-
-
-def fit_both(trace: Trace) -> dict[str, Fit]:
-    """The fits of both modules, by 'H' and 'L'."""
-    assert trace.z_H is not None
-    assert trace.z_L is not None
-    cells = len(trace.puzzle.given)
-    return {"H": fit(trace.z_H, cells), "L": fit(trace.z_L, cells)}
-
-
-class StatesView(QWidget):
-    """z_H and z_L side by side. 'Path': a point a step, with its trail. 'Cells': a point a position at the cursor's step."""
+class StatesView(View):
+    """z_H and z_L beside each other, or both in one basis."""
 
     def __init__(
-        self, traces: TraceModel, selection: Selection, background: Background, theme: Theme, parent: QWidget | None = None
+        self,
+        traces: TraceModel,
+        selection: Selection,
+        background: Background,
+        theme: Theme,
+        models: ModelChoice | None = None,
+        reasoner: Reasoner | None = None,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._traces, self._selection, self._background, self._theme = traces, selection, background, theme
-        self._fits: dict[str, Fit] = {}
-        self._number = 0
-        self._fitted_rows = 0
+        self._models, self._reasoner = models, reasoner
+        self._fitted: Fitted | None = None
+        self._fitted_for: tuple[Trace, int, Basis | None, bool] | None = None  # with its length then, the wanted basis, UMAP
         self._fitting = False
+        self._kept: Basis | None = None
+        self._of_set: Basis | None = None
         self.mode = "path"
-        self.plots = {level: new_plot() for level in "HL"}
-        self._empty = QLabel("States appear here as the model thinks.")
-        bar = QHBoxLayout()
-        bar.setContentsMargins(8, 4, 8, 0)
-        modes = QButtonGroup(self)
-        self._modes: dict[str, QToolButton] = {}
-        for mode, tip in (
-            ("path", "One point a step: the whole state, all cells at once"),
-            ("cells", "One point a cell, at the cursor's step"),
-        ):
-            button = QToolButton(text=mode.capitalize(), checkable=True, checked=mode == self.mode, toolTip=tip)
-            button.clicked.connect(lambda _=False, mode=mode: self.set_mode(mode))
-            modes.addButton(button)
-            self._modes[mode] = button
-            bar.addWidget(button)
-        bar.addStretch()
-        bar.addWidget(self._empty)
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        for level, plot in self.plots.items():
-            plot.setMinimumSize(120, 120)
-            plot.over = partial(self._paint, level)
-            plot.scene().sigMouseClicked.connect(partial(self._clicked, level))
-            row.addWidget(plot)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.setSpacing(2)
-        layout.addLayout(bar)
-        layout.addLayout(row, 1)
+        self.turn = Turn()
+        self._grabbed: QPointF | None = None
+        self.plots = {name: new_plot() for name in ("H", "L", BOTH)}
+        self._painters = {name: PathPainter() for name in self.plots}
+        self.heats = {level: StateHeat(level, traces, selection, theme) for level in "HL"}
+        self._empty = QLabel("States appear here as the model thinks.", objectName="muted")
+        self._empty.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setWordWrap(True)
+        self._arrange()
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(_REFIT_MS)
-        self._later.timeout.connect(self._start_fit)
-        traces.trace_replaced.connect(self._replaced)
-        traces.trace_grew.connect(self._grew)
-        traces.running_changed.connect(self._start_fit)
-        traces.cursor_moved.connect(self._refresh)
-        selection.changed.connect(self._refresh)
-        theme.changed.connect(self._redraw)
-        self._redraw()
+        self._later.timeout.connect(self._fit)
+        self.follow(
+            [
+                (traces.trace_replaced, self._replaced),
+                (traces.trace_grew, self._grew),
+                (traces.running_changed, self._fit),
+                (traces.cursor_moved, self._refresh),
+                (selection.changed, self._refresh),
+                (theme.changed, self._redraw),
+            ],
+            self._replaced,
+        )
+
+    def _arrange(self) -> None:
+        modes = QButtonGroup(self)
+        self._modes: dict[str, QToolButton] = {}
+        for mode, tip in _MODES.items():
+            button = QToolButton(text=mode.capitalize(), checkable=True, checked=mode == self.mode, toolTip=tip, objectName="chip")
+            button.clicked.connect(lambda _=False, mode=mode: self.set_mode(mode))
+            modes.addButton(button)
+            self._modes[mode] = button
+        self._together = QToolButton(
+            text="Together", checkable=True, objectName="chip", toolTip="Both modules in one plane, instead of each in its own"
+        )
+        self._three = QToolButton(
+            text="3-D", checkable=True, objectName="chip", toolTip="Three components; drag with the mouse to turn them"
+        )
+        self._together.toggled.connect(self._redraw)
+        self._three.toggled.connect(self._set_three)
+        self.colour = QComboBox(toolTip="What the colours tell")
+        self.basis = QComboBox(toolTip="What the axes are fitted on. Paths in the same basis can be compared.")
+        self.basis.addItem("own basis", "trace")
+        self.basis.addItem("kept basis", "kept")
+        self.basis.addItem("basis of a set", "set")
+        self.basis.addItem("UMAP", "umap")
+        tips = {
+            "kept": "Keep one first (the pin beside)",
+            "set": f"Fitted on {_SET} new puzzles that the model thinks about",
+            "umap": "A map that keeps neighbours together; its axes mean nothing"
+            if umap_there()
+            else "Needs the package umap-learn: pip install 'hrm-studio[umap]'",
+        }
+        for kind, tip in tips.items():
+            self.basis.setItemData(self.basis.findData(kind), tip, Qt.ItemDataRole.ToolTipRole)
+        self._allow("kept", False)
+        self._allow("set", self._reasoner is not None)
+        self._allow("umap", umap_there())
+        self._keep = QToolButton(text="Keep", objectName="chip", toolTip="Keep this basis: the next traces can be drawn in it")
+        self._keep.clicked.connect(self._keep_basis)
+        self.kind = QComboBox()
+        for kind, tip in KINDS.items():
+            self.kind.addItem({"channels": "Positions × channels", "moved": "Movement", "to go": "Distance to the end"}[kind], kind)
+            self.kind.setItemData(self.kind.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self.kind.setCurrentIndex(self.kind.findData("moved"))
+        self.colour.activated.connect(self._refresh)
+        self.basis.activated.connect(self._basis_chosen)
+        self.kind.activated.connect(self._kind_chosen)
+        for box in (self.colour, self.basis):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(9)
+            box.view().setMinimumWidth(150)
+        bar = FlowRow(*self._modes.values(), self._together, self._three, self.colour, self.basis, self._keep, self.kind)
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        for name, plot in self.plots.items():
+            plot.setMinimumSize(100, 100)
+            plot.setMouseEnabled(x=False, y=False)
+            plot.over = partial(self._paint, name)
+            plot.scene().sigMouseClicked.connect(partial(self._clicked, name))
+            plot.viewport().installEventFilter(self)
+            row.addWidget(plot, 1)
+        for heat in self.heats.values():
+            row.addWidget(heat, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(2)
+        layout.addWidget(bar)
+        layout.addWidget(self._empty)
+        layout.addLayout(row, 1)
+        self._fill_colours()
+
+    def _allow(self, kind: str, allowed: bool) -> None:
+        model = self.basis.model()
+        model.item(self.basis.findData(kind)).setEnabled(allowed)  # type: ignore[attr-defined]
+
+    # What is chosen --------------------------------------------------------------------------------------------------
 
     def set_mode(self, mode: str) -> None:
-        """'path' or 'cells'."""
+        """'path', 'cells' or 'heat'."""
         self.mode = mode
         self._modes[mode].setChecked(True)
+        self._fill_colours()
         self._redraw()
+
+    def _fill_colours(self) -> None:
+        self.colour.clear()
+        for label, kind in _CELL_COLOURS if self.mode == "cells" else _PATH_COLOURS:
+            self.colour.addItem(f"by {label.lower()}", kind)
+
+    def _set_three(self, on: bool) -> None:
+        self.turn.on = on
+        self._redraw()
+
+    def _keep_basis(self) -> None:
+        if self._fitted is not None:
+            self._kept = self._fitted.basis
+            self._allow("kept", True)
+            self.basis.setCurrentIndex(self.basis.findData("kept"))
+            self._tell("This basis is kept: traces of the same sizes are drawn in it.")
+
+    def _basis_chosen(self) -> None:
+        if self.basis.currentData() == "set" and self._of_set is None:
+            self._ask_for_set()
+        self._fit()
+
+    def _kind_chosen(self) -> None:
+        for heat in self.heats.values():
+            heat.set_kind(self.kind.currentData())
+
+    def _wanted(self) -> Basis | None:
+        return {"kept": self._kept, "set": self._of_set}.get(self.basis.currentData())
+
+    def _ask_for_set(self) -> None:
+        trace = self._traces.trace
+        path = self._models.named(trace.model.name) if self._models is not None and trace is not None else None
+        if trace is None or path is None or self._reasoner is None or self._models is None:
+            self._tell("The model that recorded this trace is not at hand, so it cannot think about other puzzles.")
+            return
+        self._tell(f"The model thinks about {_SET} puzzles …")
+        self._reasoner.ask(path, self._models.device, basis_of_set(trace.puzzle.task, _SET), self._set_found, self._tell, lane=LANE)
+
+    def _set_found(self, basis: Basis) -> None:
+        self._of_set = basis
+        self._tell("")
+        self._fit()
+
+    def _tell(self, words: str) -> None:
+        self._empty.setText(words)
+        self._empty.setVisible(bool(words))
 
     # Fitting ---------------------------------------------------------------------------------------------------------
 
+    @property
+    def _fits(self) -> dict[str, Fit]:
+        """By 'H' and 'L'; empty before the first fit."""
+        return {level: self._fitted.plots[level] for level in "HL"} if self._fitted is not None else {}
+
     def _replaced(self) -> None:
-        self._fits, self._fitted_rows = {}, 0
-        self._number += 1
-        self._redraw()
-        self._start_fit()
+        trace, shown = self._traces.trace, self._fitted_for
+        same_run = (
+            trace is not None
+            and shown is not None
+            and trace.puzzle is shown[0].puzzle
+            and len(trace) >= shown[1]
+            and trace.model is shown[0].model
+        )
+        if not same_run:
+            self._fitted = self._fitted_for = None
+            self._redraw()
+        self._fit()
 
     def _grew(self) -> None:
         if not self._later.isActive():
             self._later.start()
 
-    def _start_fit(self) -> None:
-        trace = self._traces.trace
-        if trace is None or not trace.has_states or self._fitting or len(trace) == self._fitted_rows:
+    def _fit(self) -> None:
+        trace, wanted, umap = self._traces.trace, self._wanted(), self.basis.currentData() == "umap"
+        if trace is None or self._fitting or not len(trace) or not trace.has_states:
             return
-        self._fitted_rows = len(trace)
+        job = (trace, len(trace), wanted, umap)
+        if self._fitted_for is not None and self._fitted_for[1:] == job[1:] and self._fitted_for[0] is trace:
+            return
         self._fitting = True
-        self._background.run(partial(fit_both, trace), partial(self._fit_done, self._number))
 
-    def _fit_done(self, number: int, fits: dict[str, Fit]) -> None:
+        def work() -> Fitted:
+            fitted = fit_plots(trace, wanted)
+            return fit_umap(trace, fitted) if umap else fitted
+
+        self._background.run(work, lambda found: self._fit_found(job, found))
+
+    def _fit_found(self, job: tuple[Trace, int, Basis | None, bool], found: Fitted) -> None:
         self._fitting = False
-        if number == self._number:
-            self._fits = fits
-            self._redraw()
-        # What came meanwhile, another trace even, is fitted next.
         trace = self._traces.trace
-        if trace is not None and len(trace) != self._fitted_rows:
-            self._grew()
+        if trace is not None and trace.puzzle is job[0].puzzle and trace.model is job[0].model:
+            self._fitted, self._fitted_for = found, job
+            if found.own_basis:
+                self._tell("The kept basis is of states of other sizes; this trace is shown in its own.")
+            self._redraw()
+        if self.following:
+            self._fit()  # what came meanwhile, another trace even
 
     # Drawing ---------------------------------------------------------------------------------------------------------
 
     def _redraw(self) -> None:
-        colours = self._theme.palette
-        for level, plot in self.plots.items():
-            plot.clear()
-            plot.redraw()
-            found = self._fits.get(level)
-            name = "z_H, slow" if level == "H" else "z_L, fast"
-            dress(plot, colours, swatch(colours.level_H if level == "H" else colours.level_L, name))
-            plot.getPlotItem().showGrid(x=True, y=True, alpha=0.12)
-            show_axes(plot, found is not None)
-            if found is None:
-                continue
-            plane = found.whole if self.mode == "path" else found.cells
-            for axis, share, number in (("bottom", plane.explained[0], 1), ("left", plane.explained[1], 2)):
-                plot.setLabel(axis, f"PC {number} ({share:.0%})", color=colours.muted, **{"font-size": "8pt"})
-            if self.mode == "path":
-                faint = colours.color("level_H" if level == "H" else "level_L", 0.25)
-                plot.plot(found.path, pen=pg.mkPen(faint, width=1))
-            low, high = found.path_range if self.mode == "path" else found.cells_range
-            plot.setRange(xRange=(float(low[0]), float(high[0])), yRange=(float(low[1]), float(high[1])), padding=0.06)
-        self._empty.setVisible(not self._fits)
+        together = self._together.isChecked() and self.mode == "path"
+        shown = {"H", "L"} if not together else {BOTH}
+        heat = self.mode == "heat"
         trace = self._traces.trace
+        for name, plot in self.plots.items():
+            plot.setVisible(name in shown and not heat)
+            self._dress(name)
+        for view in self.heats.values():
+            view.setVisible(heat)
+        self._together.setVisible(self.mode == "path")
+        self._three.setVisible(not heat)
+        self.colour.setVisible(not heat)
+        self.basis.setVisible(not heat)
+        self._keep.setVisible(not heat)
+        self.kind.setVisible(heat)
         if trace is not None and not trace.has_states:
-            self._empty.setText("This trace was recorded without states.")
+            self._tell("This trace was recorded without states.")
+        elif trace is None or (self._fitted is None and not heat):
+            self._tell("States appear here as the model thinks.")
+        elif self._empty.text().startswith(("States appear", "This trace was")):
+            self._tell("")
         self._refresh()
+
+    def _dress(self, name: str) -> None:
+        colours, plot = self._theme.palette, self.plots[name]
+        fit = self._fitted.plots[name] if self._fitted is not None else None
+        plot.clear()
+        plot.redraw()
+        titles = {"H": swatch(colours.level_H, "z_H, slow"), "L": swatch(colours.level_L, "z_L, fast")}
+        titles[BOTH] = f"{titles['H']} &nbsp; {titles['L']}"
+        dress(plot, colours, titles[name])
+        plot.getPlotItem().showGrid(x=not self.turn.on, y=not self.turn.on, alpha=0.12)
+        show_axes(plot, fit is not None and not self.turn.on)
+        plot.setCursor(Qt.CursorShape.OpenHandCursor if self.turn.on else Qt.CursorShape.ArrowCursor)
+        if fit is None:
+            return
+        cells = self.mode == "cells"
+        explained = fit.cells.explained if cells and fit.cells is not None else fit.explained
+        for axis, k in (("bottom", 0), ("left", 1)) if not self.turn.on else ():
+            named = f"PC {k + 1} ({explained[k]:.0%})" if explained[0] else ""
+            plot.setLabel(axis, named, color=colours.muted, **{"font-size": "8pt"})
+        if self.turn.on:
+            reach = radius(fit, cells) * 1.08
+            wide = max(1.0, plot.width() / max(1, plot.height()))
+            plot.setRange(xRange=(-reach * wide, reach * wide), yRange=(-reach, reach), padding=0)
+        else:
+            low, high = fit.extent(cells)
+            room = np.maximum((high - low) * 0.1, 1e-3)
+            plot.setRange(
+                xRange=(float(low[0] - room[0]), float(high[0] + room[0])), yRange=(float(low[1] - room[1]), float(high[1] + room[1])), padding=0
+            )  # fmt: skip
 
     def _refresh(self) -> None:
         for plot in self.plots.values():
-            plot.repaint_over()
+            if plot.isVisible():
+                plot.repaint_over()
 
-    def _paint(self, level: str, painter: QPainter) -> None:
-        trace, step, found = self._traces.trace, self._traces.cursor, self._fits.get(level)
-        if trace is None or found is None:
+    def _values(self, trace: Trace) -> Floats | None:
+        """(N,) 0…1 that the path is coloured by, None for the module's own colour."""
+        by = self.colour.currentData()
+        if by == "step":
+            return np.linspace(0, 1, len(trace))
+        if by == "right":
+            return self._traces.verdict.accuracy
+        if by == "confidence":
+            return trace.probability.max(axis=2).mean(axis=1)
+        return None
+
+    def _paint(self, name: str, painter: QPainter) -> None:
+        trace, step = self._traces.trace, self._traces.cursor
+        fit = self._fitted.plots.get(name) if self._fitted is not None else None
+        if trace is None or step < 0 or fit is None or not trace.has_states:
             return
-        if self.mode == "cells":
-            self._paint_cells(painter, trace, step, level)
-            return
-        colour = self._theme.palette.color("level_H" if level == "H" else "level_L")
-        row = min(int((trace.h_row if level == "H" else trace.l_row)[step]), len(found.path) - 1)
-        trail = polygon(self.plots[level].to_pixels(found.path[: row + 1]))
-        painter.setPen(QPen(colour, 1.6))
-        painter.drawPolyline(trail)
-        painter.setPen(_dot(colour, 4))
-        painter.drawPoints(trail)
-        painter.setPen(QPen(self._theme.palette.color("surface"), 2))
-        painter.setBrush(self._theme.palette.color("accent"))
-        painter.drawEllipse(trail.last(), 6.5, 6.5)
+        plot, palette = self.plots[name], self._theme.palette
+        if self.mode == "cells" and name != BOTH:
+            pixels = cell_pixels(plot, fit, trace, step, name, self.turn)
+            paint_cells(painter, pixels, trace, step, palette, self.colour.currentData(), self._selection.cells)
+        elif self.mode == "path":
+            self._painters[name].paint(painter, plot, fit, trace, step, self.turn, palette, self._values(trace), self._traces.verdict)
 
     def _cell_pixels(self, trace: Trace, step: int, level: str) -> Floats:
         """Where the cells' points (S, 2) stand in the plot."""
-        states = trace.state_after(step, level)[-len(trace.puzzle.given) :]
-        return self.plots[level].to_pixels(self._fits[level].cells(states))
+        return cell_pixels(self.plots[level], self._fits[level], trace, step, level, self.turn)
 
-    def _paint_cells(self, painter: QPainter, trace: Trace, step: int, level: str) -> None:
-        colours, solution = self._theme.palette, trace.puzzle.solution
-        pixels = self._cell_pixels(trace, step, level)
-        blank = blanks(trace)
-        wrong = trace.prediction[step] != solution if solution is not None else np.zeros(len(blank), bool)
-        answered = colours.color("right" if solution is not None else "answer")
-        for cells, colour in ((~blank & ~wrong, colours.color("muted", 0.7)), (blank & ~wrong, answered)):
-            painter.setPen(_dot(colour, 7))
-            painter.drawPoints(polygon(pixels[cells]))
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colours.color("wrong"))
-        for x, y in pixels[wrong].tolist():
-            painter.drawPolygon(QPolygonF([QPointF(x, y - 4.5), QPointF(x + 4.5, y + 3.5), QPointF(x - 4.5, y + 3.5)]))
-        painter.setPen(QPen(colours.color("accent"), 2))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        for cell in self._selection.cells:
-            painter.drawEllipse(QPointF(*pixels[cell].tolist()), 7, 7)
+    # Mouse -----------------------------------------------------------------------------------------------------------
 
-    def _clicked(self, level: str, event: object) -> None:
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Dragging turns the three components."""
+        if not isinstance(event, QMouseEvent) or not self.turn.on:
+            return False
+        if event.type() == QEvent.Type.MouseButtonPress and event.button() == Qt.MouseButton.LeftButton:
+            self._grabbed = event.position()
+        elif event.type() == QEvent.Type.MouseMove and self._grabbed is not None:
+            moved = event.position() - self._grabbed
+            self._grabbed = event.position()
+            self.turn.yaw += moved.x() * 0.01
+            self.turn.pitch = min(1.57, max(-1.57, self.turn.pitch + moved.y() * 0.01))
+            self._refresh()
+            return True
+        elif event.type() == QEvent.Type.MouseButtonRelease:
+            self._grabbed = None
+        return False
+
+    def _clicked(self, name: str, event: object) -> None:
         """In 'Cells' a click selects the nearest cell, on the board too; a click beside all clears the selection."""
         trace = self._traces.trace
-        if self.mode != "cells" or trace is None or level not in self._fits:
+        if self.mode != "cells" or trace is None or name not in self._fits:
             return
         place: QPointF = event.scenePos()  # type: ignore[attr-defined]
-        apart = np.hypot(*(self._cell_pixels(trace, self._traces.cursor, level) - (place.x(), place.y())).T)
+        apart = np.hypot(*(self._cell_pixels(trace, self._traces.cursor, name) - (place.x(), place.y())).T)
         self._selection.set((int(apart.argmin()),) if apart.min() <= _CLICK_PIXELS else ())
-
-
-def _dot(colour: QColor, size: float) -> QPen:
-    """A pen whose points are discs."""
-    return QPen(colour, size, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap)

@@ -232,7 +232,9 @@ def test_cells_show_a_trace_without_a_solution_as_unjudged_and_can_be_picked(sol
     assert trace is not None
     solved.traces.open(replace(trace, puzzle=replace(trace.puzzle, solution=None)))
     solved.explore.states.set_mode("cells")
-    qtbot.waitUntil(lambda: len(solved.explore.states._fits) == 2, timeout=WAIT)
+    qtbot.waitUntil(
+        lambda: len(solved.explore.states._fits) == 2 and solved.explore.states._fitted_for[0] is solved.traces.trace, timeout=WAIT
+    )
     plot = solved.explore.states.plots["H"]
     image = plot.grab().toImage()
     colours = {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())}
