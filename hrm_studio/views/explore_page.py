@@ -89,7 +89,7 @@ class ExplorePage(QMainWindow):
     def _share_room(self) -> None:
         left, states, curves = (self.docks[title] for title in ("Puzzle", "States", "Curves"))
         self.resizeDocks([left, states], [300, 520], Qt.Orientation.Horizontal)
-        self.resizeDocks([states, curves], [370, 450], Qt.Orientation.Vertical)
+        self.resizeDocks([states, curves], [420, 400], Qt.Orientation.Vertical)
 
     def _entries(self) -> list[Entry]:
         traces, player = self._studio.traces, self._studio.player
