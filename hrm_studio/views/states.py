@@ -228,12 +228,9 @@ class StatesView(View):
     def _replaced(self) -> None:
         trace, shown = self._traces.trace, self._fitted_for
         same_run = (
-            trace is not None
-            and shown is not None
-            and trace.puzzle is shown[0].puzzle
-            and len(trace) >= shown[1]
-            and trace.model is shown[0].model
-        )
+            trace is not None and trace.has_states and shown is not None and len(trace) >= shown[1]
+            and trace.puzzle is shown[0].puzzle and trace.model is shown[0].model
+        )  # fmt: skip
         if not same_run:
             self._fitted = self._fitted_for = None
             self._redraw()
