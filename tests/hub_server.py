@@ -125,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json([{"id": n, "modelId": n, "downloads": 5, "likes": 0, "tags": ["license:mit"], "lastModified": "2026-01-02T03:04:05.000Z"} for n in found])  # fmt: skip
         elif (match := re.match(r"^/api/models/([^/]+/[^/]+)(?:/revision/([^/]+))?$", path)) is not None:
             self._model(match[1], match[2] or "main")
-        elif (match := re.match(r"^/([^/]+/[^/]+)/resolve/([^/]+)/(.+)$", path)) is not None:
+        elif (match := re.match(r"^(?:/datasets)?/([^/]+/[^/]+)/resolve/([^/]+)/(.+)$", path)) is not None:
             self._resolve(*match.groups())
         else:
             self._json({"error": "no such thing"}, 404)
