@@ -71,7 +71,8 @@ def read_pickle(data: bytes, where: str) -> Any:
     except _Malformed as error:
         raise CheckpointError(f"{where}: was refused, since {error}; a checkpoint may hold tensors only") from None
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, UnicodeError, OverflowError) as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        told = "" if isinstance(error, KeyError) else str(error)  # of which the words are a bare key
+        reason = told.splitlines()[0][:200] if told else "it is no list of tensors"
         raise CheckpointError(f"{where}: is not a whole checkpoint ({reason}); copy or download it again") from None
     raise CheckpointError(f"{where}: is not a whole checkpoint (its pickle does not end); copy or download it again")
 

@@ -143,7 +143,9 @@ class MainWindow(QMainWindow):
 
     def _opened(self, kind: Kind, path: Path) -> None:
         self.notice.tell("")
-        if kind == "checkpoint":
+        if kind == "checkpoint" and self.stack.currentWidget() is self.pages.get("library"):
+            self.page("library").open_path(path)  # type: ignore[attr-defined]  # there it is looked into first
+        elif kind == "checkpoint":
             self.open_model(path)
         elif kind == "run":
             self.show_page("train")

@@ -198,7 +198,9 @@ class LibraryPage(QWidget):
                 self._keep()  # so that who loads it finds what was said
             if self.inspection is not None and self.inspection.config is not None:
                 self._studio.models.tasks[entry.path] = self.inspection.config.task
-            self._studio.opener.wanted.emit("checkpoint", entry.path)
+            self._studio.opener.remember(entry.path)
+            self._studio.opener.go("explore")
+            self._studio.models.pick(entry.path)
 
     def _write(self, title: str, how: Callable[[Inspection, Path], Path]) -> None:
         found = self.inspection

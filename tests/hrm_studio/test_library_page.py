@@ -97,6 +97,13 @@ def test_what_was_opened_anywhere_is_on_the_list(page: LibraryPage, window: Main
     assert (tmp_path / "theirs").exists()
 
 
+def test_a_checkpoint_dropped_on_the_library_is_looked_into(page: LibraryPage, window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    shutil.copytree(PUBLISHED, tmp_path / "theirs")
+    window.opener.open(tmp_path / "theirs")
+    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == tmp_path / "theirs", timeout=WAIT)
+    assert window.stack.currentWidget() is page
+
+
 def test_a_click_on_a_bar_of_the_diagram_shows_its_tensor(page: LibraryPage, qtbot: QtBot) -> None:
     page.details.tabs.setCurrentIndex(0)
     qtbot.wait(50)
