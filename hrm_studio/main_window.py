@@ -11,6 +11,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStackedWidget, QWidget
 
 from hrm_model.assets import bundled_models
+from hrm_model.home import home
 from hrm_studio.actions import Actions, Entry
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.opener import Kind, Opener, short_path
@@ -34,7 +35,6 @@ from hrm_studio.views.top_bar import TopBar
 from hrm_studio.views.tour import Tour
 from hrm_studio.views.tour_stops import tour_stops
 from hrm_studio.views.words_dialog import WordsDialog
-from trainer.run_dir import home
 
 
 class MainWindow(QMainWindow):

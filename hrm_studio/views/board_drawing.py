@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPixma
 
 from hrm_model.trace import Trace
 from hrm_studio.theme import Palette
-from hrm_studio.views.plots import is_vector
+from hrm_studio.views.vector import is_vector
 
 Flags = NDArray[np.bool_]
 

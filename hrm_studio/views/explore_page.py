@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QByteArray, Qt, QTimer
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QWidget
 
@@ -15,14 +16,18 @@ from hrm_studio.models.bookmarks import Bookmarks
 from hrm_studio.models.opener import Kind
 from hrm_studio.models.session import Session
 from hrm_studio.studio import Studio
-from hrm_studio.views.attention import AttentionView
 from hrm_studio.views.board_panel import BoardPanel
-from hrm_studio.views.cell_table import CellTable
-from hrm_studio.views.curves import CurvesView
 from hrm_studio.views.dock_title import DockTitle
+from hrm_studio.views.lazy_panel import LazyPanel
 from hrm_studio.views.puzzle_panel import PuzzlePanel
-from hrm_studio.views.states import StatesView
 from hrm_studio.views.transport import Transport
+
+if TYPE_CHECKING:
+    # Made when they are first shown, for they take longer to import than the window has.
+    from hrm_studio.views.attention import AttentionView
+    from hrm_studio.views.cell_table import CellTable
+    from hrm_studio.views.curves import CurvesView
+    from hrm_studio.views.states import StatesView
 
 _LAYOUT_VERSION = 3
 _LEFT, _RIGHT, _BOTTOM = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
@@ -41,24 +46,69 @@ class ExplorePage(QMainWindow):
         studio.actions.add(self._entries(), page="explore")
         self.board_panel = BoardPanel(traces, selection, theme)
         self.board = self.board_panel.board
-        self.states = StatesView(traces, selection, studio.background, theme, studio.models, studio.reasoner)
-        self.curves = CurvesView(traces, theme, selection, studio.background)
-        self.cells = CellTable(traces, selection, theme)
-        self.attention = AttentionView(traces, selection, studio.models, studio.reasoner, self.board, theme)
         self.panel = PuzzlePanel(self.session, theme)
         self.transport = Transport(traces, studio.player, self.bookmarks, studio.actions, theme)
         self.setCentralWidget(self.board_panel)
         self.docks: dict[str, QDockWidget] = {}
         self._areas: dict[str, Qt.DockWidgetArea] = {}
+        self._lazy: dict[str, LazyPanel] = {}
         self._add_dock("Puzzle", self.panel, _LEFT)
-        self._add_dock("States", self.states, _RIGHT)
-        self._add_dock("Curves", self.curves, _RIGHT)
-        self._add_dock("Attention", _scrolled(self.attention), _RIGHT)
-        self._add_dock("Cells", self.cells, _RIGHT)
+        for title, (make, module, size) in self._right_panels().items():
+            self._lazy[title] = LazyPanel(make, f"hrm_studio.views.{module}", size, studio.background)
+            self._add_dock(title, self._lazy[title], _RIGHT)
         self._add_dock("Timeline", self.transport, _BOTTOM)
         for name in ("Attention", "Cells"):
             self.docks[name].hide()  # until they are tabs: four docks in a column would make the window high
         self._restore()
+
+    def _right_panels(self) -> dict[str, tuple[Callable[[], QWidget], str, QSize]]:
+        """How each panel beside the board is made, in which module it is, and what room it needs at least."""
+        s = self._studio
+
+        def states() -> QWidget:
+            from hrm_studio.views.states import StatesView
+
+            return StatesView(s.traces, s.selection, s.background, s.theme, s.models, s.reasoner)
+
+        def curves() -> QWidget:
+            from hrm_studio.views.curves import CurvesView
+
+            return CurvesView(s.traces, s.theme, s.selection, s.background)
+
+        def attention() -> QWidget:
+            from hrm_studio.views.attention import AttentionView
+
+            return _scrolled(AttentionView(s.traces, s.selection, s.models, s.reasoner, self.board, s.theme))
+
+        def cells() -> QWidget:
+            from hrm_studio.views.cell_table import CellTable
+
+            return CellTable(s.traces, s.selection, s.theme)
+
+        return {
+            "States": (states, "states", QSize(416, 170)),
+            "Curves": (curves, "curves", QSize(212, 160)),
+            "Attention": (attention, "attention", QSize(140, 100)),
+            "Cells": (cells, "cell_table", QSize(397, 100)),
+        }
+
+    @property
+    def states(self) -> StatesView:
+        return cast("StatesView", self._lazy["States"].view())
+
+    @property
+    def curves(self) -> CurvesView:
+        return cast("CurvesView", self._lazy["Curves"].view())
+
+    @property
+    def cells(self) -> CellTable:
+        return cast("CellTable", self._lazy["Cells"].view())
+
+    @property
+    def attention(self) -> AttentionView:
+        area = self._lazy["Attention"].view()
+        assert isinstance(area, QScrollArea)
+        return cast("AttentionView", area.widget())
 
     def _add_dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> None:
         dock = QDockWidget(title, self)

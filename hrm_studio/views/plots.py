@@ -10,9 +10,10 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QPaintEngine, QPainter, QPaintEvent, QPicture, QPixmap, QPolygonF, QResizeEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QPicture, QPixmap, QPolygonF, QResizeEvent
 
 from hrm_studio.theme import Palette
+from hrm_studio.views.vector import is_vector
 
 pg.setConfigOptions(antialias=True)
 
@@ -92,11 +93,6 @@ class Plot(pg.PlotWidget):
         if self.fixed is not None:
             painter.setClipRect(self.getPlotItem().vb.sceneBoundingRect())
             self.fixed(painter)
-
-
-def is_vector(painter: QPainter) -> bool:
-    """Whether lines and letters are wanted, for SVG or PDF, and no pictures that were kept."""
-    return painter.paintEngine().type() in (QPaintEngine.Type.SVG, QPaintEngine.Type.Pdf)
 
 
 def polygon(pixels: NDArray[np.floating[Any]]) -> QPolygonF:

@@ -1,0 +1,46 @@
+"""A panel whose view is made once it was painted for the first time: the window stands before its plots are there."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QPaintEvent
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from hrm_studio.services.background import Background
+from hrm_studio.views.hover_help import explain
+
+
+class LazyPanel(QWidget):
+    """Takes the room of `size` at least. The view's module is imported by a thread, for importing plots would stop the window for a while.
+
+    One that is never shown is never made.
+    """
+
+    def __init__(
+        self, make: Callable[[], QWidget], module: str, size: QSize, background: Background, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._make, self._module, self._size, self._background = make, module, size, background
+        self._asked = False
+        self._view: QWidget | None = None
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+
+    def view(self) -> QWidget:
+        """The view, made now where it was not yet."""
+        if self._view is None:
+            self._view = self._make()
+            self._layout.addWidget(self._view)
+            explain(self._view)
+        return self._view
+
+    def minimumSizeHint(self) -> QSize:
+        return self._size.expandedTo(super().minimumSizeHint())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if not self._asked:
+            self._asked = True
+            self._background.run(lambda: importlib.import_module(self._module), lambda _: self.view())
