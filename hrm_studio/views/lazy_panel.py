@@ -34,6 +34,7 @@ class LazyPanel(QWidget):
         if self._view is None:
             self._view = self._make()
             self._layout.addWidget(self._view)
+            self._view.show()  # the layout would show it only once the event loop runs again
             explain(self._view)
         return self._view
 
