@@ -98,9 +98,9 @@ class BlockDiagram(QWidget):
     def _columns(self) -> tuple[QRectF, QRectF, QRectF, QRectF]:
         """Inputs, L, H (the same as L where shared), outputs."""
         width, height = float(self.width()), float(self.height())
-        narrow = width < 620
-        ends = 96.0 if narrow else 128.0
-        between = 34.0 if narrow else 52.0
+        narrow = width < 780
+        ends = 98.0 if narrow else 128.0
+        between = 36.0 if narrow else 52.0
         top, tall = 12.0, height - 24.0
         left = QRectF(8, top, ends, tall)
         right = QRectF(width - ends - 8, top, ends, tall)
@@ -190,7 +190,7 @@ class BlockDiagram(QWidget):
                 words = f"z_H goes back: {steps} L-steps, then one H step; {cycles} times a segment" if config else "z_H goes back"
                 painter.setPen(palette.color("muted"))
                 painter.setFont(self._font(8))
-                painter.drawText(QRectF(fast.left(), below + 2, slow.right() - fast.left(), 18), Qt.AlignmentFlag.AlignCenter, words)
+                painter.drawText(QRectF(0, below + 2, fast.left() + slow.right(), 18), Qt.AlignmentFlag.AlignCenter, words)
 
     def _told(self, level: str) -> str:
         assert self._inspection is not None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import qtawesome
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QPainter, QPen
+from PySide6.QtGui import QFont, QIcon, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -167,7 +169,7 @@ class _Rows(QStyledItemDelegate):
             painter.drawRoundedRect(box, 8, 8)
         download = self._downloads.by_id.get(entry.id) if entry.id and entry.section != "bundled" else None
         colour = palette.accent if chosen else palette.muted
-        icon = qtawesome.icon(_ICONS[entry.section] if entry.complete else "mdi6.progress-download", color=colour)
+        icon = _icon(_ICONS[entry.section] if entry.complete else "mdi6.progress-download", colour)
         icon.paint(painter, QRect(area.left() + 10, area.top() + 17, 20, 20))
         right = size(entry.nbytes) if entry.nbytes else ""
         text = QRect(area.left() + 40, area.top() + 8, area.width() - 52, 20)
@@ -197,6 +199,11 @@ class _Rows(QStyledItemDelegate):
             painter.setBrush(palette.color("wrong" if download.state == "failed" else "accent"))
             painter.drawRoundedRect(line, 1.5, 1.5)
         painter.restore()
+
+
+@cache
+def _icon(name: str, colour: str) -> QIcon:
+    return qtawesome.icon(name, color=colour)
 
 
 def _state(download: Download) -> str:

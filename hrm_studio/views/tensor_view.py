@@ -84,6 +84,7 @@ class TensorView(QWidget):
         self.tree.setAlternatingRowColors(True)
         self.tree.currentItemChanged.connect(lambda item, _: self._chosen(item))
         self.name = QLabel(objectName="title", wordWrap=True, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.shape = QLabel(objectName="muted", wordWrap=True)
         self.histogram = Histogram(theme)
         self.note = QLabel(objectName="muted", wordWrap=True)
         self.values: dict[str, QLabel] = {}
@@ -92,11 +93,12 @@ class TensorView(QWidget):
         column.setContentsMargins(14, 12, 14, 12)
         column.setSpacing(8)
         column.addWidget(self.name)
+        column.addWidget(self.shape)
         column.addWidget(self.histogram, 1)
         grid = QGridLayout()
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(4)
-        for number, title in enumerate(("shape", "type", "mean", "std", "lowest", "highest", "zeros", "not finite")):
+        for number, title in enumerate(("mean", "std", "lowest", "highest", "zeros", "not finite")):
             caption, value = QLabel(title, objectName="muted"), QLabel("")
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             self.values[title] = value
@@ -109,16 +111,18 @@ class TensorView(QWidget):
         splitter = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
         splitter.addWidget(self.tree)
         splitter.addWidget(side)
-        splitter.setSizes([460, 320])
+        splitter.setStretchFactor(0, 1)
+        splitter.setSizes([620, 300])
         self.tree.setMinimumWidth(240)
-        side.setMinimumWidth(230)
+        side.setMinimumWidth(200)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 8, 0, 0)
         layout.addWidget(splitter)
         theme.changed.connect(self._fill)
 
     def show_inspection(self, inspection: Inspection | None) -> None:
-        self._inspection, self._name = inspection, ""
+        self._name = self._name if inspection is self._inspection else ""
+        self._inspection = inspection
         self._fill()
 
     def choose(self, name: str) -> None:
@@ -183,9 +187,7 @@ class TensorView(QWidget):
             item.setText(3, count(numbers.get(path, 0)))
             item.setExpanded(len(path) == 1 or len(found.tensors) < _FEW)
         header = self.tree.header()
-        header.setStretchLastSection(False)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in (1, 2, 3):
+        for column in range(4):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.choose(chosen or (found.tensors[0].name if found.tensors else ""))
 
@@ -197,8 +199,10 @@ class TensorView(QWidget):
         self._name = name
         tensor = next(t for t in found.tensors if t.name == name)
         self.name.setText(name)
-        self.values["shape"].setText(" × ".join(f"{n:,}" for n in tensor.shape))
-        self.values["type"].setText(tensor.dtype)
+        self.shape.setText(f"{' × '.join(f'{n:,}' for n in tensor.shape)}, {tensor.dtype}")
+        self.note.setText("Reading …")
+        self.histogram.told = None
+        self.histogram.update()
         level = {"H": "level_H", "L": "level_L"}
         self.histogram.colour = level.get(name[0], "accent") if name[1:6] in ("_leve", "_init") else "accent"
 

@@ -83,6 +83,8 @@ def test_the_bundled_models_are_there_and_looked_into(page: LibraryPage, qtbot: 
     assert page.details.tabs.currentWidget() is page.details.tensors
     qtbot.waitUntil(lambda: page.details.tensors.note.text() == "All 1,408 numbers.", timeout=WAIT)
     assert page.details.tensors.histogram.told is not None
+    page._studio.theme.set_mode("dark")
+    assert page.details.tensors.name.text() == "lm_head.weight"
 
 
 def test_what_was_opened_anywhere_is_on_the_list(page: LibraryPage, window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
