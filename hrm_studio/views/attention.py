@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import QRectF, Qt, QTimer
@@ -22,7 +23,8 @@ from hrm_studio.theme import Theme
 from hrm_studio.views.attention_board import AttentionBoard, paint_arrows
 from hrm_studio.views.board import BoardView
 from hrm_studio.views.board_drawing import Drawing
-from hrm_studio.views.flow import FlowRow
+from hrm_studio.views.board_panel import Elided
+from hrm_studio.views.flow_layout import FlowRow
 from hrm_studio.views.share_bars import ShareBars
 from hrm_studio.views.visible import View
 
@@ -30,6 +32,17 @@ _REST_MS = 120  # the cursor rests so long before attention is computed
 _KEPT = 8  # answers that are remembered, of small boards; all of them with Keep
 _LARGE = 2_000_000  # weights above which only the last answer is remembered without Keep
 LANE = "attention"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A module's weights as they are shown."""
+
+    look: Look
+    head: int
+    weights: Floats  # (S, S)
+    looked_at: Floats  # (S,) mean over who looks
+    mean_shares: dict[str, float]  # over all cells; filled when first asked for
 
 
 class AttentionView(View):
@@ -44,6 +57,7 @@ class AttentionView(View):
         )  # fmt: skip
         self._found: OrderedDict[tuple[int, int], dict[str, Look]] = OrderedDict()  # by step and layer
         self._found_for: Trace | None = None
+        self._last: dict[str, Seen] = {}
         self._around: tuple[int, Neighbourhood | None] | None = None
         self.boards = {level: AttentionBoard(level, traces, selection, board, theme) for level in "LH"}
         self.titles = {level: QLabel("", objectName="muted") for level in "LH"}
@@ -56,9 +70,8 @@ class AttentionView(View):
         self._arrows = self._chip("Arrows", "Arrows to the cells that the chosen cell looks at most; also on the large board.", True)
         self._follow_cursor = self._chip("Follow", "Compute attention again whenever the cursor rests on another step.", True)
         self._keep = self._chip("Keep", "Remember what was computed until another trace is opened (a maze needs some 13 MB a step).", False)
-        self.state = QLabel("", objectName="muted")
-        self.state.setWordWrap(True)
-        self.state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.state = Elided("muted")
+        self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self._arrange()
         self.layer.activated.connect(self._ask_now)
         self.head.activated.connect(self._show)
@@ -181,11 +194,15 @@ class AttentionView(View):
 
     # Showing ---------------------------------------------------------------------------------------------------------
 
-    def _weights(self, look: Look) -> Floats:
-        """(S, S) of the chosen head, or the mean over all."""
+    def _seen(self, level: str, look: Look) -> Seen:
+        """What the chosen head of a module saw; computed once, for a maze's weights are large."""
         head = self.head.currentIndex()
-        chosen = look.weights.mean(axis=0, dtype=np.float32) if head <= 0 else look.weights[min(head, len(look.weights)) - 1]
-        return np.asarray(chosen, np.float32)
+        known = self._last.get(level)
+        if known is None or known.look is not look or known.head != head:
+            chosen = look.weights.mean(axis=0, dtype=np.float32) if head <= 0 else look.weights[min(head, len(look.weights)) - 1]
+            weights = np.asarray(chosen, np.float32)
+            known = self._last[level] = Seen(look, head, weights, weights.mean(axis=0), {})
+        return known
 
     def _show(self) -> None:
         trace, key = self._traces.trace, self._key()
@@ -194,7 +211,8 @@ class AttentionView(View):
         if found is None and self._found:
             found = next(reversed(self._found.values()))
         for level, small in self.boards.items():
-            small.weights = self._weights(found[level]) if found is not None and trace is not None else None
+            seen = self._seen(level, found[level]) if found is not None and trace is not None else None
+            small.weights, small.looked_at = (None, None) if seen is None else (seen.weights, seen.looked_at)
             small.stale = stale
             small.arrows = self._arrows.isChecked()
             name = "Fast module L" if level == "L" else "Slow module H"
@@ -238,7 +256,10 @@ class AttentionView(View):
             if cell >= 0:
                 parts = shares_of(small.weights, around, cell)
             else:
-                parts = {name: float(value.mean()) for name, value in shares(small.weights, around).items()}
+                known = self._last[level].mean_shares
+                if not known:
+                    known.update({name: float(value.mean()) for name, value in shares(small.weights, around).items()})
+                parts = known
             found[level] = parts
         return found
 

@@ -61,12 +61,13 @@ class AttentionBoard(QWidget):
         super().__init__()
         self.level, self._traces, self._selection, self._board, self._theme = level, traces, selection, board, theme
         self.weights: Floats | None = None  # (S, S)
+        self.looked_at: Floats | None = None  # (S,) by all cells together
         self.cell = -1
         self.stale = False  # these are the weights of another step than the cursor's
         self.arrows = True
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(80, 80)
+        self.setMinimumSize(120, 120)
         self.setAccessibleName(f"Attention of module {level}")
 
     def sizeHint(self) -> QSize:
@@ -96,11 +97,11 @@ class AttentionBoard(QWidget):
             painter.fillRect(place, palette.color("surface"))  # ARC is drawn cropped elsewhere; attention knows the whole canvas
         else:
             drawing.paint_small(painter, place, step)
-        if self.weights is None or len(self.weights) != len(drawing.given):
+        if self.weights is None or self.looked_at is None or len(self.weights) != len(drawing.given):
             return
         painter.setOpacity(0.35 if self.stale else 1.0)
         colour = palette.color("level_H" if self.level == "H" else "level_L")
-        row = self.weights[self.cell] if self.cell >= 0 else self.weights.mean(axis=0)
+        row = self.weights[self.cell] if self.cell >= 0 else self.looked_at
         strength = np.sqrt(np.clip(row / max(float(row.max()), 1e-9), 0, 1))
         painter.drawImage(place, picture(premultiplied(colour.name(), 0.75 * strength), self._side()))
         if self.cell >= 0:

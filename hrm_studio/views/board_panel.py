@@ -14,7 +14,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.views.board import BoardView
 from hrm_studio.views.board_drawing import Option
 from hrm_studio.views.board_strip import BoardStrip
-from hrm_studio.views.flow import FlowRow
+from hrm_studio.views.flow_layout import FlowRow
 from hrm_studio.views.narration import narrate
 from hrm_studio.views.visible import View
 

@@ -24,9 +24,9 @@ _ROOT = QModelIndex()
 COLUMNS = (
     ("Cell", "Row and column, counted from 1"),
     ("Answer", "What the model would answer now"),
-    ("Probability", "How probable the model holds its answer to be"),
+    ("Sure", "How probable the model holds its answer to be"),
     ("Entropy", "How undecided it is, in bits: 0 is certain, 1 a toss-up between two answers"),
-    ("Final since", "The step from which on this cell's answer never changed again: segment.H-cycle.step"),
+    ("Final at", "The step from which on this cell's answer never changed again: segment.H-cycle.step"),
     ("Solution", "What is right, where that is known"),
 )
 _CELL, _ANSWER, _PROBABILITY, _ENTROPY, _FINAL, _SOLUTION = range(len(COLUMNS))

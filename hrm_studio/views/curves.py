@@ -19,7 +19,7 @@ from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
-from hrm_studio.views.flow import FlowRow
+from hrm_studio.views.flow_layout import FlowRow
 from hrm_studio.views.plots import Plot, dress, new_plot, show_axes, swatch
 from hrm_studio.views.visible import View
 

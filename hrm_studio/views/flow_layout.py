@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QMargins, QPoint, QRect, QSize, Qt
-from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QLayout, QLayoutItem, QSizePolicy, QWidget
 
 
 class FlowLayout(QLayout):
-    """Left to right, then down. Lines are as high as their highest widget; hidden widgets take no room."""
+    """Left to right (or `centred`), then down. Lines are as high as their highest widget; hidden widgets take no room."""
 
-    def __init__(self, parent: QWidget | None = None, spacing: int = 8) -> None:
+    def __init__(self, parent: QWidget | None = None, spacing: int = 8, centred: bool = False) -> None:
         super().__init__(parent)
         self._items: list[QLayoutItem] = []
+        self._centred = centred
         self.setContentsMargins(QMargins())
         self.setSpacing(spacing)
 
     def addItem(self, item: QLayoutItem) -> None:
         self._items.append(item)
         self.invalidate()
+
+    def insert(self, index: int, widget: QWidget) -> None:
+        """A widget at a place in the row."""
+        self.addWidget(widget)
+        self._items.insert(index, self._items.pop())
 
     def count(self) -> int:
         return len(self._items)
@@ -58,8 +65,10 @@ class FlowLayout(QLayout):
         line: list[tuple[QLayoutItem, QPoint, QSize]] = []
 
         def finish() -> None:
+            left_over = area.width() - (line[-1][1].x() + line[-1][2].width() - area.x()) if line else 0
+            shift = max(0, left_over // 2) if self._centred else 0
             for item, place, size in line if move else ():
-                item.setGeometry(QRect(place + QPoint(0, (lines - size.height()) // 2), size))
+                item.setGeometry(QRect(place + QPoint(shift, (lines - size.height()) // 2), size))
             line.clear()
 
         for item in self._items:
@@ -73,3 +82,34 @@ class FlowLayout(QLayout):
             x, lines = x + size.width() + self.spacing(), max(lines, size.height())
         finish()
         return y + lines - area.y()
+
+
+class FlowRow(QWidget):
+    """A FlowLayout (`row`) as a widget that is as high as its lines need at the width it has, and never keeps a panel wide or high.
+
+    It does not tell its height for a width: a panel's least height would then be that of its least width, with many lines.
+    """
+
+    def __init__(self, *widgets: QWidget, centred: bool = False) -> None:
+        super().__init__()
+        self.row = FlowLayout(self, 4, centred)
+        self._wanted = 0
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Maximum)
+        for widget in widgets:
+            self.row.addWidget(widget)
+
+    def hasHeightForWidth(self) -> bool:
+        return False
+
+    def sizeHint(self) -> QSize:
+        return QSize(0, self.row.heightForWidth(max(1, self.width())))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, self.row.minimumSize().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        wanted = self.sizeHint().height()
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self.updateGeometry()

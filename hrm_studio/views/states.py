@@ -22,7 +22,7 @@ from hrm_studio.services.background import Background
 from hrm_studio.services.questions import basis_of_set
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
-from hrm_studio.views.flow import FlowRow
+from hrm_studio.views.flow_layout import FlowRow
 from hrm_studio.views.plots import dress, new_plot, show_axes, swatch
 from hrm_studio.views.state_fit import BOTH, Fit, Fitted, fit_plots, fit_umap, umap_there
 from hrm_studio.views.state_heat import KINDS, StateHeat

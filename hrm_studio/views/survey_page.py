@@ -34,7 +34,7 @@ from hrm_model.tasks.sudoku_task import SudokuTask
 from hrm_studio.services.questions import Progress, Source, surveying
 from hrm_studio.studio import Studio
 from hrm_studio.views.board_panel import Elided
-from hrm_studio.views.flow import FlowRow
+from hrm_studio.views.flow_layout import FlowRow
 from hrm_studio.views.plots import dress, new_plot, show_axes
 from hrm_studio.views.survey_table import COLUMNS, SurveyTable, number
 from hrm_studio.views.visible import View
