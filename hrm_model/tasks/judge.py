@@ -16,14 +16,14 @@ from hrm_model.tasks.sudoku_rating import Rating, rate
 from hrm_model.tasks.sudoku_solver import solve
 from hrm_model.tasks.sudoku_task import SudokuTask
 
-State = Literal["broken", "none", "several", "one"]
+State = Literal["broken", "none", "several", "one", "unknown"]
 
 
 @dataclass(frozen=True)
 class Judgement:
     """S cells."""
 
-    state: State  # breaks a rule; has no answer; has several; has one
+    state: State  # breaks a rule; has no answer; has several; has one; cannot be told from the puzzle alone
     words: str  # a sentence for people
     marks: NDArray[np.bool_]  # (S,) the cells that break a rule, or that differ between two answers
     solution: Grid | None = None  # (S,) an answer, where there is one
@@ -42,6 +42,8 @@ def judge(task: Task, grid: Grid) -> Judgement:
         if error.cell is not None:
             marks[error.cell] = True
         return Judgement("broken", str(error), marks)
+    if not task.known_rules:
+        return Judgement("unknown", "Only its author knows the right answer", nothing)
     try:
         solution = task.solve(grid)
     except PuzzleError as error:

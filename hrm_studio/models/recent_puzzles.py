@@ -43,6 +43,8 @@ class RecentPuzzles(QObject):
         return found
 
     def add(self, task: Task, grid: Grid) -> None:
+        if not task.known_rules:
+            return  # its answer would not come back with it
         entry = f"{task.name} {task.format_line(grid)}"
         stored = self._stored()
         if stored[:1] != [entry]:

@@ -28,7 +28,7 @@ class Plot(pg.PlotWidget):
         self._picture: QPixmap | None = None
         self.over: Callable[[QPainter], None] | None = None
         self.fixed: Callable[[QPainter], None] | None = None  # painted once, with the picture
-        super().__init__()
+        super().__init__(enableMenu=False)  # making menus that nobody opens would take a quarter of the time
         self.scene().changed.connect(self.redraw)
 
     def redraw(self) -> None:
@@ -109,7 +109,7 @@ def new_plot() -> Plot:
 
 def setup_plot(plot: Plot) -> None:
     """No menus, no buttons, a title in a row of its own."""
-    plot.setMenuEnabled(False)
+    plot.setMenuEnabled(False)  # nor the items' own
     plot.hideButtons()
     item = plot.getPlotItem()
     item.titleLabel.setMaximumHeight(20)

@@ -7,14 +7,15 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from hrm_model.tasks import maze
+from hrm_model.tasks import arc, maze
+from hrm_model.tasks.arc_task import ArcTask
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.maze_task import MazeTask
 from hrm_model.tasks.sudoku import conflicts
 from hrm_model.tasks.sudoku_task import SudokuTask
 from hrm_studio.models.puzzle import PuzzleModel
 from hrm_studio.theme import Theme
-from hrm_studio.views.puzzle_picture import cell_rect, paint_puzzle
+from hrm_studio.views.puzzle_picture import cell_rect, paint_puzzle, shown_side
 
 _LARGEST = 300  # pixels along a side
 _MARGIN = 3
@@ -31,12 +32,14 @@ def value_typed(task: Task, character: str) -> int | None:
         return int(character) if character.isdecimal() and character.isascii() and 1 <= int(character) <= task.side else None
     if isinstance(task, MazeTask):
         return {"#": maze.WALL, "w": maze.WALL, " ": maze.OPEN, ".": maze.OPEN, "s": maze.START, "g": maze.GOAL}.get(character.lower())
+    if isinstance(task, ArcTask):
+        return arc.FIRST_COLOUR + int(character) if character.isdecimal() and character.isascii() else None
     return None
 
 
 def empty_value(task: Task) -> int:
     """The number of a cell with nothing in it."""
-    return maze.OPEN if isinstance(task, MazeTask) else 0
+    return {MazeTask: maze.OPEN, ArcTask: arc.FIRST_COLOUR}.get(type(task), 0)
 
 
 class PuzzleEditor(QWidget):
@@ -81,11 +84,16 @@ class PuzzleEditor(QWidget):
         return QRectF((self.width() - size) / 2, (self.height() - size) / 2, size, size)
 
     def cell_at(self, point: QPointF) -> int | None:
-        board, side = self.board(), self._puzzle.task.side
+        board, shown = self.board(), shown_side(self._puzzle.task, self._puzzle.grid)
         if not board.contains(point):
             return None
-        row, column = ((at / board.width() * side) for at in (point.y() - board.top(), point.x() - board.left()))
-        return min(int(row), side - 1) * side + min(int(column), side - 1)
+        row, column = ((at / board.width() * shown) for at in (point.y() - board.top(), point.x() - board.left()))
+        return min(int(row), shown - 1) * self._puzzle.task.side + min(int(column), shown - 1)
+
+    def cell_rect(self, cell: int) -> QRectF:
+        """Where a cell is drawn."""
+        task = self._puzzle.task
+        return cell_rect(self.board(), task.side, cell, shown_side(task, self._puzzle.grid))
 
     def clashes(self) -> np.ndarray:
         """(S,) cells that break a rule, known at once; the judgement comes later."""
@@ -116,18 +124,18 @@ class PuzzleEditor(QWidget):
         width = board.width() / puzzle.task.side
         painter.setPen(QPen(colours.color("wrong"), max(1.5, width * 0.07)))
         for cell in np.flatnonzero(clashes).tolist():
-            box = cell_rect(board, puzzle.task.side, cell)
+            box = self.cell_rect(cell)
             y = box.bottom() - width * 0.13
             painter.drawLine(QPointF(box.left() + width * 0.25, y), QPointF(box.right() - width * 0.25, y))
         if self.hasFocus():
             painter.setBrush(colours.color("accent", 0.12))
             painter.setPen(QPen(colours.color("accent"), 2))
-            painter.drawRoundedRect(cell_rect(board, puzzle.task.side, self.cell).adjusted(1.5, 1.5, -1.5, -1.5), 3, 3)
+            painter.drawRoundedRect(self.cell_rect(self.cell).adjusted(1.5, 1.5, -1.5, -1.5), 3, 3)
 
     def _fill(self, painter: QPainter, cells: np.ndarray, colour: str, strength: float) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self._theme.palette.color(colour, strength))
-        painter.drawRects([cell_rect(self.board(), self._puzzle.task.side, cell) for cell in np.flatnonzero(cells).tolist()])
+        painter.drawRects([self.cell_rect(cell) for cell in np.flatnonzero(cells).tolist()])
 
     # Keyboard --------------------------------------------------------------------------------------------------------
 
@@ -199,6 +207,8 @@ class PuzzleEditor(QWidget):
         side, value = self._puzzle.task.side, int(self._puzzle.grid[cell])
         if isinstance(self._puzzle.task, MazeTask):
             held = {maze.WALL: "wall", maze.START: "start", maze.GOAL: "goal"}.get(value, "open")
+        elif isinstance(self._puzzle.task, ArcTask):
+            held = f"colour {value - arc.FIRST_COLOUR}" if value >= arc.FIRST_COLOUR else "outside the grid"
         else:
             held = str(value) if value else "blank"
         return f"Row {cell // side + 1}, column {cell % side + 1}: {held}"

@@ -21,7 +21,7 @@ _FEWEST_CLUES = {4: 4, 6: 9, 9: 24}  # below, a puzzle may take long to find
 def task_title(task: Task) -> str:
     """'9×9', 'Maze 11×11'."""
     size = f"{task.side}×{task.side}"
-    return size if isinstance(task, SudokuTask) else f"Maze {size}" if isinstance(task, MazeTask) else task.name
+    return size if isinstance(task, SudokuTask) else f"Maze {size}" if isinstance(task, MazeTask) else task.name.upper()
 
 
 class PuzzleMaker(QWidget):
@@ -31,6 +31,7 @@ class PuzzleMaker(QWidget):
         super().__init__(parent)
         self._session = session
         self.task = QComboBox(toolTip="Which kind and size of puzzle", accessibleName="Kind and size of the puzzle")
+        self.task.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.kind = QComboBox(toolTip="What makes it hard", accessibleName="What makes the puzzle hard")
         self.clues = QSpinBox(toolTip="Given digits: fewer is harder", accessibleName="Clues", suffix=" clues")
         self.rating = QComboBox(toolTip="The hardest technique that the puzzle needs", accessibleName="Rating")
@@ -78,9 +79,10 @@ class PuzzleMaker(QWidget):
             for task in self._session.tasks():
                 self.task.addItem(task_title(task), task.name)
             self.task.blockSignals(False)
+        self.task.blockSignals(True)
         self.task.setCurrentIndex(self.task.findData(wanted))
-        if self.kind.count() == 0:
-            self._task_chosen()
+        self.task.blockSignals(False)
+        self._task_chosen()
 
     def _puzzle_changed(self) -> None:
         if self._session.puzzle.task.name != self.task.currentData():
@@ -88,6 +90,8 @@ class PuzzleMaker(QWidget):
 
     def _task_chosen(self) -> None:
         task = self.chosen()
+        self.generate.setEnabled(task.known_rules)
+        self.example.setEnabled(task.known_rules)
         self.kind.clear()
         if isinstance(task, SudokuTask):
             self.clues.setRange(_FEWEST_CLUES[task.side], task.cells - 1)

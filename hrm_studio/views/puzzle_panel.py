@@ -28,7 +28,7 @@ from hrm_studio.views.puzzle_maker import PuzzleMaker
 from hrm_studio.views.puzzle_text import PuzzleText
 from hrm_studio.views.recent_button import RecentButton
 
-_STATES = {"broken": ("wrong", "✕"), "none": ("wrong", "✕"), "several": ("warning", "▲"), "one": ("right", "●")}
+_STATES = {"broken": ("wrong", "✕"), "none": ("wrong", "✕"), "several": ("warning", "▲"), "one": ("right", "●"), "unknown": ("muted", "○")}
 
 
 class PuzzlePanel(QWidget):

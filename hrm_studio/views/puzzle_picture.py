@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QFont, QIcon, QPainter, QPen, QPixmap
+from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPen, QPixmap
 
-from hrm_model.tasks import maze
+from hrm_model.tasks import arc, maze
+from hrm_model.tasks.arc_task import ArcTask
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.maze_task import MazeTask
 from hrm_model.tasks.sudoku_task import SudokuTask
 from hrm_studio.theme import Palette
+from hrm_studio.views.board_arc import COLOURS
 
 
-def cell_rect(place: QRectF, side: int, cell: int) -> QRectF:
-    """Where a cell of a square board lies."""
-    width = place.width() / side
+def cell_rect(place: QRectF, side: int, cell: int, shown: int = 0) -> QRectF:
+    """Where a cell of a square board lies, of which the first `shown` rows and columns (0: all) fill the place."""
+    width = place.width() / (shown or side)
     return QRectF(place.left() + cell % side * width, place.top() + cell // side * width, width, width)
+
+
+def shown_side(task: Task, grid: Grid) -> int:
+    """Rows and columns that are worth showing: of an ARC board, those that its grid takes."""
+    if not isinstance(task, ArcTask):
+        return task.side
+    cells = np.flatnonzero(grid >= arc.FIRST_COLOUR)
+    return int(max((cells // task.side).max(initial=0), (cells % task.side).max(initial=0))) + 1
 
 
 def paint_puzzle(painter: QPainter, place: QRectF, task: Task, grid: Grid, colours: Palette, font: QFont) -> None:
@@ -25,6 +36,8 @@ def paint_puzzle(painter: QPainter, place: QRectF, task: Task, grid: Grid, colou
         _paint_digits(painter, place, task, grid, colours, font)
     elif isinstance(task, MazeTask):
         _paint_maze(painter, place, task, grid, colours, font)
+    elif isinstance(task, ArcTask):
+        _paint_colours(painter, place, task, grid, colours)
 
 
 def _paint_digits(painter: QPainter, place: QRectF, task: SudokuTask, grid: Grid, colours: Palette, font: QFont) -> None:
@@ -70,6 +83,19 @@ def _paint_maze(painter: QPainter, place: QRectF, task: MazeTask, grid: Grid, co
             painter.drawRect(box)
             painter.setPen(colours.color(colour))
             painter.drawText(box.adjusted(-width, -width, width, width), Qt.AlignmentFlag.AlignCenter, letter)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(colours.color("border"), 1))
+    painter.drawRect(place)
+
+
+def _paint_colours(painter: QPainter, place: QRectF, task: ArcTask, grid: Grid, colours: Palette) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    shown = shown_side(task, grid)
+    for colour, painted in enumerate(COLOURS):
+        painter.setBrush(QColor(painted))
+        cells = (grid == arc.FIRST_COLOUR + colour).nonzero()[0].tolist()
+        painter.drawRects([cell_rect(place, task.side, cell, shown) for cell in cells])
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(colours.color("border"), 1))
     painter.drawRect(place)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, QPoint, QPointF, Qt, QTimer
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QDesktopServices, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QInputDialog, QMessageBox, QWidget
 from shiboken6 import isValid
@@ -41,6 +41,10 @@ def keep_in_the_cage(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(QFileDialog, "getExistingDirectory", staticmethod(lambda *_, **__: ""))
     patch.setattr(QInputDialog, "getText", staticmethod(lambda *_, **__: ("", False)))
     patch.setattr(QMessageBox, "exec", lambda self: 0)
+    for name in ("question", "warning", "information", "critical"):
+        patch.setattr(QMessageBox, name, staticmethod(lambda *_, **__: QMessageBox.StandardButton.No))
+    patch.setattr(QDesktopServices, "openUrl", staticmethod(lambda *_: True))
+    patch.setenv("HF_HUB_OFFLINE", "1")
     spawn = trainer_process.spawn
     for module in (trainer_process, estimator):
         if hasattr(module, "spawn"):

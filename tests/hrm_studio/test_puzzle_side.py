@@ -184,6 +184,43 @@ def test_a_maze_is_drawn_and_edited(rig: Rig, qtbot: QtBot) -> None:
     assert "Row 4, column 3" in editor.accessibleDescription()
 
 
+def test_an_arc_board_is_shown_in_its_colours(rig: Rig) -> None:
+    task = task_named("arc")
+    rig.puzzle.replace(task, task.parse("012\n345\n678"))
+    assert rig.judged() == "unknown"
+    assert "author" in rig.panel.known.text()
+    editor = rig.panel.editor
+    corner = int(np.flatnonzero(rig.puzzle.grid >= 2)[1])
+    assert "colour 1" in editor.words(corner)
+    assert not rig.panel.generate.isEnabled()
+    assert editor.cell_rect(corner).width() > 60
+    assert editor.cell_at(editor.cell_rect(corner).center()) == corner
+    middle = editor.cell_rect(corner).center().toPoint()
+    assert editor.grab().toImage().pixelColor(middle).name() == "#0074d9"
+    editor.move_to(corner)
+    rig.qtbot.keyClick(editor, Qt.Key.Key_2)
+    assert editor.grab().toImage().pixelColor(middle).name() == "#ff4136"
+
+
+def test_the_maker_follows_the_puzzle(rig: Rig) -> None:
+    maker = rig.panel.maker
+    for text, kinds in (
+        (MAZE, ["any", "by path"]),
+        (NINE, ["by clues", "by rating", "minimal"]),
+        (FOUR, ["by clues", "by rating", "minimal"]),
+    ):
+        rig.show(text)
+        assert maker.chosen() == rig.puzzle.task
+        assert [maker.kind.itemText(i) for i in range(maker.kind.count())] == kinds
+    made: list[object] = []
+    rig.session.make = lambda task, **how: made.append((task.name, how))  # type: ignore[method-assign]
+    maker.kind.setCurrentIndex(1)
+    maker.generate.click()
+    maker.kind.setCurrentIndex(2)
+    maker.generate.click()
+    assert made == [("sudoku-4x4", {"rating": 1}), ("sudoku-4x4", {})]
+
+
 def test_recent_puzzles_are_kept_and_opened(rig: Rig) -> None:
     for text in (NINE, MAZE, FOUR, NINE):
         rig.session.show_and_reason(*parse_any(text))
