@@ -165,7 +165,8 @@ def test_renaming_keeps_what_was_read(runs: RunsModel, qtbot: QtBot, tmp_path: P
     assert (tmp_path / "runs" / "better name" / "config.yaml").exists()
     append_line(run.run.events_file, event("metrics", 41, values={"loss": 0.5}, phase=0, examples=41, seconds=1.0))
     qtbot.waitUntil(lambda: len(run.log.metrics) == 41, timeout=WAIT)
-    assert set(runs.by_path) == {tmp_path / "runs" / "better name", tmp_path / "runs" / "two"}
+    # (The other run may be found only now: folders are looked through piece by piece.)
+    qtbot.waitUntil(lambda: set(runs.by_path) == {tmp_path / "runs" / "better name", tmp_path / "runs" / "two"}, timeout=WAIT)
 
 
 def test_deleting_can_be_undone_until_the_trash_is_emptied(runs: RunsModel, qtbot: QtBot, tmp_path: Path) -> None:
