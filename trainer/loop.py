@@ -69,6 +69,7 @@ class Trainer:
         self.seconds = 0.0  # computing time, pauses left out
         self.done = False
         self.reason = ""  # why it is done before its steps are
+        self.judged = -1  # the step of the last evaluation
         self.best, self.since_best = -1.0, 0  # held-out exact accuracy, and evaluations since it was this good
         self.notices: list[str] = []  # what people should know of the last step
         self.window: dict[str, Tensor] = {}  # sums since the last metrics event
@@ -235,7 +236,7 @@ class Trainer:
                 events.append(self.evaluation_event())
                 self._judge(events[-1])
             yield events
-        if self.step % self.config.evaluate_every:
+        if self.judged != self.step:
             self.check()
             yield [self.evaluation_event()]
 
@@ -309,6 +310,7 @@ class Trainer:
 
     def evaluation_event(self) -> Event:
         """The averaged model on every evaluation set; `exact_accuracy` and `accuracy` are means over the sets."""
+        self.judged = self.step
         return dict(self.world.from_first(self._evaluation() if self.world.first else None))
 
     def _evaluation(self) -> Event:

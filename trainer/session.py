@@ -119,8 +119,9 @@ class Session:
         return Fit(**self.world.from_first(found))
 
     def recall(self) -> None:
-        """Best accuracy and warnings so far, from what the run has told."""
+        """Best accuracy and warnings so far, from what the run has told, and whether it has told how good it is at this very step."""
         reader = self.run.events()
+        here = None
         while lines := reader.lines(1 << 20):
             for old in reader.parse(lines):
                 if old["step"] > self.trainer.step:
@@ -128,6 +129,15 @@ class Session:
                 self.guards.recall(old)
                 if old["type"] == "evaluation" and old["values"]:
                     self.best = max(self.best, old["values"]["exact_accuracy"])
+                if old["type"] == "evaluation" and old["step"] == self.trainer.step:
+                    here, self.trainer.judged = old, old["step"]
+        if here and self.world.first and (here["values"] or {}).get("exact_accuracy", -1.0) >= self.best and self.saved_now():
+            self.run.point("best", self.run.checkpoints / f"step_{self.trainer.step:06d}")  # a kill may have come before that
+
+    def saved_now(self) -> bool:
+        """Whether the last checkpoint is that of this step."""
+        last = self.run.pointer("last")
+        return last is not None and last.name == f"step_{self.trainer.step:06d}"
 
     def load_newest(self) -> bool:
         """Go on from the last checkpoint; from one before it where that is damaged. Whether there was any.
@@ -191,8 +201,7 @@ class Session:
             pass
 
     def saved_already(self) -> bool:
-        last = self.run.pointer("last")
-        return bool(self.world.from_first(last is not None and last.name == f"step_{self.trainer.step:06d}"))
+        return bool(self.world.from_first(self.saved_now()))
 
     def obey(self) -> None:
         paused = False

@@ -69,6 +69,9 @@ def faults(run: RunDir, whole: RunDir) -> list[str]:
         if folder.is_dir():
             load_file(folder / "model.safetensors")
             torch.load(folder / "training_state.pt", weights_only=True)
+    lines = run.events_file.read_bytes().split(b"\n")
+    if sum(b'"finished"' in line for line in lines) != 1:
+        found.append("it ended more than once")
     for file in run.probes.iterdir():
         trace_file.read_all(file, guard=False)
     left = [str(p.relative_to(run.path)) for p in run.path.rglob("*.part")]
@@ -90,11 +93,13 @@ def main() -> int:
             print((whole.path / "log.txt").read_text()[-2000:])
             return 1
         took = time.monotonic() - begin
+        entries = whole.events().read()
+        startup = took - (entries[-1]["time"] - entries[0]["time"])
         kills, moments, damaged = 0, [], 0
         while kills < asked.kills:
             process = start(run)
             # From the first instruction on to some thirty steps later; where the machine is slow, so is all of it.
-            time.sleep(chance.uniform(0.0, 2.5 * took / asked.kills + 3))
+            time.sleep(chance.uniform(0.0, 2 * took / asked.kills + startup))
             if process.poll() is not None:
                 break
             process.send_signal(signal.SIGKILL)

@@ -231,6 +231,20 @@ def test_a_run_of_a_newer_version_is_refused_in_words(tmp_path: Path, capsys: py
     assert "config.yaml" in capsys.readouterr().err
 
 
+def test_a_finished_run_that_is_started_again_tells_nothing_twice(tmp_path: Path) -> None:
+    run = RunDir.create(tmp_path / "run", small(steps=10, evaluate_every=7, checkpoint_every=1))
+    Session(run).go()
+    before = told(run)
+    assert [step for kind, step, _ in before if kind == "evaluation"] == [7, 10]
+    # As if it had been killed between telling how good it is and pointing at the best.
+    (run.checkpoints / "best").unlink()
+    Session(run).go()
+    assert told(run) == before
+    best = run.pointer("best")
+    exact = {step: v["exact_accuracy"] for kind, step, v in before if kind == "evaluation"}
+    assert (best is not None and best.name == "step_000010") == (exact[10] >= exact[7])
+
+
 # TensorBoard -------------------------------------------------------------------------------------------------------------
 
 
