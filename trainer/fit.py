@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -32,12 +33,18 @@ _PATIENCE = 600.0  # seconds for the child
 
 @dataclass(frozen=True)
 class Fit:
-    """What was decided, on which device, and why; kept in the run directory so that a restarted run decides the same."""
+    """What was decided, where, and why; kept in the run directory so that a run that is started again there decides the same."""
 
     device: str
     micro_batch: int
     compile: bool
     why: str = ""
+    machine: str = ""  # a compiler of another machine, or of another torch, proves nothing here
+
+
+def this_machine() -> str:
+    """What tells this machine and its torch from others."""
+    return f"{platform.node()} {platform.machine()}, torch {torch.__version__}"
 
 
 def free_memory(device: torch.device) -> int:
@@ -73,7 +80,7 @@ def decide(config: RunConfig, device: torch.device, file: Path, *, rows: int, fr
     `rows`: examples of a batch that this process works on.
     """
     kept = _read(file)
-    if kept is not None and kept.device == str(device):
+    if kept is not None and (kept.device, kept.machine) == (str(device), this_machine()):
         return kept
     from trainer.measure import needs
 
@@ -90,10 +97,9 @@ def decide(config: RunConfig, device: torch.device, file: Path, *, rows: int, fr
             )
     compiled = config.compile == "on"
     if config.compile == "auto":
-        print("seeing how long this will take, and whether compiling pays", flush=True)
         compiled, said = try_compile(config, device, micro_batch)
         why.append(said)
-    fit = Fit(str(device), micro_batch, compiled, " ".join(filter(None, why)))
+    fit = Fit(str(device), micro_batch, compiled, " ".join(filter(None, why)), this_machine())
     from trainer.run_dir import write_json
 
     with suppress(OSError):  # a full disk: found again next time
@@ -112,6 +118,9 @@ def try_compile(
     config: RunConfig, device: torch.device, micro_batch: int, run: Callable[..., dict[str, Any]] | None = None
 ) -> tuple[bool, str]:
     """Whether compiled segments are quicker here, and what to say of it. `run` measures in a child process."""
+    if config.minutes is not None and 60 * config.minutes < _WORTH:
+        return False, ""
+    print("seeing how long this will take, and whether compiling pays", flush=True)
     measure = run or measure_in_child
     begin = time.monotonic()
     changes = {"device": str(device), "micro_batch": micro_batch, "evaluation": ()}

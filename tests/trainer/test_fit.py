@@ -89,9 +89,11 @@ def test_little_free_memory_makes_micro_batches_and_the_run_says_so(tmp_path: Pa
 
 def test_a_wish_is_kept_and_another_device_decides_anew(tmp_path: Path) -> None:
     file = tmp_path / "fit.json"
-    assert decide(small(micro_batch=5), CPU, file, rows=16) == Fit("cpu", 5, False)
-    file.write_text(json.dumps({"device": "cuda:0", "micro_batch": 2, "compile": True, "why": ""}))
-    assert decide(small(), CPU, file, rows=16) == Fit("cpu", 16, False)
+    here = fit.this_machine()
+    assert decide(small(micro_batch=5), CPU, file, rows=16) == Fit("cpu", 5, False, machine=here)
+    for other in ({"device": "cuda:0", "machine": here}, {"device": "cpu", "machine": "another, torch 2.6"}, {"device": "cpu"}):
+        file.write_text(json.dumps({"micro_batch": 2, "compile": True, "why": "", **other}))
+        assert decide(small(), CPU, file, rows=16) == Fit("cpu", 16, False, machine=here)
     file.write_text("{")
     assert decide(small(), CPU, file, rows=16).micro_batch == 16
     assert decide(small(compile="on"), CPU, tmp_path / "other.json", rows=16).compile
@@ -110,6 +112,7 @@ def trial(plain: dict[str, Any], compiled: dict[str, Any]) -> tuple[bool, str, i
 def test_compiling_is_decided_by_trying_it() -> None:
     long = {"training_seconds": 7200.0, "seconds_per_step": 0.2}
     assert trial({"training_seconds": 60.0, "seconds_per_step": 0.2}, {}) == (False, "", 1)
+    assert try_compile(small(compile="auto", minutes=19), CPU, 16, lambda config: pytest.fail("nothing is to be measured")) == (False, "")
     taken, said, _ = trial(long, {"training_seconds": 3600.0, "seconds_per_step": 0.1, "compile_seconds": 50.0})
     assert taken
     assert "2.00 times" in said
