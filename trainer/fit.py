@@ -24,7 +24,7 @@ import torch
 
 from trainer.config import RunConfig
 
-_SHARE = {"cuda": 0.85, "mps": 0.75, "cpu": 0.7}  # of the free memory that a run may take
+SHARE = {"cuda": 0.85, "mps": 0.75, "cpu": 0.7}  # of the free memory that a run may take
 _SPARE = 1.25  # what is worked out, times this: allocators keep pieces, kernels need room to work
 _WORTH = 20 * 60.0  # seconds that a run must last before compiling is tried
 _GAIN = 1.05  # as many times faster a compiled step must be
@@ -90,7 +90,7 @@ def decide(config: RunConfig, device: torch.device, file: Path, *, rows: int, fr
     else:
         needed = needs(config, device)
         there = free(device)
-        micro_batch = rows_that_fit(there, fixed=needed.fixed, a_row=needed.a_row, batch=rows, share=_SHARE[device.type])
+        micro_batch = rows_that_fit(there, fixed=needed.fixed, a_row=needed.a_row, batch=rows, share=SHARE[device.type])
         if micro_batch < rows:
             why.append(
                 f"{micro_batch} of {rows} examples at once: one takes {needed.a_row / 1e6:.0f} MB, and {there / 1e9:.1f} GB are free on {device}."

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import psutil
 import torch
 
 from hrm_model.act import Batch, act_step, initial_carry
@@ -24,6 +25,7 @@ from hrm_model.model import HRM
 from hrm_model.reason import solve_batch
 from trainer.config import RunConfig
 from trainer.loop import Trainer
+from trainer.run_dir import most_checkpoints
 
 _LONGEST = 1.5  # seconds that a measured step should take at most
 _MOST_ROWS = 8  # examples at once where a whole batch takes longer
@@ -101,15 +103,19 @@ def _kept_bytes(trainer: Trainer, rows: int) -> int:
 
 def measure(config: RunConfig) -> dict[str, Any]:
     """Times, memory, disk and an estimate of the whole run, as plain numbers (seconds, bytes)."""
-    from trainer.fit import _SHARE, free_memory, rows_that_fit
+    from trainer.fit import SHARE, free_memory, rows_that_fit
 
     device = pick_device(config.device)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    # What a process takes before it has a model; on a card only the run's own counts.
+    base = psutil.Process().memory_info().rss if device.type == "cpu" else 0
     needed = needs(config, device)
     rows = config.batch_size
     if isinstance(config.micro_batch, int):
         rows = min(config.micro_batch, rows)
     else:
-        rows = rows_that_fit(free_memory(device), fixed=needed.fixed, a_row=needed.a_row, batch=rows, share=_SHARE[device.type])
+        rows = rows_that_fit(free_memory(device), fixed=needed.fixed, a_row=needed.a_row, batch=rows, share=SHARE[device.type])
     compile_seconds = 0.0
     phases, training, reached = [], 0.0, 0
     for number in range(max(1, len(config.phases))):
@@ -123,18 +129,18 @@ def measure(config: RunConfig) -> dict[str, Any]:
         reached = max(reached, end)
     if config.minutes:
         training = min(training, 60 * config.minutes)
-    puzzles = sum(s.count for s in config.evaluation)
+    puzzles = sum(s.count for s in config.evaluation) + (config.dataset_test if config.dataset else 0)
     a_puzzle = _seconds_per_puzzle(config, device) if puzzles else 0.0
     evaluations = max(1, round(training / each / config.evaluate_every)) if puzzles else 0
     state = state_bytes(config) + 4 * parameter_count(config.model)  # the averaged weights stand beside it
-    kept = config.keep_checkpoints + 2 + int(math.log2(max(1, config.steps // config.checkpoint_every)))
+    kept = most_checkpoints(config)
     model = HRM(config.final_model.model_copy(update={"num_puzzle_identifiers": 1}))
     return {
         "device": str(device), "name": describe(model.to(device))["device"], "threads": torch.get_num_threads(),
         "parameters": parameter_count(config.model), "batch_size": config.batch_size, "micro_batch": rows, "compiled": config.compile == "on",
         "compile_seconds": round(compile_seconds, 1), "phases": phases, "seconds_per_step": each, "steps_per_second": 1 / each,
-        "examples_per_second": config.batch_size / each, "memory_bytes": needed.fixed + rows * needed.a_row, "free_bytes": free_memory(device),
-        "checkpoint_bytes": state, "disk_bytes": kept * state, "training_seconds": training, "evaluation_seconds": puzzles * a_puzzle,
+        "examples_per_second": config.batch_size / each, "memory_bytes": base + needed.fixed + rows * needed.a_row, "free_bytes": free_memory(device),
+        "checkpoint_bytes": state, "disk_bytes": kept * state, "training_seconds": training, "evaluation_seconds": puzzles * a_puzzle, "seconds_per_puzzle": a_puzzle,
         "estimate_seconds": training + evaluations * puzzles * a_puzzle + compile_seconds,
     }  # fmt: skip
 
@@ -152,10 +158,12 @@ def _seconds_per_step(config: RunConfig, phase: int, rows: int, device: torch.de
     few = min(rows, _MOST_ROWS)
     probe = trainer(few)
     compiling = _timed(probe, 0)
-    a_few = _timed(probe)
+    a_few = _timed(probe, 0)
     compiling -= a_few
+    short = a_few * config.batch_size / few <= _LONGEST and rows == config.batch_size
+    a_few = a_few if short else min(a_few, _timed(probe))
     probe.ahead.close()
-    if a_few * config.batch_size / few <= _LONGEST and rows == config.batch_size:
+    if short:
         whole = trainer(config.batch_size)
         compiling = _timed(whole, 0)
         found = _timed(whole)

@@ -220,13 +220,18 @@ class Dataset:
 
 def dataset_folder(name: str | Path) -> Path:
     """A dataset's folder: as it is named, else of that name in the studio's home. DatasetError where neither is there."""
-    here, there = Path(name), home() / name
-    for folder in (here, there):
+    there = home() / name
+    for folder in (Path(name), there):
         if folder.is_dir():
             return folder
     raise DatasetError(
         f"{name}: there is no such dataset; `hrm-studio data build --help` tells how one is made, and {there} is where it is looked for"
     )
+
+
+def is_there(name: str | Path) -> bool:
+    """Whether `dataset_folder` finds it."""
+    return Path(name).is_dir() or (home() / name).is_dir()
 
 
 def ready(config: RunConfig) -> RunConfig:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 import os
 import random
 import shutil
@@ -165,6 +166,11 @@ def kept_checkpoints(names: list[str], keep: int, every: int) -> set[str]:
         if step % every == 0 and times & (times - 1) == 0:
             kept.add(name)
     return kept
+
+
+def most_checkpoints(config: RunConfig) -> int:
+    """How many checkpoints a whole run keeps at most, with the best and the one that is being written."""
+    return config.keep_checkpoints + 2 + int(math.log2(max(1, config.steps // config.checkpoint_every)))
 
 
 def write_json(file: Path, content: dict[str, Any]) -> None:

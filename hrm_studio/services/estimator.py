@@ -1,7 +1,8 @@
-"""Measures what training takes here: each configuration is really trained for a few seconds, in a child process and a folder that goes again."""
+"""Measures what training takes here: a child process, `python -m trainer --probe`, does some real steps of each configuration."""
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import subprocess
@@ -9,16 +10,14 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 from PySide6.QtCore import QObject, Signal
 
-from hrm_studio.models.estimate import Measured, from_json, key, probe_batch, probe_config, to_json
-from hrm_studio.models.run_summary import folder_size, last_words
+from hrm_studio.models.estimate import Measured, from_json, key, to_json
 from hrm_studio.services.trainer_process import child_environment, spawn
-from trainer.config import RunConfig
-from trainer.run_dir import RunDir, home
+from trainer.config import RunConfig, write_config
+from trainer.run_dir import home
 
 _LONGEST = 90.0  # seconds of processor time after which a probe has failed
 _LONGEST_WAIT = 600.0  # seconds of waiting, on a machine that is busy with other things
@@ -112,28 +111,29 @@ class Estimator(QObject):
             else:
                 self.measured.emit(name, told)
 
-    def _probe(self, config: RunConfig, path: Path) -> Measured:
-        run = RunDir.create(path, probe_config(config))
-        with (path / "log.txt").open("ab") as log:
-            child = self._child = spawn(["-m", "trainer", str(path)], log, environment=child_environment())
+    def _probe(self, config: RunConfig, folder: Path) -> Measured:
+        folder.mkdir()
+        write_config(config, folder / "config.yaml")
+        with (folder / "told.txt").open("wb") as told:
+            child = self._child = spawn(["-m", "trainer", "--probe", str(folder / "config.yaml")], told, environment=child_environment())
         try:
-            memory = self._watch(child)
+            self._watch(child)
         finally:
             self._child = None
             if child.poll() is None:
                 child.kill()
                 child.wait()
-        return read_probe(run, config, memory)
+        return read_probe((folder / "told.txt").read_text(encoding="utf-8", errors="replace"))
 
-    def _watch(self, child: subprocess.Popen[bytes]) -> int:
-        """Wait for the child; the most memory it took, in bytes."""
-        most, begin = 0, time.monotonic()
+    def _watch(self, child: subprocess.Popen[bytes]) -> None:
+        """Wait for the child. ValueError where it takes too long or too much."""
+        begin = time.monotonic()
         process = psutil.Process(child.pid)
         if os.name == "posix":
             process.nice(5)  # the window comes first
         while child.poll() is None:
             try:
-                most, used = max(most, process.memory_info().rss), sum(process.cpu_times()[:2])
+                used = sum(process.cpu_times()[:2])
             except psutil.Error:
                 break
             if used > _LONGEST * (os.cpu_count() or 1) or time.monotonic() - begin > _LONGEST_WAIT:
@@ -142,25 +142,18 @@ class Estimator(QObject):
                 raise ValueError("it needs more memory than this machine has free")
             time.sleep(0.05)
         child.wait()
-        return most
 
 
-def read_probe(run: RunDir, config: RunConfig, memory: int) -> Measured:
-    """What a probe's run directory tells. ValueError says why it tells nothing."""
-    events = run.events().read()
-    steps = [(e["time"], e["seconds"]) for e in events if e["type"] == "metrics"]
-    if len(steps) < 1:
-        failed = [str(e.get("message", "")) for e in events if e["type"] == "failed"]
-        raise ValueError(failed[-1] if failed else last_words(run.path) or "the probe ended before its first step")
-    # The first steps warm caches up; where there is only one, it has to do.
-    skipped = min(2, len(steps) - 1)
-    start = steps[skipped - 1][1] if skipped else 0.0
-    each = (steps[-1][1] - start) / (len(steps) - skipped)
-    evaluations: list[dict[str, Any]] = [e for e in events if e["type"] == "evaluation" and e.get("sets")]
-    puzzles = sum(s["puzzles"] for e in evaluations[-1:] for s in e["sets"].values())
-    judging = evaluations[-1]["time"] - steps[-1][0] if evaluations else 0.0
-    last = run.pointer("last")
+def read_probe(told: str) -> Measured:
+    """What `python -m trainer --probe` printed. ValueError with its last words where it measured nothing."""
+    line = told.strip().rpartition("\n")[2]
+    try:
+        found = json.loads(line)
+    except ValueError:
+        raise ValueError(line or "the probe ended before its first step") from None
+    if "error" in found:
+        raise ValueError(str(found["error"]))
     return Measured(
-        seconds_per_step=max(1e-6, each * config.batch_size / probe_batch(config)), seconds_per_puzzle=max(0.0, judging / puzzles) if puzzles else 0.0,
-        memory=memory, checkpoint=folder_size(last) if last else 0, device=str(run.status().get("device") or ""),
+        seconds_per_step=found["seconds_per_step"], seconds_per_puzzle=found["seconds_per_puzzle"], memory=found["memory_bytes"],
+        checkpoint=found["checkpoint_bytes"], device=found["device"],
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Estimates: a probe is a short real run, and what a run will take is worked out from it."""
+"""Estimates: a probe does some real steps, and what a run will take is worked out from it."""
 
 from __future__ import annotations
 
@@ -8,33 +8,20 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from hrm_studio.models import estimate
-from hrm_studio.models.estimate import Measured, disk_of, from_json, key, probe_config, seconds_of, to_json
+from hrm_studio.models.estimate import Measured, disk_of, from_json, key, seconds_of, to_json
 from hrm_studio.services.estimator import Estimator, read_probe
+from hrm_studio.views import preset_words
 from tests.trainer.test_training import small
-from trainer.config import RunConfig
-from trainer.events import event
 from trainer.presets import PRESETS
-from trainer.run_dir import RunDir
 
 WAIT = 240_000
 
 
 @pytest.fixture
-def estimator(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Estimator]:
-    monkeypatch.setattr(estimate, "PROBE_SECONDS", 0.5)
+def estimator(qtbot: QtBot, tmp_path: Path) -> Iterator[Estimator]:
     found = Estimator(tmp_path / "estimates.json")
     yield found
     found.close()
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_can_be_probed(name: str) -> None:
-    probe = probe_config(PRESETS[name])
-    assert RunConfig.model_validate(probe.model_dump()) == probe
-    assert probe.final_model == PRESETS[name].final_model
-    assert probe.batch_size <= PRESETS[name].batch_size
-    assert sum(s.count for s in probe.puzzles) <= 64
 
 
 def test_a_probe_really_trains_and_is_remembered(estimator: Estimator, qtbot: QtBot, tmp_path: Path) -> None:
@@ -91,9 +78,20 @@ def test_estimates_survive_a_damaged_file() -> None:
         assert from_json(text) == {}
 
 
-def test_a_probe_of_few_examples_is_scaled_to_the_batch(tmp_path: Path) -> None:
-    config = PRESETS["sudoku-extreme-1k"]
-    run = RunDir.create(tmp_path / "run", probe_config(config))
-    for step in range(1, 5):
-        run.emit(event("metrics", step, values={"loss": 1.0}, seconds=0.5 * step))
-    assert read_probe(run, config, 0).seconds_per_step == pytest.approx(0.5 * 384 / 4)
+def test_what_costs_no_time_needs_no_new_measurement() -> None:
+    config = small()
+    assert key(small(lr=5e-4, seed=3, steps=7)) == key(config)
+    for costly in ({"batch_size": 8}, {"q_continue": True}, {"dtype": "bfloat16"}):
+        assert key(small(**costly)) != key(config)
+
+
+def test_a_preset_of_a_dataset_that_is_not_there_is_measured_and_says_what_is_missing() -> None:
+    config = PRESETS["arc-agi-1"]
+    assert "still to be made" in preset_words.data(config)
+    assert disk_of(config) > 5e9
+
+
+def test_last_words_of_a_probe_that_measured_nothing() -> None:
+    for told, words in (("", "before its first step"), ("Traceback\nMemoryError", "MemoryError"), ('{"error": "no kernel"}', "no kernel")):
+        with pytest.raises(ValueError, match=words):
+            read_probe(told)
