@@ -18,7 +18,7 @@ from hrm_studio.models.session import Session
 from hrm_studio.studio import Studio
 from hrm_studio.views.board_panel import BoardPanel
 from hrm_studio.views.dock_title import DockTitle
-from hrm_studio.views.lazy_panel import LazyPanel
+from hrm_studio.views.lazy_panel import LazyPanel, Turns
 from hrm_studio.views.puzzle_panel import PuzzlePanel
 from hrm_studio.views.transport import Transport
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hrm_studio.views.states import StatesView
 
 _LAYOUT_VERSION = 3
+_PANELS_AT_MOST_MS = 1500  # the first puzzle waits no longer for them
 _LEFT, _RIGHT, _BOTTOM = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
 
 
@@ -52,9 +53,11 @@ class ExplorePage(QMainWindow):
         self.docks: dict[str, QDockWidget] = {}
         self._areas: dict[str, Qt.DockWidgetArea] = {}
         self._lazy: dict[str, LazyPanel] = {}
+        self._begun = False
         self._add_dock("Puzzle", self.panel, _LEFT)
+        turns = Turns(self)
         for title, (make, module, size) in self._right_panels().items():
-            self._lazy[title] = LazyPanel(make, f"hrm_studio.views.{module}", size, studio.background)
+            self._lazy[title] = LazyPanel(make, f"hrm_studio.views.{module}", size, studio.background, turns)
             self._add_dock(title, self._lazy[title], _RIGHT)
         self._add_dock("Timeline", self.transport, _BOTTOM)
         for name in ("Attention", "Cells"):
@@ -190,8 +193,19 @@ class ExplorePage(QMainWindow):
             self._studio.traces.set_cursor(step)
 
     def begin(self) -> None:
-        """After the first paint: solve the first example."""
-        self.session.begin()
+        """After the first paint: solve the first example, once the panels that are shown are made.
+
+        Torch's libraries, mapped meanwhile, would hold the linker's lock, for which an import waits with the interpreter's: the window stops.
+        """
+        for panel in self._lazy.values():
+            panel.made.connect(self._begin)
+        QTimer.singleShot(_PANELS_AT_MOST_MS, self, partial(self._begin, True))
+        self._begin()
+
+    def _begin(self, anyway: bool = False) -> None:
+        if not self._begun and (anyway or not any(panel.pending for panel in self._lazy.values())):
+            self._begun = True
+            self.session.begin()
 
     def open_path(self, path: Path, kind: Kind) -> None:
         """A file of puzzles, or a trace."""

@@ -246,3 +246,13 @@ def test_all_menus_and_workspaces_have_room(window: MainWindow, width: int) -> N
     edges = [(w.geometry().left(), w.geometry().right()) for w in right]
     assert edges == sorted(edges)
     assert edges[-1][1] <= width
+
+
+def test_the_first_puzzle_waits_for_the_panels_that_are_shown(window: MainWindow, qtbot: QtBot) -> None:
+    lazy = window.explore._lazy
+    assert lazy["States"].pending
+    window.begin()
+    assert window.explore.session.recent.all() == []
+    qtbot.waitUntil(lambda: bool(window.explore.session.recent.all()), timeout=WAIT)
+    assert not any(panel.pending for panel in lazy.values())
+    assert lazy["Attention"]._view is None  # behind a tab: never shown, never made
