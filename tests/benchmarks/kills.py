@@ -104,7 +104,7 @@ def main() -> int:
             while kills < asked.kills and not finished:
                 process = start(run)
                 # From the first instruction on to some fifty steps later; where the machine is slow, so is all of it.
-                time.sleep(chance.uniform(0.0, took / asked.kills + startup))
+                time.sleep(chance.uniform(0.0, 3 * took / asked.kills + startup))
                 finished = process.poll() is not None
                 if not finished:
                     process.send_signal(signal.SIGKILL)
