@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -71,10 +73,22 @@ class Follower:
         self.reader = run.events()
         self.failed = ""
         self.started = False  # it reads commands from now on
-        self.stop_asked = self.stop_sent = False
+        self.stop_told = self.stop_sent = False
+        self.interrupts = 0  # Ctrl+C so far
 
     def follow(self) -> int:
         """The trainer's exit code; 130 where it was left running."""
+        # Counted, not raised: an exception could come while the trainer is being started, and leave it behind unasked.
+        before = signal.signal(signal.SIGINT, self._interrupted)
+        try:
+            return self._follow()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
+        self.interrupts += 1
+
+    def _follow(self) -> int:
         run, console = self.run, self.console
         console.print(f"run directory: {run.path}", soft_wrap=True)
         self.reader.read()  # an earlier process's events are known
@@ -92,23 +106,22 @@ class Follower:
         with Progress(*columns, console=console, transient=False) as progress:
             bar = progress.add_task("preparing puzzles", total=run.config().steps, rate="")
             while True:
-                try:
-                    running = process.poll() is None if process else run.status().get("state") in ("starting", "running", "paused")
-                    for entry in self.reader.read():
-                        self._show(entry, progress, bar)
-                    if not running:
-                        break
-                    if self.stop_asked and self.started and not self.stop_sent:
-                        # Before it has started it does not listen: what was asked then would be taken for an earlier trainer's.
-                        run.command("stop")
-                        self.stop_sent = True
-                    time.sleep(_POLL)
-                except KeyboardInterrupt:
-                    if self.stop_asked:
-                        console.print("left running; `hrm-studio train` with this --run-dir comes back to it")
-                        return 130
-                    self.stop_asked = True
+                running = process.poll() is None if process else run.status().get("state") in ("starting", "running", "paused")
+                for entry in self.reader.read():
+                    self._show(entry, progress, bar)
+                if not running:
+                    break
+                if self.interrupts > 1:
+                    console.print("left running; `hrm-studio train` with this --run-dir comes back to it")
+                    return 130
+                if self.interrupts and not self.stop_told:
                     console.print("stopping after this step, with a checkpoint … (Ctrl+C again leaves it running)")
+                    self.stop_told = True
+                if self.interrupts and self.started and not self.stop_sent:
+                    # Before it has started it does not listen: what was asked then would be taken for an earlier trainer's.
+                    run.command("stop")
+                    self.stop_sent = True
+                time.sleep(_POLL)
         return self._outcome(process.returncode if process else None)
 
     def _outcome(self, code: int | None) -> int:
