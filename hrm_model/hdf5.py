@@ -13,6 +13,7 @@ from hrm_model.trace import Array
 
 MAX_CHUNK = 256 << 20  # bytes
 MAX_TEXT = 1 << 20
+_PIECE = 4 << 20  # bytes that are read or written at once
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 
 
@@ -109,10 +110,21 @@ def _dataset(group: h5py.Group, name: str) -> h5py.Dataset:
     return found
 
 
+def pieces(dataset: h5py.Dataset, rows: int) -> list[slice]:
+    """The first rows in whole chunks, of some megabytes each."""
+    a_row = max(1, math.prod(dataset.shape[1:]) * dataset.dtype.itemsize)
+    chunk = dataset.chunks[0] if dataset.chunks else 1
+    size = max(chunk, _PIECE // a_row // chunk * chunk)
+    return [slice(start, min(rows, start + size)) for start in range(0, rows, size)]
+
+
 def load(dataset: h5py.Dataset, rows: int | None = None) -> Array:
     """The first rows in the machine's byte order."""
-    array = dataset[:] if rows is None else dataset[:rows]
-    return np.asarray(array, array.dtype.newbyteorder("="))
+    rows = len(dataset) if rows is None else rows
+    found = np.empty((rows, *dataset.shape[1:]), dataset.dtype.newbyteorder("="))
+    for piece in pieces(dataset, rows):
+        found[piece] = dataset[piece]
+    return found
 
 
 def scalar(group: h5py.Group, name: str, *, default: int) -> int:

@@ -112,6 +112,11 @@ class Trace:
     def has_states(self) -> bool:
         return self.z_H is not None and self.z_L is not None
 
+    @property
+    def pooled(self) -> bool:
+        """Whether states were averaged over positions: there is one for the whole board, and none of single cells."""
+        return self.z_H is not None and self.z_H.shape[1] == 1 < len(self.puzzle.given)
+
     def state_after(self, step: int, level: str) -> Array:
         """z_H or z_L ('H' or 'L') as it holds after `step`, (T, D). ValueError where states were not kept."""
         states, rows = (self.z_H, self.h_row) if level == "H" else (self.z_L, self.l_row)

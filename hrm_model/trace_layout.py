@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from hrm_model import analysis
-from hrm_model.hdf5 import make_collection, write_attributes, write_text
+from hrm_model.hdf5 import make_collection, pieces, write_attributes, write_text
 from hrm_model.trace import LEVEL_H, LEVEL_L, LEVEL_NAMES, Array, Trace
 from hrm_model.trace_extras import Extras, write_extras
 
@@ -217,8 +217,9 @@ class EntryWriter:
         dataset = self._group[path]
         start = len(dataset)
         dataset.resize(start + len(values), axis=0)
-        if len(values):
-            dataset[start:] = np.ascontiguousarray(values, dataset.dtype)
+        # Piece by piece: HDF5 lets no other thread of Python go on meanwhile.
+        for piece in pieces(dataset, len(values)):
+            dataset[start + piece.start : start + piece.stop] = np.ascontiguousarray(values[piece], dataset.dtype)
 
     @property
     def plane_bytes(self) -> int:
@@ -257,7 +258,7 @@ def _kept(first: Trace, wanted: States) -> States:
     """What is really kept: states that are not there, already averaged or already rounded stay so."""
     if first.z_H is None or first.z_L is None:
         return "none"
-    if wanted == "full" and first.z_H.shape[1] == 1 and len(first.puzzle.given) > 1:
+    if wanted == "full" and first.pooled:
         return "pooled"
     return "float16" if wanted == "full" and first.z_H.dtype == np.float16 else wanted
 

@@ -11,6 +11,7 @@ from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.opener import Opener
 from hrm_studio.models.player import Player
 from hrm_studio.models.selection import Selection
+from hrm_studio.models.trace_library import TraceLibrary
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
 from hrm_studio.services.reasoner import Reasoner
@@ -31,3 +32,4 @@ class Studio:
     player: Player
     reasoner: Reasoner
     background: Background
+    kept: TraceLibrary  # the traces that were recorded

@@ -39,3 +39,8 @@ class Background(QObject):
         """End the thread; what has begun is waited for, what has not is dropped."""
         self._closed = True
         self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def finish(self) -> None:
+        """End the thread after all that was asked for is done: nothing is lost. What it hands over is no longer taken."""
+        self._closed = True
+        self._thread.shutdown(wait=True)

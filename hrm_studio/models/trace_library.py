@@ -1,0 +1,138 @@
+"""The traces that were kept, and what can be done with them. Files are read and written in a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PySide6.QtCore import QObject, QSettings, Signal
+
+from hrm_model.trace import Trace
+from hrm_studio.models.trace_shelf import KeptTrace, Shelf
+from hrm_studio.services.background import Background
+from trainer.run_dir import home
+
+T = TypeVar("T")
+
+MEGABYTE = 1_000_000
+_LIMIT_MB = 500
+
+
+class TraceLibrary(QObject):
+    """`traces` lists what is kept, newest first; those kept by themselves take at most `limit_mb`.
+
+    Signals
+    -------
+    changed()       `traces` is another list
+    added(object)   a KeptTrace was taken in at a person's wish
+    refused(str)    a sentence: what could not be done
+    """
+
+    changed = Signal()
+    added = Signal(object)
+    refused = Signal(str)
+
+    def __init__(self, settings: QSettings, parent: QObject | None = None, folder: Path | None = None) -> None:
+        super().__init__(parent)
+        self._settings = settings
+        self._shelf = Shelf(folder or home() / "traces")
+        self._background = Background(self)
+        self.traces: list[KeptTrace] = []
+
+    @property
+    def limit_mb(self) -> int:
+        """Megabytes for traces kept by themselves; 0 keeps none."""
+        stored = self._settings.value("traces_limit_mb", _LIMIT_MB)
+        return int(stored) if str(stored).isdigit() else _LIMIT_MB
+
+    def set_limit_mb(self, limit: int) -> None:
+        self._settings.setValue("traces_limit_mb", limit)
+        self._do(lambda: self._shelf.make_room(limit * MEGABYTE))
+
+    @property
+    def automatic_bytes(self) -> int:
+        return sum(kept.nbytes for kept in self.traces if kept.automatic)
+
+    def find(self, text: str) -> list[KeptTrace]:
+        """The traces whose words hold every word of a search."""
+        words = text.lower().split()
+        return [kept for kept in self.traces if all(_holds(kept.words, word) for word in words)]
+
+    def refresh(self) -> None:
+        """Look again what is there."""
+        self._do(lambda: None)
+
+    def keep_by_itself(self, trace: Trace) -> None:
+        """Keep a trace that was just recorded, as long as there is room."""
+        limit = self.limit_mb * MEGABYTE
+        if limit:
+            self._do(lambda: (self._shelf.add(trace, automatic=True), self._shelf.make_room(limit)))
+
+    def keep(self, trace: Trace) -> None:
+        """Keep a trace for good, its states in full."""
+        self._do(lambda: self._shelf.add(trace, automatic=False), self.added.emit)
+
+    def adopt(self, path: Path) -> None:
+        """Take in a copy of a trace file."""
+        self._do(lambda: self._shelf.adopt(path), self.added.emit)
+
+    def change(self, kept: KeptTrace, **fields: Any) -> None:
+        """Another title, other tags, another note, or kept for good (`automatic=False`)."""
+        self._do(lambda: self._shelf.change(kept, **fields))
+
+    def delete(self, kept: list[KeptTrace]) -> None:
+        """Take traces away; `undelete` brings them back until the studio is closed."""
+        self._do(lambda: [self._shelf.remove(each) for each in kept])
+
+    def undelete(self, kept: list[KeptTrace]) -> None:
+        self._do(lambda: [self._shelf.restore(each) for each in kept])
+
+    def save_copy(self, kept: KeptTrace, path: Path) -> None:
+        """A copy of a kept file, elsewhere."""
+
+        def copy() -> None:
+            part = path.with_name(f".{path.name}.part")
+            try:
+                part.write_bytes(kept.path.read_bytes())
+                part.replace(path)
+            except OSError as error:
+                part.unlink(missing_ok=True)
+                raise OSError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+        self._do(copy)
+
+    def save(self, trace: Trace, path: Path, states: str, then: Callable[[Path], object] = lambda path: None) -> None:
+        """Write a trace to a file of its own."""
+        from hrm_model.trace_file import write
+
+        self._do(lambda: write(path, trace, states=states), then)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """The studio goes: what was begun is finished, what was deleted is gone."""
+        self._background.run(self._shelf.empty, lambda _: None)
+        self._background.finish()
+
+    def _do(self, work: Callable[[], T], then: Callable[[T], object] = lambda done: None) -> None:
+        def tried() -> tuple[T | None, str, list[KeptTrace]]:
+            try:
+                return work(), "", self._shelf.all()
+            except (ValueError, OSError, MemoryError) as error:
+                return None, str(error) or type(error).__name__, self._shelf.all()
+
+        def done(found: tuple[T | None, str, list[KeptTrace]]) -> None:
+            result, fault, traces = found
+            if traces != self.traces:
+                self.traces = traces
+                self.changed.emit()
+            if fault:
+                self.refused.emit(fault)
+            else:
+                then(result)  # type: ignore[arg-type]
+
+        self._background.run(tried, done)
+
+
+def _holds(words: str, word: str) -> bool:
+    """'solved' does not mean 'unsolved'."""
+    return word in words.split() if word == "solved" else word in words

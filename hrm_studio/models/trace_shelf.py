@@ -1,0 +1,200 @@
+"""The folder of the trace library: a trace file each, with a small JSON file beside it that tells all a list shows. No Qt; for a thread."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hrm_model.analysis import solved_step
+from hrm_model.trace import Trace
+
+_FIELDS_CHANGED = ("title", "tags", "note", "automatic")
+
+
+@dataclass(frozen=True)
+class KeptTrace:
+    """One trace of the library."""
+
+    path: Path
+    title: str
+    task: str
+    model: str
+    segments: int
+    steps: int
+    solved: bool | None  # None where no solution is known
+    states: str
+    nbytes: int  # of the file
+    created: float  # seconds since 1970
+    automatic: bool = True  # kept by itself, and gone by itself when there is no more room
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    given: tuple[int, ...] = ()  # tokens
+    answer: tuple[int, ...] = ()  # the last one
+    solution: tuple[int, ...] = ()
+    others: int = 0  # further traces in the file
+
+    @property
+    def words(self) -> str:
+        """What a search looks in."""
+        outcome = {True: "solved", False: "unsolved", None: ""}[self.solved]
+        return f"{self.title} {self.task} {self.model} {outcome} {self.states} {' '.join(self.tags)} {self.note}".lower()
+
+
+class Shelf:
+    """Reads and changes the folder. OSError and ValueError name what cannot be done."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.trash = folder / "trash"
+        self._no_traces: dict[Path, float] = {}  # files that cannot be read, and when they were written
+
+    def all(self) -> list[KeptTrace]:
+        """What is there, newest first. A trace file that someone put there is looked into and taken in; a broken one is left alone."""
+        found = []
+        for path in self.folder.glob("*.h5"):
+            kept = self._read(path)
+            if kept is None and self._no_traces.get(path) != path.stat().st_mtime:
+                try:
+                    kept = self._describe_file(path)
+                except (ValueError, OSError):
+                    self._no_traces[path] = path.stat().st_mtime
+            if kept is None:
+                continue
+            found.append(kept)
+        return sorted(found, key=lambda kept: -kept.created)
+
+    def add(self, trace: Trace, *, automatic: bool) -> KeptTrace:
+        """Keep a trace, its states in float16 where it is kept by itself. The same trace is kept once."""
+        from hrm_model.trace_file import write
+
+        name = f"{trace.puzzle.task}-{_digest(trace)}"
+        path = self.folder / f"{name}.h5"
+        before = self._read(path)
+        if before is not None and (automatic or before.states != "float16"):
+            return self._write(replace(before, created=time.time(), automatic=before.automatic and automatic))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write(path, trace, states="float16" if automatic and trace.has_states else "full")
+        made = replace(describe(trace, path), automatic=automatic)
+        return self._write(made if before is None else replace(made, title=before.title, tags=before.tags, note=before.note))
+
+    def adopt(self, file: Path) -> KeptTrace:
+        """Copy a trace file from elsewhere. ValueError where it is none."""
+        from hrm_model.trace_file import check
+
+        check(file)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = _free(self.folder / file.name)
+        part = path.with_suffix(".part")
+        try:
+            shutil.copyfile(file, part)
+            os.replace(part, path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise OSError(f"{path}: cannot be written ({error.strerror or error})") from None
+        return self._describe_file(path)
+
+    def change(self, kept: KeptTrace, **fields: Any) -> KeptTrace:
+        """Another title, other tags, another note. Whoever writes about a trace wants to keep it."""
+        assert set(fields) <= set(_FIELDS_CHANGED)
+        return self._write(replace(kept, **{"automatic": False} | fields))
+
+    def remove(self, kept: KeptTrace) -> None:
+        """To the trash, from where `restore` brings it back until `empty`."""
+        self.trash.mkdir(parents=True, exist_ok=True)
+        for path in (kept.path, _beside(kept.path)):
+            if path.exists():
+                os.replace(path, self.trash / path.name)
+
+    def restore(self, kept: KeptTrace) -> None:
+        for path in (kept.path, _beside(kept.path)):
+            if (self.trash / path.name).exists():
+                os.replace(self.trash / path.name, path)
+
+    def empty(self) -> None:
+        """What was deleted is gone."""
+        shutil.rmtree(self.trash, ignore_errors=True)
+
+    def make_room(self, limit: int) -> list[KeptTrace]:
+        """Delete the oldest of those kept by themselves until they take at most `limit` bytes. What was deleted."""
+        automatic = [kept for kept in self.all() if kept.automatic]
+        gone = []
+        for k, kept in enumerate(automatic):
+            if sum(each.nbytes for each in automatic[: k + 1]) > limit:
+                kept.path.unlink(missing_ok=True)
+                _beside(kept.path).unlink(missing_ok=True)
+                gone.append(kept)
+        return gone
+
+    # Beside each file ------------------------------------------------------------------------------------------------
+
+    def _read(self, path: Path) -> KeptTrace | None:
+        try:
+            told = json.loads(_beside(path).read_text(encoding="utf-8"))
+            for name in ("tags", "given", "answer", "solution"):
+                told[name] = tuple(told[name])
+            return KeptTrace(path=path, **told | {"nbytes": path.stat().st_size})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def _write(self, kept: KeptTrace) -> KeptTrace:
+        told = {name: value for name, value in asdict(kept).items() if name != "path"}
+        part = _beside(kept.path).with_suffix(".part")
+        part.write_text(json.dumps(told), encoding="utf-8")
+        os.replace(part, _beside(kept.path))
+        return kept
+
+    def _describe_file(self, path: Path) -> KeptTrace:
+        from hrm_model.trace_file import TraceReader, check
+
+        entries = check(path)
+        with TraceReader(path) as reader:
+            trace = reader.read(entries[0].name)
+        made = describe(trace, path)
+        return self._write(
+            replace(made, title=entries[0].title, states=entries[0].states, automatic=False, others=len(entries) - 1, created=path.stat().st_mtime)
+        )
+
+
+def describe(trace: Trace, path: Path) -> KeptTrace:
+    """What the library tells of a trace that lies at `path`."""
+    states = "none" if trace.z_L is None else "pooled" if trace.pooled else str(trace.z_L.dtype).replace("float32", "full")
+    solution = trace.puzzle.solution
+    title = f"{trace.puzzle.task}, {trace.model.name}" if trace.model.name else trace.puzzle.task
+    return KeptTrace(
+        path, title, trace.puzzle.task, trace.model.name, trace.segments, len(trace), None if solution is None else solved_step(trace) is not None, states,
+        path.stat().st_size, time.time(), given=_numbers(trace.puzzle.given), answer=_numbers(trace.prediction[-1]),
+        solution=() if solution is None else _numbers(solution),
+    )  # fmt: skip
+
+
+def _numbers(tokens: Any) -> tuple[int, ...]:
+    return tuple(int(t) for t in np.asarray(tokens))
+
+
+def _digest(trace: Trace) -> str:
+    """The same for the same answers of the same model to the same puzzle."""
+    digest = hashlib.sha256(f"{trace.model.name}\0{trace.model.sha256}\0{len(trace)}\0{trace.has_states}".encode())
+    for array in (trace.puzzle.given, trace.prediction, trace.q_halt):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:10]
+
+
+def _beside(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _free(path: Path) -> Path:
+    number = 2
+    found = path.with_suffix(".h5")
+    while found.exists() or _beside(found).exists():
+        found = path.with_name(f"{path.stem}-{number}.h5")
+        number += 1
+    return found

@@ -1,0 +1,97 @@
+"""The process that makes pictures and animations: followed, cancelled, and its end explained."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QProcess, Signal
+
+from hrm_studio.export.spec import Spec
+
+
+class Exporter(QObject):
+    """Makes one file at a time, in a process of its own.
+
+    Signals
+    -------
+    progress(int, int)  pictures made, pictures in all
+    finished(object)    the Path that was made
+    failed(str)         a sentence; '' where it was cancelled
+    """
+
+    progress = Signal(int, int)
+    finished = Signal(object)
+    failed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._process: QProcess | None = None
+        self._told: dict[str, Any] = {}
+        self._rest = b""
+        self._cancelled = False
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    def start(self, trace: Path, name: str, spec: Spec, out: Path) -> None:
+        """Make `out` of the entry `name` ('' is the first) of a trace file."""
+        assert not self.running
+        self._told, self._rest, self._cancelled = {}, b"", False
+        self._process = process = QProcess(self)
+        process.readyReadStandardOutput.connect(self._read)
+        process.finished.connect(self._ended)
+        process.errorOccurred.connect(self._could_not)
+        process.start(sys.executable, ["-m", "hrm_studio.export"])
+        asked = {"trace": str(trace), "name": name, "spec": asdict(spec), "out": str(out)}
+        process.write(json.dumps(asked).encode())
+        process.closeWriteChannel()
+
+    def cancel(self) -> None:
+        """End it; what it had begun is gone, an earlier file of that name stays."""
+        if self._process is not None:
+            self._cancelled = True
+            self._process.terminate()
+
+    def close(self) -> None:
+        """End it now, as the window goes."""
+        if self._process is not None:
+            self._cancelled = True
+            self._process.kill()
+            self._process.waitForFinished(2000)
+
+    def _read(self) -> None:
+        if self._process is None:
+            return
+        *lines, self._rest = (self._rest + self._process.readAllStandardOutput().data()).split(b"\n")
+        for line in lines:
+            self._told = json.loads(line)
+            if "done" in self._told:
+                self.progress.emit(self._told["done"], self._told["total"])
+
+    def _could_not(self, error: QProcess.ProcessError) -> None:
+        if error == QProcess.ProcessError.FailedToStart:
+            self._end("the process that makes pictures could not be started")
+
+    def _ended(self, code: int) -> None:
+        self._read()
+        process = self._process
+        if process is None:
+            return
+        if "finished" in self._told:
+            self._process = None
+            process.deleteLater()
+            self.finished.emit(Path(self._told["finished"]))
+            return
+        words = process.readAllStandardError().data().decode(errors="replace").strip().rpartition("\n")[2]
+        self._end("" if self._cancelled else self._told.get("failed") or f"the process that makes pictures ended with code {code}: {words}")
+
+    def _end(self, sentence: str) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.deleteLater()
+        self.failed.emit(sentence)

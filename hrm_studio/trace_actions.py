@@ -1,0 +1,89 @@
+"""What the File menu does with the open trace: save it, keep it, make pictures of it; and what was recorded is kept by itself."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from hrm_studio.actions import Entry
+from hrm_studio.models.opener import Opener
+from hrm_studio.models.trace_library import TraceLibrary
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.services.reasoner import Reasoner
+from hrm_studio.studio import Studio
+from hrm_studio.views.export_dialog import ExportDialog
+from hrm_studio.views.save_trace import SaveTraceDialog
+
+
+class TraceActions(QObject):
+    """Made once by the window, which hands over what is shared."""
+
+    def __init__(self, studio: Studio, window: QWidget) -> None:
+        super().__init__(window)
+        self._studio, self._window = studio, window
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._count = 0
+        kept: TraceLibrary = studio.kept
+        opener: Opener = studio.opener
+        reasoner: Reasoner = studio.reasoner
+        kept.refused.connect(opener.refused)
+        reasoner.trace_finished.connect(self._keep_by_itself)
+        studio.actions.add(
+            [
+                Entry("trace_save", "&File", "Save the trace …", "Ctrl+S", "mdi6.content-save-outline", self.save, "The open trace as a file (.h5)"),
+                Entry("trace_keep", "&File", "Keep the trace", "", "mdi6.bookmark-plus-outline", self.keep, "The open trace, with all its states, on the page Traces"),
+                Entry("trace_pictures", "&File", "Export pictures and tables …", "Ctrl+Shift+E", "mdi6.image-outline", self.export, "PNG, SVG, PDF, GIF, MP4, CSV or arrays of the open trace"),
+            ]
+        )  # fmt: skip
+
+    @property
+    def _traces(self) -> TraceModel:
+        return self._studio.traces
+
+    def _keep_by_itself(self) -> None:
+        if self._traces.trace is not None:
+            self._studio.kept.keep_by_itself(self._traces.trace)
+
+    def save(self) -> None:
+        """Ask how and where, then write in the background."""
+        trace = self._traces.trace
+        if trace is None:
+            self._studio.opener.refused.emit("There is no trace to save yet: let a model think about a puzzle first.")
+            return
+        dialog = SaveTraceDialog(trace, self._window)
+        if not dialog.exec():
+            return
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save the trace", str(Path.home() / f"{trace.puzzle.task}.h5"), "Traces (*.h5)")
+        if name:
+            path = Path(name) if Path(name).suffix else Path(name).with_suffix(".h5")
+            self._studio.kept.save(trace, path, dialog.states(), self._studio.opener.remember)
+
+    def keep(self) -> None:
+        """On the page Traces, for good."""
+        if self._traces.trace is not None:
+            self._studio.kept.keep(self._traces.trace)
+
+    def export(self) -> None:
+        """Write the open trace to a file that lasts as long as the studio, and make pictures of that."""
+        trace = self._traces.trace
+        if trace is None:
+            self._studio.opener.refused.emit("There is no trace to show yet: let a model think about a puzzle first.")
+            return
+        self._folder = self._folder or tempfile.TemporaryDirectory(prefix="hrm-studio-")
+        self._count += 1
+        path = Path(self._folder.name) / str(self._count) / f"{trace.puzzle.task}.h5"
+        path.parent.mkdir()
+        self._studio.kept.save(trace, path, "full", lambda written: self._show_export(written, self._traces.cursor, len(trace)))
+
+    def _show_export(self, path: Path, step: int, steps: int) -> None:
+        dialog = ExportDialog(path, self._studio.theme, self._studio.settings, self._window, step=step, steps=steps)
+        dialog.open()
+
+    def close(self) -> None:
+        """The window goes."""
+        self._studio.kept.close()
+        if self._folder is not None:
+            self._folder.cleanup()
