@@ -54,11 +54,11 @@ def answer_changes(trace: Trace) -> NDArray[np.intp]:
 
 
 def cell_residuals(trace: Trace, cells: list[int]) -> Floats:
-    """(N, len(cells)) ‖Δz‖ of single cells in the module that moved; NaN without states."""
+    """(N, len(cells)) ‖Δz‖ of single cells in the module that moved; NaN without states of single cells."""
     found = np.full((len(trace), len(cells)), np.nan)
     slots_of = len(trace.puzzle.given)
     for level, states, rows in ((LEVEL_H, trace.z_H, trace.h_row), (1 - LEVEL_H, trace.z_L, trace.l_row)):
-        if states is not None and len(states) > 1:
+        if states is not None and len(states) > 1 and not trace.pooled:
             places = np.asarray(cells, np.intp) + states.shape[1] - slots_of
             own = np.asarray(states[:, places], np.float32)
             moved = np.flatnonzero(trace.level == level)

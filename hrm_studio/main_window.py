@@ -17,6 +17,7 @@ from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.opener import Kind, Opener, short_path
 from hrm_studio.models.player import Player
 from hrm_studio.models.selection import Selection
+from hrm_studio.models.trace_library import TraceLibrary
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.own_keys import OwnKeys
 from hrm_studio.pages import available_pages, make_page
@@ -25,6 +26,7 @@ from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.studio import Studio
 from hrm_studio.style import qt_palette, style_sheet
 from hrm_studio.theme import Mode, Theme
+from hrm_studio.trace_actions import TraceActions
 from hrm_studio.views.command_palette import CommandPalette
 from hrm_studio.views.explore_page import ExplorePage
 from hrm_studio.views.hover_help import explain
@@ -51,6 +53,8 @@ class MainWindow(QMainWindow):
         self.reasoner, self.background = Reasoner(self), Background(self)
         self.models, self.opener = ModelChoice(bundled_models(), self), Opener(self.settings, self)
 
+        self.kept = TraceLibrary(self.settings, self)
+
         self._entries_of_pages = {page.name: page for page in available_pages()}
         self.top_bar = TopBar(list(self._entries_of_pages.values()), self.models, theme)
         self.setMenuWidget(self.top_bar)
@@ -62,10 +66,11 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self.stack)
         self.studio = Studio(
             self.settings, theme, self.actions_table, self.opener, self.models, self.traces, self.selection, self.player, self.reasoner,
-            self.background,
+            self.background, self.kept,
         )  # fmt: skip
         self.pages: dict[str, QWidget] = {}
         self.notice = Notice(theme, self)
+        self.trace_actions = TraceActions(self.studio, self)
         self._recent = QMenu("Recent", self)
         self.actions_table.menu("&File").insertMenu(self.actions_table.by_name["quit"], self._recent)
         self._fill_recent()
@@ -232,6 +237,7 @@ class MainWindow(QMainWindow):
             if hasattr(page, "closing"):
                 page.closing()
         self.player.pause()
+        self.trace_actions.close()
         self.reasoner.close()
         self.background.close()
         super().closeEvent(event)

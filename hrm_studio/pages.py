@@ -31,8 +31,8 @@ PAGES = (
     PageEntry("train", "Train", "mdi6.chart-line", "train_page", "TrainPage", "Train models and follow their runs"),
     PageEntry("compare", "Compare", "mdi6.compare-horizontal", "compare_page", "ComparePage", "Models or puzzles side by side"),
     PageEntry("survey", "Whole set", "mdi6.chart-scatter-plot", "survey_page", "SurveyPage", "Run a model over hundreds of puzzles"),
-    PageEntry("traces", "Traces", "mdi6.movie-open-outline", "traces_page", "TracesPage", "Recorded reasoning: find, open, export"),
     PageEntry("library", "Library", "mdi6.bookshelf", "library_page", "LibraryPage", "Models, puzzles and data sets on this machine"),
+    PageEntry("traces", "Traces", "mdi6.movie-open-outline", "traces_page", "TracesPage", "Recorded reasoning: find, open, export"),
 )
 
 

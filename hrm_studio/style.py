@@ -29,7 +29,7 @@ def style_sheet(p: Palette) -> str:
     QLabel#error {{ color: {p.wrong}; background: {p.surface}; border: 1px solid {p.wrong}; border-radius: 6px; padding: 8px; }}
     QPlainTextEdit, QLineEdit {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 6px; padding: 5px 8px; }}
     QPlainTextEdit:focus {{ border-color: {p.accent}; }}
-    QComboBox, QSpinBox {{ min-height: 26px; }}
+    QComboBox, QSpinBox, QDoubleSpinBox {{ min-height: 26px; }}
     QPushButton, QToolButton {{ background: {p.raised}; border: 1px solid {p.border}; border-radius: 6px; padding: 6px 10px; }}
     QPushButton:hover, QToolButton:hover {{ border-color: {p.accent}; }}
     QPushButton:pressed, QToolButton:pressed, QToolButton:checked {{ background: {p.border}; }}

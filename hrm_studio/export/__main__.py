@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,14 @@ def _tell(**values: Any) -> None:
 
 
 def main() -> int:
+    asked_to_stop: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: asked_to_stop.append(number))
+
+    def report(done: int, total: int) -> None:
+        if asked_to_stop:
+            raise ValueError("stopped")  # here, and not within Qt's calls: what was begun is cleared away
+        _tell(done=done, total=total)
+
     asked = json.loads(sys.stdin.read())
     from hrm_studio.export.spec import Spec
 
@@ -39,7 +48,7 @@ def main() -> int:
         with TraceReader(asked["trace"]) as reader:
             trace = reader.read(asked["name"] or reader.names[0])
         make_application(["export"])
-        _tell(finished=str(export(trace, spec, Path(asked["out"]), lambda done, total: _tell(done=done, total=total))))
+        _tell(finished=str(export(trace, spec, Path(asked["out"]), report)))
     except (ValueError, OSError, MemoryError) as error:
         _tell(failed=str(error) or type(error).__name__)
         return 2

@@ -83,10 +83,10 @@ class TraceLibrary(QObject):
 
     def delete(self, kept: list[KeptTrace]) -> None:
         """Take traces away; `undelete` brings them back until the studio is closed."""
-        self._do(lambda: [self._shelf.remove(each) for each in kept])
+        self._do(lambda: self._shelf.remove(kept))
 
     def undelete(self, kept: list[KeptTrace]) -> None:
-        self._do(lambda: [self._shelf.restore(each) for each in kept])
+        self._do(lambda: self._shelf.restore(kept))
 
     def save_copy(self, kept: KeptTrace, path: Path) -> None:
         """A copy of a kept file, elsewhere."""

@@ -7,13 +7,14 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hrm_model.analysis import solved_step
+from hrm_model.analysis import blanks, solved_step, task_of
 from hrm_model.trace import Trace
 
 _FIELDS_CHANGED = ("title", "tags", "note", "automatic")
@@ -30,6 +31,7 @@ class KeptTrace:
     segments: int
     steps: int
     solved: bool | None  # None where no solution is known
+    solved_in: int  # the segment, counted from 1; 0 where it was not
     states: str
     nbytes: int  # of the file
     created: float  # seconds since 1970
@@ -83,6 +85,8 @@ class Shelf:
         self.folder.mkdir(parents=True, exist_ok=True)
         write(path, trace, states="float16" if automatic and trace.has_states else "full")
         made = replace(describe(trace, path), automatic=automatic)
+        if automatic and made.states == "full":
+            made = replace(made, states="float16")
         return self._write(made if before is None else replace(made, title=before.title, tags=before.tags, note=before.note))
 
     def adopt(self, file: Path) -> KeptTrace:
@@ -106,15 +110,15 @@ class Shelf:
         assert set(fields) <= set(_FIELDS_CHANGED)
         return self._write(replace(kept, **{"automatic": False} | fields))
 
-    def remove(self, kept: KeptTrace) -> None:
-        """To the trash, from where `restore` brings it back until `empty`."""
+    def remove(self, kept: Sequence[KeptTrace]) -> None:
+        """To the trash, from where `restore` brings them back until `empty`."""
         self.trash.mkdir(parents=True, exist_ok=True)
-        for path in (kept.path, _beside(kept.path)):
+        for path in _files(kept):
             if path.exists():
                 os.replace(path, self.trash / path.name)
 
-    def restore(self, kept: KeptTrace) -> None:
-        for path in (kept.path, _beside(kept.path)):
+    def restore(self, kept: Sequence[KeptTrace]) -> None:
+        for path in _files(kept):
             if (self.trash / path.name).exists():
                 os.replace(self.trash / path.name, path)
 
@@ -159,7 +163,14 @@ class Shelf:
             trace = reader.read(entries[0].name)
         made = describe(trace, path)
         return self._write(
-            replace(made, title=entries[0].title, states=entries[0].states, automatic=False, others=len(entries) - 1, created=path.stat().st_mtime)
+            replace(
+                made,
+                title=entries[0].title,
+                states=entries[0].states,
+                automatic=False,
+                others=len(entries) - 1,
+                created=path.stat().st_mtime,
+            )
         )
 
 
@@ -167,12 +178,22 @@ def describe(trace: Trace, path: Path) -> KeptTrace:
     """What the library tells of a trace that lies at `path`."""
     states = "none" if trace.z_L is None else "pooled" if trace.pooled else str(trace.z_L.dtype).replace("float32", "full")
     solution = trace.puzzle.solution
-    title = f"{trace.puzzle.task}, {trace.model.name}" if trace.model.name else trace.puzzle.task
+    solved = None if solution is None else solved_step(trace)
     return KeptTrace(
-        path, title, trace.puzzle.task, trace.model.name, trace.segments, len(trace), None if solution is None else solved_step(trace) is not None, states,
-        path.stat().st_size, time.time(), given=_numbers(trace.puzzle.given), answer=_numbers(trace.prediction[-1]),
-        solution=() if solution is None else _numbers(solution),
+        path, title_of(trace), trace.puzzle.task, trace.model.name, trace.segments, len(trace), None if solution is None else solved is not None,
+        0 if solved is None else int(trace.segment[solved]) + 1, states, path.stat().st_size, time.time(), given=_numbers(trace.puzzle.given),
+        answer=_numbers(trace.prediction[-1]), solution=() if solution is None else _numbers(solution),
     )  # fmt: skip
+
+
+def title_of(trace: Trace) -> str:
+    """'Sudoku 9×9, 27 clues', 'Maze 11×11'; the task's own name where it is not known."""
+    name, _, sides = trace.puzzle.task.partition("-")
+    task = task_of(trace)
+    if task is None or not sides:
+        return trace.puzzle.task
+    clues = f", {int((~blanks(trace)).sum())} clues" if name == "sudoku" else ""
+    return f"{name.capitalize()} {sides.replace('x', '×')}{clues}"
 
 
 def _numbers(tokens: Any) -> tuple[int, ...]:
@@ -185,6 +206,10 @@ def _digest(trace: Trace) -> str:
     for array in (trace.puzzle.given, trace.prediction, trace.q_halt):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:10]
+
+
+def _files(kept: Sequence[KeptTrace]) -> list[Path]:
+    return [path for each in kept for path in (each.path, _beside(each.path))]
 
 
 def _beside(path: Path) -> Path:

@@ -61,13 +61,15 @@ class Exporter(QObject):
         """End it now, as the window goes."""
         if self._process is not None:
             self._cancelled = True
-            self._process.kill()
-            self._process.waitForFinished(2000)
+            self._process.terminate()
+            if not self._process.waitForFinished(2000):
+                self._process.kill()
+                self._process.waitForFinished(2000)
 
     def _read(self) -> None:
         if self._process is None:
             return
-        *lines, self._rest = (self._rest + self._process.readAllStandardOutput().data()).split(b"\n")
+        *lines, self._rest = (self._rest + bytes(self._process.readAllStandardOutput().data())).split(b"\n")
         for line in lines:
             self._told = json.loads(line)
             if "done" in self._told:
@@ -87,7 +89,7 @@ class Exporter(QObject):
             process.deleteLater()
             self.finished.emit(Path(self._told["finished"]))
             return
-        words = process.readAllStandardError().data().decode(errors="replace").strip().rpartition("\n")[2]
+        words = bytes(process.readAllStandardError().data()).decode(errors="replace").strip().rpartition("\n")[2]
         self._end("" if self._cancelled else self._told.get("failed") or f"the process that makes pictures ended with code {code}: {words}")
 
     def _end(self, sentence: str) -> None:

@@ -51,7 +51,15 @@ class ExportDialog(QDialog):
     made = Signal(object)
 
     def __init__(
-        self, trace: Path, theme: Theme, settings: QSettings, parent: QWidget | None = None, *, step: int = -1, name: str = "", steps: int = 0
+        self,
+        trace: Path,
+        theme: Theme,
+        settings: QSettings,
+        parent: QWidget | None = None,
+        *,
+        step: int = -1,
+        name: str = "",
+        steps: int = 0,
     ) -> None:
         """`step` is what a picture shows unless another is chosen; `steps` how many there are (0: not known)."""
         super().__init__(parent)
@@ -135,7 +143,9 @@ class ExportDialog(QDialog):
         kind = self.kind.currentData()
         moving, drawn = kind in MOVING, kind not in _TABLES
         for name, holder in self._rows.items():
-            self.form.setRowVisible(holder, {"step": drawn and not moving, "speed": moving and kind != "frames", "whole": moving}.get(name, drawn))
+            self.form.setRowVisible(
+                holder, {"step": drawn and not moving, "speed": moving and kind != "frames", "whole": moving}.get(name, drawn)
+            )
         self.adjustSize()
 
     # Making ----------------------------------------------------------------------------------------------------------

@@ -128,4 +128,3 @@ class TraceDetails(QWidget):
     def _left_note(self, event: QFocusEvent) -> None:
         QPlainTextEdit.focusOutEvent(self.note, event)
         self._write()
-

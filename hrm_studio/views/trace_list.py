@@ -25,7 +25,11 @@ _ROW, _BOARD = 84, 66  # pixels
 
 def outcome(kept: KeptTrace) -> tuple[str, str]:
     """How it ended in a word, and the colour's name."""
-    return {True: ("★ solved", "right"), False: ("not solved", "wrong"), None: ("no solution known", "muted")}[kept.solved]
+    return {
+        True: (f"★ solved in segment {kept.solved_in}" if kept.solved_in else "★ solved", "right"),
+        False: ("not solved", "wrong"),
+        None: ("no solution known", "muted"),
+    }[kept.solved]
 
 
 def when(kept: KeptTrace) -> str:
@@ -126,7 +130,14 @@ class TraceRowDelegate(QStyledItemDelegate):
         text = area.adjusted(_BOARD + 18, 9, -12, -8)
         word, colour = outcome(kept)
         self._line(painter, text, 0, kept.title, size(kept.nbytes), bold=True)
-        self._line(painter, text, 21, f"{word}  ·  {kept.segments} segments, {kept.steps} steps", when(kept), colour=palette.color(colour))
+        self._line(
+            painter,
+            text,
+            21,
+            f"{word}  ·  {kept.segments} segments, {kept.steps} steps  ·  {kept.model or 'unnamed model'}",
+            when(kept),
+            colour=palette.color(colour),
+        )
         marks = "  ".join(f"#{tag}" for tag in kept.tags)
         told = "  ·  ".join(part for part in (marks, kept.note.partition("\n")[0]) if part)
         others = f"and {kept.others} more in this file" if kept.others else ""
@@ -151,4 +162,8 @@ class TraceRowDelegate(QStyledItemDelegate):
         painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, right)
         room = line.width() - painter.fontMetrics().horizontalAdvance(right) - 10
         painter.setPen(colour if colour is not None else palette.color("text" if bold else "accent" if accent else "muted"))
-        painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, painter.fontMetrics().elidedText(left, Qt.TextElideMode.ElideRight, room))
+        painter.drawText(
+            line,
+            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
+            painter.fontMetrics().elidedText(left, Qt.TextElideMode.ElideRight, room),
+        )

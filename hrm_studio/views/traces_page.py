@@ -6,7 +6,7 @@ from pathlib import Path
 
 import qtawesome
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -46,12 +46,15 @@ class TracesPage(QWidget):
         self.details = TraceDetails(studio.theme)
         self.bar = UndoBar()
         self.empty = QLabel(objectName="muted", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
-        self.used = QLabel(objectName="muted")
+        self.used, self.automatic = QLabel(objectName="muted"), QLabel(objectName="muted")
         self.limit = QSpinBox(minimum=0, maximum=1_000_000, singleStep=100, suffix=" MB", keyboardTracking=False)
-        self.limit.setToolTip("Each trace that Explore records is kept by itself; the oldest go where they need more than this. 0 keeps none.")
+        self.limit.setToolTip(
+            "Each trace that Explore records is kept by itself; the oldest go where they need more than this. 0 keeps none."
+        )
         self.limit.setAccessibleName("Room for traces kept by themselves")
         self.limit.setValue(self.library.limit_mb)
         self.take = QPushButton("Add a file …", toolTip="A copy of a trace file from elsewhere; it can be dropped on this page too")
+        self.setAcceptDrops(True)
         self._lay_out()
         self._connect()
         self._show_all()
@@ -75,7 +78,7 @@ class TracesPage(QWidget):
         column.addWidget(self.list, 1)
         foot = QHBoxLayout()
         foot.addWidget(self.used, 1)
-        foot.addWidget(QLabel("of", objectName="muted"))
+        foot.addWidget(self.automatic)
         foot.addWidget(self.limit)
         column.addLayout(foot)
         right = QWidget()
@@ -140,13 +143,14 @@ class TracesPage(QWidget):
 
     def _show_all(self) -> None:
         traces, there = self.library.traces, self.rows.rows
-        self.used.setText(
-            f"{len(traces)} trace{'s' if len(traces) != 1 else ''}, {size(sum(k.nbytes for k in traces))}. Kept by themselves: {size(self.library.automatic_bytes)}"
-        )
+        self.used.setText(f"{len(traces)} trace{'s' if len(traces) != 1 else ''}, {size(sum(kept.nbytes for kept in traces))}")
+        self.automatic.setText(f"kept by themselves: {size(self.library.automatic_bytes)} of")
         self.empty.setVisible(not there)
         self.list.setVisible(bool(there))
         self.empty.setText(
-            "No trace is like that." if traces else "Nothing was recorded yet. Let a model think about a puzzle in Explore: its trace is kept here."
+            "No trace is like that."
+            if traces
+            else "Nothing was recorded yet. Let a model think about a puzzle in Explore: its trace is kept here."
         )
         self._show_chosen()
 
@@ -171,6 +175,15 @@ class TracesPage(QWidget):
     def open_path(self, path: Path) -> None:
         """Take in a trace file that was dropped here."""
         self.library.adopt(path)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _trace_files(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        event.acceptProposedAction()
+        for path in _trace_files(event):
+            self.open_path(path)
 
     def _add_files(self) -> None:
         names, _ = QFileDialog.getOpenFileNames(self, "Add trace files", "", "Traces (*.h5 *.hdf5);;All files (*)")
@@ -208,3 +221,9 @@ class TracesPage(QWidget):
         for name in ("trace_open", "trace_export", "trace_copy", "trace_delete"):
             menu.addAction(self._studio.actions.by_name[name])
         menu.popup(self.list.viewport().mapToGlobal(place))
+
+
+def _trace_files(event: QDropEvent) -> list[Path]:
+    """Trace files of a drop; all else goes on to the window."""
+    paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+    return paths if paths and all(path.suffix in (".h5", ".hdf5") for path in paths) else []

@@ -1,0 +1,231 @@
+"""Traces in the real window: recorded, kept, found, opened, exported, saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
+from pytestqt.qtbot import QtBot
+
+from hrm_model.trace_file import STATES, States, info, read, write
+from hrm_studio.export.spec import Spec
+from hrm_studio.main_window import MainWindow
+from hrm_studio.services.exporter import Exporter
+from hrm_studio.theme import Theme
+from hrm_studio.views.export_dialog import ExportDialog
+from hrm_studio.views.save_trace import SaveTraceDialog
+from hrm_studio.views.traces_page import TracesPage
+from tests.hrm_studio.made import NINE, made, sudoku_info
+from tests.hrm_studio.test_cli import FOUR
+
+WAIT = 60_000
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> Iterator[MainWindow]:
+    window = MainWindow(Theme("light"))
+    qtbot.addWidget(window)
+    window.show()
+    window.explore.panel.segments.setValue(3)
+    yield window
+    window.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return write(tmp_path / "nine.h5", made(sudoku_info(NINE), segments=3))
+
+
+def page(window: MainWindow) -> TracesPage:
+    window.show_page("traces")
+    found = window.page("traces")
+    assert isinstance(found, TracesPage)
+    return found
+
+
+def test_what_explore_records_is_kept_and_opened_again(window: MainWindow, qtbot: QtBot) -> None:
+    window.explore.panel.text.setPlainText(FOUR)
+    window.explore.panel.submit()
+    qtbot.waitUntil(lambda: len(window.kept.traces) == 1, timeout=WAIT)
+    recorded = window.traces.trace
+    traces = page(window)
+    qtbot.waitUntil(lambda: len(traces.rows.rows) == 1, timeout=WAIT)
+    assert "1 trace" in traces.used.text()
+    traces.list.setCurrentIndex(traces.rows.index(0))
+    assert traces.details.title.text() == traces.rows.rows[0].title
+    place = traces.list.visualRect(traces.rows.index(0)).center()
+    window.traces.open(None)
+    qtbot.mouseClick(traces.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.mouseDClick(traces.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    assert window.stack.currentWidget() is window.explore
+    assert window.traces.trace is not None
+    assert recorded is not None
+    np.testing.assert_array_equal(window.traces.trace.prediction, recorded.prediction)
+
+
+def test_titles_tags_and_notes_are_written_as_one_leaves_them(window: MainWindow, qtbot: QtBot, file: Path) -> None:
+    traces = page(window)
+    traces.open_path(file)
+    qtbot.waitUntil(lambda: len(traces.chosen()) == 1, timeout=WAIT)
+    traces.details.tags.setText("#talk, hard talk")
+    traces.details.tags.editingFinished.emit()
+    qtbot.waitUntil(lambda: window.kept.traces[0].tags == ("talk", "hard"), timeout=WAIT)
+    traces.details.note.setFocus()
+    traces.details.note.setPlainText("remember")
+    traces.search.setFocus()
+    qtbot.waitUntil(lambda: window.kept.traces[0].note == "remember", timeout=WAIT)
+    traces.search.setText("nothing like it")
+    assert "No trace is like that" in traces.empty.text()
+    traces.search.setText("remember talk")
+    assert len(traces.rows.rows) == 1
+
+
+def test_deleting_is_undone(window: MainWindow, qtbot: QtBot, file: Path) -> None:
+    traces = page(window)
+    traces.open_path(file)
+    qtbot.waitUntil(lambda: len(traces.chosen()) == 1, timeout=WAIT)
+    traces.list.setFocus()
+    traces.delete()
+    qtbot.waitUntil(lambda: not window.kept.traces, timeout=WAIT)
+    assert not traces.empty.isHidden()
+    traces.bar.undo.click()
+    qtbot.waitUntil(lambda: len(window.kept.traces) == 1, timeout=WAIT)
+
+
+def test_files_dropped_on_the_page_are_taken_in_and_on_the_window_opened(window: MainWindow, qtbot: QtBot, file: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(file))])
+    drop = QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    window.dropEvent(drop)
+    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    assert not window.kept.traces
+    page(window).dropEvent(drop)
+    qtbot.waitUntil(lambda: len(window.kept.traces) == 1, timeout=WAIT)
+
+
+def test_a_broken_file_is_explained_and_what_was_open_stays(window: MainWindow, qtbot: QtBot, file: Path, tmp_path: Path) -> None:
+    window.opener.open(file)
+    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    before = window.traces.trace
+    bad = tmp_path / "bad.h5"
+    bad.write_bytes(file.read_bytes()[:5000])
+    window.opener.open(bad)
+    qtbot.waitUntil(lambda: str(bad) in window.explore.panel.error.text(), timeout=WAIT)
+    assert window.traces.trace is before
+
+
+@pytest.mark.parametrize("states", STATES)
+def test_a_trace_of_every_kind_of_states_is_shown_by_every_view(window: MainWindow, qtbot: QtBot, tmp_path: Path, states: States) -> None:
+    trace = made(sudoku_info(NINE), segments=3)
+    path = write(tmp_path / "t.h5", trace, states=states)
+    window.opener.open(path)
+    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    for dock in window.explore.docks.values():
+        dock.show()
+        dock.raise_()
+        QApplication.processEvents()
+        for step in (0, 3, len(trace) - 1):
+            window.traces.set_cursor(step)
+            window.selection.set((step, step + 1))
+            assert not window.grab().isNull()
+    for mode in ("path", "cells"):
+        if hasattr(window.explore.states, "set_mode"):
+            window.explore.states.set_mode(mode)
+        qtbot.wait(50)
+        assert not window.grab().isNull()
+    assert read(path).has_states is (states != "none")
+
+
+def test_the_open_trace_is_saved_as_chosen(
+    window: MainWindow, qtbot: QtBot, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window.actions_table.by_name["trace_save"].trigger()
+    assert "no trace to save" in window.notice.text.text()
+    window.opener.open(file)
+    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+
+    def choose(dialog: SaveTraceDialog) -> int:
+        assert "MB" in dialog._ways["full"].text() or "kB" in dialog._ways["full"].text()
+        dialog._ways["pooled"].setChecked(True)
+        return QDialog.DialogCode.Accepted.value
+
+    monkeypatch.setattr(SaveTraceDialog, "exec", choose)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "mine"), ""))
+    window.actions_table.by_name["trace_save"].trigger()
+    qtbot.waitUntil((tmp_path / "mine.h5").exists, timeout=WAIT)
+    assert info(tmp_path / "mine.h5")[0].states == "pooled"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "where.h5"), ""))
+    window.actions_table.by_name["trace_save"].trigger()
+    qtbot.waitUntil(lambda: "where.h5: cannot be written" in window.notice.text.text(), timeout=WAIT)
+
+
+def test_what_was_not_kept_cannot_be_saved(window: MainWindow) -> None:
+    trace = made(sudoku_info(NINE), segments=1)
+    dialog = SaveTraceDialog(replace(trace, z_H=None, z_L=None), window)
+    assert [dialog._ways[way].isEnabled() for way in STATES] == [False, False, False, True]
+    assert dialog.states() == "none"
+
+
+def test_keeping_the_open_trace(window: MainWindow, qtbot: QtBot, file: Path) -> None:
+    window.opener.open(file)
+    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    window.actions_table.by_name["trace_keep"].trigger()
+    qtbot.waitUntil(lambda: len(window.kept.traces) == 1, timeout=WAIT)
+    assert not window.kept.traces[0].automatic
+
+
+# Pictures --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_open_trace_is_made_into_pictures(window: MainWindow, qtbot: QtBot, file: Path, tmp_path: Path) -> None:
+    window.opener.open(file)
+    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    window.traces.set_cursor(7)
+    window.actions_table.by_name["trace_pictures"].trigger()
+    qtbot.waitUntil(lambda: bool(window.findChildren(ExportDialog)), timeout=WAIT)
+    (dialog,) = window.findChildren(ExportDialog)
+    assert dialog.step.value() == 7
+    for kind, check in (("png", True), ("csv", False)):
+        dialog.kind.setCurrentIndex(dialog.kind.findData(kind))
+        assert dialog.form.isRowVisible(dialog._rows["step"]) is check
+        with qtbot.waitSignal(dialog.made, timeout=WAIT):
+            dialog.make(tmp_path / f"t.{kind}")
+    with Image.open(tmp_path / "t.png") as image:
+        assert image.width == 480
+    assert (tmp_path / "t.csv").read_text().startswith("step,segment")
+    for box in dialog.views.values():
+        box.setChecked(False)
+    dialog.kind.setCurrentIndex(dialog.kind.findData("png"))
+    dialog.make(tmp_path / "no.png")
+    assert "there is no view chosen" in dialog.error.text()
+    dialog.views["board"].setChecked(True)
+    dialog.make(tmp_path / "no" / "where.png")
+    qtbot.waitUntil(lambda: "cannot be written" in dialog.error.text(), timeout=WAIT)
+    dialog.close()
+
+
+def test_an_animation_is_cancelled_and_leaves_nothing(qtbot: QtBot, file: Path, tmp_path: Path) -> None:
+    exporter = Exporter()
+    out = tmp_path / "t.gif"
+    out.write_bytes(b"before")
+    told: list[tuple[int, int]] = []
+    exporter.progress.connect(lambda *at: told.append(at))
+    exporter.start(file, "", Spec("gif", whole=True), out)
+    qtbot.waitUntil(lambda: len(told) >= 2, timeout=WAIT)
+    with qtbot.waitSignal(exporter.failed, timeout=WAIT) as caught:
+        exporter.cancel()
+    assert caught.args == [""]
+    assert out.read_bytes() == b"before"
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(("t.", ".t."))) == ["t.gif"]
+    with qtbot.waitSignal(exporter.finished, timeout=WAIT):
+        exporter.start(file, "trace", Spec("gif", last=3, whole=True), out)
+    with Image.open(out) as image:
+        assert image.n_frames == 4  # type: ignore[attr-defined]
