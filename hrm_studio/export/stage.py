@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QSize, Qt, QTimer
 from PySide6.QtGui import QImage, QPainter
-from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from hrm_model.trace import Trace
 from hrm_studio.export.spec import Spec
@@ -15,6 +15,7 @@ from hrm_studio.style import qt_palette, style_sheet
 from hrm_studio.theme import Theme
 from hrm_studio.views.board import BoardView
 from hrm_studio.views.curves import CurvesView
+from hrm_studio.views.flow import FlowRow
 from hrm_studio.views.narration import narrate
 from hrm_studio.views.states import StatesView
 from hrm_studio.views.timeline import TimelineView, step_name
@@ -38,8 +39,8 @@ class Stage(QWidget):
         self._what, self._outcome = QLabel(objectName="title"), QLabel(objectName="muted")
         self._lay_out()
         self._traces.open(trace, cursor=0)
-        for control in self.findChildren(QAbstractButton):
-            control.hide()  # a picture has nothing to press
+        for controls in self.findChildren(FlowRow):
+            controls.hide()  # a picture has nothing to press
         self.resize(spec.width, spec.height or self._natural_height())
         self.show()
         self._settle()

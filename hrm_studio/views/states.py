@@ -286,6 +286,8 @@ class StatesView(View):
         self.kind.setVisible(heat)
         if trace is not None and not trace.has_states:
             self._tell("This trace was recorded without states.")
+        elif trace is not None and trace.pooled and self.mode == "cells":
+            self._tell("This trace was recorded with its states averaged over the cells.")
         elif trace is None or (self._fitted is None and not heat):
             self._tell("States appear here as the model thinks.")
         elif self._empty.text().startswith(("States appear", "This trace was")):
@@ -343,7 +345,9 @@ class StatesView(View):
         if trace is None or step < 0 or fit is None or not trace.has_states:
             return
         plot, palette = self.plots[name], self._theme.palette
-        if self.mode == "cells" and name != BOTH:
+        if self.mode == "cells" and (name == BOTH or trace.pooled):
+            return
+        if self.mode == "cells":
             pixels = cell_pixels(plot, fit, trace, step, name, self.turn)
             paint_cells(painter, pixels, trace, step, palette, self.colour.currentData(), self._selection.cells)
         elif self.mode == "path":
@@ -375,7 +379,7 @@ class StatesView(View):
     def _clicked(self, name: str, event: object) -> None:
         """In 'Cells' a click selects the nearest cell, on the board too; a click beside all clears the selection."""
         trace = self._traces.trace
-        if self.mode != "cells" or trace is None or name not in self._fits:
+        if self.mode != "cells" or trace is None or trace.pooled or name not in self._fits:
             return
         place: QPointF = event.scenePos()  # type: ignore[attr-defined]
         apart = np.hypot(*(self._cell_pixels(trace, self._traces.cursor, name) - (place.x(), place.y())).T)

@@ -136,11 +136,17 @@ def test_a_trace_of_every_kind_of_states_is_shown_by_every_view(window: MainWind
             window.traces.set_cursor(step)
             window.selection.set((step, step + 1))
             assert not window.grab().isNull()
-    for mode in ("path", "cells"):
-        if hasattr(window.explore.states, "set_mode"):
-            window.explore.states.set_mode(mode)
-        qtbot.wait(50)
+    view = window.explore.states
+    window.explore.docks["States"].raise_()
+    qtbot.waitUntil(view.isVisible, timeout=WAIT)
+    if states != "none":
+        qtbot.waitUntil(lambda: bool(view._fits), timeout=WAIT)
+    for mode in ("path", "cells", "heat"):
+        view.set_mode(mode)
         assert not window.grab().isNull()
+        if states != "none" and mode == "cells":
+            assert ("averaged over the cells" in view._empty.text()) is (states == "pooled")
+        qtbot.mouseClick(view.plots["H"].viewport(), Qt.MouseButton.LeftButton)
     assert read(path).has_states is (states != "none")
 
 
