@@ -15,7 +15,7 @@ from hrm_studio.style import qt_palette, style_sheet
 from hrm_studio.theme import Theme
 from hrm_studio.views.board import BoardView
 from hrm_studio.views.curves import CurvesView
-from hrm_studio.views.flow import FlowRow
+from hrm_studio.views.flow_layout import FlowRow
 from hrm_studio.views.narration import narrate
 from hrm_studio.views.states import StatesView
 from hrm_studio.views.timeline import TimelineView, step_name
