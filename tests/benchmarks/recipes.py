@@ -2,8 +2,9 @@
 
 Each recipe trains in a process of its own on one thread, from nothing, for the same minutes of *processor* time (evaluations not
 counted), which holds on a machine that other work shares. All differ from `base` in what their line says and nothing else, share the
-puzzles, and keep the learning rate constant after its warm-up, so that none profits from a schedule that happens to end. Figures are
-appended as they come, one JSON object a line, so that a bench can be interrupted; `--table` prints what a file holds as Markdown.
+puzzles, and keep the learning rate constant after its warm-up, so that none profits from a schedule that happens to end. Steps in which
+torch.compile works are not counted either. Figures are appended as they come, one JSON object a line: a bench that is started again
+skips the recipes that came to their end, and begins one that did not anew. `--table` prints what a file holds as Markdown.
 """
 
 from __future__ import annotations
@@ -21,55 +22,54 @@ SETS = [{"clues": 36, "count": 8000}, {"clues": 30, "count": 8000}, {"clues": 26
 SHALLOW = {"H_cycles": 1, "L_cycles": 1, "gradient": "step", "until_accuracy": 0.7, "until_step": 1000}
 DEEP = {"H_cycles": 2, "L_cycles": 2, "gradient": "all"}
 
-# Changes to `base`; "model.x" is a field of the model, a name that begins with "bench." is this file's own business.
+PUBLISHED = {
+    "optimizer": "adam_atan2", "lr": 1e-4, "weight_decay": 1.0, "warmup_steps": 2000, "clip": 0.0, "ema": 0.0, "loss": "stablemax",
+    "q_continue": True, "batch_size": 384, "easier_copies": 0.0, "full_length": 0.0, "phases": [], "model.gradient": "step",
+    "model.pos_encodings": "rope", "model.box_height": 0, "model.box_width": 0, "puzzle_emb_lr": 1e-4, "puzzle_emb_weight_decay": 1.0,
+}  # fmt: skip
+
+# Changes to `base`, the most telling first; "model.x" is a field of the model, a name that begins with "bench." is this file's business.
 RECIPES: dict[str, dict[str, Any]] = {
     "base": {},
-    "base, seed 1": {"seed": 1},
-    # Published: arXiv 2506.21734 at this width; the code's batch of 384 for one GPU, its loss, optimizer, positions and targets.
-    "published": {
-        "optimizer": "adam_atan2", "lr": 1e-4, "weight_decay": 1.0, "warmup_steps": 2000, "clip": 0.0, "ema": 0.0, "loss": "stablemax",
-        "q_continue": True, "batch_size": 384, "easier_copies": 0.0, "full_length": 0.0, "phases": [], "model.gradient": "step",
-        "model.pos_encodings": "rope", "model.box_height": 0, "model.box_width": 0, "puzzle_emb_lr": 1e-4, "puzzle_emb_weight_decay": 1.0,
-    },
-    "published, batch 48, lr 1e-3": {
-        "optimizer": "adam_atan2", "lr": 1e-3, "weight_decay": 1.0, "warmup_steps": 2000, "clip": 0.0, "ema": 0.0, "loss": "stablemax",
-        "q_continue": True, "batch_size": 48, "easier_copies": 0.0, "full_length": 0.0, "phases": [], "model.gradient": "step",
-        "model.pos_encodings": "rope", "model.box_height": 0, "model.box_width": 0, "puzzle_emb_lr": 1e-3, "puzzle_emb_weight_decay": 1.0,
-    },
-    "with the continue target": {"q_continue": True},
+    # arXiv 2506.21734 at this width; the code's batch of 384 for one GPU, its loss, optimizer, positions and targets.
+    "published": PUBLISHED,
+    "published, batch 48, lr 1e-3": {**PUBLISHED, "lr": 1e-3, "puzzle_emb_lr": 1e-3, "batch_size": 48, "warmup_steps": 100},
     "optimizer AdamW": {"optimizer": "adamw", "lr": 1e-3},
     "optimizer AdamATan2": {"optimizer": "adam_atan2", "lr": 1e-3},
-    "lr 1e-3": {"lr": 1e-3},
-    "lr 4e-3": {"lr": 4e-3},
-    "weight decay 0": {"weight_decay": 0.0},
-    "weight decay 1": {"weight_decay": 1.0},
-    "no weight average": {"ema": 0.0},
-    "weight average 0.9995": {"ema": 0.9995},
     "gradient: last L and H call": {"phases": [], "model.gradient": "step"},
     "gradient: last cycle": {"phases": [SHALLOW, {**DEEP, "gradient": "cycle"}]},
-    "deep from the start": {"phases": []},
-    "shallow twice as long": {"phases": [{**SHALLOW, "until_accuracy": 0.9, "until_step": 2000}, DEEP]},
-    "1 H-cycle of 4 L-steps": {"phases": [SHALLOW, {"H_cycles": 1, "L_cycles": 4, "gradient": "all"}]},
-    "2 H-cycles of 3 L-steps": {"phases": [SHALLOW, {"H_cycles": 2, "L_cycles": 3, "gradient": "all"}]},
     "positions rope": {"model.pos_encodings": "rope", "model.box_height": 0, "model.box_width": 0},
     "positions rope2d": {"model.pos_encodings": "rope2d", "model.box_height": 0, "model.box_width": 0},
-    "positions learned": {"model.pos_encodings": "learned", "model.box_height": 0, "model.box_width": 0},
     "no easier copies": {"easier_copies": 0.0},
     "all copies easier": {"easier_copies": 1.0},
-    "36 clues first": {"puzzles": [SETS[0], *({**wanted, "from_step": 1500} for wanted in SETS[1:])]},
-    "mostly hard puzzles": {"puzzles": [{"clues": 36, "count": 2000}, {"clues": 30, "count": 8000}, {"clues": 26, "count": 10_000}]},
+    "deep from the start": {"phases": []},
+    "with the continue target": {"q_continue": True},
+    "no weight average": {"ema": 0.0},
+    "batch 96": {"batch_size": 96},
+    "batch 24": {"batch_size": 24},
+    "shared H and L": {"model.shared": True},
+    "lr 1e-3": {"lr": 1e-3},
+    "lr 4e-3": {"lr": 4e-3},
     "loss on blanks": {"loss_cells": "blanks"},
     "stablemax": {"loss": "stablemax"},
-    "no rows to the end": {"full_length": 0.0},
-    "half the rows to the end": {"full_length": 0.5},
+    "weight decay 0": {"weight_decay": 0.0},
+    "weight decay 1": {"weight_decay": 1.0},
     "width 96": {"model.hidden_size": 96, "model.puzzle_emb_ndim": 96, "model.num_heads": 3},
     "width 192": {"model.hidden_size": 192, "model.puzzle_emb_ndim": 192, "model.num_heads": 6},
     "two layers each": {"model.H_layers": 2, "model.L_layers": 2},
-    "8 heads": {"model.num_heads": 8},
-    "batch 24": {"batch_size": 24},
-    "batch 96": {"batch_size": 96},
+    "base, seed 1": {"seed": 1},
+    "36 clues first": {"puzzles": [SETS[0], *({**wanted, "from_step": 1500} for wanted in SETS[1:])]},
+    "no rows to the end": {"full_length": 0.0},
+    "1 H-cycle of 4 L-steps": {"phases": [SHALLOW, {"H_cycles": 1, "L_cycles": 4, "gradient": "all"}]},
+    "2 H-cycles of 3 L-steps": {"phases": [SHALLOW, {"H_cycles": 2, "L_cycles": 3, "gradient": "all"}]},
     "best of 3 starts": {"bench.starts": 3},
     "float32": {"dtype": "float32"},
+    "positions learned": {"model.pos_encodings": "learned", "model.box_height": 0, "model.box_width": 0},
+    "shallow twice as long": {"phases": [{**SHALLOW, "until_accuracy": 0.9, "until_step": 2000}, DEEP]},
+    "mostly hard puzzles": {"puzzles": [{"clues": 36, "count": 2000}, {"clues": 30, "count": 8000}, {"clues": 26, "count": 10_000}]},
+    "half the rows to the end": {"full_length": 0.5},
+    "weight average 0.9995": {"ema": 0.9995},
+    "8 heads": {"model.num_heads": 8},
 }  # fmt: skip
 
 EVERY = 60.0  # seconds of training between evaluations
@@ -109,14 +109,20 @@ class Run:
         batches = Batches(self.config, *cached_pool(self.config, folder / "pool.npz"))
         self.trainer = Trainer(self.config, batches, evaluation_sets(self.config))
         self.stream = self.trainer.train()
-        self.seconds = 0.0
+        self.seconds = self.compiling = 0.0
 
     def go_on(self, seconds: float) -> None:
         """Train until this much processor time was spent in all."""
+        from torch._dynamo.utils import counters
+
         while self.seconds < seconds:
-            begin = time.process_time()
+            begin, graphs = time.process_time(), counters["stats"]["unique_graphs"]
             next(self.stream)
-            self.seconds += time.process_time() - begin
+            took = time.process_time() - begin
+            if counters["stats"]["unique_graphs"] == graphs:
+                self.seconds += took
+            else:
+                self.compiling += took
 
     def judge(self) -> dict[str, Any]:
         return dict(self.trainer.evaluation_event()["sets"])
@@ -143,7 +149,8 @@ def one(name: str, minutes: float, out: Path) -> None:
     while spent + run.seconds < minutes * 60:
         run.go_on(min(run.seconds + EVERY, minutes * 60 - spent))
         row = {
-            "recipe": name, "seconds": round(spent + run.seconds, 1), "wall": round(time.time() - begun, 1), "step": run.trainer.step,
+            "recipe": name, "begun": begun, "minutes": minutes, "seconds": round(spent + run.seconds, 1), "step": run.trainer.step,
+            "compiling": round(run.compiling, 1), "wall": round(time.time() - begun, 1),
             "examples": run.trainer.step * run.config.batch_size, "parameters": sum(p.numel() for p in run.trainer.model.parameters()),
             "sets": {k: {f: v[f] for f in ("puzzles", "exact", "low", "high", "cells")} for k, v in run.judge().items()},
         }  # fmt: skip
@@ -151,16 +158,27 @@ def one(name: str, minutes: float, out: Path) -> None:
             file.write(json.dumps(row) + "\n")
 
 
+def read(out: Path) -> list[dict[str, Any]]:
+    """The figures of a file, without a last line that a kill cut short."""
+    rows = []
+    for line in out.read_text().splitlines() if out.exists() else ():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            print(f"left out: {line[:60]}", file=sys.stderr)
+    return rows
+
+
 def table(out: Path) -> str:
     """The last figures of each recipe, and when each first passed 90 % at 36 clues."""
-    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    rows = read(out)
     lines = [
         "| recipe | minutes | steps | examples | whole, 36 clues (95 %) | whole, 30 clues (95 %) | cells, 36 | cells, 30 | 90 % of 36 clues after |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    names = sorted({r["recipe"] for r in rows}, key=lambda n: list(RECIPES).index(n) if n in RECIPES else 10**6)
-    for name in names:
+    for name in sorted({r["recipe"] for r in rows}, key=lambda n: list(RECIPES).index(n) if n in RECIPES else 10**6):
         mine = [r for r in rows if r["recipe"] == name]
+        mine = [r for r in mine if r["begun"] == mine[-1]["begun"]]
         last = mine[-1]
         passed = next((f"{r['seconds'] / 60:.0f} min" for r in mine if r["sets"]["36 clues"]["exact"] >= 0.9), "–")
         easy, hard = last["sets"]["36 clues"], last["sets"]["30 clues"]
@@ -187,20 +205,12 @@ def main() -> None:
         one(given.names[0], given.minutes, given.out)
         return
     if not given.table:
-        done = {json.loads(line)["recipe"] for line in given.out.read_text().splitlines()} if given.out.exists() else set()
-        for name in given.names or [n for n in RECIPES if n not in done]:
-            command = [
-                sys.executable,
-                "-m",
-                "tests.benchmarks.recipes",
-                name,
-                "--here",
-                "--minutes",
-                str(given.minutes),
-                "--out",
-                str(given.out),
-            ]
-            code = subprocess.run(command, check=False).returncode
+        done = {r["recipe"] for r in read(given.out) if r["seconds"] >= 60 * min(given.minutes, r["minutes"])}
+        for name in given.names or RECIPES:
+            if name in done:
+                continue
+            itself = [sys.executable, "-m", "tests.benchmarks.recipes", name, "--here"]
+            code = subprocess.run([*itself, "--minutes", str(given.minutes), "--out", str(given.out)], check=False).returncode
             print(f"{name}: {'done' if code == 0 else f'ended with {code}'}", flush=True)
     print(table(given.out))
 
