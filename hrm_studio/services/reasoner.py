@@ -91,6 +91,7 @@ class Reasoner(QObject):
 
         def job() -> Iterator[Report]:
             model, about = self._model(path, device)
+            self.busy_changed.emit("Computing …")
             for answer in question(model, about):
                 yield _nothing if answer is None else partial(self._told.emit, lane, number, partial(then, answer))
 

@@ -19,6 +19,7 @@ from hrm_studio.views.state_fit import Fit
 
 TRAIL = 120  # moves that are drawn strongly; what is older is faint
 _AGES = 5  # steps of fading
+_OLD_POINTS = 300  # of what is older than the trail
 _ARROWS = 14
 _MOST_MARKS = 48  # segment ends
 _SHADES = 9  # of a colour scale
@@ -100,14 +101,10 @@ class PathPainter:
         self._place(plot, fit, turn)
         if turn.on:
             paint_axes(painter, plot, turn, palette)
+            self.paint_whole(painter, plot, fit, turn, palette)
         for level in fit.paths:
             colour = QColor(palette.level_H if level == "H" else palette.level_L)
             row = min(row_at(trace, step, level), len(self._pixels[level]) - 1)
-            faint = QColor(colour)
-            faint.setAlphaF(0.28)
-            painter.setPen(QPen(faint, 1))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawPolyline(self._whole[level])
             self._trail(painter, trace, level, row, colour, palette, values)
             self._marks(painter, trace, level, row, palette, verdict)
         for level in fit.paths:
@@ -120,6 +117,14 @@ class PathPainter:
                 painter.setPen(palette.color("text"))
                 painter.drawText(here + QPointF(8, -6), level)
 
+    def paint_whole(self, painter: QPainter, plot: Plot, fit: Fit, turn: Turn, palette: Palette) -> None:
+        """The whole path, faint; it does not move with the cursor."""
+        self._place(plot, fit, turn)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for level in fit.paths:
+            painter.setPen(QPen(palette.color("level_H" if level == "H" else "level_L", 0.28), 1))
+            painter.drawPolyline(self._whole[level])
+
     def _trail(
         self, painter: QPainter, trace: Trace, level: str, row: int, colour: QColor, palette: Palette, values: Floats | None
     ) -> None:
@@ -128,7 +133,7 @@ class PathPainter:
         if first:
             painter.setPen(QPen(colour, 1))
             painter.setOpacity(0.4)
-            painter.drawPolyline(polygon(pixels[: first + 1]))
+            painter.drawPolyline(polygon(pixels[: first + 1 : max(1, first // _OLD_POINTS)]))
             painter.setOpacity(1.0)
         shades = scale(palette)
         steps = step_of_rows(trace, level)

@@ -145,7 +145,7 @@ class StatesView(View):
         for name, plot in self.plots.items():
             plot.setMinimumSize(100, 100)
             plot.setMouseEnabled(x=False, y=False)
-            plot.over = partial(self._paint, name)
+            plot.over, plot.fixed = partial(self._paint, name), partial(self._paint_fixed, name)
             plot.scene().sigMouseClicked.connect(partial(self._clicked, name))
             plot.viewport().installEventFilter(self)
             row.addWidget(plot, 1)
@@ -338,6 +338,13 @@ class StatesView(View):
         if by == "confidence":
             return trace.probability.max(axis=2).mean(axis=1)
         return None
+
+    def _paint_fixed(self, name: str, painter: QPainter) -> None:
+        """What of a flat path stays as it is when the cursor moves."""
+        fit = self._fitted.plots.get(name) if self._fitted is not None else None
+        if fit is not None and self.mode == "path" and not self.turn.on:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            self._painters[name].paint_whole(painter, self.plots[name], fit, self.turn, self._theme.palette)
 
     def _paint(self, name: str, painter: QPainter) -> None:
         trace, step = self._traces.trace, self._traces.cursor

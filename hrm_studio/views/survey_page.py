@@ -147,8 +147,14 @@ class SurveyPage(View):
         self._draw()
 
     def _tell_model(self) -> None:
-        choice = self._studio.models
-        self.model.setText(choice.title(choice.path) if choice.path is not None else "no model yet")
+        path = self._path()
+        self.model.setText(f"Model: {self._studio.models.title(path)}" if path is not None else "No model for these puzzles yet")
+
+    def _path(self) -> Path | None:
+        """The model in use; where that is a bundled one of another task, the bundled one of this task."""
+        choice, name = self._studio.models, self.task.currentText()
+        bundled = choice.bundled_as(choice.path)
+        return choice.path if bundled is None or bundled.task == name else choice.for_task(name)
 
     # Which puzzles ---------------------------------------------------------------------------------------------------
 
@@ -164,6 +170,7 @@ class SurveyPage(View):
 
     def _task_chosen(self) -> None:
         task = self._task()
+        self._tell_model()
         if isinstance(task, SudokuTask):
             self.range_label.setText("clues from")
             self.low.setValue(round(0.3 * task.cells))
@@ -210,11 +217,7 @@ class SurveyPage(View):
         self.stop() if self.running else self.run()
 
     def run(self) -> None:
-        choice, task = self._studio.models, self._task()
-        bundled = choice.bundled_as(choice.path)
-        path = choice.path
-        if path is None or (bundled is not None and bundled.task != task.name):
-            path = choice.for_task(task.name)
+        choice, task, path = self._studio.models, self._task(), self._path()
         if path is None:
             self.state.setText(f"There is no model for {task.name} yet. Open a checkpoint, or train one.")
             return
