@@ -26,8 +26,9 @@ def make_application(arguments: list[str]) -> QApplication:
     fonts = tuple(font for font in getattr(qtawesome, "_BUNDLED_FONTS", ()) if font[0] == "mdi6")
     if fonts:
         qtawesome._BUNDLED_FONTS = fonts
-    # The worker thread computes in Python too; the window's thread must get its turn soon.
-    sys.setswitchinterval(0.001)
+    # The worker threads compute in Python too, and the window's thread lets go of the interpreter with nearly every call into Qt:
+    # it must get it back at once.
+    sys.setswitchinterval(0.0002)
     return application
 
 

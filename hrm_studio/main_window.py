@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from PySide6.QtCore import QByteArray, QSettings, Qt
+from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStackedWidget, QWidget
 
@@ -37,6 +37,8 @@ from hrm_studio.views.top_bar import TopBar
 from hrm_studio.views.tour import Tour
 from hrm_studio.views.tour_stops import tour_stops
 from hrm_studio.views.words_dialog import WordsDialog
+
+_PAINT_AFTER_MS = 10  # a new theme
 
 
 class MainWindow(QMainWindow):
@@ -184,6 +186,10 @@ class MainWindow(QMainWindow):
         self.settings.setValue("theme", mode)
 
     def _apply_theme(self) -> None:
+        if self.isVisible():
+            # Styled in one turn of the event loop and painted in a later one: both together would stop the window for too long.
+            self.setUpdatesEnabled(False)
+            QTimer.singleShot(_PAINT_AFTER_MS, self, lambda: self.setUpdatesEnabled(True))
         QApplication.setPalette(qt_palette(self.theme.palette))
         self.setStyleSheet(style_sheet(self.theme.palette))
 

@@ -249,12 +249,6 @@ def cell_name(cell: int, variant: Variant) -> str:
     return f"row {row + 1}, column {column + 1}"
 
 
-def digit_counts(grids: ArrayLike, variant: Variant) -> NDArray[np.intp]:
-    """(N, cells) → (N, units, side): how often each digit stands in each unit."""
-    in_units = np.asarray(grids)[:, variant.units]
-    return np.stack([(in_units == d).sum(axis=2) for d in range(1, variant.side + 1)], axis=2)
-
-
 def conflicts(grid: ArrayLike, variant: Variant) -> NDArray[np.bool_]:
     """(cells,) whether a cell's digit stands in one of its units again."""
     digits = np.asarray(grid)
@@ -263,15 +257,25 @@ def conflicts(grid: ArrayLike, variant: Variant) -> NDArray[np.bool_]:
 
 def violations_batch(grids: ArrayLike, variant: Variant) -> NDArray[np.intp]:
     """(N, cells) → (N,): Σ over rows, columns, boxes and digits of max(0, count − 1), blanks ignored (arXiv 2601.10679)."""
-    return np.maximum(digit_counts(grids, variant) - 1, 0).sum(axis=(1, 2))
+    bits = _bits_in_units(grids, variant)
+    # Of a unit's filled cells, those that are more than its different digits are too many.
+    return np.asarray((bits > 0).sum(axis=(0, 1)) - _ONES[np.bitwise_or.reduce(bits, axis=1)].sum(axis=0, dtype=np.intp))
 
 
 def repeats(grids: ArrayLike, variant: Variant) -> NDArray[np.bool_]:
     """(N, cells) → (N,) whether a unit holds a digit twice; much quicker than counting how often."""
-    digits = np.ascontiguousarray(np.asarray(grids).T).astype(np.int16)
-    values = np.where(digits > 0, np.left_shift(1, np.maximum(digits - 1, 0)), 0).astype(np.uint16)[variant.units]  # (U, side, N)
+    bits = _bits_in_units(grids, variant)
     # A digit that stands twice makes the sum of a unit's bits larger than their union.
-    return np.asarray((values.sum(axis=1, dtype=np.uint16) != np.bitwise_or.reduce(values, axis=1)).any(axis=0))
+    return np.asarray((bits.sum(axis=1, dtype=np.uint16) != np.bitwise_or.reduce(bits, axis=1)).any(axis=0))
+
+
+_ONES = np.array([number.bit_count() for number in range(1 << 9)], np.uint8)  # by a set of digits, how many they are
+
+
+def _bits_in_units(grids: ArrayLike, variant: Variant) -> NDArray[np.uint16]:
+    """(N, cells) → (units, side, N): a bit for the digit in each cell of each unit, 0 for a blank."""
+    digits = np.ascontiguousarray(np.asarray(grids).T).astype(np.int16)
+    return np.where(digits > 0, np.left_shift(1, np.maximum(digits - 1, 0)), 0).astype(np.uint16)[variant.units]
 
 
 def violations(grid: ArrayLike, variant: Variant) -> int:

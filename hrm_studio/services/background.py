@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
+from hrm_studio.services.priority import behind_the_window
+
 T = TypeVar("T")
 
 
@@ -19,7 +21,7 @@ class Background(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._closed = False
-        self._thread = ThreadPoolExecutor(1, "background")
+        self._thread = ThreadPoolExecutor(1, "background", initializer=behind_the_window)
         self._done.connect(self._hand_over)
 
     def run(self, work: Callable[[], T], then: Callable[[T], object]) -> None:

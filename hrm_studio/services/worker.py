@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from hrm_studio.services.priority import behind_the_window
+
 Report = Callable[[], None]
 Job = Callable[[], Iterator[Report]]  # yields what is to be told, one report a step
 
@@ -58,6 +60,7 @@ class Worker:
             self._thread.join(timeout=10)
 
     def _work(self) -> None:
+        behind_the_window()
         running: list[_Entry] = []
         while True:
             while not running or not self._arrived.empty():

@@ -147,11 +147,10 @@ class CurvesView(View):
     def _replaced(self) -> None:
         self._known = None
         self._run += 1
-        if (theme_shape := self._shape()) != self._dressed_for:
-            self._dressed_for = theme_shape
-            self._dress()
-        else:
+        if self._shape() == self._dressed_for:
             self._draw()
+        else:
+            QTimer.singleShot(0, self, self._draw)  # other axes and curves take a while; other views have their turn before
 
     def _shape(self) -> tuple[bool, bool]:
         """What decides which axes and curves there are: whether a trace is open, and whether its model learned to continue."""
@@ -234,6 +233,10 @@ class CurvesView(View):
 
     def _draw(self) -> None:
         """The trace's data into the curves; computed first, in the background where there is much of it."""
+        if (shape := self._shape()) != self._dressed_for:
+            self._dressed_for = shape
+            self._dress()
+            return
         trace = self._traces.trace
         if trace is None or not len(trace):
             return
@@ -284,6 +287,8 @@ class CurvesView(View):
 
     def _draw_cells(self) -> None:
         """Curves of the selected cells, a colour each, in the plots that have one for a cell."""
+        if not self._curve:
+            return  # a trace was opened this very moment
         for plot_name, item in self._of_cells:
             self.plots[plot_name].removeItem(item)
             self.plots[plot_name].redraw()

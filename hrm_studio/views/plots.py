@@ -26,6 +26,7 @@ class Plot(pg.PlotWidget):
 
     def __init__(self) -> None:
         self._picture: QPixmap | None = None
+        self.dressed: tuple[Palette, str, bool] | None = None  # by `dress`
         self.over: Callable[[QPainter], None] | None = None
         self.fixed: Callable[[QPainter], None] | None = None  # painted once, with the picture
         super().__init__(enableMenu=False)  # making menus that nobody opens would take a quarter of the time
@@ -121,12 +122,17 @@ def setup_plot(plot: Plot) -> None:
 
 
 def dress(plot: Plot, palette: Palette, title: str, left: bool = False) -> None:
-    """Colours of a palette on background, axes and title."""
-    plot.setBackground(palette.surface)
+    """Colours of a palette on background, axes and title. Quick where only the title is another, or nothing."""
+    before, plot.dressed = plot.dressed, (palette, title, left)
+    if before == plot.dressed:
+        return
     item = plot.getPlotItem()
     item.setTitle(title, color=palette.text, size="8pt", justify="left" if left else "center")
     plot.setAccessibleName("Plot: " + re.sub(r"<[^>]*>|■", "", title).strip())
     item.titleLabel.item.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
+    if before is not None and before[0] is palette:
+        return
+    plot.setBackground(palette.surface)
     for name in ("left", "bottom"):
         axis = item.getAxis(name)
         axis.setPen(pg.mkPen(palette.border))

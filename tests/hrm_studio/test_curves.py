@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,10 +31,16 @@ def view_of(qtbot: QtBot, background: Background | None = None) -> tuple[CurvesV
     return view, traces, selection
 
 
+def open_first(qtbot: QtBot, view: CurvesView, traces: TraceModel, trace: Trace, **how: Any) -> None:
+    """Open a trace where none was open; its curves come in the event loop's next turn."""
+    traces.open(trace, **how)
+    qtbot.waitUntil(lambda: bool(view._curve) and view._curve["entropy"].getData()[0] is not None, timeout=10_000)
+
+
 def test_each_curve_shows_its_numbers(qtbot: QtBot) -> None:
     view, traces, _ = view_of(qtbot)
     trace = made(sudoku_info(FOUR), segments=4)
-    traces.open(trace)
+    open_first(qtbot, view, traces, trace)
     blank = trace.puzzle.given == 1
     assert view._curve["entropy"].getData()[1] == pytest.approx(entropy(trace)[:, blank].mean(axis=1))
     traces.open(replace(trace, puzzle=replace(trace.puzzle, solution=None)))
@@ -49,7 +56,7 @@ def test_each_curve_shows_its_numbers(qtbot: QtBot) -> None:
 def test_selected_cells_have_their_own_curves(qtbot: QtBot) -> None:
     view, traces, selection = view_of(qtbot)
     trace = made(sudoku_info(FOUR), segments=3)
-    traces.open(trace)
+    open_first(qtbot, view, traces, trace)
     selection.set((1, 6))
     drawn = {name: [item for plot, item in view._of_cells if plot == name] for name in ("entropy", "loss", "sureness", "residuals")}
     assert [len(items) for items in drawn.values()] == [2, 2, 2, 2]
@@ -97,7 +104,7 @@ def grown(trace: Trace, steps: int) -> Trace:
 def test_a_growing_trace_and_a_hidden_view(qtbot: QtBot) -> None:
     view, traces, _ = view_of(qtbot)
     trace = made(sudoku_info(FOUR), segments=3)
-    traces.open(grown(trace, 7), running=True, expected_steps=18)
+    open_first(qtbot, view, traces, grown(trace, 7), running=True, expected_steps=18)
     view.hide()
     traces.extend(grown(trace, 13))
     traces.extend(trace)

@@ -188,10 +188,12 @@ def test_states_and_curves_follow(solved: MainWindow, qtbot: QtBot) -> None:
     assert trace.z_L is not None
     rows = len(trace.z_L)
     qtbot.waitUntil(lambda: bool(solved.explore.states._fits) and len(solved.explore.states._fits["L"].path) == rows, timeout=WAIT)
+    curves = solved.explore.curves
+    qtbot.waitUntil(lambda: curves._known is not None and len(curves._known.residual) == len(trace), timeout=WAIT)
     accent = QColor(solved.theme.palette.accent)
     for step in (7, 2):
         solved.traces.set_cursor(step)
-        for plot in (solved.explore.curves.plots[name] for name in solved.explore.curves.shown()):
+        for plot in (curves.plots[name] for name in curves.shown()):
             x = round(plot.to_pixels((step, 0))[0, 0])
             assert near(plot, x, plot.height() // 2, accent)
         row = int(trace.l_row[step])
@@ -207,10 +209,11 @@ def near(plot: Plot, x: int, y: int, wanted: QColor) -> bool:
     return any(abs(c.red() - wanted.red()) + abs(c.green() - wanted.green()) + abs(c.blue() - wanted.blue()) < 200 for c in found)
 
 
-def test_a_plot_shows_at_once_what_changed_in_it(solved: MainWindow) -> None:
+def test_a_plot_shows_at_once_what_changed_in_it(solved: MainWindow, qtbot: QtBot) -> None:
     plot = solved.explore.curves.plots["q"]
     for palette_mode, palette in (("dark", DARK), ("light", LIGHT)):
         solved.theme.set_mode(palette_mode)
+        qtbot.waitUntil(solved.updatesEnabled, timeout=WAIT)
         assert plot.grab().toImage().pixelColor(3, plot.height() // 2).name() == palette.surface
     before = plot.grab().toImage()
     solved.traces.open(replace(solved.traces.trace, q_halt=-solved.traces.trace.q_halt))
