@@ -40,8 +40,8 @@ def start() -> None:
             solved = time.perf_counter() - begin
     gaps = np.diff(beats) * 1000
     print(f"window painted {painted:.2f} s (torch imported: {torch_there}), first steps {traced:.2f} s, solved on screen {solved:.2f} s")
-    worst = beats[int(gaps.argmax())] - begin
-    print(f"GUI thread, worst gap between 5 ms heartbeats: {gaps.max():.0f} ms at {worst:.2f} s, 99.9 %: {np.percentile(gaps, 99.9):.0f} ms")
+    when = beats[int(gaps.argmax())] - begin
+    print(f"GUI thread, worst gap of 5 ms heartbeats: {gaps.max():.0f} ms at {when:.2f} s, 99.9 %: {np.percentile(gaps, 99.9):.0f} ms")
     window.close()
 
 
