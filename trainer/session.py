@@ -207,6 +207,12 @@ class Session:
         paused = False
         while True:
             asked = self.commands.read() if self.world.first else []
+            if self.commands.broken:
+                self.commands.broken = 0
+                self.warn(
+                    f'{self.run.commands_file}: a line here is no command and was left out. One is {{"v": 1, "type": "stop"}}, say.',
+                    "command",
+                )
             asked, self.ending = self.world.from_first((asked, self.ending))
             for command in asked:
                 kind = command["type"]

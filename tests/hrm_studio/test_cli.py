@@ -131,7 +131,7 @@ def test_help_and_version_are_there() -> None:
 
 
 def test_solve_and_eval_take_mazes(tmp_path: Path) -> None:
-    from tests.trainer.test_training import small_maze
+    from tests.trainer.runs import small_maze
     from trainer.run_dir import RunDir
 
     run_dir = RunDir.create(tmp_path / "run", small_maze(steps=2, evaluate_every=2))

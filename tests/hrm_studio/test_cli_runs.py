@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hrm_studio.cli import app
-from tests.trainer.test_training import small
+from tests.trainer.runs import small
 from trainer.manage import LIVE, all_runs
 from trainer.run_dir import RunDir
 from trainer.session import Session

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from hrm_studio.models.estimate import Measured, disk_of, from_json, key, seconds_of, to_json
 from hrm_studio.services.estimator import Estimator, read_probe
 from hrm_studio.views import preset_words
-from tests.trainer.test_training import small
+from tests.trainer.runs import small
 from trainer.presets import PRESETS
 
 WAIT = 240_000

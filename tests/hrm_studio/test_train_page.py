@@ -19,7 +19,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.views import train_page
 from hrm_studio.views.train_page import TrainPage
 from tests.hrm_studio.models.test_runs import recorded
-from tests.trainer.test_training import small
+from tests.trainer.runs import small
 from trainer.presets import PRESETS
 
 WAIT = 60_000

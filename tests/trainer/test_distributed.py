@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.trainer.runs import ROOT, small, start, told
 from tests.trainer.test_session import of_kind
-from tests.trainer.test_training import ROOT, small, start, told
 from tests.trainer.two_processes import found
 from trainer.distributed import World, join
 from trainer.run_dir import RunDir

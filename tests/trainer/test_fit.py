@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.trainer.test_training import ROOT, small
+from tests.trainer.runs import ROOT, small
 from trainer import fit, measure
 from trainer.config import write_config
 from trainer.fit import Fit, decide, rows_that_fit, try_compile
@@ -52,7 +52,7 @@ def test_what_an_example_needs_is_what_training_takes() -> None:
     script = """
 import re, sys, torch
 from pathlib import Path
-from tests.trainer.test_training import small
+from tests.trainer.runs import small
 from trainer.measure import RandomBatches, Trainer
 config = small(batch_size=int(sys.argv[1]), dtype="float32", threads=1)
 trainer = Trainer(config, RandomBatches(config))

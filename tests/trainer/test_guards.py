@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.trainer.test_training import small
+from tests.trainer.runs import small
 from trainer.config import RunConfig
 from trainer.events import Event, event
 from trainer.guards import Guards

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.trainer.test_training import small, told
+from tests.trainer.runs import small, told
 from trainer import manage
 from trainer.run_dir import RunDir, RunError
 from trainer.session import Session

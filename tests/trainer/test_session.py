@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from hrm_model import trace_file
-from tests.trainer.test_training import ROOT, small, told
+from tests.trainer.runs import ROOT, small, told
 from trainer import session as session_module
 from trainer.__main__ import main
 from trainer.config import ConfigError, read_config

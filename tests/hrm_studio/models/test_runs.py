@@ -13,7 +13,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from hrm_studio.models.runs import RunModel, RunsModel
-from tests.trainer.test_training import ROOT, small
+from tests.trainer.runs import ROOT, small
 from trainer.config import RunConfig, write_config
 from trainer.events import append_line, event
 from trainer.run_dir import RunDir, RunError
