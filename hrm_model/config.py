@@ -31,13 +31,13 @@ class ModelConfig(BaseModel):
         False, description="one module, named L_level, moves both states (TRM, arXiv 2510.04871); H_layers equals L_layers"
     )
     mixer: Mixer = Field("attention", description="how positions of a block see each other: attention, or an MLP over them (TRM's mlp_t)")
-    H_cycles: int = Field(2, ge=1, description="H steps in a segment")
-    L_cycles: int = Field(2, ge=1, description="L steps before each H step")
-    H_layers: int = Field(4, ge=1, description="transformer blocks of the slow module")
-    L_layers: int = Field(4, ge=1, description="transformer blocks of the fast module")
+    H_cycles: int = Field(2, ge=1, le=1024, description="H steps in a segment")
+    L_cycles: int = Field(2, ge=1, le=1024, description="L steps before each H step")
+    H_layers: int = Field(4, ge=1, le=1024, description="transformer blocks of the slow module")
+    L_layers: int = Field(4, ge=1, le=1024, description="transformer blocks of the fast module")
 
     hidden_size: int = Field(512, ge=2, description="D, width of a state")
-    expansion: float = Field(4.0, gt=0, description="SwiGLU width = 2/3 · expansion · hidden_size, rounded up to swiglu_multiple")
+    expansion: float = Field(4.0, gt=0, le=1024, description="SwiGLU width = 2/3 · expansion · hidden_size, rounded up to swiglu_multiple")
     swiglu_multiple: int = Field(256, ge=1, description="the SwiGLU width is a multiple of this")
     num_heads: int = Field(8, ge=1, description="attention heads")
     pos_encodings: PositionEncoding = Field(

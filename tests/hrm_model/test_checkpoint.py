@@ -90,6 +90,10 @@ def test_what_does_not_fit(own: Path, published: Path) -> None:
     content["model"]["hidden_size"] = -4
     (own / "config.json").write_text(json.dumps(content))
     refused(own, "config.json", "hidden_size")
+    for name, size in (("expansion", 1e308), ("H_cycles", 10**9), ("H_layers", 100_000)):
+        absurd = {**content, "model": {**content["model"], "hidden_size": 64, name: size}}
+        (own / "config.json").write_text(json.dumps(absurd))
+        refused(own, "config.json", name)
     (own / "config.json").write_text("{")
     refused(own, "config.json", "not JSON")
     (published / "all_config.yaml").write_text("lr: 3")
