@@ -43,9 +43,9 @@ PRESETS: dict[str, RunConfig] = {
     ),
     "sudoku-6x6": RunConfig(
         preset="sudoku-6x6", task="sudoku-6x6", model=_small(6, 2, 3, 96, 3),
-        steps=6000, minutes=20, stop_at_exact=0.9995, batch_size=64, lr=1.5e-3, full_length=0.25,
+        steps=9000, batch_size=64, optimizer="muon", lr=2e-3, lr_min_ratio=0.005, full_length=0.25, easier_copies=0.25,
         puzzles=(PuzzleSet(clues=9, count=8000), PuzzleSet(clues=11, count=8000), PuzzleSet(clues=14, count=8000)),
-        evaluation=(PuzzleSet(clues=14, count=500), PuzzleSet(clues=10, count=500)), evaluate_every=500,
+        evaluation=(PuzzleSet(clues=14, count=500), PuzzleSet(clues=11, count=500), PuzzleSet(clues=9, count=500)), evaluate_every=1500,
     ),
     "sudoku-9x9-easy": RunConfig(
         preset="sudoku-9x9-easy", task="sudoku-9x9", model=_small(9, 3, 3, 128, 4), phases=(_SHALLOW, _DEEP),
