@@ -6,10 +6,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 import trainer
 from trainer.run_dir import RunDir
+
+_NICENESS = 10  # the window comes first, then what computes for it; an idle machine is the trainer's as a whole
 
 
 def child_environment() -> dict[str, str]:
@@ -25,7 +30,11 @@ def start_trainer(run: RunDir) -> subprocess.Popen[bytes]:
     OSError where the folder cannot be written or no process can be made.
     """
     with (run.path / "log.txt").open("ab") as log:
-        return spawn(["-m", "trainer", str(run.path.resolve())], log)
+        child = spawn(["-m", "trainer", str(run.path.resolve())], log)
+    if os.name == "posix":
+        with suppress(psutil.Error):
+            psutil.Process(child.pid).nice(_NICENESS)
+    return child
 
 
 def spawn(arguments: Sequence[str], log: object, *, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:

@@ -18,7 +18,7 @@ _TITLES = {
     "sudoku-9x9": ("Sudoku 9×9", "The model that ships with the studio: first shallow, then deep, from 36 clues down to minimal puzzles."),
     "sudoku-extreme-1k": (
         "Sudoku-Extreme, 1,000 puzzles",
-        "The published recipe: 27 million parameters, a thousand of the hardest puzzles, many passes. Wants a GPU.",
+        "The published recipe: 27 million parameters, a thousand puzzles without a clue too many, over and over. Wants a GPU.",
     ),
     "maze-30x30-hard": ("Mazes 30×30, hard", "The published maze task: the shortest way through thirty by thirty cells."),
     "arc-agi-1": ("ARC-AGI-1", "Few examples of a rule, then the rule applied: coloured grids of the ARC challenge."),

@@ -119,6 +119,7 @@ def test_a_second_trainer_on_a_run_is_refused_in_words(runs: RunsModel, qtbot: Q
         runs.trainers.start(run.run)
     assert "is training here already" in told.args[0]
     assert run.summary.live
+    assert os.getpriority(os.PRIO_PROCESS, run.run.status()["pid"]) > os.getpriority(os.PRIO_PROCESS, 0)  # the window comes first
     runs.command(run, "stop")
     qtbot.waitUntil(lambda: run.summary.state == "stopped", timeout=WAIT)
 
