@@ -14,7 +14,7 @@ import psutil
 import trainer
 from trainer.run_dir import RunDir
 
-_NICENESS = 10  # the window comes first, then what computes for it; an idle machine is the trainer's as a whole
+_NICENESS = 5  # the window comes first
 
 
 def child_environment() -> dict[str, str]:
