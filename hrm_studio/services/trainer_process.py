@@ -33,7 +33,8 @@ def start_trainer(run: RunDir) -> subprocess.Popen[bytes]:
         child = spawn(["-m", "trainer", str(run.path.resolve())], log)
     if os.name == "posix":
         with suppress(psutil.Error):
-            psutil.Process(child.pid).nice(_NICENESS)
+            process = psutil.Process(child.pid)
+            process.nice(min(19, process.nice() + _NICENESS))
     return child
 
 
