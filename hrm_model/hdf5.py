@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,6 +50,12 @@ def make_collection(group: h5py.Group, name: str) -> h5py.Group:
     made = group.create_group(name)
     write_attributes(made, NX_class="NXcollection")
     return made
+
+
+def row_sums(array: Array) -> Array:
+    """The CRC-32 of each row's bytes, little end first, (rows,)."""
+    stored = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return np.array([zlib.crc32(row) for row in stored], np.uint32)
 
 
 # Reading ---------------------------------------------------------------------------------------------------------------
@@ -118,12 +125,12 @@ def pieces(dataset: h5py.Dataset, rows: int) -> list[slice]:
     return [slice(start, min(rows, start + size)) for start in range(0, rows, size)]
 
 
-def load(dataset: h5py.Dataset, rows: int | None = None) -> Array:
-    """The first rows in the machine's byte order."""
-    rows = len(dataset) if rows is None else rows
+def load(dataset: h5py.Dataset, end: int | None = None, first: int = 0) -> Array:
+    """The rows from `first` to before `end` (all of them) in the machine's byte order."""
+    rows = (len(dataset) if end is None else end) - first
     found = np.empty((rows, *dataset.shape[1:]), dataset.dtype.newbyteorder("="))
     for piece in pieces(dataset, rows):
-        found[piece] = dataset[piece]
+        found[piece] = dataset[first + piece.start : first + piece.stop]
     return found
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from hrm_model import analysis
-from hrm_model.hdf5 import make_collection, pieces, write_attributes, write_text
+from hrm_model.hdf5 import make_collection, pieces, row_sums, write_attributes, write_text
 from hrm_model.trace import LEVEL_H, LEVEL_L, LEVEL_NAMES, Array, Trace
 from hrm_model.trace_extras import Extras, write_extras
 
@@ -29,8 +29,10 @@ States = Literal["full", "float16", "pooled", "none"]
 STATES: tuple[States, ...] = get_args(States)
 
 STEP_NAMES = ("segment", "h_cycle", "l_step", "level", "h_row", "l_row")
+Planes = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # by level: see path_of
+
 _SCALAR_ROWS = 256  # rows of a chunk of one number a step
-_PIECE = 16_384  # columns at once
+_PIECE = 2048  # columns at once
 _PATH_BYTES = 256 << 20  # states that a plane is fitted on, at most
 
 
@@ -73,6 +75,7 @@ class EntryWriter:
         self.name, self.kept = name, _kept(first, kept)
         self._rows = rows  # steps that are written at once, and read at once
         self._h = self._l = 0  # rows of the blocks before
+        self._there: dict[str, h5py.Dataset] = {}  # those that grow; looking one up in the file takes as long as writing a number
         self._group = file.create_group(name)
         write_attributes(self._group, NX_class="NXentry", states=self.kept)
         write_text(self._group, "title", extras.title or _title(first))
@@ -106,24 +109,25 @@ class EntryWriter:
     def _datasets(self, first: Trace) -> None:
         for name in ("steps", "segments", "analysis"):
             make_collection(self._group, name)
-        many = self._rows
+        many, small = self._rows, self.kept in ("none", "pooled")
         self._add("steps/step", (), np.int32)
         for name in STEP_NAMES:
             self._add(f"steps/{name}", (), getattr(first, name).dtype)
         write_attributes(self._group["steps/level"], labels=list(LEVEL_NAMES))
-        for name in ("prediction", "probability"):
-            array = getattr(first, name)
-            self._add(f"steps/{name}", array.shape[1:], array.dtype, rows=many, squeeze=True)
-        if self.kept != "none":
-            for name in ("z_H", "z_L"):
-                one = pack(getattr(first, name)[:1], self.kept)
-                self._add(f"steps/{name}", one.shape[1:], one.dtype, rows=1)
+        self._add("steps/prediction", first.prediction.shape[1:], first.prediction.dtype, rows=many, squeeze=True)
+        # Beside all states it is a fiftieth of the file, and squeezing it would take longer than writing them.
+        self._add("steps/probability", first.probability.shape[1:], first.probability.dtype, rows=many, squeeze=small)
+        for level in "HL" if self.kept != "none" else "":
+            one = pack(getattr(first, f"z_{level}")[:1], self.kept)
+            # Without filters: HDF5's own checksum takes three times as long as writing them; a CRC-32 of each row does not.
+            self._add(f"steps/z_{level}", one.shape[1:], one.dtype, rows=1, checked=False)
+            self._add(f"steps/crc_{level}", (), np.uint32)
         self._add("segments/segment", (), np.int32)
         for name in ("q_halt", "q_continue"):
             self._add(f"segments/{name}", (), getattr(first, name).dtype)
-        for name in derived(first):
+        for name in derived(next(blocks(first))):
             self._add(f"analysis/{name}", (), np.float32)
-        self._add("analysis/board", _board(first).shape[1:], np.int16, rows=many, squeeze=True)
+        self._add("analysis/board", _board_shape(first), np.int16, rows=many, squeeze=True)
         for level in "HL" if first.has_states else "":
             self._add(f"analysis/residual_{level}", (), np.float32)
             self._add(f"analysis/step_{level}", (), np.int32)
@@ -135,14 +139,16 @@ class EntryWriter:
         for group, scale in (("steps", "step"), ("segments", "segment")):
             self._group[f"{group}/{scale}"].make_scale(scale)
             for name, dataset in self._group[group].items():
-                if name not in (scale, "z_H", "z_L"):
+                if name != scale and not name.startswith(("z_", "crc_")):
                     dataset.dims[0].attach_scale(self._group[f"{group}/{scale}"])
 
-    def _add(self, path: str, shape: tuple[int, ...], dtype: DTypeLike, *, rows: int = _SCALAR_ROWS, squeeze: bool = False) -> None:
+    def _add(
+        self, path: str, shape: tuple[int, ...], dtype: DTypeLike, *, rows: int = _SCALAR_ROWS, squeeze: bool = False, checked: bool = True
+    ) -> None:
         how: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if squeeze else {}
-        self._group.create_dataset(
-            path, (0, *shape), dtype, maxshape=(None, *shape), chunks=(max(1, rows), *shape), fletcher32=True, **how
-        )  # fmt: skip
+        self._there[path] = self._group.create_dataset(
+            path, (0, *shape), dtype, maxshape=(None, *shape), chunks=(max(1, rows), *shape), fletcher32=checked, **how
+        )
 
     def _plots(self) -> None:
         there = self._group.__contains__
@@ -188,12 +194,13 @@ class EntryWriter:
 
     def append(self, block: Trace) -> None:
         """The steps of one more block (see `blocks`)."""
-        begun, done = len(self._group["steps/step"]), len(self._group["segments/segment"])
+        begun, done = len(self._there["steps/step"]), len(self._there["segments/segment"])
         steps = np.arange(begun, begun + len(block), dtype=np.int32)
-        if self.kept != "none":
-            for name in ("z_H", "z_L"):
-                states = getattr(block, name)
-                self._extend(f"steps/{name}", pack(states[1:] if begun else states, self.kept))
+        for level in "HL" if self.kept != "none" else "":
+            states = getattr(block, f"z_{level}")
+            packed = pack(states[1:] if begun else states, self.kept)
+            self._extend(f"steps/z_{level}", packed)
+            self._extend(f"steps/crc_{level}", row_sums(packed))
         for name in ("prediction", "probability"):
             self._extend(f"steps/{name}", getattr(block, name))
         self._extend("analysis/board", _board(block))
@@ -214,7 +221,7 @@ class EntryWriter:
         self._h, self._l = self._h + int(block.h_row[-1]), self._l + int(block.l_row[-1])
 
     def _extend(self, path: str, values: Array) -> None:
-        dataset = self._group[path]
+        dataset = self._there[path]
         start = len(dataset)
         dataset.resize(start + len(values), axis=0)
         # Piece by piece: HDF5 lets no other thread of Python go on meanwhile.
@@ -226,19 +233,24 @@ class EntryWriter:
         """Bytes that `finish` will write, at most."""
         return 64 * (self._h + self._l + 2 * _SCALAR_ROWS)
 
-    def finish(self, whole: Trace | None = None) -> None:
-        """The planes, which need all states (of the whole trace, where it is at hand); then the entry is complete."""
+    def finish(self, planes: Planes | None = None) -> None:
+        """The planes, which need all states, unless they were found meanwhile; then the entry is complete."""
         for level, number in (("H", LEVEL_H), ("L", LEVEL_L)) if self.kept != "none" else ():
-            states = self._group[f"steps/z_{level}"] if whole is None else getattr(whole, f"z_{level}")
-            if whole is not None and self.kept == "pooled":
-                states = pack(states, self.kept)
-            places, explained = path_of(states)
-            steps = np.flatnonzero(self._group["steps/level"][:] == number)
+            places, explained = planes[level] if planes else path_of(self._there[f"steps/z_{level}"])
+            steps = np.flatnonzero(self._there["steps/level"][:] == number)
             self._extend(f"analysis/row_step_{level}", np.concatenate([[-1], steps]))
             self._extend(f"analysis/pc1_{level}", places[:, 0])
             self._extend(f"analysis/pc2_{level}", places[:, 1])
             self._group[f"analysis/explained_{level}"][:] = explained
         self._group["complete"][()] = 1
+
+
+def planes_of(trace: Trace, wanted: States) -> Planes:
+    """Both modules' `path_of` as the states will be kept, from a whole trace."""
+    kept = _kept(trace, wanted)
+    if kept == "none":
+        return {}
+    return {level: path_of(pack(states, kept) if kept == "pooled" else states) for level, states in (("H", trace.z_H), ("L", trace.z_L))}
 
 
 def derived(block: Trace) -> dict[str, Array]:
@@ -273,10 +285,10 @@ def path_of(states: h5py.Dataset | Array) -> tuple[NDArray[np.float64], NDArray[
     every = max(1, -(-rows * width * 4 // _PATH_BYTES))
     points = np.asarray(states[::every]).reshape(-1, width)
     pieces = [slice(k, k + _PIECE) for k in range(0, width, _PIECE)]
-    gram = np.zeros((len(points), len(points)))
+    gram, mean = np.zeros((len(points), len(points))), np.empty(width, np.float32)
     with np.errstate(all="ignore"):
-        mean = np.concatenate([points[:, piece].mean(axis=0, dtype=np.float32) for piece in pieces])
-        for piece in pieces:
+        for piece in pieces:  # small enough to be centred and multiplied in the processor's cache
+            mean[piece] = points[:, piece].mean(axis=0, dtype=np.float32)
             centred = points[:, piece] - mean[piece]
             gram += centred @ centred.T
     if not np.isfinite(gram).all():  # a model that came apart
@@ -284,18 +296,19 @@ def path_of(states: h5py.Dataset | Array) -> tuple[NDArray[np.float64], NDArray[
     values, vectors = np.linalg.eigh(gram)
     total = float(np.trace(gram))
     places, explained = np.zeros((rows, 2)), np.zeros(2)
-    for k in range(min(2, len(values))):
-        value = float(values[-1 - k])
+    shares = values[::-1][:2]
+    weights = vectors[:, ::-1][:, :2].astype(np.float32)
+    weights -= weights.mean(axis=0)  # they sum to nothing, so that points need not be centred for the axes
+    axes = np.concatenate([weights.T @ np.asarray(points[:, piece], np.float32) for piece in pieces], axis=1)
+    for k, value in enumerate(shares.tolist()):
         if value <= 1e-9 * total:
             continue
-        weights = vectors[:, -1 - k].astype(np.float32)
-        axis = np.concatenate([weights @ (points[:, piece] - mean[piece]) for piece in pieces])
-        sign = np.sign(axis[np.abs(axis).argmax()])
+        sign = np.sign(axes[k][np.abs(axes[k]).argmax()])
         explained[k] = value / total
         if every == 1:
             places[:, k] = vectors[:, -1 - k] * sign * np.sqrt(value)
         else:
-            axis *= sign / np.linalg.norm(axis)
+            axis = axes[k] * (sign / np.linalg.norm(axes[k]))
             size = max(1, _PATH_BYTES // 16 // (4 * width))
             for start in range(0, rows, size):
                 places[start : start + size, k] = (np.asarray(states[start : start + size], np.float32).reshape(-1, width) - mean) @ axis
@@ -306,9 +319,12 @@ def _title(first: Trace) -> str:
     return f"{first.puzzle.task}, {first.model.name}" if first.model.name else first.puzzle.task
 
 
+def _board_shape(trace: Trace) -> tuple[int, int]:
+    side, cells = trace.side, len(trace.puzzle.given)
+    return (side, side) if side * side == cells else (1, cells)
+
+
 def _board(block: Trace) -> Array:
     """Answers as pictures (N, rows, columns) of the task's own numbers: a Sudoku's digits with 0 for blank, say; tokens where the task is not known."""
-    side = block.side
-    shape = (side, side) if side * side == len(block.puzzle.given) else (1, len(block.puzzle.given))
     task = analysis.task_of(block)
-    return (block.prediction if task is None else task.from_tokens(block.prediction)).reshape(len(block), *shape)
+    return (block.prediction if task is None else task.from_tokens(block.prediction)).reshape(len(block), *_board_shape(block))

@@ -23,7 +23,7 @@ import h5py
 import numpy as np
 
 from hrm_model.analysis import solved_step, task_of, verdict
-from hrm_model.hdf5 import TraceFileError, attribute, load, member, member_names, numbers, read_text, scalar
+from hrm_model.hdf5 import TraceFileError, attribute, load, member, member_names, numbers, read_text, row_sums, scalar
 from hrm_model.trace import LEVEL_H, LEVEL_L, Array, ModelInfo, PuzzleInfo, Trace
 from hrm_model.trace_extras import Extras, read_extras
 from hrm_model.trace_layout import FORMAT, STATES, STEP_NAMES, VERSION
@@ -32,6 +32,7 @@ MAX_BYTES = 4 << 30  # of one trace in memory, unless the caller allows more
 _MAX_ENTRIES = 10_000
 _MAX_CELLS, _MAX_VOCABULARY = 1 << 16, 1 << 12
 _SCAN_BYTES = 16 << 20
+_ROWS = (("H", "h_row"), ("L", "l_row"))
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,8 @@ class _Entry:
             raise TraceFileError(f"{self._probability.name} tells of {self.vocabulary} tokens; 1 to {_MAX_VOCABULARY} are read")
         self._q = [numbers(segments, name, (None,), "f") for name in ("q_halt", "q_continue")]
         self._z = {level: numbers(steps, f"z_{level}", (None, None, None), "f", optional=True) for level in "HL"}
+        # Files of before had HDF5's own checksums instead.
+        self._sums = {level: numbers(steps, f"crc_{level}", (None,), "u", optional=True) for level in "HL"}
         if (self._z["H"] is None) != (self._z["L"] is None):
             raise TraceFileError(f"{steps.name} holds only one of z_H and z_L")
         self.states = self._states_kept(attribute(group, "states"))
@@ -261,17 +264,28 @@ class _Entry:
                 f"{self._where}/segments has {', '.join(str(d.shape[0]) for d in self._q)} values for {self.segments} segments"
             )
         self.bytes = sum(math.prod(d.shape) * d.dtype.itemsize for d in (*every, *self._q, self._given))
-        self.bytes += sum(rows * math.prod(d.shape[1:]) * d.dtype.itemsize for d, rows in self._rows())
+        self.bytes += sum(self._rows(level) * math.prod(d.shape[1:]) * d.dtype.itemsize for level, d in self._z.items() if d is not None)
 
     def _holds(self, steps: int, segments: int, numbers: dict[str, Array]) -> bool:
         if not self.complete and any(d.shape[0] < segments for d in self._q):
             return False
-        rows = (("H", "h_row"), ("L", "l_row"))
-        return steps > 0 and all((d := self._z[level]) is None or int(numbers[name][steps - 1]) < d.shape[0] for level, name in rows)
+        there = [(d.shape[0], name) for many in (self._z, self._sums) for level, name in _ROWS if (d := many[level]) is not None]
+        return steps > 0 and all(int(numbers[name][steps - 1]) < rows for rows, name in there)
 
-    def _rows(self) -> list[tuple[h5py.Dataset, int]]:
-        last = {"H": int(self.numbers["h_row"][-1]) + 1, "L": int(self.numbers["l_row"][-1]) + 1}
-        return [(d, last[level]) for level, d in self._z.items() if d is not None]
+    def _rows(self, level: str) -> int:
+        return int(self.numbers[f"{level.lower()}_row"][-1]) + 1
+
+    def _states(self, level: str, first: int, end: int) -> Array | None:
+        """Rows of z_H or z_L, as they were written; None where states were not kept."""
+        dataset, sums = self._z[level], self._sums[level]
+        if dataset is None:
+            return None
+        found = load(dataset, end, first)
+        if sums is not None:
+            broken = np.flatnonzero(row_sums(found) != sums[first:end])
+            if len(broken):
+                raise TraceFileError(f"is damaged: row {first + int(broken[0])} of {dataset.name} is not what was written")
+        return found
 
     def _must_be_there(self) -> None:
         """Whether the file really holds what its datasets declare: memory is taken only for what was written."""
@@ -312,7 +326,7 @@ class _Entry:
         z: dict[str, Any] = dict.fromkeys("HL")
         if states:
             self._spend(0)
-            z |= {level: load(d, rows) for level, (d, rows) in zip("HL", self._rows(), strict=False)}
+            z |= {level: self._states(level, 0, self._rows(level)) for level in "HL"}
         config = read_text(self._config, "config", default="{}")
         try:
             told = json.loads(config)
@@ -349,17 +363,16 @@ class _Entry:
 
     def scan(self) -> None:
         verdict(self.trace(states=False))  # what every view asks of a trace must come out
-        for dataset, rows in self._rows():
-            at_once = max(1, _SCAN_BYTES // max(1, math.prod(dataset.shape[1:]) * dataset.dtype.itemsize))
-            for start in range(0, rows, at_once):
-                dataset[start : min(rows, start + at_once)]
+        for level, dataset in self._z.items():
+            if dataset is not None:
+                rows, at_once = self._rows(level), max(1, _SCAN_BYTES // max(1, math.prod(dataset.shape[1:]) * dataset.dtype.itemsize))
+                for start in range(0, rows, at_once):
+                    self._states(level, start, min(rows, start + at_once))
 
     def step(self, step: int) -> StepArrays:
         if not 0 <= step < self.n:
             raise TraceFileError(f"{self._where} has {self.n} steps; there is no step {step}")
-        z: dict[str, Any] = dict.fromkeys("HL")
-        for level, rows in (("H", "h_row"), ("L", "l_row")):
-            dataset = self._z[level]
-            if dataset is not None:
-                z[level] = dataset[int(self.numbers[rows][step])]
-        return StepArrays(z["H"], z["L"], self._prediction[step], self._probability[step])
+        h, fast = int(self.numbers["h_row"][step]), int(self.numbers["l_row"][step])
+        z_H, z_L = self._states("H", h, h + 1), self._states("L", fast, fast + 1)
+        answer = self._prediction[step], self._probability[step]
+        return StepArrays(None if z_H is None else z_H[0], None if z_L is None else z_L[0], *answer)

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ import h5py
 from hrm_model.hdf5 import write_attributes
 from hrm_model.trace import Array, ModelInfo, PuzzleInfo, Step, Trace, TraceRecorder
 from hrm_model.trace_extras import Extras
-from hrm_model.trace_layout import FORMAT, VERSION, EntryWriter, States, blocks
+from hrm_model.trace_layout import FORMAT, VERSION, EntryWriter, Planes, States, blocks, planes_of
 
 # HDF5 of 1.10 (2016) and later reads these; their metadata carries checksums, and a file stays readable while it grows.
 _LIBVER = ("v110", "v110")
@@ -99,9 +100,11 @@ class TraceWriter:
         self._finish_entry()
         in_pieces = list(blocks(trace))
         rows = len(in_pieces[0])
-        for block in [trace] if trace.nbytes() < _AT_ONCE else in_pieces:
-            self._append(block, extras, rows)
-        self._finish_entry(trace)
+        with ThreadPoolExecutor(1, "planes") as beside:  # one processor computes while the other writes
+            planes = beside.submit(planes_of, trace, self._states)
+            for block in [trace] if trace.nbytes() < _AT_ONCE else in_pieces:
+                self._append(block, extras, rows)
+            self._finish_entry(planes)
 
     # Both ------------------------------------------------------------------------------------------------------------
 
@@ -148,14 +151,14 @@ class TraceWriter:
             file.truncate(int.from_bytes(file.read(36)[28:], "little"))
             os.fsync(file.fileno())
 
-    def _finish_entry(self, whole: Trace | None = None) -> None:
+    def _finish_entry(self, planes: Future[Planes] | None = None) -> None:
         self._write_pending()
         entry = self._entry
         if entry is not None:
 
             def finish() -> None:
                 self._reserve(entry.plane_bytes)
-                entry.finish(whole)
+                entry.finish(planes.result() if planes is not None else None)
                 self._open(growing=True).flush()
 
             self._try(finish)
@@ -246,10 +249,11 @@ def write(path: str | os.PathLike[str], traces: Trace | Sequence[Trace], *, stat
 
 
 def size_estimate(*, h_steps: int, l_steps: int, positions: int, cells: int, width: int, vocabulary: int, states: States = "full") -> int:
-    """Bytes that a trace will need, told before it is recorded. Answers are compressed; they are counted at a quarter, which is rarely too little."""
+    """Bytes that a trace will need, told before it is recorded. Probabilities are squeezed where few states are kept, which halves a Sudoku's."""
     rows, steps = h_steps + l_steps + 2, h_steps + l_steps
     a_row = {"full": 4 * positions * width, "float16": 2 * positions * width, "pooled": 4 * width, "none": 0}[states]
-    return rows * a_row + steps * (cells * (4 * vocabulary + 4) // 4 + 80) + 60_000
+    answer = cells * 4 * vocabulary // (1 if states in ("full", "float16") else 2) + cells
+    return rows * a_row + steps * (answer + 80) + 60_000
 
 
 def _named(error: Exception, path: Path) -> OSError:

@@ -216,8 +216,21 @@ def test_a_flipped_bit_in_the_data_is_found(path: Path, trace: Trace) -> None:  
     at = data.index(trace.z_H[2].tobytes()) + 100
     path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
     for way in (check, read):
-        with pytest.raises(TraceFileError, match="is damaged"):
+        with pytest.raises(TraceFileError, match="is damaged: row 2 of /trace/steps/z_H is not what was written"):
             way(path)
+    with TraceReader(path) as reader:
+        reader.step("trace", 0)  # other rows are whole
+        with pytest.raises(TraceFileError, match="row 2 of /trace/steps/z_H"):
+            reader.step("trace", int(np.flatnonzero(trace.h_row == 2)[0]))
+
+
+def test_states_without_sums_are_read(path: Path, trace: Trace) -> None:  # noqa: F811
+    with h5py.File(path, "r+") as file:
+        del file["trace/steps/crc_H"], file["trace/steps/crc_L"]
+    found = read(path)
+    assert found.z_H is not None
+    assert trace.z_H is not None
+    assert found.z_H.tobytes() == trace.z_H.tobytes()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks")
