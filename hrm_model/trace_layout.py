@@ -39,11 +39,11 @@ _PATH_BYTES = 256 << 20  # states that a plane is fitted on, at most
 def pack(states: Array, kept: States) -> Array:
     """States (rows, T, D) as they are kept: unchanged, rounded to float16, or averaged over positions to (rows, 1, D)."""
     if kept == "float16":
-        with np.errstate(over="ignore"):
-            packed = states.astype(np.float16)
-        if not np.isfinite(packed).all():
-            raise ValueError(f"states go up to {np.abs(states).max():g}, beyond float16's 65504; keep them in full")
-        return packed
+        try:
+            with np.errstate(over="raise"):
+                return states.astype(np.float16)
+        except FloatingPointError:
+            raise ValueError(f"states go up to {np.abs(states).max():g}, beyond float16's 65504; keep them in full") from None
     if kept == "pooled":
         return states.mean(axis=1, keepdims=True, dtype=np.float32)
     return states
@@ -118,14 +118,15 @@ class EntryWriter:
         # Beside all states it is a fiftieth of the file, and squeezing it would take longer than writing them.
         self._add("steps/probability", first.probability.shape[1:], first.probability.dtype, rows=many, squeeze=small)
         for level in "HL" if self.kept != "none" else "":
-            one = pack(getattr(first, f"z_{level}")[:1], self.kept)
+            states = getattr(first, f"z_{level}")
+            shape = (1, states.shape[2]) if self.kept == "pooled" else states.shape[1:]
             # Without filters: HDF5's own checksum takes three times as long as writing them; a CRC-32 of each row does not.
-            self._add(f"steps/z_{level}", one.shape[1:], one.dtype, rows=1, checked=False)
+            self._add(f"steps/z_{level}", shape, {"float16": "f2", "pooled": "f4"}.get(self.kept, states.dtype), rows=1, checked=False)
             self._add(f"steps/crc_{level}", (), np.uint32)
         self._add("segments/segment", (), np.int32)
         for name in ("q_halt", "q_continue"):
             self._add(f"segments/{name}", (), getattr(first, name).dtype)
-        for name in derived(next(blocks(first))):
+        for name in [*["residual"] * first.has_states, *derived(replace(first, z_H=None, z_L=None))]:
             self._add(f"analysis/{name}", (), np.float32)
         self._add("analysis/board", _board_shape(first), np.int16, rows=many, squeeze=True)
         for level in "HL" if first.has_states else "":
@@ -199,7 +200,7 @@ class EntryWriter:
         for level in "HL" if self.kept != "none" else "":
             states = getattr(block, f"z_{level}")
             packed = pack(states[1:] if begun else states, self.kept)
-            self._extend(f"steps/z_{level}", packed)
+            self._extend_by_chunks(f"steps/z_{level}", packed)
             self._extend(f"steps/crc_{level}", row_sums(packed))
         for name in ("prediction", "probability"):
             self._extend(f"steps/{name}", getattr(block, name))
@@ -228,6 +229,14 @@ class EntryWriter:
         for piece in pieces(dataset, len(values)):
             dataset[start + piece.start : start + piece.stop] = np.ascontiguousarray(values[piece], dataset.dtype)
 
+    def _extend_by_chunks(self, path: str, rows: Array) -> None:
+        """The same where a row is a chunk without filters: as quick as writing the bytes to a plain file."""
+        dataset = self._there[path]
+        start = len(dataset)
+        dataset.resize(start + len(rows), axis=0)
+        for k, row in enumerate(np.ascontiguousarray(rows, dataset.dtype)):
+            dataset.id.write_direct_chunk((start + k, 0, 0), row)
+
     @property
     def plane_bytes(self) -> int:
         """Bytes that `finish` will write, at most."""
@@ -247,10 +256,11 @@ class EntryWriter:
 
 def planes_of(trace: Trace, wanted: States) -> Planes:
     """Both modules' `path_of` as the states will be kept, from a whole trace."""
-    kept = _kept(trace, wanted)
-    if kept == "none":
+    if trace.z_H is None or trace.z_L is None or wanted == "none":
         return {}
-    return {level: path_of(pack(states, kept) if kept == "pooled" else states) for level, states in (("H", trace.z_H), ("L", trace.z_L))}
+    return {
+        level: path_of(pack(states, "pooled") if wanted == "pooled" else states) for level, states in (("H", trace.z_H), ("L", trace.z_L))
+    }
 
 
 def derived(block: Trace) -> dict[str, Array]:
