@@ -38,7 +38,7 @@ def library(qtbot: QtBot, tmp_path: Path) -> Iterator[TraceLibrary]:
 
 
 def holds(qtbot: QtBot, library: TraceLibrary, count: int) -> None:
-    qtbot.waitUntil(lambda: len(library.traces) == count, timeout=30_000)
+    qtbot.waitUntil(lambda: len(library.traces) == count, timeout=120_000)
 
 
 def test_a_recorded_trace_is_kept_once(qtbot: QtBot, library: TraceLibrary, trace: Trace) -> None:
