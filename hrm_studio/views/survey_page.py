@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSpinBox,
     QSplitter,
+    QStackedWidget,
     QTableView,
     QToolButton,
     QVBoxLayout,
@@ -42,6 +43,11 @@ from hrm_studio.views.visible import View
 LANE = "survey"
 _AXES = [name for name, _ in COLUMNS if name not in ("Puzzle", "Solved")]
 _CLICK_PIXELS = 12
+
+_EMPTY = (
+    "Run a model over many puzzles: which does it solve, how soon, and does it settle?\n\n"
+    "Each puzzle becomes a line of a table and a point of a plot; a click on it shows how the model thinks about that one."
+)
 
 
 class SurveyPage(View):
@@ -127,6 +133,10 @@ class SurveyPage(View):
         split.addWidget(self.view)
         split.addWidget(right)
         split.setSizes([700, 520])
+        empty = QLabel(_EMPTY, objectName="muted", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+        self.body = QStackedWidget()
+        self.body.addWidget(empty)
+        self.body.addWidget(split)
         under = QHBoxLayout()
         under.addWidget(self.result)
         under.addSpacing(12)
@@ -139,7 +149,7 @@ class SurveyPage(View):
         layout.addWidget(top)
         layout.addWidget(self.bar)
         layout.addLayout(under)
-        layout.addWidget(split, 1)
+        layout.addWidget(self.body, 1)
 
     def _catch_up(self) -> None:
         self._tell_model()
@@ -230,6 +240,7 @@ class SurveyPage(View):
         low, high = sorted((self.low.value(), self.high.value()))
         source = Source(task, self.count.value(), self._file, low, high, seed=int(time.time()))
         self._studio.reasoner.ask(path, choice.device, surveying(source, self.segments.value()), self._told, self._failed, lane=LANE)
+        self._tell()
         self._draw()
 
     def stop(self, words: str = "Stopped. What was computed stays.") -> None:
@@ -263,11 +274,10 @@ class SurveyPage(View):
         self.bar.setMaximum(max(1, self._total))
         self.bar.setValue(len(self.table.rows))
         self.bar.setVisible(self.running)
+        self.body.setCurrentIndex(1 if self.running or self.table.rows else 0)
         found = summary(self.table.rows)
         if not found.count:
             self.result.setText("")
-            if not self.running:
-                self.state.setText("Run a model over many puzzles: which does it solve, how soon, and does it settle?")
             return
         low, high = found.interval
         words = f"{found.solved / found.count:.1%} solved ({found.solved} of {found.count}; 95 %: {low:.0%}–{high:.0%})".replace(
