@@ -48,7 +48,9 @@ class ModelConfig(BaseModel):
     box_height: int = Field(0, ge=0, description="rows of a box, for pos_encodings='grid'; 0 for boards without boxes")
     box_width: int = Field(0, ge=0, description="columns of a box; 0 for boards without boxes")
     rms_norm_eps: float = Field(1e-5, gt=0, description="added to the mean square before the root")
-    rope_theta: float = Field(10000.0, gt=0, description="slowest rotary wavelength, in positions / 2π")
+    rope_theta: float = Field(
+        10000.0, gt=0, description="rotary wavelengths go from 1 to about this, in positions / 2π; below 1 all are short"
+    )
 
     halt_max_steps: int = Field(16, ge=1, description="most segments a training example may take")
     halt_exploration_prob: float = Field(

@@ -63,6 +63,9 @@ class RunConfig(_Strict):
         (), description="depth curriculum; the last one's depth is the finished model's. Empty: the model's own depth throughout"
     )
     seed: int = Field(0, ge=0)
+    start: Literal["random", "neighbours"] = Field(
+        "random", description="the weights it begins with; neighbours: L's heads look at the four cells beside their own (needs rope2d)"
+    )
 
     steps: int = Field(ge=1, description="optimizer steps; the cosine ends here")
     minutes: float | None = Field(None, gt=0, description="stop after so much computing time, wherever the steps are")
@@ -137,6 +140,10 @@ class RunConfig(_Strict):
             raise ValueError("either puzzles to generate or a dataset's folder is needed, and not both")
         if self.puzzles and all(wanted.from_step for wanted in self.puzzles):
             raise ValueError("at least one set of puzzles must be there from step 0 on")
+        if self.start == "neighbours" and (self.model.pos_encodings, self.model.mixer) != ("rope2d", "attention"):
+            raise ValueError("start: neighbours needs attention with pos_encodings rope2d")
+        if self.start == "neighbours" and self.model.num_heads < 4:
+            raise ValueError(f"start: neighbours needs at least four heads; the model has {self.model.num_heads}")
         for phase in self.phases[:-1]:
             if phase.until_accuracy is None and phase.until_step is None:
                 raise ValueError("each phase but the last needs until_accuracy or until_step")

@@ -27,6 +27,7 @@ from trainer.evaluate import evaluate, told
 from trainer.events import Event, event
 from trainer.fit import out_of_memory
 from trainer.optim import EMA, MuonAdamW, SignSGD, hyper, learning_rate, optimizer_for
+from trainer.start import look_at_neighbours
 
 _EXPLORATION = 3  # a random stream of the seed; dataset.py has the others
 _RATE_OVER = 2.0  # seconds of computing that examples_per_second is taken over, at least
@@ -76,7 +77,10 @@ class Trainer:
         self.window_steps = 0
         self._rate: deque[tuple[float, int]] = deque([(0.0, 0)])  # seconds, examples
         self._dtype = pick_training_dtype(self.device) if config.dtype == "auto" else config.dtype
-        self.model = HRM(config.model.model_copy(update={"forward_dtype": self._dtype})).to(self.device)
+        self.model = HRM(config.model.model_copy(update={"forward_dtype": self._dtype}))
+        if config.start == "neighbours":
+            look_at_neighbours(self.model, config.seed)
+        self.model.to(self.device)
         self._enter_phase(0)
         if config.compile == "on" if compiled is None else compiled:
             self.model.segment = torch.compile(self.model.segment)  # type: ignore[method-assign]
