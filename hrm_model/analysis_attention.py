@@ -11,6 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrm_model.analysis import Floats
+from hrm_model.trace import LEVEL_NAMES, Trace
+
+
+def call_at(trace: Trace, step: int, level: str) -> int:
+    """The step of the last call of a module ('H' or 'L') up to `step`, or the first one where none came yet."""
+    calls = np.flatnonzero(trace.level == LEVEL_NAMES.index(level))
+    if not len(calls):
+        raise ValueError(f"this trace holds no step of module {level}")
+    before = calls[calls <= step]
+    return int(before[-1] if len(before) else calls[0])
 
 
 @dataclass(frozen=True)

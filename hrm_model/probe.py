@@ -18,15 +18,6 @@ from hrm_model.trace import LEVEL_NAMES, Array, Trace
 _SAME = 0.05  # relative distance below which a state counts as the recorded one; float16 states come to 0.001
 
 
-def call_at(trace: Trace, step: int, level: str) -> int:
-    """The step of the last call of a module ('H' or 'L') up to `step`, or the first one where none came yet."""
-    calls = np.flatnonzero(trace.level == LEVEL_NAMES.index(level))
-    if not len(calls):
-        raise ValueError(f"this trace holds no step of module {level}")
-    before = calls[calls <= step]
-    return int(before[-1] if len(before) else calls[0])
-
-
 def call_input(model: HRM, trace: Trace, step: int) -> tuple[Tensor, Tensor]:
     """What the module that moved at `step` was called with: its state and what was injected, (1, T, D) each.
 

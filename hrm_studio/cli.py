@@ -105,7 +105,7 @@ app.add_typer(runs, name="runs")
 def main() -> None:
     """Entry point of `hrm-studio`. A file or folder alone (`hrm-studio t.h5`) opens the app with it."""
     alone = Path(sys.argv[1]) if len(sys.argv) == 2 else None
-    if alone is not None and (alone.suffix == ".h5" or len(alone.parts) > 1):
+    if alone is not None and (alone.suffix in (".h5", ".hdf5") or len(alone.parts) > 1 or (alone.suffix and alone.is_file())):
         if not alone.exists():
             print(f"hrm-studio: {alone}: there is no such file or folder", file=sys.stderr)
             sys.exit(2)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
@@ -16,6 +18,9 @@ from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.studio import Studio
 from hrm_studio.views.export_dialog import ExportDialog
 from hrm_studio.views.save_trace import SaveTraceDialog
+
+if TYPE_CHECKING:  # the window's start needs no HDF5
+    from hrm_model.trace_file import Extras
 
 
 class TraceActions(QObject):
@@ -43,6 +48,13 @@ class TraceActions(QObject):
     def _traces(self) -> TraceModel:
         return self._studio.traces
 
+    def _extras(self) -> Extras:
+        """What goes with the open trace: what its file held, and the attention that was kept since."""
+        from hrm_model.trace_file import Extras
+
+        # The trace that it branched off is not in the new file.
+        return replace(self._traces.extras or Extras(), parent="", parent_step=-1, attention=dict(self._traces.attention))
+
     def _keep_by_itself(self) -> None:
         if self._traces.trace is not None:
             self._studio.kept.keep_by_itself(self._traces.trace)
@@ -53,18 +65,19 @@ class TraceActions(QObject):
         if trace is None:
             self._studio.opener.refused.emit("There is no trace to save yet: let a model think about a puzzle first.")
             return
-        dialog = SaveTraceDialog(trace, self._window)
+        extras = self._extras()
+        dialog = SaveTraceDialog(trace, self._window, more=extras.nbytes())
         if not dialog.exec():
             return
         name, _ = QFileDialog.getSaveFileName(self._window, "Save the trace", str(Path.home() / f"{trace.puzzle.task}.h5"), "Traces (*.h5)")
         if name:
             path = Path(name) if Path(name).suffix else Path(name).with_suffix(".h5")
-            self._studio.kept.save(trace, path, dialog.states(), self._studio.opener.remember)
+            self._studio.kept.save(trace, path, dialog.states(), self._studio.opener.remember, extras)
 
     def keep(self) -> None:
         """On the page Traces, for good."""
         if self._traces.trace is not None:
-            self._studio.kept.keep(self._traces.trace)
+            self._studio.kept.keep(self._traces.trace, self._extras())
 
     def export(self) -> None:
         """Write the open trace to a file that lasts as long as the studio, and make pictures of that."""

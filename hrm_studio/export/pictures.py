@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -100,7 +101,21 @@ def _pdf(stage: Stage, path: Path) -> None:
     writer.setPageMargins(QMarginsF(0, 0, 0, 0))
     writer.setPageSize(QPageSize(QSizeF(stage.width() * 0.75, stage.height() * 0.75), QPageSize.Unit.Point))
     writer.setTitle(stage.accessibleName())
+    writer.setCreator("HRM Studio")
     _paint(stage, writer, path)
+    del writer  # which completes the file
+    path.write_bytes(_timeless(path.read_bytes()))
+
+
+def _timeless(pdf: bytes) -> bytes:
+    """A PDF without the hour and the number by chance that Qt writes into it, in as many bytes: the same picture is the same file."""
+    pdf = re.sub(rb"(Date \(D:)\d{14}", rb"\g<1>20000101000000", pdf)
+    pdf = re.sub(rb'(xmp:\w+Date=")\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d', rb"\g<1>2000-01-01T00:00:00", pdf)
+    found = re.search(rb"uuid:([0-9a-f-]{36})", pdf)
+    if found is not None:
+        for number in (found[1], found[1].hex().encode()):
+            pdf = pdf.replace(number, b"0" * len(number))
+    return pdf
 
 
 def _paint(stage: Stage, device: QSvgGenerator | QPdfWriter, path: Path) -> None:

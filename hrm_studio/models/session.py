@@ -18,6 +18,7 @@ from hrm_model.tasks.sudoku_task import SudokuTask
 from hrm_model.trace import Trace
 from hrm_studio.models.difficulty import Difficulty
 from hrm_studio.models.model_choice import ModelChoice
+from hrm_studio.models.opened_file import OpenedFile, open_file
 from hrm_studio.models.player import Player
 from hrm_studio.models.puzzle import PuzzleModel
 from hrm_studio.models.recent_puzzles import RecentPuzzles
@@ -38,9 +39,11 @@ class Session(QObject):
     Signals
     -------
     failed(str, int)        a sentence for people, and the cell at fault or −1
+    file_opened(object)     an OpenedFile whose trace is shown now; `opened` is it from then on
     """
 
     failed = Signal(str, int)
+    file_opened = Signal(object)
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class Session(QObject):
         self._background = Background(self)
         self._examples: dict[str, Iterator[Grid]] = {}
         self.segments = 16
+        self.opened: OpenedFile | None = None
         self._expecting = False  # a trace; one that was cancelled may still arrive from the thread
         self.puzzle = PuzzleModel(task_named(models.bundled[0].task if models.bundled else "sudoku-9x9"), self._background, self)
         self.difficulty = Difficulty(self.puzzle, self._background, self)
@@ -111,9 +115,10 @@ class Session(QObject):
         """Think about the first puzzle of a file; the others are the next examples."""
         self._read(lambda: _puzzles_of(path), self._show_first)
 
-    def open_trace(self, path: Path) -> None:
-        """Show a trace that was kept in a file."""
-        self._read(lambda: _trace_of(path), self._show_trace)
+    def open_trace(self, path: Path, at: int = 0) -> None:
+        """Show a trace that was kept in a file: the first, or the one at that place."""
+        before = self.opened
+        self._read(lambda: open_file(path, at, before), self._show_file)
 
     def show_and_reason(self, task: Task, grid: Grid) -> None:
         self.puzzle.replace(task, grid)
@@ -210,7 +215,8 @@ class Session(QObject):
         self._examples[task.name] = itertools.cycle(grids)
         self.show_example(task)
 
-    def _show_trace(self, trace: Trace) -> None:
+    def _show_file(self, opened: OpenedFile) -> None:
+        trace = opened.trace
         self.cancel()
         self._player.pause()
         try:
@@ -218,9 +224,11 @@ class Session(QObject):
             self.puzzle.replace(task, task.from_tokens(trace.puzzle.given))
         except ValueError:
             pass  # a task that cannot be edited here; its trace can be seen all the same
-        self.failed.emit("", -1)
+        self.failed.emit(opened.warning, -1)
         self._selection.clear()
-        self._traces.open(trace, cursor=0)
+        self._traces.open(trace, cursor=0, extras=opened.extras)
+        self.opened = opened
+        self.file_opened.emit(opened)
 
 
 def _grouped(lines: list[str]) -> dict[str, list[Grid]]:
@@ -238,9 +246,3 @@ def _puzzles_of(path: Path) -> tuple[Task, list[Grid]]:
 
     puzzles = read_puzzles(path, limit=_MOST_PUZZLES)
     return puzzles.task, list(puzzles.puzzles)
-
-
-def _trace_of(path: Path) -> Trace:
-    from hrm_model.trace_file import read
-
-    return read(path)

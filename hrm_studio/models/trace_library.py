@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import QObject, QSettings, Signal
 
@@ -12,6 +12,9 @@ from hrm_model.trace import Trace
 from hrm_studio.models.trace_shelf import KeptTrace, Shelf
 from hrm_studio.services.background import Background
 from trainer.run_dir import home
+
+if TYPE_CHECKING:  # the window's start needs no HDF5
+    from hrm_model.trace_file import Extras
 
 T = TypeVar("T")
 
@@ -69,9 +72,9 @@ class TraceLibrary(QObject):
         if limit:
             self._do(lambda: (self._shelf.add(trace, automatic=True), self._shelf.make_room(limit)))
 
-    def keep(self, trace: Trace) -> None:
+    def keep(self, trace: Trace, extras: Extras | None = None) -> None:
         """Keep a trace for good, its states in full."""
-        self._do(lambda: self._shelf.add(trace, automatic=False), self.added.emit)
+        self._do(lambda: self._shelf.add(trace, automatic=False, extras=extras), self.added.emit)
 
     def adopt(self, path: Path) -> None:
         """Take in a copy of a trace file."""
@@ -102,11 +105,13 @@ class TraceLibrary(QObject):
 
         self._do(copy)
 
-    def save(self, trace: Trace, path: Path, states: str, then: Callable[[Path], object] = lambda path: None) -> None:
+    def save(
+        self, trace: Trace, path: Path, states: str, then: Callable[[Path], object] = lambda path: None, extras: Extras | None = None
+    ) -> None:
         """Write a trace to a file of its own."""
         from hrm_model.trace_file import write
 
-        self._do(lambda: write(path, trace, states=states), then)  # type: ignore[arg-type]
+        self._do(lambda: write(path, trace, states=states, extras=[extras] if extras else []), then)  # type: ignore[arg-type]
 
     def close(self) -> None:
         """The studio goes: what was begun is finished, what was deleted is gone."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from hrm_model.analysis import Verdict, verdict
-from hrm_model.trace import LEVEL_H, Trace
+from hrm_model.trace import LEVEL_H, Array, Trace
+
+if TYPE_CHECKING:  # the window's start needs no HDF5
+    from hrm_model.trace_extras import Extras
 
 
 class TraceModel(QObject):
@@ -35,6 +39,8 @@ class TraceModel(QObject):
         self._cursor = -1
         self._running = False
         self._expected = 0
+        self.extras: Extras | None = None  # what else its file held
+        self.attention: dict[tuple[int, int], Array] = {}  # kept with it: (step of the call, layer) → (heads, S or T, the same)
 
     @property
     def trace(self) -> Trace | None:
@@ -63,9 +69,18 @@ class TraceModel(QObject):
     def running(self) -> bool:
         return self._running
 
-    def open(self, trace: Trace | None, *, running: bool = False, cursor: int | None = None, expected_steps: int = 0) -> None:
-        """Show another trace, or none. `running`: more steps are to come, `expected_steps` in all."""
+    def open(
+        self,
+        trace: Trace | None,
+        *,
+        running: bool = False,
+        cursor: int | None = None,
+        expected_steps: int = 0,
+        extras: Extras | None = None,
+    ) -> None:
+        """Show another trace, or none. `running`: more steps are to come, `expected_steps` in all. `extras`: what its file held besides."""
         self._trace = trace
+        self.extras, self.attention = extras, dict(extras.attention) if extras is not None else {}
         last = len(trace) - 1 if trace is not None else -1
         self._cursor = last if cursor is None else min(max(cursor, 0), last)
         was_running, self._running, self._expected = self._running, running, expected_steps

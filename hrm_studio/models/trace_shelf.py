@@ -10,12 +10,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hrm_model.analysis import blanks, solved_step, task_of
 from hrm_model.trace import Trace
+
+if TYPE_CHECKING:  # the window's start needs no HDF5
+    from hrm_model.trace_file import Extras
 
 _FIELDS_CHANGED = ("title", "tags", "note", "automatic")
 
@@ -73,17 +76,18 @@ class Shelf:
             found.append(kept)
         return sorted(found, key=lambda kept: -kept.created)
 
-    def add(self, trace: Trace, *, automatic: bool) -> KeptTrace:
+    def add(self, trace: Trace, *, automatic: bool, extras: Extras | None = None) -> KeptTrace:
         """Keep a trace, its states in float16 where it is kept by itself. The same trace is kept once."""
         from hrm_model.trace_file import write
 
         name = f"{trace.puzzle.task}-{_digest(trace)}"
         path = self.folder / f"{name}.h5"
         before = self._read(path)
-        if before is not None and (automatic or before.states != "float16"):
+        more = extras is not None and extras.nbytes() > 0
+        if before is not None and (automatic or before.states != "float16" and not more):
             return self._write(replace(before, created=time.time(), automatic=before.automatic and automatic))
         self.folder.mkdir(parents=True, exist_ok=True)
-        write(path, trace, states="float16" if automatic and trace.has_states else "full")
+        write(path, trace, states="float16" if automatic and trace.has_states else "full", extras=[extras] if extras else [])
         made = replace(describe(trace, path), automatic=automatic)
         if automatic and made.states == "full":
             made = replace(made, states="float16")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from hrm_model.analysis_attention import call_at
 from hrm_model.analysis_states import Basis, fit_basis
 from hrm_model.analysis_survey import Surveyed, survey_rows
 from hrm_model.relabel import Relabelling
@@ -43,7 +44,7 @@ def attention_at(trace: Trace, step: int, layer: int) -> Question[dict[str, Look
     """Attention of the last call of both modules up to a step, by 'L' and 'H'. `layer` counts from 0; too high a one means the last."""
 
     def question(model: HRM, about: About) -> Iterator[dict[str, Look]]:
-        from hrm_model.probe import attention, call_at
+        from hrm_model.probe import attention
 
         cells, found = len(trace.puzzle.given), {}
         for level, blocks in (("L", model.L_level.layers), ("H", model.H_level.layers)):

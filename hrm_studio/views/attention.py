@@ -11,7 +11,7 @@ from PySide6.QtGui import QHideEvent, QPainter
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout
 
 from hrm_model.analysis import Floats, sudoku_variant
-from hrm_model.analysis_attention import Neighbourhood, neighbourhood, shares, shares_of
+from hrm_model.analysis_attention import Neighbourhood, call_at, neighbourhood, shares, shares_of
 from hrm_model.analysis_cells import short_step_name
 from hrm_model.trace import Trace
 from hrm_studio.models.model_choice import ModelChoice
@@ -69,14 +69,14 @@ class AttentionView(View):
         self.head.setToolTip("Each layer looks with several heads at once, each in its own way; the mean is all of them together.")
         self._arrows = self._chip("Arrows", "Arrows to the cells that the chosen cell looks at most; also on the large board.", True)
         self._follow_cursor = self._chip("Follow", "Compute attention again whenever the cursor rests on another step.", True)
-        self._keep = self._chip("Keep", "Remember what was computed until another trace is opened (a maze needs some 13 MB a step).", False)
+        self._keep = self._chip("Keep", "Remember what was computed, and save it with the trace (a maze needs some 13 MB a step).", False)
         self.state = Elided("muted")
         self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self._arrange()
         self.layer.activated.connect(self._ask_now)
         self.head.activated.connect(self._show)
         self._arrows.toggled.connect(self._show)
-        self._keep.toggled.connect(self._trim)
+        self._keep.toggled.connect(self._keep_all)
         self._follow_cursor.toggled.connect(self._moved)
         for small in self.boards.values():
             small.hovered.connect(self._look_from)
@@ -150,6 +150,10 @@ class AttentionView(View):
         if key in self._found:
             self._show()
             return
+        kept = self._kept_looks(trace, *key)
+        if kept:
+            self._answered(trace, key, kept)
+            return
         path = self._models.named(trace.model.name)
         if path is None:
             self._tell(
@@ -166,6 +170,8 @@ class AttentionView(View):
         if now is None or now.puzzle is not trace.puzzle:
             return  # another trace was opened meanwhile
         self._found[key] = found
+        if self._keep.isChecked():
+            self._remember(key[1], found)
         self._trim()
         layers, heads = max(look.layers for look in found.values()), found["L"].weights.shape[0]
         for box, count, words in ((self.layer, layers, "Layer {}"), (self.head, heads + 1, "Head {}")):
@@ -181,6 +187,30 @@ class AttentionView(View):
                 box.setCurrentIndex(min(at, count - 1))
         self._tell("")
         self._show()
+
+    def _keep_all(self, on: bool) -> None:
+        """What was computed goes with the trace from now on, or no longer."""
+        self._traces.attention.clear()
+        for (_, layer), found in self._found.items() if on else ():
+            self._remember(layer, found)
+        self._trim()
+
+    def _remember(self, layer: int, found: dict[str, Look]) -> None:
+        for look in found.values():
+            self._traces.attention[look.step, min(layer, look.layers - 1)] = look.weights
+
+    def _kept_looks(self, trace: Trace, step: int, layer: int) -> dict[str, Look]:
+        """What was kept with the trace, without asking a model; nothing where that is not all of it."""
+        cells, found = len(trace.puzzle.given), {}
+        for level in "LH" if self._traces.attention else "":
+            at = call_at(trace, step, level)
+            kept = [of for of_step, of in self._traces.attention if of_step == at]
+            layers = max([*kept, int(trace.model.config.get(f"{level}_layers", 1)) - 1], default=0) + 1
+            weights = self._traces.attention.get((at, min(layer, layers - 1)))
+            if weights is None or weights.shape[-1] < cells:
+                return {}
+            found[level] = Look(at, layers, weights[:, -cells:, -cells:])
+        return found
 
     def _trim(self) -> None:
         if self._keep.isChecked() or not self._found:
@@ -221,7 +251,7 @@ class AttentionView(View):
         self._main.over = self._paint_on_main if self._arrows.isChecked() and found is not None and not stale else None
         if trace is None:
             self._tell("Where the model looks appears here once it has thought about a puzzle.")
-        elif not trace.has_states:
+        elif not trace.has_states and stale:
             self._tell("This trace was recorded without states, so where the model looked cannot be computed.")
         self._look_from(-1)
 

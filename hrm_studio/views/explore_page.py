@@ -13,11 +13,13 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QWidget
 
 from hrm_studio.actions import Entry, typing_now
 from hrm_studio.models.bookmarks import Bookmarks
+from hrm_studio.models.opened_file import OpenedFile
 from hrm_studio.models.opener import Kind
 from hrm_studio.models.session import Session
 from hrm_studio.studio import Studio
 from hrm_studio.views.board_panel import BoardPanel
 from hrm_studio.views.dock_title import DockTitle
+from hrm_studio.views.file_traces import FileTraces
 from hrm_studio.views.lazy_panel import LazyPanel, Turns
 from hrm_studio.views.puzzle_panel import PuzzlePanel
 from hrm_studio.views.transport import Transport
@@ -43,6 +45,8 @@ class ExplorePage(QMainWindow):
         self._studio = studio
         traces, selection, theme = studio.traces, studio.selection, studio.theme
         self.session = Session(studio.settings, studio.models, traces, selection, studio.player, studio.reasoner, self)
+        self.session.file_opened.connect(self._show_file)
+        self._file_traces: FileTraces | None = None  # made when it is first needed
         self.bookmarks = Bookmarks(traces, studio.settings, self)
         studio.actions.add(self._entries(), page="explore")
         self.board_panel = BoardPanel(traces, selection, theme)
@@ -155,6 +159,7 @@ class ExplorePage(QMainWindow):
             return act
 
         return [
+            Entry("file_traces", "&File", "Traces of this file …", "", "mdi6.format-list-bulleted", self.show_others, "Another trace of the file that was opened"),
             Entry("undo", "&Edit", "Undo", "Ctrl+Z", "mdi6.undo", lambda: self.session.puzzle.undo(), "Take back the last change of the puzzle"),
             Entry("redo", "&Edit", "Redo", "Ctrl+Shift+Z", "mdi6.redo", lambda: self.session.puzzle.redo()),
             Entry("copy", "&Edit", "Copy the puzzle", "Ctrl+C", "mdi6.content-copy", lambda: self.panel.copy(), "The puzzle as one line to the clipboard"),
@@ -210,6 +215,26 @@ class ExplorePage(QMainWindow):
     def open_path(self, path: Path, kind: Kind) -> None:
         """A file of puzzles, or a trace."""
         self.session.open_trace(path) if kind == "trace" else self.session.open_puzzles(path)
+
+    def show_others(self) -> None:
+        """The list of the traces that the opened file holds."""
+        opened = self.session.opened
+        if opened is None:
+            self._studio.opener.refused.emit("No trace file is open. File › Open takes one.")
+        else:
+            self._show_file(opened, asked=True)
+
+    def _show_file(self, opened: OpenedFile, asked: bool = False) -> None:
+        several = len(opened.entries) > 1
+        if self._file_traces is None and (several or asked):
+            self._file_traces = FileTraces(self)
+            self._file_traces.wanted.connect(self.session.open_trace)
+        if self._file_traces is not None:
+            self._file_traces.show_file(opened)
+            if not several and not asked:
+                self._file_traces.hide()
+            elif not self._file_traces.isVisible():
+                self._file_traces.show()
 
     def open_text(self, text: str) -> None:
         """A dropped puzzle."""

@@ -67,10 +67,11 @@ class ExportDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._trace, self._settings, self._name = trace, settings, name
         self.exporter = Exporter(self)
-        self._background: Background | None = None
+        self._background = Background(self)
         self.kind = QComboBox(accessibleName="What to make")
         for kind, label in _KINDS.items():
             self.kind.addItem(label, kind)
+        self.which = QComboBox(accessibleName="Which trace of the file")
         self.views = {view: QCheckBox(_VIEW_NAMES[view], checked=view in ("board", "timeline")) for view in VIEWS}
         self.theme = QComboBox(accessibleName="Colours")
         self.theme.addItems(["light", "dark"])
@@ -102,11 +103,14 @@ class ExportDialog(QDialog):
         self.exporter.finished.connect(self._finished)
         self.exporter.failed.connect(self._failed)
         self._show_fitting()
+        self._find_traces()
 
     def _lay_out(self) -> None:
         self.form = QFormLayout()
         self.form.setSpacing(8)
         self.form.addRow("Make", self.kind)
+        self.form.addRow("Trace", self.which)
+        self.form.setRowVisible(self.which, False)
         views = QHBoxLayout()
         for box in self.views.values():
             views.addWidget(box)
@@ -148,6 +152,25 @@ class ExportDialog(QDialog):
             )
         self.adjustSize()
 
+    def _find_traces(self) -> None:
+        """Of a file that holds several, which one is a choice."""
+        from hrm_model.trace_file import info
+
+        def work() -> list[tuple[str, str]]:
+            try:
+                return [(entry.title or entry.name, entry.name) for entry in info(self._trace)]
+            except (ValueError, OSError):
+                return []  # what is wrong is told when something is made of it
+
+        def show(found: list[tuple[str, str]]) -> None:
+            for number, (title, name) in enumerate(found, 1):
+                self.which.addItem(f"{number}   {title}", name)
+            self.which.setCurrentIndex(max(0, self.which.findData(self._name)))
+            self.form.setRowVisible(self.which, len(found) > 1)
+            self.adjustSize()
+
+        self._background.run(work, show)
+
     # Making ----------------------------------------------------------------------------------------------------------
 
     def spec(self) -> Spec:
@@ -177,6 +200,7 @@ class ExportDialog(QDialog):
             self._show_error(str(error))
             return
         self._keep(out)
+        self._name = self.which.currentData() or self._name
         self._busy(True)
         self.told.setText("Beginning …")
         if spec is not None:
@@ -195,7 +219,6 @@ class ExportDialog(QDialog):
                 return str(error)
             return ""
 
-        self._background = self._background or Background(self)
         self._background.run(work, lambda fault: self._failed(fault) if fault else self._finished(out))
 
     def _progress(self, done: int, total: int) -> None:
@@ -218,7 +241,7 @@ class ExportDialog(QDialog):
         self._show_error(sentence)
 
     def _busy(self, busy: bool) -> None:
-        for widget in (self.kind, self.go, *self._rows.values()):
+        for widget in (self.kind, self.which, self.go, *self._rows.values()):
             widget.setEnabled(not busy)
         self.bar.setRange(0, 0)
         for widget, shown in ((self.bar, busy), (self.stop, busy), (self.show_, False)):
@@ -245,14 +268,12 @@ class ExportDialog(QDialog):
 
     def done(self, result: int) -> None:
         self.exporter.close()
-        if self._background is not None:
-            self._background.close()
+        self._background.close()
         super().done(result)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.exporter.close()
-        if self._background is not None:
-            self._background.close()
+        self._background.close()
         super().closeEvent(event)
 
 

@@ -19,10 +19,11 @@ _WAYS = {
 class SaveTraceDialog(QDialog):
     """Asks; `states()` is the answer."""
 
-    def __init__(self, trace: Trace, parent: QWidget | None = None) -> None:
+    def __init__(self, trace: Trace, parent: QWidget | None = None, *, more: int = 0) -> None:
+        """`more`: bytes of what is saved with it, attention say."""
         super().__init__(parent)
         self.setWindowTitle("Save the trace")
-        self._ways = {way: QRadioButton(f"{words}   ({size(estimate(trace, way))})") for way, words in _WAYS.items()}
+        self._ways = {way: QRadioButton(f"{words}   ({size(estimate(trace, way) + more)})") for way, words in _WAYS.items()}
         best = "none" if not trace.has_states else "pooled" if trace.pooled else "full"
         self._ways[best].setChecked(True)
         for way in list(_WAYS)[: list(_WAYS).index(best)]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from hrm_model import checkpoint
 from hrm_model.assets import bundled_models
 from hrm_model.probe import attention
 from hrm_model.reason import record
-from hrm_model.trace import Trace
+from hrm_model.trace import ModelInfo, Trace
+from hrm_model.trace_file import Extras, TraceReader, write
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
@@ -104,3 +106,25 @@ def test_what_cannot_be_computed_is_said(view: AttentionView, trace: Trace, qtbo
     view._ask_now()
     qtbot.waitUntil(lambda: "another model" in view.state.text(), timeout=WAIT)
     assert not view.grab().isNull()
+
+
+def test_what_is_kept_goes_with_the_trace_and_needs_no_model(view: AttentionView, trace: Trace, qtbot: QtBot, tmp_path: Path) -> None:
+    traces = view._traces
+    traces.open(trace, cursor=9)
+    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    assert not traces.attention
+    view._keep.setChecked(True)
+    assert set(traces.attention) == {(look.step, 0) for look in view._found[9, 0].values()}
+    shown = view.boards["H"].weights
+    elsewhere = replace(trace, model=ModelInfo("a model from elsewhere", trace.model.config))
+    path = write(tmp_path / "t.h5", elsewhere, states="none", extras=[Extras(attention=traces.attention)])
+    with TraceReader(path) as reader:
+        kept, extras = reader.read(), reader.extras()
+    view._keep.setChecked(False)
+    assert not traces.attention
+    traces.open(kept, cursor=9, extras=extras)
+    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    np.testing.assert_array_equal(view.boards["H"].weights, shown)
+    assert not view.state.text()
+    traces.set_cursor(3)
+    qtbot.waitUntil(lambda: "a model from elsewhere" in view.state.text(), timeout=WAIT)

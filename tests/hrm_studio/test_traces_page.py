@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPointF, QSettings, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
 from pytestqt.qtbot import QtBot
 
-from hrm_model.trace_file import STATES, States, info, read, write
+from hrm_model.trace_file import STATES, Extras, States, TraceReader, info, read, write
 from hrm_studio.export.spec import Spec
 from hrm_studio.main_window import MainWindow
 from hrm_studio.services.exporter import Exporter
@@ -235,3 +236,55 @@ def test_an_animation_is_cancelled_and_leaves_nothing(qtbot: QtBot, file: Path, 
         exporter.start(file, "trace", Spec("gif", last=3, whole=True), out)
     with Image.open(out) as image:
         assert image.n_frames == 4  # type: ignore[attr-defined]
+
+
+def test_one_of_several_traces_of_a_file_is_chosen(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    many = [made(sudoku_info(NINE), segments=k) for k in (1, 2, 3)]
+    path = write(tmp_path / "many.h5", many, extras=[Extras(f"puzzle {k}") for k in (1, 2, 3)])
+
+    def shown() -> int:
+        return 0 if window.traces.trace is None else window.traces.trace.segments
+
+    window.opener.open(path)
+    qtbot.waitUntil(lambda: shown() == 1, timeout=WAIT)
+    listed = window.explore._file_traces
+    assert listed is not None
+    assert listed.isVisible()
+    assert [row.text(1) for row in listed._rows] == ["puzzle 1", "puzzle 2", "puzzle 3"]
+    qtbot.keyClick(listed.list, Qt.Key.Key_Down)
+    qtbot.keyClick(listed.list, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: shown() == 3, timeout=WAIT)
+    listed.search.setText("2")
+    assert [row.isHidden() for row in listed._rows] == [True, False, True]
+    window.opener.open(write(tmp_path / "one.h5", many[1]))
+    qtbot.waitUntil(lambda: shown() == 2, timeout=WAIT)
+    assert not listed.isVisible()
+    window.explore.show_others()
+    assert listed.isVisible()
+    assert len(listed._rows) == 1
+
+
+def test_one_of_several_traces_is_made_into_a_table(qtbot: QtBot, tmp_path: Path) -> None:
+    many = write(tmp_path / "many.h5", [made(sudoku_info(NINE), segments=k) for k in (1, 2)])
+    theme = Theme("light")
+    dialog = ExportDialog(many, theme, QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat))
+    dialog.show()
+    qtbot.waitUntil(lambda: dialog.which.isVisible(), timeout=WAIT)
+    dialog.which.setCurrentIndex(1)
+    dialog.kind.setCurrentIndex(dialog.kind.findData("csv"))
+    with qtbot.waitSignal(dialog.made, timeout=WAIT):
+        dialog.make(tmp_path / "t.csv")
+    with TraceReader(many) as reader:
+        steps = len(reader.read(reader.names[1]))
+    assert len((tmp_path / "t.csv").read_text().splitlines()) == 1 + steps
+    dialog.close()
+
+
+def test_an_interrupted_file_is_shown_with_a_word_about_it(window: MainWindow, qtbot: QtBot, file: Path, tmp_path: Path) -> None:
+    part = tmp_path / "killed.h5.part"
+    part.write_bytes(file.read_bytes())
+    with h5py.File(part, "r+") as written:
+        written["trace/complete"][()] = 0
+    window.opener.open(part)
+    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    assert "its writer was interrupted" in window.explore.panel.error.text()

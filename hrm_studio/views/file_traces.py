@@ -1,0 +1,91 @@
+"""The traces of one file, to go through: the one that is chosen is shown behind. For a probe series, a comparison, a whole set."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QAbstractItemView, QDialog, QHeaderView, QLabel, QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+
+from hrm_studio.models.opened_file import OpenedFile
+
+_COLUMNS = ("", "Trace", "Outcome", "Segments", "Steps", "States")
+_REST_MS = 150  # the choice rests so long before a trace is read
+_SEARCH_FROM = 9  # traces
+
+
+class FileTraces(QDialog):
+    """Stays open beside the studio until it is closed.
+
+    Signals
+    -------
+    wanted(object, int)     the Path, and the place of the trace that was chosen
+    """
+
+    wanted = Signal(object, int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Traces of this file")
+        self._opened: OpenedFile | None = None
+        self._rows: list[QTreeWidgetItem] = []
+        self.about = QLabel(objectName="muted", wordWrap=True)
+        self.search = QLineEdit(placeholderText="Search: title, task, model, solved, unsolved", clearButtonEnabled=True)
+        self.search.setAccessibleName("Search the file's traces")
+        self.list = QTreeWidget(rootIsDecorated=False, uniformRowHeights=True, accessibleName="Traces of this file")
+        self.list.setColumnCount(len(_COLUMNS))
+        self.list.setHeaderLabels(list(_COLUMNS))
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.list.header().setStretchLastSection(False)
+        for column in range(len(_COLUMNS)):
+            stretched = QHeaderView.ResizeMode.Stretch if column == 1 else QHeaderView.ResizeMode.ResizeToContents
+            self.list.header().setSectionResizeMode(column, stretched)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 14, 16, 14)
+        layout.setSpacing(8)
+        for widget in (self.about, self.search, self.list):
+            layout.addWidget(widget)
+        self.resize(640, 420)
+        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
+        self._rest.timeout.connect(self._ask)
+        self.search.textChanged.connect(self._filter)
+        self.list.currentItemChanged.connect(lambda: self._rest.start())
+
+    def show_file(self, opened: OpenedFile) -> None:
+        """List a file's traces, the shown one chosen."""
+        before, self._opened = self._opened, opened
+        if before is None or before.path != opened.path or before.entries != opened.entries:
+            self._fill(opened)
+        if self._place() != opened.at:
+            self.list.setCurrentItem(self._rows[opened.at])
+        self._rest.stop()  # it is there already
+
+    def _fill(self, opened: OpenedFile) -> None:
+        self.about.setText(f"{opened.path.name} holds {len(opened.entries)} traces. The one that is chosen here is shown.")
+        self.about.setToolTip(str(opened.path))
+        self.search.setVisible(len(opened.entries) >= _SEARCH_FROM)
+        self.search.clear()
+        self._rows = []
+        for number, entry in enumerate(opened.entries, 1):
+            outcome = {True: "★ solved", False: "not solved", None: "no solution known"}[entry.solved]
+            cells = (number, entry.title or entry.task, outcome, entry.segments, entry.steps, entry.states)
+            self._rows.append(QTreeWidgetItem([str(cell) for cell in cells]))
+            for column in (0, 3, 4):
+                self._rows[-1].setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            self._rows[-1].setToolTip(1, f"{entry.task}, {entry.model or 'unnamed model'}")
+        self.list.clear()
+        self.list.addTopLevelItems(self._rows)
+
+    def _filter(self, text: str) -> None:
+        words = text.lower().split()
+        for place, entry in enumerate(self._opened.entries if self._opened is not None else ()):
+            outcome = {True: "solved", False: "unsolved", None: ""}[entry.solved]
+            there = f"{entry.title} {entry.task} {entry.model}".lower()
+            self._rows[place].setHidden(not all(word == outcome or word in there for word in words))
+
+    def _place(self) -> int:
+        item = self.list.currentItem()
+        return -1 if item is None else self.list.indexOfTopLevelItem(item)
+
+    def _ask(self) -> None:
+        place = self._place()
+        if self._opened is not None and 0 <= place != self._opened.at:
+            self.wanted.emit(self._opened.path, place)
