@@ -62,7 +62,7 @@ class CurvesView(View):
         super().__init__(parent)
         self._traces, self._theme = traces, theme
         self._selection, self._background = selection or Selection(self), background
-        self._dressed_for: tuple[bool, bool] | None = None
+        self._dressed_for: tuple[bool, bool, str] | None = None
         self._curve: dict[str, pg.PlotDataItem] = {}
         self._of_cells: list[tuple[str, pg.PlotDataItem]] = []
         self._known: StepCurves | None = None  # a growing trace adds its new steps only
@@ -152,10 +152,10 @@ class CurvesView(View):
         else:
             QTimer.singleShot(0, self, self._draw)  # other axes and curves take a while; other views have their turn before
 
-    def _shape(self) -> tuple[bool, bool]:
-        """What decides which axes and curves there are: whether a trace is open, and whether its model learned to continue."""
+    def _shape(self) -> tuple[bool, bool, str]:
+        """What decides which axes and curves there are: whether a trace is open, whether its model learned to continue, and the palette."""
         trace = self._traces.trace
-        return trace is not None and len(trace) > 0, self._learned_to_continue(trace)
+        return trace is not None and len(trace) > 0, self._learned_to_continue(trace), self._theme.palette.name
 
     def _draw_soon(self) -> None:
         if not self._soon.isActive():
@@ -199,6 +199,7 @@ class CurvesView(View):
 
     def _dress(self) -> None:
         """Titles, axes, colours, and the curves without their data."""
+        self._dressed_for = self._shape()
         colours, trace = self._theme.palette, self._traces.trace
         for name, plot in self.plots.items():
             plot.clear()
@@ -233,8 +234,7 @@ class CurvesView(View):
 
     def _draw(self) -> None:
         """The trace's data into the curves; computed first, in the background where there is much of it."""
-        if (shape := self._shape()) != self._dressed_for:
-            self._dressed_for = shape
+        if self._shape() != self._dressed_for:
             self._dress()
             return
         trace = self._traces.trace

@@ -59,6 +59,7 @@ class StatesView(View):
         super().__init__(parent)
         self._traces, self._selection, self._background, self._theme = traces, selection, background, theme
         self._models, self._reasoner = models, reasoner
+        self._palette = theme.palette
         self._fitted: Fitted | None = None
         self._fitted_for: tuple[Trace, int, Basis | None, bool] | None = None  # with its length then, the wanted basis, UMAP
         self._fitting = False
@@ -233,6 +234,7 @@ class StatesView(View):
         )  # fmt: skip
         if not same_run:
             self._fitted = self._fitted_for = None
+        if not same_run or self._palette is not self._theme.palette:
             self._redraw()
         self._fit()
 
@@ -269,6 +271,7 @@ class StatesView(View):
     # Drawing ---------------------------------------------------------------------------------------------------------
 
     def _redraw(self) -> None:
+        self._palette = self._theme.palette  # another one may be chosen while this view is hidden
         together = self._together.isChecked() and self.mode == "path"
         shown = {"H", "L"} if not together else {BOTH}
         heat = self.mode == "heat"

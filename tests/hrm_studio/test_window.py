@@ -230,6 +230,14 @@ def test_light_and_dark_are_switched_live(solved: MainWindow) -> None:
     assert light.name() == LIGHT.window
 
 
+def test_a_theme_that_is_chosen_on_another_page_reaches_hidden_plots(solved: MainWindow, qtbot: QtBot) -> None:
+    plots = [solved.explore.curves.plots["q"], solved.explore.states.plots["H"]]
+    solved.show_page("library")
+    solved.theme.set_mode("dark")
+    solved.show_page("explore")
+    qtbot.waitUntil(lambda: {plot.backgroundBrush().color().name() for plot in plots} == {DARK.surface}, timeout=WAIT)
+
+
 def test_cells_show_a_trace_without_a_solution_as_unjudged_and_can_be_picked(solved: MainWindow, qtbot: QtBot) -> None:
     trace = solved.traces.trace
     assert trace is not None
