@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from hrm_model import trace_file
 from hrm_model.assets import find_model, model_for_task
+from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.find import parse_any
-from hrm_model.trace_file import TraceReader, TraceWriter
+from hrm_model.tasks.puzzle_files import read_puzzles
+from hrm_model.trace_file import Extras, TraceReader, TraceWriter
+from hrm_model.trace_merge import merge as merge_files
 from hrm_studio.cli_common import AsJson, Device, must_read, plain_errors, print_json, puzzle_text
 from hrm_studio.export import tables
 from hrm_studio.export.spec import MOVING, STILL, VIEWS, Spec
@@ -37,17 +41,17 @@ def record(
     segments: Annotated[int, typer.Option(min=1, max=100_000, help="Segments to think for.")] = 16,
     states: Annotated[str, typer.Option(help=f"How states are kept: {', '.join(trace_file.STATES)}.")] = "full",
     previews: Annotated[bool, typer.Option(help="Also what the model would answer after each L step.")] = True,
+    most: Annotated[int, typer.Option(min=1, max=10_000, help="Of a file of many puzzles, so many: a trace each.")] = 1,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Let a model think about one puzzle and keep every step, as it is computed."""
+    """Let a model think about a puzzle, or many of a file, and keep every step as it is computed."""
     with plain_errors():
         if states not in trace_file.STATES:
             raise ValueError(f"states cannot be kept as {states!r}; {', '.join(trace_file.STATES)} can")
-        task, grid = parse_any(puzzle_text(puzzle))
-        solution = task.solve(grid)
+        task, grids = _puzzles(puzzle, most)
         path = find_model(model) if model else model_for_task(task.name).path
-        from hrm_model.checkpoint import about, load
+        from hrm_model.checkpoint import about, load, sha256
         from hrm_model.device import use_threads
         from hrm_model.reason import reason
         from hrm_model.trace import ModelInfo, PuzzleInfo
@@ -62,14 +66,26 @@ def record(
         )  # fmt: skip
         progress = _progress(quiet=as_json)
         told = config.model_dump() | {"q_continue": about(path).get("q_continue", True)}
+        info = ModelInfo(path.name, told, sha256(path))
         with progress, TraceWriter(out, states=states) as writer:
-            bar = progress.add_task(f"{path.name}, about {size / 1e6:.1f} MB", total=segments * len(calls))
-            puzzle_info = PuzzleInfo(task.name, task.to_tokens(grid), task.to_tokens(solution), task.format_line(grid))
-            writer.begin(puzzle_info, ModelInfo(path.name, told))
-            for step in reason(network, puzzle_info.given, segments=segments, previews=previews, states=states != "none"):
-                writer.add(step)
-                progress.advance(bar)
+            bar = progress.add_task(f"{path.name}, about {size * len(grids) / 1e6:.1f} MB", total=segments * len(calls) * len(grids))
+            for number, grid in enumerate(grids, 1):
+                given = task.to_tokens(grid)
+                puzzle_info = PuzzleInfo(task.name, given, task.to_tokens(task.solve(grid)), task.format_line(grid))
+                writer.begin(puzzle_info, info, Extras(f"Puzzle {number}" if len(grids) > 1 else ""))
+                for step in reason(network, given, segments=segments, previews=previews, states=states != "none"):
+                    writer.add(step)
+                    progress.advance(bar)
     _tell(out, as_json)
+
+
+def _puzzles(argument: str, most: int) -> tuple[Task, Sequence[Grid]]:
+    """The puzzle that a person names, or the first `most` of a file."""
+    if most > 1:
+        found = read_puzzles(Path(argument), limit=most)
+        return found.task, list(found.puzzles)
+    task, grid = parse_any(puzzle_text(argument))
+    return task, [grid]
 
 
 @app.command("info")
@@ -119,22 +135,8 @@ def merge(
     with plain_errors():
         if states not in trace_file.STATES:
             raise ValueError(f"states cannot be kept as {states!r}; {', '.join(trace_file.STATES)} can")
-        for file in files:
-            trace_file.check(file)
-        count = 0
-        with TraceWriter(out, states=states) as writer:  # type: ignore[arg-type]
-            for file in files:
-                with TraceReader(file) as reader:
-                    new = {name: _entry_name(count + k) for k, name in enumerate(reader.names, 1)}
-                    for name in reader.names:
-                        extras = reader.extras(name)
-                        writer.write(reader.read(name), replace(extras, parent=new.get(extras.parent, "")))
-                    count += len(new)
+        count = merge_files(files, out, states)  # type: ignore[arg-type]
     print(f"{out}: {count} trace{'s' if count > 1 else ''}, {out.stat().st_size / 1e6:,.1f} MB")
-
-
-def _entry_name(number: int) -> str:
-    return "trace" if number == 1 else f"trace_{number}"
 
 
 @app.command()

@@ -199,6 +199,17 @@ class Comparison(QObject):
                 pane.traces.set_cursor(same_moment(trace, cursor, own))
         self.moved.emit()
 
+    def by_title(self) -> dict[str, Trace]:
+        """The panes' traces, each under words that tell it from the others."""
+        found = {}
+        for letter, pane in zip(LETTERS, self.panes, strict=False):
+            trace, relabelled = pane.traces.trace, pane.setting.relabelled
+            if trace is not None:
+                more = f", relabelling {relabelled}" if relabelled else ""
+                budget = f"{trace.segments} segment{'s' if trace.segments > 1 else ''}"
+                found[f"{letter}: {trace.model.name}, {budget}{more}"] = trace
+        return found
+
     def differences(self, index: int) -> NDArray[np.bool_] | None:
         """(S,) where a pane's answer differs from the first pane's now; None where they cannot be compared."""
         first, pane = self.panes[0].traces, self.panes[index].traces

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -90,6 +90,18 @@ class TraceLibrary(QObject):
 
     def undelete(self, kept: list[KeptTrace]) -> None:
         self._do(lambda: self._shelf.restore(kept))
+
+    def join(self, kept: list[KeptTrace], path: Path, then: Callable[[Path], object] = lambda path: None) -> None:
+        """Copies of several in one file, under the titles that they have here."""
+        from hrm_model.trace_merge import merge
+
+        self._do(lambda: merge([each.path for each in kept], path, titles=[each.title for each in kept]), lambda _: then(path))
+
+    def save_all(self, traces: Mapping[str, Trace], path: Path, then: Callable[[Path], object] = lambda path: None) -> None:
+        """Write traces, by their titles, to one file."""
+        from hrm_model.trace_file import Extras, write
+
+        self._do(lambda: write(path, list(traces.values()), extras=[Extras(title) for title in traces]), then)
 
     def save_copy(self, kept: KeptTrace, path: Path) -> None:
         """A copy of a kept file, elsewhere."""

@@ -257,7 +257,7 @@ def _think(model: HRM, about: dict[str, Any], task: str) -> Iterator[Trace]:
 
     kind = task_named(task)
     given, solution, text = _example(kind)
-    info = ModelInfo(str(about["name"]), model.config.model_dump() | {"q_continue": about["q_continue"]})
+    info = ModelInfo(str(about["name"]), model.config.model_dump() | {"q_continue": about["q_continue"]}, about["sha256"])
     yield record(model, PuzzleInfo(kind.name, given, solution, text), name=info.name)
 
 

@@ -71,7 +71,7 @@ def thinking(task: Task, grid: Grid, segments: int, relabelling: Relabelling | N
         seen = info if relabelling is None else relabelling.puzzle(info)
         config = model.config.model_dump() | {"q_continue": about["q_continue"]}
         expected = segments * len(model.calls())
-        recorder = TraceRecorder(seen, ModelInfo(about["name"], config), capacity=expected)
+        recorder = TraceRecorder(seen, ModelInfo(about["name"], config, about["sha256"]), capacity=expected)
 
         def so_far() -> Trace:
             trace = recorder.trace()

@@ -139,7 +139,7 @@ class Reasoner(QObject):
             raise ValueError(f"{about['name']} reads {model.config.task}; the puzzle is {task.name}. Choose another model or puzzle.")
         config = model.config.model_dump() | {"q_continue": about["q_continue"]}
         puzzle = PuzzleInfo(task.name, task.to_tokens(grid), None if solution is None else task.to_tokens(solution), task.format_line(grid))
-        recorder = TraceRecorder(puzzle, ModelInfo(about["name"], config), capacity=segments * len(model.calls()))
+        recorder = TraceRecorder(puzzle, ModelInfo(about["name"], config, about["sha256"]), capacity=segments * len(model.calls()))
         shown = False
         told = time.perf_counter()
         for step in reason(model, puzzle.given, segments=segments):
@@ -173,7 +173,7 @@ class Reasoner(QObject):
         use_threads(model)
         about = {
             "name": short_name(path), "path": path, "parameters": sum(p.numel() for p in model.parameters()),
-            "q_continue": told.get("q_continue", True), **describe(model),
+            "q_continue": told.get("q_continue", True), "sha256": checkpoint.sha256(path), **describe(model),
         }  # fmt: skip
         self._loaded[key] = model, about
         if len(self._loaded) > _MODELS_KEPT:

@@ -9,6 +9,7 @@ import qtawesome
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
+    QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -132,6 +133,15 @@ class ComparePage(QWidget):
             return act
 
         return [
+            Entry(
+                "compare_save",
+                "&File",
+                "Save the comparison …",
+                "",
+                "mdi6.content-save-outline",
+                self.save,
+                "The traces of all panes in one file (.h5)",
+            ),
             Entry("compare_run", "&Step", "Think about it in all panes", "Ctrl+Return", "mdi6.brain", self.run),
             Entry("compare_stop", "&Step", "Stop thinking in all panes", "Esc", "", self.comparison.stop),
             Entry("compare_play", "&Step", "Play or pause all panes", "Space", "mdi6.play", self.player.toggle),
@@ -257,6 +267,17 @@ class ComparePage(QWidget):
         self.add.setEnabled(len(self.panes) < MOST_PANES)
 
     # Thinking --------------------------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """All panes' traces in one file."""
+        traces = self.comparison.by_title()
+        if not traces:
+            self._studio.opener.refused.emit("There is nothing to save yet: let the panes think first.")
+            return
+        name, _ = QFileDialog.getSaveFileName(self, "Save the comparison", str(Path.home() / "comparison.h5"), "Traces (*.h5)")
+        if name:
+            path = Path(name) if Path(name).suffix else Path(name).with_suffix(".h5")
+            self._studio.kept.save_all(traces, path, self._studio.opener.remember)
 
     def run(self) -> None:
         """All panes think about the puzzle in the field."""

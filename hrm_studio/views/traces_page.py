@@ -119,7 +119,15 @@ class TracesPage(QWidget):
         return [
             Entry("trace_open", "&Trace", "Open in Explore", "Ctrl+Return", "mdi6.eye-outline", self.open, "Watch the chosen trace"),
             Entry("trace_export", "&Trace", "Pictures and tables …", "", "mdi6.image-outline", self.export, "Of the chosen trace"),
-            Entry("trace_copy", "&Trace", "Save a copy …", "", "mdi6.content-save-outline", self.save_copy, "Of the chosen trace's file"),
+            Entry(
+                "trace_copy",
+                "&Trace",
+                "Save a copy …",
+                "",
+                "mdi6.content-save-outline",
+                self.save_copy,
+                "Of the chosen trace's file; several traces go into one file",
+            ),
             Entry("trace_delete", "&Trace", "Delete", "Del", "mdi6.delete-outline", self.delete, "The chosen traces; this can be undone"),
             Entry("trace_add", "&Trace", "Add a file …", "", "mdi6.plus", self._add_files, "A copy of a trace file from elsewhere"),
         ]
@@ -200,8 +208,13 @@ class TracesPage(QWidget):
         if not chosen:
             return
         name, _ = QFileDialog.getSaveFileName(self, "Save a copy", str(Path.home() / chosen[0].path.name), "Traces (*.h5)")
-        if name:
-            self.library.save_copy(chosen[0], Path(name))
+        if not name:
+            return
+        path = Path(name) if Path(name).suffix else Path(name).with_suffix(".h5")
+        if len(chosen) == 1:
+            self.library.save_copy(chosen[0], path)
+        else:
+            self.library.join(chosen, path, lambda made: self.bar.tell(f"{len(chosen)} traces are in {made.name}."))
 
     def delete(self) -> None:
         """Take the chosen ones away, with a way back."""

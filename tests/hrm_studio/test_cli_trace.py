@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hrm_model.assets import find_model
+from hrm_model.checkpoint import sha256
 from hrm_model.trace_file import info, read, read_all
 from hrm_studio import cli
 from tests.hrm_studio.test_cli import FOUR, run
@@ -64,6 +66,17 @@ def test_check_is_silent_about_whole_files_and_exits_with_2_for_others(recorded:
         assert len(result.stderr.strip().splitlines()) == 1
     run("trace", "merge", str(torn), "--out", str(tmp_path / "mended.h5"))
     assert run("trace", "check", str(tmp_path / "mended.h5")).exit_code == 0
+
+
+def test_many_puzzles_of_a_file_are_traces_of_one_file(tmp_path: Path) -> None:
+    puzzles, out = tmp_path / "p.txt", tmp_path / "all.h5"
+    puzzles.write_text(f"{FOUR}\n{FOUR[::-1]}\n{FOUR}\n")
+    result = run("trace", "record", str(puzzles), "--most", "2", "--segments", "2", "--states", "pooled", "--out", str(out))
+    assert result.exit_code == 0, result.stderr
+    assert [entry.title for entry in info(out)] == ["Puzzle 1", "Puzzle 2"]
+    first, second = read_all(out)
+    assert (first.puzzle.text, second.puzzle.text) == (FOUR, FOUR[::-1])
+    assert first.model.sha256 == sha256(find_model("sudoku-4x4"))
 
 
 def test_merge_puts_all_into_one(recorded: Path, tmp_path: Path) -> None:

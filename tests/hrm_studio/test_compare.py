@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
+from hrm_model.trace_file import info
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.comparison import Setting
 from hrm_studio.theme import Theme
@@ -62,6 +64,18 @@ def test_two_budgets_stand_at_the_same_moment(page: ComparePage, qtbot: QtBot) -
     assert page.panes[1].apart.text() == ("Same answer as A" if not apart else f"{apart} cell{'s' if apart > 1 else ''} differ from A")
     page.window_.actions_table.by_name["compare_step_back"].trigger()
     assert page.comparison.clock.cursor == 16
+
+
+def test_a_comparison_is_saved_as_one_file(page: ComparePage, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page._compare([Setting(four(), 1), Setting(four(), 2, relabelled=1)])
+    done(page, qtbot)
+    out = tmp_path / "c.h5"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(out), ""))
+    page.window_.actions_table.by_name["compare_save"].trigger()
+    qtbot.waitUntil(out.exists, timeout=WAIT)
+    assert [(entry.title, entry.segments) for entry in info(out)] == [
+        ("A: sudoku-4x4, 1 segment", 1), ("B: sudoku-4x4, 2 segments, relabelling 1", 2),
+    ]  # fmt: skip
 
 
 def test_a_relabelled_puzzle_is_put_back(page: ComparePage, qtbot: QtBot) -> None:

@@ -238,6 +238,21 @@ def test_an_animation_is_cancelled_and_leaves_nothing(qtbot: QtBot, file: Path, 
         assert image.n_frames == 4  # type: ignore[attr-defined]
 
 
+def test_several_chosen_traces_are_saved_as_one_file(
+    window: MainWindow, qtbot: QtBot, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traces, out = page(window), tmp_path / "both"
+    traces.open_path(file)
+    traces.open_path(write(tmp_path / "other.h5", made(sudoku_info(NINE), segments=1)))
+    qtbot.waitUntil(lambda: len(traces.rows.rows) == 2, timeout=WAIT)
+    traces.list.selectAll()
+    titles = [kept.title for kept in traces.chosen()]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(out), ""))
+    traces.save_copy()
+    qtbot.waitUntil(lambda: "2 traces are in both.h5" in traces.bar.text.text(), timeout=WAIT)
+    assert [entry.title for entry in info(out.with_suffix(".h5"))] == titles
+
+
 def test_one_of_several_traces_of_a_file_is_chosen(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     many = [made(sudoku_info(NINE), segments=k) for k in (1, 2, 3)]
     path = write(tmp_path / "many.h5", many, extras=[Extras(f"puzzle {k}") for k in (1, 2, 3)])
