@@ -25,13 +25,13 @@ def assets_dir() -> Path:
 
 
 def bundled_models() -> list[BundledModel]:
-    """The models that ship, largest board first."""
+    """The models that ship: Sudokus, then others, each kind with the largest board first."""
     found = []
     for file in assets_dir().glob("models/*/config.json"):
         about = json.loads(file.read_text(encoding="utf-8"))
         model = BundledModel(file.parent.name, file.parent, about["task"], about.get("title", file.parent.name))
-        found.append((about["model"]["seq_len"], model))
-    return [model for _, model in sorted(found, key=lambda pair: -pair[0])]
+        found.append(((not model.task.startswith("sudoku"), -about["model"]["seq_len"]), model))
+    return [model for _, model in sorted(found, key=lambda pair: pair[0])]
 
 
 def model_dir(name: str) -> Path:

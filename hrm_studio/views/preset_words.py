@@ -20,6 +20,7 @@ _TITLES = {
         "Sudoku-Extreme, 1,000 puzzles",
         "The published recipe: 27 million parameters, a thousand puzzles without a clue too many, over and over. Wants a GPU.",
     ),
+    "maze-11x11": ("Mazes 11×11", "The shortest way from start to goal, with and without loops: it is found by going back from dead ends."),
     "maze-30x30-hard": ("Mazes 30×30, hard", "The published maze task: the shortest way through thirty by thirty cells."),
     "arc-agi-1": ("ARC-AGI-1", "Few examples of a rule, then the rule applied: coloured grids of the ARC challenge."),
     "arc-agi-2": ("ARC-AGI-2", "The harder second edition of the ARC challenge."),

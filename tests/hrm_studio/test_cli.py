@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
 from hrm_model.assets import bundled_models, model_dir, puzzle_lines
-from hrm_model.tasks.sudoku import SUDOKU_4, format_line, parse, variant_of_task
+from hrm_model.tasks.find import task_named
+from hrm_model.tasks.sudoku import SUDOKU_4, format_line, parse
 from hrm_model.tasks.sudoku_solver import unique_solution
 from hrm_studio.cli import app
 from tests.evil import Evil
@@ -43,8 +45,9 @@ def test_solve_reads_files_standard_input_and_a_named_model(tmp_path: Path) -> N
 
 def test_every_bundled_model_solves_a_starter_puzzle_of_its_size() -> None:
     for model in bundled_models():
-        variant = variant_of_task(model.task)
-        line = next(x for x in puzzle_lines("starter") if len(x) == variant.cells)
+        task = task_named(model.task)
+        fitting = (x for x in puzzle_lines("starter") if len(x) == task.cells)
+        line = next(fitting, "") or task.format_line(task.generate(1, np.random.default_rng(0))[0][0])
         assert json.loads(run("solve", line, "--model", model.name, "--json").stdout)["solved"], model.name
 
 
