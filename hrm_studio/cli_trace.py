@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from hrm_model import trace_file
 from hrm_model.assets import find_model, model_for_task
-from hrm_model.tasks.base import Grid, Task
+from hrm_model.tasks.base import Grid, PuzzleError, Task
 from hrm_model.tasks.find import parse_any
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.trace_file import Extras, TraceReader, TraceWriter
@@ -50,6 +50,7 @@ def record(
         if states not in trace_file.STATES:
             raise ValueError(f"states cannot be kept as {states!r}; {', '.join(trace_file.STATES)} can")
         task, grids = _puzzles(puzzle, most)
+        solutions = [_solved(task, grid, number if len(grids) > 1 else 0) for number, grid in enumerate(grids, 1)]
         path = find_model(model) if model else model_for_task(task.name).path
         from hrm_model.checkpoint import about, load, sha256
         from hrm_model.device import use_threads
@@ -69,9 +70,9 @@ def record(
         info = ModelInfo(path.name, told, sha256(path))
         with progress, TraceWriter(out, states=states) as writer:
             bar = progress.add_task(f"{path.name}, about {size * len(grids) / 1e6:.1f} MB", total=segments * len(calls) * len(grids))
-            for number, grid in enumerate(grids, 1):
+            for number, (grid, solution) in enumerate(zip(grids, solutions, strict=True), 1):
                 given = task.to_tokens(grid)
-                puzzle_info = PuzzleInfo(task.name, given, task.to_tokens(task.solve(grid)), task.format_line(grid))
+                puzzle_info = PuzzleInfo(task.name, given, task.to_tokens(solution), task.format_line(grid))
                 writer.begin(puzzle_info, info, Extras(f"Puzzle {number}" if len(grids) > 1 else ""))
                 for step in reason(network, given, segments=segments, previews=previews, states=states != "none"):
                     writer.add(step)
@@ -86,6 +87,14 @@ def _puzzles(argument: str, most: int) -> tuple[Task, Sequence[Grid]]:
         return found.task, list(found.puzzles)
     task, grid = parse_any(puzzle_text(argument))
     return task, [grid]
+
+
+def _solved(task: Task, grid: Grid, number: int) -> Grid:
+    """Its solution; PuzzleError tells which of many has none."""
+    try:
+        return task.solve(grid)
+    except PuzzleError as error:
+        raise PuzzleError(f"puzzle {number}: {error}" if number else str(error)) from None
 
 
 @app.command("info")

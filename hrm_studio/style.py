@@ -30,6 +30,9 @@ def style_sheet(p: Palette) -> str:
     QPlainTextEdit, QLineEdit {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 6px; padding: 5px 8px; }}
     QPlainTextEdit:focus {{ border-color: {p.accent}; }}
     QComboBox, QSpinBox, QDoubleSpinBox {{ min-height: 26px; }}
+    QCheckBox::indicator:unchecked, QRadioButton::indicator:unchecked {{ background: {p.surface}; border: 1px solid {p.muted}; border-radius: 3px; }}
+    QRadioButton::indicator:unchecked {{ border-radius: 7px; }}
+    QRadioButton::indicator:checked {{ background: {p.on_accent}; border: 4px solid {p.accent}; border-radius: 7px; width: 6px; height: 6px; }}
     QPushButton, QToolButton {{ background: {p.raised}; border: 1px solid {p.border}; border-radius: 6px; padding: 6px 10px; }}
     QPushButton:hover, QToolButton:hover {{ border-color: {p.accent}; }}
     QPushButton:pressed, QToolButton:pressed, QToolButton:checked {{ background: {p.border}; }}

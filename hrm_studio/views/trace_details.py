@@ -40,6 +40,7 @@ class TraceDetails(QWidget):
         self.about.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.keep = QPushButton("Keep for good", toolTip="This trace was kept by itself and goes when there is no more room")
         self.hint = QLabel(objectName="muted", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+        self.together = QPushButton("Save them as one file …", visible=False)
         self.open = QPushButton("Open in Explore", objectName="primary")
         self.export = QPushButton("Pictures and tables …")
         self.copy = QPushButton("Save a copy …")
@@ -54,6 +55,7 @@ class TraceDetails(QWidget):
             (self.open, self.open_wanted), (self.export, self.export_wanted), (self.copy, self.copy_wanted), (self.delete, self.delete_wanted),
         ):  # fmt: skip
             button.clicked.connect(signal)
+        self.together.clicked.connect(self.copy_wanted)
         theme.changed.connect(self._show)
         self.show_traces([])
 
@@ -79,6 +81,9 @@ class TraceDetails(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._inside)
         layout.addWidget(self.hint)
+        layout.addWidget(self.together, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addStretch()
+        layout.setStretchFactor(self._inside, 1)
 
     def show_traces(self, chosen: list[KeptTrace]) -> None:
         """One is shown with all that is known of it; of several it is said how many they are."""
@@ -90,6 +95,7 @@ class TraceDetails(QWidget):
         self._kept = kept
         self._inside.setVisible(kept is not None)
         self.hint.setVisible(kept is None)
+        self.together.setVisible(len(chosen) > 1)
         self.hint.setText(f"{len(chosen)} traces are chosen." if chosen else "Choose a trace to see more of it. A double click opens it.")
         self._show()
 
