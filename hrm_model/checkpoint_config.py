@@ -19,6 +19,8 @@ _SAME = (
     "halt_max_steps", "halt_exploration_prob", "puzzle_emb_ndim", "seq_len", "vocab_size", "num_puzzle_identifiers",
 )  # fmt: skip
 
+_KINDS: dict[type, str] = {list: "a list", str: "text", int: "a number", float: "a number", bool: "a yes or no"}
+
 
 @dataclass(frozen=True)
 class Given:
@@ -35,14 +37,16 @@ def read_config(files: tuple[Path, ...]) -> Given:
     """The first of these files that describes a model; an empty Given where none does. CheckpointError for a broken one."""
     for file in files:
         content = _parsed(file)
-        if isinstance(content, dict) and isinstance(content.get("model"), dict) and file.suffix == ".json":
+        if not isinstance(content, dict):
+            raise CheckpointError(f"{file}: holds {_KINDS.get(type(content), 'no settings')} in place of a model's settings by name")
+        if isinstance(content.get("model"), dict) and file.suffix == ".json":
             return Given(file, True, content["model"], {k: v for k, v in content.items() if k != "model"})
-        arch = content.get("arch") if isinstance(content, dict) else None
+        arch = content.get("arch")
         if isinstance(arch, dict):
             return _published(file, arch, str(content.get("data_path", "")))
         if file.name in ("all_config.yaml",):
             raise CheckpointError(f'{file}: has no section "arch" with the model\'s settings')
-        if isinstance(content, dict) and "H_cycles" in content:  # the section itself, as Hydra keeps it
+        if "H_cycles" in content:  # the section itself, as Hydra keeps it
             return _published(file, content, "")
     return Given()
 

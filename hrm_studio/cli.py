@@ -15,7 +15,7 @@ from hrm_model.assets import find_model, model_for_task
 from hrm_model.tasks.find import parse_any
 from hrm_studio import cli_data, cli_eval, cli_models, cli_trace
 from hrm_studio.cli_arc import solve_arc
-from hrm_studio.cli_common import AsJson, Device, Segments, drawn, must_read, plain_errors, print_json, puzzle_text
+from hrm_studio.cli_common import AsJson, Device, Segments, drawn, load_model, must_read, plain_errors, print_json, puzzle_text
 from hrm_studio.cli_runs import runs
 from hrm_studio.cli_train import train
 
@@ -72,11 +72,10 @@ def solve(
         task, grid = parse_any(puzzle_text(puzzle))
         known = task.solve(grid)
         path = find_model(model) if model else model_for_task(task.name).path
-        from hrm_model.checkpoint import load
         from hrm_model.device import use_threads
         from hrm_model.reason import reason
 
-        network = load(path, None if device == "auto" else device)
+        network = load_model(path, device)
         use_threads(network)
         must_read(network.config.task, task, path)
         begin = time.perf_counter()

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from hrm_model.tasks.arc import ArcPuzzle, ColourGrid, read_task
 from hrm_model.tasks.arc_vote import ATTEMPTS
-from hrm_studio.cli_common import print_json
+from hrm_studio.cli_common import load_model, print_json
 
 # The colours that ARC's own pages draw, 0 to 9.
 _COLOURS = ("#000000", "#0074d9", "#ff4136", "#2ecc40", "#ffdc00", "#aaaaaa", "#f012be", "#ff851b", "#7fdbff", "#870c25")
@@ -24,9 +24,8 @@ def solve_arc(file: Path, model: Path, identifiers: Path | None, copies: int, se
     puzzle = read_task(file)
     names = _names(identifiers)
     from hrm_model.arc_solve import copies_of, solve_task
-    from hrm_model.checkpoint import load
 
-    network = load(model, None if device == "auto" else device)
+    network = load_model(model, device)
     if network.config.task != "arc":
         raise ValueError(f"{model} reads {network.config.task}; {file} is an ARC task")
     begin = time.perf_counter()

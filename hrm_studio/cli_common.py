@@ -8,13 +8,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from hrm_model.tasks.base import Grid, PuzzleError, Task
+
+if TYPE_CHECKING:
+    from hrm_model.model import HRM
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Segments = Annotated[int, typer.Option(min=1, max=4096, help="Segments to think for.")]
@@ -64,6 +67,8 @@ def puzzle_text(argument: str) -> str:
     """A command line's puzzle: the text itself, that of a file, or what comes in."""
     if argument == "-":
         return sys.stdin.read()
+    if not argument.strip():
+        raise PuzzleError("The puzzle is empty; its cells as a line, a file that holds one, or - for standard input is needed.")
     try:
         if len(argument) < 256 and Path(argument).is_file():
             return Path(argument).read_text(encoding="utf-8")
@@ -75,3 +80,17 @@ def puzzle_text(argument: str) -> str:
     if a_folder or re.search(r"[/\\]|\.(txt|csv|sdk|sdm|ss|json)$", argument):
         raise PuzzleError(f"{argument}: there is no such file; a puzzle, a file that holds one, or - for standard input is needed")
     return argument
+
+
+def load_model(path: Path, device: str) -> HRM:
+    """A checkpoint's model on a device ('auto': the best there is). What no file told and had to be assumed is said. CheckpointError."""
+    from hrm_model.checkpoint import load_inspected
+    from hrm_model.checkpoint_inspect import inspect
+
+    found = inspect(path)
+    model = load_inspected(found, None if device == "auto" else device)
+    assumed = ", ".join(f"{field.name}={field.value}" for field in found.inferred if field.assumed)
+    if assumed:
+        told = "no configuration stands beside the weights" if found.given.file is None else f"{found.given.file.name} does not tell all"
+        print(f"hrm-studio: {path}: {told}; assumed {assumed}. Where that is wrong, so are the answers.", file=sys.stderr)
+    return model

@@ -17,7 +17,7 @@ from rich.table import Table
 from hrm_model.assets import find_model
 from hrm_model.tasks.base import Grids, Task
 from hrm_model.tasks.puzzle_files import read_puzzles
-from hrm_studio.cli_common import AsJson, Device, Segments, must_read, plain_errors, print_json
+from hrm_studio.cli_common import AsJson, Device, Segments, load_model, must_read, plain_errors, print_json
 
 if TYPE_CHECKING:
     from trainer.evaluate import Evaluation, Judged
@@ -60,11 +60,11 @@ def evaluate_file(
     with plain_errors():
         found = _read(puzzles, limit)
         path = find_model(model)
-        from hrm_model.checkpoint import about, load, sha256
+        from hrm_model.checkpoint import about, sha256
         from trainer.evaluate import by_difficulty, summary
         from trainer.results import place
 
-        network = load(path, None if device == "auto" else device)
+        network = load_model(path, device)
         must_read(network.config.task, found.task, path)
         where = place(path, sha256(path), puzzles, found.puzzles, found.solutions, found.identifiers, segments)
         begin = time.perf_counter()

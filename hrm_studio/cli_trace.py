@@ -21,7 +21,7 @@ from hrm_model.tasks.find import parse_any
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.trace_file import Extras, TraceReader, TraceWriter
 from hrm_model.trace_merge import merge as merge_files
-from hrm_studio.cli_common import AsJson, Device, must_read, plain_errors, print_json, puzzle_text
+from hrm_studio.cli_common import AsJson, Device, load_model, must_read, plain_errors, print_json, puzzle_text
 from hrm_studio.export import tables
 from hrm_studio.export.spec import MOVING, STILL, VIEWS, Spec
 
@@ -52,12 +52,12 @@ def record(
         task, grids = _puzzles(puzzle, most)
         solutions = [_solved(task, grid, number if len(grids) > 1 else 0) for number, grid in enumerate(grids, 1)]
         path = find_model(model) if model else model_for_task(task.name).path
-        from hrm_model.checkpoint import about, load, sha256
+        from hrm_model.checkpoint import about, sha256
         from hrm_model.device import use_threads
         from hrm_model.reason import reason
         from hrm_model.trace import ModelInfo, PuzzleInfo
 
-        network = load(path, None if device == "auto" else device)
+        network = load_model(path, device)
         use_threads(network)
         must_read(network.config.task, task, path)
         config, calls = network.config, network.calls()

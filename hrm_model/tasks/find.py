@@ -11,6 +11,8 @@ from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.maze_task import MazeTask
 from hrm_model.tasks.sudoku_task import SudokuTask
 
+_COMMENT, _DIGIT = re.compile(r"#.*"), re.compile("[1-9]")  # no maze holds a digit
+
 
 @cache
 def task_named(name: str) -> Task:
@@ -35,9 +37,10 @@ def looks_like_maze(text: str) -> bool:
 
 
 def parse_any(text: str) -> tuple[Task, Grid]:
-    """A pasted puzzle of any kind → its task and its grid. PuzzleError."""
-    if looks_like_maze(text):
+    """A pasted puzzle of any kind → its task and its grid; after a Sudoku's cells, `# …` may tell about it. PuzzleError."""
+    told = _COMMENT.sub("", text)
+    if looks_like_maze(text) and not _DIGIT.search(told):
         grid = maze.parse(text)
         return MazeTask(maze.side_of(len(grid))), grid
-    grid = sudoku.parse(text)
+    grid = sudoku.parse(told)
     return SudokuTask(sudoku.variant_of_cells(len(grid))), grid

@@ -73,7 +73,7 @@ class Session(QObject):
         reasoner.trace_grew.connect(self._grew)
         reasoner.trace_finished.connect(traces.finish)
         reasoner.made.connect(self.show_and_reason)
-        reasoner.failed.connect(self._failed)
+        reasoner.failed.connect(self.failed)
         reasoner.devices_found.connect(models.set_devices)
         reasoner.model_loaded.connect(lambda about: models.loaded(about["path"]))
         reasoner.model_refused.connect(models.revert)
@@ -146,7 +146,7 @@ class Session(QObject):
         try:
             task.check(grid)
         except PuzzleError as error:
-            self._failed(str(error), -1 if error.cell is None else error.cell)
+            self.failed.emit(str(error), -1 if error.cell is None else error.cell)
             return
         chosen, fitting = self.models.bundled_as(self.models.path), self.models.for_task(task.name)
         if chosen is not None and chosen.task != task.name and fitting is not None:
@@ -188,10 +188,6 @@ class Session(QObject):
     def _grew(self, trace: Trace) -> None:
         if self._traces.running:
             self._traces.extend(trace)
-
-    def _failed(self, message: str, cell: int) -> None:
-        self._traces.finish()
-        self.failed.emit(message, cell)
 
     # Files -----------------------------------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 _REPORT_EVERY = 1 / 30  # seconds; the screen shows no more
 _REASON = "reason"  # the lane of Explore's own jobs
+_PREPARE = "prepare"  # what comes before them: the model is loaded, the solution found
 _MODELS_KEPT = 4  # loaded at a time; comparing goes back and forth between them
 
 
@@ -42,7 +43,7 @@ class Reasoner(QObject):
     devices_found(list)         names of the devices there are
     trace_started(object, int)  a Trace with its first steps, and how many there will be
     trace_grew(object)          the same Trace with more steps
-    trace_finished()            it is complete
+    trace_finished()            no more steps will come
     made(object, object)        a puzzle that was asked for: its Task and Grid
     failed(str, int)            a sentence for people, and the cell at fault or −1
     """
@@ -67,11 +68,17 @@ class Reasoner(QObject):
     # From the GUI thread ---------------------------------------------------------------------------------------------
 
     def reason(self, path: Path, grid: Grid, task: Task, *, segments: int, device: str) -> None:
-        """Check the puzzle's solution, load the model where it is not loaded, and think."""
-        self._submit(lambda: self._reason(path, grid, task, segments, device))
+        """Check the puzzle's solution, load the model where it is not loaded, and think.
+
+        Only then does it take the place of what is being thought: where something is wrong, that goes on.
+        """
+        self._worker.submit(
+            _PREPARE, self._worker.claim(_PREPARE), lambda: self._prepare(path, grid, task, segments, device), self._tell_failure
+        )
 
     def make(self, task: Task, makes: Callable[[], Iterator[Grid | None]]) -> None:
         """Make a puzzle and tell it by `made`. `makes()` yields None as often as it likes to be asked whether it is still wanted, then a grid."""
+        self._worker.claim(_PREPARE)
         self._submit(lambda: self._make(task, makes))
 
     def ask(
@@ -104,6 +111,7 @@ class Reasoner(QObject):
 
     def cancel(self) -> None:
         """End the job at hand after its current step. What was shown stays."""
+        self._worker.claim(_PREPARE)
         self._worker.claim(_REASON)
 
     def close(self) -> None:
@@ -111,7 +119,7 @@ class Reasoner(QObject):
         self._worker.close()
 
     def _submit(self, job: Job) -> None:
-        self._worker.submit(_REASON, self._worker.claim(_REASON), job, self._fail)
+        self._worker.submit(_REASON, self._worker.claim(_REASON), job, self._end)
 
     def _tell(self, lane: str, number: int, act: Callable[[], object]) -> None:
         if self._worker.wanted(lane, number):
@@ -119,11 +127,16 @@ class Reasoner(QObject):
 
     # In the worker thread --------------------------------------------------------------------------------------------
 
-    def _fail(self, error: Exception) -> None:
+    def _tell_failure(self, error: Exception) -> None:
         cell = error.cell if isinstance(error, PuzzleError) and error.cell is not None else -1
+        self.busy_changed.emit("Thinking …")  # of what goes on; the worker says at once if nothing does
         self.failed.emit(in_words(error), cell)
 
-    def _reason(self, path: Path, grid: Grid, task: Task, segments: int, device: str) -> Iterator[Callable[[], None]]:
+    def _end(self, error: Exception) -> None:
+        self._tell_failure(error)
+        self.trace_finished.emit()  # with the steps that there are
+
+    def _prepare(self, path: Path, grid: Grid, task: Task, segments: int, device: str) -> Iterator[Callable[[], None]]:
         # An ARC grid by itself has no answer that could be computed.
         solution = task.solve(grid) if task.known_rules else None
         try:
@@ -131,12 +144,17 @@ class Reasoner(QObject):
         except Exception:
             self.model_refused.emit()
             raise
+        if model.config.task != task.name:
+            raise ValueError(f"{about['name']} reads {model.config.task}; the puzzle is {task.name}. Choose another model or puzzle.")
         yield lambda: self.model_loaded.emit(about)
+        yield lambda: self._submit(lambda: self._think(model, about, grid, solution, task, segments))
+
+    def _think(
+        self, model: HRM, about: dict[str, Any], grid: Grid, solution: Grid | None, task: Task, segments: int
+    ) -> Iterator[Callable[[], None]]:
         from hrm_model.reason import reason
 
         self.busy_changed.emit("Thinking …")
-        if model.config.task != task.name:
-            raise ValueError(f"{about['name']} reads {model.config.task}; the puzzle is {task.name}. Choose another model or puzzle.")
         config = model.config.model_dump() | {"q_continue": about["q_continue"]}
         puzzle = PuzzleInfo(task.name, task.to_tokens(grid), None if solution is None else task.to_tokens(solution), task.format_line(grid))
         recorder = TraceRecorder(puzzle, ModelInfo(about["name"], config, about["sha256"]), capacity=segments * len(model.calls()))

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from hrm_studio.views.states import StatesView
 
 _LAYOUT_VERSION = 3
+_BESIDE = ("States", "Curves", "Attention", "Cells")  # the panels beside the board
+_LOW = 690  # pixels of a page's height that do not hold two piles of panels
 _PANELS_AT_MOST_MS = 1500  # the first puzzle waits no longer for them
 _LEFT, _RIGHT, _BOTTOM = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
 
@@ -57,7 +59,9 @@ class ExplorePage(QMainWindow):
         self.docks: dict[str, QDockWidget] = {}
         self._areas: dict[str, Qt.DockWidgetArea] = {}
         self._lazy: dict[str, LazyPanel] = {}
-        self._begun = False
+        self._begun = self._low = self._arranged = False
+        self._later = QTimer(self, singleShot=True, interval=0)
+        self._later.timeout.connect(self._arrange)
         self._add_dock("Puzzle", self.panel, _LEFT)
         turns = Turns(self)
         for title, (make, module, size) in self._right_panels().items():
@@ -136,9 +140,20 @@ class ExplorePage(QMainWindow):
 
     def _arrange(self) -> None:
         # Not before the page is shown: Qt leaves a stray tab bar on the board where two pairs are made before their first layout.
-        for first, second in (("States", "Attention"), ("Curves", "Cells")):
+        self._low = self.height() < _LOW
+        if self._low:  # one pile of panels: two would leave plots as flat as a line
+            pairs = [("States", "Curves"), ("Curves", "Attention"), ("Attention", "Cells")]
+        else:
+            if self.docks["Curves"] in self.tabifiedDockWidgets(self.docks["States"]):
+                for title in _BESIDE:  # Qt splits no pile
+                    self.removeDockWidget(self.docks[title])
+                    self.addDockWidget(_RIGHT, self.docks[title])
+                    self.docks[title].show()
+            pairs = [("States", "Attention"), ("Curves", "Cells")]
+        for first, second in pairs:
             self.tabifyDockWidget(self.docks[first], self.docks[second])
             self.docks[second].show()
+        for first in ("Curves", "States"):
             self.docks[first].raise_()
         self._share_room()
         QTimer.singleShot(0, self._share_room)  # once what is behind a tab is hidden
@@ -146,7 +161,8 @@ class ExplorePage(QMainWindow):
     def _share_room(self) -> None:
         left, states, curves = (self.docks[title] for title in ("Puzzle", "States", "Curves"))
         self.resizeDocks([left, states], [300, 520], Qt.Orientation.Horizontal)
-        self.resizeDocks([states, curves], [420, 400], Qt.Orientation.Vertical)
+        if not self._low:
+            self.resizeDocks([states, curves], [420, 400], Qt.Orientation.Vertical)
 
     def _entries(self) -> list[Entry]:
         traces, player = self._studio.traces, self._studio.player
@@ -285,11 +301,20 @@ class ExplorePage(QMainWindow):
         super().resizeEvent(event)
         if before > 0:
             self.resizeDocks([self.docks["States"]], [round(states * event.size().width() / before)], Qt.Orientation.Horizontal)
+        if self._arranged_by_us and self._low != (self.height() < _LOW):
+            self._later.start()
+
+    @property
+    def _arranged_by_us(self) -> bool:
+        """Whether the panels beside the board lie in piles as `_arrange` makes them."""
+        right = [self.docks[title] for title in _BESIDE]
+        return self._arranged and not any(d.isFloating() or d.isHidden() or self.dockWidgetArea(d) != _RIGHT for d in right)
 
     def _restore(self) -> None:
         state = self._studio.settings.value("layout/explore")
         if not isinstance(state, QByteArray) or not self.restoreState(state, _LAYOUT_VERSION):
-            QTimer.singleShot(0, self._arrange)
+            self._arranged = True
+            self._later.start()
 
     def closing(self) -> None:
         """The window closes: the layout is kept."""

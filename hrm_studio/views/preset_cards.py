@@ -193,6 +193,8 @@ class PresetCards(QScrollArea):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self._columns = 0  # Qt does not lay out anew what was resized while it was hidden
+        self._lay_out()
         QTimer.singleShot(500, self._measure)
 
     def _measure(self) -> None:

@@ -168,6 +168,7 @@ class PuzzlePanel(QWidget):
             self._session.reason()
 
     def edit_on_board(self) -> None:
+        self.show_error("")  # it was about the text
         self.ways.setCurrentWidget(self.editor)
         self.as_board.setChecked(True)
         self.editor.setFocus()

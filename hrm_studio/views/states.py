@@ -323,8 +323,10 @@ class StatesView(View):
             low, high = fit.extent(cells)
             room = np.maximum((high - low) * 0.1, 1e-3)
             plot.setRange(
-                xRange=(float(low[0] - room[0]), float(high[0] + room[0])), yRange=(float(low[1] - room[1]), float(high[1] + room[1])), padding=0
-            )  # fmt: skip
+                xRange=(float(low[0] - room[0]), float(high[0] + room[0])),
+                yRange=(float(low[1] - room[1]), float(high[1] + 2.5 * room[1])),
+                padding=0,
+            )  # fmt: skip (above, there is room for the marks over the path)
 
     def _refresh(self) -> None:
         for plot in self.plots.values():

@@ -94,6 +94,8 @@ def test_what_does_not_fit(own: Path, published: Path) -> None:
         absurd = {**content, "model": {**content["model"], "hidden_size": 64, name: size}}
         (own / "config.json").write_text(json.dumps(absurd))
         refused(own, "config.json", name)
+    (own / "config.json").write_text("[]")
+    refused(own, "config.json", "a list in place of")
     (own / "config.json").write_text("{")
     refused(own, "config.json", "not JSON")
     (published / "all_config.yaml").write_text("lr: 3")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import puzzle_lines
@@ -139,6 +140,39 @@ def test_bad_puzzles_are_explained_and_what_was_open_stays(solved: MainWindow, q
     assert solved.explore.panel.error.isHidden()
     qtbot.waitUntil(lambda: solved.traces.trace is not before, timeout=WAIT)
     finished(solved, qtbot)
+
+
+def test_bad_input_leaves_what_is_being_thought_alone(solved: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "step_1").write_bytes(b"no checkpoint")
+    unsolvable = "123." + "...4" + "." * 8
+
+    def paste(text: str) -> None:
+        QApplication.clipboard().setText(text)
+        solved.explore.panel.paste()
+
+    for disturb in (lambda: paste("11" + FOUR[2:]), lambda: paste(unsolvable), lambda: solved.open_model(bad)):
+        solved.explore.panel.segments.setValue(400)
+        paste(FOUR)
+        qtbot.waitUntil(lambda: solved.traces.running and len(solved.traces.trace) > 12, timeout=WAIT)  # type: ignore[arg-type]
+        disturb()
+        qtbot.waitUntil(lambda: not solved.explore.panel.error.isHidden(), timeout=WAIT)
+        finished(solved, qtbot)
+        assert len(solved.traces.trace) == 2400  # type: ignore[arg-type]
+        assert solved.traces.trace.puzzle.text == FOUR  # type: ignore[union-attr]
+
+
+def test_low_windows_pile_the_panels_up_and_high_ones_spread_them(solved: MainWindow, qtbot: QtBot) -> None:
+    docks = solved.explore.docks
+    for height, tabbed in ((700, 3), (900, 1), (700, 3)):
+        solved.resize(1024, height)
+        qtbot.waitUntil(lambda tabbed=tabbed: len(solved.explore.tabifiedDockWidgets(docks["States"])) == tabbed, timeout=WAIT)
+        qtbot.waitUntil(solved.explore.states.isVisible, timeout=WAIT)
+    docks["Curves"].setFloating(True)  # from now on the arrangement is the person's own
+    solved.resize(1024, 900)
+    qtbot.wait(50)
+    assert docks["Curves"].isFloating()
 
 
 def test_bad_checkpoints_are_refused_and_what_was_open_stays(solved: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:

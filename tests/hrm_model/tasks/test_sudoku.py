@@ -284,3 +284,13 @@ def test_symmetric_puzzles_share_a_class_and_others_do_not() -> None:
     assert len(set(zip(exact, refined, strict=True))) == len(set(exact))
     assert len(set(refined)) > 0.98 * len(set(exact))
     assert task_named("sudoku-6x6").held_out(generate(SUDOKU_6, 400, 14, rng)[0]).mean() == pytest.approx(0.2, abs=0.06)
+
+
+def test_what_a_comment_tells_is_left_out() -> None:
+    from hrm_model.tasks.find import parse_any
+
+    line = "1" + "." * 15
+    for text in (line, f"{line} # Golden Nugget, 2 of 9", f"# easy\n{line}\n"):
+        task, grid = parse_any(text)
+        assert task.name == "sudoku-4x4"
+        assert format_line(grid) == line
