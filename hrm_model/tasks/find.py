@@ -11,7 +11,7 @@ from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.maze_task import MazeTask
 from hrm_model.tasks.sudoku_task import SudokuTask
 
-_COMMENT, _DIGIT = re.compile(r"#.*"), re.compile("[1-9]")  # no maze holds a digit
+_COMMENT, _DIGIT = re.compile(r"#.*"), re.compile("[1-9]")
 
 
 @cache
@@ -39,7 +39,7 @@ def looks_like_maze(text: str) -> bool:
 def parse_any(text: str) -> tuple[Task, Grid]:
     """A pasted puzzle of any kind → its task and its grid; after a Sudoku's cells, `# …` may tell about it. PuzzleError."""
     told = _COMMENT.sub("", text)
-    if looks_like_maze(text) and not _DIGIT.search(told):
+    if looks_like_maze(text) and (looks_like_maze(told) or not _DIGIT.search(told)):
         grid = maze.parse(text)
         return MazeTask(maze.side_of(len(grid))), grid
     grid = sudoku.parse(told)
