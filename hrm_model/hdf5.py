@@ -129,8 +129,8 @@ def load(dataset: h5py.Dataset, end: int | None = None, first: int = 0) -> Array
     """The rows from `first` to before `end` (all of them) in the machine's byte order."""
     rows = (len(dataset) if end is None else end) - first
     found = np.empty((rows, *dataset.shape[1:]), dataset.dtype.newbyteorder("="))
-    for piece in pieces(dataset, rows):
-        found[piece] = dataset[first + piece.start : first + piece.stop]
+    for piece in pieces(dataset, rows) if found.size else ():
+        dataset.read_direct(found, np.s_[first + piece.start : first + piece.stop], piece)
     return found
 
 

@@ -187,10 +187,12 @@ class TimelineView(View):
         font.setBold(behind)
         painter.setFont(font)
         place = QRectF(middle - 26, 2, 52, 16)
+        text = f"{segment + 1}{marks}"
         if behind:
-            painter.fillRect(place, self._theme.palette.color("window"))
+            half = painter.fontMetrics().horizontalAdvance(text) / 2 + 3  # no more, or it would cut a neighbour's number
+            painter.fillRect(QRectF(middle - half, 2, 2 * half, 16), self._theme.palette.color("window"))
         painter.setPen(self._theme.palette.color("right" if marks and not behind else colour))
-        painter.drawText(place, Qt.AlignmentFlag.AlignCenter, f"{segment + 1}{marks}")
+        painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_range(self, painter: QPainter) -> None:
         if self._player is None or self._player.range is None:
