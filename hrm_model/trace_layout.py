@@ -32,7 +32,7 @@ STEP_NAMES = ("segment", "h_cycle", "l_step", "level", "h_row", "l_row")
 Planes = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # by level: see path_of
 
 _SCALAR_ROWS = 256  # rows of a chunk of one number a step
-_PIECE = 2048  # columns at once
+_PIECE = 32_768  # columns at once
 _PATH_BYTES = 256 << 20  # states that a plane is fitted on, at most
 
 
@@ -295,21 +295,25 @@ def path_of(states: h5py.Dataset | Array) -> tuple[NDArray[np.float64], NDArray[
     every = max(1, -(-rows * width * 4 // _PATH_BYTES))
     points = np.asarray(states[::every]).reshape(-1, width)
     pieces = [slice(k, k + _PIECE) for k in range(0, width, _PIECE)]
-    gram, mean = np.zeros((len(points), len(points))), np.empty(width, np.float32)
+    gram = np.zeros((len(points), len(points)))
     with np.errstate(all="ignore"):
-        for piece in pieces:  # small enough to be centred and multiplied in the processor's cache
-            mean[piece] = points[:, piece].mean(axis=0, dtype=np.float32)
-            centred = points[:, piece] - mean[piece]
-            gram += centred @ centred.T
+        for piece in pieces:
+            part = np.asarray(points[:, piece], np.float32)
+            gram += part @ part.T
+        size = float(np.trace(gram))
+        # Centred here and not before, which would copy all states.
+        gram += gram.mean() - gram.mean(axis=0) - gram.mean(axis=0)[:, None]
     if not np.isfinite(gram).all():  # a model that came apart
         return np.full((rows, 2), np.nan), np.zeros(2)
     values, vectors = np.linalg.eigh(gram)
     total = float(np.trace(gram))
-    places, explained = np.zeros((rows, 2)), np.zeros(2)
+    if total <= 1e-6 * size:  # all the same, but for rounding
+        return np.zeros((rows, 2)), np.zeros(2)
     shares = values[::-1][:2]
     weights = vectors[:, ::-1][:, :2].astype(np.float32)
     weights -= weights.mean(axis=0)  # they sum to nothing, so that points need not be centred for the axes
     axes = np.concatenate([weights.T @ np.asarray(points[:, piece], np.float32) for piece in pieces], axis=1)
+    places, explained = np.zeros((rows, 2)), np.zeros(2)
     for k, value in enumerate(shares.tolist()):
         if value <= 1e-9 * total:
             continue
@@ -319,9 +323,10 @@ def path_of(states: h5py.Dataset | Array) -> tuple[NDArray[np.float64], NDArray[
             places[:, k] = vectors[:, -1 - k] * sign * np.sqrt(value)
         else:
             axis = axes[k] * (sign / np.linalg.norm(axes[k]))
-            size = max(1, _PATH_BYTES // 16 // (4 * width))
-            for start in range(0, rows, size):
-                places[start : start + size, k] = (np.asarray(states[start : start + size], np.float32).reshape(-1, width) - mean) @ axis
+            many = max(1, _PATH_BYTES // 16 // (4 * width))
+            for start in range(0, rows, many):
+                places[start : start + many, k] = np.asarray(states[start : start + many], np.float32).reshape(-1, width) @ axis
+            places[:, k] -= places[::every, k].mean()
     return places, explained
 
 
