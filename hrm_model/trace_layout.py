@@ -255,12 +255,10 @@ class EntryWriter:
 
 
 def planes_of(trace: Trace, wanted: States) -> Planes:
-    """Both modules' `path_of` as the states will be kept, from a whole trace."""
-    if trace.z_H is None or trace.z_L is None or wanted == "none":
+    """Both modules' `path_of`, from a whole trace; nothing where few states are kept, for then the file's own are as quick."""
+    if trace.z_H is None or trace.z_L is None or wanted in ("none", "pooled"):
         return {}
-    return {
-        level: path_of(pack(states, "pooled") if wanted == "pooled" else states) for level, states in (("H", trace.z_H), ("L", trace.z_L))
-    }
+    return {"H": path_of(trace.z_H), "L": path_of(trace.z_L)}
 
 
 def derived(block: Trace) -> dict[str, Array]:

@@ -17,6 +17,7 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.studio import Studio
 from hrm_studio.views.export_dialog import ExportDialog
+from hrm_studio.views.panel_picture import PanelPicture, panels_of
 from hrm_studio.views.save_trace import SaveTraceDialog
 
 if TYPE_CHECKING:  # the window's start needs no HDF5
@@ -41,6 +42,7 @@ class TraceActions(QObject):
                 Entry("trace_save", "&File", "Save the trace …", "Ctrl+S", "mdi6.content-save-outline", self.save, "The open trace as a file (.h5)"),
                 Entry("trace_keep", "&File", "Keep the trace", "", "mdi6.bookmark-plus-outline", self.keep, "The open trace, with all its states, on the page Traces"),
                 Entry("trace_pictures", "&File", "Export pictures and tables …", "Ctrl+Shift+E", "mdi6.image-outline", self.export, "PNG, SVG, PDF, GIF, MP4, CSV or arrays of the open trace"),
+                Entry("panel_picture", "&File", "Picture of a panel …", "", "mdi6.camera-outline", self.panel_picture, "Any panel as it is shown: PNG, SVG or PDF"),
             ]
         )  # fmt: skip
 
@@ -94,6 +96,11 @@ class TraceActions(QObject):
     def _show_export(self, path: Path, step: int, steps: int) -> None:
         dialog = ExportDialog(path, self._studio.theme, self._studio.settings, self._window, step=step, steps=steps)
         dialog.open()
+
+    def panel_picture(self) -> None:
+        """Of the page that is shown, as it is now."""
+        page = self._window.stack.currentWidget()  # type: ignore[attr-defined]
+        PanelPicture(panels_of(page), self._studio.settings, self._window).open()
 
     def close(self) -> None:
         """The window goes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,13 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
-from PySide6.QtCore import QMarginsF, QRect, QSizeF
-from PySide6.QtGui import QImage, QPageSize, QPainter, QPdfWriter
-from PySide6.QtSvg import QSvgGenerator
+from PySide6.QtGui import QImage
 
 from hrm_model.trace import Trace
 from hrm_studio.export.spec import Spec
 from hrm_studio.export.stage import Stage
+from hrm_studio.export.still import write_pdf, write_svg
 
 Report = Callable[[int, int], object]  # pictures made, pictures in all
 _COLOURS = 96  # of a GIF; letters and lines need no more
@@ -38,7 +36,7 @@ def export(trace: Trace, spec: Spec, path: Path, report: Report = lambda done, t
                 {"gif": _gif, "mp4": _mp4, "frames": _frames}[spec.kind](pictures, stage, steps, spec, part)
             else:
                 stage.go(steps[0])
-                {"png": _png, "svg": _svg, "pdf": _pdf}[spec.kind](stage, part)
+                {"png": _png, "svg": write_svg, "pdf": write_pdf}[spec.kind](stage, part)
                 report(1, 1)
     finally:
         stage.close()
@@ -84,48 +82,6 @@ def _to_pillow(image: QImage) -> Image.Image:
 
 def _png(stage: Stage, path: Path) -> None:
     _to_pillow(stage.image()).save(path, "PNG", optimize=True)
-
-
-def _svg(stage: Stage, path: Path) -> None:
-    generator = QSvgGenerator()
-    generator.setFileName(str(path))
-    generator.setSize(stage.size())
-    generator.setViewBox(QRect(0, 0, stage.width(), stage.height()))
-    generator.setTitle(stage.accessibleName())
-    _paint(stage, generator, path)
-
-
-def _pdf(stage: Stage, path: Path) -> None:
-    writer = QPdfWriter(str(path))
-    writer.setResolution(96)
-    writer.setPageMargins(QMarginsF(0, 0, 0, 0))
-    writer.setPageSize(QPageSize(QSizeF(stage.width() * 0.75, stage.height() * 0.75), QPageSize.Unit.Point))
-    writer.setTitle(stage.accessibleName())
-    writer.setCreator("HRM Studio")
-    _paint(stage, writer, path)
-    del writer  # which completes the file
-    path.write_bytes(_timeless(path.read_bytes()))
-
-
-def _timeless(pdf: bytes) -> bytes:
-    """A PDF without the hour and the number by chance that Qt writes into it, in as many bytes: the same picture is the same file."""
-    pdf = re.sub(rb"(Date \(D:)\d{14}", rb"\g<1>20000101000000", pdf)
-    pdf = re.sub(rb'(xmp:\w+Date=")\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d', rb"\g<1>2000-01-01T00:00:00", pdf)
-    found = re.search(rb"uuid:([0-9a-f-]{36})", pdf)
-    if found is not None:
-        for number in (found[1], found[1].hex().encode()):
-            pdf = pdf.replace(number, b"0" * len(number))
-    return pdf
-
-
-def _paint(stage: Stage, device: QSvgGenerator | QPdfWriter, path: Path) -> None:
-    painter = QPainter()
-    if not painter.begin(device):
-        raise OSError(f"{path.name} cannot be painted")
-    try:
-        stage.paint(painter)
-    finally:
-        painter.end()
 
 
 # Moving ----------------------------------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QSize, Qt, QTimer
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from hrm_model.trace import Trace
@@ -126,10 +126,6 @@ class Stage(QWidget):
     def image(self) -> QImage:
         """What is shown, in the application's pixels (`Spec.scale` is the application's)."""
         return self.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
-
-    def paint(self, painter: QPainter) -> None:
-        """The same as lines and letters, for SVG and PDF."""
-        self.render(painter, QPoint(0, 0))
 
     def pixels(self) -> QSize:
         return self.size() * self.devicePixelRatioF()

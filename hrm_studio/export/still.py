@@ -1,0 +1,87 @@
+"""A widget as a picture file: PNG at a scale, SVG and PDF as lines and letters. The same picture is the same bytes."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from PySide6.QtCore import QMarginsF, QPoint, QRect, QSizeF
+from PySide6.QtGui import QImage, QPageSize, QPainter, QPdfWriter
+from PySide6.QtSvg import QSvgGenerator
+from PySide6.QtWidgets import QWidget
+
+ENDINGS = (".png", ".svg", ".pdf")
+
+
+def save_still(widget: QWidget, path: Path, scale: float = 1.0) -> Path:
+    """As the file's ending says, as large as the widget is now; `scale` is pixels of a PNG for one of these.
+
+    An earlier file is replaced once the new one is whole. ValueError and OSError name the file.
+    """
+    kind = path.suffix.lower()
+    if kind not in ENDINGS:
+        raise ValueError(f"{path}: pictures end in {', '.join(ENDINGS)}")
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        if kind == ".png":
+            write_png(widget, part, scale)
+        else:
+            (write_svg if kind == ".svg" else write_pdf)(widget, part)
+        os.replace(part, path)
+    except OSError as error:
+        raise OSError(f"{path}: cannot be written ({error.strerror or error})") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def write_png(widget: QWidget, path: Path, scale: float) -> None:
+    image = QImage(widget.size() * scale, QImage.Format.Format_RGB888)
+    image.setDevicePixelRatio(scale)
+    image.fill(widget.palette().window().color())
+    _paint(widget, image, path)
+    if not image.save(str(path), "PNG"):  # type: ignore[call-overload]
+        raise OSError(f"{path.name} cannot be written")
+
+
+def write_svg(widget: QWidget, path: Path) -> None:
+    generator = QSvgGenerator()
+    generator.setFileName(str(path))
+    generator.setSize(widget.size())
+    generator.setViewBox(QRect(0, 0, widget.width(), widget.height()))
+    generator.setTitle(widget.accessibleName())
+    _paint(widget, generator, path)
+
+
+def write_pdf(widget: QWidget, path: Path) -> None:
+    writer = QPdfWriter(str(path))
+    writer.setResolution(96)
+    writer.setPageMargins(QMarginsF(0, 0, 0, 0))
+    writer.setPageSize(QPageSize(QSizeF(widget.width() * 0.75, widget.height() * 0.75), QPageSize.Unit.Point))
+    writer.setTitle(widget.accessibleName())
+    writer.setCreator("HRM Studio")
+    _paint(widget, writer, path)
+    del writer  # which completes the file
+    path.write_bytes(_timeless(path.read_bytes()))
+
+
+def _timeless(pdf: bytes) -> bytes:
+    """A PDF without the hour and the number by chance that Qt writes into it, in as many bytes: the same picture is the same file."""
+    pdf = re.sub(rb"(Date \(D:)\d{14}", rb"\g<1>20000101000000", pdf)
+    pdf = re.sub(rb'(xmp:\w+Date=")\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d', rb"\g<1>2000-01-01T00:00:00", pdf)
+    found = re.search(rb"uuid:([0-9a-f-]{36})", pdf)
+    if found is not None:
+        for number in (found[1], found[1].hex().encode()):
+            pdf = pdf.replace(number, b"0" * len(number))
+    return pdf
+
+
+def _paint(widget: QWidget, device: QImage | QSvgGenerator | QPdfWriter, path: Path) -> None:
+    painter = QPainter()
+    if not painter.begin(device):
+        raise OSError(f"{path.name} cannot be painted")
+    try:
+        widget.render(painter, QPoint(0, 0))
+    finally:
+        painter.end()
