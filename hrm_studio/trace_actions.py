@@ -32,10 +32,12 @@ class TraceActions(QObject):
         self._studio, self._window = studio, window
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._count = 0
+        self._recording = False  # the open trace is being recorded; one from a file is no news
         kept: TraceLibrary = studio.kept
         opener: Opener = studio.opener
         reasoner: Reasoner = studio.reasoner
         kept.refused.connect(opener.refused)
+        reasoner.trace_started.connect(self._begun)
         reasoner.trace_finished.connect(self._keep_by_itself)
         studio.actions.add(
             [
@@ -57,8 +59,12 @@ class TraceActions(QObject):
         # The trace that it branched off is not in the new file.
         return replace(self._traces.extras or Extras(), parent="", parent_step=-1, attention=dict(self._traces.attention))
 
+    def _begun(self) -> None:
+        self._recording = True
+
     def _keep_by_itself(self) -> None:
-        if self._traces.trace is not None:
+        recorded, self._recording = self._recording, False
+        if recorded and self._traces.trace is not None:
             self._studio.kept.keep_by_itself(self._traces.trace)
 
     def save(self) -> None:

@@ -72,6 +72,15 @@ def test_what_explore_records_is_kept_and_opened_again(window: MainWindow, qtbot
     np.testing.assert_array_equal(window.traces.trace.prediction, recorded.prediction)
 
 
+def test_a_trace_from_a_file_is_not_kept_where_a_model_fails(window: MainWindow, qtbot: QtBot, file: Path) -> None:
+    window.opener.open(file)
+    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    window.reasoner.trace_finished.emit()  # as where the first step finds no memory: nothing was begun
+    with qtbot.waitSignal(window.kept.added, timeout=WAIT):
+        window.kept.adopt(file)  # which comes after it
+    assert [kept.automatic for kept in window.kept.traces] == [False]
+
+
 def test_titles_tags_and_notes_are_written_as_one_leaves_them(window: MainWindow, qtbot: QtBot, file: Path) -> None:
     traces = page(window)
     traces.open_path(file)
