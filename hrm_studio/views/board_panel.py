@@ -85,6 +85,7 @@ class BoardPanel(View):
         self._offered = options
         for switch in self._switches.values():
             self._legend.row.removeWidget(switch)
+            switch.hide()  # it goes only once the event loop runs again
             switch.deleteLater()
         self._switches = {}
         for k, option in enumerate(options):

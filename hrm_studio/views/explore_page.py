@@ -160,7 +160,7 @@ class ExplorePage(QMainWindow):
 
     def _share_room(self) -> None:
         left, states, curves = (self.docks[title] for title in ("Puzzle", "States", "Curves"))
-        self.resizeDocks([left, states], [300, 520], Qt.Orientation.Horizontal)
+        self.resizeDocks([left, states], [300, round(0.36 * self.width())], Qt.Orientation.Horizontal)
         if not self._low:
             self.resizeDocks([states, curves], [420, 400], Qt.Orientation.Vertical)
 
@@ -284,6 +284,7 @@ class ExplorePage(QMainWindow):
 
     def reset_layout(self) -> None:
         """All docks where they first were."""
+        self._arranged = True
         for title, dock in self.docks.items():
             dock.setFloating(False)
             self.addDockWidget(self._areas[title], dock)
@@ -312,13 +313,16 @@ class ExplorePage(QMainWindow):
 
     def _restore(self) -> None:
         state = self._studio.settings.value("layout/explore")
-        if not isinstance(state, QByteArray) or not self.restoreState(state, _LAYOUT_VERSION):
-            self._arranged = True
+        self._arranged = bool(self._studio.settings.value("layout/explore_ours", True, bool))
+        if isinstance(state, QByteArray) and self.restoreState(state, _LAYOUT_VERSION):
+            self._low = self.docks["Curves"] in self.tabifiedDockWidgets(self.docks["States"])
+        else:
             self._later.start()
 
     def closing(self) -> None:
         """The window closes: the layout is kept."""
         self.session.close()
+        self._studio.settings.setValue("layout/explore_ours", self._arranged_by_us)
         self._studio.settings.setValue("layout/explore", self.saveState(_LAYOUT_VERSION))
         for dock in self.docks.values():
             # A floating one would outlive what it follows, and take the process down with it.
