@@ -75,7 +75,7 @@ def _paint_maze(painter: QPainter, place: QRectF, task: MazeTask, grid: Grid, co
     letters.setPixelSize(max(5, round(width * 0.8)))
     letters.setWeight(QFont.Weight.Bold)
     painter.setFont(letters)
-    for value, letter, colour in ((maze.START, "S", "level_H"), (maze.GOAL, "G", "right")):
+    for value, letter, colour in ((maze.START, "S", "right"), (maze.GOAL, "G", "level_H")):
         for cell in (grid == value).nonzero()[0].tolist():
             box = cell_rect(place, task.side, cell)
             painter.setPen(Qt.PenStyle.NoPen)
