@@ -79,7 +79,7 @@ def fit_umap(trace: Trace, fitted: Fitted) -> Fitted:
 
     def laid_out(points: Floats) -> Floats:
         neighbours = max(2, min(15, len(points) - 1))
-        found = umap.UMAP(n_components=2, n_neighbors=neighbours, random_state=0, init="random").fit_transform(points)
+        found = umap.UMAP(n_components=2, n_neighbors=neighbours, random_state=0, n_jobs=1, init="random").fit_transform(points)
         return np.column_stack([found, np.zeros(len(found))]).astype(np.float32)
 
     together = laid_out(np.concatenate([flat["H"], flat["L"]]))
