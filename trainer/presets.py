@@ -32,7 +32,7 @@ def _wide(cells: int, vocabulary: int) -> ModelConfig:
 _SHALLOW = Phase(H_cycles=1, L_cycles=1, gradient="step", until_accuracy=0.7, until_step=1000)
 _DEEP = Phase(H_cycles=2, L_cycles=2, gradient="all")
 # Muon at its full rate learns to chain soonest, and then stays at three quarters of 30-clue puzzles; precision wants small steps.
-_QUICK, _FINE = _DEEP.model_copy(update={"until_step": 6000}), _DEEP.model_copy(update={"lr_factor": 0.15})
+_QUICK, _FINE = _DEEP.model_copy(update={"until_step": 8000}), _DEEP.model_copy(update={"lr_factor": 0.15})
 
 PRESETS: dict[str, RunConfig] = {
     "sudoku-4x4": RunConfig(
@@ -55,7 +55,7 @@ PRESETS: dict[str, RunConfig] = {
     ),
     "sudoku-9x9": RunConfig(
         preset="sudoku-9x9", task="sudoku-9x9", model=_small(9, 3, 3, 128, 4), phases=(_SHALLOW, _QUICK, _FINE),
-        steps=45_000, batch_size=48, optimizer="muon", lr=2e-3, lr_min_ratio=0.03, full_length=0.25,
+        steps=50_000, batch_size=48, optimizer="muon", lr=2e-3, lr_min_ratio=0.03, full_length=0.25,
         puzzles=(PuzzleSet(clues=36, count=8000), PuzzleSet(clues=30, count=30_000), PuzzleSet(clues=26, count=24_000),
                  PuzzleSet(clues=None, count=20_000)),
         evaluation=(PuzzleSet(clues=36, count=256), PuzzleSet(clues=30, count=256), PuzzleSet(clues=26, count=128),
