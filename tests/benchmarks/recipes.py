@@ -3,14 +3,16 @@
 Each recipe trains in a process of its own on one thread, from nothing, for the same minutes of *processor* time (evaluations not
 counted), which holds on a machine that other work shares. All differ from `base` in what their line says and nothing else, share the
 puzzles, and keep the learning rate constant after its warm-up, so that none profits from a schedule that happens to end. Steps in which
-torch.compile works are not counted either. Figures are appended as they come, one JSON object a line: a bench that is started again
-skips the recipes that came to their end, and begins one that did not anew. `--table` prints what a file holds as Markdown.
+torch.compile works are not counted either. Figures are appended as they come, one JSON object a line, and beside the file each recipe's
+state: a bench that is started again skips the recipes that came to their end and goes on with the others. `--until 0.9` ends a recipe
+as soon as this share of the 36-clue puzzles is solved. `--table` prints what a file holds as Markdown.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import time
@@ -124,6 +126,20 @@ class Run:
             else:
                 self.compiling += took
 
+    def save(self, file: Path) -> None:
+        import torch
+
+        part = file.with_suffix(".part")
+        torch.save({"trainer": self.trainer.state_dict(), "seconds": self.seconds, "compiling": self.compiling}, part)
+        part.replace(file)
+
+    def load(self, file: Path) -> None:
+        import torch
+
+        state = torch.load(file, weights_only=True)
+        self.trainer.load_state_dict(state["trainer"])
+        self.seconds, self.compiling = state["seconds"], state["compiling"]
+
     def judge(self) -> dict[str, Any]:
         # Not compiled: for these shapes that takes longer than what it saves.
         compiled = self.trainer.model.__dict__.pop("segment", None)
@@ -134,7 +150,7 @@ class Run:
                 self.trainer.model.segment = compiled  # type: ignore[method-assign]
 
 
-def one(name: str, minutes: float, out: Path) -> None:
+def one(name: str, minutes: float, out: Path, until: float = 2.0) -> None:
     """Train one recipe here and append its figures."""
     import torch
 
@@ -142,24 +158,33 @@ def one(name: str, minutes: float, out: Path) -> None:
     torch.set_num_threads(1)
     changes, begun = RECIPES[name], time.time()
     starts = changes.get("bench.starts", 1)
-    runs = [Run(changes | ({"seed": k} if k else {}), out.parent) for k in range(starts)]
-    spent = 0.0
-    if starts > 1:
-        # The first fifth of the time goes to all starts alike; the one that learned most goes on.
-        for run in runs:
-            run.go_on(minutes * 60 / 5 / starts)
-            spent += run.seconds
-        runs.sort(key=lambda r: -r.judge()["30 clues"]["cells"])
-        spent -= runs[0].seconds
-    run = runs[0]
-    while spent + run.seconds < minutes * 60:
+    kept = out.parent / "states" / (re.sub(r"[^a-z0-9]+", "-", name.lower()) + ".pt")
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    earlier = [r for r in read(out) if r["recipe"] == name]
+    spent = 0.0  # by starts that were given up
+    if kept.exists() and earlier and starts == 1:
+        run, begun = Run(changes, out.parent), earlier[-1]["begun"]
+        run.load(kept)
+    else:
+        runs = [Run(changes | ({"seed": k} if k else {}), out.parent) for k in range(starts)]
+        if starts > 1:
+            # The first fifth of the time goes to all starts alike; the one that learned most goes on.
+            for run in runs:
+                run.go_on(minutes * 60 / 5 / starts)
+                spent += run.seconds
+            runs.sort(key=lambda r: -r.judge()["30 clues"]["cells"])
+            spent -= runs[0].seconds
+        run = runs[0]
+    exact = 0.0
+    while spent + run.seconds < minutes * 60 and exact < until:
         run.go_on(min(run.seconds + EVERY, minutes * 60 - spent))
         row = {
             "recipe": name, "begun": begun, "minutes": minutes, "seconds": round(spent + run.seconds, 1), "step": run.trainer.step,
-            "compiling": round(run.compiling, 1), "wall": round(time.time() - begun, 1),
-            "examples": run.trainer.step * run.config.batch_size, "parameters": sum(p.numel() for p in run.trainer.model.parameters()),
+            "compiling": round(run.compiling, 1), "examples": run.trainer.step * run.config.batch_size, "parameters": sum(p.numel() for p in run.trainer.model.parameters()),
             "sets": {k: {f: v[f] for f in ("puzzles", "exact", "low", "high", "cells")} for k, v in run.judge().items()},
         }  # fmt: skip
+        exact = row["sets"]["36 clues"]["exact"]
+        run.save(kept)
         with out.open("a") as file:
             file.write(json.dumps(row) + "\n")
 
@@ -201,6 +226,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="recipes; default: all that the file does not hold yet")
     parser.add_argument("--minutes", type=float, default=5.0, help="processor minutes of training for each")
     parser.add_argument("--out", type=Path, default=Path("recipes.jsonl"))
+    parser.add_argument("--until", type=float, default=2.0, help="share of whole 36-clue puzzles at which a recipe has learned enough")
     parser.add_argument("--table", action="store_true", help="only print the table")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -208,15 +234,15 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no recipe {unknown[0]!r}; these are: {', '.join(RECIPES)}")
     if given.here:
-        one(given.names[0], given.minutes, given.out)
+        one(given.names[0], given.minutes, given.out, given.until)
         return
     if not given.table:
-        done = {r["recipe"] for r in read(given.out) if r["seconds"] >= 60 * min(given.minutes, r["minutes"])}
+        done = {r["recipe"] for r in read(given.out) if r["seconds"] >= 60 * given.minutes or r["sets"]["36 clues"]["exact"] >= given.until}
         for name in given.names or RECIPES:
             if name in done:
                 continue
-            itself = [sys.executable, "-m", "tests.benchmarks.recipes", name, "--here"]
-            code = subprocess.run([*itself, "--minutes", str(given.minutes), "--out", str(given.out)], check=False).returncode
+            itself = [sys.executable, "-m", "tests.benchmarks.recipes", name, "--here", "--out", str(given.out)]
+            code = subprocess.run([*itself, "--minutes", str(given.minutes), "--until", str(given.until)], check=False).returncode
             print(f"{name}: {'done' if code == 0 else f'ended with {code}'}", flush=True)
     print(table(given.out, given.minutes))
 
