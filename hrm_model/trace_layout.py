@@ -9,7 +9,7 @@ Shapes: N steps, T positions, S cells, D width, V vocabulary.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
@@ -193,15 +193,19 @@ class EntryWriter:
 
     # Filling ---------------------------------------------------------------------------------------------------------
 
-    def append(self, block: Trace) -> None:
-        """The steps of one more block (see `blocks`)."""
+    def append(self, block: Trace, states_written: Callable[[], None] | None = None) -> None:
+        """The steps of one more block (see `blocks`). `states_written` is called when most of its bytes are in the file."""
         begun, done = len(self._there["steps/step"]), len(self._there["segments/segment"])
         steps = np.arange(begun, begun + len(block), dtype=np.int32)
+        packed: dict[str, Array] = {}
         for level in "HL" if self.kept != "none" else "":
             states = getattr(block, f"z_{level}")
-            packed = pack(states[1:] if begun else states, self.kept)
-            self._extend_by_chunks(f"steps/z_{level}", packed)
-            self._extend(f"steps/crc_{level}", row_sums(packed))
+            packed[level] = pack(states[1:] if begun else states, self.kept)
+            self._extend_by_chunks(f"steps/z_{level}", packed[level])
+        if states_written is not None:
+            states_written()
+        for level, rows in packed.items():
+            self._extend(f"steps/crc_{level}", row_sums(rows))
         for name in ("prediction", "probability"):
             self._extend(f"steps/{name}", getattr(block, name))
         self._extend("analysis/board", _board(block))

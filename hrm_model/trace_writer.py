@@ -100,22 +100,24 @@ class TraceWriter:
         self._finish_entry()
         in_pieces = list(blocks(trace))
         rows = len(in_pieces[0])
-        with ThreadPoolExecutor(1, "planes") as beside:  # one processor computes while the other writes
+        with ThreadPoolExecutor(2, "beside") as beside:  # one processor computes while the other writes, and the disk while both compute
             planes = beside.submit(planes_of, trace, self._states)
+            on_disk: list[Future[None]] = []
             for block in [trace] if trace.nbytes() < _AT_ONCE else in_pieces:
-                self._append(block, extras, rows)
+                self._append(block, extras, rows, lambda: on_disk.append(beside.submit(_to_disk, self.part)))
             self._finish_entry(planes)
+            self._try(lambda: [done.result() for done in on_disk])
 
     # Both ------------------------------------------------------------------------------------------------------------
 
-    def _append(self, block: Trace, extras: Extras, rows: int) -> None:
+    def _append(self, block: Trace, extras: Extras, rows: int, states_written: Callable[[], None] | None = None) -> None:
         def append() -> None:
             self._reserve(block.nbytes() + (extras.nbytes() if self._entry is None else 0))
             if self._entry is None:
                 self._count += 1
                 name = "trace" if self._count == 1 else f"trace_{self._count}"
                 self._entry = EntryWriter(self._open(growing=False), name, block, self._states, extras, rows)
-            self._entry.append(block)
+            self._entry.append(block, states_written)
             self._open(growing=True).flush()
 
         self._try(append)
@@ -149,7 +151,7 @@ class TraceWriter:
         """Cut what was reserved and not used: the file ends where HDF5 says."""
         with self.part.open("rb+") as file:
             file.truncate(int.from_bytes(file.read(36)[28:], "little"))
-            os.fsync(file.fileno())
+        _to_disk(self.part)
 
     def _finish_entry(self, planes: Future[Planes] | None = None) -> None:
         self._write_pending()
@@ -229,6 +231,12 @@ class _Filled:
         if made.z_H is not None and made.z_L is not None:
             self._last = made.z_H[-1], made.z_L[-1]
         return made
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until what was written to a file is on the disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _dtype(step: Step) -> str | None:
