@@ -266,7 +266,7 @@ class CurvesView(View):
         for name, level in (("H", LEVEL_H), ("L", LEVEL_L)):
             at = (trace.level == level) & (moved > 0)
             self._curve[name].setData(steps[at], moved[at])
-        self.plots["residuals"].getPlotItem().getAxis("left").setTicks([log_ticks(moved[moved > 0])])
+        self.plots["residuals"].getPlotItem().getAxis("left").setTicks(_log_levels(moved[moved > 0]))
         self._curve["violations"].setData(*_finite(steps, verdict.violations))
         self.plots["violations"].setYRange(0, max(3.0, _top(verdict.violations)), padding=0.05)
         self._curve["confidence"].setData(steps, curves.confidence)
@@ -359,6 +359,12 @@ def _top(values: Floats) -> float:
     """The highest of what is finite, 0 where nothing is."""
     finite = values[np.isfinite(values)]
     return float(finite.max()) if len(finite) else 0.0
+
+
+def _log_levels(values: Floats) -> list[list[tuple[float, str]]]:
+    """Whole decades first, what lies between them as a level of its own: a low plot leaves that out."""
+    ticks = log_ticks(values)
+    return [[t for t in ticks if t[0].is_integer()], [t for t in ticks if not t[0].is_integer()]]
 
 
 def log_ticks(values: np.ndarray) -> list[tuple[float, str]]:
