@@ -240,6 +240,11 @@ class Trainer:
                 events.append(self.evaluation_event())
                 self._judge(events[-1])
             yield events
+        if not self.done and self.step < self.config.steps:
+            self.reason = (
+                f"Its {self.config.minutes:g} minutes of computing are used up, at step {self.step:,} of {self.config.steps:,}. "
+                "To train on, go on from here with changes and allow more minutes."
+            )
         if self.judged != self.step:
             self.check()
             yield [self.evaluation_event()]

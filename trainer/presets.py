@@ -37,7 +37,7 @@ _QUICK, _FINE = _DEEP.model_copy(update={"until_step": 8000}), _DEEP.model_copy(
 PRESETS: dict[str, RunConfig] = {
     "sudoku-4x4": RunConfig(
         preset="sudoku-4x4", task="sudoku-4x4", model=_small(4, 2, 2, 64, 2),
-        steps=3000, minutes=3, stop_at_exact=0.9995, batch_size=64, lr=2e-3, warmup_steps=30,
+        steps=3000, minutes=15, stop_at_exact=0.9995, batch_size=64, lr=2e-3, warmup_steps=30,
         puzzles=(PuzzleSet(clues=4, count=1000), PuzzleSet(clues=5, count=4000), PuzzleSet(clues=6, count=4000), PuzzleSet(clues=8, count=1000)),
         evaluation=(PuzzleSet(clues=6, count=1000), PuzzleSet(clues=5, count=1000)), evaluate_every=250, checkpoint_every=250,
     ),

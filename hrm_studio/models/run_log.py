@@ -104,6 +104,7 @@ class Mark:
     step: int
     time: float
     text: str = ""
+    code: str = ""  # of a warning: which one
 
 
 Part = Rows | Cut | Mark
@@ -139,7 +140,7 @@ def digest(entries: Iterable[Mapping[str, Any]]) -> list[Part]:
             if kind == "started":
                 parts.append(Cut(step))
             words = entry.get("message") or entry.get("reason") or entry.get("checkpoint") or ""
-            parts.append(Mark(kind, step, time, str(words)))
+            parts.append(Mark(kind, step, time, str(words), str(entry.get("code") or "")))
     flush()
     return parts
 

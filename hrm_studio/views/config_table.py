@@ -101,4 +101,10 @@ class ConfigTable(QWidget):
         self.table.resizeRowsToContents()
         self.table.setVisible(bool(rows))
         self.empty.setVisible(not rows)
-        self.empty.setText("Nothing fits the search." if words else "No setting differs." if columns else "")
+        self.empty.setText(
+            "Nothing fits the search."
+            if words
+            else ("No setting differs from the preset." if len(self._runs) == 1 else "No setting differs.")
+            if columns
+            else ""
+        )

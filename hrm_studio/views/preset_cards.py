@@ -195,6 +195,8 @@ class PresetCards(QScrollArea):
         super().showEvent(event)
         self._columns = 0  # Qt does not lay out anew what was resized while it was hidden
         self._lay_out()
+        for card in self.cards.values():
+            card.refresh()  # the disk may be fuller by now
         QTimer.singleShot(500, self._measure)
 
     def _measure(self) -> None:

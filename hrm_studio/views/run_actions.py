@@ -62,14 +62,12 @@ class RunActions(QObject):
             return False
         return True
 
-    def control(self, run: RunModel, name: str) -> None:
-        """A button of the header: pause, resume, save, stop or discard."""
-        if name == "resume":
-            self.tried(lambda: self._runs.resume(run))
-        elif name == "discard":
+    def control(self, run: RunModel, name: str) -> bool:
+        """A button of the header: pause, resume, save, stop or discard. False where it was refused."""
+        if name == "discard":
             self._ask_discard(run)
-        else:
-            self.tried(lambda: self._runs.command(run, name))
+            return True
+        return self.tried(lambda: self._runs.resume(run) if name == "resume" else self._runs.command(run, name))
 
     def _ask_name(self, run: RunModel) -> None:
         name, ok = QInputDialog.getText(self._widget, "Rename this run", "Name of its folder", text=run.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import qtawesome
@@ -9,6 +10,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from hrm_studio.models.run_log import Mark
 from hrm_studio.models.runs import RunModel
 from hrm_studio.theme import Theme
 from hrm_studio.views.board_panel import Elided
@@ -50,6 +52,20 @@ CONTROLS = (
 )
 
 
+ASKED = {"pause": "pausing …", "stop": "saving and ending …"}  # until the trainer's step, or its evaluation, is over
+
+
+def standing_warnings(marks: Iterable[Mark]) -> list[Mark]:
+    """Warnings, oldest first, without those of a full disk that a later checkpoint has made good."""
+    found: list[Mark] = []
+    for mark in marks:
+        if mark.kind == "saved":
+            found = [warning for warning in found if warning.code != "disk-full"]
+        elif mark.kind == "warning":
+            found.append(mark)
+    return found
+
+
 class Progress(QWidget):
     """A thin bar. Its share is told by the text beside it."""
 
@@ -88,6 +104,7 @@ class RunHeader(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._run: RunModel | None = None
+        self._asked: tuple[str, str] | None = None  # what was asked of it, in which state
         self.name = Elided("title")
         self.state = QLabel(objectName="position")
         self.best = QLabel(objectName="position")
@@ -146,11 +163,17 @@ class RunHeader(QWidget):
         if self._run is not None:
             self._run.changed.disconnect(self.refresh)
             self._run.grew.disconnect(self._tell_warnings)
-        self._run = run
+        self._run, self._asked = run, None
         if run is not None:
             run.changed.connect(self.refresh)
             run.grew.connect(self._tell_warnings)
         self.refresh()
+
+    def tell_asked(self, name: str) -> None:
+        """Show that a command is on its way, until the run's state is another one."""
+        if self._run is not None and name in ASKED:
+            self._asked = name, self._run.summary.state
+            self.refresh()
 
     def refresh(self) -> None:
         palette = self._theme.palette
@@ -162,8 +185,11 @@ class RunHeader(QWidget):
             return
         summary = self._run.summary
         self.name.setText(summary.name)
+        if self._asked is not None and self._asked[1] != summary.state:
+            self._asked = None
+        words = ASKED[self._asked[0]] if self._asked is not None else state_words(summary)
         colour = state_colour(summary)
-        self.state.setText(f'<span style="color:{getattr(palette, colour)}">{state_sign(summary)} {state_words(summary)}</span>')
+        self.state.setText(f'<span style="color:{getattr(palette, colour)}">{state_sign(summary)} {words}</span>')
         self.facts.setText("  ·  ".join(facts(summary)))
         self.best.setText(f"{share(summary.best)} solved" if summary.best is not None else "")
         self.best.setToolTip(f"Best share of unseen puzzles solved, at step {summary.best_step:,}")
@@ -179,7 +205,7 @@ class RunHeader(QWidget):
         if self._run is None:
             return
         summary, palette = self._run.summary, self._theme.palette
-        warnings = [mark for mark in self._run.log.marks if mark.kind == "warning"]
+        warnings = standing_warnings(self._run.log.marks)
         text, bad = summary.message, summary.state in ("failed", "killed", "unreadable")
         if not text and warnings:
             text = f"Step {warnings[-1].step:,}: {warnings[-1].text}"

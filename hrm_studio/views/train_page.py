@@ -133,7 +133,7 @@ class TrainPage(QWidget):
         self.list.chosen.connect(self.open_run)
         self.list.overlay_wanted.connect(self.overlay)
         self.list.menu_wanted.connect(lambda run, place: self.acts.show_menu(run, run in self._overlaid, place))
-        self.header.wanted.connect(lambda name: self.acts.control(self.current, name) if self.current is not None else None)
+        self.header.wanted.connect(self._control)
         self.header.menu_wanted.connect(lambda place: self.acts.show_menu(self.current, False, place) if self.current is not None else None)
         self.header.explore_wanted.connect(self.explore)
         self.acts.refused.connect(self._studio.opener.refused)
@@ -149,8 +149,8 @@ class TrainPage(QWidget):
 
     def _entries(self) -> list[Entry]:
         def control(name: str) -> None:
-            if self.current is not None and not self.header.buttons[name].isHidden():
-                self.acts.control(self.current, name)
+            if not self.header.buttons[name].isHidden():
+                self._control(name)
 
         return [
             Entry("new_run", "&Run", "New run", "Ctrl+N", "mdi6.plus", self.show_cards, "Presets, each with one click to start"),
@@ -162,6 +162,10 @@ class TrainPage(QWidget):
             Entry("empty_trash", "&Run", "Empty the trash of deleted runs", "", "mdi6.delete-empty-outline", self.runs.empty_trash),
             Entry("explore_run", "&Run", "Open its model in Explore", "Ctrl+Return", "mdi6.eye-outline", self.explore),
         ]
+
+    def _control(self, name: str) -> None:
+        if self.current is not None and self.acts.control(self.current, name):
+            self.header.tell_asked(name)
 
     # Starting --------------------------------------------------------------------------------------------------------
 

@@ -256,6 +256,14 @@ def test_a_finished_run_that_is_started_again_tells_nothing_twice(tmp_path: Path
     assert (best is not None and best.name == "step_000010") == (exact[10] >= exact[7])
 
 
+def test_a_run_whose_minutes_are_used_up_says_so(tmp_path: Path) -> None:
+    run = RunDir.create(tmp_path / "run", small(steps=4000, minutes=0.0005))
+    Session(run).go()
+    (finished,) = of_kind(run, "finished")
+    assert finished["reason"] == "done"
+    assert f"minutes of computing are used up, at step {finished['step']:,} of 4,000" in finished["message"]
+
+
 # TensorBoard -------------------------------------------------------------------------------------------------------------
 
 
