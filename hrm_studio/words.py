@@ -2,6 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+
+_REMEDIES = {
+    errno.ENOSPC: "Make room on the disk and try again.",
+    errno.EDQUOT: "Make room on the disk and try again.",
+    errno.EROFS: "Make the folder writable, or set HRM_STUDIO_HOME to another one.",
+    errno.EACCES: "Make the folder writable, or set HRM_STUDIO_HOME to another one.",
+}
+
+
+def disk_trouble(error: OSError) -> str:
+    """Why a file or folder could not be written, and what to do."""
+    if error.filename is None or error.strerror is None:
+        return str(error)
+    return " ".join(filter(None, [f"{error.filename}: cannot be written ({error.strerror}).", _REMEDIES.get(error.errno or 0)]))
+
 
 def duration(seconds: float | None) -> str:
     """'12 s', '3 min 20 s', '2 h 5 min', '3 days 4 h'; '' for None."""

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QInputDialog, QMenu, QMessageBox, QWidget
 
 from hrm_studio.models.runs import RunModel, RunsModel
 from hrm_studio.views.undo_bar import UndoBar
+from hrm_studio.words import disk_trouble
 
 
 class RunActions(QObject):
@@ -58,7 +59,7 @@ class RunActions(QObject):
         try:
             act()
         except (ValueError, OSError) as error:
-            self.refused.emit(str(error))
+            self.refused.emit(disk_trouble(error) if isinstance(error, OSError) else str(error))
             return False
         return True
 

@@ -31,6 +31,7 @@ from hrm_studio.views.run_header import RunHeader
 from hrm_studio.views.run_list import RunList
 from hrm_studio.views.undo_bar import UndoBar
 from hrm_studio.views.watch_learning import WatchLearning
+from hrm_studio.words import disk_trouble
 from trainer.config import RunConfig
 from trainer.manage import fork
 from trainer.presets import PRESETS
@@ -368,5 +369,7 @@ def _fork(run: RunDir, config: RunConfig) -> RunDir | str:
     """The new run directory, or why there is none."""
     try:
         return fork(run, config)
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        return disk_trouble(error)
+    except ValueError as error:
         return str(error)
