@@ -157,7 +157,7 @@ class TrainPage(QWidget):
             Entry("new_run", "&Run", "New run", "Ctrl+N", "mdi6.plus", self.show_cards, "Presets, each with one click to start"),
             Entry("pause_run", "&Run", "Pause this run", "", "mdi6.pause", lambda: control("pause")),
             Entry("resume_run", "&Run", "Resume this run", "", "mdi6.play", lambda: control("resume")),
-            Entry("save_run", "&Run", "Save a checkpoint now", "Ctrl+S", "mdi6.content-save-outline", lambda: control("save")),
+            Entry("save_run", "&Run", "Save a checkpoint now", "Ctrl+Shift+S", "mdi6.content-save-outline", lambda: control("save")),
             Entry("stop_run", "&Run", "Stop this run and save", "", "mdi6.stop", lambda: control("stop")),
             Entry("undelete_run", "&Run", "Bring back the run deleted last", "", "mdi6.delete-restore", self.acts.undo_delete),
             Entry("empty_trash", "&Run", "Empty the trash of deleted runs", "", "mdi6.delete-empty-outline", self.runs.empty_trash),

@@ -64,6 +64,14 @@ def test_actions_of_a_page_work_while_it_is_shown(window: MainWindow) -> None:
     assert titles.index("&Step") < titles.index("&Run") < titles.index("&View")
 
 
+def test_no_two_actions_of_a_page_ship_with_the_same_keys(window: MainWindow) -> None:
+    """Qt triggers neither of two that share their keys."""
+    for page in available_pages():
+        window.show_page(page.name)
+    table = window.actions_table
+    assert {name: table.clash(name, entry.shortcut) for name, entry in table.entries.items() if table.clash(name, entry.shortcut)} == {}
+
+
 def test_shortcuts_are_kept(window: MainWindow, qtbot: QtBot) -> None:
     window.actions_table.set_shortcut("play", "P")
     assert window.actions_table.by_name["play"].shortcut().toString() == "P"
