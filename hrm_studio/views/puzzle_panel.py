@@ -29,6 +29,7 @@ from hrm_studio.views.puzzle_text import PuzzleText
 from hrm_studio.views.recent_button import RecentButton
 
 _STATES = {"broken": ("wrong", "✕"), "none": ("wrong", "✕"), "several": ("warning", "▲"), "one": ("right", "●"), "unknown": ("muted", "○")}
+_LONGEST_SHOWN = 21_000  # characters; the largest maze has fewer, and laying out a long line would stop the window
 
 
 class PuzzlePanel(QWidget):
@@ -186,7 +187,10 @@ class PuzzlePanel(QWidget):
             return
         try:
             self._session.open_text(text, "The clipboard")
-        except ValueError:
+        except ValueError as error:
+            if len(text) > _LONGEST_SHOWN:
+                self.show_error(str(error))
+                return
             self.edit_as_text()
             self.text.setPlainText(text)
             self.text.take()

@@ -274,3 +274,12 @@ def test_puzzles_are_judged(text: str, state: str, words: str) -> None:
     found = judge(*parse_any(text))
     assert found.state == state
     assert words in found.words
+
+
+def test_a_clipboard_too_long_for_any_puzzle_is_told_and_not_laid_out(rig: Rig) -> None:
+    before = rig.panel.text.toPlainText()
+    QApplication.clipboard().setText("1" * 100_000)
+    rig.panel.paste()
+    assert "100,000 characters" in rig.panel.error.text()
+    assert rig.panel.text.toPlainText() == before
+    assert rig.panel.ways.currentWidget() is rig.panel.editor
