@@ -6,7 +6,7 @@ One honest forward pass of each puzzle: no search, no vote.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -140,11 +140,14 @@ def evaluate(
     segments: int = 16,
     batch: int = 128,
     q_continue: bool = False,
+    between: Callable[[], None] = lambda: None,
 ) -> Evaluation:
-    """`summary` of `judge`."""
-    return summary(
-        Judged.joined(list(judge(model, puzzles, solutions, identifiers, segments=segments, batch=batch, q_continue=q_continue)))
-    )
+    """`summary` of `judge`. `between` is called after each batch; what it raises ends the evaluation."""
+    parts = []
+    for part in judge(model, puzzles, solutions, identifiers, segments=segments, batch=batch, q_continue=q_continue):
+        parts.append(part)
+        between()
+    return summary(Judged.joined(parts))
 
 
 def told(found: Evaluation) -> dict[str, Any]:

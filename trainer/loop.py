@@ -37,6 +37,10 @@ class Diverged(RuntimeError):
     """The loss or its gradient is no number any more."""
 
 
+class CutShort(Exception):
+    """Raised by `Trainer.between` to leave an evaluation, which the run then begins with when it goes on."""
+
+
 class Trainer:
     """All that changes while a model is trained. `state_dict` and `load_state_dict` carry every bit of it."""
 
@@ -72,6 +76,7 @@ class Trainer:
         self.reason = ""  # why it is done before its steps are
         self.judged = -1  # the step of the last evaluation
         self.best, self.since_best = -1.0, 0  # held-out exact accuracy, and evaluations since it was this good
+        self.between: Callable[[], None] = lambda: None  # called between the batches of an evaluation, which takes longer than a step
         self.notices: list[str] = []  # what people should know of the last step
         self.window: dict[str, Tensor] = {}  # sums since the last metrics event
         self.window_steps = 0
@@ -223,6 +228,8 @@ class Trainer:
         Between two yields a step is whole: `state_dict` then holds all that the rest of the run depends on. Raises Diverged where the
         loss stops being a number.
         """
+        if self.step and self.step % self.config.evaluate_every == 0 and self.judged != self.step:
+            yield self._evaluated()  # it was cut short
         while not self.done and self.step < self.config.steps and not self._out_of_time():
             if self._phase_is_over():
                 self._enter_phase(self.phase + 1)
@@ -236,9 +243,7 @@ class Trainer:
             if self.step % self.config.log_every == 0:
                 events.append(self._metrics())
             if self.step % self.config.evaluate_every == 0:
-                self.check()
-                events.append(self.evaluation_event())
-                self._judge(events[-1])
+                events += self._evaluated()
             yield events
         if not self.done and self.step < self.config.steps:
             self.reason = (
@@ -246,8 +251,18 @@ class Trainer:
                 "To train on, go on from here with changes and allow more minutes."
             )
         if self.judged != self.step:
-            self.check()
-            yield [self.evaluation_event()]
+            yield self._evaluated(last=True)
+
+    def _evaluated(self, *, last: bool = False) -> list[Event]:
+        """This step's evaluation; nothing where it was cut short. The last one cannot end the run any more."""
+        self.check()
+        try:
+            found = self.evaluation_event()
+        except CutShort:
+            return []
+        if not last:
+            self._judge(found)
+        return [found]
 
     def _out_of_time(self) -> bool:
         return bool(self.world.from_first(self.config.minutes is not None and self.seconds >= 60 * self.config.minutes))
@@ -319,13 +334,14 @@ class Trainer:
 
     def evaluation_event(self) -> Event:
         """The averaged model on every evaluation set; `exact_accuracy` and `accuracy` are means over the sets."""
+        found = dict(self.world.from_first(self._evaluation() if self.world.first else None))
         self.judged = self.step
-        return dict(self.world.from_first(self._evaluation() if self.world.first else None))
+        return found
 
     def _evaluation(self) -> Event:
         model, config = self.averaged_model(), self.config
         found = {
-            name: evaluate(model, *puzzles, segments=config.evaluation_segments, q_continue=config.q_continue)
+            name: evaluate(model, *puzzles, segments=config.evaluation_segments, q_continue=config.q_continue, between=self.between)
             for name, puzzles in self.sets.items()
         }
         sets = {name: told(figures) for name, figures in found.items()}
@@ -353,7 +369,7 @@ class Trainer:
 
     def begin_anew(self, micro_batch: int) -> None:
         """Take a state that was just read for the beginning of a run with a configuration of its own."""
-        self.done, self.reason, self.best, self.since_best, self.seconds = False, "", -1.0, 0, 0.0
+        self.done, self.reason, self.best, self.since_best, self.seconds, self.judged = False, "", -1.0, 0, 0.0, self.step
         self.window, self.window_steps = {}, 0
         self._enter_phase(min(self.phase, max(0, len(self.config.phases) - 1)))
         self.model.config = self.model.config.model_copy(update={"forward_dtype": self._dtype})

@@ -22,7 +22,7 @@ from trainer.distributed import World
 from trainer.events import Event, LineReader, describe, event
 from trainer.fit import Fit, decide
 from trainer.guards import Guards
-from trainer.loop import Trainer
+from trainer.loop import CutShort, Trainer
 from trainer.machine import Machine, free_bytes
 from trainer.manage import origin
 from trainer.probe_puzzles import write_probes
@@ -82,6 +82,8 @@ class Session:
         self.tell(event("started", trainer.step, resumed=resumed, pid=os.getpid(), steps=config.steps, processes=world.size, **asdict(fit)))
         if fit.why:
             say(fit.why)
+        if world.size == 1:  # several obey together, and only the first evaluates
+            trainer.between = self.obey_within
         for events in trainer.train():
             judged = next((e for e in events if e["type"] == "evaluation"), None)
             if judged:
@@ -227,6 +229,13 @@ class Session:
                 return
             self.status("paused")
             time.sleep(0.1)
+
+    def obey_within(self) -> None:
+        """The same within an evaluation, which a stop leaves: the run begins with it when it goes on."""
+        self.obey()
+        self.status("running")
+        if self.ending:
+            raise CutShort
 
     def save(self, evaluation: Event | None = None) -> None:
         """A checkpoint folder, written beside, flushed to disk, and renamed. A full disk is told and survived."""

@@ -16,6 +16,7 @@ import torch
 
 from hrm_model import trace_file
 from tests.trainer.runs import ROOT, small, told
+from trainer import evaluate as evaluate_module
 from trainer import session as session_module
 from trainer.__main__ import main
 from trainer.config import ConfigError, read_config
@@ -254,6 +255,28 @@ def test_a_finished_run_that_is_started_again_tells_nothing_twice(tmp_path: Path
     best = run.pointer("best")
     exact = {step: v["exact_accuracy"] for kind, step, v in before if kind == "evaluation"}
     assert (best is not None and best.name == "step_000010") == (exact[10] >= exact[7])
+
+
+def test_a_stop_cuts_an_evaluation_short_which_comes_first_when_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = {"steps": 10, "evaluate_every": 4, "evaluation": [{"clues": 6, "count": 300}]}
+    whole, run = (RunDir.create(tmp_path / name, small(**changes)) for name in ("whole", "run"))
+    Session(whole).go()
+    batches = []
+    solve = evaluate_module.solve_batch
+
+    def solve_and_ask(*given: Any, **more: Any) -> Any:
+        batches.append(len(given[1]))
+        run.command("stop")
+        return solve(*given, **more)
+
+    monkeypatch.setattr(evaluate_module, "solve_batch", solve_and_ask)
+    Session(run).go()
+    assert batches == [128]  # of 300 puzzles
+    assert [step for kind, step, _ in told(run) if kind == "evaluation"] == []
+    assert of_kind(run, "finished")[-1]["reason"] == "stopped"
+    monkeypatch.undo()
+    Session(run).go()
+    assert told(run) == told(whole)
 
 
 def test_a_run_whose_minutes_are_used_up_says_so(tmp_path: Path) -> None:
