@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
@@ -37,6 +37,9 @@ from hrm_studio.views.top_bar import TopBar
 from hrm_studio.views.tour import Tour
 from hrm_studio.views.tour_stops import tour_stops
 from hrm_studio.views.words_dialog import WordsDialog
+
+if TYPE_CHECKING:
+    from hrm_studio.views.dataset_dialog import DatasetDialog
 
 _PAINT_AFTER_MS = 10  # a new theme
 
@@ -111,7 +114,7 @@ class MainWindow(QMainWindow):
     def _entries(self) -> list[Entry]:
         return [
             Entry("open", "&File", "Open …", "Ctrl+O", "mdi6.folder-open-outline", self._open_file, "Open a puzzle, a trace (.h5) or a checkpoint file"),
-            Entry("open_folder", "&File", "Open a folder …", "Ctrl+Shift+O", "", self._open_folder, "Open a checkpoint folder or a run folder"),
+            Entry("open_folder", "&File", "Open a folder …", "Ctrl+Shift+O", "", self._open_folder, "Open a checkpoint folder, a run folder or a dataset"),
             Entry("quit", "&File", "Quit", "Ctrl+Q", "", self.close),
             Entry("palette", "&View", "Command palette …", "Ctrl+Shift+P", "mdi6.console-line", self._show_palette, "Find any action by some of its letters"),
             Entry("full_screen", "&View", "Full screen", "F11", "", self._toggle_full_screen),
@@ -144,7 +147,7 @@ class MainWindow(QMainWindow):
             self.opener.open(Path(path))
 
     def _open_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Open a checkpoint folder or a run folder")
+        path = QFileDialog.getExistingDirectory(self, "Open a checkpoint folder, a run folder or a dataset")
         if path:
             self.opener.open(Path(path))
 
@@ -157,9 +160,26 @@ class MainWindow(QMainWindow):
         elif kind == "run":
             self.show_page("train")
             self.page("train").open_path(path)  # type: ignore[attr-defined]
+        elif kind == "dataset":
+            self._open_dataset(path)
         else:
             self.show_page("explore")
             self.explore.open_path(path, kind)
+
+    def _open_dataset(self, path: Path) -> None:
+        from hrm_studio.views.dataset_dialog import open_dataset  # few need it, and not before the first paint
+
+        def show(dialog: DatasetDialog) -> None:
+            dialog.reason_wanted.connect(self._open_puzzle)
+            dialog.train_wanted.connect(self._train_on)
+            dialog.failed.connect(self.notice.tell)
+            dialog.show()
+
+        open_dataset(path, self.background, self.theme, self, show, self.notice.tell)
+
+    def _train_on(self, folder: Path) -> None:
+        self.show_page("train")
+        self.page("train").edit_dataset(folder)  # type: ignore[attr-defined]
 
     def _open_puzzle(self, text: str) -> None:
         self.show_page("explore")

@@ -27,6 +27,7 @@ from hrm_model.home import home
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.find import task_named
 from trainer.config import RunConfig
+from trainer.presets import PRESETS
 
 INPUTS, LABELS, IDENTIFIERS, PUZZLES, GROUPS = "inputs", "labels", "puzzle_identifiers", "puzzle_indices", "group_indices"
 _FIELDS = (INPUTS, LABELS, IDENTIFIERS, PUZZLES, GROUPS)
@@ -237,6 +238,14 @@ def is_there(name: str | Path) -> bool:
 def ready(config: RunConfig) -> RunConfig:
     """A configuration that can be started here: one of a dataset is fitted to it. DatasetError where it is not there."""
     return on_dataset(config, dataset_folder(config.dataset)) if config.dataset else config
+
+
+def suited(folder: Path) -> RunConfig:
+    """The preset to begin with on a dataset: the first of its task, else of its kind of puzzle. DatasetError."""
+    task = Dataset(folder).task.name
+    kind = task.partition("-")[0]
+    alike = [p for p in PRESETS.values() if p.task == task] or [p for p in PRESETS.values() if p.task.partition("-")[0] == kind]
+    return alike[0]
 
 
 def on_dataset(config: RunConfig, folder: Path) -> RunConfig:

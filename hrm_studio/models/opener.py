@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QSettings, Signal
 
 from hrm_model.checkpoint_place import is_weights_name
 
-Kind = Literal["trace", "checkpoint", "run", "puzzles"]
+Kind = Literal["trace", "checkpoint", "run", "dataset", "puzzles"]
 
 _RECENT = 12
 _LONGEST = 64  # characters of a path in a menu
@@ -28,7 +28,12 @@ def kind_of(path: Path) -> Kind:
             return "run"
         if (path / "config.json").exists() or (path / "all_config.yaml").exists() or any(is_weights_name(f.name) for f in path.iterdir()):
             return "checkpoint"
-        raise OpenError(f"{path} holds neither a run (config.yaml, events.jsonl) nor a checkpoint (model.safetensors with config.json).")
+        if any((path / split / "dataset.json").is_file() for split in ("train", "test")):
+            return "dataset"
+        raise OpenError(
+            f"{path} holds neither a run (config.yaml, events.jsonl) nor a checkpoint (model.safetensors with config.json) "
+            "nor a dataset (train/dataset.json)."
+        )
     if not path.exists():
         raise OpenError(f"{path} is not there.")
     if path.suffix in _WEIGHTS or path.name.startswith("step_") or path.name == "checkpoint":
@@ -78,7 +83,7 @@ class Opener(QObject):
         self.page_wanted.emit(page)
 
     def open(self, path: Path) -> None:
-        """Open a trace, checkpoint, run folder or file of puzzles, on the page that shows such."""
+        """Open a trace, checkpoint, run folder, dataset or file of puzzles, on the page that shows such."""
         try:
             kind = kind_of(path)
         except (OpenError, OSError) as error:

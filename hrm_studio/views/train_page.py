@@ -35,6 +35,7 @@ from hrm_studio.words import disk_trouble
 from trainer.config import RunConfig
 from trainer.manage import fork
 from trainer.presets import PRESETS
+from trainer.published import on_dataset, suited
 from trainer.run_dir import RunDir
 
 
@@ -190,6 +191,13 @@ class TrainPage(QWidget):
         self._fork_of = None
         self.form.open(config, first, f"{name}: every setting", text or "A dot marks what differs. Start makes a new run of it.")
         self.stack.setCurrentWidget(self._form)
+
+    def edit_dataset(self, folder: Path) -> None:
+        """The form of a recipe fitted to a dataset."""
+        fitted: list[RunConfig] = []
+        if self.acts.tried(lambda: fitted.append(on_dataset(suited(folder), folder))):
+            first = PRESETS[fitted[0].preset]
+            self.edit(fitted[0], first, folder.name, f"{title(first.preset)}, fitted to this dataset. Start makes a new run of it.")
 
     def _edit_run(self, run: RunModel) -> None:
         if self.acts.tried(lambda: run.config):
