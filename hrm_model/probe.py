@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hrm_model.config import ModelConfig
 from hrm_model.layers import Block, rms_norm
 from hrm_model.model import HRM
 from hrm_model.trace import LEVEL_NAMES, Array, Trace
@@ -67,6 +68,22 @@ def attention(model: HRM, trace: Trace, step: int, layer: int) -> Array:
         _check_same(x[0], trace.state_after(step, level))
         assert found is not None
         return found[0].float().cpu().numpy().copy()
+
+
+def attention_bytes(config: ModelConfig, *, segments: int) -> int:
+    """How much `attention_of_all` keeps of so many segments."""
+    calls = segments * config.H_cycles * (config.L_cycles * config.L_layers + config.H_layers)
+    return 2 * calls * config.num_heads * config.seq_len**2
+
+
+def attention_of_all(model: HRM, trace: Trace) -> dict[tuple[int, int], Array]:
+    """By (step, layer): (A, S, S) float16, `attention` of every layer at every step, cells only. ValueError as there."""
+    cells, found = len(trace.puzzle.given), {}
+    for step in range(len(trace)):
+        blocks = model.H_level.layers if LEVEL_NAMES[trace.level[step]] == "H" else model.L_level.layers
+        for layer in range(len(blocks)):
+            found[step, layer] = attention(model, trace, step, layer)[:, -cells:, -cells:].astype(np.float16)
+    return found
 
 
 def _weights(q: Tensor, k: Tensor) -> Tensor:

@@ -28,6 +28,8 @@ from hrm_studio.export.spec import MOVING, STILL, VIEWS, Spec
 app = typer.Typer(no_args_is_help=True, help="Recorded reasoning runs: HDF5 files with plots ready.")
 
 File = Annotated[Path, typer.Argument(help="A trace file (.h5).")]
+_MOST_ATTENTION = 1 << 30  # of one trace; all of it is in memory at once
+
 Which = Annotated[int, typer.Option(min=1, help="Which trace of the file, counted from 1.")]
 
 
@@ -41,6 +43,9 @@ def record(
     segments: Annotated[int, typer.Option(min=1, max=100_000, help="Segments to think for.")] = 16,
     states: Annotated[str, typer.Option(help=f"How states are kept: {', '.join(trace_file.STATES)}.")] = "full",
     previews: Annotated[bool, typer.Option(help="Also what the model would answer after each L step.")] = True,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="Also where the cells look, in every layer at every step; the file grows many times.")
+    ] = False,
     most: Annotated[int, typer.Option(min=1, max=10_000, help="Of a file of many puzzles, so many: a trace each.")] = 1,
     device: Device = "auto",
     as_json: AsJson = False,
@@ -54,8 +59,9 @@ def record(
         path = find_model(model) if model else model_for_task(task.name).path
         from hrm_model.checkpoint import about, sha256
         from hrm_model.device import use_threads
+        from hrm_model.probe import attention_bytes, attention_of_all
         from hrm_model.reason import reason
-        from hrm_model.trace import ModelInfo, PuzzleInfo
+        from hrm_model.trace import ModelInfo, PuzzleInfo, TraceRecorder
 
         network = load_model(path, device)
         use_threads(network)
@@ -65,18 +71,32 @@ def record(
             h_steps=segments * config.H_cycles, l_steps=segments * config.H_cycles * config.L_cycles, positions=config.positions,
             cells=config.seq_len, width=config.hidden_size, vocabulary=config.vocab_size, states=states,
         )  # fmt: skip
+        more = attention_bytes(config, segments=segments) if attention else 0
+        if more > _MOST_ATTENTION:
+            raise ValueError(
+                f"attention of {segments} segments takes {more / 1e9:,.1f} GB; up to {_MOST_ATTENTION / 1e9:.0f} GB are kept. Record fewer --segments"
+            )
         progress = _progress(quiet=as_json)
         told = config.model_dump() | {"q_continue": about(path).get("q_continue", True)}
         info = ModelInfo(path.name, told, sha256(path))
         with progress, TraceWriter(out, states=states) as writer:
-            bar = progress.add_task(f"{path.name}, about {size * len(grids) / 1e6:.1f} MB", total=segments * len(calls) * len(grids))
+            bar = progress.add_task(
+                f"{path.name}, about {(size + more) * len(grids) / 1e6:.1f} MB", total=segments * len(calls) * len(grids)
+            )
             for number, (grid, solution) in enumerate(zip(grids, solutions, strict=True), 1):
                 given = task.to_tokens(grid)
                 puzzle_info = PuzzleInfo(task.name, given, task.to_tokens(solution), task.format_line(grid))
-                writer.begin(puzzle_info, info, Extras(f"Puzzle {number}" if len(grids) > 1 else ""))
-                for step in reason(network, given, segments=segments, previews=previews, states=states != "none"):
-                    writer.add(step)
+                title = f"Puzzle {number}" if len(grids) > 1 else ""
+                recorder = TraceRecorder(puzzle_info, info) if attention else None  # attention is computed from a whole trace
+                if recorder is None:
+                    writer.begin(puzzle_info, info, Extras(title))
+                keeper = writer if recorder is None else recorder
+                for step in reason(network, given, segments=segments, previews=previews, states=attention or states != "none"):
+                    keeper.add(step)
                     progress.advance(bar)
+                if recorder is not None:
+                    made = recorder.trace()
+                    writer.write(made, Extras(title, attention=attention_of_all(network, made)))
     _tell(out, as_json)
 
 

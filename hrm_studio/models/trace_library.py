@@ -42,6 +42,7 @@ class TraceLibrary(QObject):
         self._shelf = Shelf(folder or home() / "traces")
         self._background = Background(self)
         self.traces: list[KeptTrace] = []
+        self._faults: tuple[str, ...] = ()
 
     @property
     def limit_mb(self) -> int:
@@ -52,6 +53,11 @@ class TraceLibrary(QObject):
     def set_limit_mb(self, limit: int) -> None:
         self._settings.setValue("traces_limit_mb", limit)
         self._do(lambda: self._shelf.make_room(limit * MEGABYTE))
+
+    @property
+    def faults(self) -> list[str]:
+        """A sentence for each file of the folder that is no whole trace."""
+        return list(self._faults)
 
     @property
     def automatic_bytes(self) -> int:
@@ -131,16 +137,18 @@ class TraceLibrary(QObject):
         self._background.finish()
 
     def _do(self, work: Callable[[], T], then: Callable[[T], object] = lambda done: None) -> None:
-        def tried() -> tuple[T | None, str, list[KeptTrace]]:
+        def tried() -> tuple[T | None, str, list[KeptTrace], tuple[str, ...]]:
+            result, fault = None, ""
             try:
-                return work(), "", self._shelf.all()
+                result = work()
             except (ValueError, OSError, MemoryError) as error:
-                return None, str(error) or type(error).__name__, self._shelf.all()
+                fault = str(error) or type(error).__name__
+            return result, fault, self._shelf.all(), tuple(sorted(self._shelf.faults.values()))
 
-        def done(found: tuple[T | None, str, list[KeptTrace]]) -> None:
-            result, fault, traces = found
-            if traces != self.traces:
-                self.traces = traces
+        def done(found: tuple[T | None, str, list[KeptTrace], tuple[str, ...]]) -> None:
+            result, fault, traces, faults = found
+            if (traces, faults) != (self.traces, self._faults):
+                self.traces, self._faults = traces, faults
                 self.changed.emit()
             if fault:
                 self.refused.emit(fault)

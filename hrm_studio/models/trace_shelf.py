@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,22 +60,34 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.trash = folder / "trash"
-        self._no_traces: dict[Path, float] = {}  # files that cannot be read, and when they were written
+        self._seen: dict[Path, tuple[float, KeptTrace | str]] = {}  # files with nothing beside them: when written, what is known
+        self.faults: dict[Path, str] = {}  # as `all` found them: files that are there and cannot be read, with a sentence each
 
     def all(self) -> list[KeptTrace]:
-        """What is there, newest first. A trace file that someone put there is looked into and taken in; a broken one is left alone."""
-        found = []
+        """What is there, newest first. A trace file that someone put there is looked into and taken in; a broken one is named in `faults`."""
+        found, faults = [], {}
         for path in self.folder.glob("*.h5"):
-            kept = self._read(path)
-            if kept is None and self._no_traces.get(path) != path.stat().st_mtime:
-                try:
-                    kept = self._describe_file(path)
-                except (ValueError, OSError):
-                    self._no_traces[path] = path.stat().st_mtime
-            if kept is None:
-                continue
-            found.append(kept)
+            kept = self._read(path) or self._look(path)
+            if isinstance(kept, KeptTrace):
+                found.append(kept)
+            else:
+                faults[path] = kept
+        self.faults = faults
         return sorted(found, key=lambda kept: -kept.created)
+
+    def _look(self, path: Path) -> KeptTrace | str:
+        """Into a file that has nothing beside it, once as long as it stays as it is; or what is wrong with it."""
+        try:
+            written = path.stat().st_mtime
+        except OSError as error:  # a link to nowhere, or just deleted
+            return f"{path}: cannot be read ({error.strerror or error})"
+        if path not in self._seen or self._seen[path][0] != written:
+            try:
+                known: KeptTrace | str = self._describe_file(path)
+            except (ValueError, OSError) as error:
+                known = str(error)
+            self._seen[path] = written, known
+        return self._seen[path][1]
 
     def add(self, trace: Trace, *, automatic: bool, extras: Extras | None = None) -> KeptTrace:
         """Keep a trace, its states in float16 where it is kept by itself. The same trace is kept once."""
@@ -165,17 +178,13 @@ class Shelf:
         entries = check(path)
         with TraceReader(path) as reader:
             trace = reader.read(entries[0].name)
-        made = describe(trace, path)
-        return self._write(
-            replace(
-                made,
-                title=entries[0].title,
-                states=entries[0].states,
-                automatic=False,
-                others=len(entries) - 1,
-                created=path.stat().st_mtime,
-            )
-        )
+        made = replace(
+            describe(trace, path), title=entries[0].title, states=entries[0].states, automatic=False, others=len(entries) - 1,
+            created=path.stat().st_mtime,
+        )  # fmt: skip
+        with suppress(OSError):  # of a folder that cannot be written all can be shown even so
+            self._write(made)
+        return made
 
 
 def describe(trace: Trace, path: Path) -> KeptTrace:

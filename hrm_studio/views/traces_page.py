@@ -152,6 +152,10 @@ class TracesPage(QWidget):
     def _show_all(self) -> None:
         traces, there = self.library.traces, self.rows.rows
         self.used.setText(f"{len(traces)} trace{'s' if len(traces) != 1 else ''}, {size(sum(kept.nbytes for kept in traces))}")
+        faults = self.library.faults
+        if faults:
+            self.used.setText(f"{self.used.text()}; {len(faults)} file{'s' if len(faults) != 1 else ''} cannot be read")
+        self.used.setToolTip("\n".join(faults[:20]))
         self.automatic.setText(f"kept by themselves: {size(self.library.automatic_bytes)} of")
         self.empty.setVisible(not there)
         self.list.setVisible(bool(there))

@@ -16,8 +16,8 @@ from PIL import Image
 
 from hrm_model.assets import find_model
 from hrm_model.checkpoint import sha256
-from hrm_model.trace_file import info, read, read_all
-from hrm_studio import cli
+from hrm_model.trace_file import TraceReader, info, read, read_all
+from hrm_studio import cli, cli_trace
 from tests.hrm_studio.test_cli import FOUR, run
 
 
@@ -173,3 +173,24 @@ def test_a_killed_recording_leaves_what_was_there(recorded: Path, tmp_path: Path
     found = json.loads(run("trace", "info", str(part), "--json").stdout)
     assert found["segments"] >= 1
     assert not found["traces"][0]["complete"]
+
+
+def test_attention_is_kept_where_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.h5"
+    asked = ["trace", "record", FOUR, "--attention", "--out", str(path)]
+    for states in ("full", "none"):
+        done = run(*asked, "--segments", "2", "--states", states)
+        assert done.exit_code == 0, done.stderr
+        with TraceReader(path) as reader:
+            trace, attention = reader.read(), reader.extras().attention
+        assert trace.has_states == (states == "full")
+        layers = trace.model.config["L_layers"]
+        assert sorted(attention) == [(step, layer) for step in range(len(trace)) for layer in range(layers)]
+        for weights in attention.values():
+            assert weights.shape[1:] == (16, 16)
+            assert ((weights.sum(-1) > 0.05) & (weights.sum(-1) < 1.01)).all()  # the rest goes to the puzzle slot
+    monkeypatch.setattr(cli_trace, "_MOST_ATTENTION", 1000)
+    done = run(*asked)
+    assert done.exit_code == 2
+    assert "Record fewer --segments" in done.stderr
+    assert path.exists()

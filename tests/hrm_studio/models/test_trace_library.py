@@ -154,3 +154,16 @@ def test_a_folder_that_cannot_be_written_is_told(qtbot: QtBot, tmp_path: Path, t
         library.keep_by_itself(trace)
     assert "traces" in caught.args[0]
     library.close()
+
+
+def test_a_file_that_cannot_be_read_is_named_and_hides_no_other(tmp_path: Path, trace: Trace) -> None:
+    shelf = Shelf(tmp_path)
+    (tmp_path / "torn.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    (tmp_path / "nowhere.h5").symlink_to(tmp_path / "gone")
+    kept = shelf.add(trace, automatic=False)
+    assert [each.path for each in shelf.all()] == [kept.path]
+    assert sorted(path.name for path in shelf.faults) == ["nowhere.h5", "torn.h5"]
+    assert all(str(path) in told for path, told in shelf.faults.items())
+    (tmp_path / "torn.h5").unlink()
+    shelf.all()
+    assert [path.name for path in shelf.faults] == ["nowhere.h5"]
