@@ -15,6 +15,7 @@ from hrm_model.tasks.sudoku import conflicts
 from hrm_model.tasks.sudoku_task import SudokuTask
 from hrm_studio.models.puzzle import PuzzleModel
 from hrm_studio.theme import Theme
+from hrm_studio.views.maze_tools import MazeBrush, cursor_over
 from hrm_studio.views.puzzle_picture import cell_rect, paint_puzzle, shown_side
 
 _LARGEST = 300  # pixels along a side
@@ -56,7 +57,10 @@ class PuzzleEditor(QWidget):
         super().__init__(parent)
         self._puzzle, self._theme = puzzle, theme
         self.cell = 0
-        self._brush: int | None = None  # what dragging over a maze writes
+        self.brush = MazeBrush(puzzle)  # what the mouse draws a maze with
+        self.setMouseTracking(True)
+        # The right button draws too; else it would open a menu of the window.
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
@@ -228,19 +232,17 @@ class PuzzleEditor(QWidget):
         if cell is None:
             return
         self.move_to(cell)
-        task = self._puzzle.task
-        if isinstance(task, MazeTask) and event.button() == Qt.MouseButton.LeftButton and self._puzzle.grid[cell] in (maze.WALL, maze.OPEN):
-            self._brush = maze.WALL if self._puzzle.grid[cell] == maze.OPEN else maze.OPEN
-            self.write(cell, self._brush)
+        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton):
+            self.brush.press(cell, erase=event.button() == Qt.MouseButton.RightButton)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         cell = self.cell_at(event.position())
-        if self._brush is not None and cell is not None and self._puzzle.grid[cell] in (maze.WALL, maze.OPEN):
+        self.setCursor(cursor_over(self.brush, cell))
+        if cell is not None and self.brush.drag(cell):
             self.move_to(cell)
-            self.write(cell, self._brush)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._brush = None
+        self.brush.release()
 
     def _changed(self) -> None:
         self.cell = min(self.cell, self._puzzle.task.cells - 1)

@@ -18,11 +18,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from hrm_model.tasks.maze_task import MazeTask
 from hrm_model.tasks.sudoku_rating import LEVELS
 from hrm_model.tasks.sudoku_task import SudokuTask
 from hrm_studio.models.session import Session
 from hrm_studio.theme import Theme
 from hrm_studio.views.difficulty_slider import DifficultySlider
+from hrm_studio.views.maze_tools import MazeTools
+from hrm_studio.views.maze_tools import words as maze_words
 from hrm_studio.views.puzzle_editor import PuzzleEditor, empty_value
 from hrm_studio.views.puzzle_maker import PuzzleMaker
 from hrm_studio.views.puzzle_text import PuzzleText
@@ -40,6 +43,7 @@ class PuzzlePanel(QWidget):
         self._session, self._puzzle, self._theme = session, session.puzzle, theme
         self.editor = PuzzleEditor(self._puzzle, theme)
         self.editor.entered.connect(self.submit)
+        self.maze_tools = MazeTools(self._puzzle, self.editor.brush)
         self.text = PuzzleText(self._puzzle)
         self.text.fault.connect(self.show_error)
         self.ways = QStackedWidget()
@@ -73,6 +77,7 @@ class PuzzlePanel(QWidget):
             # A click leaves the keyboard where it was; Tab reaches them all.
             any_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         session.failed.connect(lambda message, cell: self.show_error(message, None if cell < 0 else cell))
+        self.ways.currentChanged.connect(self._show_tools)
         self._puzzle.changed.connect(self._changed)
         self._puzzle.judged.connect(self._tell)
         theme.changed.connect(self._colours)
@@ -98,6 +103,7 @@ class PuzzlePanel(QWidget):
         for button in (self.undo, self.redo, self.pasted, self.emptied, self.recent):
             row.addWidget(button)
         layout.addLayout(row)
+        layout.addWidget(self.maze_tools)
         layout.addWidget(self.ways)
         layout.addWidget(self.known)
         layout.addWidget(self.error)
@@ -135,7 +141,11 @@ class PuzzlePanel(QWidget):
         self.redo.setEnabled(self._puzzle.can_redo)
         self.difficulty.setVisible(self._session.difficulty.possible)
         self.show_error("")
+        self._show_tools()
         self._tell()
+
+    def _show_tools(self) -> None:
+        self.maze_tools.setVisible(isinstance(self._puzzle.task, MazeTask) and self.ways.currentWidget() is self.editor)
 
     def _tell(self) -> None:
         """The judgement in words; what is not known yet keeps its place, so that nothing jumps."""
@@ -145,7 +155,8 @@ class PuzzlePanel(QWidget):
             self.known.setText(f'<span style="color:{colours.muted}">…{clues}<br>&nbsp;</span>')
             return
         colour, mark = _STATES[judgement.state]
-        text = f'<span style="color:{getattr(colours, colour)}">{mark}</span> {judgement.words}{clues if judgement.state == "one" else ""}'
+        told = maze_words(self._puzzle.grid, judgement) if isinstance(self._puzzle.task, MazeTask) else judgement.words
+        text = f'<span style="color:{getattr(colours, colour)}">{mark}</span> {told}{clues if judgement.state == "one" else ""}'
         if judgement.rating is not None:
             level = judgement.rating.level
             meter = "●" * level + "○" * (len(LEVELS) - 1 - level)

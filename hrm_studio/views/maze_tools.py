@@ -1,0 +1,187 @@
+"""Drawing a maze with the mouse: the tools, what a stroke with one of them does, and what is still missing in words."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMenu, QToolButton, QWidget
+
+from hrm_model.tasks import maze
+from hrm_model.tasks.base import Grid
+from hrm_model.tasks.judge import Judgement
+from hrm_model.tasks.maze_task import MazeTask
+from hrm_studio.models.puzzle import PuzzleModel
+
+_ENDS = (maze.START, maze.GOAL)
+_strokes = itertools.count()
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What a click or a drag writes."""
+
+    name: str
+    value: int
+    tip: str
+
+
+TOOLS = (
+    Tool("Wall", maze.WALL, "Click or drag to put up walls; the right button takes them away.\nKey # or W: a wall at the cursor"),
+    Tool(
+        "Open",
+        maze.OPEN,
+        "Click or drag to take walls away, as the right button does with any tool.\nSpace or . opens the cell at the cursor",
+    ),
+    Tool("Start", maze.START, "Click where the way starts, or drag the S with any tool.\nKey S: the start at the cursor"),
+    Tool("Goal", maze.GOAL, "Click where the way ends, or drag the G with any tool.\nKey G: the goal at the cursor"),
+)
+
+
+def beginning(task: MazeTask, filling: int) -> Grid:
+    """(S,) a maze to begin with: all open or all wall, the start at the top left and the goal at the bottom right."""
+    grid = np.full(task.cells, filling, np.int8)
+    grid[0], grid[-1] = maze.START, maze.GOAL
+    return grid
+
+
+def words(grid: Grid, judgement: Judgement) -> str:
+    """What a maze is, or what it still needs and how that is done."""
+    start, goal = ((grid == value).any() for value in _ENDS)
+    if not start and not goal:
+        return "No start and no goal yet: choose Start, click a cell; then Goal"
+    if not start:
+        return "No start yet: choose Start and click a cell"
+    if not goal:
+        return "No goal yet: choose Goal and click a cell"
+    if judgement.state in ("broken", "none") and all((grid == value).sum() == 1 for value in _ENDS):
+        return "No way from S to G: take a wall away between them"
+    return judgement.words
+
+
+def line(first: int, last: int, side: int) -> list[int]:
+    """The cells between two, without the first: each beside the one before, so that no drag leaves a gap, however fast it is."""
+    row, column = divmod(first, side)
+    end_row, end_column = divmod(last, side)
+    down, right = abs(end_row - row), abs(end_column - column)
+    found: list[int] = []
+    gone_down = gone_right = 0
+    while gone_down < down or gone_right < right:
+        if (gone_right + 0.5) * down < (gone_down + 0.5) * right:
+            gone_right += 1
+            column += 1 if end_column > column else -1
+        else:
+            gone_down += 1
+            row += 1 if end_row > row else -1
+        found.append(row * side + column)
+    return found
+
+
+class MazeBrush:
+    """What the mouse does to the maze of a puzzle: from press to release is one stroke, undone as one."""
+
+    def __init__(self, puzzle: PuzzleModel) -> None:
+        self._puzzle = puzzle
+        self.tool = TOOLS[0]
+        self._value: int | None = None  # what the stroke writes; None: there is no stroke
+        self._base = self._last = puzzle.grid  # before the stroke, and after what it wrote last
+        self._at = 0
+        self._name = ""
+
+    def holds(self, cell: int) -> bool:
+        """Whether the cell can be taken hold of: the start or the goal of a maze."""
+        return isinstance(self._puzzle.task, MazeTask) and int(self._puzzle.grid[cell]) in _ENDS
+
+    def press(self, cell: int, erase: bool = False) -> None:
+        """Begin a stroke; `erase` opens cells whatever the tool is. Nothing where the puzzle is no maze."""
+        if not isinstance(self._puzzle.task, MazeTask):
+            return
+        held = int(self._puzzle.grid[cell])
+        self._value = maze.OPEN if erase else held if held in _ENDS else self.tool.value
+        self._base = self._last = self._puzzle.grid
+        self._name, self._at = f"stroke {next(_strokes)}", cell
+        self._write([cell])
+
+    def drag(self, cell: int) -> bool:
+        """Go on to a cell; whether there is a stroke."""
+        if self._value is None:
+            return False
+        if self._puzzle.grid is not self._last:  # another puzzle, or an undo, came in between
+            self.release()
+            return False
+        if cell != self._at:
+            passed, self._at = line(self._at, cell, self._puzzle.task.side), cell
+            self._write(passed)
+        return True
+
+    def release(self) -> None:
+        self._value = None
+
+    def _write(self, cells: list[int]) -> None:
+        """Walls and ways leave start and goal alone; start and goal spare each other and what they are only dragged across."""
+        value = self._value
+        assert value is not None
+        if value in _ENDS:
+            other = _ENDS[1 - _ENDS.index(value)]
+            if self._base[cells[-1]] == other:
+                return
+            grid = np.where(self._base == value, maze.OPEN, self._base).astype(np.int8)
+            grid[cells[-1]] = value
+        else:
+            grid = self._puzzle.grid.copy()
+            for cell in cells:
+                if grid[cell] not in _ENDS:
+                    grid[cell] = value
+        self._puzzle.replace(self._puzzle.task, grid, self._name)
+        self._last = self._puzzle.grid
+
+
+class MazeTools(QWidget):
+    """A row of tools of which one is chosen, and mazes to begin with."""
+
+    def __init__(self, puzzle: PuzzleModel, brush: MazeBrush, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._puzzle, self._brush = puzzle, brush
+        self._group = QButtonGroup(self)
+        self.buttons: dict[str, QToolButton] = {}
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        for tool in TOOLS:
+            button = QToolButton(objectName="chip", text=tool.name, checkable=True, toolTip=tool.tip, accessibleName=f"Draw: {tool.name}")
+            button.clicked.connect(lambda _=False, tool=tool: self.choose(tool))
+            self._group.addButton(button)
+            self.buttons[tool.name] = button
+            row.addWidget(button)
+        row.addStretch()
+        self.begin = QToolButton(objectName="flat", toolTip="Begin a new maze", accessibleName="Begin a new maze")
+        self.begin.setProperty("icon_name", "mdi6.plus-box-outline")
+        self.begin.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.begin)
+        self.empty = self._beginning(menu, "All open, to put walls up", maze.OPEN, TOOLS[0])
+        self.walls = self._beginning(menu, "All walls, to dig a way", maze.WALL, TOOLS[1])
+        self.begin.setMenu(menu)
+        row.addWidget(self.begin)
+        self.choose(brush.tool)
+
+    def choose(self, tool: Tool) -> None:
+        """Draw with this tool from now on."""
+        self._brush.tool = tool
+        self.buttons[tool.name].setChecked(True)
+
+    def _beginning(self, menu: QMenu, title: str, filling: int, tool: Tool) -> QAction:
+        def begin() -> None:
+            task = self._puzzle.task
+            if isinstance(task, MazeTask):
+                self._puzzle.replace(task, beginning(task, filling))
+                self.choose(tool)
+
+        return menu.addAction(title, begin)
+
+
+def cursor_over(brush: MazeBrush, cell: int | None) -> Qt.CursorShape:
+    """The mouse's shape: a hand over what can be dragged."""
+    return Qt.CursorShape.OpenHandCursor if cell is not None and brush.holds(cell) else Qt.CursorShape.ArrowCursor
