@@ -19,6 +19,7 @@ def style_sheet(p: Palette) -> str:
     QLabel#docktitle {{ font-weight: 600; }}
     QToolButton#small {{ background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 2px; }}
     QToolButton#small:hover {{ background: {p.raised}; }}
+    QToolButton#small::menu-indicator {{ image: none; }}
     QToolButton#small:focus {{ border-color: {p.accent}; }}
     QLabel#heading {{ font-weight: 600; color: {p.muted}; }}
     QLabel#muted, QStatusBar QLabel {{ color: {p.muted}; font-size: 12px; }}

@@ -51,7 +51,7 @@ def judge(task: Task, grid: Grid) -> Judgement:
     words = "One right answer"
     if isinstance(task, MazeTask):
         moves = int((solution == maze.PATH).sum()) + 1
-        words = f"Shortest path: {moves} moves"
+        words = f"Shortest path: {moves} move{'s' if moves > 1 else ''}"
     return Judgement("one", words, nothing, solution)
 
 

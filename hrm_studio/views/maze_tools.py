@@ -149,15 +149,17 @@ class MazeTools(QWidget):
         self.buttons: dict[str, QToolButton] = {}
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
+        row.setSpacing(3)
         for tool in TOOLS:
             button = QToolButton(objectName="chip", text=tool.name, checkable=True, toolTip=tool.tip, accessibleName=f"Draw: {tool.name}")
+            button.setStyleSheet("padding: 2px 5px")
+            button.setMinimumWidth(28)  # a narrow panel cuts a word rather than the board
             button.clicked.connect(lambda _=False, tool=tool: self.choose(tool))
             self._group.addButton(button)
             self.buttons[tool.name] = button
             row.addWidget(button)
         row.addStretch()
-        self.begin = QToolButton(objectName="flat", toolTip="Begin a new maze", accessibleName="Begin a new maze")
+        self.begin = QToolButton(objectName="small", toolTip="Begin a new maze", accessibleName="Begin a new maze")
         self.begin.setProperty("icon_name", "mdi6.plus-box-outline")
         self.begin.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.begin)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QScrollArea
 
 from hrm_model.tasks import maze
 from hrm_model.tasks.find import task_named
@@ -160,3 +161,11 @@ def test_mazes_to_begin_with_have_both_ends() -> None:
     task = MazeTask(5)
     task.check(beginning(task, maze.OPEN))
     assert (beginning(task, maze.WALL) == maze.WALL).sum() == 23
+
+
+def test_the_tools_fit_the_narrowest_panel(drawn: Rig) -> None:
+    drawn.panel.resize(drawn.panel.minimumWidth(), 720)
+    QTest.qWait(20)
+    area = drawn.panel.findChild(QScrollArea)
+    assert area is not None
+    assert area.widget().minimumSizeHint().width() <= area.viewport().width()
