@@ -114,7 +114,7 @@ class MainWindow(QMainWindow):
     def _entries(self) -> list[Entry]:
         return [
             Entry("open", "&File", "Open …", "Ctrl+O", "mdi6.folder-open-outline", self._open_file, "Open a puzzle, a trace (.h5) or a checkpoint file"),
-            Entry("open_folder", "&File", "Open a folder …", "Ctrl+Shift+O", "", self._open_folder, "Open a checkpoint folder, a run folder or a dataset"),
+            Entry("open_folder", "&File", "Open a folder …", "Ctrl+Shift+O", "", self._open_folder, "Open a checkpoint folder, a run folder, a dataset or ARC tasks"),
             Entry("quit", "&File", "Quit", "Ctrl+Q", "", self.close),
             Entry("palette", "&View", "Command palette …", "Ctrl+Shift+P", "mdi6.console-line", self._show_palette, "Find any action by some of its letters"),
             Entry("full_screen", "&View", "Full screen", "F11", "", self._toggle_full_screen),
@@ -147,7 +147,7 @@ class MainWindow(QMainWindow):
             self.opener.open(Path(path))
 
     def _open_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Open a checkpoint folder, a run folder or a dataset")
+        path = QFileDialog.getExistingDirectory(self, "Open a checkpoint folder, a run folder, a dataset or ARC tasks")
         if path:
             self.opener.open(Path(path))
 

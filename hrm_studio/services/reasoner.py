@@ -67,13 +67,19 @@ class Reasoner(QObject):
 
     # From the GUI thread ---------------------------------------------------------------------------------------------
 
-    def reason(self, path: Path, grid: Grid, task: Task, *, segments: int, device: str) -> None:
+    def reason(
+        self, path: Path, grid: Grid, task: Task, *, segments: int, device: str, solution: Grid | None = None, name: str = ""
+    ) -> None:
         """Check the puzzle's solution, load the model where it is not loaded, and think.
 
+        `solution`: the answer, where it cannot be computed but is known; `name`: that of the puzzle among those that the model was trained on.
         Only then does it take the place of what is being thought: where something is wrong, that goes on.
         """
         self._worker.submit(
-            _PREPARE, self._worker.claim(_PREPARE), lambda: self._prepare(path, grid, task, segments, device), self._tell_failure
+            _PREPARE,
+            self._worker.claim(_PREPARE),
+            lambda: self._prepare(path, grid, task, segments, device, solution, name),
+            self._tell_failure,
         )
 
     def make(self, task: Task, makes: Callable[[], Iterator[Grid | None]]) -> None:
@@ -136,9 +142,11 @@ class Reasoner(QObject):
         self._tell_failure(error)
         self.trace_finished.emit()  # with the steps that there are
 
-    def _prepare(self, path: Path, grid: Grid, task: Task, segments: int, device: str) -> Iterator[Callable[[], None]]:
+    def _prepare(
+        self, path: Path, grid: Grid, task: Task, segments: int, device: str, solution: Grid | None, name: str
+    ) -> Iterator[Callable[[], None]]:
         # An ARC grid by itself has no answer that could be computed.
-        solution = task.solve(grid) if task.known_rules else None
+        solution = task.solve(grid) if task.known_rules else solution
         try:
             model, about = self._model(path, device)
         except Exception:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from hrm_studio.actions import Entry, typing_now
 from hrm_studio.models.bookmarks import Bookmarks
@@ -17,6 +17,7 @@ from hrm_studio.models.opened_file import OpenedFile
 from hrm_studio.models.opener import Kind
 from hrm_studio.models.session import Session
 from hrm_studio.studio import Studio
+from hrm_studio.views.arc_strip import ArcStrip
 from hrm_studio.views.board_panel import BoardPanel
 from hrm_studio.views.dock_title import DockTitle
 from hrm_studio.views.file_traces import FileTraces
@@ -55,7 +56,14 @@ class ExplorePage(QMainWindow):
         self.board = self.board_panel.board
         self.panel = PuzzlePanel(self.session, theme)
         self.transport = Transport(traces, studio.player, self.bookmarks, studio.actions, theme)
-        self.setCentralWidget(self.board_panel)
+        self.arc_strip = ArcStrip(self.session, theme)
+        middle = QWidget()
+        layout = QVBoxLayout(middle)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.arc_strip)
+        layout.addWidget(self.board_panel, 1)
+        self.setCentralWidget(middle)
         self.docks: dict[str, QDockWidget] = {}
         self._areas: dict[str, Qt.DockWidgetArea] = {}
         self._lazy: dict[str, LazyPanel] = {}
@@ -269,7 +277,8 @@ class ExplorePage(QMainWindow):
 
     def _focus_panel(self, by: int) -> None:
         """The keyboard goes around: board, then each dock that is shown."""
-        places = [self.board_panel, *(dock.widget() for dock in self.docks.values() if dock.isVisible())]
+        strip = [self.arc_strip] if self.arc_strip.isVisible() else []
+        places = [self.board_panel, *strip, *(dock.widget() for dock in self.docks.values() if dock.isVisible())]
         focus = self.focusWidget()
         at = next((i for i, place in enumerate(places) if focus is not None and place.isAncestorOf(focus)), -1 if by > 0 else 0)
         for step in range(1, len(places) + 1):

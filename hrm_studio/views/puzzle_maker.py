@@ -91,7 +91,8 @@ class PuzzleMaker(QWidget):
     def _task_chosen(self) -> None:
         task = self.chosen()
         self.generate.setEnabled(task.known_rules)
-        self.example.setEnabled(task.known_rules)
+        self.example.setEnabled(task.known_rules or bool(self._session.arc.tasks))
+        self.kind.setVisible(task.known_rules)
         self.kind.clear()
         if isinstance(task, SudokuTask):
             self.clues.setRange(_FEWEST_CLUES[task.side], task.cells - 1)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from hrm_model.tasks.arc import looks_like_json
 from hrm_model.tasks.maze_task import MazeTask
 from hrm_model.tasks.sudoku_rating import LEVELS
 from hrm_model.tasks.sudoku_task import SudokuTask
@@ -199,7 +200,7 @@ class PuzzlePanel(QWidget):
         try:
             self._session.open_text(text, "The clipboard")
         except ValueError as error:
-            if len(text) > _LONGEST_SHOWN:
+            if len(text) > _LONGEST_SHOWN or looks_like_json(text):
                 self.show_error(str(error))
                 return
             self.edit_as_text()

@@ -1,0 +1,182 @@
+"""An ARC task opened in the studio: as a file, a folder, a text; its demonstrations shown, its inputs thought about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from hrm_model.tasks import arc
+from hrm_studio.main_window import MainWindow
+from hrm_studio.services.reasoner import Reasoner
+from hrm_studio.theme import Theme
+
+TASKS = Path(__file__).parents[1] / "data" / "published" / "arc_tasks"
+TASK = {
+    "train": [{"input": [[1, 2]], "output": [[2, 1]]}, {"input": [[3, 4, 5]], "output": [[5, 4, 3]]}],
+    "test": [{"input": [[6, 7]], "output": [[7, 6]]}, {"input": [[8, 9], [1, 2]]}],
+}
+
+
+class Asked:
+    """A window whose reasoner only notes what it is asked, with a model that may read ARC."""
+
+    def __init__(self, window: MainWindow, calls: list[dict[str, Any]]) -> None:
+        self.window, self.calls = window, calls
+        self.session, self.strip = window.explore.session, window.explore.arc_strip
+
+    @property
+    def error(self) -> str:
+        return self.window.explore.panel.error.text()
+
+
+@pytest.fixture
+def asked(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(Reasoner, "reason", lambda _, path, grid, task, **more: calls.append({"grid": grid, "task": task.name} | more))
+    window = MainWindow(Theme("dark"))
+    qtbot.addWidget(window)
+    window.resize(1280, 800)
+    window.show()
+    window.models.use(tmp_path / "an arc model")
+    yield Asked(window, calls)
+    window.close()
+
+
+def drop(window: MainWindow, path: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    actions, button, keys = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    window.dropEvent(QDropEvent(QPointF(5, 5), actions, data, button, keys))
+
+
+def shown(call: dict[str, Any]) -> tuple[list[list[int]], list[list[int]] | None]:
+    """Input and answer of what was asked, as colours."""
+    return arc.decode(call["grid"]).tolist(), None if call["solution"] is None else arc.decode(call["solution"]).tolist()
+
+
+def test_a_dropped_task_shows_its_pairs_and_its_inputs_can_be_chosen(asked: Asked, qtbot: QtBot, tmp_path: Path) -> None:
+    file = tmp_path / "0a1b2c3d.json"
+    file.write_text(json.dumps(TASK))
+    drop(asked.window, file)
+    qtbot.waitUntil(lambda: bool(asked.calls))
+    assert asked.calls[-1]["task"] == "arc"
+    assert asked.calls[-1]["name"] == "0a1b2c3d"
+    assert shown(asked.calls[-1]) == ([[6, 7]], [[7, 6]])
+    assert asked.strip.isVisible()
+    assert "0a1b2c3d" in asked.strip.title.text()
+    buttons = asked.strip.buttons
+    assert [b.caption for b in buttons] == ["Example 1", "Example 2", "Test 1", "Test 2"]
+    assert [b.isChecked() for b in buttons] == [False, False, True, False]
+    assert buttons[2].output is None  # for the model to find
+    qtbot.mouseClick(buttons[3], Qt.MouseButton.LeftButton)
+    assert shown(asked.calls[-1]) == ([[8, 9], [1, 2]], None)
+    qtbot.mouseClick(buttons[1], Qt.MouseButton.LeftButton)
+    assert shown(asked.calls[-1]) == ([[3, 4, 5]], [[5, 4, 3]])
+    qtbot.mouseClick(buttons[1], Qt.MouseButton.LeftButton)
+    assert [b.isChecked() for b in buttons] == [False, True, False, False]
+
+
+def test_demonstrations_are_drawn_in_the_standard_palette(asked: Asked, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text(json.dumps(TASK))
+    asked.window.opener.open(tmp_path / "t.json")
+    qtbot.waitUntil(lambda: bool(asked.calls))
+    image = asked.strip.buttons[0].grab().toImage()
+    seen = [image.pixelColor(x, image.height() // 2 + 4).name() for x in range(image.width())]
+    order = [name for k, name in enumerate(seen) if name in ("#0074d9", "#ff4136") and name != seen[k - 1]]
+    assert order == ["#0074d9", "#ff4136", "#ff4136", "#0074d9"]  # 1 2 → 2 1
+
+
+def test_an_edited_input_stays_with_its_task_and_loses_its_answer(asked: Asked, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text(json.dumps(TASK))
+    asked.window.opener.open(tmp_path / "t.json")
+    qtbot.waitUntil(lambda: bool(asked.calls))
+    asked.session.puzzle.set_cell(0, arc.FIRST_COLOUR + 5)
+    asked.session.reason()
+    assert shown(asked.calls[-1]) == ([[5, 7]], None)
+    assert asked.calls[-1]["name"] == "t"
+    assert not any(b.isChecked() for b in asked.strip.buttons)
+    asked.session.puzzle.undo()
+    asked.session.reason()
+    assert shown(asked.calls[-1]) == ([[6, 7]], [[7, 6]])
+    asked.session.open_text("53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79", "The text")
+    assert not asked.strip.isVisible()
+    asked.session.puzzle.undo()
+    assert asked.strip.isVisible()
+    assert asked.session.arc.name == "t"
+
+
+def test_a_folder_is_a_list_to_choose_from(asked: Asked, qtbot: QtBot) -> None:
+    asked.window.opener.open(TASKS)  # as ARC's own repository has it: training and evaluation
+    qtbot.waitUntil(lambda: bool(asked.calls))
+    names = ["trcrop", "trflip", "trinc", "evcrop", "evflip", "evinc"]
+    assert [asked.strip.tasks.itemText(k) for k in range(asked.strip.tasks.count())] == names
+    assert asked.strip.tasks.isVisible()
+    assert not asked.strip.before.isEnabled()
+    qtbot.mouseClick(asked.strip.after, Qt.MouseButton.LeftButton)
+    assert asked.calls[-1]["name"] == "trflip"
+    assert asked.strip.count.text() == "2 of 6"
+    asked.strip.tasks.activated.emit(5)
+    assert asked.calls[-1]["name"] == "evinc"
+    assert not asked.strip.after.isEnabled()
+    assert len(asked.strip.buttons) == len(arc.read_task(TASKS / "evaluation" / "evinc.json").train) + len(
+        arc.read_task(TASKS / "evaluation" / "evinc.json").test
+    )
+
+
+def test_what_cannot_be_read_of_a_folder_is_named_and_the_rest_is_there(asked: Asked, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "good.json").write_text(json.dumps(TASK))
+    (tmp_path / "bad.json").write_text('{"train": 3}')
+    asked.window.opener.open(tmp_path)
+    qtbot.waitUntil(lambda: bool(asked.calls))
+    assert "bad.json: is no ARC task" in asked.error
+    assert asked.session.arc.name == "good"
+
+
+def test_a_pasted_task(asked: Asked) -> None:
+    QApplication.clipboard().setText(json.dumps(TASK))
+    asked.window.explore.panel.paste()
+    assert shown(asked.calls[-1]) == ([[6, 7]], [[7, 6]])
+    assert asked.calls[-1]["name"] == ""  # nobody knows it by its name
+    assert asked.strip.isVisible()
+    QApplication.clipboard().setText('{"train": [{"input": [[1, 77]]}], "test": []}')
+    asked.window.explore.panel.paste()
+    assert "The clipboard, train pair 1, input: '77' at row 1, column 2 is no colour" in asked.error
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{", "is not JSON"),
+        (b"\xff\xfe{", "is not text"),
+        (b'{"a": 1}', "is no ARC task"),
+        (b"{}", "holds no ARC task"),
+        (b"[1, 2]", "is no ARC task"),
+        (b'{"train": [], "test": [{"input": [[1]]}]}', "has no train pair"),
+        (b'{"train": [{"input": [[1]], "output": [[1], [1, 2]]}], "test": [{"input": [[1]]}]}', "train pair 1, output: is no grid"),
+    ],
+)
+def test_a_bad_file_is_told_in_a_sentence(asked: Asked, qtbot: QtBot, tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "t.json").write_bytes(content)
+    asked.window.opener.open(tmp_path / "t.json")
+    qtbot.waitUntil(lambda: bool(asked.error))
+    assert said in asked.error
+    assert str(tmp_path / "t.json") in asked.error
+    assert not asked.calls
+
+
+def test_without_a_model_that_reads_arc_it_is_said_where_one_is(asked: Asked, qtbot: QtBot, tmp_path: Path) -> None:
+    asked.window.models.use(asked.window.models.bundled[0].path)
+    (tmp_path / "t.json").write_text(json.dumps(TASK))
+    asked.window.opener.open(tmp_path / "t.json")
+    qtbot.waitUntil(lambda: bool(asked.error))
+    assert "HRM ARC-AGI-2" in asked.error
+    assert not asked.calls
+    assert asked.strip.isVisible()  # it can be looked at all the same
