@@ -73,11 +73,11 @@ PRESETS: dict[str, RunConfig] = {
             seq_len=121, vocab_size=6, hidden_size=128, num_heads=4, H_layers=1, L_layers=1, expansion=4, swiglu_multiple=64,
             pos_encodings="rope2d", rope_theta=0.3, puzzle_emb_ndim=128, H_cycles=2, L_cycles=2, gradient="all",
         ),
-        steps=7000, batch_size=32, optimizer="muon", lr=2e-3, lr_min_ratio=0.01, full_length=0.25,
+        steps=36_000, batch_size=32, optimizer="muon", lr=2e-3, lr_min_ratio=0.005, full_length=0.25, easier_copies=0.25, ema=0.9995,
         puzzles=(PuzzleSet(min_path=2, max_path=11, count=4000), PuzzleSet(min_path=12, max_path=23, count=10_000),
                  PuzzleSet(min_path=24, max_path=35, count=14_000), PuzzleSet(min_path=36, count=12_000)),
         evaluation=(PuzzleSet(min_path=2, max_path=11, count=128), PuzzleSet(min_path=12, max_path=23, count=128),
-                    PuzzleSet(min_path=24, max_path=35, count=128), PuzzleSet(min_path=36, count=128)), evaluate_every=1000,
+                    PuzzleSet(min_path=24, max_path=35, count=128), PuzzleSet(min_path=36, count=128)), evaluate_every=2500,
     ),
     "maze-30x30-hard": RunConfig(
         preset="maze-30x30-hard", task="maze-30x30", model=_wide(900, 6), steps=26_000, batch_size=768, augment=False,
