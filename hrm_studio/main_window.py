@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
@@ -135,6 +135,7 @@ class MainWindow(QMainWindow):
         self.opener.page_wanted.connect(self.show_page)
         self.opener.refused.connect(self.notice.tell)
         self.opener.wanted.connect(self._opened)
+        self.reasoner.model_loaded.connect(self._model_loaded)
         self.opener.puzzle_wanted.connect(self._open_puzzle)
         self.opener.recent_changed.connect(self._fill_recent)
         self.theme.changed.connect(self._apply_theme)
@@ -166,6 +167,9 @@ class MainWindow(QMainWindow):
             self.show_page("explore")
             self.explore.open_path(path, kind)
 
+    def _model_loaded(self, about: dict[str, Any]) -> None:
+        self.opener.opened(about["path"])
+
     def _open_dataset(self, path: Path) -> None:
         from hrm_studio.views.dataset_dialog import open_dataset  # few need it, and not before the first paint
 
@@ -174,6 +178,7 @@ class MainWindow(QMainWindow):
             dialog.train_wanted.connect(self._train_on)
             dialog.failed.connect(self.notice.tell)
             dialog.show()
+            self.opener.opened(path)
 
         open_dataset(path, self.background, self.theme, self, show, self.notice.tell)
 

@@ -25,6 +25,7 @@ SECTIONS: dict[Section, str] = {
     "found": "Found on the Hub",
 }
 _MOST_RUNS = 40
+_OPENED, _TRIED = "opened before", "opened just now"
 
 
 @dataclass(frozen=True)
@@ -43,19 +44,25 @@ class Entry:
     complete: bool = True
 
     @property
+    def from_elsewhere(self) -> bool:
+        """Whether a person opened it, and can take it off the list."""
+        return self.about in (_OPENED, _TRIED)
+
+    @property
     def words(self) -> str:
         """What a search looks in."""
         return f"{self.title} {self.about} {self.task} {self.id} {self.path or ''}".lower()
 
 
-def look(settings: HubSettings, recent: list[Path]) -> list[Entry]:
-    """All entries but those found by a search. Reads folders; for a thread."""
+def look(settings: HubSettings, recent: list[Path], tried: Path | None = None) -> list[Entry]:
+    """All entries but those found by a search; of those opened from elsewhere `tried` comes first. Reads folders; for a thread."""
     entries = [Entry("bundled", str(m.path), m.title, m.name, m.task, m.path, nbytes=_size(m.path)) for m in bundled_models()]
     shipped = {e.path for e in entries}
-    for path in recent:
+    for path in recent if tried is None or tried in recent else [tried, *recent]:
         if _may_hold_weights(path) and path not in shipped and all(e.path != path for e in entries):
+            about = _OPENED if path in recent else _TRIED
             entries.append(
-                Entry("local", str(path), path.stem if path.suffix == ".zip" else path.name, "opened before", path=path, nbytes=_size(path))
+                Entry("local", str(path), path.stem if path.suffix == ".zip" else path.name, about, path=path, nbytes=_size(path))
             )
     for folder in _runs():
         if all(e.path != folder for e in entries):
@@ -124,6 +131,7 @@ class LibraryModel(QObject):
         self.chosen: Entry | None = None
         self.token = ""  # kept for this session only; `hf auth login` keeps one for good
         self._wanted = ""  # a key to choose once it is there
+        self._tried: Path | None = None  # added and not looked into yet; listed so that it can be
 
     # How the Hub is asked ---------------------------------------------------------------------------------------------
 
@@ -155,8 +163,8 @@ class LibraryModel(QObject):
         """Look again what there is; `choose` names the key to choose then."""
         self._wanted = choose or self._wanted
         paths = [Path(p) for p in dict.fromkeys(self._kept("recent_models") + self._kept("recent_files"))]
-        hub = self.hub
-        self._background.run(lambda: _tried(hub, paths), self._take)
+        hub, tried = self.hub, self._tried
+        self._background.run(lambda: _tried(hub, paths, tried), self._take)
 
     def _take(self, entries: list[Entry] | str) -> None:
         if isinstance(entries, str):
@@ -196,9 +204,18 @@ class LibraryModel(QObject):
             self.chosen_changed.emit()
 
     def add(self, path: Path) -> None:
-        """Show a checkpoint from anywhere, and remember it."""
-        self._settings.setValue("recent_models", [str(path), *(p for p in self._kept("recent_models") if p != str(path))][:20])
+        """Show a checkpoint from anywhere; it is remembered once it could be looked into."""
+        self._tried = path
+        if self.chosen is not None and self.chosen.key == str(path):
+            self.chosen = None  # look into it once more
         self.refresh(choose=str(path))
+
+    def looked_into(self, path: Path, good: bool) -> None:
+        """Tell what came of looking into a model: one that was added and is good is remembered, a bad one is off the list at the next look."""
+        if path == self._tried:
+            self._tried = None
+            if good:
+                self._settings.setValue("recent_models", [str(path), *(p for p in self._kept("recent_models") if p != str(path))][:20])
 
     def _kept(self, name: str) -> list[str]:
         kept = self._settings.value(name)
@@ -206,6 +223,8 @@ class LibraryModel(QObject):
 
     def forget(self, entry: Entry) -> None:
         """Take a local one off the list; its files stay."""
+        if entry.path == self._tried:
+            self._tried = None
         for name in ("recent_models", "recent_files"):
             self._settings.setValue(name, [p for p in self._kept(name) if p != entry.key])
         self.refresh()
@@ -221,9 +240,9 @@ class LibraryModel(QObject):
         self.refresh()
 
 
-def _tried(hub: HubSettings, paths: list[Path]) -> list[Entry] | str:
+def _tried(hub: HubSettings, paths: list[Path], tried: Path | None) -> list[Entry] | str:
     try:
-        return look(hub, paths)
+        return look(hub, paths, tried)
     except OSError as error:
         return f"{error.filename}: cannot be read ({error.strerror})"
 

@@ -81,6 +81,7 @@ class Opener(QObject):
     def __init__(self, settings: QSettings, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._settings = settings
+        self._asked: set[Path] = set()  # what was asked for and has not shown yet whether it can be opened
 
     def go(self, page: str) -> None:
         """Show a page."""
@@ -93,8 +94,14 @@ class Opener(QObject):
         except (OpenError, OSError) as error:
             self.refused.emit(str(error))
             return
-        self.remember(path)
+        self._asked.add(path)
         self.wanted.emit(kind, path)
+
+    def opened(self, path: Path) -> None:
+        """What `open` asked for could be read: only now is it remembered. Nothing for any other path."""
+        if path in self._asked:
+            self._asked.discard(path)
+            self.remember(path)
 
     def recent(self) -> list[Path]:
         """What was opened before, newest first."""

@@ -47,10 +47,12 @@ class Session(QObject):
     -------
     failed(str, int)        a sentence for people, and the cell at fault or −1
     file_opened(object)     an OpenedFile whose trace is shown now; `opened` is it from then on
+    file_read(object)       the Path of a file, of puzzles or traces, that could be read
     """
 
     failed = Signal(str, int)
     file_opened = Signal(object)
+    file_read = Signal(object)
 
     def __init__(
         self,
@@ -129,14 +131,14 @@ class Session(QObject):
     def open_puzzles(self, path: Path) -> None:
         """Think about the first puzzle of a file; the others are the next examples. ARC tasks, of a file or a folder, are there to choose from."""
         if path.is_dir() or path.suffix.lower() == ".json":
-            self._read(lambda: tasks_of(path), self._show_arc)
+            self._read(path, lambda: tasks_of(path), self._show_arc)
             return
-        self._read(lambda: _puzzles_of(path), self._show_first)
+        self._read(path, lambda: _puzzles_of(path), self._show_first)
 
     def open_trace(self, path: Path, at: int = 0) -> None:
         """Show a trace that was kept in a file: the first, or the one at that place."""
         before = self.opened
-        self._read(lambda: open_file(path, at, before), self._show_file)
+        self._read(path, lambda: open_file(path, at, before), self._show_file)
 
     def show_and_reason(self, task: Task, grid: Grid) -> None:
         self.arc.follow(grid, edited=False)
@@ -221,7 +223,7 @@ class Session(QObject):
 
     # Files -----------------------------------------------------------------------------------------------------------
 
-    def _read(self, work: Callable[[], T], show: Callable[[T], None]) -> None:
+    def _read(self, path: Path, work: Callable[[], T], show: Callable[[T], None]) -> None:
         def safely() -> T | ValueError | OSError:
             try:
                 return work()
@@ -232,6 +234,7 @@ class Session(QObject):
             if isinstance(found, ValueError | OSError):
                 self.failed.emit(str(found), -1)
             else:
+                self.file_read.emit(path)
                 show(found)
 
         self._background.run(safely, done)

@@ -164,6 +164,11 @@ class LibraryPage(QWidget):
         self._studio.background.run(work, lambda found: self._looked(entry, found))
 
     def _looked(self, entry: Entry, found: Inspection | str) -> None:
+        if entry.path is not None:
+            good = not isinstance(found, str)
+            self.library.looked_into(entry.path, good)
+            if good:
+                self._studio.opener.opened(entry.path)
         if self.library.chosen != entry:
             return  # another one was chosen meanwhile
         if isinstance(found, str):
@@ -229,7 +234,7 @@ class LibraryPage(QWidget):
         menu = QMenu(self)
         if entry.path is not None:
             menu.addAction("Open in Explore", self.explore)
-        if entry.section == "cached" or entry.about == "opened before":
+        if entry.section == "cached" or entry.from_elsewhere:
             menu.addAction(
                 "Delete from the Hub's cache …" if entry.section == "cached" else "Take off this list", lambda: self.delete(entry)
             )

@@ -152,7 +152,7 @@ class ModelDetails(QWidget):
         self.path.setText(where)
         self.path.setToolTip(str(entry.path or ""))
         self.delete.setText("Delete from the Hub's cache" if entry.section == "cached" else "Take off this list")
-        self.delete.setVisible(entry.section == "cached" or (entry.section == "local" and entry.about == "opened before"))
+        self.delete.setVisible(entry.section == "cached" or entry.from_elsewhere)
 
     def _enable(self, usable: bool) -> None:
         for action in (self.convert, self.export, self.push):

@@ -254,16 +254,20 @@ class TrainPage(QWidget):
 
     def open_path(self, path: Path) -> None:
         """A run folder, of the runs folder or from elsewhere."""
-        path = path.resolve()
+        asked, path = path, path.resolve()
 
         def open_when_listed() -> None:
             run = self.runs.by_path.get(path)
             if run is not None:
                 self.runs.listed.disconnect(open_when_listed)
-                self.open_run(run)
+                show(run)
+
+        def show(run: RunModel) -> None:
+            self.open_run(run)
+            self._studio.opener.opened(asked)
 
         if path in self.runs.by_path:
-            self.open_run(self.runs.by_path[path])
+            show(self.runs.by_path[path])
         elif self.acts.tried(lambda: self.runs.add_elsewhere(path)):
             self.runs.listed.connect(open_when_listed)
 

@@ -32,6 +32,7 @@ def window(qtbot: QtBot) -> Iterator[MainWindow]:
 def opened(window: MainWindow, qtbot: QtBot, folder: Path) -> DatasetDialog:
     window.opener.open(folder)
     qtbot.waitUntil(lambda: any(d.group is not None for d in window.findChildren(DatasetDialog)))
+    assert window.opener.recent()[0] == folder
     return window.findChildren(DatasetDialog)[-1]
 
 

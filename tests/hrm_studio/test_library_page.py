@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
+from hrm_model.assets import bundled_models
 from hrm_model.checkpoint_export import convert
 from hrm_model.checkpoint_inspect import inspect
 from hrm_model.checkpoint_place import short_name
@@ -21,6 +23,7 @@ from hrm_studio.main_window import MainWindow
 from hrm_studio.models.library import Entry
 from hrm_studio.theme import Theme
 from hrm_studio.views.library_page import LibraryPage
+from tests.evil import Evil
 from tests.hrm_model.test_checkpoint_inspect import PUBLISHED, SMALL, published
 from tests.hub_server import COMMIT, Hub
 
@@ -104,6 +107,52 @@ def test_a_checkpoint_dropped_on_the_library_is_looked_into(page: LibraryPage, w
     window.opener.open(tmp_path / "theirs")
     qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == tmp_path / "theirs", timeout=WAIT)
     assert window.stack.currentWidget() is page
+
+
+def evil(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "step_1").write_bytes(pickle.dumps(Evil(folder / "ran")))
+    return folder
+
+
+def test_a_checkpoint_that_cannot_be_looked_into_is_not_remembered(
+    page: LibraryPage, window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    bad = evil(tmp_path / "evil")
+    window.opener.open(bad)
+    qtbot.waitUntil(lambda: page.library.chosen is not None and page.library.chosen.path == bad, timeout=WAIT)  # its fault is shown
+    qtbot.waitUntil(lambda: page.library._tried is None, timeout=WAIT)
+    assert page.inspection is None
+    assert not (bad / "ran").exists()
+    shutil.copytree(PUBLISHED, tmp_path / "theirs")
+    page.open_path(tmp_path / "theirs")
+    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == tmp_path / "theirs", timeout=WAIT)
+    page.library.refresh()
+    qtbot.waitUntil(lambda: any(e.about == "opened before" for e in page.library.entries), timeout=WAIT)
+    assert [e.path for e in page.library.entries if e.section == "local"] == [tmp_path / "theirs"]
+    assert window.opener.recent() == []
+    # Mended, it is looked into anew although it was refused before.
+    window.opener.open(bad)
+    qtbot.waitUntil(lambda: page.library.chosen is not None and page.library.chosen.path == bad, timeout=WAIT)
+    shutil.rmtree(bad)
+    shutil.copytree(PUBLISHED, bad)
+    window.opener.open(bad)
+    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == bad, timeout=WAIT)
+    assert window.opener.recent() == [bad]
+
+
+def test_a_checkpoint_refused_in_explore_is_not_remembered(page: LibraryPage, window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    window.begin()
+    window.show_page("explore")
+    bad = evil(tmp_path / "evil")
+    window.opener.open(bad)
+    qtbot.waitUntil(lambda: str(bad) in window.explore.panel.error.text(), timeout=WAIT)
+    assert window.opener.recent() == []
+    window.opener.open(bundled_models()[0].path)
+    qtbot.waitUntil(lambda: window.opener.recent() == [bundled_models()[0].path], timeout=WAIT)
+    page.library.refresh()
+    qtbot.waitUntil(lambda: bool(page.library.entries), timeout=WAIT)
+    assert not any(e.path == bad for e in page.library.entries)
 
 
 def test_a_click_on_a_bar_of_the_diagram_shows_its_tensor(page: LibraryPage, qtbot: QtBot) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from hrm_studio.pages import available_pages
 from hrm_studio.theme import DARK, Theme
 from hrm_studio.views.command_palette import CommandPalette
 from hrm_studio.views.shortcuts_dialog import ShortcutsDialog
+from tests.hrm_studio.models.test_runs import recorded
 from tests.hrm_studio.test_cli import FOUR
 
 WAIT = 60_000  # ms; a busy machine is slow
@@ -171,7 +173,7 @@ def test_files_are_dropped_and_opened_by_what_they_are(window: MainWindow, qtbot
     drop(window, [puzzles])
     wanted = format_grid(parse(FOUR), SUDOKU_4)
     qtbot.waitUntil(lambda: window.explore.panel.text.toPlainText() == wanted, timeout=WAIT)
-    assert window.opener.recent() == [puzzles]
+    qtbot.waitUntil(lambda: window.opener.recent() == [puzzles], timeout=WAIT)
     nothing = tmp_path / "nothing"
     nothing.mkdir()
     drop(window, [nothing])
@@ -186,9 +188,21 @@ def test_files_are_dropped_and_opened_by_what_they_are(window: MainWindow, qtbot
     qtbot.waitUntil(lambda: "17 cells" in window.explore.panel.error.text(), timeout=WAIT)
     assert str(bad) in window.explore.panel.error.text()
     texts = [a.text() for a in window._recent.actions()]
-    assert texts[0].endswith("bad.txt")
+    assert not any(text.endswith("bad.txt") for text in texts)  # it could not be read
+    assert any(text.endswith("many.txt") for text in texts)
     window._recent.actions()[-1].trigger()
     assert window.opener.recent() == []
+
+
+def test_a_run_is_remembered_once_it_is_shown(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    run = tmp_path / "mine"
+    (run / "checkpoints").mkdir(parents=True)  # a run folder to look at, with nothing to read in it
+    window.opener.open(run)
+    assert window.opener.recent() == []
+    shutil.rmtree(run)
+    recorded(run)
+    window.opener.open(run)
+    qtbot.waitUntil(lambda: window.opener.recent() == [run], timeout=WAIT)
 
 
 def drop(window: MainWindow, paths: list[Path]) -> None:

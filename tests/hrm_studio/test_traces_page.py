@@ -130,6 +130,7 @@ def test_a_broken_file_is_explained_and_what_was_open_stays(window: MainWindow, 
     window.opener.open(bad)
     qtbot.waitUntil(lambda: str(bad) in window.explore.panel.error.text(), timeout=WAIT)
     assert window.traces.trace is before
+    assert window.opener.recent() == [file]  # not the broken one
 
 
 @pytest.mark.parametrize("states", STATES)
