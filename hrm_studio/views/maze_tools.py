@@ -15,6 +15,7 @@ from hrm_model.tasks.base import Grid
 from hrm_model.tasks.judge import Judgement
 from hrm_model.tasks.maze_task import MazeTask
 from hrm_studio.models.puzzle import PuzzleModel
+from hrm_studio.views.flow_layout import FlowRow
 
 _ENDS = (maze.START, maze.GOAL)
 _strokes = itertools.count()
@@ -140,33 +141,28 @@ class MazeBrush:
 
 
 class MazeTools(QWidget):
-    """A row of tools of which one is chosen, and mazes to begin with."""
+    """Tools of which one is chosen, and (`begin`, a button for the panel's row of buttons) mazes to begin with."""
 
     def __init__(self, puzzle: PuzzleModel, brush: MazeBrush, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._puzzle, self._brush = puzzle, brush
         self._group = QButtonGroup(self)
         self.buttons: dict[str, QToolButton] = {}
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(3)
         for tool in TOOLS:
             button = QToolButton(objectName="chip", text=tool.name, checkable=True, toolTip=tool.tip, accessibleName=f"Draw: {tool.name}")
-            button.setStyleSheet("padding: 2px 5px")
-            button.setMinimumWidth(28)  # a narrow panel cuts a word rather than the board
             button.clicked.connect(lambda _=False, tool=tool: self.choose(tool))
             self._group.addButton(button)
             self.buttons[tool.name] = button
-            row.addWidget(button)
-        row.addStretch()
-        self.begin = QToolButton(objectName="small", toolTip="Begin a new maze", accessibleName="Begin a new maze")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(FlowRow(*self.buttons.values()))  # never wider than the panel, whose other widgets it would push out of sight
+        self.begin = QToolButton(objectName="flat", toolTip="Begin a new maze", accessibleName="Begin a new maze")
         self.begin.setProperty("icon_name", "mdi6.plus-box-outline")
         self.begin.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.begin)
         self.empty = self._beginning(menu, "All open, to put walls up", maze.OPEN, TOOLS[0])
         self.walls = self._beginning(menu, "All walls, to dig a way", maze.WALL, TOOLS[1])
         self.begin.setMenu(menu)
-        row.addWidget(self.begin)
         self.choose(brush.tool)
 
     def choose(self, tool: Tool) -> None:

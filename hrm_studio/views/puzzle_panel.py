@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import qtawesome
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -33,6 +34,7 @@ from hrm_studio.views.puzzle_text import PuzzleText
 from hrm_studio.views.recent_button import RecentButton
 
 _STATES = {"broken": ("wrong", "✕"), "none": ("wrong", "✕"), "several": ("warning", "▲"), "one": ("right", "●"), "unknown": ("muted", "○")}
+_LEAST_BOARD = 190  # pixels
 _LONGEST_SHOWN = 21_000  # characters; the largest maze has fewer, and laying out a long line would stop the window
 
 
@@ -101,7 +103,7 @@ class PuzzlePanel(QWidget):
         for button in (self.as_board, self.as_text):
             row.addWidget(button)
         row.addStretch()
-        for button in (self.undo, self.redo, self.pasted, self.emptied, self.recent):
+        for button in (self.maze_tools.begin, self.undo, self.redo, self.pasted, self.emptied, self.recent):
             row.addWidget(button)
         layout.addLayout(row)
         layout.addWidget(self.maze_tools)
@@ -124,6 +126,22 @@ class PuzzlePanel(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(area)
         self.setMinimumWidth(280)
+        self._area, self._inside = area, inside
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._share_height()
+
+    def _share_height(self) -> None:
+        """The board shrinks before anything is pushed out of sight; below its least size the panel scrolls."""
+        layout = self._inside.layout()
+        if layout is None:
+            return  # not laid out yet
+        room, margins = self._area.size(), layout.contentsMargins()
+        board = self.ways.heightForWidth(room.width() - margins.left() - margins.right())
+        shown = max(min(board, self.ways.maximumHeight()), self.ways.minimumSizeHint().height())
+        others = layout.totalHeightForWidth(room.width()) - shown
+        self.ways.setMaximumHeight(max(_LEAST_BOARD, room.height() - others))
 
     def _colours(self) -> None:
         colours = self._theme.palette
@@ -146,7 +164,10 @@ class PuzzlePanel(QWidget):
         self._tell()
 
     def _show_tools(self) -> None:
-        self.maze_tools.setVisible(isinstance(self._puzzle.task, MazeTask) and self.ways.currentWidget() is self.editor)
+        drawing = isinstance(self._puzzle.task, MazeTask) and self.ways.currentWidget() is self.editor
+        for widget in (self.maze_tools, self.maze_tools.begin):
+            widget.setVisible(drawing)
+        self._share_height()
 
     def _tell(self) -> None:
         """The judgement in words; what is not known yet keeps its place, so that nothing jumps."""

@@ -169,3 +169,15 @@ def test_the_tools_fit_the_narrowest_panel(drawn: Rig) -> None:
     area = drawn.panel.findChild(QScrollArea)
     assert area is not None
     assert area.widget().minimumSizeHint().width() <= area.viewport().width()
+
+
+def test_nothing_of_the_panel_is_pushed_out_of_sight(drawn: Rig) -> None:
+    """The tools are no wider than the panel, and the board shrinks before the lower buttons have to be scrolled to."""
+    panel = drawn.panel
+    for width, height in ((300, 540), (280, 470)):
+        panel.resize(width, height)
+        QTest.qWait(50)
+        for button in (panel.maze_tools.begin, panel.maze_tools.buttons["Goal"], panel.reason, panel.generate, panel.example):
+            place = button.mapTo(panel, button.rect().bottomRight())
+            assert panel.rect().contains(place), button.text() or button.toolTip()
+    assert panel.editor.board().width() > 100
