@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMenu, QToolButton, QWidget
 
 from hrm_model.tasks import maze
-from hrm_model.tasks.base import Grid
+from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.judge import Judgement
 from hrm_model.tasks.maze_task import MazeTask
 from hrm_studio.models.puzzle import PuzzleModel
@@ -160,8 +159,8 @@ class MazeTools(QWidget):
         self.begin.setProperty("icon_name", "mdi6.plus-box-outline")
         self.begin.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.begin)
-        self.empty = self._beginning(menu, "All open, to put walls up", maze.OPEN, TOOLS[0])
-        self.walls = self._beginning(menu, "All walls, to dig a way", maze.WALL, TOOLS[1])
+        self.empty = menu.addAction("All open, to put walls up", lambda: self.start(self._puzzle.task))
+        self.walls = menu.addAction("All walls, to dig a way", lambda: self.start(self._puzzle.task, maze.WALL))
         self.begin.setMenu(menu)
         self.choose(brush.tool)
 
@@ -170,14 +169,11 @@ class MazeTools(QWidget):
         self._brush.tool = tool
         self.buttons[tool.name].setChecked(True)
 
-    def _beginning(self, menu: QMenu, title: str, filling: int, tool: Tool) -> QAction:
-        def begin() -> None:
-            task = self._puzzle.task
-            if isinstance(task, MazeTask):
-                self._puzzle.replace(task, beginning(task, filling))
-                self.choose(tool)
-
-        return menu.addAction(title, begin)
+    def start(self, task: Task, filling: int = maze.OPEN) -> None:
+        """A new maze, all open or all wall, and the tool that it needs. Nothing for another task."""
+        if isinstance(task, MazeTask):
+            self._puzzle.replace(task, beginning(task, filling))
+            self.choose(TOOLS[0] if filling == maze.OPEN else TOOLS[1])
 
 
 def cursor_over(brush: MazeBrush, cell: int | None) -> Qt.CursorShape:

@@ -232,6 +232,15 @@ class PuzzlePanel(QWidget):
         """The puzzle as one line to the clipboard."""
         QApplication.clipboard().setText(self._puzzle.line)
 
+    def draw_maze(self) -> None:
+        """An open maze to put walls into: as large as the one at hand, else as the model of mazes reads."""
+        for task in (self._puzzle.task, *self._session.tasks()):
+            if isinstance(task, MazeTask):
+                self.maze_tools.start(task)
+                self.edit_on_board()
+                return
+        self.show_error("No model here reads mazes. Open one, or train one: hrm-studio train maze-11x11")
+
     def clear(self) -> None:
         """A board with nothing given."""
         task = self._puzzle.task
