@@ -14,6 +14,7 @@ from hrm_model.tasks.maze_task import MazeTask
 from hrm_model.tasks.sudoku_task import SudokuTask
 
 _COMMENT, _DIGIT = re.compile(r"#.*"), re.compile("[1-9]")
+_ARC_LINE = re.compile(r"\s*\d+(/\d+)+\s*", re.ASCII)
 
 
 @cache
@@ -41,10 +42,12 @@ def looks_like_maze(text: str) -> bool:
 def parse_any(text: str) -> tuple[Task, Grid]:
     """A pasted puzzle of any kind → its task and its grid; after a Sudoku's cells, `# …` may tell about it.
 
-    Of an ARC task's JSON, the first test input. PuzzleError.
+    Of an ARC task's JSON, the first test input; of an ARC grid, its rows with / between (as `ArcTask.format_line` writes them). PuzzleError.
     """
     if arc.looks_like_json(text):
         return ArcTask(), arc.encode(arc.task_from_text(text, "", "The text").test[0].input).astype(np.int8)
+    if _ARC_LINE.fullmatch(text):
+        return ArcTask(), ArcTask().parse(text.replace("/", "\n"))
     told = _COMMENT.sub("", text)
     if looks_like_maze(text) and (looks_like_maze(told) or not _DIGIT.search(told)):
         grid = maze.parse(text)

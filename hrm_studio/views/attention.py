@@ -113,9 +113,9 @@ class AttentionView(View):
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(4)
         layout.addWidget(bar)
+        layout.addWidget(self.state)  # above the boards: what stands below them may have to be scrolled to
         layout.addLayout(grid, 1)
         layout.addWidget(self.bars)
-        layout.addWidget(self.state)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

