@@ -39,7 +39,10 @@ def call_input(model: HRM, trace: Trace, step: int) -> tuple[Tensor, Tensor]:
     if LEVEL_NAMES[trace.level[step]] == "H":
         return state(trace.z_H, h - 1), state(trace.z_L, fast)
     given = torch.as_tensor(np.asarray(trace.puzzle.given).astype(np.int64), device=model.device)[None]
-    x = model.embed(given, torch.zeros(1, dtype=torch.long, device=model.device))
+    identifier = trace.puzzle.identifier
+    if identifier >= config.num_puzzle_identifiers:
+        raise ValueError(f"this trace is of puzzle {identifier}; this model has vectors of {config.num_puzzle_identifiers}")
+    x = model.embed(given, torch.tensor([identifier], device=model.device))
     return state(trace.z_L, fast - 1), state(trace.z_H, h) + x
 
 

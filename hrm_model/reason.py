@@ -35,6 +35,8 @@ def reason(
     inputs = _tokens(model, np.asarray(puzzle)[None])
     if segments < 1:
         raise ValueError(f"{segments} segments were asked for; at least 1 is needed")
+    if not 0 <= puzzle_id < model.config.num_puzzle_identifiers:
+        raise ValueError(f"puzzle {puzzle_id} was asked for; the model has vectors of {model.config.num_puzzle_identifiers}")
     return _steps(model, inputs, segments, previews, states, puzzle_id)
 
 
@@ -80,7 +82,8 @@ def record(
     """The whole Trace of one puzzle; `reason` step by step where it is to be watched."""
     info = ModelInfo(name, model.config.model_dump())
     recorder = TraceRecorder(puzzle, info, state_dtype=state_dtype, capacity=segments * len(model.calls()))
-    for step in reason(model, puzzle.given, segments=segments, previews=previews, states=state_dtype is not None):
+    looking = {"previews": previews, "states": state_dtype is not None}
+    for step in reason(model, puzzle.given, segments=segments, puzzle_id=puzzle.identifier, **looking):
         recorder.add(step)
     return recorder.trace()
 

@@ -33,7 +33,7 @@ class Relabelling:
     def puzzle(self, info: PuzzleInfo) -> PuzzleInfo:
         """The puzzle and its solution, relabelled."""
         solution = None if info.solution is None else self.apply(info.solution)
-        return PuzzleInfo(info.task, self.apply(info.given), solution)
+        return PuzzleInfo(info.task, self.apply(info.given), solution, identifier=info.identifier)
 
     def undone(self, trace: Trace) -> Trace:
         """A trace of the relabelled puzzle as one of the original: cells, tokens, probabilities and states where they belong."""

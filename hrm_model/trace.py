@@ -34,6 +34,7 @@ class PuzzleInfo:
     given: Array  # (S,)
     solution: Array | None = None  # (S,), where it is known
     text: str = ""  # as a person would write it
+    identifier: int = 0  # the number of its vector in the model's puzzle table; 0 is the blank one
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,8 @@ class EntryWriter:
         puzzle = make_collection(self._group, "puzzle")
         write_text(puzzle, "task", first.puzzle.task)
         write_text(puzzle, "text", first.puzzle.text)
+        if first.puzzle.identifier:
+            puzzle.create_dataset("identifier", data=first.puzzle.identifier)
         puzzle.create_dataset("given", data=first.puzzle.given)
         if first.puzzle.solution is not None:
             puzzle.create_dataset("solution", data=first.puzzle.solution)

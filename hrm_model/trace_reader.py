@@ -335,7 +335,10 @@ class _Entry:
         if not isinstance(told, dict):
             raise TraceFileError(f"{self._config.name}/config is no JSON object")
         solution = None if self._solution is None else load(self._solution)
-        puzzle = PuzzleInfo(read_text(self._puzzle, "task"), load(self._given), solution, read_text(self._puzzle, "text", default=""))
+        text, identifier = read_text(self._puzzle, "text", default=""), scalar(self._puzzle, "identifier", default=0)
+        if identifier < 0:
+            raise TraceFileError(f"{self._puzzle.name}/identifier is {identifier}; numbers from 0 on are known")
+        puzzle = PuzzleInfo(read_text(self._puzzle, "task"), load(self._given), solution, text, identifier)
         model = ModelInfo(read_text(self._config, "name", default=""), told, read_text(self._config, "sha256", default=""))
         prediction, probability = load(self._prediction, self.n), load(self._probability, self.n)
         for name, tokens in (("puzzle/given", puzzle.given), ("puzzle/solution", solution), ("steps/prediction", prediction)):

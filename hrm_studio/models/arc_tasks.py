@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from hrm_model.tasks import arc
 from hrm_model.tasks.arc import ArcPuzzle, Pair
 from hrm_model.tasks.base import Grid
+from trainer.identifiers import Identified
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,18 @@ class ArcTasks(QObject):
     Signals
     -------
     changed()       another task or pair, or another list
+    identified()    `known`: what the model that thinks knows the task by, is told now
     """
 
     changed = Signal()
+    identified = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.tasks: tuple[ArcPuzzle, ...] = ()
         self.task: ArcPuzzle | None = None
         self.pair: Pair | None = None
+        self.known: Identified | None = None
         self._named = True
         self._boards: dict[bytes, tuple[ArcPuzzle, Pair]] = {}  # every input that was at hand, for undo
 
@@ -85,6 +89,11 @@ class ArcTasks(QObject):
         """The answer to the input at hand, where it is told."""
         return None if self.pair is None else board_of(self.pair)[1]
 
+    def identify(self, known: Identified) -> None:
+        """The model that thinks knows the puzzle by this."""
+        self.known = known
+        self.identified.emit()
+
     def _set(self, task: ArcPuzzle | None, pair: Pair | None) -> None:
-        self.task, self.pair = task, pair
+        self.task, self.pair, self.known = task, pair, None
         self.changed.emit()

@@ -87,6 +87,7 @@ class Session(QObject):
         reasoner.failed.connect(self.failed)
         reasoner.devices_found.connect(models.set_devices)
         reasoner.model_loaded.connect(lambda about: models.loaded(about["path"]))
+        reasoner.identified.connect(self.arc.identify)
         reasoner.model_refused.connect(models.revert)
         models.picked.connect(self._picked)
 

@@ -19,6 +19,7 @@ from hrm_model.tasks.find import task_named
 from hrm_model.tasks.maze_task import MazeTask
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.trace import Array, ModelInfo, PuzzleInfo, Trace, TraceRecorder
+from hrm_studio.services.reasoner import identified
 
 if TYPE_CHECKING:
     from hrm_model.model import HRM
@@ -56,8 +57,12 @@ def attention_at(trace: Trace, step: int, layer: int) -> Question[dict[str, Look
     return question
 
 
-def thinking(task: Task, grid: Grid, segments: int, relabelling: Relabelling | None = None) -> Question[tuple[Trace, int, bool]]:
+def thinking(
+    task: Task, grid: Grid, segments: int, relabelling: Relabelling | None = None, *, solution: Grid | None = None, name: str = ""
+) -> Question[tuple[Trace, int, bool]]:
     """The trace of a model on a puzzle as it grows, with the number of steps that there will be, and whether it is complete.
+
+    `solution`: the answer, where it cannot be computed but is known; `name`: that of the puzzle among those that the model was trained on.
 
     Relabelled, the model sees the puzzle so; what is told is put back in the place of the original.
     """
@@ -67,7 +72,9 @@ def thinking(task: Task, grid: Grid, segments: int, relabelling: Relabelling | N
 
         if model.config.task != task.name:
             raise ValueError(f"{about['name']} reads {model.config.task}; the puzzle is {task.name}. Choose another model or puzzle.")
-        info = PuzzleInfo(task.name, task.to_tokens(grid), task.to_tokens(task.solve(grid)), task.format_line(grid))
+        right = task.solve(grid) if task.known_rules else solution
+        answer, number = None if right is None else task.to_tokens(right), identified(model, about, task, name).number
+        info = PuzzleInfo(task.name, task.to_tokens(grid), answer, task.format_line(grid), number)
         seen = info if relabelling is None else relabelling.puzzle(info)
         config = model.config.model_dump() | {"q_continue": about["q_continue"]}
         expected = segments * len(model.calls())
@@ -78,7 +85,7 @@ def thinking(task: Task, grid: Grid, segments: int, relabelling: Relabelling | N
             return trace if relabelling is None else replace(relabelling.undone(trace), puzzle=info)
 
         told = 0.0
-        for step in reason(model, seen.given, segments=segments):
+        for step in reason(model, seen.given, segments=segments, puzzle_id=number):
             recorder.add(step)
             if time.perf_counter() - told > _REPORT_EVERY:
                 yield so_far(), expected, False

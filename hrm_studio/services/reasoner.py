@@ -20,6 +20,7 @@ from hrm_model.checkpoint_place import short_name
 from hrm_model.tasks.base import Grid, PuzzleError, Task
 from hrm_model.trace import ModelInfo, PuzzleInfo, TraceRecorder
 from hrm_studio.services.worker import Job, Report, Worker
+from trainer.identifiers import Identified, identify
 
 if TYPE_CHECKING:
     from hrm_model.model import HRM
@@ -40,6 +41,7 @@ class Reasoner(QObject):
     busy_changed(str)           what is being done now, '' when idle
     model_loaded(dict)          device, dtype, attention, name, path, parameters of the model in use
     model_refused()             the model that was to think cannot be loaded; `failed` says why
+    identified(object)          an Identified: what the model knows the puzzle by
     devices_found(list)         names of the devices there are
     trace_started(object, int)  a Trace with its first steps, and how many there will be
     trace_grew(object)          the same Trace with more steps
@@ -51,6 +53,7 @@ class Reasoner(QObject):
     busy_changed = Signal(str)
     model_loaded = Signal(dict)
     model_refused = Signal()
+    identified = Signal(object)
     devices_found = Signal(list)
     trace_started = Signal(object, int)
     trace_grew = Signal(object)
@@ -154,21 +157,24 @@ class Reasoner(QObject):
             raise
         if model.config.task != task.name:
             raise ValueError(f"{about['name']} reads {model.config.task}; the puzzle is {task.name}. Choose another model or puzzle.")
+        known = identified(model, about, task, name)
         yield lambda: self.model_loaded.emit(about)
-        yield lambda: self._submit(lambda: self._think(model, about, grid, solution, task, segments))
+        yield lambda: self.identified.emit(known)
+        yield lambda: self._submit(lambda: self._think(model, about, grid, solution, task, segments, known.number))
 
     def _think(
-        self, model: HRM, about: dict[str, Any], grid: Grid, solution: Grid | None, task: Task, segments: int
+        self, model: HRM, about: dict[str, Any], grid: Grid, solution: Grid | None, task: Task, segments: int, identifier: int
     ) -> Iterator[Callable[[], None]]:
         from hrm_model.reason import reason
 
         self.busy_changed.emit("Thinking …")
         config = model.config.model_dump() | {"q_continue": about["q_continue"]}
-        puzzle = PuzzleInfo(task.name, task.to_tokens(grid), None if solution is None else task.to_tokens(solution), task.format_line(grid))
+        answer = None if solution is None else task.to_tokens(solution)
+        puzzle = PuzzleInfo(task.name, task.to_tokens(grid), answer, task.format_line(grid), identifier)
         recorder = TraceRecorder(puzzle, ModelInfo(about["name"], config, about["sha256"]), capacity=segments * len(model.calls()))
         shown = False
         told = time.perf_counter()
-        for step in reason(model, puzzle.given, segments=segments):
+        for step in reason(model, puzzle.given, segments=segments, puzzle_id=identifier):
             recorder.add(step)
             if not shown:
                 yield lambda: self.trace_started.emit(recorder.trace(), segments * len(model.calls()))
@@ -214,6 +220,14 @@ class Reasoner(QObject):
 
 def _nothing() -> None:
     pass
+
+
+def identified(model: HRM, about: dict[str, Any], task: Task, name: str) -> Identified:
+    """What a model knows a puzzle by; '' is a puzzle without a name."""
+    if task.known_rules:
+        return Identified(0, "", True)  # all puzzles have the same vector
+    rows = model.config.num_puzzle_identifiers if model.config.puzzle_emb_ndim else 0
+    return identify(about["path"], about["name"], rows, name)
 
 
 def in_words(error: Exception) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import numpy as np
 import qtawesome
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSignalBlocker, QSize, Qt
@@ -131,6 +133,7 @@ class ArcStrip(QWidget):
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         self.before, self.after = self._tool("mdi6.chevron-left", "Task before", -1), self._tool("mdi6.chevron-right", "Next task", 1)
         self.count = QLabel("", objectName="muted")
+        self.note = QLabel("", wordWrap=True, visible=False, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
         self.pairs = QWidget()
         self._row = QHBoxLayout(self.pairs)
         self._row.setContentsMargins(0, 0, 0, 0)
@@ -145,6 +148,7 @@ class ArcStrip(QWidget):
         self.tasks.activated.connect(self._choose)
         self._group.buttonClicked.connect(self._take)
         self._arc.changed.connect(self._show)
+        self._arc.identified.connect(self._tell)
         session.puzzle.changed.connect(self._show)
         theme.changed.connect(self._colours)
         self._colours()
@@ -167,12 +171,14 @@ class ArcStrip(QWidget):
         layout.setSpacing(4)
         layout.addLayout(head)
         layout.addWidget(self.area)
+        layout.addWidget(self.note)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def _colours(self) -> None:
         for button in (self.before, self.after):
             colours = self._theme.palette
             button.setIcon(qtawesome.icon(button.property("icon_name"), color=colours.text, color_disabled=colours.border))
+        self._tell()
         self.update()
 
     @property
@@ -204,6 +210,17 @@ class ArcStrip(QWidget):
         if task is not self._shown:
             self._fill(task)
         self._mark()
+        self._tell()
+
+    def _tell(self) -> None:
+        """What the model knows the task by; that an answer is a guess stands out."""
+        known = self._arc.known
+        self.note.setVisible(known is not None and bool(known.words))
+        if known is not None:
+            colours = self._theme.palette
+            mark = "" if known.trained else f'<span style="color:{colours.warning}">▲</span> '
+            colour = colours.muted if known.trained else colours.text
+            self.note.setText(f'{mark}<span style="color:{colour}">{html.escape(known.words)}</span>')
 
     def _fill(self, task: ArcPuzzle) -> None:
         self._shown = task

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from hrm_model import checkpoint
+from hrm_model.config import ModelConfig
+from hrm_model.model import HRM
+from hrm_model.probe import attention
+from hrm_model.reason import reason, record
 from hrm_model.tasks import arc
+from hrm_model.tasks.find import task_named
+from hrm_model.trace import PuzzleInfo
+from hrm_model.trace_file import TraceWriter, read
 from hrm_studio.main_window import MainWindow
+from hrm_studio.services.questions import thinking
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
 
@@ -180,3 +193,81 @@ def test_without_a_model_that_reads_arc_it_is_said_where_one_is(asked: Asked, qt
     assert "HRM ARC-AGI-2" in asked.error
     assert not asked.calls
     assert asked.strip.isVisible()  # it can be looked at all the same
+
+
+# The model's own number for a task --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path) -> Path:
+    """A small model with a vector for each name of the published list; these differ."""
+    folder = tmp_path / "small-arc"
+    names = json.loads((TASKS.parent / "arc" / "identifiers.json").read_text())
+    torch.manual_seed(0)
+    config = ModelConfig(seq_len=900, vocab_size=12, hidden_size=32, num_heads=2, H_layers=1, L_layers=1, H_cycles=1, L_cycles=1, puzzle_emb_ndim=32, num_puzzle_identifiers=len(names))  # fmt: skip
+    model = HRM(config)
+    with torch.no_grad():
+        model.puzzle_emb.weights.normal_()  # type: ignore[union-attr]
+    checkpoint.save(model, folder)
+    shutil.copy(TASKS.parent / "arc" / "identifiers.json", folder)
+    return folder
+
+
+def test_a_model_is_given_its_own_number_of_the_task(qtbot: QtBot, model_folder: Path, tmp_path: Path) -> None:
+    window = MainWindow(Theme("light"))
+    qtbot.addWidget(window)
+    window.show()
+    session, strip, traces = window.explore.session, window.explore.arc_strip, window.studio.traces
+    session.segments = 1
+    window.models.use(model_folder)
+    window.opener.open(TASKS / "evaluation" / "evinc.json")
+
+    def thought() -> bool:
+        return traces.trace is not None and traces.trace.puzzle.task == "arc" and not traces.running
+
+    qtbot.waitUntil(thought, timeout=60_000)
+    trace = traces.trace
+    assert trace is not None
+    number = json.loads((model_folder / "identifiers.json").read_text()).index("evinc")
+    assert trace.puzzle.identifier == number > 0
+    assert trace.puzzle.solution is not None
+    assert strip.note.isVisible()
+    assert f"puzzle vector {number}" in strip.note.text()
+    model = checkpoint.load(model_folder)
+    told = [np.array([s.probability for s in reason(model, trace.puzzle.given, segments=1, puzzle_id=n)]) for n in (number, 0)]
+    assert np.abs(trace.probability - told[0]).max() < 1e-3
+    assert np.abs(trace.probability - told[1]).max() > 1e-2
+
+    with TraceWriter(tmp_path / "t.h5") as writer:
+        writer.write(trace)
+    assert read(tmp_path / "t.h5").puzzle.identifier == number
+
+    other = tmp_path / "ffffffff.json"
+    shutil.copy(TASKS / "evaluation" / "evflip.json", other)
+    window.opener.open(other)
+    qtbot.waitUntil(lambda: thought() and traces.trace is not trace, timeout=60_000)
+    assert traces.trace is not None
+    assert traces.trace.puzzle.identifier == 0
+    assert "small-arc was not trained on ffffffff" in strip.note.text()
+    assert "a guess" in strip.note.text()
+    window.close()
+
+
+def test_attention_is_computed_again_with_the_number_of_the_trace(model_folder: Path) -> None:
+    model = checkpoint.load(model_folder, dtype="float32")
+    given = arc.encode(arc.read_task(TASKS / "evaluation" / "evinc.json").test[0].input)
+    trace = record(model, PuzzleInfo("arc", given, identifier=3), segments=1)
+    assert np.allclose(attention(model, trace, 0, 0).sum(axis=-1), 1, atol=1e-3)
+    with pytest.raises(ValueError, match="another model"):  # with another vector it comes to another state than the recorded one
+        attention(model, replace(trace, puzzle=replace(trace.puzzle, identifier=0)), 0, 0)
+    with pytest.raises(ValueError, match="puzzle 5000"):
+        attention(model, replace(trace, puzzle=replace(trace.puzzle, identifier=5000)), 0, 0)
+
+
+def test_a_comparison_thinks_with_the_same_number(model_folder: Path) -> None:
+    model = checkpoint.load(model_folder)
+    task, grid = task_named("arc"), arc.encode(arc.read_task(TASKS / "evaluation" / "evinc.json").test[0].input).astype(np.int8)
+    about = {"name": "small-arc", "path": model_folder, "sha256": "", "q_continue": True}
+    answers = [a for a in thinking(task, grid, 1, name="evinc")(model, about) if a is not None]
+    assert answers[-1][0].puzzle.identifier == json.loads((model_folder / "identifiers.json").read_text()).index("evinc")
+    assert answers[-1][0].puzzle.solution is None

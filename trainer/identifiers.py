@@ -1,0 +1,130 @@
+"""The number that a model knows a puzzle by: its place in identifiers.json of the dataset that the model was trained on."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+from hrm_model import checkpoint_place
+from hrm_model.checkpoint_error import CheckpointError
+from trainer.config import ConfigError, read_config
+from trainer.published import DatasetError, dataset_folder
+
+NAMES = "identifiers.json"
+_LARGEST = 256 << 20  # bytes
+_LARGEST_CONFIG = 1 << 20
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+@dataclass(frozen=True)
+class Identified:
+    """A puzzle's number, 0 (the blank one) where the model has none for it, and a sentence about it."""
+
+    number: int
+    words: str
+    trained: bool  # whether the model was trained on this puzzle
+
+
+def identify(checkpoint: Path, model: str, rows: int, puzzle: str) -> Identified:
+    """What a model with so many puzzle vectors (`rows`, 0: none at all) knows a puzzle by; `puzzle` is '' for one without a name."""
+    if not rows:
+        return Identified(0, "", True)
+    blank = "it thinks with the blank puzzle vector, and its answer is a guess."
+    if not puzzle:
+        return Identified(0, f"This input comes without the name of its task, which {model} knows tasks by: {blank}", False)
+    try:
+        file = names_file(checkpoint)
+        if file is None:
+            return Identified(0, f"Which tasks {model} was trained on is not known, for no {NAMES} lies beside it: {blank}", False)
+        number = number_of(file, puzzle)
+    except DatasetError as error:
+        return Identified(0, f"{error}. So {blank}", False)
+    if number is None:
+        return Identified(0, f"{model} was not trained on {puzzle}, which {file} does not list: {blank}", False)
+    if number >= rows:
+        return Identified(
+            0, f"{file} has more names than {model} has puzzle vectors ({rows:,}), so it belongs to another model: {blank}", False
+        )
+    return Identified(number, f"The model was trained on this task: puzzle vector {number:,}.", True)
+
+
+def names_file(checkpoint: Path) -> Path | None:
+    """identifiers.json beside a checkpoint or in its run's folder, else that of the dataset which its configuration names."""
+    try:
+        folder = checkpoint_place.find(checkpoint).weights.parent
+    except (CheckpointError, OSError):
+        return None
+    folders = [folder]
+    if folder.parent.name == "checkpoints":
+        folders.append(folder.parent.parent)
+    for there in folders:
+        if (there / NAMES).is_file():
+            return there / NAMES
+    for there in folders:
+        try:
+            named = _dataset_of(there)
+            file = dataset_folder(named) / NAMES if named else None
+        except DatasetError:
+            continue  # it was made elsewhere, and is not here
+        if file is not None and file.is_file():
+            return file
+    return None
+
+
+def _dataset_of(folder: Path) -> str:
+    """The dataset that a run's or a published checkpoint's configuration names; '' where there is none."""
+    try:
+        if (folder / "config.yaml").is_file():
+            return read_config(folder / "config.yaml").dataset
+        file = folder / "all_config.yaml"
+        if not file.is_file() or file.stat().st_size > _LARGEST_CONFIG:
+            return ""
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (ConfigError, OSError, ValueError, RecursionError, yaml.YAMLError):
+        return ""
+    named = found.get("data_path") if isinstance(found, dict) else None
+    return named if isinstance(named, str) else ""
+
+
+def number_of(file: Path, puzzle: str) -> int | None:
+    """A name's place in a list of names, or None. DatasetError where the file is no such list."""
+    try:
+        return _number_of(file, file.stat().st_mtime_ns, puzzle)
+    except OSError as error:
+        raise DatasetError(f"{file}: cannot be read ({error.strerror or error})") from None
+
+
+@lru_cache(maxsize=64)
+def _number_of(file: Path, written: int, puzzle: str) -> int | None:
+    if file.stat().st_size > _LARGEST:
+        raise DatasetError(f"{file}: has {file.stat().st_size / 1e6:.0f} MB; no list of names needs so much")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise DatasetError(f"{file}: is no list of names") from None
+    # A million names parsed in one call would hold the interpreter, and so the window, for a third of a second: one after the other, then.
+    found, end, before = None, 0, "["
+    for at, name in enumerate(_TEXT.finditer(text)):
+        if text[end : name.start()].strip() != before:
+            raise DatasetError(f"{file}: is no list of names")
+        end, before = name.end(), ","
+        if _plain(name[0]) == puzzle:
+            found = at
+            break
+    if found is None and "".join(text[end:].split()) != ("]" if end else "[]"):
+        raise DatasetError(f"{file}: is no list of names")
+    return found
+
+
+def _plain(quoted: str) -> str:
+    if "\\" not in quoted:
+        return quoted[1:-1]
+    try:
+        return str(json.loads(quoted))
+    except ValueError:
+        return ""
