@@ -30,6 +30,7 @@ COLUMNS = (
     ("Solution", "What is right, where that is known"),
 )
 _CELL, _ANSWER, _PROBABILITY, _ENTROPY, _FINAL, _SOLUTION = range(len(COLUMNS))
+_BESIDE_NUMBERS = 22  # pixels: margins, and the arrow of the column that is sorted by
 _MAZE_NAMES = ("–", "wall", "floor", "start", "goal", "path")
 
 
@@ -175,8 +176,13 @@ class CellTable(View):
         self.table.setAccessibleName("Cells")
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(24)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.table.horizontalHeader().setMinimumSectionSize(40)
+        header = self.table.horizontalHeader()
+        header.setMinimumSectionSize(40)
+        for column, widest in ((_CELL, "30, 30"), (_PROBABILITY, "> 99 %"), (_ENTROPY, COLUMNS[_ENTROPY][0]), (_FINAL, "the start")):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            header.resizeSection(column, self.fontMetrics().horizontalAdvance(widest) + _BESIDE_NUMBERS)
+        for column in (_ANSWER, _SOLUTION):  # words, which need what is left
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._open_only = QToolButton(text="Open cells only", checkable=True, checked=True, objectName="chip")
         self._open_only.setToolTip("Leave out what the puzzle gives.")

@@ -10,7 +10,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, QTimer
 from PySide6.QtGui import QPainter, QPen
-from PySide6.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from hrm_model.analysis import Floats
 from hrm_model.analysis_cells import StepCurves, cell_loss, cell_residuals, entropy, segment_ends, step_curves
@@ -85,12 +85,16 @@ class CurvesView(View):
             plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)  # rows and columns share the room evenly
             plot.scene().sigMouseClicked.connect(partial(self._clicked, plot))
             plot.over, plot.fixed = partial(self._paint_over, plot), partial(self._paint_marks, plot)
+        # Not in the plots' titles, which are as narrow as the plots.
+        self.legend = QLabel("", objectName="muted", visible=False, textFormat=Qt.TextFormat.RichText)
+        self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._grid = QGridLayout()
         self._grid.setSpacing(4)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
         layout.addWidget(bar)
+        layout.addWidget(self.legend)
         layout.addLayout(self._grid, 1)
         self._lay_out()
         self.plots["residuals"].setLogMode(y=True)
@@ -268,6 +272,7 @@ class CurvesView(View):
             self._curve[name].setData(steps[at], moved[at])
         self.plots["residuals"].getPlotItem().getAxis("left").setTicks(_log_levels(moved[moved > 0]))
         self._curve["violations"].setData(*_finite(steps, verdict.violations))
+        dress(self.plots["violations"], self._theme.palette, self._title("violations", trace))  # of another task, perhaps
         self.plots["violations"].setYRange(0, max(3.0, _top(verdict.violations)), padding=0.05)
         self._curve["confidence"].setData(steps, curves.confidence)
         self._curve["accuracy"].setData(*_finite(steps, verdict.accuracy))
@@ -298,11 +303,10 @@ class CurvesView(View):
         for name in ("H", "L", "confidence", "accuracy", "entropy", "loss"):
             self._curve[name].setOpacity(faint)
         colours = self._theme.palette.series
-        who = "".join(
-            f" &nbsp; {swatch(colours[k % len(colours)], f'{c // trace.side + 1}, {c % trace.side + 1}')}" for k, c in enumerate(cells)
-        ) if trace is not None else ""  # fmt: skip
-        for plot_name in ("sureness", "residuals", "entropy", "loss"):
-            dress(self.plots[plot_name], self._theme.palette, self._title(plot_name, trace) + who)
+        side = trace.side if trace is not None else 1
+        names = [swatch(colours[k % len(colours)], f"{cell // side + 1}, {cell % side + 1}") for k, cell in enumerate(cells)]
+        self.legend.setText(" &nbsp; ".join(["cells (row, column)", *names]))
+        self.legend.setVisible(bool(cells) and trace is not None)
         if trace is None or not cells or max(cells) >= len(trace.puzzle.given):
             return
         steps, at = np.arange(len(trace)), np.asarray(cells)
@@ -331,7 +335,8 @@ class CurvesView(View):
         if name == "residuals":
             return f"movement &nbsp; {swatch(colours.level_H, 'H')} &nbsp; {swatch(colours.level_L, 'L')}"
         if name == "violations":
-            return "rule breaks"
+            known = trace is None or not len(trace) or np.isfinite(self._traces.verdict.violations).any()
+            return "rule breaks" if known else "no fixed rules to break"
         if name == "sureness":
             return f"{swatch(colours.right, 'right')} &nbsp; {swatch(colours.series[3], 'sure')}"
         if name in ("entropy", "loss"):

@@ -34,7 +34,7 @@ from hrm_studio.views.puzzle_text import PuzzleText
 from hrm_studio.views.recent_button import RecentButton
 
 _STATES = {"broken": ("wrong", "✕"), "none": ("wrong", "✕"), "several": ("warning", "▲"), "one": ("right", "●"), "unknown": ("muted", "○")}
-_LEAST_BOARD = 190  # pixels
+_LEAST_BOARD = 160  # pixels
 _LONGEST_SHOWN = 21_000  # characters; the largest maze has fewer, and laying out a long line would stop the window
 
 

@@ -58,11 +58,11 @@ class ShareBars(QWidget):
                 x += place.width()
         x = left
         painter.setPen(palette.color("muted"))
-        painter.drawText(QRectF(0, 64, 40, 18), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, "L − H")
-        x = left + 22
+        painter.drawText(QRectF(0, 64, 60, 18), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, "L − H, %")
+        x = left + 38
         for part in parts:
-            apart = self._shares["L"][part] - self._shares["H"][part]
+            apart = round(100 * (self._shares["L"][part] - self._shares["H"][part]))
             painter.fillRect(QRectF(x, 69, 8, 8), QColor(colours[part]))
-            words = f"{part} {apart:+.0%}".replace("%", " %").replace("-", "−")
+            words = f"{part} {apart:+d}".replace("-", "−") if apart else f"{part} 0"
             painter.drawText(QRectF(x + 12, 64, 120, 18), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
-            x += painter.fontMetrics().horizontalAdvance(words) + 24
+            x += painter.fontMetrics().horizontalAdvance(words) + 20

@@ -17,7 +17,7 @@ from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
 from hrm_studio.views import curves as module
 from hrm_studio.views.curves import PANELS, CurvesView
-from tests.hrm_studio.made import FOUR, made, maze_info, sudoku_info
+from tests.hrm_studio.made import FOUR, arc_info, made, maze_info, sudoku_info
 
 
 def view_of(qtbot: QtBot, background: Background | None = None) -> tuple[CurvesView, TraceModel, Selection]:
@@ -61,10 +61,11 @@ def test_selected_cells_have_their_own_curves(qtbot: QtBot) -> None:
     drawn = {name: [item for plot, item in view._of_cells if plot == name] for name in ("entropy", "loss", "sureness", "residuals")}
     assert [len(items) for items in drawn.values()] == [2, 2, 2, 2]
     assert drawn["entropy"][1].getData()[1] == pytest.approx(entropy(trace)[:, 6])
-    assert "2, 3" in view.plots["loss"].getPlotItem().titleLabel.text
+    assert view.legend.isVisible()
+    assert "2, 3" in view.legend.text()
     selection.clear()
     assert not view._of_cells
-    assert "2, 3" not in view.plots["loss"].getPlotItem().titleLabel.text
+    assert not view.legend.isVisible()
 
 
 def test_plots_are_chosen_and_share_the_room(qtbot: QtBot) -> None:
@@ -112,3 +113,13 @@ def test_a_growing_trace_and_a_hidden_view(qtbot: QtBot) -> None:
     assert len(view._known.residual) == 7
     view.show()
     assert len(view._curve["entropy"].getData()[0]) == 18
+
+
+def test_a_task_without_rules_says_so_where_rule_breaks_would_be(qtbot: QtBot) -> None:
+    view, traces, _ = view_of(qtbot)
+    plot = view.plots["violations"].getPlotItem()
+    for info, title in ((sudoku_info(FOUR), "rule breaks"), (arc_info(), "no fixed rules to break"), (sudoku_info(FOUR), "rule breaks")):
+        trace = made(info, segments=2)
+        traces.open(trace)
+        qtbot.waitUntil(lambda trace=trace: view._known is not None and len(view._known.residual) == len(trace))
+        qtbot.waitUntil(lambda title=title: plot.titleLabel.text == title)
