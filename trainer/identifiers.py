@@ -34,22 +34,20 @@ def identify(checkpoint: Path, model: str, rows: int, puzzle: str) -> Identified
     """What a model with so many puzzle vectors (`rows`, 0: none at all) knows a puzzle by; `puzzle` is '' for one without a name."""
     if not rows:
         return Identified(0, "", True)
-    blank = "it thinks with the blank puzzle vector, and its answer is a guess."
+    guess, blank = "its answer is a guess", "thinks with the blank puzzle vector"
     if not puzzle:
-        return Identified(0, f"This input comes without the name of its task, which {model} knows tasks by: {blank}", False)
+        return Identified(0, f"A task without a name, by which models know tasks: {guess}. {model} {blank}.", False)
     try:
         file = names_file(checkpoint)
         if file is None:
-            return Identified(0, f"Which tasks {model} was trained on is not known, for no {NAMES} lies beside it: {blank}", False)
+            return Identified(0, f"Which tasks {model} was trained on is not known: {guess}. No {NAMES} lies beside it; it {blank}.", False)
         number = number_of(file, puzzle)
     except DatasetError as error:
-        return Identified(0, f"{error}. So {blank}", False)
+        return Identified(0, f"{model} {blank}, and {guess}: {error}.", False)
     if number is None:
-        return Identified(0, f"{model} was not trained on {puzzle}, which {file} does not list: {blank}", False)
+        return Identified(0, f"{model} was not trained on {puzzle}: {guess}. {file} does not list it; the model {blank}.", False)
     if number >= rows:
-        return Identified(
-            0, f"{file} has more names than {model} has puzzle vectors ({rows:,}), so it belongs to another model: {blank}", False
-        )
+        return Identified(0, f"{file} belongs to another model, for {model} has {rows:,} puzzle vectors only: {guess}. It {blank}.", False)
     return Identified(number, f"The model was trained on this task: puzzle vector {number:,}.", True)
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import html
-
 import numpy as np
 import qtawesome
-from PySide6.QtCore import QLineF, QPointF, QRectF, QSignalBlocker, QSize, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -28,10 +26,11 @@ from hrm_studio.models.session import Session
 from hrm_studio.theme import Theme
 from hrm_studio.views.board_arc import COLOURS
 from hrm_studio.views.board_drawing import opaque, picture, rgb
+from hrm_studio.views.board_panel import Elided
 
-_HEIGHT = 84  # pixels of the higher grid of a pair, at most
+_HEIGHT = 64  # pixels of the higher grid of a pair, at most
 _LARGEST_CELL, _LINED_CELL = 16.0, 5.0
-_CAPTION, _MARGIN, _ARROW = 18, 8, 24
+_CAPTION, _MARGIN, _ARROW = 17, 7, 24
 _PIXELS = opaque(np.array([rgb(colour) for colour in COLOURS]))
 
 
@@ -114,7 +113,14 @@ class PairButton(QAbstractButton):
 
 
 class ArcStrip(QWidget):
-    """Hidden where the puzzle is of another kind. Choosing a task or a pair asks the session."""
+    """Hidden where the puzzle is of another kind. Choosing a task or a pair asks the session.
+
+    Signals
+    -------
+    toggled(bool)   it is shown now, or hidden
+    """
+
+    toggled = Signal(bool)
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -122,6 +128,7 @@ class ArcStrip(QWidget):
         self._session, self._arc, self._theme = session, session.arc, theme
         self._shown: ArcPuzzle | None = None
         self._listed: tuple[ArcPuzzle, ...] = ()
+        self._on = False
         self.title = QLabel("", objectName="heading")
         self.tasks = QComboBox(editable=True, insertPolicy=QComboBox.InsertPolicy.NoInsert, accessibleName="ARC task")
         self.tasks.setToolTip("Which task; type a part of its name")
@@ -133,7 +140,8 @@ class ArcStrip(QWidget):
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         self.before, self.after = self._tool("mdi6.chevron-left", "Task before", -1), self._tool("mdi6.chevron-right", "Next task", 1)
         self.count = QLabel("", objectName="muted")
-        self.note = QLabel("", wordWrap=True, visible=False, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.note = Elided("muted")
+        self.note.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.pairs = QWidget()
         self._row = QHBoxLayout(self.pairs)
         self._row.setContentsMargins(0, 0, 0, 0)
@@ -190,7 +198,11 @@ class ArcStrip(QWidget):
 
     def _show(self) -> None:
         task = self._arc.task
-        self.setVisible(isinstance(self._session.puzzle.task, ArcTask) and task is not None)
+        shown = isinstance(self._session.puzzle.task, ArcTask) and task is not None
+        self.setVisible(shown)
+        if shown != self._on:
+            self._on = shown
+            self.toggled.emit(shown)
         if task is None:
             return
         several, at = len(self._arc.tasks) > 1, self._arc.at
@@ -217,10 +229,8 @@ class ArcStrip(QWidget):
         known = self._arc.known
         self.note.setVisible(known is not None and bool(known.words))
         if known is not None:
-            colours = self._theme.palette
-            mark = "" if known.trained else f'<span style="color:{colours.warning}">▲</span> '
-            colour = colours.muted if known.trained else colours.text
-            self.note.setText(f'{mark}<span style="color:{colour}">{html.escape(known.words)}</span>')
+            self.note.setText(known.words if known.trained else f"▲ {known.words}")
+            self.note.setStyleSheet("" if known.trained else f"color: {self._theme.palette.warning}")
 
     def _fill(self, task: ArcPuzzle) -> None:
         self._shown = task

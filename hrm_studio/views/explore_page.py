@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _LAYOUT_VERSION = 3
 _BESIDE = ("States", "Curves", "Attention", "Cells")  # the panels beside the board
+_BOARD_BENEATH = 120  # pixels of the board's height at least, beneath the ARC strip
 _LOW = 690  # pixels of a page's height that do not hold two piles of panels
 _PANELS_AT_MOST_MS = 1500  # the first puzzle waits no longer for them
 _LEFT, _RIGHT, _BOTTOM = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
@@ -58,6 +59,8 @@ class ExplorePage(QMainWindow):
         self.panel = PuzzlePanel(self.session, theme)
         self.transport = Transport(traces, studio.player, self.bookmarks, studio.actions, theme)
         self.arc_strip = ArcStrip(self.session, theme)
+        least = self.board.minimumHeight()  # less beneath the strip: an ARC board is wide, and the window may be low
+        self.arc_strip.toggled.connect(lambda on: self.board.setMinimumHeight(_BOARD_BENEATH if on else least))
         middle = QWidget()
         layout = QVBoxLayout(middle)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -79,7 +79,7 @@ def test_what_is_said_of_a_puzzle(tmp_path: Path) -> None:
     number = json.loads(NAMES.read_text()).index("evinc")
     found = identify(model, "m", 1000, "evinc")
     assert (found.number, found.trained) == (number, True)
-    assert "without the name" in identify(model, "m", 1000, "").words
+    assert "without a name" in identify(model, "m", 1000, "").words
     for rows, name, said in ((1000, "ffffffff", "m was not trained on ffffffff"), (number, "evinc", "belongs to another model")):
         found = identify(model, "m", rows, name)
         assert (found.number, found.trained) == (0, False)
