@@ -263,6 +263,7 @@ class ComparePage(QWidget):
         for index in range(len(self.comparison.panes)):
             pane = ComparePane(self.comparison, index, models, self.selection, self._studio.theme)
             pane.closed.connect(lambda index=index: self._close_pane(index))
+            pane.pane.changed.connect(self._tell_failure)
             self._grid.addWidget(pane, 0, index)
             self.panes.append(pane)
         self.add.setEnabled(len(self.panes) < MOST_PANES)
@@ -300,6 +301,10 @@ class ComparePage(QWidget):
             return
         words = step_name(clock.trace, clock.cursor)
         self._say(words + ("  ·  thinking …" if self.comparison.running else ""))
+
+    def _tell_failure(self) -> None:
+        if all(pane.error for pane in self.comparison.panes):
+            self._say("No pane can think about this puzzle; each says why.", wrong=True)
 
     def _say(self, words: str, wrong: bool = False) -> None:
         """Beside the buttons: where the cursor stands, or what is wrong, in the colour of what is wrong."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QToolButton, QVBoxLayout
 
 from hrm_studio.models.comparison import LETTERS, Comparison
@@ -18,10 +18,33 @@ from hrm_studio.views.board_panel import Elided
 from hrm_studio.views.visible import View
 
 _PUZZLES = ("Same puzzle", "Relabelled", "Own puzzle …")
+_ERROR_LINES = 3
 _TIP = (
     "Same puzzle: the one above.\nRelabelled: the same puzzle with digits, rows and columns exchanged; its answers are put back in their places."
     "\nOwn puzzle: another one, pasted below."
 )
+
+
+class Told(Elided):
+    """A line, cut where the pane ends; or so many lines, for an error is to be read to its end.
+
+    A QLabel that wraps would make the pane as high as its board would like to be, and the page scroll.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("position")
+        self._lines = 1
+
+    def say(self, words: str, lines: int) -> None:
+        self._lines = lines
+        self.setFixedHeight(self.fontMetrics().lineSpacing() * lines + 2)
+        self.setText(words)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._lines == 1:
+            super().paintEvent(event)
+        else:
+            QPainter(self).drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.text())
 
 
 class ComparePane(View):
@@ -54,20 +77,25 @@ class ComparePane(View):
         close = QToolButton(text="✕", toolTip="Take this pane away", objectName="flat")
         close.setVisible(len(comparison.panes) > 2)
         close.clicked.connect(self.closed)
-        top, under = QHBoxLayout(), QHBoxLayout()
-        for row, parts in ((top, (self.letter, self.model, close)), (under, (self.segments, self.puzzle))):
+        top = QHBoxLayout()
+        under = (
+            QHBoxLayout() if len(comparison.panes) > 2 else top
+        )  # two panes are wide enough for all in a row, and their boards larger so
+        for row, parts in ((top, (self.letter, self.model)), (under, (self.segments, self.puzzle))):
             row.setSpacing(6)
             for part in parts:
                 row.addWidget(part, 1 if part in (self.model, self.puzzle) else 0)
+        top.addWidget(close)
         self.board = BoardView(self.pane.traces, selection, theme)
         self.board.setMinimumSize(160, 160)
         self.board.over = self._mark
-        self.told, self.apart = Elided("position"), Elided("muted")
+        self.told, self.apart = Told(), Elided("muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
         layout.addLayout(top)
-        layout.addLayout(under)
+        if under is not top:
+            layout.addLayout(under)
         layout.addWidget(self.own)
         layout.addWidget(self.told)
         layout.addWidget(self.board, 1)
@@ -115,7 +143,7 @@ class ComparePane(View):
         self.letter.setStyleSheet(f"color: {self._theme.palette.series[self._index]}")
         traces = self.pane.traces
         trace, step = traces.trace, traces.cursor
-        self.told.setText(self.pane.error or self._words())
+        self.told.say(self.pane.error or self._words(), lines=_ERROR_LINES if self.pane.error else 1)
         self.told.setStyleSheet(f"color: {self._theme.palette.wrong}" if self.pane.error else "")
         apart = self._comparison.differences(self._index)
         if self._index == 0:

@@ -156,3 +156,10 @@ def test_the_page_opens_with_a_puzzle_that_can_be_read(qtbot: QtBot, text: str) 
     assert (task.name == "arc") == (text == "012/345")
     assert page.state.text() == "Thinking …"
     window.close()
+
+
+def test_where_no_pane_can_think_nothing_pretends_to(page: ComparePage, qtbot: QtBot) -> None:
+    nine = next(m.path for m in bundled_models() if m.task == "sudoku-9x9")
+    page._compare([Setting(nine, 1), Setting(nine, 2)])
+    qtbot.waitUntil(lambda: page.state.text().startswith("No pane can think"), timeout=WAIT)
+    assert all("Choose another model" in pane.told.text() for pane in page.panes)
