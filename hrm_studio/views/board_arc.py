@@ -161,6 +161,8 @@ class ArcDrawing(Drawing):
         place = QRectF(grid.left(), grid.top() - _CAPTION, grid.width() * (1 + _GAP), _CAPTION - 4)
         if painter.fontMetrics().horizontalAdvance(words) > place.width():
             words = words.partition(" · ")[0]  # beside a small grid there is room for its name only
+            if painter.fontMetrics().horizontalAdvance(words) > place.width():
+                painter.setFont(self.sized(10))
         painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
 
     def _paint_grid(self, painter: QPainter, grid: QRectF, tokens: Array, sure: np.ndarray, look: Look) -> None:

@@ -196,6 +196,7 @@ class ExplorePage(QMainWindow):
             Entry("edit", "&Puzzle", "Edit on a board", "Ctrl+B", "mdi6.grid", lambda: self.panel.edit_on_board()),
             Entry("edit_text", "&Puzzle", "Edit as text", "", "mdi6.text-box-outline", lambda: self.panel.edit_as_text()),
             Entry("draw_maze", "&Puzzle", "Draw a maze", "", "mdi6.draw", lambda: self.panel.draw_maze(), "An open maze to put walls into"),
+            Entry("draw_arc", "&Puzzle", "Paint an ARC grid", "", "mdi6.palette-outline", lambda: self.panel.draw_arc(), "A black grid to paint on, of any size up to 30 × 30"),
             Entry("reason", "&Puzzle", "Reason about this puzzle", "Ctrl+Return", "mdi6.brain", lambda: self.panel.submit()),
             Entry("generate", "&Puzzle", "Generate a puzzle", "Ctrl+G", "mdi6.dice-5-outline", lambda: self.panel.generate.click()),
             Entry("example", "&Puzzle", "Next example", "Ctrl+E", "mdi6.book-open-page-variant-outline", lambda: self.panel.example.click()),

@@ -15,6 +15,7 @@ from hrm_model.tasks.sudoku import conflicts
 from hrm_model.tasks.sudoku_task import SudokuTask
 from hrm_studio.models.puzzle import PuzzleModel
 from hrm_studio.theme import Theme
+from hrm_studio.views.arc_tools import ArcBrush, cell_after, inside, last_of_row
 from hrm_studio.views.maze_tools import MazeBrush, cursor_over
 from hrm_studio.views.puzzle_picture import cell_rect, paint_puzzle, shown_side
 
@@ -58,6 +59,7 @@ class PuzzleEditor(QWidget):
         self._puzzle, self._theme = puzzle, theme
         self.cell = 0
         self.brush = MazeBrush(puzzle)  # what the mouse draws a maze with
+        self.arc_brush = ArcBrush(puzzle)  # and an ARC grid
         self.setMouseTracking(True)
         # The right button draws too; else it would open a menu of the window.
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
@@ -176,11 +178,14 @@ class PuzzleEditor(QWidget):
         value = self._typed(event)
         if key in _ARROWS:
             down, right = _ARROWS[Qt.Key(key)]
-            self.move_to(min(max(row + down, 0), side - 1) * side + min(max(column + right, 0), side - 1))
+            wanted = min(max(row + down, 0), side - 1) * side + min(max(column + right, 0), side - 1)
+            if not isinstance(self._puzzle.task, ArcTask) or inside(self._puzzle.grid, wanted):
+                self.move_to(wanted)
         elif key == Qt.Key.Key_Home:
             self.move_to(row * side)
         elif key == Qt.Key.Key_End:
-            self.move_to(row * side + side - 1)
+            end = row * side + side - 1
+            self.move_to(last_of_row(self._puzzle.grid, end, side) if isinstance(self._puzzle.task, ArcTask) else end)
         elif key == Qt.Key.Key_Delete:
             self.write(self.cell, empty_value(self._puzzle.task))
         elif key == Qt.Key.Key_Backspace:
@@ -189,13 +194,16 @@ class PuzzleEditor(QWidget):
             self.write(self.cell, empty_value(self._puzzle.task))
         elif value is not None:
             self.write(self.cell, value)
-            self.move_to(min(self.cell + 1, side * side - 1))
+            arc_grid = isinstance(self._puzzle.task, ArcTask)
+            self.move_to(cell_after(self._puzzle.grid, self.cell) if arc_grid else min(self.cell + 1, side * side - 1))
         else:
             self.entered.emit()
 
     def write(self, cell: int, value: int) -> None:
         """Put a value into a cell; a maze has one start and one goal, so that another one moves there."""
         task, grid = self._puzzle.task, self._puzzle.grid.copy()
+        if isinstance(task, ArcTask) and not inside(grid, cell):
+            return  # the size says where the grid ends
         if isinstance(task, MazeTask) and value in (maze.START, maze.GOAL):
             grid[grid == value] = maze.OPEN
         grid[cell] = value
@@ -233,17 +241,21 @@ class PuzzleEditor(QWidget):
             return
         self.move_to(cell)
         if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton):
-            self.brush.press(cell, erase=event.button() == Qt.MouseButton.RightButton)
+            for brush in (self.brush, self.arc_brush):  # one of them, by the task
+                brush.press(cell, erase=event.button() == Qt.MouseButton.RightButton)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         cell = self.cell_at(event.position())
         self.setCursor(cursor_over(self.brush, cell))
-        if cell is not None and self.brush.drag(cell):
+        if cell is not None and (self.brush.drag(cell) or self.arc_brush.drag(cell)):
             self.move_to(cell)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self.brush.release()
+        self.arc_brush.release()
 
     def _changed(self) -> None:
         self.cell = min(self.cell, self._puzzle.task.cells - 1)
+        if isinstance(self._puzzle.task, ArcTask) and not inside(self._puzzle.grid, self.cell):
+            self.cell = max(0, int((self._puzzle.grid >= arc.FIRST_COLOUR).argmax()))
         self.update()

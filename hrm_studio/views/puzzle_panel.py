@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import qtawesome
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
@@ -19,12 +20,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from hrm_model.tasks.arc import looks_like_json
+from hrm_model.tasks.arc import FIRST_COLOUR, looks_like_json
+from hrm_model.tasks.arc_task import ArcTask
 from hrm_model.tasks.maze_task import MazeTask
 from hrm_model.tasks.sudoku_rating import LEVELS
 from hrm_model.tasks.sudoku_task import SudokuTask
 from hrm_studio.models.session import Session
 from hrm_studio.theme import Theme
+from hrm_studio.views.arc_tools import ArcTools, beginning
 from hrm_studio.views.difficulty_slider import DifficultySlider
 from hrm_studio.views.maze_tools import MazeTools
 from hrm_studio.views.maze_tools import words as maze_words
@@ -47,6 +50,7 @@ class PuzzlePanel(QWidget):
         self.editor = PuzzleEditor(self._puzzle, theme)
         self.editor.entered.connect(self.submit)
         self.maze_tools = MazeTools(self._puzzle, self.editor.brush)
+        self.arc_tools = ArcTools(self._puzzle, self.editor.arc_brush, theme)
         self.text = PuzzleText(self._puzzle)
         self.text.fault.connect(self.show_error)
         self.ways = QStackedWidget()
@@ -107,6 +111,7 @@ class PuzzlePanel(QWidget):
             row.addWidget(button)
         layout.addLayout(row)
         layout.addWidget(self.maze_tools)
+        layout.addWidget(self.arc_tools)
         layout.addWidget(self.ways)
         layout.addWidget(self.known)
         layout.addWidget(self.error)
@@ -167,6 +172,7 @@ class PuzzlePanel(QWidget):
         drawing = isinstance(self._puzzle.task, MazeTask) and self.ways.currentWidget() is self.editor
         for widget in (self.maze_tools, self.maze_tools.begin):
             widget.setVisible(drawing)
+        self.arc_tools.setVisible(isinstance(self._puzzle.task, ArcTask) and self.ways.currentWidget() is self.editor)
         self._share_height()
 
     def _tell(self) -> None:
@@ -241,8 +247,15 @@ class PuzzlePanel(QWidget):
                 return
         self.show_error("No model here reads mazes. Open one, or train one: hrm-studio train maze-11x11")
 
+    def draw_arc(self) -> None:
+        """A black grid to paint on."""
+        self._session.arc.follow(beginning(), edited=False)
+        self._puzzle.replace(ArcTask(), beginning())
+        self.edit_on_board()
+
     def clear(self) -> None:
-        """A board with nothing given."""
-        task = self._puzzle.task
-        self._puzzle.replace(task, self._puzzle.grid * 0 + empty_value(task))
+        """A board with nothing given; an ARC grid keeps its size."""
+        task, grid = self._puzzle.task, self._puzzle.grid
+        nothing = np.full_like(grid, empty_value(task))
+        self._puzzle.replace(task, np.where(grid >= FIRST_COLOUR, nothing, grid) if isinstance(task, ArcTask) else nothing)
         self.edit_on_board()

@@ -202,6 +202,74 @@ def test_an_arc_board_is_shown_in_its_colours(rig: Rig) -> None:
     assert editor.grab().toImage().pixelColor(middle).name() == "#ff4136"
 
 
+def arc_rows(rig: Rig) -> list[str]:
+    return rig.puzzle.task.format_grid(rig.puzzle.grid).split("\n")
+
+
+def test_an_arc_grid_is_painted_with_the_mouse(rig: Rig, qtbot: QtBot) -> None:
+    rig.panel.draw_arc()
+    assert arc_rows(rig) == ["0" * 10] * 10
+    tools, editor = rig.panel.arc_tools, rig.panel.editor
+    assert tools.isVisible()
+    assert not rig.panel.maze_tools.isVisible()
+    qtbot.mouseClick(tools.swatches[4], Qt.MouseButton.LeftButton)
+    place = [editor.cell_rect(cell).center().toPoint() for cell in (32, 36, 33)]
+    qtbot.mousePress(editor, Qt.MouseButton.LeftButton, pos=place[0])
+    qtbot.mouseMove(editor, place[1])
+    qtbot.mouseRelease(editor, Qt.MouseButton.LeftButton, pos=place[1])
+    assert arc_rows(rig)[1] == "0044444000"
+    qtbot.mouseClick(editor, Qt.MouseButton.RightButton, pos=place[2])
+    assert arc_rows(rig)[1] == "0040444000"
+    rig.puzzle.undo()
+    rig.puzzle.undo()  # the whole stroke
+    assert arc_rows(rig) == ["0" * 10] * 10
+    rig.puzzle.redo()
+    rig.panel.clear()
+    assert arc_rows(rig) == ["0" * 10] * 10  # as large as before
+    rig.show(MAZE)
+    assert not tools.isVisible()
+    editor.arc_brush.press(8)
+    assert not editor.arc_brush.drag(9)
+
+
+def test_an_arc_grid_has_the_size_that_is_asked_for(rig: Rig, qtbot: QtBot) -> None:
+    task, tools = task_named("arc"), rig.panel.arc_tools
+    rig.puzzle.replace(task, task.parse("123\n456"))
+    assert (tools.rows.value(), tools.columns.value()) == (2, 3)
+    tools.columns.setValue(4)
+    tools.rows.setValue(3)
+    assert arc_rows(rig) == ["1230", "4560", "0000"]
+    rig.puzzle.undo()  # both, one after the other, are one change
+    assert arc_rows(rig) == ["123", "456"]
+    assert (tools.rows.value(), tools.columns.value()) == (2, 3)
+    tools.columns.setValue(1)
+    assert arc_rows(rig) == ["1", "4"]
+    for rows, columns in ((30, 30), (1, 1)):
+        tools.rows.setValue(rows)
+        tools.columns.setValue(columns)
+        assert (rig.puzzle.grid >= 2).sum() == rows * columns
+        assert np.array_equal(rig.puzzle.grid, task.parse(task.format_grid(rig.puzzle.grid)))  # ends where it should
+
+
+def test_keys_write_within_an_arc_grid_only(rig: Rig, qtbot: QtBot) -> None:
+    task, editor = task_named("arc"), rig.panel.editor
+    rig.puzzle.replace(task, task.parse("000\n000"))
+    editor.setFocus()
+    editor.move_to(0)
+    qtbot.keyClicks(editor, "1234567")  # from row to row, and not beyond the last cell
+    assert arc_rows(rig) == ["123", "457"]
+    qtbot.keyClick(editor, Qt.Key.Key_Down)
+    qtbot.keyClick(editor, Qt.Key.Key_Right)
+    assert editor.cell == 32
+    qtbot.keyClick(editor, Qt.Key.Key_Home)
+    qtbot.keyClick(editor, Qt.Key.Key_End)
+    assert editor.cell == 32
+    below = editor.cell_rect(60).center().toPoint()  # shown, for the board is square, but outside the grid
+    qtbot.mouseClick(editor, Qt.MouseButton.LeftButton, pos=below)
+    qtbot.keyClicks(editor, "9")
+    assert arc_rows(rig) == ["123", "457"]
+
+
 def test_the_maker_follows_the_puzzle(rig: Rig) -> None:
     maker = rig.panel.maker
     for text, kinds in (
