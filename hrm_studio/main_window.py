@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QSt
 from hrm_model.assets import bundled_models
 from hrm_model.home import home
 from hrm_studio.actions import Actions, Entry
+from hrm_studio.models.arc_tasks import ArcTasks
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.opener import Kind, Opener, short_path
 from hrm_studio.models.player import Player
@@ -71,7 +72,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self.stack)
         self.studio = Studio(
             self.settings, theme, self.actions_table, self.opener, self.models, self.traces, self.selection, self.player, self.reasoner,
-            self.background, self.kept,
+            self.background, self.kept, ArcTasks(self),
         )  # fmt: skip
         self.pages: dict[str, QWidget] = {}
         self.notice = Notice(theme, self)

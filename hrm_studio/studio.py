@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QSettings
 
 from hrm_studio.actions import Actions
+from hrm_studio.models.arc_tasks import ArcTasks
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.opener import Opener
 from hrm_studio.models.player import Player
@@ -33,3 +34,4 @@ class Studio:
     reasoner: Reasoner
     background: Background
     kept: TraceLibrary  # the traces that were recorded
+    arc: ArcTasks  # those that were opened

@@ -18,9 +18,8 @@ from trainer.identifiers import Identified
 class Opened:
     """What a file, a folder or a text holds."""
 
-    tasks: tuple[ArcPuzzle, ...]
+    tasks: tuple[ArcPuzzle, ...]  # of a text without a name: ''
     warning: str = ""  # a sentence where a part of it cannot be read
-    named: bool = True  # whether the tasks have the names that ARC knows them by
 
 
 def tasks_of(path: Path) -> Opened:
@@ -55,7 +54,6 @@ class ArcTasks(QObject):
         self.task: ArcPuzzle | None = None
         self.pair: Pair | None = None
         self.known: Identified | None = None
-        self._named = True
         self._boards: dict[bytes, tuple[ArcPuzzle, Pair]] = {}  # every input that was at hand, for undo
 
     @property
@@ -66,11 +64,11 @@ class ArcTasks(QObject):
     @property
     def name(self) -> str:
         """What a model knows the task at hand by, '' where there is none."""
-        return self.task.name if self.task is not None and self._named else ""
+        return "" if self.task is None else self.task.name
 
     def offer(self, opened: Opened) -> None:
         """Other tasks to choose from; none is at hand yet."""
-        self.tasks, self._named = opened.tasks, opened.named
+        self.tasks = opened.tasks
 
     def choose(self, task: ArcPuzzle, pair: Pair) -> Grid:
         """Take a pair of a task at hand; its input as a board."""
@@ -88,6 +86,11 @@ class ArcTasks(QObject):
     def solution(self) -> Grid | None:
         """The answer to the input at hand, where it is told."""
         return None if self.pair is None else board_of(self.pair)[1]
+
+    def told(self, grid: Grid) -> tuple[Grid | None, str]:
+        """The answer to an input that was at hand, and its task's name; None and '' where they are not known."""
+        task, pair = self._boards.get(grid.tobytes(), (None, None))
+        return None if pair is None else board_of(pair)[1], "" if task is None else task.name
 
     def identify(self, known: Identified) -> None:
         """The model that thinks knows the puzzle by this."""

@@ -15,6 +15,7 @@ from hrm_model.relabel import random_relabelling
 from hrm_model.tasks.base import Grid, PuzzleError, Task
 from hrm_model.tasks.find import parse_any
 from hrm_model.trace import Trace
+from hrm_studio.models.arc_tasks import ArcTasks
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.questions import thinking
@@ -73,9 +74,9 @@ class Comparison(QObject):
     grew = Signal()
     moved = Signal()
 
-    def __init__(self, models: ModelChoice, reasoner: Reasoner, parent: QObject | None = None) -> None:
+    def __init__(self, models: ModelChoice, reasoner: Reasoner, parent: QObject | None = None, arc: ArcTasks | None = None) -> None:
         super().__init__(parent)
-        self._models, self._reasoner = models, reasoner
+        self._models, self._reasoner, self._arc = models, reasoner, arc
         self.task: Task | None = None
         self.grid: Grid | None = None
         self.panes: list[Pane] = []
@@ -137,7 +138,8 @@ class Comparison(QObject):
         except (PuzzleError, ValueError) as error:
             pane.fail(str(error))
             return
-        question = thinking(task, grid, setting.segments, relabelling)
+        solution, name = self._arc.told(grid) if self._arc is not None else (None, "")
+        question = thinking(task, grid, setting.segments, relabelling, solution=solution, name=name)
         pane.changed.emit()
         self._reasoner.ask(
             setting.model, self._models.device, question, partial(self._told, pane), pane.fail, lane=_lane(index)

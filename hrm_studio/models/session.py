@@ -63,6 +63,7 @@ class Session(QObject):
         player: Player,
         reasoner: Reasoner,
         parent: QObject | None = None,
+        arc: ArcTasks | None = None,
     ) -> None:
         super().__init__(parent)
         self.models = models
@@ -74,7 +75,7 @@ class Session(QObject):
         self._expecting = False  # a trace; one that was cancelled may still arrive from the thread
         self.puzzle = PuzzleModel(task_named(models.bundled[0].task if models.bundled else "sudoku-9x9"), self._background, self)
         self.difficulty = Difficulty(self.puzzle, self._background, self)
-        self.arc = ArcTasks(self)
+        self.arc = arc or ArcTasks(self)
         self.puzzle.changed.connect(self._puzzle_changed)
         self.recent = RecentPuzzles(settings, self)
         self._settled = QTimer(self, singleShot=True, interval=_SETTLED_MS)
@@ -121,7 +122,7 @@ class Session(QObject):
     def open_text(self, text: str, name: str) -> None:
         """Think about a pasted or dropped puzzle. ValueError names what cannot be read."""
         if looks_like_json(text):
-            self._show_arc(Opened((task_from_text(text, "Pasted task", name),), named=False))
+            self._show_arc(Opened((task_from_text(text, "", name),)))
             return
         try:
             task, grid = parse_any(text)

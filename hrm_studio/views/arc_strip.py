@@ -213,10 +213,10 @@ class ArcStrip(QWidget):
                 self.tasks.addItems([listed.name for listed in self._listed])
         with QSignalBlocker(self.tasks):
             self.tasks.setCurrentIndex(at)
-        self.title.setText("ARC task" if several else f"ARC task {task.name}" if self._arc.name else task.name)
+        self.title.setText("ARC task" if several else f"ARC task {task.name}" if task.name else "Pasted ARC task")
         for widget in (self.tasks, self.before, self.after, self.count):
             widget.setVisible(several)
-        self.count.setText(f"{at + 1:,} of {len(self._listed):,}" if at >= 0 else f"{task.name}, not of this list")
+        self.count.setText(f"{at + 1:,} of {len(self._listed):,}" if at >= 0 else f"{task.name or 'pasted'}, not of this list")
         self.before.setEnabled(at > 0)
         self.after.setEnabled(at < len(self._listed) - 1)
         if task is not self._shown:

@@ -50,7 +50,7 @@ class ComparePage(QWidget):
         self.setObjectName("panel")
         self._studio = studio
         self.selection = Selection(self)
-        self.comparison = Comparison(studio.models, studio.reasoner, self)
+        self.comparison = Comparison(studio.models, studio.reasoner, self, studio.arc)
         self.player = Player(self.comparison.clock, self)
         self._background = Background(self)
         self._begun = self._wrong = False

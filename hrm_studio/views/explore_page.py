@@ -48,7 +48,7 @@ class ExplorePage(QMainWindow):
         self.setDockNestingEnabled(True)
         self._studio = studio
         traces, selection, theme = studio.traces, studio.selection, studio.theme
-        self.session = Session(studio.settings, studio.models, traces, selection, studio.player, studio.reasoner, self)
+        self.session = Session(studio.settings, studio.models, traces, selection, studio.player, studio.reasoner, self, studio.arc)
         self.session.file_opened.connect(self._show_file)
         self.session.file_read.connect(studio.opener.opened)
         self._file_traces: FileTraces | None = None  # made when it is first needed

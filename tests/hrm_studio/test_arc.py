@@ -23,11 +23,11 @@ from hrm_model.model import HRM
 from hrm_model.probe import attention
 from hrm_model.reason import reason, record
 from hrm_model.tasks import arc
-from hrm_model.tasks.find import task_named
+from hrm_model.tasks.find import parse_any
 from hrm_model.trace import PuzzleInfo
 from hrm_model.trace_file import TraceWriter, read
 from hrm_studio.main_window import MainWindow
-from hrm_studio.services.questions import thinking
+from hrm_studio.models.comparison import Setting
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
 from trainer.identifiers import Identified
@@ -280,10 +280,19 @@ def test_attention_is_computed_again_with_the_number_of_the_trace(model_folder: 
         attention(model, replace(trace, puzzle=replace(trace.puzzle, identifier=5000)), 0, 0)
 
 
-def test_a_comparison_thinks_with_the_same_number(model_folder: Path) -> None:
-    model = checkpoint.load(model_folder)
-    task, grid = task_named("arc"), arc.encode(arc.read_task(TASKS / "evaluation" / "evinc.json").test[0].input).astype(np.int8)
-    about = {"name": "small-arc", "path": model_folder, "sha256": "", "q_continue": True}
-    answers = [a for a in thinking(task, grid, 1, name="evinc")(model, about) if a is not None]
-    assert answers[-1][0].puzzle.identifier == json.loads((model_folder / "identifiers.json").read_text()).index("evinc")
-    assert answers[-1][0].puzzle.solution is None
+def test_a_comparison_thinks_with_the_same_number_and_knows_the_answer(asked: Asked, qtbot: QtBot, model_folder: Path) -> None:
+    asked.window.opener.open(TASKS / "evaluation" / "evinc.json")
+    qtbot.waitUntil(lambda: bool(asked.calls))
+    page = asked.window.page("compare")
+    comparison = page.comparison  # type: ignore[attr-defined]
+    shown = asked.session.puzzle
+    task, grid = parse_any(shown.line)  # as the page's field has it
+    comparison.set_puzzle(task, grid)
+    comparison.set_up([Setting(model_folder, 1), Setting(model_folder, 1, relabelled=1)])
+    comparison.run()
+    panes = comparison.panes
+    qtbot.waitUntil(lambda: all(p.traces.trace is not None and not p.traces.running for p in panes), timeout=60_000)
+    number = json.loads((model_folder / "identifiers.json").read_text()).index("evinc")
+    for pane in panes:
+        assert pane.traces.trace.puzzle.identifier == number
+        assert np.array_equal(pane.traces.trace.puzzle.solution, asked.session.arc.solution())
