@@ -81,7 +81,7 @@ class Session:
         # Events of steps after `step` come from a process that was killed; who follows the run drops them.
         self.tell(event("started", trainer.step, resumed=resumed, pid=os.getpid(), steps=config.steps, processes=world.size, **asdict(fit)))
         if fit.why:
-            say(fit.why)
+            self.say(fit.why)
         if world.size == 1:  # several obey together, and only the first evaluates
             trainer.between = self.obey_within
         for events in trainer.train():
@@ -90,7 +90,7 @@ class Session:
                 self.probe(judged)
             for entry in events:
                 self.tell(entry)
-                say(describe(entry))
+                self.say(describe(entry))
                 for warning in self.guards.look(entry):
                     self.warn(warning["message"], warning["code"])
             if judged or trainer.step % config.checkpoint_every == 0:
@@ -182,9 +182,14 @@ class Session:
             return False
         return True
 
+    def say(self, text: str) -> None:
+        """A line of the log, once and not by every process."""
+        if self.world.first:
+            say(text)
+
     def warn(self, message: str, code: str) -> None:
         """Say it in the log and in the events."""
-        say(message)
+        self.say(message)
         self.tell(event("warning", self.trainer.step, code=code, message=message))
 
     def tell(self, entry: Event) -> None:

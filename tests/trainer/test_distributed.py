@@ -62,7 +62,8 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path, first: i
         if count == 1:
             assert start(run.path).wait(300) == 0
         else:
-            torchrun("-m", "trainer", str(run.path))
+            said = [line for line in torchrun("-m", "trainer", str(run.path)).stdout.splitlines() if line.startswith("step ")]
+            assert len(said) == len(set(said)) > 2  # by one process, not by each
 
     go(first)
     # As if it had been killed at step 12.
