@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -13,12 +13,12 @@ from hrm_model.tasks.arc_augment import Augmentation, augmented, distinct_augmen
 from hrm_model.tasks.arc_vote import Answer, Candidate, input_key, vote
 
 
-def copies_of(puzzle: ArcPuzzle, identifiers: Sequence[str], count: int, seed: int = 0) -> list[tuple[int, Augmentation]]:
-    """Up to `count` copies of a task, each with its puzzle number: those that the model was trained on by their names in identifiers.json.
+def copies_of(puzzle: ArcPuzzle, identifiers: Iterable[tuple[int, str]], count: int, seed: int = 0) -> list[tuple[int, Augmentation]]:
+    """Up to `count` copies of a task, each with its puzzle number: those that the model was trained on, by numbers and names of identifiers.json.
 
     A task that is not named there has no vector of its own; its copies are random and use number 0. The task itself comes first.
     """
-    known = [(number, by) for number, name in enumerate(identifiers) for task, by in (parse_name(name),) if task == puzzle.name]
+    known = [(number, by) for number, name in identifiers for task, by in (parse_name(name),) if task == puzzle.name]
     if known:
         return sorted(known, key=lambda pair: (pair[1] != Augmentation(), pair[0]))[:count]
     random = distinct_augmentations(puzzle, count - 1, np.random.default_rng(seed))

@@ -5,7 +5,7 @@ Shapes: K segments, B puzzles, S cells, T positions, D width.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,13 +26,14 @@ class Batch:
     drift: Array  # (B,) mean ‖Δz_H‖ a segment over the last LATE segments
 
 
-def run_batch(model: HRM, tokens: Array, segments: int) -> Iterator[Batch | None]:
-    """Think about tokens (B, S): None after each segment, and at the end the Batch."""
+def run_batch(model: HRM, tokens: Array, segments: int, puzzle_ids: Sequence[int] | None = None) -> Iterator[Batch | None]:
+    """Think about tokens (B, S): None after each segment, and at the end the Batch. `puzzle_ids`: numbers of their puzzle vectors, else 0."""
     inputs = torch.as_tensor(np.asarray(tokens).astype(np.int64), device=model.device)
     predictions, q_values, moves = [], [], []
     model.eval()
     with torch.inference_mode():
-        x = model.embed(inputs, torch.zeros(len(inputs), dtype=torch.long, device=model.device))
+        ids = torch.zeros(len(inputs), dtype=torch.long) if puzzle_ids is None else torch.as_tensor(puzzle_ids)
+        x = model.embed(inputs, ids.to(model.device))
         z_H, z_L = model.initial_state(len(inputs))
     for _ in range(segments):
         # Entered anew each time: a generator must not leave it switched on in its consumer.

@@ -29,7 +29,7 @@ def solve_arc(file: Path, model: Path, identifiers: Path | None, copies: int, se
     if network.config.task != "arc":
         raise ValueError(f"{model} reads {network.config.task}; {file} is an ARC task")
     begin = time.perf_counter()
-    asked = copies_of(puzzle, names, copies)
+    asked = copies_of(puzzle, enumerate(names), copies)
     found = [candidates[:ATTEMPTS] for candidates in solve_task(network, puzzle, asked, segments=segments)]
     seconds = time.perf_counter() - begin
     tests: list[dict[str, Any]] = [

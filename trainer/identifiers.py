@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -99,6 +100,18 @@ def number_of(file: Path, puzzle: str) -> int | None:
 
 @lru_cache(maxsize=64)
 def _number_of(file: Path, written: int, puzzle: str) -> int | None:
+    return next((number for number, name in _names(file) if name == puzzle), None)
+
+
+def copies_in(file: Path, puzzle: str) -> list[tuple[int, str]]:
+    """Number and name of a puzzle and its augmented copies. DatasetError where the file is no list of names."""
+    try:
+        return [(number, name) for number, name in _names(file) if name.startswith(puzzle)]
+    except OSError as error:
+        raise DatasetError(f"{file}: cannot be read ({error.strerror or error})") from None
+
+
+def _names(file: Path) -> Iterator[tuple[int, str]]:
     if file.stat().st_size > _LARGEST:
         raise DatasetError(f"{file}: has {file.stat().st_size / 1e6:.0f} MB; no list of names needs so much")
     try:
@@ -106,17 +119,14 @@ def _number_of(file: Path, written: int, puzzle: str) -> int | None:
     except UnicodeDecodeError:
         raise DatasetError(f"{file}: is no list of names") from None
     # A million names parsed in one call would hold the interpreter, and so the window, for a third of a second: one after the other, then.
-    found, end, before = None, 0, "["
+    end, before = 0, "["
     for at, name in enumerate(_TEXT.finditer(text)):
         if text[end : name.start()].strip() != before:
             raise DatasetError(f"{file}: is no list of names")
         end, before = name.end(), ","
-        if _plain(name[0]) == puzzle:
-            found = at
-            break
-    if found is None and "".join(text[end:].split()) != ("]" if end else "[]"):
+        yield at, _plain(name[0])
+    if "".join(text[end:].split()) != ("]" if end else "[]"):
         raise DatasetError(f"{file}: is no list of names")
-    return found
 
 
 def _plain(quoted: str) -> str:

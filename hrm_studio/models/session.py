@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from PySide6.QtCore import QObject, QSettings, QTimer, Signal
 
 from hrm_model.assets import puzzle_lines
-from hrm_model.tasks.arc import ArcPuzzle, Pair, looks_like_json, task_from_text
+from hrm_model.tasks.arc import ArcPuzzle, Pair, corner, decode, looks_like_json, task_from_text
 from hrm_model.tasks.arc_task import ArcTask
 from hrm_model.tasks.base import Grid, PuzzleError, Task
 from hrm_model.tasks.find import parse_any, task_named
@@ -30,10 +30,14 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
 from hrm_studio.services.reasoner import Reasoner
 
+if TYPE_CHECKING:
+    from hrm_studio.services.attempts import Attempts
+
 T = TypeVar("T")
 
 _MOST_PUZZLES = 2000  # read of one file
 _SETTLED_MS = 250  # after the difficulty was last moved
+_ATTEMPTS = "attempts"  # the lane of these questions
 _NO_ARC_MODEL = (
     "The model in use reads no ARC tasks, and none that does ships with the studio. Open one of yours, or take the published one"
     " from the Hub: Library, HRM ARC-AGI-2."
@@ -193,6 +197,19 @@ class Session(QObject):
         self._reasoner.reason(
             self.models.path, grid, task, segments=self.segments, device=self.models.device, solution=solution, name=name
         )  # fmt: skip
+
+    def attempt(self, copies: int, told: Callable[[Attempts], object], failed: Callable[[str], object]) -> None:
+        """Two attempts at the ARC input at hand, better ones the more copies of it the model has answered."""
+        from hrm_studio.services.attempts import attempting  # few need it, and not before the first paint
+
+        pair = self.arc.pair or Pair(decode(self.puzzle.grid, *corner(self.puzzle.grid)), None)
+        if self.models.path is not None:
+            question = attempting(self.arc.name, pair, copies, self.segments)
+            self._reasoner.ask(self.models.path, self.models.device, question, told, failed, lane=_ATTEMPTS)
+
+    def stop_attempts(self) -> None:
+        """What was found stays."""
+        self._reasoner.withdraw(_ATTEMPTS)
 
     def cancel(self) -> None:
         """Stop thinking; what was shown stays."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import qtawesome
-from PySide6.QtCore import QLineF, QPointF, QRectF, QSignalBlocker, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QAbstractButton,
     QButtonGroup,
@@ -20,96 +18,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from hrm_model.tasks.arc import ArcPuzzle, ColourGrid, Pair
+from hrm_model.tasks.arc import ArcPuzzle
 from hrm_model.tasks.arc_task import ArcTask
 from hrm_studio.models.session import Session
 from hrm_studio.theme import Theme
-from hrm_studio.views.board_arc import COLOURS
-from hrm_studio.views.board_drawing import opaque, picture, rgb
+from hrm_studio.views.arc_attempts import ArcAttempts
+from hrm_studio.views.arc_picture import CAPTION, HEIGHT, MARGIN, PairButton
 from hrm_studio.views.board_panel import Elided
-
-_HEIGHT = 64  # pixels of the higher grid of a pair, at most
-_LARGEST_CELL, _LINED_CELL = 16.0, 5.0
-_CAPTION, _MARGIN, _ARROW = 17, 7, 24
-_PIXELS = opaque(np.array([rgb(colour) for colour in COLOURS]))
-
-
-def paint_grid(painter: QPainter, place: QRectF, grid: ColourGrid, theme: Theme) -> None:
-    """Colours in the standard palette, with lines between cells that are large enough."""
-    painter.drawImage(place, picture(_PIXELS[grid.ravel()], grid.shape[1]))
-    rows, columns = grid.shape
-    size = place.width() / columns
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(QPen(theme.palette.color("muted", 0.5), 1))
-    if size >= _LINED_CELL:
-        lines = [QLineF(place.left(), place.top() + k * size, place.right(), place.top() + k * size) for k in range(1, rows)]
-        lines += [QLineF(place.left() + k * size, place.top(), place.left() + k * size, place.bottom()) for k in range(1, columns)]
-        painter.drawLines(lines)
-    painter.drawRect(place)
-
-
-class PairButton(QAbstractButton):
-    """A pair as a picture, input → output; of a test pair the output is left for the model to find."""
-
-    def __init__(self, pair: Pair, caption: str, asks: bool, theme: Theme) -> None:
-        super().__init__()
-        self.pair, self.caption, self._theme = pair, caption, theme
-        self.output = None if asks else pair.output
-        self.setCheckable(True)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setFixedSize(self.sizeHint())
-        size = _size(pair.input) if self.output is None else f"{_size(pair.input)} → {_size(self.output)}"
-        self.setAccessibleName(f"{caption}, {size}")
-        self.setToolTip(f"{caption}: {size}. Click: let the model think about this input.")
-
-    @property
-    def cell(self) -> float:
-        """Pixels of a cell."""
-        grids = [self.pair.input] if self.output is None else [self.pair.input, self.output]
-        return min(_LARGEST_CELL, _HEIGHT / max(grid.shape[0] for grid in grids))
-
-    def _widths(self) -> tuple[float, float]:
-        asked = _HEIGHT * 0.5 if self.output is None else self.output.shape[1] * self.cell
-        return self.pair.input.shape[1] * self.cell, asked
-
-    def sizeHint(self) -> QSize:
-        caption = self.fontMetrics().horizontalAdvance(self.caption) + 8
-        return QSize(max(caption, round(sum(self._widths())) + _ARROW) + 2 * _MARGIN, _HEIGHT + _CAPTION + 2 * _MARGIN)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        colours = self._theme.palette
-        chosen = self.isChecked()
-        with QPainter(self) as painter:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            if chosen or self.underMouse() or self.hasFocus():
-                painter.setPen(QPen(colours.color("accent" if chosen or self.hasFocus() else "border"), 1.5))
-                painter.setBrush(colours.color("accent", 0.12) if chosen else colours.color("raised"))
-                painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 6, 6)
-            painter.setPen(colours.color("text" if chosen else "muted"))
-            painter.drawText(QRectF(0, 4, self.width(), _CAPTION), Qt.AlignmentFlag.AlignCenter, self.caption)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-            left_width, right_width = self._widths()
-            left = (self.width() - left_width - _ARROW - right_width) / 2
-            middle = _CAPTION + _MARGIN + _HEIGHT / 2
-            place = self._centred(left, middle, self.pair.input)
-            paint_grid(painter, place, self.pair.input, self._theme)
-            painter.setPen(colours.color("muted"))
-            arrow = QRectF(place.right(), middle - 10, _ARROW, 20)
-            painter.drawText(arrow, Qt.AlignmentFlag.AlignCenter, "→")
-            if self.output is not None:
-                paint_grid(painter, self._centred(arrow.right(), middle, self.output), self.output, self._theme)
-            else:
-                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-                asked = QRectF(arrow.right(), middle - right_width / 2, right_width, right_width)
-                painter.setPen(QPen(colours.color("muted"), 1, Qt.PenStyle.DashLine))
-                painter.setBrush(Qt.BrushStyle.NoBrush)
-                painter.drawRoundedRect(asked, 4, 4)
-                painter.drawText(asked, Qt.AlignmentFlag.AlignCenter, "?")
-
-    def _centred(self, left: float, middle: float, grid: ColourGrid) -> QRectF:
-        width, height = grid.shape[1] * self.cell, grid.shape[0] * self.cell
-        return QRectF(QPointF(round(left), round(middle - height / 2)), QPointF(round(left) + round(width), round(middle + height / 2)))
 
 
 class ArcStrip(QWidget):
@@ -143,18 +58,25 @@ class ArcStrip(QWidget):
         self.note = Elided("muted")
         self.note.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.pairs = QWidget()
-        self._row = QHBoxLayout(self.pairs)
-        self._row.setContentsMargins(0, 0, 0, 0)
+        self.attempts = ArcAttempts(session, theme)
+        self._row = QHBoxLayout()
         self._row.setSpacing(4)
+        outer = QHBoxLayout(self.pairs)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(12)
+        outer.addLayout(self._row)
+        outer.addWidget(self.attempts)
+        outer.addStretch(1)
         self.area = QScrollArea(widgetResizable=True)
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.area.setWidget(self.pairs)
-        self.area.setFixedHeight(_HEIGHT + _CAPTION + 2 * _MARGIN + self.area.horizontalScrollBar().sizeHint().height() + 2)
+        self.area.setFixedHeight(HEIGHT + CAPTION + 2 * MARGIN + self.area.horizontalScrollBar().sizeHint().height() + 2)
         self._group = QButtonGroup(self)
         self._lay_out()
         self.tasks.activated.connect(self._choose)
         self._group.buttonClicked.connect(self._take)
+        self.attempts.told.connect(lambda: QTimer.singleShot(0, self, self._scroll_to_attempts))  # once they are laid out
         self._arc.changed.connect(self._show)
         self._arc.identified.connect(self._tell)
         session.puzzle.changed.connect(self._show)
@@ -245,7 +167,6 @@ class ArcStrip(QWidget):
             button = PairButton(pair, caption, caption.startswith("Test"), self._theme)
             self._group.addButton(button)
             self._row.addWidget(button)
-        self._row.addStretch(1)
         self.area.horizontalScrollBar().setValue(0)
 
     def _mark(self) -> None:
@@ -254,6 +175,10 @@ class ArcStrip(QWidget):
         for button in self.buttons:
             button.setChecked(button.pair is self._arc.pair)
         self._group.setExclusive(True)
+
+    def _scroll_to_attempts(self) -> None:
+        bar = self.area.horizontalScrollBar()
+        bar.setValue(bar.maximum())
 
     # Choosing ----------------------------------------------------------------------------------------------------------
 
@@ -266,7 +191,3 @@ class ArcStrip(QWidget):
         assert self._arc.task is not None
         self._session.show_arc(self._arc.task, button.pair)
         self._mark()  # a click on the one that is chosen leaves it so
-
-
-def _size(grid: ColourGrid) -> str:
-    return f"{grid.shape[0]} × {grid.shape[1]}"

@@ -196,6 +196,7 @@ class ExplorePage(QMainWindow):
             Entry("edit", "&Puzzle", "Edit on a board", "Ctrl+B", "mdi6.grid", lambda: self.panel.edit_on_board()),
             Entry("edit_text", "&Puzzle", "Edit as text", "", "mdi6.text-box-outline", lambda: self.panel.edit_as_text()),
             Entry("draw_maze", "&Puzzle", "Draw a maze", "", "mdi6.draw", lambda: self.panel.draw_maze(), "An open maze to put walls into"),
+            Entry("attempts", "&Puzzle", "Two attempts at the ARC input", "", "mdi6.numeric-2-box-multiple-outline", self._attempt, "Copies of the input vote on two answers"),
             Entry("draw_arc", "&Puzzle", "Paint an ARC grid", "", "mdi6.palette-outline", lambda: self.panel.draw_arc(), "A black grid to paint on, of any size up to 30 × 30"),
             Entry("reason", "&Puzzle", "Reason about this puzzle", "Ctrl+Return", "mdi6.brain", lambda: self.panel.submit()),
             Entry("generate", "&Puzzle", "Generate a puzzle", "Ctrl+G", "mdi6.dice-5-outline", lambda: self.panel.generate.click()),
@@ -220,6 +221,12 @@ class ExplorePage(QMainWindow):
             Entry("previous_panel", "&View", "Previous panel", "Shift+F6", "", partial(self._focus_panel, -1)),
             Entry("reset_layout", "&View", "Reset the layout of Explore", "", "", self.reset_layout),
         ]  # fmt: skip
+
+    def _attempt(self) -> None:
+        if self.arc_strip.isVisible():
+            self.arc_strip.attempts.go.click()
+        else:
+            self._studio.opener.refused.emit("No ARC task is open. File › Open takes an official .json file of one.")
 
     def _to_bookmark(self, direction: int) -> None:
         step = self.bookmarks.next_from(self._studio.traces.cursor, direction)

@@ -31,11 +31,11 @@ def tiny(identifiers: int = 31) -> HRM:
 
 def test_copies_are_those_the_model_was_trained_on_else_random_ones() -> None:
     puzzle = read_task(TASK)
-    known = copies_of(puzzle, NAMES, 100)
+    known = copies_of(puzzle, enumerate(NAMES), 100)
     assert [number for number, _ in known] == [1, 2, 3, 4, 5]
     assert known[0] == (1, Augmentation())
-    assert copies_of(puzzle, NAMES, 2) == known[:2]
-    random = copies_of(puzzle, ["<blank>"], 7)
+    assert copies_of(puzzle, enumerate(NAMES), 2) == known[:2]
+    random = copies_of(puzzle, [(0, "<blank>")], 7)
     assert len({by for _, by in random}) == 7
     assert {number for number, _ in random} == {0}
 

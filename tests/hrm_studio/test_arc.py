@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from hrm_model import checkpoint
+from hrm_model.arc_solve import copies_of, solve_task
 from hrm_model.config import ModelConfig
 from hrm_model.model import HRM
 from hrm_model.probe import attention
@@ -30,6 +31,7 @@ from hrm_studio.main_window import MainWindow
 from hrm_studio.models.comparison import Setting
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
+from hrm_studio.views.arc_picture import AttemptPicture
 from trainer.identifiers import Identified
 
 TASKS = Path(__file__).parents[1] / "data" / "published" / "arc_tasks"
@@ -128,6 +130,8 @@ def test_an_edited_input_stays_with_its_task_and_loses_its_answer(asked: Asked, 
 
 
 def test_a_low_screen_still_holds_the_window(asked: Asked, qtbot: QtBot) -> None:
+    asked.window.actions_table.by_name["attempts"].trigger()
+    assert "No ARC task is open" in asked.window.notice.text.text()
     before = asked.window.explore.board.minimumHeight()
     assert before > 200
     assert not asked.strip.isVisible()
@@ -296,3 +300,64 @@ def test_a_comparison_thinks_with_the_same_number_and_knows_the_answer(asked: As
     for pane in panes:
         assert pane.traces.trace.puzzle.identifier == number
         assert np.array_equal(pane.traces.trace.puzzle.solution, asked.session.arc.solution())
+
+
+def test_two_attempts_are_those_of_the_command_line(asked: Asked, qtbot: QtBot, model_folder: Path) -> None:
+    file = TASKS / "evaluation" / "evinc.json"
+    asked.session.segments = 2
+    asked.window.models.use(model_folder)
+    asked.window.opener.open(file)
+    qtbot.waitUntil(lambda: bool(asked.calls))
+    attempts = asked.strip.attempts
+    asked.window.actions_table.by_name["attempts"].trigger()
+    assert attempts.go.text() == "Stop"
+    qtbot.waitUntil(lambda: not attempts.running, timeout=60_000)
+    qtbot.wait(20)
+    assert attempts.state.text() == "5 of 5 answered", asked.error
+    task, names = arc.read_task(file), json.loads((model_folder / "identifiers.json").read_text())
+    copies = copies_of(task, enumerate(names), 16)
+    assert not attempts.pictures[-1].visibleRegion().isEmpty()  # scrolled to
+    (best,) = solve_task(checkpoint.load(model_folder), task, copies, segments=2)
+    assert len(copies) == 5
+    for picture, candidate in zip(attempts.pictures, best, strict=False):
+        assert np.array_equal(picture.grid, candidate.grid)
+        assert f"{candidate.votes} of 5" in picture.caption
+        assert picture.right is np.array_equal(candidate.grid, task.test[0].output)
+    assert 1 <= len(attempts.pictures) == min(2, len(best))
+    qtbot.mouseClick(asked.strip.buttons[0], Qt.MouseButton.LeftButton)
+    assert not attempts.pictures  # they were of another input
+    assert attempts.state.text() == ""
+
+
+def test_attempts_are_stopped_and_their_faults_told(asked: Asked, qtbot: QtBot, model_folder: Path) -> None:
+    asked.window.models.use(model_folder)
+    asked.window.opener.open(TASKS / "evaluation" / "evinc.json")
+    qtbot.waitUntil(lambda: bool(asked.calls))
+    attempts = asked.strip.attempts
+    asked.session.puzzle.set_cell(
+        0, arc.FIRST_COLOUR + (0 if asked.session.puzzle.grid[0] > arc.FIRST_COLOUR else 1)
+    )  # an edited input has attempts too, but no answer is known
+    attempts.copies.setValue(500)
+    attempts.go.click()
+    qtbot.waitUntil(lambda: bool(attempts.pictures), timeout=60_000)
+    assert attempts.pictures[0].right is None
+    attempts.go.click()
+    if attempts.running:
+        attempts.go.click()
+    (model_folder / "identifiers.json").write_text("{}")
+    attempts.go.click()
+    qtbot.waitUntil(lambda: bool(asked.error), timeout=60_000)
+    assert "is no list of names" in asked.error
+    assert attempts.go.text() == "Two attempts"
+    asked.window.models.use(asked.window.models.bundled[0].path)
+    attempts.go.click()
+    qtbot.waitUntil(lambda: "Choose another model" in asked.error, timeout=60_000)
+
+
+@pytest.mark.parametrize("right", [None, True, False])
+def test_an_attempt_says_whether_it_is_right(qtbot: QtBot, right: bool | None) -> None:
+    for grid in (np.ones((3, 4), np.int8), np.zeros((0, 0), np.int8), np.zeros((30, 30), np.int8)):
+        picture = AttemptPicture(grid, "Attempt 1", right, Theme("light"))
+        qtbot.addWidget(picture)
+        assert ("✓" in picture.caption, "✕" in picture.caption) == (right is True, right is False)
+        assert not picture.grab().isNull()
