@@ -214,8 +214,9 @@ class MainWindow(QMainWindow):
     def _apply_theme(self) -> None:
         if self.isVisible():
             # Styled in one turn of the event loop and painted in a later one: both together would stop the window for too long.
-            self.setUpdatesEnabled(False)
-            QTimer.singleShot(_PAINT_AFTER_MS, self, lambda: self.setUpdatesEnabled(True))
+            # The pages, not the window: where a paint was due, Qt forgets that of a window, and paints it no more.
+            self.stack.setUpdatesEnabled(False)
+            QTimer.singleShot(_PAINT_AFTER_MS, self, lambda: self.stack.setUpdatesEnabled(True))
         QApplication.setPalette(qt_palette(self.theme.palette))
         self.setStyleSheet(style_sheet(self.theme.palette))
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import puzzle_lines
@@ -247,7 +247,7 @@ def test_a_plot_shows_at_once_what_changed_in_it(solved: MainWindow, qtbot: QtBo
     plot = solved.explore.curves.plots["q"]
     for palette_mode, palette in (("dark", DARK), ("light", LIGHT)):
         solved.theme.set_mode(palette_mode)
-        qtbot.waitUntil(solved.updatesEnabled, timeout=WAIT)
+        qtbot.waitUntil(solved.stack.updatesEnabled, timeout=WAIT)
         assert plot.grab().toImage().pixelColor(3, plot.height() // 2).name() == palette.surface
     before = plot.grab().toImage()
     solved.traces.open(replace(solved.traces.trace, q_halt=-solved.traces.trace.q_halt))
@@ -318,3 +318,30 @@ def test_the_layout_comes_back(qtbot: QtBot) -> None:
     second.actions_table.by_name["reset_layout"].trigger()
     assert not second.explore.docks["Curves"].isFloating()
     second.close()
+
+
+class Paints(QObject):
+    """Counts how often a widget is painted."""
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        self.count = 0
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        self.count += event.type() == QEvent.Type.Paint
+        return False
+
+
+def test_the_window_is_painted_after_its_theme_was_switched(solved: MainWindow, qtbot: QtBot) -> None:
+    """In the new colours at once, and whenever something changes from then on."""
+    paints = Paints(solved.explore.board)
+    for name in ("dark", "light"):
+        paints.count = 0
+        solved.actions_table.by_name["theme"].trigger()
+        assert solved.theme.palette.name == name
+        qtbot.waitUntil(lambda: paints.count > 0, timeout=5000)
+        qtbot.wait(100)
+        paints.count = 0
+        solved.traces.move_steps(-1)
+        qtbot.waitUntil(lambda: paints.count > 0, timeout=5000)
