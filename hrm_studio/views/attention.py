@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import QRectF, Qt, QTimer
-from PySide6.QtGui import QHideEvent, QPainter
-from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout
+from PySide6.QtGui import QHideEvent, QPainter, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout
 
 from hrm_model.analysis import Floats, sudoku_variant
 from hrm_model.analysis_attention import Neighbourhood, call_at, neighbourhood, shares, shares_of
@@ -31,6 +31,7 @@ from hrm_studio.views.visible import View
 _REST_MS = 120  # the cursor rests so long before attention is computed
 _KEPT = 8  # answers that are remembered, of small boards; all of them with Keep
 _LARGE = 2_000_000  # weights above which only the last answer is remembered without Keep
+_LOW, _WIDE = 330, 420  # pixels: boards with bars below are higher than the first, and beside them wider than the second
 LANE = "attention"
 
 
@@ -101,6 +102,7 @@ class AttentionView(View):
 
     def _arrange(self) -> None:
         bar = FlowRow(self.layer, self.head, self._arrows, self._follow_cursor, self._keep)
+        self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         grid = QGridLayout()
         grid.setSpacing(4)
         for column, level in enumerate("LH"):
@@ -114,8 +116,17 @@ class AttentionView(View):
         layout.setSpacing(4)
         layout.addWidget(bar)
         layout.addWidget(self.state)  # above the boards: what stands below them may have to be scrolled to
-        layout.addLayout(grid, 1)
-        layout.addWidget(self.bars)
+        self._body.addLayout(grid, 1)
+        self._body.addWidget(self.bars)
+        layout.addLayout(self._body, 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What is told below the boards stands beside them where they would not fit in one above the other."""
+        super().resizeEvent(event)
+        room = self.parentWidget() or self  # of the scroll area, where it is in one
+        low = room.height() < _LOW and room.width() >= _WIDE
+        self.bars.show_table(low)
+        self._body.setDirection(QBoxLayout.Direction.LeftToRight if low else QBoxLayout.Direction.TopToBottom)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from hrm_studio.theme import Theme
 from hrm_studio.views.board_drawing import percent
 
+_BARS, _TABLE, _ANY = 92, QSize(150, 132), 16_777_215  # pixels
 _PARTS = ("itself", "row", "column", "box", "elsewhere")
 
 
@@ -20,8 +21,18 @@ class ShareBars(QWidget):
         self._theme = theme
         self._shares: dict[str, dict[str, float]] = {}
         self._of = ""
-        self.setFixedHeight(92)
+        self._table = True
+        self.show_table(False)
         self.setAccessibleName("Share of attention in row, column and box")
+
+    def show_table(self, on: bool) -> None:
+        """A narrow table of numbers instead of bars, for where there is room beside the boards and not below them."""
+        if on == self._table:
+            return
+        self._table = on
+        self.setMinimumSize(_TABLE if on else QSize(0, _BARS))
+        self.setMaximumSize(_TABLE.width() if on else _ANY, _ANY if on else _BARS)
+        self.update()
 
     def show_shares(self, found: dict[str, dict[str, float]], of: str) -> None:
         self._shares, self._of = found, of
@@ -38,8 +49,11 @@ class ShareBars(QWidget):
         painter.setFont(font)
         parts = [p for p in _PARTS if p in self._shares["L"]]
         colours = dict(zip(_PARTS, (palette.muted, *palette.series[:3], palette.border), strict=True))
-        left, width = 24.0, self.width() - 30.0
         painter.setPen(palette.color("muted"))
+        if self._table:
+            self._paint_table(painter, parts, colours)
+            return
+        left, width = 24.0, self.width() - 30.0
         painter.drawText(
             QRectF(0, 0, self.width(), 16), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, f"Attention of {self._of} goes to"
         )
@@ -66,3 +80,22 @@ class ShareBars(QWidget):
             words = f"{part} {apart:+d}".replace("-", "−") if apart else f"{part} 0"
             painter.drawText(QRectF(x + 12, 64, 120, 18), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
             x += painter.fontMetrics().horizontalAdvance(words) + 20
+
+    def _paint_table(self, painter: QPainter, parts: list[str], colours: dict[str, str]) -> None:
+        """A line a part: its colour, its name, the share of L and that of H."""
+        palette, width, middle = self._theme.palette, self.width(), Qt.AlignmentFlag.AlignVCenter
+        columns = {"L": width - 46.0, "H": float(width)}  # where each ends
+
+        def write(top: float, end: float, words: str) -> None:
+            painter.drawText(QRectF(end - 46, top, 46, 18), Qt.AlignmentFlag.AlignRight | middle, words)
+
+        painter.drawText(QRectF(0, 0, width, 18), Qt.AlignmentFlag.AlignLeft | middle, f"Attention of {self._of}")
+        painter.setPen(palette.color("text"))
+        for level, end in columns.items():
+            write(20, end, level)
+        for k, part in enumerate(parts):
+            top = 40 + 18.0 * k
+            painter.fillRect(QRectF(0, top + 5, 8, 8), QColor(colours[part]))
+            painter.drawText(QRectF(12, top, width, 18), Qt.AlignmentFlag.AlignLeft | middle, part)
+            for level, end in columns.items():
+                write(top, end, percent(self._shares[level][part]))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtWidgets import QScrollArea
 from pytestqt.qtbot import QtBot
 
 from hrm_model import checkpoint
@@ -128,3 +129,20 @@ def test_what_is_kept_goes_with_the_trace_and_needs_no_model(view: AttentionView
     assert not view.state.text()
     traces.set_cursor(3)
     qtbot.waitUntil(lambda: "a model from elsewhere" in view.state.text(), timeout=WAIT)
+
+
+def test_all_of_it_fits_into_a_low_panel_and_a_high_one(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
+    """In a scroll area, as Explore has it: nothing to scroll to, there and back."""
+    area = QScrollArea(widgetResizable=True)
+    area.setWidget(view)
+    qtbot.addWidget(area)
+    area.show()
+    view._traces.open(trace, cursor=9)
+    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    for height, beside in ((500, False), (230, True), (360, False), (229, True), (500, False)):
+        area.resize(460, height)
+        qtbot.waitUntil(lambda beside=beside: (view.bars.x() > view.boards["H"].x()) == beside, timeout=2000)
+        qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() == 0, timeout=2000)
+        assert not view.bars.visibleRegion().isEmpty()
+        view.bars.grab()  # it is painted either way
+    area.takeWidget()
