@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
@@ -11,7 +12,9 @@ from PySide6.QtCore import QObject, Signal
 from hrm_model.tasks import arc
 from hrm_model.tasks.arc import ArcPuzzle, Pair
 from hrm_model.tasks.base import Grid
-from trainer.identifiers import Identified
+
+if TYPE_CHECKING:  # the window's start needs no datasets
+    from trainer.identifiers import Identified
 
 
 @dataclass(frozen=True)

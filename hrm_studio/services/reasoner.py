@@ -20,10 +20,10 @@ from hrm_model.checkpoint_place import short_name
 from hrm_model.tasks.base import Grid, PuzzleError, Task
 from hrm_model.trace import ModelInfo, PuzzleInfo, TraceRecorder
 from hrm_studio.services.worker import Job, Report, Worker
-from trainer.identifiers import Identified, identify
 
 if TYPE_CHECKING:
     from hrm_model.model import HRM
+    from trainer.identifiers import Identified
 
 T = TypeVar("T")
 
@@ -224,6 +224,8 @@ def _nothing() -> None:
 
 def identified(model: HRM, about: dict[str, Any], task: Task, name: str) -> Identified:
     """What a model knows a puzzle by; '' is a puzzle without a name."""
+    from trainer.identifiers import Identified, identify  # the window's start needs neither
+
     if task.known_rules:
         return Identified(0, "", True)  # all puzzles have the same vector
     rows = model.config.num_puzzle_identifiers if model.config.puzzle_emb_ndim else 0
