@@ -40,6 +40,8 @@ from hrm_studio.views.tour_stops import tour_stops
 from hrm_studio.views.words_dialog import WordsDialog
 
 if TYPE_CHECKING:
+    from hrm_model.tasks.base import Task
+    from hrm_studio.models.dataset_view import Shown
     from hrm_studio.views.dataset_dialog import DatasetDialog
 
 _PAINT_AFTER_MS = 10  # a new theme
@@ -175,7 +177,7 @@ class MainWindow(QMainWindow):
         from hrm_studio.views.dataset_dialog import open_dataset  # few need it, and not before the first paint
 
         def show(dialog: DatasetDialog) -> None:
-            dialog.reason_wanted.connect(self._open_puzzle)
+            dialog.reason_wanted.connect(self._reason_about)
             dialog.train_wanted.connect(self._train_on)
             dialog.failed.connect(self.notice.tell)
             dialog.show()
@@ -186,6 +188,10 @@ class MainWindow(QMainWindow):
     def _train_on(self, folder: Path) -> None:
         self.show_page("train")
         self.page("train").edit_dataset(folder)  # type: ignore[attr-defined]
+
+    def _reason_about(self, task: Task, puzzle: Shown, at: int) -> None:
+        self.show_page("explore")
+        self.explore.reason_about(task, puzzle, at)
 
     def _open_puzzle(self, text: str) -> None:
         self.show_page("explore")

@@ -82,12 +82,12 @@ class DatasetDialog(QDialog):
 
     Signals
     -------
-    reason_wanted(str)      a puzzle as text
+    reason_wanted(object, object, int)  the Task, the Shown puzzle, and which of its examples
     train_wanted(object)    the dataset's Path
     failed(str)             why something of it cannot be shown
     """
 
-    reason_wanted = Signal(str)
+    reason_wanted = Signal(object, object, int)
     train_wanted = Signal(object)
     failed = Signal(str)
 
@@ -255,7 +255,7 @@ class DatasetDialog(QDialog):
 
     def _reason(self) -> None:
         if self.example is not None:
-            self.reason_wanted.emit(self.view.task.format_grid(self.example.given))
+            self.reason_wanted.emit(self.view.task, self.puzzle, self.examples.currentRow())
 
 
 def open_dataset(

@@ -11,6 +11,7 @@ from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
+from hrm_model.tasks.arc_task import ArcTask
 from hrm_studio.actions import Entry, typing_now
 from hrm_studio.models.bookmarks import Bookmarks
 from hrm_studio.models.opened_file import OpenedFile
@@ -26,6 +27,9 @@ from hrm_studio.views.puzzle_panel import PuzzlePanel
 from hrm_studio.views.transport import Transport
 
 if TYPE_CHECKING:
+    from hrm_model.tasks.base import Task
+    from hrm_studio.models.dataset_view import Shown
+
     # Made when they are first shown, for they take longer to import than the window has.
     from hrm_studio.views.attention import AttentionView
     from hrm_studio.views.cell_table import CellTable
@@ -252,6 +256,15 @@ class ExplorePage(QMainWindow):
     def open_path(self, path: Path, kind: Kind) -> None:
         """A file of puzzles, or a trace."""
         self.session.open_trace(path) if kind == "trace" else self.session.open_puzzles(path)
+
+    def reason_about(self, task: Task, puzzle: Shown, at: int) -> None:
+        """An example of a dataset's puzzle."""
+        from hrm_studio.models.dataset_view import as_arc  # read already where there is a dataset
+
+        if isinstance(task, ArcTask):
+            self.session.show_arc(*as_arc(puzzle, at))
+        else:
+            self.session.show_and_reason(task, puzzle.examples[at].given)
 
     def show_others(self) -> None:
         """The list of the traces that the opened file holds."""
