@@ -100,7 +100,7 @@ class CurvesView(View):
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_REFRESH_MS)
-        self._soon.timeout.connect(self._draw)
+        self._soon.timeout.connect(self._draw_if_shown)
         self.follow(
             [
                 (traces.trace_replaced, self._replaced),
@@ -163,6 +163,11 @@ class CurvesView(View):
     def _draw_soon(self) -> None:
         if not self._soon.isActive():
             self._soon.start()
+
+    def _draw_if_shown(self) -> None:
+        """What is known is of the trace that was followed; while the view is hidden, another one may have taken its place."""
+        if self.following:
+            self._draw()
 
     def _clicked(self, plot: Plot, event: object) -> None:
         position: QPointF = event.scenePos()  # type: ignore[attr-defined]

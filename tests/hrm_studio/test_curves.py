@@ -53,6 +53,18 @@ def test_each_curve_shows_its_numbers(qtbot: QtBot) -> None:
     assert view._curve["accuracy"].getData()[1][-1] == 1
 
 
+def test_what_was_to_be_drawn_of_a_trace_is_forgotten_when_another_comes_while_the_view_is_hidden(qtbot: QtBot) -> None:
+    view, traces, _ = view_of(qtbot)
+    open_first(qtbot, view, traces, made(sudoku_info(FOUR), segments=4))
+    traces.running_changed.emit(False)  # to be drawn soon
+    view.hide()
+    short = made(sudoku_info(FOUR), segments=1)
+    traces.open(short)
+    qtbot.wait(2 * view._soon.interval())
+    view.show()
+    qtbot.waitUntil(lambda: len(view._curve["entropy"].getData()[0]) == len(short))
+
+
 def test_selected_cells_have_their_own_curves(qtbot: QtBot) -> None:
     view, traces, selection = view_of(qtbot)
     trace = made(sudoku_info(FOUR), segments=3)
