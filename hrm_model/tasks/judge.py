@@ -43,7 +43,7 @@ def judge(task: Task, grid: Grid) -> Judgement:
             marks[error.cell] = True
         return Judgement("broken", str(error), marks)
     if not task.known_rules:
-        return Judgement("unknown", "Only its examples tell what is right", nothing)
+        return Judgement("unknown", "Only its author knows the right answer", nothing)
     try:
         solution = task.solve(grid)
     except PuzzleError as error:
