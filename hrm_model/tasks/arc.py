@@ -22,7 +22,7 @@ CELLS = SIDE * SIDE
 PAD, END, FIRST_COLOUR = 0, 1, 2
 COLOURS = 10
 VOCAB_SIZE = FIRST_COLOUR + COLOURS
-_LARGEST_FILE = 64 << 20  # bytes
+LARGEST_FILE = 64 << 20  # bytes; all tasks of ARC-AGI in one
 _MOST_FILES = 20_000
 
 ColourGrid = NDArray[np.int8]  # (rows, columns), colours 0 to 9
@@ -145,8 +145,8 @@ def task_to_json(puzzle: ArcPuzzle) -> dict[str, list[dict[str, list[list[int]]]
 
 def _json(file: Path) -> Any:
     try:
-        if file.stat().st_size > _LARGEST_FILE:
-            raise PuzzleError(f"{file}: has {file.stat().st_size / 1e6:.0f} MB; task files up to {_LARGEST_FILE >> 20} MB are read.")
+        if file.stat().st_size > LARGEST_FILE:
+            raise PuzzleError(f"{file}: has {file.stat().st_size / 1e6:.0f} MB; task files up to {LARGEST_FILE >> 20} MB are read.")
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise PuzzleError(f"{file}: is not text.") from None
@@ -225,3 +225,8 @@ def corner(tokens: ArrayLike) -> tuple[int, int]:
     """Where a grid that was moved on its board begins: the first row and column that hold anything."""
     used = np.asarray(tokens).reshape(SIDE, SIDE) != PAD
     return int(used.any(axis=1).argmax()), int(used.any(axis=0).argmax())
+
+
+def grid_on(tokens: ArrayLike) -> ColourGrid:
+    """The grid of a board (900,) wherever it was moved to; (0, 0) of an empty one."""
+    return decode(tokens, *corner(tokens))

@@ -36,7 +36,7 @@ class ArcTask(Task):
         return self.format_grid(grid).replace("\n", "/")
 
     def format_grid(self, grid: Grid) -> str:
-        return "\n".join("".join(map(str, row)) for row in arc.decode(grid, *arc.corner(grid)).tolist())
+        return "\n".join("".join(map(str, row)) for row in arc.grid_on(grid).tolist())
 
     def check(self, puzzle: Grid) -> None:
         if not self.sound(puzzle[None])[0]:

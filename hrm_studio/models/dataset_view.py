@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hrm_model.tasks import arc
-from hrm_model.tasks.arc import ArcPuzzle, Pair
+from hrm_model.tasks.arc import ArcPuzzle, Pair, grid_on
 from hrm_model.tasks.base import Grid, Task
 from trainer.published import Dataset, Split
 
@@ -39,13 +38,8 @@ class Shown:
 
 def as_arc(puzzle: Shown, at: int) -> tuple[ArcPuzzle, Pair]:
     """An ARC puzzle of a dataset as the task that it is: one example to think about, the others as demonstrations."""
-    pairs = [Pair(_cut(e.given), _cut(e.wanted) if e.wanted.any() else None) for e in puzzle.examples]
+    pairs = [Pair(grid_on(e.given), grid_on(e.wanted) if e.wanted.any() else None) for e in puzzle.examples]
     return ArcPuzzle(puzzle.name, tuple(p for p in pairs if p is not pairs[at] and p.output is not None), (pairs[at],)), pairs[at]
-
-
-def _cut(grid: Grid) -> arc.ColourGrid:
-    """The grid wherever it was moved to on its board."""
-    return arc.decode(grid, *arc.corner(grid))
 
 
 @dataclass(frozen=True)

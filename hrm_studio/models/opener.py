@@ -8,14 +8,13 @@ from typing import Literal
 from PySide6.QtCore import QObject, QSettings, Signal
 
 from hrm_model.checkpoint_place import is_weights_name
-from hrm_model.tasks.arc import task_folders
+from hrm_model.tasks.arc import LARGEST_FILE, task_folders
 
 Kind = Literal["trace", "checkpoint", "run", "dataset", "puzzles"]
 
 _RECENT = 12
 _LONGEST = 64  # characters of a path in a menu
 _LARGEST_TEXT = 1 << 20  # bytes; a longer file is a data set, not a puzzle
-_LARGEST_JSON = 64 << 20  # bytes; all tasks of ARC-AGI in one file
 _WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".zip")
 
 
@@ -46,7 +45,7 @@ def kind_of(path: Path) -> Kind:
         head = file.read(8)
     if head == b"\x89HDF\r\n\x1a\n":
         return "trace"
-    if path.stat().st_size <= (_LARGEST_JSON if path.suffix.lower() == ".json" else _LARGEST_TEXT) and b"\0" not in head:
+    if path.stat().st_size <= (LARGEST_FILE if path.suffix.lower() == ".json" else _LARGEST_TEXT) and b"\0" not in head:
         return "puzzles"
     raise OpenError(f"{path} is no puzzle text, trace (.h5), checkpoint or run folder.")
 

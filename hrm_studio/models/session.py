@@ -11,7 +11,7 @@ import numpy as np
 from PySide6.QtCore import QObject, QSettings, QTimer, Signal
 
 from hrm_model.assets import puzzle_lines
-from hrm_model.tasks.arc import ArcPuzzle, Pair, corner, decode, looks_like_json, task_from_text
+from hrm_model.tasks.arc import ArcPuzzle, Pair, grid_on, looks_like_json, task_from_text
 from hrm_model.tasks.arc_task import ArcTask
 from hrm_model.tasks.base import Grid, PuzzleError, Task
 from hrm_model.tasks.find import parse_any, task_named
@@ -202,7 +202,7 @@ class Session(QObject):
         """Two attempts at the ARC input at hand, better ones the more copies of it the model has answered."""
         from hrm_studio.services.attempts import attempting  # few need it, and not before the first paint
 
-        pair = self.arc.pair or Pair(decode(self.puzzle.grid, *corner(self.puzzle.grid)), None)
+        pair = self.arc.pair or Pair(grid_on(self.puzzle.grid), None)
         if self.models.path is not None:
             question = attempting(self.arc.name, pair, copies, self.segments)
             self._reasoner.ask(self.models.path, self.models.device, question, told, failed, lane=_ATTEMPTS)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 from PySide6.QtCore import QRectF, QSignalBlocker, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
@@ -15,11 +13,10 @@ from hrm_model.tasks.base import Grid
 from hrm_studio.models.puzzle import PuzzleModel
 from hrm_studio.theme import Theme
 from hrm_studio.views.board_arc import COLOURS, token_name
-from hrm_studio.views.maze_tools import line
+from hrm_studio.views.stroke import Brush
 
 _SWATCH = 22  # pixels
 _BEGIN = 10  # rows and columns of a new grid
-_strokes = itertools.count()
 
 
 def beginning() -> Grid:
@@ -29,13 +26,13 @@ def beginning() -> Grid:
 
 def size_of(grid: Grid) -> tuple[int, int]:
     """Rows and columns of the grid on a board."""
-    rows, columns = arc.decode(grid, *arc.corner(grid)).shape
+    rows, columns = arc.grid_on(grid).shape
     return rows, columns
 
 
 def resized(grid: Grid, rows: int, columns: int) -> Grid:
     """The grid with so many rows and columns: cut at the right and below, or filled up with colour 0."""
-    old = arc.decode(grid, *arc.corner(grid))
+    old = arc.grid_on(grid)
     new = np.zeros((rows, columns), np.int8)
     kept = old[:rows, :columns]
     new[: kept.shape[0], : kept.shape[1]] = kept
@@ -60,48 +57,24 @@ def last_of_row(grid: Grid, end: int, side: int) -> int:
     return end + 1 - side + int(there[-1]) if len(there) else end
 
 
-class ArcBrush:
-    """What the mouse does to an ARC grid: from press to release is one stroke, undone as one."""
+class ArcBrush(Brush):
+    """Paints cells of the grid with the chosen colour; what lies outside it stays."""
 
     def __init__(self, puzzle: PuzzleModel) -> None:
-        self._puzzle = puzzle
+        super().__init__(puzzle)
         self.colour = 1
-        self._value: int | None = None  # what the stroke writes; None: there is no stroke
-        self._last = puzzle.grid
-        self._at = 0
-        self._name = ""
 
     def press(self, cell: int, erase: bool = False) -> None:
         """Begin a stroke; `erase` paints colour 0. Nothing where the puzzle is no ARC grid, or the cell lies outside it."""
-        if not isinstance(self._puzzle.task, ArcTask) or not inside(self._puzzle.grid, cell):
-            return
-        self._value = arc.FIRST_COLOUR + (0 if erase else self.colour)
-        self._name, self._at = f"ARC stroke {next(_strokes)}", cell
-        self._write([cell])
+        if isinstance(self._puzzle.task, ArcTask) and inside(self._puzzle.grid, cell):
+            self._begin(cell, arc.FIRST_COLOUR + (0 if erase else self.colour))
 
-    def drag(self, cell: int) -> bool:
-        """Go on to a cell; whether there is a stroke."""
-        if self._value is None:
-            return False
-        if self._puzzle.grid is not self._last:  # another puzzle, or an undo, came in between
-            self.release()
-            return False
-        if cell != self._at:
-            passed, self._at = line(self._at, cell, self._puzzle.task.side), cell
-            self._write(passed)
-        return True
-
-    def release(self) -> None:
-        self._value = None
-
-    def _write(self, cells: list[int]) -> None:
-        assert self._value is not None
+    def changed(self, cells: list[int], value: int) -> Grid:
         grid = self._puzzle.grid.copy()
         for cell in cells:
             if inside(grid, cell):
-                grid[cell] = self._value
-        self._puzzle.replace(self._puzzle.task, grid, self._name)
-        self._last = self._puzzle.grid
+                grid[cell] = value
+        return grid
 
 
 class Swatch(QAbstractButton):

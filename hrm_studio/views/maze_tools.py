@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +14,9 @@ from hrm_model.tasks.judge import Judgement
 from hrm_model.tasks.maze_task import MazeTask
 from hrm_studio.models.puzzle import PuzzleModel
 from hrm_studio.views.flow_layout import FlowRow
+from hrm_studio.views.stroke import Brush
 
 _ENDS = (maze.START, maze.GOAL)
-_strokes = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -62,34 +61,12 @@ def words(grid: Grid, judgement: Judgement) -> str:
     return judgement.words
 
 
-def line(first: int, last: int, side: int) -> list[int]:
-    """The cells between two, without the first: each beside the one before, so that no drag leaves a gap, however fast it is."""
-    row, column = divmod(first, side)
-    end_row, end_column = divmod(last, side)
-    down, right = abs(end_row - row), abs(end_column - column)
-    found: list[int] = []
-    gone_down = gone_right = 0
-    while gone_down < down or gone_right < right:
-        if (gone_right + 0.5) * down < (gone_down + 0.5) * right:
-            gone_right += 1
-            column += 1 if end_column > column else -1
-        else:
-            gone_down += 1
-            row += 1 if end_row > row else -1
-        found.append(row * side + column)
-    return found
-
-
-class MazeBrush:
-    """What the mouse does to the maze of a puzzle: from press to release is one stroke, undone as one."""
+class MazeBrush(Brush):
+    """Writes what the chosen tool writes; the start and the goal can be dragged with any."""
 
     def __init__(self, puzzle: PuzzleModel) -> None:
-        self._puzzle = puzzle
+        super().__init__(puzzle)
         self.tool = TOOLS[0]
-        self._value: int | None = None  # what the stroke writes; None: there is no stroke
-        self._base = self._last = puzzle.grid  # before the stroke, and after what it wrote last
-        self._at = 0
-        self._name = ""
 
     def holds(self, cell: int) -> bool:
         """Whether the cell can be taken hold of: the start or the goal of a maze."""
@@ -97,37 +74,16 @@ class MazeBrush:
 
     def press(self, cell: int, erase: bool = False) -> None:
         """Begin a stroke; `erase` opens cells whatever the tool is. Nothing where the puzzle is no maze."""
-        if not isinstance(self._puzzle.task, MazeTask):
-            return
-        held = int(self._puzzle.grid[cell])
-        self._value = maze.OPEN if erase else held if held in _ENDS else self.tool.value
-        self._base = self._last = self._puzzle.grid
-        self._name, self._at = f"stroke {next(_strokes)}", cell
-        self._write([cell])
+        if isinstance(self._puzzle.task, MazeTask):
+            held = int(self._puzzle.grid[cell])
+            self._begin(cell, maze.OPEN if erase else held if held in _ENDS else self.tool.value)
 
-    def drag(self, cell: int) -> bool:
-        """Go on to a cell; whether there is a stroke."""
-        if self._value is None:
-            return False
-        if self._puzzle.grid is not self._last:  # another puzzle, or an undo, came in between
-            self.release()
-            return False
-        if cell != self._at:
-            passed, self._at = line(self._at, cell, self._puzzle.task.side), cell
-            self._write(passed)
-        return True
-
-    def release(self) -> None:
-        self._value = None
-
-    def _write(self, cells: list[int]) -> None:
+    def changed(self, cells: list[int], value: int) -> Grid | None:
         """Walls and ways leave start and goal alone; start and goal spare each other and what they are only dragged across."""
-        value = self._value
-        assert value is not None
         if value in _ENDS:
             other = _ENDS[1 - _ENDS.index(value)]
             if self._base[cells[-1]] == other:
-                return
+                return None
             grid = np.where(self._base == value, maze.OPEN, self._base).astype(np.int8)
             grid[cells[-1]] = value
         else:
@@ -135,8 +91,7 @@ class MazeBrush:
             for cell in cells:
                 if grid[cell] not in _ENDS:
                     grid[cell] = value
-        self._puzzle.replace(self._puzzle.task, grid, self._name)
-        self._last = self._puzzle.grid
+        return grid
 
 
 class MazeTools(QWidget):

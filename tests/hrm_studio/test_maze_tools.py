@@ -14,7 +14,8 @@ from hrm_model.tasks.find import task_named
 from hrm_model.tasks.maze_task import MazeTask
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
-from hrm_studio.views.maze_tools import beginning, line
+from hrm_studio.views.maze_tools import beginning
+from hrm_studio.views.stroke import line
 from tests.hrm_studio.test_puzzle_side import MAZE, Rig, rig  # noqa: F401  (a fixture)
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
