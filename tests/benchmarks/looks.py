@@ -1,0 +1,216 @@
+"""`python -m tests.benchmarks.looks OUT [--size 1280x800] [--scale 1] [--themes light,dark] [--only TEXT]`: what each view shows, as pictures to look at.
+
+Every page for the three tasks: empty, computing, full, and with an error. ARC is thought about by a small untrained model, whose answers mean
+nothing. `--size` counts points; with `--scale 2` a picture has twice as many pixels each way. `--only` takes the pictures whose names
+contain TEXT ("explore-maze", "error" …).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+ARC_TASK = Path(__file__).parents[1] / "data" / "published" / "arc_tasks" / "evaluation" / "evinc.json"
+# What cannot be: two 5 in one row, a maze without a goal, and a text that is no puzzle.
+BAD = {"sudoku": "55..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79", "maze": "#####\n#S  #\n#####", "arc": "[[0, 1, 2], [3, 4]]"}  # fmt: skip
+
+
+def untrained_arc_model(folder: Path) -> Path:
+    import torch
+
+    from hrm_model import checkpoint
+    from hrm_model.config import ModelConfig
+    from hrm_model.model import HRM
+
+    torch.manual_seed(0)
+    config = ModelConfig(seq_len=900, vocab_size=12, hidden_size=32, num_heads=2, H_layers=1, L_layers=1, H_cycles=2, L_cycles=2)
+    checkpoint.save(HRM(config), folder / "untrained-arc")
+    return folder / "untrained-arc"
+
+
+class Looks:
+    """One window in one theme. The method of a page takes it through its states and stops at each, with its name, for a picture."""
+
+    def __init__(self, theme: str, size: tuple[int, int], folder: Path, arc_model: Path) -> None:
+        from hrm_studio.main_window import MainWindow
+        from hrm_studio.theme import Theme
+
+        self.window = MainWindow(Theme(theme))  # type: ignore[arg-type]
+        self.window.resize(*size)
+        self.window.show()
+        self.arc_model, self.folder = arc_model, folder
+
+    def until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
+        from PySide6.QtWidgets import QApplication
+
+        end = time.monotonic() + seconds
+        while not condition() and time.monotonic() < end:
+            QApplication.processEvents()
+            time.sleep(0.005)
+
+    def rest(self, seconds: float = 0.4) -> None:
+        self.until(lambda: False, seconds)
+
+    def _thought(self) -> bool:
+        traces = self.window.traces
+        return traces.trace is not None and not traces.running and not self.window.player.playing
+
+    def _open(self, task: str, segments: int) -> None:
+        window, session = self.window, self.window.explore.session
+        session.segments = segments
+        if task == "arc":
+            window.models.use(self.arc_model)
+            window.opener.open(ARC_TASK)
+        else:
+            from hrm_model.tasks.find import task_named
+
+            name = {"sudoku": "sudoku-9x9", "maze": "maze-11x11"}[task]
+            session.show_example(task_named(name))
+        self.until(lambda: window.traces.trace is not None and window.traces.trace.puzzle.task.startswith(task))
+
+    def explore(self, task: str) -> Iterator[str]:
+        window, explore = self.window, self.window.explore
+        window.show_page("explore")
+        self.rest(1.5)
+        if window.traces.trace is None:
+            yield "empty"
+        self._open(task, 400)
+        self.until(lambda: window.traces.trace is not None and len(window.traces.trace) > 40)
+        yield "computing"
+        explore.session.cancel()
+        self.rest()
+        self._open(task, 8 if task == "arc" else 16)
+        self.until(self._thought)
+        window.traces.set_cursor(len(window.traces.trace) // 4)  # type: ignore[union-attr]
+        window.selection.set([0, 1, 40])
+        self.rest(0.8)
+        yield "full"
+        for panel in ("Attention", "Curves", "Cells"):
+            explore.docks[panel].raise_()
+            self.rest(1.0)
+            yield panel.lower()
+        for panel in ("Curves", "States"):
+            explore.docks[panel].raise_()
+        window.selection.set([])
+        explore.open_text(BAD[task])
+        self.rest()
+        yield "error-dropped"
+        window.notice.tell("")
+        explore.panel.edit_as_text()
+        explore.panel.text.setPlainText(BAD[task])
+        explore.panel.submit()
+        self.rest()
+        yield "error-typed"
+        explore.panel.edit_on_board()
+        self.rest()
+        yield "edit"
+
+    def compare(self, task: str) -> Iterator[str]:
+        window = self.window
+        window.show_page("compare")
+        page = window.page("compare")
+        self.rest(0.2)
+        yield "computing"
+        self.until(lambda: not page.comparison.running)  # type: ignore[attr-defined]
+        self.rest(0.8)
+        yield "full"
+        page.compare_relabelled()  # type: ignore[attr-defined]
+        self.until(lambda: not page.comparison.running)  # type: ignore[attr-defined]
+        self.rest(0.8)
+        yield "relabelled"
+        page.puzzle.setText(BAD[task].replace("\n", "/"))  # type: ignore[attr-defined]
+        page.run()  # type: ignore[attr-defined]
+        self.rest()
+        yield "error"
+
+    def survey(self, task: str) -> Iterator[str]:
+        window = self.window
+        window.show_page("survey")
+        page = window.page("survey")
+        self.rest()
+        yield "empty"
+        if task == "arc":
+            return  # the page generates Sudoku and mazes
+        page.task.setCurrentText({"sudoku": "sudoku-9x9", "maze": "maze-11x11"}[task])  # type: ignore[attr-defined]
+        page.count.setValue(60)  # type: ignore[attr-defined]
+        page.run()  # type: ignore[attr-defined]
+        self.until(lambda: len(page.table.rows) > 12)  # type: ignore[attr-defined]
+        yield "computing"
+        self.until(lambda: not page.running)  # type: ignore[attr-defined]
+        page.choose(3)  # type: ignore[attr-defined]
+        self.rest()
+        yield "full"
+        bad = self.folder / "no-puzzles.txt"
+        bad.write_text("This file holds words and no puzzle at all.\n")
+        page._use_file(bad)  # type: ignore[attr-defined]
+        self.rest()
+        yield "error"
+
+    def others(self, task: str) -> Iterator[str]:
+        from PySide6.QtWidgets import QApplication, QDialog
+
+        window = self.window
+        for name in ("library", "train", "traces"):
+            window.show_page(name)
+            self.rest(1.5)
+            yield name
+        window.show_page("explore")
+        for action in ("palette", "shortcuts", "words", "trace_pictures", "tour"):
+            if action in window.actions_table.by_name:
+                window.actions_table.by_name[action].trigger()
+                self.rest(0.8)
+                yield action
+            for widget in QApplication.topLevelWidgets():
+                if isinstance(widget, QDialog):
+                    widget.close()
+
+
+def take(out: Path, theme: str, size: tuple[int, int], only: str) -> None:
+    from PySide6.QtWidgets import QApplication, QDialog
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["HRM_STUDIO_HOME"] = folder
+        looks = Looks(theme, size, Path(folder), untrained_arc_model(Path(folder)))
+        for task in ("sudoku", "maze", "arc"):
+            for page in ("explore", "compare", "survey", "others"):
+                if (page == "others" and task != "sudoku") or (
+                    only and page not in only and f"{page}-{task}" not in only and task not in only
+                ):
+                    continue
+                for moment in getattr(looks, page)(task):
+                    name = f"{page}-{task}-{moment}-{theme}-{size[0]}x{size[1]}"
+                    picture = looks.window.grab()
+                    for widget in QApplication.topLevelWidgets():
+                        if isinstance(widget, QDialog) and widget.isVisible():
+                            picture = widget.grab()
+                    picture.save(str(out / f"{name}.png"))
+                    print(name, flush=True)
+        looks.window.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Takes pictures of every view in every state.")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--size", default="1280x800")
+    parser.add_argument("--scale", default="1")
+    parser.add_argument("--themes", default="light,dark")
+    parser.add_argument("--only", default="")
+    given = parser.parse_args()
+    os.environ["QT_SCALE_FACTOR"] = given.scale
+    given.out.mkdir(parents=True, exist_ok=True)
+    from hrm_studio.app import make_application
+
+    make_application(["looks"])
+    width, height = map(int, given.size.split("x"))
+    for theme in given.themes.split(","):
+        take(given.out, theme, (width, height), given.only)
+
+
+if __name__ == "__main__":
+    main()
