@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QSt
 from hrm_model.assets import bundled_models
 from hrm_model.home import home
 from hrm_studio.actions import Actions, Entry
+from hrm_studio.focus_ring import FocusRing
 from hrm_studio.models.arc_tasks import ArcTasks
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.opener import Kind, Opener, short_path
@@ -84,6 +85,7 @@ class MainWindow(QMainWindow):
         self._fill_recent()
         self.setAcceptDrops(True)
         OwnKeys(self)
+        self.focus_ring = FocusRing(theme, self)
         self._connect()
         self._apply_theme()
         geometry = self.settings.value("geometry")
@@ -104,7 +106,9 @@ class MainWindow(QMainWindow):
         return self.pages[name]
 
     def show_page(self, name: str) -> None:
-        """Open a page, once it is made."""
+        """Open a page, once it is made. The tour is about the first one, and ends with it."""
+        for tour in self.findChildren(Tour):
+            tour.end()
         self.stack.setCurrentWidget(self.page(name))
         self.page(name).setFocus(Qt.FocusReason.OtherFocusReason)  # else the first tab keeps it and looks chosen
         self.top_bar.show_page(name)
@@ -240,8 +244,6 @@ class MainWindow(QMainWindow):
 
     def start_tour(self) -> None:
         """Begin the tour; one that is under way is ended."""
-        for tour in self.findChildren(Tour):
-            tour.end()
         self.show_page("explore")
         Tour(tour_stops(self.explore, self.top_bar), self.theme, self).go(0)
 

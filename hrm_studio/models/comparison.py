@@ -50,10 +50,10 @@ class Pane(QObject):
         self.setting = setting
         self.traces = TraceModel(self)
         self.error = ""
-        self.expected = 0
+        self.waiting = False  # it was asked to think, and has not begun
 
     def fail(self, words: str) -> None:
-        self.error = words
+        self.error, self.waiting = words, False
         self.traces.finish()
         self.changed.emit()
 
@@ -66,7 +66,7 @@ class Comparison(QObject):
     Signals
     -------
     panes_changed()     panes were added or taken away, or set up anew
-    grew()              a trace has more steps, or is complete
+    grew()              a trace has more steps, is complete, or was taken away to be thought anew
     moved()             all panes stand at the clock's cursor
     """
 
@@ -103,7 +103,7 @@ class Comparison(QObject):
         """Another model, budget or puzzle for one pane; what it shows goes."""
         pane = self.panes[index]
         pane.setting = replace(pane.setting, **fields)  # type: ignore[arg-type]
-        pane.error = ""
+        pane.error, pane.waiting = "", False
         self._reasoner.withdraw(_lane(index))
         pane.traces.open(None)
         pane.changed.emit()
@@ -115,12 +115,15 @@ class Comparison(QObject):
         self.clock.open(None)
         for index in reversed(range(len(self.panes))):  # the newest question is answered first
             self._run_one(index)
+        self.grew.emit()
 
     def stop(self) -> None:
         """No pane thinks any longer; what is there stays."""
         for index, pane in enumerate(self.panes):
             self._reasoner.withdraw(_lane(index))
+            pane.waiting = False
             pane.traces.finish()
+            pane.changed.emit()
         self.clock.finish()
 
     @property
@@ -140,6 +143,7 @@ class Comparison(QObject):
             return
         solution, name = self._arc.told(grid) if self._arc is not None else (None, "")
         question = thinking(task, grid, setting.segments, relabelling, solution=solution, name=name)
+        pane.waiting = True
         pane.changed.emit()
         self._reasoner.ask(
             setting.model, self._models.device, question, partial(self._told, pane), pane.fail, lane=_lane(index)
@@ -156,6 +160,7 @@ class Comparison(QObject):
         trace, expected, complete = answer
         if pane not in self.panes:
             return
+        pane.waiting = False
         if pane.traces.trace is None or not pane.traces.running:
             pane.traces.open(trace, running=True, cursor=len(trace) - 1, expected_steps=expected)
         else:

@@ -50,10 +50,14 @@ class PuzzleModel(QObject):
         return self.task.format_line(self.grid)
 
     def replace(self, task: Task, grid: Grid, merge: str | None = None) -> None:
-        """Another puzzle. Changes with the same `merge` one after the other are undone together."""
+        """Another puzzle. Changes with the same `merge` one after the other are undone together; there and back again, nothing is to be undone."""
         if task == self.task and np.array_equal(grid, self.grid):
             return
-        if merge is None or merge != self._merging or not self._past:
+        merges = merge is not None and merge == self._merging and bool(self._past)
+        if merges and task == self._past[-1][0] and np.array_equal(grid, self._past[-1][1]):
+            self._past.pop()
+            merge = None  # what follows is to be undone up to here
+        elif not merges:
             self._past.append((self.task, self.grid))
             del self._past[:-_LONGEST_PAST]
         self._future.clear()

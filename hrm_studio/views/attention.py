@@ -63,7 +63,7 @@ class AttentionView(View):
         self.boards = {level: AttentionBoard(level, traces, selection, board, theme) for level in "LH"}
         self.titles = {level: QLabel("", objectName="muted") for level in "LH"}
         self.bars = ShareBars(theme)
-        self.layer, self.head = QComboBox(), QComboBox()
+        self.layer, self.head = QComboBox(accessibleName="Layer"), QComboBox(accessibleName="Head")
         self.layer.setToolTip(
             "A module is a stack of layers; each looks around once. The first ones look at the puzzle, later ones at what these made of it."
         )

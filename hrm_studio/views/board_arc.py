@@ -10,7 +10,6 @@ from hrm_model.trace import Array, Trace
 from hrm_studio.theme import Palette
 from hrm_studio.views.board_drawing import (
     CHANGED,
-    CONFIDENCE,
     Drawing,
     Look,
     Option,
@@ -46,11 +45,10 @@ class ArcDrawing(Drawing):
 
     fills = True
     options = (
-        Option("candidates", "Sureness", "The less sure the model is of a colour, the paler it is."),
+        Option("candidates", "Confidence", "The less sure the model is of a colour, the paler it is."),
         CHANGED,
         Option("wrong", "Wrong", "A corner marks a cell that differs from what is expected."),
         Option("numerals", "Numbers", "Each colour's number, for those to whom some colours look alike."),
-        CONFIDENCE,
     )
 
     def __init__(self, trace: Trace, palette: Palette, font: QFont) -> None:
@@ -116,8 +114,6 @@ class ArcDrawing(Drawing):
         sure = self.trace.probability[step].max(axis=1) if look.candidates else np.ones(len(answer))
         self._paint_grid(painter, grid, answer, sure, look)
         colours, wrong = self.palette, self.wrong(step) & self.shown
-        if look.confidence:
-            painter.drawImage(grid, picture(self.tint(step)[self.shown], self.columns))
         changed = (answer != self.trace.prediction[max(0, step - 1)]) & self.shown
         for flags, mark in ((changed & look.changed, self._ring), (wrong & look.wrong, corner)):
             colour = colours.color("warning" if mark is self._ring else "wrong")

@@ -32,8 +32,10 @@ from hrm_studio.models.player import Player
 from hrm_studio.models.selection import Selection
 from hrm_studio.services.background import Background
 from hrm_studio.studio import Studio
+from hrm_studio.views.board_panel import Elided
 from hrm_studio.views.compare_pane import ComparePane
 from hrm_studio.views.compare_plots import ComparePlots
+from hrm_studio.views.narration import narrate
 from hrm_studio.views.timeline import TimelineView, step_name
 
 _BUTTONS = (
@@ -53,13 +55,15 @@ class ComparePage(QWidget):
         self.comparison = Comparison(studio.models, studio.reasoner, self, studio.arc)
         self.player = Player(self.comparison.clock, self)
         self._background = Background(self)
-        self._begun = self._wrong = False
+        self._begun = False
         self.panes: list[ComparePane] = []
         self.puzzle = QLineEdit(
             placeholderText="A puzzle in one line: digits and dots, or a maze of # S G", accessibleName="Puzzle of all panes"
         )
         self.puzzle.returnPressed.connect(self.run)
-        self.state = QLabel("", objectName="muted")
+        self.state = Elided("muted")
+        self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.error = QLabel(wordWrap=True, visible=False, objectName="error")
         self._grid = QGridLayout()
         self._grid.setSpacing(8)
         self.plots = ComparePlots(self.comparison, self._background, studio.theme)
@@ -71,7 +75,6 @@ class ComparePage(QWidget):
         self.comparison.panes_changed.connect(self._renew_panes)
         self.player.playing_changed.connect(self._icons)
         studio.theme.changed.connect(self._icons)
-        studio.theme.changed.connect(self._colour_words)
         self._icons()
 
     def _arrange(self) -> None:
@@ -102,6 +105,7 @@ class ComparePage(QWidget):
         boards = QWidget()
         boards.setLayout(self._grid)
         scroll = QScrollArea(widgetResizable=True)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what lies in it takes the keyboard
         scroll.setWidget(boards)
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(scroll)
@@ -119,6 +123,7 @@ class ComparePage(QWidget):
         layout.setContentsMargins(10, 8, 10, 6)
         layout.setSpacing(6)
         layout.addLayout(top)
+        layout.addWidget(self.error)
         layout.addWidget(split, 1)
         layout.addLayout(bottom)
         layout.addWidget(self.timeline)
@@ -143,6 +148,11 @@ class ComparePage(QWidget):
                 self.save,
                 "The traces of all panes in one file (.h5)",
             ),
+            Entry("compare_models", "&Edit", "Compare two models", "", "", self.compare_models),
+            Entry("compare_budgets", "&Edit", "Compare two budgets", "", "", self.compare_budgets),
+            Entry("compare_relabelled", "&Edit", "Compare wordings of a puzzle", "", "", self.compare_relabelled),
+            Entry("compare_checkpoints", "&Edit", "Compare two checkpoints of a run", "", "", self.compare_checkpoints),
+            Entry("compare_add", "&Edit", "One more pane", "", "", self.add_pane),
             Entry("compare_run", "&Step", "Think about it in all panes", "Ctrl+Return", "mdi6.brain", self.run),
             Entry("compare_stop", "&Step", "Stop thinking in all panes", "Esc", "", self.comparison.stop),
             Entry("compare_play", "&Step", "Play or pause all panes", "Space", "mdi6.play", self.player.toggle),
@@ -186,7 +196,7 @@ class ComparePage(QWidget):
         line = trace.puzzle.text if trace is not None and _readable(trace.puzzle.text) else next(iter(puzzle_lines("starter")), "")
         self.puzzle.setText(line)
         if self._studio.models.path is None:
-            self._say("There is no model yet. Train one, or open a checkpoint.", wrong=True)
+            self._fault("There is no model yet. Train one, or open a checkpoint.")
             return
         self.compare_budgets()
 
@@ -233,7 +243,7 @@ class ComparePage(QWidget):
     def compare_checkpoints(self) -> None:
         runs = [run for run in self._runs() if len(_checkpoints(run)) > 1]
         if not runs:
-            self._say("No run with two checkpoints is there yet. Start one on the Train page, then compare what training changed.")
+            self._fault("No run with two checkpoints is there yet. Start one on the Train page, then compare what training changed.")
             return
         kept = _checkpoints(runs[-1])
         self._compare([Setting(kept[0]), Setting(kept[-1])])
@@ -289,31 +299,30 @@ class ComparePage(QWidget):
             task, grid = parse_any(self.puzzle.text())
             task_named(task.name).check(grid)
         except (PuzzleError, ValueError) as error:
-            self._say(str(error), wrong=True)
+            self._fault(str(error))
             return
+        self._fault("")
         self.comparison.set_puzzle(task, grid)
-        self._say("Thinking …")
+        self.state.setText("Thinking …")
         self.comparison.run()
 
     def _tell(self) -> None:
         clock = self.comparison.clock
         if clock.trace is None or clock.cursor < 0:
             return
-        words = step_name(clock.trace, clock.cursor)
-        self._say(words + ("  ·  thinking …" if self.comparison.running else ""))
+        what, _ = narrate(clock.trace, clock.cursor, clock.verdict)
+        words = f"{step_name(clock.trace, clock.cursor)}:  {what}"
+        self.state.setText(words + ("  ·  thinking …" if self.comparison.running else ""))
 
     def _tell_failure(self) -> None:
         if all(pane.error for pane in self.comparison.panes):
-            self._say("No pane can think about this puzzle; each says why.", wrong=True)
+            self.state.setText("")
+            self._fault("No pane can think about this puzzle; each says why.")
 
-    def _say(self, words: str, wrong: bool = False) -> None:
-        """Beside the buttons: where the cursor stands, or what is wrong, in the colour of what is wrong."""
-        self._wrong = wrong
-        self.state.setText(words)
-        self._colour_words()
-
-    def _colour_words(self) -> None:
-        self.state.setStyleSheet(f"color: {self._studio.theme.palette.wrong}" if self._wrong else "")
+    def _fault(self, words: str) -> None:
+        """What went wrong, in as many lines as it needs; it stays until all panes think again, '' takes it away."""
+        self.error.setText(words)
+        self.error.setVisible(bool(words))
 
     def closing(self) -> None:
         """The window closes."""

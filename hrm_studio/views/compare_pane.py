@@ -69,12 +69,15 @@ class ComparePane(View):
         self._fill(models)
         self.segments = QSpinBox(minimum=1, maximum=1024, value=self.pane.setting.segments, suffix=" segments")
         self.segments.setToolTip("The budget: how many rounds it may think")
-        self.puzzle = QComboBox(toolTip=_TIP)
+        self.segments.setAccessibleName(f"Segments of pane {LETTERS[index]}")
+        self.puzzle = QComboBox(toolTip=_TIP, accessibleName=f"Puzzle of pane {LETTERS[index]}")
         self.puzzle.addItems(_PUZZLES)
         self.puzzle.setCurrentIndex(2 if self.pane.setting.puzzle else 1 if self.pane.setting.relabelled else 0)
-        self.own = QLineEdit(self.pane.setting.puzzle, placeholderText="Paste a puzzle in one line")
+        self.own = QLineEdit(
+            self.pane.setting.puzzle, placeholderText="Paste a puzzle in one line", accessibleName=f"Own puzzle of pane {LETTERS[index]}"
+        )
         self.own.setVisible(self.puzzle.currentIndex() == 2)
-        close = QToolButton(text="✕", toolTip="Take this pane away", objectName="flat")
+        close = QToolButton(text="✕", toolTip="Take this pane away", objectName="flat", accessibleName=f"Take pane {LETTERS[index]} away")
         close.setVisible(len(comparison.panes) > 2)
         close.clicked.connect(self.closed)
         top = QHBoxLayout()
@@ -88,6 +91,7 @@ class ComparePane(View):
         top.addWidget(close)
         self.board = BoardView(self.pane.traces, selection, theme)
         self.board.setMinimumSize(160, 160)
+        self.board.setAccessibleName(f"Board of pane {LETTERS[index]}")
         self.board.over = self._mark
         self.told, self.apart = Told(), Elided("muted")
         layout = QVBoxLayout(self)
@@ -158,7 +162,7 @@ class ComparePane(View):
     def _words(self) -> str:
         traces = self.pane.traces
         if traces.trace is None or traces.cursor < 0:
-            return "Ready"
+            return "Waiting for its turn …" if self.pane.waiting else "Ready"
         verdict, step = traces.verdict, traces.cursor
         solved = verdict.solved
         if solved is not None and step >= solved and not traces.running:

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QPointF, QTimer
 from PySide6.QtGui import QPainter, QPen
 from PySide6.QtWidgets import QHBoxLayout
 
@@ -19,6 +19,7 @@ from hrm_studio.views.plots import dress, new_plot, polygon, show_axes, swatch
 from hrm_studio.views.visible import View
 
 _REFIT_MS = 300
+_LETTER = 16  # pixels of height
 
 
 class ComparePlots(View):
@@ -72,6 +73,8 @@ class ComparePlots(View):
             self._soon.start()
             return
         if not traces:
+            self._planes, self._fitted = {}, []
+            self._draw()
             return
         self._fitting = True
         self._background.run(
@@ -153,7 +156,9 @@ class ComparePlots(View):
             painter.setBrush(pg.mkColor(colour))
             painter.drawEllipse(trail.last(), 6, 6)
             painter.setPen(pg.mkPen(self._theme.palette.text))
-            painter.drawText(trail.last().x() + 7, trail.last().y() - 5, LETTERS[self._comparison.panes.index(pane)])
+            top = self.plots[level].getViewBox().sceneBoundingRect().top()
+            above = trail.last().y() - 5 if trail.last().y() > top + _LETTER else trail.last().y() + _LETTER
+            painter.drawText(QPointF(trail.last().x() + 7, above), LETTERS[self._comparison.panes.index(pane)])
 
     def _paint_right(self, _: str, painter: QPainter) -> None:
         clock = self._comparison.clock

@@ -33,7 +33,7 @@ class ConfigTable(QWidget):
         self._runs: list[RunModel] = []
         self.search = QLineEdit(placeholderText="Search settings", clearButtonEnabled=True, accessibleName="Search settings")
         self.only = QCheckBox("only what differs", checked=True)
-        self.table = QTableWidget()
+        self.table = QTableWidget(accessibleName="Settings of the run")
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setAlternatingRowColors(True)

@@ -25,6 +25,7 @@ class DockTitle(QWidget):
         row.addWidget(self.float)
         row.addWidget(self.hide_it)
         dock.topLevelChanged.connect(self._icons)
+        dock.visibilityChanged.connect(self.setEnabled)  # behind a tab, Qt only moves it away, and Tab would get lost there
         theme.changed.connect(self._icons)
         self._icons()
 

@@ -76,14 +76,16 @@ class ExportDialog(QDialog):
         self.theme = QComboBox(accessibleName="Colours")
         self.theme.addItems(["light", "dark"])
         self.theme.setCurrentText(theme.palette.name)
-        self.width_ = QSpinBox(minimum=320, maximum=4096, singleStep=40, value=480, suffix=" px")
-        self.height_ = QSpinBox(minimum=0, maximum=4096, singleStep=40, value=0, suffix=" px", specialValueText="as needed")
+        self.width_ = QSpinBox(minimum=320, maximum=4096, singleStep=40, value=480, suffix=" px", accessibleName="Width")
+        self.height_ = QSpinBox(
+            minimum=0, maximum=4096, singleStep=40, value=0, suffix=" px", specialValueText="as needed", accessibleName="Height"
+        )
         self.scale = QDoubleSpinBox(minimum=0.5, maximum=8, singleStep=0.5, value=1, decimals=1, prefix="× ")
         self.scale.setToolTip("Pixels of the file for one of the width: 2 is sharp on fine screens and in print")
         self.caption = QLineEdit(placeholderText="none")
         self.captions = QCheckBox("What happens at the step, in words", checked=True)
         last = max(steps - 1, 0) if steps else 1_000_000
-        self.step = QSpinBox(minimum=-1, maximum=last, value=step, specialValueText="the last")
+        self.step = QSpinBox(minimum=-1, maximum=last, value=step, specialValueText="the last", accessibleName="Step")
         self.speed = QDoubleSpinBox(minimum=0.5, maximum=60, value=8, decimals=1, suffix=" steps/s")
         self.whole = QCheckBox("To the end, even where the answer changes no more")
         self.error = QLabel(wordWrap=True, visible=False, objectName="error")

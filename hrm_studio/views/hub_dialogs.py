@@ -55,7 +55,7 @@ class PushDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Push to the Hub")
         self.id = QLineEdit(placeholderText=f"your-name/{name}")
-        self.licence = QComboBox()
+        self.licence = QComboBox(accessibleName="Licence")
         self.licence.addItems(list(_LICENCES))
         self.private = QCheckBox("only you may see it", checked=True)
         note = QLabel(

@@ -46,6 +46,7 @@ class LibraryPage(QWidget):
 
     def _lay_out(self) -> None:
         area = QScrollArea(widgetResizable=True)
+        area.setAccessibleName("The Hub")
         area.setWidget(self.hub)
         self._hub_area = area
         self.stack = QStackedWidget()

@@ -42,6 +42,7 @@ class PlotGrid(QScrollArea):
         self._columns_seen: tuple[object, ...] = ()
         self._dirty: deque[MetricPlot] = deque()
         self._span: tuple[float, float] | None = None
+        self.setAccessibleName("Plots")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,7 @@ def dress(plot: Plot, palette: Palette, title: str, left: bool = False) -> None:
         return
     item = plot.getPlotItem()
     item.setTitle(title, color=palette.text, size="8pt", justify="left" if left else "center")
-    plot.setAccessibleName("Plot: " + re.sub(r"<[^>]*>|■", "", title).strip())
+    plot.setAccessibleName("Plot: " + " ".join(re.sub(r"<[^>]*>|■", "", unescape(title)).split()))
     item.titleLabel.item.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
     if before is not None and before[0] is palette:
         return

@@ -148,6 +148,7 @@ class PresetCards(QScrollArea):
         self, presets: Mapping[str, RunConfig], estimator: Estimator, folder: Path, theme: Theme, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
+        self.setAccessibleName("Presets")
         self._estimator = estimator
         self.measures_by_itself = True
         self.setFrameShape(QFrame.Shape.NoFrame)

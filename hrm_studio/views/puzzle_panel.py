@@ -143,8 +143,10 @@ class PuzzlePanel(QWidget):
         if layout is None:
             return  # not laid out yet
         room, margins = self._area.size(), layout.contentsMargins()
-        board = self.ways.heightForWidth(room.width() - margins.left() - margins.right())
-        shown = max(min(board, self.ways.maximumHeight()), self.ways.minimumSizeHint().height())
+        item = layout.itemAt(layout.indexOf(self.ways))
+        assert item is not None
+        inner = room.width() - margins.left() - margins.right()
+        shown = item.heightForWidth(inner) if item.hasHeightForWidth() else item.sizeHint().height()  # as the layout reckons
         others = layout.totalHeightForWidth(room.width()) - shown
         self.ways.setMaximumHeight(max(_LEAST_BOARD, room.height() - others))
 
@@ -195,6 +197,7 @@ class PuzzlePanel(QWidget):
         """A sentence under the puzzle; '' takes it away. The cursor goes to the cell at fault."""
         self.error.setText(message)
         self.error.setVisible(bool(message))
+        self._share_height()
         if cell is not None:
             self.editor.move_to(min(cell, self._puzzle.task.cells - 1))
             self.text.mark(cell)

@@ -38,7 +38,7 @@ class RunEvents(View):
         self._theme = theme
         self._run: RunModel | None = None
         self._told: tuple[int, int] = (-1, -1)
-        self.table = QTableWidget(columnCount=4)
+        self.table = QTableWidget(columnCount=4, accessibleName="Events of the run")
         self.table.setHorizontalHeaderLabels(["when", "step", "what", ""])
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

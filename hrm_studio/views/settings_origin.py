@@ -44,7 +44,7 @@ class SettingsOrigin(QWidget):
         self.keep = QPushButton("Keep these settings", objectName="go", visible=False)
         self.keep.setToolTip("Write them beside the weights, where every program of this project finds them")
         self.keep.clicked.connect(self.keep_wanted)
-        self.table = QTableWidget(0, 3)
+        self.table = QTableWidget(0, 3, accessibleName="Settings and where each comes from")
         self.table.setHorizontalHeaderLabels(["Setting", "Value", "From"])
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setAlternatingRowColors(True)

@@ -6,9 +6,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pyqtgraph as pg
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -24,7 +23,6 @@ from PySide6.QtWidgets import (
     QTableView,
     QToolButton,
     QVBoxLayout,
-    QWidget,
 )
 
 from hrm_model.analysis_survey import summary
@@ -32,21 +30,25 @@ from hrm_model.tasks.base import Task
 from hrm_model.tasks.find import task_named
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.sudoku_task import SudokuTask
+from hrm_studio.actions import Entry
 from hrm_studio.services.questions import Progress, Source, surveying
 from hrm_studio.studio import Studio
 from hrm_studio.views.board_panel import Elided
 from hrm_studio.views.flow_layout import FlowRow
-from hrm_studio.views.plots import dress, new_plot, show_axes
-from hrm_studio.views.survey_table import COLUMNS, SurveyTable, number
+from hrm_studio.views.survey_scatter import SurveyScatter
+from hrm_studio.views.survey_table import SurveyTable
 from hrm_studio.views.visible import View
 
 LANE = "survey"
-_AXES = [name for name, _ in COLUMNS if name not in ("Puzzle", "Solved")]
-_CLICK_PIXELS = 12
 
 _EMPTY = (
     "Run a model over many puzzles: which does it solve, how soon, and does it settle?\n\n"
-    "Each puzzle becomes a line of a table and a point of a plot; a click on it shows how the model thinks about that one."
+    "Each puzzle becomes a line of a table and a point of a plot; a click on it shows how the model thinks about that one.\n\n"
+    "Sudokus and mazes are made here, or read from a file. ARC tasks are opened in Explore, one at a time."
+)
+_NO_ARC = (
+    "the whole set takes Sudokus and mazes. An ARC task is opened in Explore (File › Open …); "
+    "on a whole dataset of them a model is judged by: hrm-studio eval MODEL DATASET"
 )
 
 
@@ -63,22 +65,31 @@ class SurveyPage(View):
         self._total = 0
         self._chosen = -1  # a line
         self.table = SurveyTable(studio.theme, self)
-        self.task = QComboBox(toolTip="Which puzzles")
-        self.count = QSpinBox(minimum=1, maximum=20_000, value=200, singleStep=50, toolTip="How many puzzles")
-        self.low, self.high = QSpinBox(maximum=9999), QSpinBox(maximum=9999)
+        self.task = QComboBox(toolTip="Which puzzles", accessibleName="Kind of puzzle")
+        self.count = QSpinBox(
+            minimum=1, maximum=20_000, value=200, singleStep=50, toolTip="How many puzzles", accessibleName="Number of puzzles"
+        )
+        self.low, self.high = (
+            QSpinBox(maximum=9999, accessibleName="Difficulty from"),
+            QSpinBox(maximum=9999, accessibleName="Difficulty to"),
+        )
         self.range_label = QLabel("clues from")
-        self.segments = QSpinBox(minimum=1, maximum=1024, value=16, suffix=" segments", toolTip="How many rounds the model may think")
-        self.start = QPushButton("Run", objectName="primary")
+        self.segments = QSpinBox(minimum=1, maximum=1024, value=16, suffix=" segments", accessibleName="Segments")
+        self.segments.setToolTip("How many rounds the model may think")
+        self.start = QPushButton(
+            "Run", objectName="primary", toolTip="Let the model think about all of these puzzles, or stop it (Ctrl+Return)"
+        )
         self.start.clicked.connect(self.toggle)
         self.bar = QProgressBar(textVisible=False, maximumHeight=6)
         self.state, self.result = Elided("muted"), QLabel("", objectName="title")
         self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.across, self.up = QComboBox(), QComboBox()
-        self.plot = new_plot()
+        self.scatter = SurveyScatter(self.table, studio.theme)
         self.view = QTableView()
+        self.error = QLabel(wordWrap=True, visible=False, objectName="error")
         self._arrange()
         self._fill_tasks()
-        self.follow([(studio.theme.changed, self._draw), (studio.models.changed, self._tell_model)], self._catch_up)
+        studio.actions.add(self._entries(), page="survey")
+        self.follow([(studio.models.changed, self._tell_model)], self._catch_up)
 
     # What it looks like ----------------------------------------------------------------------------------------------
 
@@ -114,24 +125,12 @@ class SurveyPage(View):
         self.view.horizontalHeader().setStretchLastSection(True)
         self.view.setAccessibleName("Puzzles of the set")
         self.view.doubleClicked.connect(self._open)
+        QShortcut(QKeySequence(Qt.Key.Key_Return), self.view, self._open, context=Qt.ShortcutContext.WidgetShortcut)
         self.view.selectionModel().currentRowChanged.connect(self._picked)
-        for box, name in ((self.across, "Difficulty"), (self.up, "Late drift")):
-            box.addItems(_AXES)
-            box.setCurrentText(name)
-            box.activated.connect(self._draw)
-        axes = FlowRow(QLabel("across", objectName="muted"), self.across, QLabel("up", objectName="muted"), self.up)
-        self.plot.setMouseEnabled(x=False, y=False)
-        self.plot.over = self._paint
-        self.plot.scene().sigMouseClicked.connect(self._clicked)
-        self.plot.setToolTip("A point a puzzle: a disc is solved, a triangle is not. A click opens it in Explore.")
-        right = QWidget()
-        column = QVBoxLayout(right)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(axes)
-        column.addWidget(self.plot, 1)
+        self.scatter.picked.connect(self._watch)
         split = QSplitter()
         split.addWidget(self.view)
-        split.addWidget(right)
+        split.addWidget(self.scatter)
         split.setSizes([700, 520])
         empty = QLabel(_EMPTY, objectName="muted", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
         self.body = QStackedWidget()
@@ -149,12 +148,23 @@ class SurveyPage(View):
         layout.addWidget(top)
         layout.addWidget(self.bar)
         layout.addLayout(under)
+        layout.addWidget(self.error)
         layout.addWidget(self.body, 1)
+
+    def _entries(self) -> list[Entry]:
+        return [
+            Entry("survey_file", "&File", "Puzzles from a file …", "", "", self._pick_file, "The whole set: a file of puzzles, one a line, CSV, .sdk …"),
+            Entry("survey_generated", "&File", "Generated puzzles", "", "", lambda: self._use_file(None), "The whole set: puzzles that are made anew"),
+            Entry("survey_save", "&File", "Save the table …", "", "", self._save, "All lines of the whole set as CSV"),
+            Entry("survey_run", "&Step", "Run over the whole set, or stop", "Ctrl+Return", "mdi6.brain", self.toggle),
+            Entry("survey_stop", "&Step", "Stop running", "Esc", "", lambda: self.stop() if self.running else None, "What was computed stays"),
+            Entry("survey_watch", "&Step", "Watch the chosen puzzle", "", "mdi6.eye-outline", self._open, "Open it in Explore, with this model"),
+        ]  # fmt: skip
 
     def _catch_up(self) -> None:
         self._tell_model()
         self._tell()
-        self._draw()
+        self.scatter.draw()
 
     def _tell_model(self) -> None:
         path = self._path()
@@ -199,11 +209,14 @@ class SurveyPage(View):
 
     def _use_file(self, path: Path | None) -> None:
         """Puzzles of a file, or generated ones. A file that cannot be read is told, and what was chosen stays."""
+        self._fault("")
         if path is not None:
             try:
+                if path.suffix.lower() == ".json":
+                    raise ValueError(f"{path}: {_NO_ARC}")
                 task = read_puzzles(path, limit=1).task
             except (ValueError, OSError) as error:
-                self.state.setText(str(error))
+                self._fault(str(error))
                 path = self._file
             else:
                 if self.task.findText(task.name) < 0:
@@ -228,11 +241,12 @@ class SurveyPage(View):
 
     def run(self) -> None:
         choice, task, path = self._studio.models, self._task(), self._path()
+        self._fault("" if path is not None else f"There is no model for {task.name} yet. Open a checkpoint, or train one.")
         if path is None:
-            self.state.setText(f"There is no model for {task.name} yet. Open a checkpoint, or train one.")
             return
         self._model, self._chosen = path, -1
         self.table.clear()
+        self.scatter.mark(-1)
         self.open_button.setEnabled(False)
         self._total, self._begun = self.count.value(), time.monotonic()
         self.start.setText("Stop")
@@ -241,7 +255,7 @@ class SurveyPage(View):
         source = Source(task, self.count.value(), self._file, low, high, seed=int(time.time()))
         self._studio.reasoner.ask(path, choice.device, surveying(source, self.segments.value()), self._told, self._failed, lane=LANE)
         self._tell()
-        self._draw()
+        self.scatter.draw()
 
     def stop(self, words: str = "Stopped. What was computed stays.") -> None:
         self._studio.reasoner.withdraw(LANE)
@@ -250,7 +264,13 @@ class SurveyPage(View):
         self.state.setText(words)
 
     def _failed(self, words: str) -> None:
-        self.stop(words)
+        self.stop("")
+        self._fault(words)
+
+    def _fault(self, words: str) -> None:
+        """What went wrong, in as many lines as it needs; '' takes it away."""
+        self.error.setText(words)
+        self.error.setVisible(bool(words))
 
     def _told(self, progress: Progress) -> None:
         self.table.add(progress.rows)
@@ -261,7 +281,7 @@ class SurveyPage(View):
             self._tell()
             self.state.setText(self._ahead(progress.doing))
         if self.following and progress.rows:
-            self._draw()
+            self.scatter.draw()
 
     def _ahead(self, doing: str) -> str:
         done = len(self.table.rows)
@@ -289,73 +309,6 @@ class SurveyPage(View):
             words += f"  ·  half of them by segment {found.median_segments:.0f}"
         self.result.setText(words)
 
-    # Points ----------------------------------------------------------------------------------------------------------
-
-    def _points(self) -> np.ndarray:
-        """(N, 2) of the chosen columns; NaN where a line has no such number. Drift on a logarithmic scale."""
-        names = (self.across.currentText(), self.up.currentText())
-        rows = self.table.rows
-        found = np.array([[number(row, k, name) for name in names] for k, row in enumerate(rows)]).reshape(-1, 2)
-        for axis, name in enumerate(names):
-            if name == "Late drift":
-                found[:, axis] = np.log10(np.maximum(found[:, axis], 1e-6))
-        return found
-
-    def _draw(self) -> None:
-        palette, plot = self._studio.theme.palette, self.plot
-        plot.clear()
-        dress(plot, palette, "a point a puzzle: ● solved &nbsp; ▲ not")
-        points = self._points()
-        there = points[np.isfinite(points).all(axis=1)]
-        show_axes(plot, len(there) > 0)
-        if len(there):
-            for axis, box, k in (("bottom", self.across, 0), ("left", self.up, 1)):
-                name = box.currentText()
-                plot.setLabel(axis, f"{name} (log10)" if name == "Late drift" else name, color=palette.muted, **{"font-size": "8pt"})
-                low, high = float(there[:, k].min()), float(there[:, k].max())
-                room = max(0.5, (high - low) * 0.06)
-                (plot.setXRange if k == 0 else plot.setYRange)(low - room, high + room, padding=0)
-        plot.redraw()
-
-    def _pixels(self) -> np.ndarray:
-        """(N, 2) where the points stand; lines at the same place lie beside each other."""
-        pixels = self.plot.to_pixels(self._points())
-        # A fixed small shift by the line's number, so that points of whole numbers do not hide each other.
-        index = np.arange(len(pixels))
-        return pixels + np.stack([np.cos(index * 2.4), np.sin(index * 2.4)], axis=1) * (np.sqrt(index % 12) * 1.2)[:, None]
-
-    def _paint(self, painter: QPainter) -> None:
-        palette, pixels = self._studio.theme.palette, self._pixels()
-        for solved, name in ((True, "right"), (False, "wrong")):
-            chosen = [k for k, row in enumerate(self.table.rows) if row.solved == solved and np.isfinite(pixels[k]).all()]
-            colour = palette.color(name, 0.75)
-            if solved:
-                painter.setPen(QPen(colour, 7, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-                painter.drawPoints(QPolygonF([QPointF(*pixels[k].tolist()) for k in chosen]))
-            else:
-                self._triangles(painter, pixels[chosen], colour)
-        if 0 <= self._chosen < len(pixels) and np.isfinite(pixels[self._chosen]).all():
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(pg.mkPen(palette.accent, width=2.5))
-            painter.drawEllipse(QPointF(*pixels[self._chosen].tolist()), 9, 9)
-
-    @staticmethod
-    def _triangles(painter: QPainter, pixels: np.ndarray, colour: QColor) -> None:
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour)
-        for x, y in pixels.tolist():
-            painter.drawPolygon(QPolygonF([QPointF(x, y - 4.5), QPointF(x + 4.5, y + 3.5), QPointF(x - 4.5, y + 3.5)]))
-
-    def _clicked(self, event: object) -> None:
-        place: QPointF = event.scenePos()  # type: ignore[attr-defined]
-        pixels = self._pixels()
-        if not len(pixels):
-            return
-        apart = np.nan_to_num(np.hypot(pixels[:, 0] - place.x(), pixels[:, 1] - place.y()), nan=np.inf)
-        if apart.min() <= _CLICK_PIXELS:
-            self.choose(int(apart.argmin()))
-            self._open()
-
     # One puzzle ------------------------------------------------------------------------------------------------------
 
     def choose(self, line: int) -> None:
@@ -367,7 +320,11 @@ class SurveyPage(View):
         row = self.view.currentIndex().row()
         self._chosen = int(self.table.order[row]) if 0 <= row < len(self.table.order) else -1
         self.open_button.setEnabled(self._chosen >= 0)
-        self.plot.repaint_over()
+        self.scatter.mark(self._chosen)
+
+    def _watch(self, line: int) -> None:
+        self.choose(line)
+        self._open()
 
     def _open(self) -> None:
         if not 0 <= self._chosen < len(self.table.rows) or self._model is None:
@@ -385,8 +342,9 @@ class SurveyPage(View):
         try:
             path.write_text(self.table.lines(), encoding="utf-8")
         except OSError as error:
-            self.state.setText(f"{path} could not be written: {error.strerror or error}.")
+            self._fault(f"{path} could not be written: {error.strerror or error}.")
         else:
+            self._fault("")
             self.state.setText(f"{len(self.table.rows)} lines are in {path}.")
 
     def closing(self) -> None:

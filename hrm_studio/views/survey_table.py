@@ -21,10 +21,10 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("Difficulty", "Clues of a Sudoku (fewer are harder), moves of a maze's shortest way"),
     ("Rating", "The hardest technique that a person would need"),
     ("Solved", "Whether the answer after the last segment is right; 'lost' was right in between"),
-    ("Solved in", "The segment from which on the answer is right"),
     ("Stable in", "The segment from which on the answer stays the same, right or wrong"),
-    ("Right", "Share of the open cells that are right at the end"),
     ("Late drift", "How far the slow state still moves in a segment, over the last four: small is settled, large is wandering"),
+    ("Solved in", "The segment from which on the answer is right"),
+    ("Right", "Share of the open cells that are right at the end"),
     ("q_halt", "The model's own judgement at the end: above 0 it holds its answer to be right"),
     ("Would halt", "The segment after which the model itself would stop"),
 )

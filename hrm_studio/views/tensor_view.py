@@ -78,7 +78,7 @@ class TensorView(QWidget):
         self._background, self._theme = background, theme
         self._inspection: Inspection | None = None
         self._name = ""
-        self.tree = QTreeWidget()
+        self.tree = QTreeWidget(accessibleName="Tensors")
         self.tree.setHeaderLabels(["Tensor", "Shape", "Type", "Numbers"])
         self.tree.setUniformRowHeights(True)
         self.tree.setAlternatingRowColors(True)

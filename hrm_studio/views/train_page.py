@@ -64,7 +64,7 @@ class TrainPage(QWidget):
         self.table = ConfigTable(theme)
         self.bar = UndoBar()
         self.acts = RunActions(self.runs, self.bar, self)
-        self.tabs = QTabWidget(documentMode=True)
+        self.tabs = QTabWidget(documentMode=True, accessibleName="Views of the run")
         self.tabs.addTab(self.curves, "Curves")
         self.tabs.addTab(self._watch, "Watch it learn")
         self.tabs.addTab(self.table, "Settings")

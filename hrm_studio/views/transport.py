@@ -42,7 +42,7 @@ class Transport(QWidget):
         row.addSpacing(12)
         row.addWidget(self.verdict)
         row.addStretch()
-        self.speed = QComboBox()
+        self.speed = QComboBox(accessibleName="Speed of playing")
         self.speed.setToolTip("Speed of playing: steps a second, or how long the whole trace (or the range) takes")
         for speed in SPEEDS:
             self.speed.addItem(f"{speed} steps/s", speed)

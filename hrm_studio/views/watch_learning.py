@@ -57,7 +57,7 @@ class WatchLearning(View):
         first.addWidget(self.through)
         first.addWidget(self.when, 1)
         first.addWidget(self.puzzle)
-        tabs = QTabWidget(documentMode=True)
+        tabs = QTabWidget(documentMode=True, accessibleName="Views of the puzzle")
         tabs.addTab(self._curves, "Thinking")
         tabs.addTab(self._states, "States")
         self.middle = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)

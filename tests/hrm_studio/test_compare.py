@@ -121,16 +121,18 @@ def test_each_pane_tells_what_is_wrong_with_it_and_the_others_go_on(page: Compar
     assert page.comparison.panes[0].traces.trace is not None
     page.puzzle.setText("12")
     page.run()
-    assert "2 cells" in page.state.text()
-    assert page.window_.theme.palette.wrong in page.state.styleSheet()
+    assert "2 cells" in page.error.text()
+    assert page.error.isVisible()
+    page.comparison.clock.set_cursor(0)
+    assert page.error.isVisible()  # what is still there can be looked at, and the fault is not forgotten
     page.puzzle.setText(FOUR)
     page.run()
-    assert not page.state.styleSheet()
+    assert not page.error.isVisible()
 
 
 def test_the_page_opens_with_something_to_see_and_stops(page: ComparePage, qtbot: QtBot) -> None:
     page.compare_checkpoints()
-    assert "Train page" in page.state.text()
+    assert "Train page" in page.error.text()
     page.compare_models()
     assert len(page.panes) == 2
     page.comparison.stop()
@@ -161,5 +163,5 @@ def test_the_page_opens_with_a_puzzle_that_can_be_read(qtbot: QtBot, text: str) 
 def test_where_no_pane_can_think_nothing_pretends_to(page: ComparePage, qtbot: QtBot) -> None:
     nine = next(m.path for m in bundled_models() if m.task == "sudoku-9x9")
     page._compare([Setting(nine, 1), Setting(nine, 2)])
-    qtbot.waitUntil(lambda: page.state.text().startswith("No pane can think"), timeout=WAIT)
+    qtbot.waitUntil(lambda: page.error.text().startswith("No pane can think"), timeout=WAIT)
     assert all("Choose another model" in pane.told.text() for pane in page.panes)

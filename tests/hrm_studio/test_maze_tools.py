@@ -106,6 +106,18 @@ def test_start_and_goal_are_dragged_with_any_tool_and_spare_what_is_between(draw
     assert at(drawn, maze.START) == [(1, 1)]
 
 
+def test_there_and_back_again_leaves_nothing_to_undo(drawn: Rig) -> None:
+    before, redone = drawn.puzzle.grid, drawn.puzzle.can_undo
+    stroke(drawn, (1, 1), (2, 1), (1, 1))
+    assert at(drawn, maze.START) == [(1, 1)]
+    assert drawn.puzzle.can_undo == redone
+    stroke(drawn, (1, 1), (2, 1), (1, 1), (3, 1))  # and on: undone as one
+    assert at(drawn, maze.START) == [(3, 1)]
+    drawn.puzzle.undo()
+    assert drawn.puzzle.grid.tolist() == before.tolist()
+    assert drawn.puzzle.can_undo == redone
+
+
 def test_start_and_goal_are_set_by_their_tools_once(drawn: Rig) -> None:
     use(drawn, "Start")
     stroke(drawn, (1, 5))

@@ -61,11 +61,12 @@ def test_a_set_is_run_sorted_saved_and_one_of_it_opened(window: MainWindow, qtbo
     assert len(lines) == 21
     assert lines[3].startswith(f'"{rows[2].text}",3,{rows[2].difficulty},')
     page.save(tmp_path / "nowhere" / "set.csv")
-    assert "could not be written" in page.state.text()
-    x, y = page._pixels()[7]
-    qtbot.mouseClick(page.plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y)))
+    assert "could not be written" in page.error.text()
+    assert page.error.isVisible()
+    x, y = page.scatter.pixels()[7]
+    qtbot.mouseClick(page.scatter.plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y)))
     chosen = page._chosen
-    assert np.hypot(*(page._pixels()[chosen] - (x, y))) < 3
+    assert np.hypot(*(page.scatter.pixels()[chosen] - (x, y))) < 3
     qtbot.waitUntil(lambda: window.traces.trace is not None and not window.traces.running, timeout=WAIT)
     assert window.traces.trace.puzzle.text == rows[chosen].text
     assert not page.isVisible()
@@ -92,13 +93,20 @@ def test_a_file_of_puzzles_and_one_that_is_none(window: MainWindow, qtbot: QtBot
     assert page._from_file.isChecked()
     assert not page.low.isEnabled()
     ran(page, qtbot)
-    assert "several solutions" in page.state.text()
+    assert "several solutions" in page.error.text()
     file.write_text(FOUR + "\n")
     ran(page, qtbot)
     assert [row.text for row in page.table.rows] == [FOUR]
+    assert not page.error.isVisible()
     assert not page.grab().isNull()
     page._use_file(tmp_path / "nothing.txt")
-    assert "nothing.txt" in page.state.text()
+    assert "nothing.txt" in page.error.text()
+    assert page.error.isVisible()
     assert page._file == file
+    task = tmp_path / "task.json"
+    task.write_text('{"train": [], "test": []}')
+    page._use_file(task)
+    assert "ARC task is opened in Explore" in page.error.text()
     page._use_file(None)
     assert page.generated.isChecked()
+    assert not page.error.isVisible()

@@ -1,0 +1,87 @@
+"""A ring around the widget that the keyboard has reached. The style sheet takes Qt's own marks from most widgets, and many are painted by hand.
+
+It is seen where a key moved the keyboard, and not after a click, which shows by itself where it went.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, QRectF
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QApplication, QFocusFrame, QProxyStyle, QStyle, QStyleHintReturn, QStyleOption, QWidget
+from shiboken6 import isValid
+
+from hrm_studio.theme import Theme
+
+_KEYS = (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress)
+
+
+class FocusRing(QObject):
+    """Watches only the widget that has the keyboard, so that no other event passes through Python."""
+
+    def __init__(self, theme: Theme, parent: QObject) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._frame: _Frame | None = None
+        self._by_key = False  # a key is down
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        application.focusChanged.connect(self._focus_changed)
+
+    @property
+    def around(self) -> QWidget | None:
+        """The widget that has the ring."""
+        return self._frame.widget() if self._frame is not None and isValid(self._frame) else None
+
+    def _focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
+        if old is not None:
+            old.removeEventFilter(self)
+        if new is not None:
+            new.installEventFilter(self)
+        wanted = new if self._by_key and not QApplication.mouseButtons() else None  # a key's release may be lost with its window
+        if self._frame is None or not isValid(self._frame):  # it goes with the window that it was last in
+            if wanted is None:
+                return
+            self._frame = _Frame(self._theme, wanted)
+        self._frame.setWidget(wanted)  # type: ignore[arg-type]  # None takes it away
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in _KEYS:
+            self._by_key = True
+        elif event.type() == QEvent.Type.KeyRelease:
+            self._by_key = False
+        return False
+
+
+class _Frame(QFocusFrame):
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme, self._style = theme, _Above()
+        self.setStyle(self._style)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(self._theme.palette.color("text"), 2))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 5, 5)
+
+
+class _Above(QProxyStyle):
+    """The frame lies on its widget and within it, so that no neighbour and no edge cuts it."""
+
+    def styleHint(
+        self,
+        hint: QStyle.StyleHint,
+        option: QStyleOption | None = None,
+        widget: QWidget | None = None,
+        returned: QStyleHintReturn | None = None,
+    ) -> int:
+        if hint == QStyle.StyleHint.SH_FocusFrame_AboveWidget:
+            return 1
+        if hint == QStyle.StyleHint.SH_FocusFrame_Mask:
+            return 0
+        return super().styleHint(hint, option, widget, returned)
+
+    def pixelMetric(self, metric: QStyle.PixelMetric, option: QStyleOption | None = None, widget: QWidget | None = None) -> int:
+        if metric in (QStyle.PixelMetric.PM_FocusFrameHMargin, QStyle.PixelMetric.PM_FocusFrameVMargin):
+            return 0
+        return super().pixelMetric(metric, option, widget)

@@ -1,0 +1,122 @@
+"""The puzzles of a set as points: two of the table's columns against each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
+from PySide6.QtWidgets import QComboBox, QLabel, QVBoxLayout
+
+from hrm_studio.theme import Theme
+from hrm_studio.views.flow_layout import FlowRow
+from hrm_studio.views.plots import dress, new_plot, show_axes
+from hrm_studio.views.survey_table import COLUMNS, SurveyTable, number
+from hrm_studio.views.visible import View
+
+_AXES = [(name, tip) for name, tip in COLUMNS if name not in ("Puzzle", "Solved")]
+_CLICK_PIXELS = 12
+
+
+class SurveyScatter(View):
+    """A point for each line of the table.
+
+    Signals
+    -------
+    picked(int)     the line whose point was clicked
+    """
+
+    picked = Signal(int)
+
+    def __init__(self, table: SurveyTable, theme: Theme) -> None:
+        super().__init__()
+        self._table, self._theme = table, theme
+        self._marked = -1
+        self.across, self.up = QComboBox(accessibleName="Across"), QComboBox(accessibleName="Up")
+        for box, chosen in ((self.across, "Difficulty"), (self.up, "Late drift")):
+            for name, tip in _AXES:
+                box.addItem(name)
+                box.setItemData(box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+            box.currentIndexChanged.connect(lambda index, box=box: box.setToolTip(_AXES[index][1]))
+            box.setCurrentText(chosen)
+            box.activated.connect(self.draw)
+        self.plot = new_plot()
+        self.plot.setMouseEnabled(x=False, y=False)
+        self.plot.over = self._paint
+        self.plot.scene().sigMouseClicked.connect(self._clicked)
+        self.plot.setToolTip("A point a puzzle: a disc is solved, a triangle is not. A click opens it in Explore.")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(FlowRow(QLabel("across", objectName="muted"), self.across, QLabel("up", objectName="muted"), self.up))
+        column.addWidget(self.plot, 1)
+        self.follow([(theme.changed, self.draw)], self.draw)
+
+    def mark(self, line: int) -> None:
+        """A ring around this line's point; −1 for none."""
+        self._marked = line
+        self.plot.repaint_over()
+
+    def _points(self) -> np.ndarray:
+        """(N, 2) of the chosen columns; NaN where a line has no such number. Drift on a logarithmic scale."""
+        names = (self.across.currentText(), self.up.currentText())
+        rows = self._table.rows
+        found = np.array([[number(row, k, name) for name in names] for k, row in enumerate(rows)]).reshape(-1, 2)
+        for axis, name in enumerate(names):
+            if name == "Late drift":
+                found[:, axis] = np.log10(np.maximum(found[:, axis], 1e-6))
+        return found
+
+    def draw(self) -> None:
+        """All points of the table as it is now."""
+        palette, plot = self._theme.palette, self.plot
+        plot.clear()
+        dress(plot, palette, "a point a puzzle: ● solved &nbsp; ▲ not")
+        points = self._points()
+        there = points[np.isfinite(points).all(axis=1)]
+        show_axes(plot, len(there) > 0)
+        if len(there):
+            for axis, box, k in (("bottom", self.across, 0), ("left", self.up, 1)):
+                name = box.currentText()
+                plot.setLabel(axis, f"{name} (log10)" if name == "Late drift" else name, color=palette.muted, **{"font-size": "8pt"})
+                low, high = float(there[:, k].min()), float(there[:, k].max())
+                room = max(0.5, (high - low) * 0.06)
+                (plot.setXRange if k == 0 else plot.setYRange)(low - room, high + room, padding=0)
+        plot.redraw()
+
+    def pixels(self) -> np.ndarray:
+        """(N, 2) where the points stand; lines at the same place lie beside each other."""
+        pixels = self.plot.to_pixels(self._points())
+        # A fixed small shift by the line's number, so that points of whole numbers do not hide each other.
+        index = np.arange(len(pixels))
+        return pixels + np.stack([np.cos(index * 2.4), np.sin(index * 2.4)], axis=1) * (np.sqrt(index % 12) * 1.2)[:, None]
+
+    def _paint(self, painter: QPainter) -> None:
+        palette, pixels = self._theme.palette, self.pixels()
+        for solved, name in ((True, "right"), (False, "wrong")):
+            chosen = [k for k, row in enumerate(self._table.rows) if row.solved == solved and np.isfinite(pixels[k]).all()]
+            colour = palette.color(name, 0.75)
+            if solved:
+                painter.setPen(QPen(colour, 7, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+                painter.drawPoints(QPolygonF([QPointF(*pixels[k].tolist()) for k in chosen]))
+            else:
+                self._triangles(painter, pixels[chosen], colour)
+        if 0 <= self._marked < len(pixels) and np.isfinite(pixels[self._marked]).all():
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(pg.mkPen(palette.accent, width=2.5))
+            painter.drawEllipse(QPointF(*pixels[self._marked].tolist()), 9, 9)
+
+    @staticmethod
+    def _triangles(painter: QPainter, pixels: np.ndarray, colour: QColor) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour)
+        for x, y in pixels.tolist():
+            painter.drawPolygon(QPolygonF([QPointF(x, y - 4.5), QPointF(x + 4.5, y + 3.5), QPointF(x - 4.5, y + 3.5)]))
+
+    def _clicked(self, event: object) -> None:
+        place: QPointF = event.scenePos()  # type: ignore[attr-defined]
+        pixels = self.pixels()
+        if not len(pixels):
+            return
+        apart = np.nan_to_num(np.hypot(pixels[:, 0] - place.x(), pixels[:, 1] - place.y()), nan=np.inf)
+        if apart.min() <= _CLICK_PIXELS:
+            self.picked.emit(int(apart.argmin()))

@@ -1,0 +1,125 @@
+"""The window without eyes and without a mouse: every page's widgets have names, and the keyboard shows where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QAccessible
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QMenuBar,
+    QPlainTextEdit,
+    QScrollBar,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+import hrm_model.reason  # noqa: F401  (torch, whose import in a thread would outlast a test on a busy machine)
+from hrm_studio.main_window import MainWindow
+from hrm_studio.pages import PAGES
+from hrm_studio.theme import Theme
+
+_FIELDS = (QComboBox, QAbstractSpinBox, QLineEdit, QPlainTextEdit, QAbstractSlider, QAbstractItemView)
+_WHOLE = (QComboBox, QAbstractSpinBox, QLineEdit, QMenuBar)  # their own parts have no names of their own
+WAIT = 60_000
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> Iterator[MainWindow]:
+    window = MainWindow(Theme("dark"))
+    qtbot.addWidget(window)
+    window.resize(1280, 800)
+    window.show()
+    yield window
+    window.close()
+
+
+def name_of(widget: QWidget) -> str:
+    """What a screen reader says of it; of a field, whose value it would say else, only a name that was given."""
+    buddies = [label.text() for label in widget.window().findChildren(QLabel) if label.buddy() is widget]
+    if widget.accessibleName() or isinstance(widget, _FIELDS):
+        return widget.accessibleName() or "".join(buddies)
+    told = QAccessible.queryAccessibleInterface(widget)
+    return told.text(QAccessible.Text.Name) if told is not None else ""
+
+
+def nameless(root: QWidget) -> list[str]:
+    """Widgets below `root` that can be used and have no name with a letter in it."""
+    found = []
+    for widget in root.findChildren(QWidget):
+        parents, at = [], widget.parentWidget()
+        while at is not None and at is not root:
+            parents.append(at)
+            at = at.parentWidget()
+        part = (
+            any(isinstance(p, _WHOLE) for p in parents) or isinstance(widget, QScrollBar) or isinstance(widget.parent(), QAbstractItemView)
+        )
+        reached = widget.focusPolicy() & Qt.FocusPolicy.TabFocus or isinstance(widget, (*_FIELDS, QAbstractButton))
+        inner = widget.metaObject().className() == "QWidget"  # pyqtgraph's, inside its plots
+        if reached and not part and not inner and not any(c.isalpha() for c in name_of(widget)):
+            found.append(f"{type(widget).__name__} in {type(widget.parent()).__name__}: {widget.toolTip()}")
+    return found
+
+
+@pytest.mark.parametrize("page", [page.name for page in PAGES])
+def test_every_widget_that_can_be_used_has_a_name(window: MainWindow, qtbot: QtBot, page: str) -> None:
+    window.show_page(page)
+    if page == "explore":
+        for name in ("states", "curves", "attention", "cells"):
+            getattr(window.explore, name)  # made now
+    if page == "compare":
+        window.page("compare").add_pane()  # three of them can be taken away
+    qtbot.wait(50)
+    assert nameless(window.page(page)) == []
+    assert nameless(window.top_bar) == []
+
+
+def reach(window: MainWindow, qtbot: QtBot) -> list[QWidget]:
+    """All that Tab goes to, until it comes around."""
+    reached: list[QWidget] = []
+    for _ in range(300):
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        qtbot.keyClick(focus, Qt.Key.Key_Tab)
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        if focus in reached:
+            break
+        reached.append(focus)
+        assert window.focus_ring.around is focus
+    return reached
+
+
+@pytest.mark.parametrize("page", ["explore", "compare", "survey", "library"])
+def test_tab_shows_where_it_is_and_gets_lost_nowhere(window: MainWindow, qtbot: QtBot, page: str) -> None:
+    window.show_page(page)
+    window.activateWindow()
+    if page == "explore":
+        qtbot.waitUntil(lambda: not any(panel.pending for panel in window.explore._lazy.values()), timeout=WAIT)
+    assert window.focus_ring.around is None  # nobody came here by key
+    reached = reach(window, qtbot)
+    assert len(reached) > 8
+    for widget in reached:
+        place = QRect(widget.mapTo(window, QPoint(0, 0)), widget.size())
+        assert window.rect().intersects(place), (widget, place)
+
+
+def test_a_click_shows_by_itself_where_it_went(window: MainWindow, qtbot: QtBot) -> None:
+    window.activateWindow()
+    window.explore.board.setFocus()
+    qtbot.keyPress(window.explore.board, Qt.Key.Key_Tab)
+    qtbot.keyRelease(QApplication.focusWidget(), Qt.Key.Key_Tab)
+    assert window.focus_ring.around is QApplication.focusWidget()
+    before = window.grab().toImage()
+    qtbot.mouseClick(window.explore.panel.editor, Qt.MouseButton.LeftButton)
+    assert window.focus_ring.around is None
+    assert window.grab().toImage() != before
