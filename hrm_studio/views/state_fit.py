@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from hrm_model.trace import Trace
 
 BOTH = "both"  # beside 'H' and 'L': the name of the plot of both modules together
 _CELL_ROWS = 40  # states whose single cells decide how far the axes of 'Cells' go
+_UMAP_POINTS = 5  # neighbours of fewer mean nothing
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Fitted:
     basis: Basis
     plots: dict[str, Fit]  # 'H', 'L', BOTH
     own_basis: bool  # the basis that was wanted has other sizes, so the trace's own is shown
+    trouble: str = ""  # why UMAP could not lay it out
 
 
 def fit_plots(trace: Trace, wanted: Basis | None) -> Fitted:
@@ -74,7 +76,12 @@ def umap_there() -> bool:
 
 def fit_umap(trace: Trace, fitted: Fitted) -> Fitted:
     """The same trace with its paths laid out by UMAP, each module for itself and both together. Its axes mean nothing."""
-    umap = importlib.import_module("umap")
+    try:
+        umap = importlib.import_module("umap")
+    except ImportError as error:  # it is there, and what it needs is not
+        return replace(fitted, trouble=f"UMAP cannot be loaded: {error}.")
+    if min(len(states_of(trace, level)) for level in "HL") < _UMAP_POINTS:
+        return replace(fitted, trouble="UMAP needs more steps than these; they are shown by principal components.")
     flat = {level: np.asarray(states_of(trace, level), np.float32).reshape(len(states_of(trace, level)), -1) for level in "HL"}
 
     def laid_out(points: Floats) -> Floats:

@@ -62,6 +62,8 @@ class StateHeat(View):
             return None
         if self.kind == "channels":
             return np.asarray(states_of(trace, self.level)[row_at(trace, step, self.level)], np.float32)
+        if trace.pooled:
+            return None  # there is no state of a single cell
         return movement(trace, step, self.level) if self.kind == "moved" else distance_to_end(trace, step, self.level)
 
     def _highest(self, trace: Trace) -> float:
@@ -100,13 +102,14 @@ class StateHeat(View):
         if values is None or trace is None:
             return
         place, high = self._place(), self._highest(trace)
+        self._paint_scale(painter, high)
         if self.kind == "channels":
             image = self._picture(diverging(np.clip(values / high, -1, 1), palette).reshape(-1, 3), values.shape[1])
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, values.size > 40_000)
             slots = values.shape[0] - len(trace.puzzle.given)
             rows = values.shape[0]
         else:
-            strength = np.clip(values / high, 0, 1)
+            strength = np.sqrt(np.clip(values / high, 0, 1))  # the first moves are far larger than all later ones
             image = self._picture(diverging(strength if self.level == "H" else -strength, palette), trace.side)
             slots, rows = 0, trace.side
         painter.drawImage(place, image)
@@ -114,7 +117,7 @@ class StateHeat(View):
         painter.drawRect(place)
         painter.setPen(QPen(palette.color("accent"), 2))
         for cell in self._selection.cells:
-            if cell >= len(trace.puzzle.given):
+            if cell >= len(trace.puzzle.given) or trace.pooled:
                 continue
             height = place.height() / rows
             if self.kind == "channels":
@@ -124,6 +127,22 @@ class StateHeat(View):
                 row, column = divmod(cell, trace.side)
                 painter.drawRect(QRectF(place.left() + column * height, place.top() + row * height, height, height))
 
+    def _paint_scale(self, painter: QPainter, high: float) -> None:
+        """What the colours stand for, right of the name."""
+        palette, both = self._theme.palette, self.kind == "channels"
+        values = np.linspace(-1 if both else 0, 1, 24)
+        strength = values if both else np.sqrt(values) * (1 if self.level == "H" else -1)
+        low, top = f"−{high:g}" if both else "0", f"{high:.3g}"
+        right = painter.fontMetrics().horizontalAdvance(top)
+        band = QRectF(self.width() - 10 - right - 44, 7, 40, 8)
+        if band.left() < 8 + painter.fontMetrics().horizontalAdvance(f"z_{self.level}, slow  {low} "):
+            return
+        painter.drawImage(band, self._picture(diverging(strength, palette), len(values)))
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.setPen(palette.color("muted"))
+        painter.drawText(QRectF(band.right() + 4, 2, right + 4, _TOP - 4), middle, top)
+        painter.drawText(QRectF(band.left() - 44, 2, 40, _TOP - 4), Qt.AlignmentFlag.AlignRight | middle, low)
+
     @staticmethod
     def _picture(colours: Floats, columns: int) -> QImage:
         return picture(opaque(colours), columns)
@@ -131,7 +150,7 @@ class StateHeat(View):
     def cell_at(self, point: QPointF) -> int | None:
         """The cell that a point belongs to."""
         trace, place = self._traces.trace, self._place()
-        if trace is None or not trace.has_states or not place.contains(point):
+        if trace is None or not trace.has_states or trace.pooled or not place.contains(point):
             return None
         down, across = (point.y() - place.top()) / place.height(), (point.x() - place.left()) / place.width()
         cells = len(trace.puzzle.given)

@@ -22,6 +22,7 @@ _AGES = 5  # steps of fading
 _OLD_POINTS = 300  # of what is older than the trail
 _ARROWS = 14
 _MOST_MARKS = 48  # segment ends
+_MOST_TRAILS = 6  # of single cells
 _SHADES = 9  # of a colour scale
 
 
@@ -100,7 +101,7 @@ class PathPainter:
         """values: (N,) 0…1 that colour the steps, None for the module's colour."""
         self._place(plot, fit, turn)
         if turn.on:
-            paint_axes(painter, plot, turn, palette)
+            paint_axes(painter, plot, turn, palette, fit.explained)
             self.paint_whole(painter, plot, fit, turn, palette)
         for level in fit.paths:
             colour = QColor(palette.level_H if level == "H" else palette.level_L)
@@ -193,15 +194,18 @@ class PathPainter:
                 painter.drawText(QRectF(x - 10 + shift, y - 22, 20, 18), Qt.AlignmentFlag.AlignCenter, mark)
 
 
-def paint_axes(painter: QPainter, plot: Plot, turn: Turn, palette: Palette) -> None:
-    """The three components as short lines in a corner."""
+def paint_axes(painter: QPainter, plot: Plot, turn: Turn, palette: Palette, explained: Floats) -> None:
+    """The three components as short lines in a corner, and their shares (3,) of the variance."""
     box = plot.getPlotItem().vb.sceneBoundingRect()
     origin = QPointF(box.left() + 34, box.bottom() - 30)
     painter.setPen(QPen(palette.color("muted"), 1.2))
     for k, (x, y, _) in enumerate(rotated(np.eye(3), turn.yaw, turn.pitch).tolist()):
         end = origin + QPointF(22 * x, -22 * y)
         painter.drawLine(origin, end)
-        painter.drawText(origin + QPointF(30 * x - 9, -30 * y + 4), f"{k + 1}")
+        painter.drawText(origin + QPointF(30 * x - 4, -30 * y + 4), f"{k + 1}")
+    if explained[0]:
+        words = "PC " + "  ".join(f"{k + 1}: {share:.0%}" for k, share in enumerate(explained.tolist()))
+        painter.drawText(box.adjusted(0, 0, -4, -2), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, words)
 
 
 def cell_pixels(plot: Plot, fit: Fit, trace: Trace, step: int, level: str, turn: Turn) -> Floats:
@@ -209,6 +213,27 @@ def cell_pixels(plot: Plot, fit: Fit, trace: Trace, step: int, level: str, turn:
     assert fit.cells is not None
     states = np.asarray(states_of(trace, level)[row_at(trace, step, level)][-len(trace.puzzle.given) :], np.float32)
     return to_pixels(plot, fit.cells(states), fit, turn, True)
+
+
+def paint_trails(
+    painter: QPainter, plot: Plot, fit: Fit, trace: Trace, step: int, level: str, turn: Turn, palette: Palette, selected: frozenset[int]
+) -> None:
+    """The ways that selected cells came, up to a step; older parts fade."""
+    assert fit.cells is not None
+    states, row, cells = states_of(trace, level), row_at(trace, step, level), len(trace.puzzle.given)
+    colour = palette.color("level_H" if level == "H" else "level_L")
+    first = max(0, row - TRAIL)
+    for cell in sorted(selected)[:_MOST_TRAILS]:
+        if cell >= cells or row == 0:
+            continue
+        own = np.asarray(states[first : row + 1, states.shape[1] - cells + cell], np.float32)
+        pixels = to_pixels(plot, fit.cells(own), fit, turn, True)
+        edges = np.unique(np.linspace(0, len(pixels) - 1, _AGES + 1).astype(int))
+        for age, (start, end) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
+            painter.setOpacity(0.25 + 0.65 * (age + 1) / max(1, len(edges) - 1))
+            painter.setPen(QPen(colour, 1.6))
+            painter.drawPolyline(polygon(pixels[start : end + 1]))
+    painter.setOpacity(1.0)
 
 
 def paint_cells(painter: QPainter, pixels: Floats, trace: Trace, step: int, palette: Palette, by: str, selected: frozenset[int]) -> None:

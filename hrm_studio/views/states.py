@@ -12,31 +12,31 @@ from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer
 from PySide6.QtGui import QMouseEvent, QPainter
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from hrm_model.analysis import Floats
+from hrm_model.analysis import Floats, confidence
 from hrm_model.analysis_states import Basis
 from hrm_model.trace import Trace
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
-from hrm_studio.services.questions import basis_of_set
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
 from hrm_studio.views.flow_layout import FlowRow
 from hrm_studio.views.plots import dress, new_plot, show_axes, swatch
-from hrm_studio.views.state_fit import BOTH, Fit, Fitted, fit_plots, fit_umap, umap_there
+from hrm_studio.views.state_basis import BasisChoice
+from hrm_studio.views.state_fit import BOTH, Fit, Fitted, fit_plots, fit_umap
 from hrm_studio.views.state_heat import KINDS, StateHeat
-from hrm_studio.views.state_painter import PathPainter, Turn, cell_pixels, paint_cells, radius
+from hrm_studio.views.state_legend import legend
+from hrm_studio.views.state_painter import PathPainter, Turn, cell_pixels, paint_axes, paint_cells, paint_trails, radius
 from hrm_studio.views.visible import View
 
 _REFIT_MS = 250
+_NO_STATES = "This trace was recorded"  # … without them, say
 _CLICK_PIXELS = 12  # a click this near to a point means it
-_SET = 16  # puzzles of the set that a basis is fitted on
-LANE = "basis"
 
 _MODES = {
     "path": "One point a step: the whole state, all cells at once",
-    "cells": "One point a cell, at the cursor's step",
+    "cells": "One point a cell, at the cursor's step; selected cells show the way that they came",
     "heat": "Numbers as colours, at the cursor's step",
 }
 _PATH_COLOURS = (("Module", "module"), ("Step", "step"), ("Right", "right"), ("Confidence", "confidence"))
@@ -58,13 +58,13 @@ class StatesView(View):
     ) -> None:
         super().__init__(parent)
         self._traces, self._selection, self._background, self._theme = traces, selection, background, theme
-        self._models, self._reasoner = models, reasoner
         self._palette = theme.palette
         self._fitted: Fitted | None = None
         self._fitted_for: tuple[Trace, int, Basis | None, bool] | None = None  # with its length then, the wanted basis, UMAP
         self._fitting = False
-        self._kept: Basis | None = None
-        self._of_set: Basis | None = None
+        self._shades: tuple[Trace, str, Floats | None] | None = None  # what a path is coloured by
+        self.basis = BasisChoice(traces, models, reasoner)
+        self._keep = self.basis.keep
         self.mode = "path"
         self.turn = Turn()
         self._grabbed: QPointF | None = None
@@ -109,43 +109,28 @@ class StatesView(View):
         self._together.toggled.connect(self._redraw)
         self._three.toggled.connect(self._set_three)
         self.colour = QComboBox(toolTip="What the colours tell", accessibleName="Colours")
-        self.basis = QComboBox(toolTip="What the axes are fitted on. Paths in the same basis can be compared.", accessibleName="Basis")
-        self.basis.addItem("own basis", "trace")
-        self.basis.addItem("kept basis", "kept")
-        self.basis.addItem("basis of a set", "set")
-        self.basis.addItem("UMAP", "umap")
-        tips = {
-            "kept": "Keep one first (the pin beside)",
-            "set": f"Fitted on {_SET} new puzzles that the model thinks about",
-            "umap": "A map that keeps neighbours together; its axes mean nothing"
-            if umap_there()
-            else "Needs the package umap-learn: pip install 'hrm-studio[umap]'",
-        }
-        for kind, tip in tips.items():
-            self.basis.setItemData(self.basis.findData(kind), tip, Qt.ItemDataRole.ToolTipRole)
-        self._allow("kept", False)
-        self._allow("set", self._reasoner is not None)
-        self._allow("umap", umap_there())
-        self._keep = QToolButton(text="Keep", objectName="chip", toolTip="Keep this basis: the next traces can be drawn in it")
-        self._keep.clicked.connect(self._keep_basis)
         self.kind = QComboBox(accessibleName="What the heat shows")
         for kind, tip in KINDS.items():
             self.kind.addItem({"channels": "Positions × channels", "moved": "Movement", "to go": "Distance to the end"}[kind], kind)
             self.kind.setItemData(self.kind.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self.kind.setCurrentIndex(self.kind.findData("moved"))
-        self.colour.activated.connect(self._refresh)
-        self.basis.activated.connect(self._basis_chosen)
+        self.colour.activated.connect(self._redraw)
+        self.basis.changed.connect(self._fit)
+        self.basis.changed.connect(self._redraw)
         self.kind.activated.connect(self._kind_chosen)
         for box in (self.colour, self.basis):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(9)
             box.view().setMinimumWidth(150)
-        bar = FlowRow(*self._modes.values(), self._together, self._three, self.colour, self.basis, self._keep, self.kind)
+        self.legend = QLabel("", objectName="muted", textFormat=Qt.TextFormat.RichText)
+        bar = FlowRow(*self._modes.values(), self._together, self._three, self.colour, self.basis, self._keep, self.kind, self.legend)
         row = QHBoxLayout()
         row.setSpacing(4)
         for name, plot in self.plots.items():
             plot.setMinimumSize(100, 100)
             plot.setMouseEnabled(x=False, y=False)
+            for axis in ("bottom", "left"):
+                plot.getPlotItem().getAxis(axis).enableAutoSIPrefix(False)  # its "(x0.001)" would stand after our label
             plot.over, plot.fixed = partial(self._paint, name), partial(self._paint_fixed, name)
             plot.scene().sigMouseClicked.connect(partial(self._clicked, name))
             plot.viewport().installEventFilter(self)
@@ -159,10 +144,6 @@ class StatesView(View):
         layout.addWidget(self._empty)
         layout.addLayout(row, 1)
         self._fill_colours()
-
-    def _allow(self, kind: str, allowed: bool) -> None:
-        model = self.basis.model()
-        model.item(self.basis.findData(kind)).setEnabled(allowed)  # type: ignore[attr-defined]
 
     # What is chosen --------------------------------------------------------------------------------------------------
 
@@ -183,42 +164,10 @@ class StatesView(View):
         self.turn.on = on
         self._redraw()
 
-    def _keep_basis(self) -> None:
-        if self._fitted is not None:
-            self._kept = self._fitted.basis
-            self._allow("kept", True)
-            self.basis.setCurrentIndex(self.basis.findData("kept"))
-            self._tell("This basis is kept: traces of the same sizes are drawn in it.")
-
-    def _basis_chosen(self) -> None:
-        if self.basis.currentData() == "set" and self._of_set is None:
-            self._ask_for_set()
-        self._fit()
-
     def _kind_chosen(self) -> None:
         for heat in self.heats.values():
             heat.set_kind(self.kind.currentData())
-
-    def _wanted(self) -> Basis | None:
-        return {"kept": self._kept, "set": self._of_set}.get(self.basis.currentData())
-
-    def _ask_for_set(self) -> None:
-        trace = self._traces.trace
-        path = self._models.named(trace.model.name) if self._models is not None and trace is not None else None
-        if trace is None or path is None or self._reasoner is None or self._models is None:
-            self._tell("The model that recorded this trace is not at hand, so it cannot think about other puzzles.")
-            return
-        self._tell(f"The model thinks about {_SET} puzzles …")
-        self._reasoner.ask(path, self._models.device, basis_of_set(trace.puzzle.task, _SET), self._set_found, self._tell, lane=LANE)
-
-    def _set_found(self, basis: Basis) -> None:
-        self._of_set = basis
-        self._tell("")
-        self._fit()
-
-    def _tell(self, words: str) -> None:
-        self._empty.setText(words)
-        self._empty.setVisible(bool(words))
+        self._redraw()
 
     # Fitting ---------------------------------------------------------------------------------------------------------
 
@@ -244,9 +193,10 @@ class StatesView(View):
             self._later.start()
 
     def _fit(self) -> None:
-        trace, wanted, umap = self._traces.trace, self._wanted(), self.basis.currentData() == "umap"
+        trace, umap = self._traces.trace, self.basis.umap
         if trace is None or self._fitting or not len(trace) or not trace.has_states:
             return
+        wanted = self.basis.wanted(trace)
         job = (trace, len(trace), wanted, umap)
         if self._fitted_for is not None and self._fitted_for[1:] == job[1:] and self._fitted_for[0] is trace:
             return
@@ -263,8 +213,7 @@ class StatesView(View):
         trace = self._traces.trace
         if trace is not None and trace.puzzle is job[0].puzzle and trace.model is job[0].model:
             self._fitted, self._fitted_for = found, job
-            if found.own_basis:
-                self._tell("The kept basis is of states of other sizes; this trace is shown in its own.")
+            self.basis.shown(found.basis)
             self._redraw()
         if self.following:
             self._fit()  # what came meanwhile, another trace even
@@ -275,28 +224,35 @@ class StatesView(View):
         self._palette = self._theme.palette  # another one may be chosen while this view is hidden
         together = self._together.isChecked() and self.mode == "path"
         shown = {"H", "L"} if not together else {BOTH}
-        heat = self.mode == "heat"
-        trace = self._traces.trace
+        heat, trace = self.mode == "heat", self._traces.trace
+        there = trace is None or trace.has_states
         for name, plot in self.plots.items():
-            plot.setVisible(name in shown and not heat)
+            plot.setVisible(name in shown and not heat and there)
             self._dress(name)
         for view in self.heats.values():
-            view.setVisible(heat)
+            view.setVisible(heat and there)
         self._together.setVisible(self.mode == "path")
-        self._three.setVisible(not heat)
-        self.colour.setVisible(not heat)
-        self.basis.setVisible(not heat)
-        self._keep.setVisible(not heat)
+        for part in (self._three, self.colour, self.basis, self._keep):
+            part.setVisible(not heat)
         self.kind.setVisible(heat)
-        if trace is not None and not trace.has_states:
-            self._tell("This trace was recorded without states.")
-        elif trace is not None and trace.pooled and self.mode == "cells":
-            self._tell("This trace was recorded with its states averaged over the cells.")
-        elif trace is None or (self._fitted is None and not heat):
-            self._tell("States appear here as the model thinks.")
-        elif self._empty.text().startswith(("States appear", "This trace was")):
-            self._tell("")
+        words = self._words(trace)
+        self._empty.setText(words)
+        self._empty.setVisible(bool(words))
+        by = None if heat or words.startswith(_NO_STATES) else self.colour.currentData()
+        self.legend.setText(legend(by, self.mode == "cells", trace, self._theme.palette))
+        self.legend.setVisible(bool(self.legend.text()))
         self._refresh()
+
+    def _words(self, trace: Trace | None) -> str:
+        """What is to be said above the plots."""
+        if trace is not None and not trace.has_states:
+            return f"{_NO_STATES} without states, so there is nothing to show here."
+        of_cells = self.mode == "cells" or (self.mode == "heat" and self.kind.currentData() != "channels")
+        if trace is not None and trace.pooled and of_cells:
+            return f"{_NO_STATES} with its states averaged over the cells."
+        if trace is None or (self._fitted is None and self.mode != "heat"):
+            return "States appear here as the model thinks."
+        return self.basis.words(trace, self._fitted) if self._fitted is not None and self.mode != "heat" else ""
 
     def _dress(self, name: str) -> None:
         colours, plot = self._theme.palette, self.plots[name]
@@ -337,13 +293,16 @@ class StatesView(View):
     def _values(self, trace: Trace) -> Floats | None:
         """(N,) 0…1 that the path is coloured by, None for the module's own colour."""
         by = self.colour.currentData()
+        if self._shades is None or self._shades[0] is not trace or self._shades[1] != by:
+            self._shades = trace, by, self._shades_of(trace, by)
+        return self._shades[2]
+
+    def _shades_of(self, trace: Trace, by: str) -> Floats | None:
         if by == "step":
             return np.linspace(0, 1, len(trace))
-        if by == "right":
+        if by == "right" and np.isfinite(self._traces.verdict.accuracy).any():
             return self._traces.verdict.accuracy
-        if by == "confidence":
-            return trace.probability.max(axis=2).mean(axis=1)
-        return None
+        return confidence(trace) if by == "confidence" else None
 
     def _paint_fixed(self, name: str, painter: QPainter) -> None:
         """What of a flat path stays as it is when the cursor moves."""
@@ -362,6 +321,9 @@ class StatesView(View):
             return
         if self.mode == "cells":
             pixels = cell_pixels(plot, fit, trace, step, name, self.turn)
+            if self.turn.on and fit.cells is not None:
+                paint_axes(painter, plot, self.turn, palette, fit.cells.explained)
+            paint_trails(painter, plot, fit, trace, step, name, self.turn, palette, self._selection.cells)
             paint_cells(painter, pixels, trace, step, palette, self.colour.currentData(), self._selection.cells)
         elif self.mode == "path":
             self._painters[name].paint(painter, plot, fit, trace, step, self.turn, palette, self._values(trace), self._traces.verdict)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import types
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QImage, QPainter
 from pytestqt.qtbot import QtBot
 
 from hrm_model import checkpoint
@@ -22,8 +25,9 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
-from hrm_studio.views import state_fit, states
+from hrm_studio.views import state_basis, state_fit
 from hrm_studio.views.state_fit import BOTH
+from hrm_studio.views.state_painter import paint_trails
 from hrm_studio.views.states import StatesView
 from tests.hrm_studio.made import FOUR, arc_info, made, maze_info, sudoku_info
 
@@ -106,6 +110,7 @@ def test_a_kept_basis_holds_for_the_next_trace_or_says_that_it_cannot(view: Stat
     assert "other sizes" in view._empty.text()
     choose(view, "trace")
     qtbot.waitUntil(lambda: not view._fitted.own_basis and view._fitted_for[2] is None, timeout=WAIT)
+    assert not view._empty.isVisible()
 
 
 def test_a_basis_of_a_set_is_fitted_by_the_model_itself(view: StatesView, qtbot: QtBot) -> None:
@@ -114,8 +119,93 @@ def test_a_basis_of_a_set_is_fitted_by_the_model_itself(view: StatesView, qtbot:
     view._traces.open(trace)
     fitted(view, qtbot)
     choose(view, "set")
-    qtbot.waitUntil(lambda: view._fitted.basis.name == f"{states._SET} puzzles", timeout=WAIT)
+    qtbot.waitUntil(lambda: view._fitted.basis.name == f"{state_basis.SET} puzzles", timeout=WAIT)
     assert not view._fitted.own_basis
+
+
+def test_each_task_has_a_set_of_its_own_and_arc_has_none(view: StatesView, qtbot: QtBot) -> None:
+    paths = {m.task: m.path for m in bundled_models()}
+    small = record(checkpoint.load(paths["sudoku-4x4"], "cpu"), sudoku_info(FOUR), name=paths["sudoku-4x4"].name, segments=1)
+    maze = record(checkpoint.load(paths["maze-11x11"], "cpu"), maze_info(11), name=paths["maze-11x11"].name, segments=1)
+    choose(view, "set")
+    found = []
+    for trace in (small, maze, small):
+        view._traces.open(trace)
+        qtbot.waitUntil(lambda: view._fitted is not None and view._fitted.basis.name == f"{state_basis.SET} puzzles", timeout=WAIT)
+        assert not view._empty.isVisible()
+        found.append(view._fitted.basis)
+    assert found[0] is found[2]
+    assert found[0].shape != found[1].shape
+    view._traces.open(made(arc_info(), segments=1))
+    fitted(view, qtbot)
+    assert "only people make those" in view._empty.text()
+    assert view._fitted.basis.name == "this trace"
+
+
+def test_selected_cells_show_the_way_they_came(view: StatesView, qtbot: QtBot) -> None:
+    view._traces.open(made(sudoku_info(FOUR), segments=4), cursor=0)
+    fitted(view, qtbot)
+    view.set_mode("cells")
+
+    def ink(step: int, cells: tuple[int, ...]) -> int:
+        """Pixels that the trails paint."""
+        plot, image = view.plots["L"], QImage(view.plots["L"].size(), QImage.Format.Format_RGB32)
+        image.fill(Qt.GlobalColor.white)
+        with QPainter(image) as painter:
+            paint_trails(
+                painter, plot, view._fits["L"], view._traces.trace, step, "L", view.turn, view._theme.palette, frozenset(cells)
+            )  # fmt: skip
+        return sum(image.pixel(x, y) != 0xFFFFFFFF for x in range(image.width()) for y in range(image.height()))
+
+    assert ink(20, ()) == ink(20, (99,)) == 0  # a cell that this board lacks
+    assert ink(20, (3, 9)) > ink(2, (3, 9)) > 20
+    before = view.grab().toImage()
+    view._traces.set_cursor(20)
+    view._selection.set((3, 9))
+    assert view.grab().toImage() != before
+
+
+def test_colours_are_explained(view: StatesView, qtbot: QtBot) -> None:
+    trace = made(sudoku_info(FOUR), segments=2)
+    view._traces.open(trace)
+    fitted(view, qtbot)
+    told = {}
+    for mode, colours in (("path", ("module", "step", "right", "confidence")), ("cells", ("judgement", "digit", "cell", "confidence"))):
+        view.set_mode(mode)
+        for kind in colours:
+            view.colour.setCurrentIndex(view.colour.findData(kind))
+            view.colour.activated.emit(view.colour.currentIndex())
+            told[mode, kind] = re.sub(r"<[^>]*>", "", view.legend.text())
+    assert told["path", "module"] == ""  # the titles tell
+    assert told["path", "step"] == "start ■■■■■ end"
+    assert told["cells", "judgement"].split() == ["■", "right", "&nbsp;▲", "wrong", "&nbsp;■", "given"]
+    assert told["cells", "digit"] == "– 1 2 3 4"  # made up from noise, it answers with a blank too
+    view._traces.open(replace(trace, puzzle=replace(trace.puzzle, solution=None)))
+    fitted(view, qtbot)
+    view.set_mode("path")
+    view.colour.setCurrentIndex(view.colour.findData("right"))
+    view.colour.activated.emit(view.colour.currentIndex())
+    assert view.legend.text() == "no solution is known"
+    assert view._values(view._traces.trace) is None
+
+
+def test_what_a_trace_does_not_hold_is_told_and_nothing_empty_is_shown(view: StatesView, qtbot: QtBot) -> None:
+    whole = made(sudoku_info(FOUR), segments=2)
+    view._traces.open(replace(whole, z_H=None, z_L=None))
+    for mode in ("path", "cells", "heat"):
+        view.set_mode(mode)
+        assert "without states" in view._empty.text()
+        assert not any(part.isVisible() for part in (*view.plots.values(), *view.heats.values()))
+    view._traces.open(replace(whole, z_H=whole.z_H.mean(1, keepdims=True), z_L=whole.z_L.mean(1, keepdims=True)))
+    fitted(view, qtbot)
+    for kind, told in (("moved", True), ("to go", True), ("channels", False)):
+        view.kind.setCurrentIndex(view.kind.findData(kind))
+        view.kind.activated.emit(view.kind.currentIndex())
+        assert ("averaged over the cells" in view._empty.text()) is told
+        heat = view.heats["L"]
+        assert heat.cell_at(heat._place().center()) is None
+        qtbot.mouseMove(heat, heat._place().center().toPoint())
+        assert not heat.grab().isNull()
 
 
 def test_dragging_turns_three_components(view: StatesView, qtbot: QtBot) -> None:
@@ -168,6 +258,15 @@ def test_umap_is_offered_only_where_it_is_installed(view: StatesView, qtbot: QtB
     flat = trace.z_H.reshape(len(trace.z_H), -1)
     np.testing.assert_allclose(view._fits["H"].path, flat[:, :2] * 2, rtol=1e-5)
     assert not view.grab().isNull()
+    assert view._empty.text() == ""
+    view._traces.open(made(sudoku_info(FOUR), segments=1))
+    fitted(view, qtbot)
+    assert "needs more steps" in view._empty.text()
+    monkeypatch.setitem(sys.modules, "umap", None)  # installed, and broken
+    view._traces.open(trace)
+    fitted(view, qtbot)
+    assert "cannot be loaded" in view._empty.text()
+    assert view._fits["H"].explained[0] > 0  # the components are shown
 
 
 def test_a_panel_behind_a_tab_follows_nothing(qtbot: QtBot) -> None:
