@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
 
 from hrm_studio.models.session import Session
 from hrm_studio.theme import Theme
@@ -19,7 +19,7 @@ _COPIES = 16
 
 
 class ArcAttempts(QWidget):
-    """Asks the session; another input or task takes away what was found for the last.
+    """The pictures of what was found, and `controls`, which ask the session. Another input or task takes away what was found for the last.
 
     Signals
     -------
@@ -40,16 +40,15 @@ class ArcAttempts(QWidget):
         self.copies = QSpinBox(minimum=1, maximum=1000, value=_COPIES, suffix=" copies", accessibleName="Copies that vote")
         self.state = QLabel("", objectName="muted")
         self.pictures: list[AttemptPicture] = []
-        column = QVBoxLayout()
-        column.setSpacing(3)
-        column.addStretch(1)
+        self.controls = QWidget()  # they stand where they can be seen, however many pictures there are
+        row = QHBoxLayout(self.controls)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
         for widget in (self.go, self.copies, self.state):
-            column.addWidget(widget)
-        column.addStretch(1)
+            row.addWidget(widget)
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(6)
-        self._row.addLayout(column)
         self.go.clicked.connect(self._clicked)
         session.arc.changed.connect(self.reset)
         session.puzzle.changed.connect(self.reset)

@@ -32,7 +32,7 @@ class ArcStrip(QWidget):
 
     Signals
     -------
-    toggled(bool)   it is shown now, or hidden
+    toggled(bool)   it is about to be shown, or is hidden
     """
 
     toggled = Signal(bool)
@@ -97,11 +97,16 @@ class ArcStrip(QWidget):
             head.addWidget(widget)
         head.addStretch(1)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(10, 6, 10, 2)
+        layout.setContentsMargins(10, 6, 10, 4)
         layout.setSpacing(4)
         layout.addLayout(head)
         layout.addWidget(self.area)
-        layout.addWidget(self.note)
+        foot = QHBoxLayout()
+        foot.setSpacing(12)
+        foot.addWidget(self.attempts.controls)
+        foot.addWidget(self.note, 1)
+        foot.addStretch()  # only where the note is hidden does it take room
+        layout.addLayout(foot)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def _colours(self) -> None:
@@ -121,10 +126,11 @@ class ArcStrip(QWidget):
     def _show(self) -> None:
         task = self._arc.task
         shown = isinstance(self._session.puzzle.task, ArcTask) and task is not None
-        self.setVisible(shown)
         if shown != self._on:
             self._on = shown
-            self.toggled.emit(shown)
+            self.hide()
+            self.toggled.emit(shown)  # while it is hidden, so that others make room before the window grows for it
+        self.setVisible(shown)
         if task is None:
             return
         several, at = len(self._arc.tasks) > 1, self._arc.at

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -13,6 +13,7 @@ from hrm_studio.theme import Theme
 
 _GAP = 10  # pixels between a place and its bubble
 _WIDTH = 320
+_LOOK_MS = 150  # between two looks at where a place is now
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ class Tour(QFrame):
         self.back.clicked.connect(lambda: self.go(self._at - 1))
         self.next.clicked.connect(lambda: self.go(self._at + 1))
         window.installEventFilter(self)
+        # What a place is in may move it, of which it is told nothing.
+        self._look = QTimer(self, interval=_LOOK_MS)
+        self._look.timeout.connect(self._follow)
+        self._look.start()
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
 
     def go(self, number: int) -> None:
@@ -84,11 +89,19 @@ class Tour(QFrame):
         self.ring.hide()
         self.ended.emit()
 
-    def _place(self) -> None:
+    def _rect(self) -> QRect:
+        """Where the place is in the window."""
         widget = self._stops[self._at].place()
-        if not widget.isVisible():
-            widget = self._window  # a panel that was closed
-        place = QRect(widget.mapTo(self._window, QPoint(0, 0)), widget.size()).intersected(self._window.rect())
+        if not widget.isVisible() or widget.window() is not self._window:
+            widget = self._window  # a panel that was closed, or floats
+        return QRect(widget.mapTo(self._window, QPoint(0, 0)), widget.size()).intersected(self._window.rect())
+
+    def _follow(self) -> None:
+        if self.isVisible() and self.ring.geometry() != self._rect().adjusted(-3, -3, 3, 3):
+            self._place()
+
+    def _place(self) -> None:
+        place = self._rect()
         self.ring.setGeometry(place.adjusted(-3, -3, 3, 3))
         self.ring.show()
         self.ring.raise_()

@@ -62,7 +62,7 @@ class Looks:
         return traces.trace is not None and not traces.running and not self.window.player.playing
 
     def _open(self, task: str, segments: int) -> None:
-        window, session = self.window, self.window.explore.session
+        window, session, before = self.window, self.window.explore.session, self.window.traces.trace
         session.segments = segments
         if task == "arc":
             window.models.use(self.arc_model)
@@ -72,7 +72,7 @@ class Looks:
 
             name = {"sudoku": "sudoku-9x9", "maze": "maze-11x11"}[task]
             session.show_example(task_named(name))
-        self.until(lambda: window.traces.trace is not None and window.traces.trace.puzzle.task.startswith(task))
+        self.until(lambda: window.traces.trace is not None and window.traces.trace is not before)
 
     def explore(self, task: str) -> Iterator[str]:
         window, explore = self.window, self.window.explore
@@ -155,6 +155,8 @@ class Looks:
     def others(self, task: str) -> Iterator[str]:
         from PySide6.QtWidgets import QApplication, QDialog
 
+        from hrm_studio.views.tour import Tour
+
         window = self.window
         for name in ("library", "train", "traces"):
             window.show_page(name)
@@ -169,6 +171,7 @@ class Looks:
             for widget in QApplication.topLevelWidgets():
                 if isinstance(widget, QDialog):
                     widget.close()
+        window.findChild(Tour).end()
 
 
 def take(out: Path, theme: str, size: tuple[int, int], only: str) -> None:

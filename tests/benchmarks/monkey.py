@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 import traceback
+from collections import deque
 from pathlib import Path
 
 import psutil
@@ -27,10 +28,11 @@ from tests.hrm_studio.test_monkey import widgets
 def play(seconds: float, seed: int, folder: Path) -> list[str]:
     """What went wrong, each as often as it did. Told as it happens, with what the monkey did before."""
     faults: list[str] = []
+    last: deque[str] = deque(maxlen=8)  # what the monkey did; libraries keep our hook for good, so it must not hold the monkey
 
     def tell(fault: str) -> None:
         if fault not in faults:
-            print(fault, "after", *monkey.last[-8:], sep="\n  ", flush=True)
+            print(fault, "after", *last, sep="\n  ", flush=True)
         faults.append(fault)
 
     def message(kind: QtMsgType, context: object, text: str) -> None:
@@ -38,7 +40,7 @@ def play(seconds: float, seed: int, folder: Path) -> list[str]:
             tell(f"Qt: {text}")
 
     window = MainWindow(Theme("light"))
-    monkey = Monkey(window, seed, folder)
+    monkey = Monkey(window, seed, folder, last)
     sys.excepthook = lambda kind, error, trace: tell("".join(traceback.format_exception(error)))
     qInstallMessageHandler(message)
     window.show()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter
+from collections import Counter, deque
 from pathlib import Path
 
 import pytest
@@ -54,14 +54,13 @@ def keep_in_the_cage(patch: pytest.MonkeyPatch) -> None:
 class Monkey(QObject):
     """Plays with one window. The same seed makes the same choices as long as the window answers alike."""
 
-    def __init__(self, window: MainWindow, seed: int, folder: Path) -> None:
+    def __init__(self, window: MainWindow, seed: int, folder: Path, last: deque[str] | None = None) -> None:
         super().__init__()
         self._window, self._random = window, random.Random(seed)
         self._end = 0.0
-        self._top: QWidget = window
         self._loop = QEventLoop()
         self.done: Counter[str] = Counter()
-        self.last: list[str] = []
+        self.last: deque[str] = deque(maxlen=8) if last is None else last
         puzzles = folder / "puzzles.txt"
         puzzles.write_text("\n".join(c.replace("\n", "") for c in _CLIPBOARD[:2]))
         noise = folder / "noise.h5"
@@ -117,9 +116,11 @@ class Monkey(QObject):
             floating = [w for w in QApplication.topLevelWidgets() if w.isVisible() and w.width() > 20 and w.isWindow()]
             top = self._random.choice(floating) if floating and self._random.random() < 0.1 else self._window
         point = QPoint(self._random.randrange(max(1, top.width())), self._random.randrange(max(1, top.height())))
-        widget = top.childAt(point) or top
-        self._top = top  # Python would forget its children with it
-        self.last = [*self.last[-30:], f"{type(widget).__name__} {widget.objectName()} {widget.accessibleName()}"]
+        # Not by top.childAt(): shiboken would count the widget as a child of `top`, and forget it where it forgets `top`.
+        widget = QApplication.widgetAt(top.mapToGlobal(point))
+        if widget is None or not top.isAncestorOf(widget):
+            widget = top
+        self.last.append(f"{type(widget).__name__} {widget.objectName()} {widget.accessibleName()}")
         return widget, widget.mapFrom(top, point) if widget is not top else point
 
     def _click(self) -> None:
@@ -161,7 +162,7 @@ class Monkey(QObject):
         widget = QApplication.activePopupWidget() or QApplication.focusWidget() or self._window
         key = self._random.choice(_KEYS)
         keys = self._random.choices((_PLAIN, _CTRL, _SHIFT, _ALT), (12, 2, 2, 1))[0]
-        self.last = [*self.last[-30:], f"{key} {keys} on {type(widget).__name__}"]
+        self.last.append(f"{key} {keys} on {type(widget).__name__}")
         QTest.keyClick(widget, key, keys)
 
     def _resize(self) -> None:
@@ -169,7 +170,7 @@ class Monkey(QObject):
 
     def _action(self) -> None:
         name = self._random.choice(self._window.actions_table.available())
-        self.last = [*self.last[-30:], f"action {name}"]
+        self.last.append(f"action {name}")
         self._window.actions_table.by_name[name].trigger()
 
     def _page(self) -> None:

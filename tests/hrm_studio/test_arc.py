@@ -135,15 +135,18 @@ def test_a_low_screen_still_holds_the_window(asked: Asked, qtbot: QtBot) -> None
     before = asked.window.explore.board.minimumHeight()
     assert before > 200
     assert not asked.strip.isVisible()
+    asked.window.resize(1280, 720)
+    qtbot.wait(50)
     asked.window.opener.open(TASKS)
     qtbot.waitUntil(lambda: bool(asked.calls))
     asked.session.arc.identify(Identified(0, "Not trained on it. " * 20, False))
     assert asked.strip.note.isVisible()
-    asked.window.resize(1280, 720)
     qtbot.wait(50)
     assert (asked.window.width(), asked.window.height()) == (1280, 720)
     asked.session.open_text("53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79", "The text")
     assert asked.window.explore.board.minimumHeight() == before
+    qtbot.wait(50)
+    assert (asked.window.width(), asked.window.height()) == (1280, 720)
 
 
 def test_a_folder_is_a_list_to_choose_from(asked: Asked, qtbot: QtBot) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
@@ -90,6 +90,18 @@ def test_the_tour_is_offered_once_and_can_be_skipped(window: MainWindow, qtbot: 
     with qtbot.waitSignal(tour.destroyed):
         for _ in range(5):
             tour.next.click()
+
+
+def test_the_ring_follows_its_place(window: MainWindow, qtbot: QtBot) -> None:
+    window.start_tour()
+    tour, docks = window.findChild(Tour), window.explore.docks
+    assert tour is not None
+    before = tour.ring.geometry()
+    docks["Puzzle"].hide()  # the board moves with what it is in
+    qtbot.waitUntil(lambda: tour.ring.geometry() != before)
+    board = window.explore.board
+    assert tour.ring.geometry().contains(board.geometry().translated(board.parentWidget().mapTo(window, QPoint(0, 0))))
+    tour.end()
 
 
 def test_no_tour_where_a_window_is_opened_by_a_program(qtbot: QtBot) -> None:
