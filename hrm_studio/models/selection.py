@@ -34,5 +34,16 @@ class Selection(QObject):
     def toggle(self, cell: int) -> None:
         self.set(self._cells ^ {cell})
 
+    def pick(self, cell: int | None, adding: bool = False) -> None:
+        """What a click does, in every view: choose the cell, or leave it where it was the only one; beside all cells, leave all.
+
+        `adding`, with Ctrl held: the others stay.
+        """
+        if adding:
+            if cell is not None:
+                self.toggle(cell)
+        else:
+            self.set(() if cell is None or self._cells == {cell} else (cell,))
+
     def clear(self) -> None:
         self.set(())

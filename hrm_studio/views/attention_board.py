@@ -126,4 +126,4 @@ class AttentionBoard(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         cell = self._cell_at(event.position())
-        self._selection.set(() if cell < 0 or self._selection.cells == {cell} else (cell,))
+        self._selection.pick(None if cell < 0 else cell, bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier))

@@ -165,14 +165,10 @@ class BoardView(View):
         if event.button() != Qt.MouseButton.LeftButton:
             return
         cell = self.cell_at(event.position())
-        if cell is None:
-            self._selection.clear()
-        elif event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self._selection.toggle(cell)
-            self._swept = set(self._selection.cells)
-        else:
-            self._selection.set(() if self._selection.cells == {cell} else (cell,))
-            self._swept = {cell}
+        adding = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        self._selection.pick(cell, adding)
+        if cell is not None:
+            self._swept = set(self._selection.cells) if adding else {cell}
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._drag is not None:

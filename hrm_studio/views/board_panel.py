@@ -8,6 +8,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from hrm_model.trace import LEVEL_H
+from hrm_studio.glossary import tip
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
@@ -77,6 +79,9 @@ class BoardPanel(View):
         what, outcome = narrate(trace, self._traces.cursor, self._traces.verdict)
         self.what.setText(what)
         self.outcome.setText(outcome)
+        slow = trace.level[self._traces.cursor] == LEVEL_H
+        self.what.setToolTip(tip("H step" if slow else "L-step"))
+        self.outcome.setToolTip(f"<p>{outcome}</p>" + tip("segment") + ("" if slow else tip("preview")))
 
     def _offer(self, options: tuple[Option, ...]) -> None:
         """The switches of the task at hand."""

@@ -30,7 +30,7 @@ COLUMNS = (
     ("Solution", "What is right, where that is known"),
 )
 _CELL, _ANSWER, _PROBABILITY, _ENTROPY, _FINAL, _SOLUTION = range(len(COLUMNS))
-_BESIDE_NUMBERS = 22  # pixels: margins, and the arrow of the column that is sorted by
+_BESIDE_NUMBERS = 28  # pixels: margins, and the arrow of the column that is sorted by
 _MAZE_NAMES = ("–", "wall", "floor", "start", "goal", "path")
 
 
@@ -163,7 +163,7 @@ class CellTable(View):
     def __init__(self, traces: TraceModel, selection: Selection, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._traces, self._selection = traces, selection
-        self._refreshing = False
+        self._refreshing = self._picking = False
         self.model = CellTableModel(theme, self)
         self.table = QTableView(self)
         self.table.setModel(self.model)
@@ -185,7 +185,7 @@ class CellTable(View):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._open_only = QToolButton(text="Open cells only", checkable=True, checked=True, objectName="chip")
-        self._open_only.setToolTip("Leave out what the puzzle gives.")
+        self._open_only.setToolTip("Leave out what the puzzle gives, unless it is selected.")
         self._open_only.toggled.connect(self._renew)
         self._count = QLabel("", objectName="muted")
         bar = QHBoxLayout()
@@ -210,11 +210,17 @@ class CellTable(View):
             self._renew,
         )
 
-    def _renew(self) -> None:
+    def _listed(self) -> np.ndarray:
+        """The cells that have a row. What is selected elsewhere has one, be it given."""
         trace = self._traces.trace
-        cells: np.ndarray = np.zeros(0, int)
-        if trace is not None:
-            cells = np.flatnonzero(blanks(trace)) if self._open_only.isChecked() else np.arange(len(trace.puzzle.given))
+        if trace is None:
+            return np.zeros(0, int)
+        listed = blanks(trace).copy() if self._open_only.isChecked() else np.ones(len(trace.puzzle.given), bool)
+        listed[[cell for cell in self._selection.cells if cell < len(listed)]] = True
+        return np.flatnonzero(listed)
+
+    def _renew(self) -> None:
+        trace, cells = self._traces.trace, self._listed()
         self._refreshing = True
         self.model.show(trace, cells, self._traces.cursor)
         self._refreshing = False
@@ -236,6 +242,9 @@ class CellTable(View):
 
     def _show_selection(self) -> None:
         """Select the rows of the selected cells."""
+        if not self._picking and not np.array_equal(np.sort(self.model.order), self._listed()):
+            self._renew()
+            return
         self._refreshing = True
         rows = np.flatnonzero(np.isin(self.model.order, list(self._selection.cells)))
         chosen = QItemSelection()
@@ -249,4 +258,6 @@ class CellTable(View):
 
     def _picked(self) -> None:
         if not self._refreshing:
+            self._picking = True  # no row goes while it is clicked
             self._selection.set(int(self.model.order[index.row()]) for index in self.table.selectionModel().selectedRows())
+            self._picking = False

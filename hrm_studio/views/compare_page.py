@@ -236,9 +236,12 @@ class ComparePage(QWidget):
         self._compare([Setting(self._model()), Setting(self._model(), relabelled=1), Setting(self._model(), relabelled=2)])
 
     def compare_models(self) -> None:
-        first = self._model()
-        others = [path for _, path in self.models() if path != first]
+        """The model in use and the newest other one that reads the same, as far as that is known before it is loaded."""
+        first, task_of = self._model(), self._studio.models.task_of
+        others = [path for _, path in self.models() if path != first and task_of(path) in ("", task_of(first))]
         self._compare([Setting(first), Setting(others[-1] if others else first)])
+        if not others:
+            self._fault("No other model of this kind of puzzle is here. Choose one in pane B (Open a checkpoint …), or train one.")
 
     def compare_checkpoints(self) -> None:
         runs = [run for run in self._runs() if len(_checkpoints(run)) > 1]
@@ -273,6 +276,7 @@ class ComparePage(QWidget):
         for index in range(len(self.comparison.panes)):
             pane = ComparePane(self.comparison, index, models, self.selection, self._studio.theme)
             pane.closed.connect(lambda index=index: self._close_pane(index))
+            pane.entered.connect(self.run)
             pane.pane.changed.connect(self._tell_failure)
             self._grid.addWidget(pane, 0, index)
             self.panes.append(pane)

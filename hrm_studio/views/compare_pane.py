@@ -53,9 +53,11 @@ class ComparePane(View):
     Signals
     -------
     closed()    this pane is not wanted any more
+    entered()   its own puzzle is written, and Return was pressed
     """
 
     closed = Signal()
+    entered = Signal()
 
     def __init__(self, comparison: Comparison, index: int, models: list[tuple[str, Path]], selection: Selection, theme: Theme) -> None:
         super().__init__()
@@ -107,6 +109,7 @@ class ComparePane(View):
         self.model.activated.connect(self._model_picked)
         self.segments.valueChanged.connect(lambda value: comparison.change(index, segments=value))
         self.puzzle.activated.connect(self._puzzle_picked)
+        self.own.returnPressed.connect(self._own_entered)
         self.own.editingFinished.connect(self._own_written)
         self.follow(
             [(comparison.moved, self._tell), (comparison.grew, self._tell), (self.pane.changed, self._tell), (theme.changed, self._tell)],
@@ -139,6 +142,10 @@ class ComparePane(View):
             self.own.setFocus()
         self._comparison.change(self._index, relabelled=self._index + 1 if kind == 1 else 0, puzzle=self.own.text() if kind == 2 else "")
 
+    def _own_entered(self) -> None:
+        self._own_written()
+        self.entered.emit()
+
     def _own_written(self) -> None:
         if self.puzzle.currentIndex() == 2 and self.own.text() != self.pane.setting.puzzle:
             self._comparison.change(self._index, puzzle=self.own.text())
@@ -162,7 +169,7 @@ class ComparePane(View):
     def _words(self) -> str:
         traces = self.pane.traces
         if traces.trace is None or traces.cursor < 0:
-            return "Waiting for its turn …" if self.pane.waiting else "Ready"
+            return "Waiting for its turn …" if self.pane.waiting else "Press Think to see"
         verdict, step = traces.verdict, traces.cursor
         solved = verdict.solved
         if solved is not None and step >= solved and not traces.running:

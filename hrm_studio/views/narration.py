@@ -15,7 +15,7 @@ def narrate(trace: Trace, step: int, verdict: Verdict) -> tuple[str, str]:
     else:
         turn, turns = int(trace.l_step[step]) + 1, int(trace.l_step.max()) + 1
         what = f"The fast module L works out details, {turn} of {turns}"
-        shown = "where the answer is heading"
+        shown = "where it is heading"
     return what, "  ·  ".join([f"Segment {trace.segment[step] + 1}: {shown}", *_outcome(trace, step, verdict)])
 
 
@@ -33,5 +33,5 @@ def _outcome(trace: Trace, step: int, verdict: Verdict) -> list[str]:
     if np.isfinite(right):
         words.append(f"{right:.0%} right".replace("%", " %"))
     if np.isfinite(broken):
-        words.append("no rule broken" if not broken else f"{broken:.0f} rule violation{'s' if broken > 1 else ''}")
+        words.append("no rule broken" if not broken else f"{broken:.0f} rule break{'s' if broken > 1 else ''}")
     return words

@@ -32,7 +32,7 @@ def diverging(values: Floats, palette: Palette) -> Floats:
 
 
 class StateHeat(View):
-    """One module, 'H' or 'L'. A click selects the cell."""
+    """One module, 'H' or 'L'. A click selects the cell, Ctrl adds."""
 
     def __init__(self, level: str, traces: TraceModel, selection: Selection, theme: Theme) -> None:
         super().__init__()
@@ -161,8 +161,7 @@ class StateHeat(View):
         return min(int(down * trace.side), trace.side - 1) * trace.side + min(int(across * trace.side), trace.side - 1)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        cell = self.cell_at(event.position())
-        self._selection.set(() if cell is None or self._selection.cells == {cell} else (cell,))
+        self._selection.pick(self.cell_at(event.position()), bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         cell, values, trace = self.cell_at(event.position()), self.values(), self._traces.trace

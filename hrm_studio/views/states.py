@@ -352,10 +352,11 @@ class StatesView(View):
         return False
 
     def _clicked(self, name: str, event: object) -> None:
-        """In 'Cells' a click selects the nearest cell, on the board too; a click beside all clears the selection."""
+        """In 'Cells' a click selects the nearest cell, on the board too (Ctrl adds); a click beside all clears the selection."""
         trace = self._traces.trace
         if self.mode != "cells" or trace is None or trace.pooled or name not in self._fits:
             return
         place: QPointF = event.scenePos()  # type: ignore[attr-defined]
         apart = np.hypot(*(self._cell_pixels(trace, self._traces.cursor, name) - (place.x(), place.y())).T)
-        self._selection.set((int(apart.argmin()),) if apart.min() <= _CLICK_PIXELS else ())
+        adding = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)  # type: ignore[attr-defined]
+        self._selection.pick(int(apart.argmin()) if apart.min() <= _CLICK_PIXELS else None, adding)

@@ -6,6 +6,7 @@ import qtawesome
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from hrm_studio.actions import Actions
+from hrm_studio.glossary import tip
 from hrm_studio.models.bookmarks import Bookmarks
 from hrm_studio.models.player import PASSES, SPEEDS, Player
 from hrm_studio.models.trace_model import TraceModel
@@ -29,6 +30,7 @@ class Transport(QWidget):
         self.timeline = TimelineView(traces, theme, player, bookmarks)
         self.timeline.bookmark_wanted.connect(self.ask_for_note)
         self.position = QLabel("", objectName="position")
+        self.position.setToolTip("".join(map(tip, ("segment", "H-cycle", "L-step", "H step"))))
         self.verdict = QLabel("", objectName="muted")
         row = QHBoxLayout()
         row.setSpacing(2)

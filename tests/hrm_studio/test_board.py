@@ -100,6 +100,15 @@ def test_switches_are_those_of_the_task_and_change_the_picture(task: str, qtbot:
         assert panel.board.grab().toImage() != before, name
 
 
+def test_what_is_said_of_a_step_explains_itself(qtbot: QtBot) -> None:
+    panel = panel_of(made(INFOS["sudoku-9x9"], segments=3), qtbot, cursor=1)
+    assert "works out details" in panel.what.text()
+    assert "fast network" in panel.what.toolTip()
+    assert "round of thought" in panel.outcome.toolTip()
+    panel._traces.set_cursor(2)
+    assert "slow network" in panel.what.toolTip()
+
+
 def test_zooming_keeps_what_is_under_the_mouse(qtbot: QtBot) -> None:
     panel = panel_of(made(maze_info(30), segments=1), qtbot)
     board = panel.board

@@ -79,6 +79,39 @@ def test_one_selection(qtbot: QtBot) -> None:
     assert selection.cells == {int(view.model.order[0])}
 
 
+def test_a_given_cell_that_is_selected_elsewhere_has_a_row(qtbot: QtBot) -> None:
+    view, traces, selection = table_of(qtbot)
+    trace = made(sudoku_info(), segments=2)
+    traces.open(trace, cursor=3)
+    count = view.model.rowCount()
+    given, blank = int(np.flatnonzero(trace.puzzle.given != 1)[0]), int(np.flatnonzero(trace.puzzle.given == 1)[0])
+    selection.set([given, blank])
+    assert view.model.rowCount() == count + 1
+    assert {int(view.model.order[i.row()]) for i in view.table.selectionModel().selectedRows()} == {given, blank}
+    place = view.table.visualRect(view.model.index(int(np.flatnonzero(view.model.order == blank)[0]), 0)).center()
+    qtbot.mouseClick(view.table.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier, place)
+    assert selection.cells == {given}  # the others stay
+    selection.set([blank])
+    assert view.model.rowCount() == count
+
+
+def test_a_click_means_the_same_in_every_view() -> None:
+    selection = Selection()
+    selection.pick(3)
+    selection.pick(4, adding=True)
+    assert selection.cells == {3, 4}
+    selection.pick(3, adding=True)
+    selection.pick(None, adding=True)
+    assert selection.cells == {4}
+    selection.pick(4)
+    assert not selection.cells
+    selection.set([1, 2])
+    selection.pick(2)
+    assert selection.cells == {2}
+    selection.pick(None)
+    assert not selection.cells
+
+
 def test_a_trace_that_grows_and_one_without_a_solution(qtbot: QtBot) -> None:
     view, traces, _ = table_of(qtbot)
     trace = made(sudoku_info(FOUR), segments=3)

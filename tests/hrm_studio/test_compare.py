@@ -135,7 +135,10 @@ def test_the_page_opens_with_something_to_see_and_stops(page: ComparePage, qtbot
     assert "Train page" in page.error.text()
     page.compare_models()
     assert len(page.panes) == 2
+    assert "No other model" in page.error.text()  # the others that ship read other puzzles
+    assert page.comparison.panes[1].waiting
     page.comparison.stop()
+    assert not page.comparison.panes[1].waiting
     assert not page.comparison.running
     qtbot.keyClick(page.puzzle, Qt.Key.Key_Return)
     done(page, qtbot)
@@ -158,6 +161,21 @@ def test_the_page_opens_with_a_puzzle_that_can_be_read(qtbot: QtBot, text: str) 
     assert (task.name == "arc") == (text == "012/345")
     assert page.state.text() == "Thinking …"
     window.close()
+
+
+def test_a_pane_has_its_own_puzzle(page: ComparePage, qtbot: QtBot) -> None:
+    page._compare([Setting(four(), 1), Setting(four(), 1)])
+    done(page, qtbot)
+    pane = page.panes[1]
+    pane.puzzle.setCurrentIndex(2)
+    pane.puzzle.activated.emit(2)
+    assert pane.told.text() == "Press Think to see"
+    qtbot.keyClicks(pane.own, "1.......41.22.4.")
+    qtbot.keyClick(pane.own, Qt.Key.Key_Return)
+    done(page, qtbot)
+    first, other = (each.traces.trace for each in page.comparison.panes)
+    assert first.puzzle.text != other.puzzle.text
+    assert "not compared" in pane.apart.text()
 
 
 def test_where_no_pane_can_think_nothing_pretends_to(page: ComparePage, qtbot: QtBot) -> None:
