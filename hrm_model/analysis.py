@@ -131,17 +131,24 @@ def accuracy(trace: Trace) -> Floats:
     return (trace.prediction == trace.puzzle.solution)[:, open_cells].mean(axis=1)
 
 
-def solved_step(trace: Trace) -> int | None:
-    """The first step from which on every answer is right (of a maze, any shortest path is); None where there is none, or no solution known."""
+def right_steps(trace: Trace) -> NDArray[np.bool_] | None:
+    """(N,) whether a step's whole answer is right (of a maze, any shortest path is); None where no solution is known."""
     if trace.puzzle.solution is None or not len(trace):
         return None
     task = task_of(trace)
     if task is None:
-        right = (trace.prediction == trace.puzzle.solution).all(axis=1)
-    else:
-        given, solution = task.from_tokens(trace.puzzle.given), task.from_tokens(trace.puzzle.solution)
-        right = task.right(task.from_tokens(trace.prediction), given, solution)
-    if not right[-1]:
+        return np.asarray((trace.prediction == trace.puzzle.solution).all(axis=1))
+    given, solution = task.from_tokens(trace.puzzle.given), task.from_tokens(trace.puzzle.solution)
+    return task.right(task.from_tokens(trace.prediction), given, solution)
+
+
+def solved_step(trace: Trace) -> int | None:
+    """The first step from which on every answer is right; None where there is none, or no solution known."""
+    return _for_good(right_steps(trace))
+
+
+def _for_good(right: NDArray[np.bool_] | None) -> int | None:
+    if right is None or not right[-1]:
         return None
     wrong = np.flatnonzero(~right)
     return int(wrong[-1]) + 1 if len(wrong) else 0
@@ -168,11 +175,14 @@ class Verdict:
     halting: int | None  # `halting_segment`
     violations: Floats  # (N,)
     accuracy: Floats  # (N,)
+    first_right: int | None  # the first step whose answer is right, be it lost again later
 
 
 def verdict(trace: Trace) -> Verdict:
-    """All four at once."""
-    return Verdict(solved_step(trace), halting_segment(trace), violations(trace), accuracy(trace))
+    """All of it at once."""
+    right = right_steps(trace)
+    first = int(right.argmax()) if right is not None and right.any() else None
+    return Verdict(_for_good(right), halting_segment(trace), violations(trace), accuracy(trace), first)
 
 
 def changed_cells(trace: Trace, step: int) -> NDArray[np.bool_]:

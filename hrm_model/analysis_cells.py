@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hrm_model.analysis import Floats, blanks, residuals
-from hrm_model.trace import LEVEL_H, Trace
+from hrm_model.analysis import Floats, blanks, residuals, sudoku_variant, task_of
+from hrm_model.tasks import maze
+from hrm_model.tasks.maze_task import MazeTask
+from hrm_model.trace import LEVEL_H, Array, Trace
 
 _TINY = 1e-12  # a probability below this counts as this, so that logarithms stay finite
 
@@ -65,6 +67,38 @@ def cell_residuals(trace: Trace, cells: list[int]) -> Floats:
             at = rows[moved]
             found[moved] = np.sqrt(np.square(own[at] - own[at - 1]).sum(axis=-1))
     return found
+
+
+def cell_breaks(trace: Trace, cells: list[int]) -> NDArray[np.bool_] | None:
+    """(N, len(cells)) whether a cell breaks a rule: its digit stands in one of its units again, it is no link of a maze's path.
+
+    None where the task knows no rules.
+    """
+    task = task_of(trace)
+    if task is None or not task.known_rules:
+        return None
+    answers = task.from_tokens(trace.prediction)
+    if isinstance(task, MazeTask):
+        return np.stack([_maze_breaks(answers, task.from_tokens(trace.puzzle.given), cell, trace.side) for cell in cells], axis=1)
+    variant = sudoku_variant(trace)
+    assert variant is not None
+    return np.stack([(answers[:, c] > 0) & (answers[:, variant.peers[c]] == answers[:, c, None]).any(axis=1) for c in cells], axis=1)
+
+
+def _maze_breaks(answers: Array, given: Array, cell: int, side: int) -> NDArray[np.bool_]:
+    """(N,) whether `maze.faults` counts a cell; it and its neighbours alone, for a long trace of a large maze has millions."""
+    row, column = divmod(cell, side)
+    near = [
+        (row + a) * side + column + b
+        for a, b in ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0))
+        if 0 <= row + a < side and 0 <= column + b < side
+    ]
+    around = np.full((3, 3), maze.WALL)
+    seen = np.full((len(answers), 3, 3), maze.WALL)
+    for c in near:
+        place = (c // side - row + 1, c % side - column + 1)
+        around[place], seen[:, *place] = given[c], answers[:, c]
+    return np.asarray(maze.faults(seen.reshape(-1, 9), around.ravel())[:, 4] > 0)
 
 
 @dataclass(frozen=True)

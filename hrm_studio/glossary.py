@@ -33,7 +33,7 @@ TERMS = (
     Term("accuracy", "The share of blank cells whose answer is right."),
     Term("exact accuracy", "The share of puzzles of which every cell is right. Nothing less counts.", ("exact_accuracy",)),
     Term("residual", "How far a state moved at a step. It falls as the model settles on an answer.", ("residuals",)),
-    Term("violations", "How often the answer breaks a rule: a digit twice in a row, column or box.", ("rule violations", "violation")),
+    Term("violations", "How often the answer breaks a rule: a digit twice in a row, column or box.", ("rule breaks", "rule break", "violation")),
     Term("PCA", "Principal components: the flat picture of many numbers that keeps as much of their spread as can be.", ("principal components", "PC 1", "PC 2")),
     Term("explained variance", "The share of the spread that an axis of the picture keeps; the rest is not seen."),
     Term("trajectory", "The path of a state from step to step.", ("trail",)),

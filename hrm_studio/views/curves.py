@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,19 +13,19 @@ from PySide6.QtGui import QPainter, QPen
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from hrm_model.analysis import Floats
-from hrm_model.analysis_cells import StepCurves, cell_loss, cell_residuals, entropy, segment_ends, step_curves
+from hrm_model.analysis_cells import StepCurves, segment_ends, step_curves
 from hrm_model.trace import LEVEL_H, LEVEL_L, Trace
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
+from hrm_studio.views.curve_cells import cell_legend, draw_cells
 from hrm_studio.views.flow_layout import FlowRow
 from hrm_studio.views.plots import Plot, dress, new_plot, show_axes, swatch
 from hrm_studio.views.visible import View
 
 _REFRESH_MS = 66  # a growing trace is redrawn at most this often
 _AT_ONCE = 400_000  # probabilities up to which curves are computed in the GUI thread; more take the background's
-_MOST_CELLS = 6  # curves of single cells, one a colour
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Panel:
 
 
 PANELS = (
-    Panel("sureness", "Right", "The share of the open cells that is right, and how sure the model is of its answer.", True),
-    Panel("violations", "Rule breaks", "Rules that the answer breaks: digits that stand twice in a row, column or box; holes in a maze's path.", True),
-    Panel("residuals", "Movement", "How far each module's state moves in one step (the residual ‖Δz‖). H falls slowly; L falls within a cycle and jumps after each H step.", True),
+    Panel("sureness", "Right", "The share of the open cells that is right, and how sure the model is of its answer. Selected cells: how sure it is of each, thick while that answer is right.", True),
+    Panel("violations", "Rule breaks", "Rules that the answer breaks: digits that stand twice in a row, column or box; holes in a maze's path. Selected cells: a bar each, at the top, as long as it breaks one.", True),
+    Panel("residuals", "Movement", "How far each module's state moves in one step (the residual ‖Δz‖). H falls slowly; L falls within a cycle and jumps after each H step. Selected cells: lines for L, dashes for H.", True),
     Panel("q", "Halting", "The model's own judgement at each segment's end. It would halt where q_halt lies above q_continue (above 0 where that was not learned).", True),
     Panel("entropy", "Entropy", "How undecided the model is, in bits a cell: 0 is certain, 1 is a toss-up between two answers.", False),
     Panel("loss", "Loss", "How improbable the model holds the right answer to be (cross entropy, nats a cell). Dots mark the segments' ends.", False),
@@ -276,8 +276,9 @@ class CurvesView(View):
             self._curve[name].setData(steps[at], moved[at])
         self.plots["residuals"].getPlotItem().getAxis("left").setTicks(_log_levels(moved[moved > 0]))
         self._curve["violations"].setData(*_finite(steps, verdict.violations))
-        dress(self.plots["violations"], self._theme.palette, self._title("violations", trace))  # of another task, perhaps
-        self.plots["violations"].setYRange(0, max(3.0, _top(verdict.violations)), padding=0.05)
+        for name, plot in self.plots.items():
+            dress(plot, self._theme.palette, self._title(name, trace))  # of another task, perhaps, or without what some need
+        self.plots["violations"].setYRange(0, self._rules_top(), padding=0.05)
         self._curve["confidence"].setData(steps, curves.confidence)
         self._curve["accuracy"].setData(*_finite(steps, verdict.accuracy))
         self.plots["sureness"].setYRange(0, 1, padding=0.03)
@@ -302,33 +303,26 @@ class CurvesView(View):
             self.plots[plot_name].removeItem(item)
             self.plots[plot_name].redraw()
         self._of_cells = []
-        trace, cells = self._traces.trace, sorted(self._selection.cells)[:_MOST_CELLS]
+        trace, cells = self._traces.trace, sorted(self._selection.cells)
         faint = 0.35 if cells and trace is not None else 1.0
         for name in ("H", "L", "confidence", "accuracy", "entropy", "loss"):
             self._curve[name].setOpacity(faint)
         colours = self._theme.palette.series
-        side = trace.side if trace is not None else 1
-        names = [swatch(colours[k % len(colours)], f"{cell // side + 1}, {cell % side + 1}") for k, cell in enumerate(cells)]
-        self.legend.setText(" &nbsp; ".join(["cells (row, column)", *names]))
         self.legend.setVisible(bool(cells) and trace is not None)
         if trace is None or not cells or max(cells) >= len(trace.puzzle.given):
+            self.legend.setText("")
             return
-        steps, at = np.arange(len(trace)), np.asarray(cells)
-        picked = _only(trace, at)
-        found = {"entropy": entropy(picked), "loss": cell_loss(picked), "sureness": picked.probability.max(axis=2)}
-        moved = cell_residuals(trace, cells)
-        found["residuals"] = np.where((trace.level == LEVEL_H)[:, None], np.nan, moved)  # L moves more often, and shows more
-        for plot_name, values in found.items():
-            highest = 0.0
-            for k in range(len(cells)):
-                there = np.isfinite(values[:, k]) & ((values[:, k] > 0) | (plot_name != "residuals"))
-                pen = pg.mkPen(colours[k % len(colours)], width=1.5)
-                item = self.plots[plot_name].plot(steps[there], values[there, k], pen=pen)
-                self._of_cells.append((plot_name, item))
-                highest = max(highest, _top(values[:, k]))
-            if plot_name in ("entropy", "loss"):
-                self.plots[plot_name].setYRange(0, max(0.5, highest, _top(getattr(self._known, plot_name, np.zeros(1)))), padding=0.05)
-            self.plots[plot_name].redraw()
+        self.legend.setText(cell_legend(cells, trace.side, colours))
+        self._of_cells, highest = draw_cells(self.plots, trace, cells, colours, self._rules_top())
+        for name in ("entropy", "loss"):
+            top = max(0.5, highest.get(name, 0.0), _top(getattr(self._known, name, np.zeros(1))))
+            self.plots[name].setYRange(0, top, padding=0.05)
+        for plot in self.plots.values():
+            plot.redraw()
+
+    def _rules_top(self) -> float:
+        """How far the plot of rule breaks goes up."""
+        return max(3.0, _top(self._traces.verdict.violations))
 
     @staticmethod
     def _learned_to_continue(trace: Trace | None) -> bool:
@@ -336,11 +330,19 @@ class CurvesView(View):
 
     def _title(self, name: str, trace: Trace | None) -> str:
         colours = self._theme.palette
+        there = trace is not None and len(trace) > 0
+        unsolved = there and trace is not None and trace.puzzle.solution is None
         if name == "residuals":
+            if there and trace is not None and not trace.has_states:
+                return "movement: recorded without states"
             return f"movement &nbsp; {swatch(colours.level_H, 'H')} &nbsp; {swatch(colours.level_L, 'L')}"
         if name == "violations":
-            known = trace is None or not len(trace) or np.isfinite(self._traces.verdict.violations).any()
+            known = not there or np.isfinite(self._traces.verdict.violations).any()
             return "rule breaks" if known else "no fixed rules to break"
+        if name == "sureness" and unsolved:
+            return f"{swatch(colours.series[3], 'sure')} &nbsp; no solution known"
+        if name == "loss" and unsolved:
+            return "loss: no solution known"
         if name == "sureness":
             return f"{swatch(colours.right, 'right')} &nbsp; {swatch(colours.series[3], 'sure')}"
         if name in ("entropy", "loss"):
@@ -349,13 +351,6 @@ class CurvesView(View):
         if not self._learned_to_continue(trace):
             return f"{halt} (halts above 0)"
         return f"{halt} &nbsp; {swatch(colours.warning, 'q_continue')}"
-
-
-def _only(trace: Trace, cells: np.ndarray) -> Trace:
-    """The trace with so few cells, without states."""
-    solution = None if trace.puzzle.solution is None else np.asarray(trace.puzzle.solution)[cells]
-    puzzle = replace(trace.puzzle, given=np.asarray(trace.puzzle.given)[cells], solution=solution)
-    return replace(trace, puzzle=puzzle, prediction=trace.prediction[:, cells], probability=trace.probability[:, cells], z_H=None, z_L=None)
 
 
 def _finite(steps: np.ndarray, values: Floats) -> tuple[np.ndarray, Floats]:

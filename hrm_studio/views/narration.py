@@ -6,6 +6,7 @@ import numpy as np
 
 from hrm_model.analysis import Verdict
 from hrm_model.trace import LEVEL_H, Trace
+from hrm_studio.views.board_drawing import percent
 
 
 def narrate(trace: Trace, step: int, verdict: Verdict) -> tuple[str, str]:
@@ -16,7 +17,7 @@ def narrate(trace: Trace, step: int, verdict: Verdict) -> tuple[str, str]:
         turn, turns = int(trace.l_step[step]) + 1, int(trace.l_step.max()) + 1
         what = f"The fast module L works out details, {turn} of {turns}"
         shown = "where it is heading"
-    return what, "  ·  ".join([f"Segment {trace.segment[step] + 1}: {shown}", *_outcome(trace, step, verdict)])
+    return what, " · ".join([f"Segment {trace.segment[step] + 1}: {shown}", *_outcome(trace, step, verdict)])
 
 
 def _outcome(trace: Trace, step: int, verdict: Verdict) -> list[str]:
@@ -31,7 +32,7 @@ def _outcome(trace: Trace, step: int, verdict: Verdict) -> list[str]:
         words.append("nothing changed" if not changed else f"{changed} cell{'s' if changed > 1 else ''} changed")
     right, broken = float(verdict.accuracy[step]), float(verdict.violations[step])
     if np.isfinite(right):
-        words.append(f"{right:.0%} right".replace("%", " %"))
+        words.append(f"{percent(right)} right")
     if np.isfinite(broken):
         words.append("no rule broken" if not broken else f"{broken:.0f} rule break{'s' if broken > 1 else ''}")
     return words

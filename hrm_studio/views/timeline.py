@@ -31,6 +31,9 @@ def step_name(trace: Trace, step: int) -> str:
 class TimelineView(View):
     """Lanes of answer changes, H steps and L steps under the segments' numbers; a green line where no rule is broken.
 
+    ☆ is the segment in which the answer is right for the first time, where it is lost again; ★ where it is right for good; ◆ where
+    the model would halt.
+
     Click or drag moves the cursor, the wheel scrubs. Dragging with Shift chooses the range that is played; a click with Shift
     gives it up. A double click asks for a bookmark.
 
@@ -92,6 +95,7 @@ class TimelineView(View):
         painter.setClipRect(QRectF(0, 0, x, self.height()))
         painter.drawPixmap(0, 0, self._lanes(trace, 1.0))
         painter.restore()
+        self._paint_moments(painter, trace)
         self._paint_range(painter)
         self._paint_flags(painter, cursor)
         self._name(painter, segment, (self._x(first) + self._x(last)) / 2, "accent", behind=True)
@@ -167,6 +171,7 @@ class TimelineView(View):
         every = max(1, round(46 / max(1.0, (self._x(len(trace)) - _SIDE) / len(starts))))
         verdict = self._traces.verdict
         marked = {int(trace.segment[verdict.solved])} if verdict.solved is not None else set()
+        marked |= {int(trace.segment[verdict.first_right])} if verdict.first_right is not None else set()
         marked |= {verdict.halting} if verdict.halting is not None else set()
         middles = [(self._x(a) + self._x(b)) / 2 for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
         near = {k for m in marked for k in range(len(starts)) if k != m and abs(middles[k] - middles[m]) < 34}
@@ -177,7 +182,9 @@ class TimelineView(View):
     def _name(self, painter: QPainter, segment: int, middle: float, colour: str, behind: bool = False) -> None:
         trace, verdict = self._traces.trace, self._traces.verdict
         assert trace is not None
-        marks = ""
+        marks, first = "", verdict.first_right
+        if first is not None and first != verdict.solved and trace.segment[first] == segment:
+            marks += " ☆"
         if verdict.solved is not None and trace.segment[verdict.solved] == segment:
             marks += " ★"
         if verdict.halting == segment:
@@ -193,6 +200,20 @@ class TimelineView(View):
             painter.fillRect(QRectF(middle - half, 2, 2 * half, 16), self._theme.palette.color("window"))
         painter.setPen(self._theme.palette.color("right" if marks and not behind else colour))
         painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)
+
+    def _paint_moments(self, painter: QPainter, trace: Trace) -> None:
+        """At which step ★ (or ☆) and ◆ are: dashes and dots, as in Curves."""
+        verdict, colours = self._traces.verdict, self._theme.palette
+        halting = trace.segment_end(verdict.halting) if verdict.halting is not None else None
+        solved = verdict.first_right if verdict.solved is None else verdict.solved
+        for step, side, colour, style in (
+            (solved, 0.0, colours.right, Qt.PenStyle.DashLine),  # as the step begins to be shown
+            (halting, 1.0, colours.muted, Qt.PenStyle.DotLine),  # after the segment
+        ):
+            if step is not None:
+                x = self._x(step + side)
+                painter.setPen(QPen(QColor(colour), 1.5, style))
+                painter.drawLine(QPointF(x, 18), QPointF(x, _CLEAN[0] + _CLEAN[1]))
 
     def _paint_range(self, painter: QPainter) -> None:
         if self._player is None or self._player.range is None:
@@ -276,6 +297,8 @@ class TimelineView(View):
             lines.append(f"Δ {changed} cell{'' if changed == 1 else 's'} changed.")
         if verdict.violations[step] == 0:
             lines.append("No rule is broken (green line).")
+        if step == verdict.first_right and step != verdict.solved:
+            lines.append("☆ The answer is the solution for the first time; it is lost again later.")
         if step == verdict.solved:
             lines.append("★ From here on the answer is the solution.")
         if trace.segment[step] == verdict.halting:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import qtawesome
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QLabel, QToolButton, QVBoxLayout, QWidget
 
+from hrm_model.trace import ModelInfo
 from hrm_studio.actions import Actions
 from hrm_studio.glossary import tip
 from hrm_studio.models.bookmarks import Bookmarks
 from hrm_studio.models.player import PASSES, SPEEDS, Player
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
+from hrm_studio.views.board_drawing import percent
 from hrm_studio.views.timeline import TimelineView, step_name
 
 _BUTTONS = ("to_start", "segment_back", "step_back", "reverse", "play", "step_on", "segment_on", "to_end", "loop", "follow", "bookmark")
@@ -27,6 +29,7 @@ class Transport(QWidget):
         self.setObjectName("panel")
         self._traces, self._player, self._actions, self._theme = traces, player, actions, theme
         self._bookmarks, self._was_marked = bookmarks, False
+        self._widest_of: ModelInfo | None = None
         self.timeline = TimelineView(traces, theme, player, bookmarks)
         self.timeline.bookmark_wanted.connect(self.ask_for_note)
         self.position = QLabel("", objectName="position")
@@ -105,6 +108,9 @@ class Transport(QWidget):
             self.verdict.setText("")
             return
         self.position.setText(step_name(trace, step))
+        if self._widest_of is not trace.model or self.position.minimumWidth() < self.position.sizeHint().width():
+            self._widest_of = trace.model
+            self.position.setMinimumWidth(self.position.sizeHint().width())  # what stands beside it stays where it is as steps pass
         if step in self._bookmarks.notes or self._was_marked:
             self._was_marked = step in self._bookmarks.notes
             self._icons()
@@ -117,7 +123,7 @@ class Transport(QWidget):
             if trace.puzzle.solution is not None and step == len(trace) - 1 and not self._traces.running:
                 words.append(f"not solved after {trace.segments} segment{'s' if trace.segments > 1 else ''}")
             if right == right:
-                words.append(f"{right:.0%} of blanks right")
+                words.append(f"{percent(right)} of the open cells right")
             if broken == broken:
-                words.append("no rule broken" if not broken else f"{broken:.0f} rule violation{'s' if broken > 1 else ''}")
+                words.append("no rule broken" if not broken else f"{broken:.0f} rule break{'s' if broken > 1 else ''}")
         self.verdict.setText("  ·  ".join(words))

@@ -9,6 +9,7 @@ from hrm_model.analysis import blanks, residuals
 from hrm_model.analysis_attention import neighbourhood, shares
 from hrm_model.analysis_cells import (
     answer_changes,
+    cell_breaks,
     cell_loss,
     cell_residuals,
     entropy,
@@ -17,8 +18,9 @@ from hrm_model.analysis_cells import (
     short_step_name,
     step_curves,
 )
+from hrm_model.tasks import maze, sudoku
 from hrm_model.trace import Trace
-from tests.hrm_studio.made import FOUR, made, sudoku_info
+from tests.hrm_studio.made import FOUR, arc_info, made, maze_info, sudoku_info
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,18 @@ def test_cell_residuals_add_up_to_the_whole(trace: Trace) -> None:
     slot_moved = np.linalg.norm(slot[1] - slot[0])
     assert np.sqrt((single[step] ** 2).sum() + slot_moved**2) == pytest.approx(whole[step], rel=1e-4)
     assert np.isnan(cell_residuals(replace(trace, z_H=None, z_L=None), [0])).all()
+
+
+def test_a_cell_breaks_rules_where_the_board_marks_it(trace: Trace) -> None:
+    every = list(range(16))
+    variant = sudoku.variant_of_task(trace.puzzle.task)
+    marked = [sudoku.conflicts(sudoku.from_tokens(answer), variant) for answer in trace.prediction]
+    np.testing.assert_array_equal(cell_breaks(trace, every), marked)
+    other = made(maze_info(11), segments=3)
+    faults = maze.faults(other.prediction, other.puzzle.given)
+    assert faults.any()
+    np.testing.assert_array_equal(cell_breaks(other, list(range(121))), faults > 0)
+    assert cell_breaks(made(arc_info(), segments=1), [0]) is None
 
 
 def test_curves_grow_as_they_would_be_at_once(trace: Trace) -> None:

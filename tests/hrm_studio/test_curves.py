@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from hrm_model.analysis_cells import cell_loss, entropy, segment_ends
-from hrm_model.trace import Trace
+from hrm_model.analysis_cells import cell_breaks, cell_loss, entropy, segment_ends
+from hrm_model.trace import PuzzleInfo, Trace
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
@@ -71,13 +71,50 @@ def test_selected_cells_have_their_own_curves(qtbot: QtBot) -> None:
     open_first(qtbot, view, traces, trace)
     selection.set((1, 6))
     drawn = {name: [item for plot, item in view._of_cells if plot == name] for name in ("entropy", "loss", "sureness", "residuals")}
-    assert [len(items) for items in drawn.values()] == [2, 2, 2, 2]
+    assert [len(items) for items in drawn.values()] == [2, 2, 4, 4]  # thick where right; L and H
     assert drawn["entropy"][1].getData()[1] == pytest.approx(entropy(trace)[:, 6])
+    steps = {style: np.concatenate([i.getData()[0] for i in drawn["residuals"][k::2]]) for k, style in enumerate("LH")}
+    assert {style: set(np.asarray(trace.level)[at.astype(int)].tolist()) for style, at in steps.items()} == {"L": {0}, "H": {1}}
+    x, y = drawn["sureness"][1].getData()  # of cell 1
+    right = np.flatnonzero(trace.prediction[:, 1] == trace.puzzle.solution[1])
+    assert sorted(x[np.isfinite(x) & (x % 1 == 0)].tolist()) == right.tolist()
+    assert np.nanmax(y) == pytest.approx(trace.probability[right, 1].max())
     assert view.legend.isVisible()
     assert "2, 3" in view.legend.text()
     selection.clear()
     assert not view._of_cells
     assert not view.legend.isVisible()
+
+
+@pytest.mark.parametrize("info", [sudoku_info(FOUR), maze_info(11), arc_info()], ids=["sudoku", "maze", "arc"])
+def test_a_selected_cell_has_a_bar_while_it_breaks_a_rule(qtbot: QtBot, info: PuzzleInfo) -> None:
+    view, traces, selection = view_of(qtbot)
+    trace = made(info, segments=3)
+    open_first(qtbot, view, traces, trace)
+    broken = cell_breaks(trace, list(range(trace.side)))
+    cell = 0 if broken is None else int(broken.sum(axis=0).argmax())
+    selection.set((cell,))
+    bars = [item for plot, item in view._of_cells if plot == "violations"]
+    if broken is None:
+        assert not bars
+    else:
+        x = bars[0].getData()[0]
+        assert x[np.isfinite(x) & (x % 1 == 0)].tolist() == np.flatnonzero(broken[:, cell]).tolist()
+    assert not view.grab().isNull()
+
+
+def test_what_is_not_known_is_said_where_its_curve_would_be(qtbot: QtBot) -> None:
+    view, traces, selection = view_of(qtbot)
+    trace = made(sudoku_info(FOUR), segments=2)
+    open_first(qtbot, view, traces, trace)
+    told = lambda: {name: plot.getPlotItem().titleLabel.text for name, plot in view.plots.items()}  # noqa: E731
+    assert not any("known" in words or "without" in words for words in told().values())
+    traces.open(replace(trace, puzzle=replace(trace.puzzle, solution=None), z_H=None, z_L=None))
+    assert {name for name, words in told().items() if "no solution known" in words} == {"sureness", "loss"}
+    assert "without states" in told()["residuals"]
+    selection.set(range(9))
+    assert "and 3 more, not drawn" in view.legend.text()
+    assert not view.grab().isNull()
 
 
 def test_plots_are_chosen_and_share_the_room(qtbot: QtBot) -> None:

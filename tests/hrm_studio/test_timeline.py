@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QSettings, Qt
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QInputDialog
 from pytestqt.qtbot import QtBot
 
@@ -16,8 +17,9 @@ from hrm_studio.models.bookmarks import Bookmarks
 from hrm_studio.models.player import Player
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import LIGHT, Theme
+from hrm_studio.views.narration import narrate
 from hrm_studio.views.timeline import _CHANGES, _CLEAN, _H, _L, TimelineView
-from tests.hrm_studio.made import FOUR, made, sudoku_info
+from tests.hrm_studio.made import FOUR, made, maze_info, sudoku_info
 from tests.hrm_studio.test_curves import grown
 
 
@@ -132,6 +134,38 @@ def test_lanes_show_what_happened(traces: TraceModel, qtbot: QtBot) -> None:
     assert "★" in view.tip(9)
     traces.set_cursor(2)
     assert colour(5, _H) != LIGHT.level_H  # what lies ahead is faint
+
+
+def test_what_is_right_and_lost_again_is_marked_as_such(traces: TraceModel, qtbot: QtBot) -> None:
+    trace = traces.trace
+    right = np.tile(trace.puzzle.solution, (len(trace), 1))
+    right[:4, 1], right[9:, 1] = 0, 0  # from step 4 to 8 only
+    traces.open(replace(trace, prediction=right), cursor=12)
+    assert (traces.verdict.first_right, traces.verdict.solved) == (4, None)
+    view = TimelineView(traces, Theme("light"))
+    qtbot.addWidget(view)
+    view.resize(24 * 30 + 56, 86)
+    assert "☆" in view.tip(4)
+    assert "★" not in view.tip(4)
+    image = view.grab().toImage()
+    column = [image.pixelColor(round(view._x(4)), y) for y in range(18, 64)]
+    assert any(QColor(LIGHT.right).name() == colour.name() for colour in column)  # the line at its step
+    right[9:, 1] = trace.puzzle.solution[1]
+    traces.open(replace(trace, prediction=right))
+    assert (traces.verdict.first_right, traces.verdict.solved) == (4, 4)
+    assert "☆" not in view.tip(4)
+    assert "★" in view.tip(4)
+
+
+def test_nearly_all_is_not_told_as_all(traces: TraceModel) -> None:
+    trace = made(maze_info(30), segments=1)
+    nearly = np.tile(trace.puzzle.solution, (len(trace), 1))
+    nearly[:, np.flatnonzero(trace.puzzle.solution == 5)[3]] = 2
+    traces.open(replace(trace, prediction=nearly), cursor=2)
+    assert traces.verdict.accuracy[2] > 0.995
+    what, outcome = narrate(traces.trace, 2, traces.verdict)
+    assert "> 99 % right" in outcome
+    assert "slow module H" in what
 
 
 def test_a_long_trace_is_drawn_as_a_picture(qtbot: QtBot) -> None:
