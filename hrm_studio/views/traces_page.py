@@ -47,6 +47,7 @@ class TracesPage(QWidget):
         self.bar = UndoBar()
         self.empty = QLabel(objectName="muted", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
         self.used, self.automatic = QLabel(objectName="muted"), QLabel(objectName="muted")
+        self.faulty = QLabel(wordWrap=True, visible=False)
         self.limit = QSpinBox(minimum=0, maximum=1_000_000, singleStep=100, suffix=" MB", keyboardTracking=False)
         self.limit.setToolTip(
             "Each trace that Explore records is kept by itself; the oldest go where they need more than this. 0 keeps none."
@@ -80,6 +81,7 @@ class TracesPage(QWidget):
         foot.addWidget(self.used, 1)
         foot.addWidget(self.automatic)
         foot.addWidget(self.limit)
+        column.addWidget(self.faulty)
         column.addLayout(foot)
         right = QWidget()
         column = QVBoxLayout(right)
@@ -133,6 +135,7 @@ class TracesPage(QWidget):
         ]
 
     def _icons(self) -> None:
+        self.faulty.setStyleSheet(f"color: {self._studio.theme.palette.warning}")
         self.take.setIcon(qtawesome.icon("mdi6.plus", color=self._studio.theme.palette.text))
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -153,9 +156,11 @@ class TracesPage(QWidget):
         traces, there = self.library.traces, self.rows.rows
         self.used.setText(f"{len(traces)} trace{'s' if len(traces) != 1 else ''}, {size(sum(kept.nbytes for kept in traces))}")
         faults = self.library.faults
-        if faults:
-            self.used.setText(f"{self.used.text()}; {len(faults)} file{'s' if len(faults) != 1 else ''} cannot be read")
-        self.used.setToolTip("\n".join(faults[:20]))
+        others = len(faults) - 1
+        more = f"; {others} more file{'s' if others > 1 else ''} cannot be read" if others > 0 else ""
+        self.faulty.setText(f"▲ {faults[0]}{more}" if faults else "")
+        self.faulty.setToolTip("\n".join(faults[:20]))
+        self.faulty.setVisible(bool(faults))
         self.automatic.setText(f"kept by themselves: {size(self.library.automatic_bytes)} of")
         self.empty.setVisible(not there)
         self.list.setVisible(bool(there))

@@ -15,6 +15,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
 from pytestqt.qtbot import QtBot
 
+from hrm_model.home import home
 from hrm_model.trace_file import STATES, Extras, States, TraceReader, info, read, write
 from hrm_studio.export.spec import Spec
 from hrm_studio.main_window import MainWindow
@@ -70,6 +71,25 @@ def test_what_explore_records_is_kept_and_opened_again(window: MainWindow, qtbot
     assert window.traces.trace is not None
     assert recorded is not None
     np.testing.assert_array_equal(window.traces.trace.prediction, recorded.prediction)
+
+
+def test_a_file_that_cannot_be_read_is_named_where_it_is_seen(window: MainWindow, qtbot: QtBot) -> None:
+    traces = page(window)
+    assert not traces.faulty.isVisible()
+    folder = home() / "traces"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "torn.h5").write_bytes(b"")
+    (folder / "empty.h5").write_bytes(b"")
+    window.show_page("explore")
+    page(window)
+    qtbot.waitUntil(traces.faulty.isVisible, timeout=WAIT)
+    assert "empty.h5" in traces.faulty.text()
+    assert "1 more file cannot be read" in traces.faulty.text()
+    assert "torn.h5" in traces.faulty.toolTip()
+    for name in ("torn.h5", "empty.h5"):
+        (folder / name).unlink()
+    window.kept.refresh()
+    qtbot.waitUntil(lambda: not traces.faulty.isVisible(), timeout=WAIT)
 
 
 def test_a_trace_from_a_file_is_not_kept_where_a_model_fails(window: MainWindow, qtbot: QtBot, file: Path) -> None:
