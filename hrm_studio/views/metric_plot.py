@@ -128,6 +128,7 @@ class MetricPlot(Plot):
         log_x, log_y = self._logs
         pixels = max(50, round(self.getPlotItem().vb.sceneBoundingRect().width()))
         seen: list[Floats] = []
+        positive: list[float] = []  # the first x of each line that a logarithm has
         for line in self.lines:
             drawn = line.curve.drawn(low, high, pixels, log_x)
             x, smooth, bottom, top = drawn.x, drawn.smooth, drawn.low, drawn.high
@@ -140,6 +141,8 @@ class MetricPlot(Plot):
                 keep &= (smooth > 0) & (bottom > 0)
             if len(bottom) != len(x):
                 bottom = top = smooth
+            if log_x and keep.any():
+                positive.append(float(x[keep][0]))
             x, smooth, bottom, top = (_scaled(a[keep], log) for a, log in ((x, log_x), (smooth, log_y), (bottom, log_y), (top, log_y)))
             if line.band is not None or drawn.spread:
                 line.item.show_values(x, smooth, bottom, top)
@@ -148,12 +151,14 @@ class MetricPlot(Plot):
             if len(x):
                 seen += [smooth, np.percentile(np.append(bottom, top), (1, 99))]
         show_axes(self, bool(seen))
+        if log_x and low <= 0:
+            low = min(positive, default=1.0)
         self._set_ranges(low, high, np.concatenate(seen) if seen else np.zeros(0))
         self.redraw()
 
     def _set_ranges(self, low: float, high: float, values: Floats) -> None:
         log_x, log_y = self._logs
-        left, right = _scaled(np.array([low, high]), log_x) if high > low else (0.0, 1.0)
+        left, right = _scaled(np.array([low, high]), log_x) if high > low else (0.0, 1.0)  # low above 0 where log_x
         self.setXRange(float(left), float(right), padding=0.01)
         bottom, top = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
         if self.panel.share:

@@ -120,6 +120,11 @@ def test_the_axes_smoothing_and_zoom_are_shared(opened: TrainPage, qtbot: QtBot)
     (left, right), _ = loss.getPlotItem().vb.viewRange()
     assert 10**left == pytest.approx(5, rel=0.1)
     assert 10**right == pytest.approx(20, rel=0.1)
+    settings.set(zoom=(0.0, 20.0))  # where a linear axis was dragged over its start
+    drawn(opened, qtbot)
+    (left, right), _ = loss.getPlotItem().vb.viewRange()
+    assert 10**left == pytest.approx(1, rel=0.1)
+    assert 10**right == pytest.approx(20, rel=0.1)
 
 
 def test_the_crosshair_runs_through_all_plots_and_tells_values(opened: TrainPage, qtbot: QtBot) -> None:
