@@ -116,6 +116,9 @@ class Looks:
         window.show_page("compare")
         page = window.page("compare")
         self.rest(0.2)
+        page.puzzle.setText(window.traces.trace.puzzle.text)  # type: ignore[attr-defined, union-attr]
+        page.compare_budgets()  # type: ignore[attr-defined]
+        self.rest(0.1)
         yield "computing"
         self.until(lambda: not page.comparison.running)  # type: ignore[attr-defined]
         self.rest(0.8)
