@@ -68,6 +68,9 @@ class AttentionView(View):
             "A module is a stack of layers; each looks around once. The first ones look at the puzzle, later ones at what these made of it."
         )
         self.head.setToolTip("Each layer looks with several heads at once, each in its own way; the mean is all of them together.")
+        self.layer.addItem("Layer 1")  # until an answer tells how many there are
+        self.head.addItem("All heads")
+        self._hovered = -1
         self._arrows = self._chip("Arrows", "Arrows to the cells that the chosen cell looks at most; also on the large board.", True)
         self._follow_cursor = self._chip("Follow", "Compute attention again whenever the cursor rests on another step.", True)
         self._keep = self._chip("Keep", "Remember what was computed, and save it with the trace (a maze needs some 13 MB a step).", False)
@@ -145,6 +148,8 @@ class AttentionView(View):
             self._found_for = trace
         self._show()
         if trace is not None and self._follow_cursor.isChecked() and not self._traces.running and self._key() not in self._found:
+            if not self._found and trace.has_states:
+                self._tell("Attention is computed where the cursor rests.")
             self._rest.start()
 
     def _key(self) -> tuple[int, int]:
@@ -264,10 +269,11 @@ class AttentionView(View):
             self._tell("Where the model looks appears here once it has thought about a puzzle.")
         elif not trace.has_states and stale:
             self._tell("This trace was recorded without states, so where the model looked cannot be computed.")
-        self._look_from(-1)
+        self._look_from(self._hovered)
 
     def _look_from(self, cell: int) -> None:
         """Show where a cell looks; −1 is the selected cell, or all together."""
+        self._hovered = cell  # it stays when the cursor goes on beneath the mouse
         if cell < 0 and len(self._selection.cells) == 1:
             cell = next(iter(self._selection.cells))
         trace = self._traces.trace

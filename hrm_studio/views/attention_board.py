@@ -15,6 +15,7 @@ from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
 from hrm_studio.views.board import BoardView
+from hrm_studio.views.board_arc import ArcDrawing
 from hrm_studio.views.board_drawing import picture, premultiplied
 
 _MOST_ARROWS = 12
@@ -93,8 +94,8 @@ class AttentionBoard(QWidget):
         drawing, place, step, palette = self._board.drawing, self._place(), self._traces.cursor, self._theme.palette
         if drawing is None or step < 0:
             return
-        if drawing.fills:
-            painter.fillRect(place, palette.color("surface"))  # ARC is drawn cropped elsewhere; attention knows the whole canvas
+        if isinstance(drawing, ArcDrawing):
+            drawing.paint_canvas(painter, place, step)  # cropped elsewhere; attention knows all of it
         else:
             drawing.paint_small(painter, place, step)
         if self.weights is None or self.looked_at is None or len(self.weights) != len(drawing.given):

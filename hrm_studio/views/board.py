@@ -117,6 +117,19 @@ class BoardView(View):
         self.zoom = zoom
         self._keep_in_sight()
 
+    def zoom_step(self, steps: int) -> None:
+        """Larger (or smaller) by keyboard: around the selected cells, or the middle."""
+        boxes = [
+            box for cell in self._selection.cells if self.drawing is not None for box in self.drawing.cell_rects(self._board(), cell)[:1]
+        ]
+        centres = [box.center() for box in boxes]
+        middle = QRectF(self.rect()).center()
+        around = QPointF(sum(c.x() for c in centres), sum(c.y() for c in centres)) / len(centres) if centres else middle
+        self.zoom_at(around, 1.5**steps)
+        if centres and steps > 0:  # what is selected comes to the middle, and stays in sight
+            self._offset += middle - around
+            self._keep_in_sight()
+
     def reset_zoom(self) -> None:
         """All of the board."""
         self.zoom, self._offset = 1.0, QPointF(0, 0)

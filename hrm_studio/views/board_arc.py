@@ -189,6 +189,11 @@ class ArcDrawing(Drawing):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(grid)
 
+    def paint_canvas(self, painter: QPainter, place: QRectF, step: int) -> None:
+        """The answer on the whole canvas, pale, for what is laid over it."""
+        tokens = self._tokens[self.trace.prediction[step].astype(int)] * 0.4 + self._tokens[PAD] * 0.6
+        painter.drawImage(place, picture(opaque(tokens), self.side))
+
     def cell_words(self, cell: int, step: int) -> list[str]:
         row, column = divmod(cell, self.side)
         probability = self.trace.probability[step][cell]

@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPolygonF
 
-from hrm_model.tasks.maze import GOAL, PATH, START, WALL
+from hrm_model.tasks.maze import GOAL, PATH, START, WALL, faults
 from hrm_model.trace import Trace
 from hrm_studio.theme import Palette
 from hrm_studio.views.board_drawing import (
@@ -34,6 +34,9 @@ class MazeDrawing(Drawing):
         Option("candidates", "Glow", "The brighter a cell glows, the more probable the model holds the path to lead through it."),
         CHANGED,
         Option("wrong", "Wrong", "A cross marks a step of the path that the solution does not take, a ring one that is missing."),
+        Option(
+            "rules", "Rule breaks", "A line under a cell: the path ends or branches there, or start, goal or a wall is not left as it is."
+        ),
         CONFIDENCE,
     )
 
@@ -51,7 +54,9 @@ class MazeDrawing(Drawing):
         if look.changed:
             self._squares(painter, place, answer != trace.prediction[max(0, step - 1)], colours.color("changed"))
         if look.confidence:
-            painter.drawImage(place, picture(self.tint(step), self.side))
+            tint = self.tint(step)
+            tint[self.given == WALL] = 0  # what is given is no answer to be sure of
+            painter.drawImage(place, picture(tint, self.side))
         if look.candidates:
             painter.drawImage(place, picture(premultiplied(colours.answer, 0.75 * trace.probability[step][:, PATH]), self.side))
         if width >= 12:
@@ -59,6 +64,8 @@ class MazeDrawing(Drawing):
         self._paint_path(painter, place, answer, colours.color("answer"), max(1.5, width * 0.3))
         if look.wrong and self.solution is not None:
             self._paint_wrong(painter, place, answer, width)
+        if look.rules:
+            self._paint_faults(painter, place, faults(answer[None], self.given)[0] > 0, width)
         self._paint_ends(painter, place, width)
         painter.setPen(QPen(colours.color("muted"), 1.5))
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -118,6 +125,12 @@ class MazeDrawing(Drawing):
             crosses.append(QLineF(c.x() - size, c.y() - size, c.x() + size, c.y() + size))
             crosses.append(QLineF(c.x() - size, c.y() + size, c.x() + size, c.y() - size))
         painter.drawLines(crosses)
+
+    def _paint_faults(self, painter: QPainter, place: QRectF, broken: Flags, width: float) -> None:
+        """A line under each, as under a Sudoku's clashing digits."""
+        painter.setPen(QPen(self.palette.color("wrong"), max(1.2, width * 0.06)))
+        low, half = width * 0.38, width * 0.28
+        painter.drawLines([QLineF(c.x() - half, c.y() + low, c.x() + half, c.y() + low) for c in self._centres(place, broken)])
 
     def _paint_ends(self, painter: QPainter, place: QRectF, width: float) -> None:
         for token, letter, name in ((START, "S", "right"), (GOAL, "G", "level_H")):

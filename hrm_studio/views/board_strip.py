@@ -17,6 +17,7 @@ from hrm_studio.views.timeline import step_name
 from hrm_studio.views.visible import View
 
 _GAP, _LABEL = 8, 16
+_NARROWEST = 0.5  # width / height of a small board; less would push the labels below into each other
 _KEPT = 600  # pictures
 
 
@@ -58,7 +59,7 @@ class BoardStrip(View):
         """Width and height of one small board."""
         height = self.height() - _LABEL - 6.0
         found = self._board.drawing
-        return height * (1.0 if found is None else min(2.0, found.small_aspect)), height
+        return height * (1.0 if found is None else min(2.0, max(_NARROWEST, found.small_aspect))), height
 
     def _pitch(self) -> float:
         return self._size()[0] + _GAP

@@ -25,6 +25,7 @@ from hrm_studio.views.plots import Plot, dress, new_plot, show_axes, swatch
 from hrm_studio.views.visible import View
 
 _REFRESH_MS = 66  # a growing trace is redrawn at most this often
+_TICK_PIXELS = 14  # between two numbers of an axis at least
 _AT_ONCE = 400_000  # probabilities up to which curves are computed in the GUI thread; more take the background's
 
 
@@ -274,7 +275,9 @@ class CurvesView(View):
         for name, level in (("H", LEVEL_H), ("L", LEVEL_L)):
             at = (trace.level == level) & (moved > 0)
             self._curve[name].setData(steps[at], moved[at])
-        self.plots["residuals"].getPlotItem().getAxis("left").setTicks(_log_levels(moved[moved > 0]))
+        self.plots["residuals"].getPlotItem().getAxis("left").setTicks(
+            _log_levels(moved[moved > 0], self.plots["residuals"].getPlotItem().vb.height())
+        )
         self._curve["violations"].setData(*_finite(steps, verdict.violations))
         for name, plot in self.plots.items():
             dress(plot, self._theme.palette, self._title(name, trace))  # of another task, perhaps, or without what some need
@@ -365,10 +368,13 @@ def _top(values: Floats) -> float:
     return float(finite.max()) if len(finite) else 0.0
 
 
-def _log_levels(values: Floats) -> list[list[tuple[float, str]]]:
-    """Whole decades first, what lies between them as a level of its own: a low plot leaves that out."""
+def _log_levels(values: Floats, height: float) -> list[list[tuple[float, str]]]:
+    """Whole decades first, as many as stand apart in so many pixels; what lies between them as a level of its own: a low plot leaves that out."""
     ticks = log_ticks(values)
-    return [[t for t in ticks if t[0].is_integer()], [t for t in ticks if not t[0].is_integer()]]
+    whole, between = [t for t in ticks if t[0].is_integer()], [t for t in ticks if not t[0].is_integer()]
+    span = float(np.log10(values.max() / values.min())) if len(values) else 0.0
+    every = max(1, int(np.ceil(_TICK_PIXELS * span / max(1.0, height))))
+    return [[t for t in whole if (t[0] - whole[-1][0]) % every == 0], between]
 
 
 def log_ticks(values: np.ndarray) -> list[tuple[float, str]]:

@@ -75,6 +75,20 @@ def test_what_is_shown_is_what_the_model_computes(view: AttentionView, trace: Tr
     np.testing.assert_allclose(view.boards["H"].weights, view._found[9, 0]["H"].weights[0], atol=1e-3)
 
 
+def test_a_hovered_cell_is_looked_from_while_the_cursor_goes_on(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
+    assert (view.layer.currentText(), view.head.currentText()) == ("Layer 1", "All heads")
+    view._traces.open(trace, cursor=9)
+    assert "where the cursor rests" in view.state.text()
+    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    assert view.state.text() == ""
+    view._main.hovered.emit(6)
+    view._traces.set_cursor(10)
+    assert {small.cell for small in view.boards.values()} == {6}
+    view._main.hovered.emit(-1)
+    view._selection.set((2,))
+    assert view.boards["H"].cell == 2
+
+
 def test_arrows_stand_on_the_large_board_only_while_the_view_is_shown(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
     view._traces.open(trace, cursor=4)
     qtbot.waitUntil(lambda: view._main.over is not None, timeout=WAIT)

@@ -70,6 +70,27 @@ def test_a_maze_shows_walls_path_and_what_is_wrong(qtbot: QtBot) -> None:
     assert "solution: path" in panel.board.tip(path)
 
 
+def test_a_broken_path_of_a_maze_is_underlined(qtbot: QtBot) -> None:
+    info = maze_info(11)
+    trace = made(info, segments=2)
+    prediction = np.tile(info.solution, (len(trace), 1))
+    path = np.flatnonzero(info.solution == 5)
+    gone = int(path[len(path) // 2])
+    prediction[:, gone] = 2
+    whole = replace(info, solution=None)  # rules need no solution
+    panel = panel_of(replace(trace, prediction=prediction, puzzle=whole), qtbot, cursor=3)
+    panel.board.set_look(candidates=False)
+    ends = [c for c in (gone - 1, gone + 1, gone - 11, gone + 11) if 0 <= c < 121 and prediction[0, c] in (3, 4, 5)]
+    assert len(ends) == 2
+    for cell in range(24, 97):  # beside the discs of start and goal
+        underlined = near(colour_at(panel, cell, dy=0.38), LIGHT.wrong, 60)
+        assert underlined == (cell in ends), cell
+    wall = int(np.flatnonzero(info.given == 1)[0])
+    before = colour_at(panel, wall)
+    panel._switches["confidence"].click()
+    assert colour_at(panel, wall) == before  # no answer to be sure of
+
+
 def test_an_arc_board_shows_input_answer_and_expectation(qtbot: QtBot) -> None:
     info = arc_info()
     panel = panel_of(made(info, segments=8), qtbot)
@@ -132,6 +153,24 @@ def test_zooming_keeps_what_is_under_the_mouse(qtbot: QtBot) -> None:
     assert board.zoom == 1
 
 
+def test_the_keyboard_zooms_on_what_is_selected(qtbot: QtBot) -> None:
+    panel = panel_of(made(INFOS["maze"], segments=1), qtbot)
+    board = panel.board
+    board.zoom_step(1)
+    middle = QPointF(board.width() / 2, board.height() / 2)
+    assert board.zoom == pytest.approx(1.5)
+    assert board.cell_at(middle) == 7 * 15 + 7
+    board.reset_zoom()
+    panel.models[1].set((3 * 15 + 11,))
+    for _ in range(4):
+        board.zoom_step(1)
+    assert board.cell_at(middle) == 3 * 15 + 11
+    for _ in range(9):
+        board.zoom_step(-1)
+    assert board.zoom == 1
+    assert board._offset == QPointF(0, 0)
+
+
 def test_cells_are_selected_by_click_sweep_and_key(qtbot: QtBot) -> None:
     panel = panel_of(made(sudoku_info(), segments=1), qtbot)
     board, selection = panel.board, panel.models[1]
@@ -163,6 +202,16 @@ def test_the_strip_jumps_and_follows(qtbot: QtBot) -> None:
     assert strip.stop_at((strip._room() - 0.5) * strip._pitch()) == 239
     panel.grab()
     assert len(strip._pictures) <= 2 * (strip._room() + 2)
+
+
+def test_a_narrow_grid_has_room_for_its_numbers(qtbot: QtBot) -> None:
+    canvas = np.zeros((30, 30), int)
+    canvas[:10, 0] = 4
+    canvas[10, :2] = canvas[:11, 1] = 1
+    info = PuzzleInfo("arc", canvas.ravel(), canvas.ravel())
+    panel = panel_of(made(info, segments=12), qtbot)
+    assert panel.board.drawing.small_aspect == pytest.approx(0.1)
+    assert panel.strip._pitch() > panel.fontMetrics().horizontalAdvance("12 ★")
 
 
 def test_a_hidden_board_follows_nothing_and_catches_up(qtbot: QtBot) -> None:

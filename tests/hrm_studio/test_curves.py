@@ -117,6 +117,14 @@ def test_what_is_not_known_is_said_where_its_curve_would_be(qtbot: QtBot) -> Non
     assert not view.grab().isNull()
 
 
+def test_decades_of_a_low_plot_do_not_stand_in_each_other() -> None:
+    values = np.geomspace(0.02, 300, 50)
+    decades = [[text for _, text in module._log_levels(values, height)[0]] for height in (400, 30, 8)]
+    assert decades[0] == ["0.01", "0.1", "1", "10", "100", "1000"]
+    assert decades[1] == ["0.1", "10", "1000"]
+    assert decades[2] == ["1000"]
+
+
 def test_plots_are_chosen_and_share_the_room(qtbot: QtBot) -> None:
     view, traces, _ = view_of(qtbot)
     traces.open(made(sudoku_info(FOUR), segments=2))
