@@ -5,7 +5,7 @@ It is seen where a key moved the keyboard, and not after a click, which shows by
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QRectF
+from PySide6.QtCore import QEvent, QObject, QRectF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QApplication, QFocusFrame, QProxyStyle, QStyle, QStyleHintReturn, QStyleOption, QWidget
 from shiboken6 import isValid
@@ -37,7 +37,9 @@ class FocusRing(QObject):
             old.removeEventFilter(self)
         if new is not None:
             new.installEventFilter(self)
-        wanted = new if self._by_key and not QApplication.mouseButtons() else None  # a key's release may be lost with its window
+        # A page as a whole holds the keyboard where nothing in it does; and a key's release may be lost with its window.
+        by_key = self._by_key and not QApplication.mouseButtons() and new is not None and new.focusPolicy() & Qt.FocusPolicy.TabFocus
+        wanted = new if by_key else None
         if self._frame is None or not isValid(self._frame):  # it goes with the window that it was last in
             if wanted is None:
                 return

@@ -54,7 +54,7 @@ def style_sheet(p: Palette) -> str:
     QTabBar::tab {{ background: transparent; border: none; border-bottom: 2px solid transparent; padding: 4px 12px; color: {p.muted}; font-weight: 600; }}
     QTabBar::tab:selected {{ color: {p.text}; border-bottom-color: {p.accent}; }}
     QTabBar::tab:hover {{ color: {p.text}; }}
-    QToolButton#chip {{ background: transparent; border: 1px solid {p.border}; border-radius: 11px; padding: 2px 9px; font-size: 12px; color: {p.muted}; }}
+    QToolButton#chip {{ background: transparent; border: 1px solid {p.border}; border-radius: 11px; padding: 2px 5px; font-size: 12px; color: {p.muted}; }}
     QToolButton#chip:checked {{ background: {p.raised}; color: {p.text}; border-color: {p.accent}; }}
     QToolButton#chip:hover {{ border-color: {p.accent}; }}
     QDialog#palette, QFrame#notice {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 10px; }}

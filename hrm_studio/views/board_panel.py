@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
@@ -54,7 +55,9 @@ class BoardPanel(View):
         self.what, self.outcome = Elided("title"), Elided("muted")
         self._switches: dict[str, QToolButton] = {}
         self._offered: tuple[Option, ...] = ()
-        self._every = QToolButton(text="Every step", checkable=True, objectName="chip")
+        self._every = QToolButton(
+            text="Steps", checkable=True, objectName="chip", accessibleName="Every step"
+        )  # all switches fit 1280 pixels
         self._every.setToolTip("The strip below: one small board a step, instead of one a segment (a round of thought).")
         self._every.toggled.connect(self.strip.set_every_step)
         self._legend = FlowRow(self._every, centred=True)
@@ -99,6 +102,9 @@ class BoardPanel(View):
             switch.toggled.connect(partial(self._switch, option.name))
             self._legend.row.insert(k, switch)
             self._switches[option.name] = switch
+        order: list[QWidget] = [self.board, *self._switches.values(), self._every]
+        for before, after in pairwise(order):
+            self.setTabOrder(before, after)  # else what is made later comes last of all in the window
 
     def _switch(self, name: str, on: bool) -> None:
         self.board.set_look(**{name: on})

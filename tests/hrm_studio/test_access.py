@@ -27,6 +27,7 @@ import hrm_model.reason  # noqa: F401  (torch, whose import in a thread would ou
 from hrm_studio.main_window import MainWindow
 from hrm_studio.pages import PAGES
 from hrm_studio.theme import Theme
+from tests.hrm_studio.made import made, sudoku_info
 
 _FIELDS = (QComboBox, QAbstractSpinBox, QLineEdit, QPlainTextEdit, QAbstractSlider, QAbstractItemView)
 _WHOLE = (QComboBox, QAbstractSpinBox, QLineEdit, QMenuBar)  # their own parts have no names of their own
@@ -111,6 +112,21 @@ def test_tab_shows_where_it_is_and_gets_lost_nowhere(window: MainWindow, qtbot: 
     for widget in reached:
         place = QRect(widget.mapTo(window, QPoint(0, 0)), widget.size())
         assert window.rect().intersects(place), (widget, place)
+
+
+def test_the_boards_switches_follow_the_board(window: MainWindow, qtbot: QtBot) -> None:
+    window.traces.open(made(sudoku_info(), segments=2))
+    window.activateWindow()
+    switches = window.explore.board_panel._switches
+    qtbot.waitUntil(lambda: all(switch.isVisible() for switch in switches.values()))
+    window.explore.board.setFocus()
+    for switch in switches.values():
+        qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+        assert QApplication.focusWidget() is switch
+    qtbot.keyPress(switch, Qt.Key.Key_3, Qt.KeyboardModifier.ControlModifier)
+    assert window.stack.currentWidget() is window.page("compare")
+    assert window.focus_ring.around is None  # the page as a whole holds the keyboard
+    window.page("compare").comparison.stop()
 
 
 def test_a_click_shows_by_itself_where_it_went(window: MainWindow, qtbot: QtBot) -> None:
