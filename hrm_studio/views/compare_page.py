@@ -69,6 +69,7 @@ class ComparePage(QWidget):
         self.plots = ComparePlots(self.comparison, self._background, studio.theme)
         self.timeline = TimelineView(self.comparison.clock, studio.theme)
         studio.actions.add(self._entries(), page="compare")
+        self.puzzle.addAction(studio.actions.by_name["compare_explore"], QLineEdit.ActionPosition.TrailingPosition)
         self._arrange()
         self.comparison.clock.cursor_moved.connect(self._tell)
         self.comparison.grew.connect(self._tell)
@@ -153,6 +154,15 @@ class ComparePage(QWidget):
             Entry("compare_relabelled", "&Edit", "Compare wordings of a puzzle", "", "", self.compare_relabelled),
             Entry("compare_checkpoints", "&Edit", "Compare two checkpoints of a run", "", "", self.compare_checkpoints),
             Entry("compare_add", "&Edit", "One more pane", "", "", self.add_pane),
+            Entry(
+                "compare_explore",
+                "&Edit",
+                "Take Explore's puzzle",
+                "",
+                "mdi6.eye-arrow-left-outline",
+                self.take_from_explore,
+                "The puzzle that Explore shows",
+            ),
             Entry("compare_run", "&Step", "Think about it in all panes", "Ctrl+Return", "mdi6.brain", self.run),
             Entry("compare_stop", "&Step", "Stop thinking in all panes", "Esc", "", self.comparison.stop),
             Entry("compare_play", "&Step", "Play or pause all panes", "Space", "mdi6.play", self.player.toggle),
@@ -180,7 +190,7 @@ class ComparePage(QWidget):
 
     def _icons(self) -> None:
         actions, colour = self._studio.actions, self._studio.theme.palette.text
-        for name in _BUTTONS:
+        for name in (*_BUTTONS, "compare_explore"):
             icon = "mdi6.pause" if name == "compare_play" and self.player.playing else actions.entries[name].icon
             actions.by_name[name].setIcon(qtawesome.icon(icon, color=colour))
 
@@ -192,13 +202,26 @@ class ComparePage(QWidget):
 
     def begin(self) -> None:
         """When the page is first opened: the puzzle that Explore shows, at two budgets."""
-        trace = self._studio.traces.trace
-        line = trace.puzzle.text if trace is not None and _readable(trace.puzzle.text) else next(iter(puzzle_lines("starter")), "")
-        self.puzzle.setText(line)
+        self.puzzle.setText(self._explores() or next(iter(puzzle_lines("starter")), ""))
         if self._studio.models.path is None:
             self._fault("There is no model yet. Train one, or open a checkpoint.")
             return
         self.compare_budgets()
+
+    def _explores(self) -> str:
+        """The puzzle that Explore shows; '' where that is none, or not one of a line."""
+        trace = self._studio.traces.trace
+        return trace.puzzle.text if trace is not None and _readable(trace.puzzle.text) else ""
+
+    def take_from_explore(self) -> None:
+        """Compare on the puzzle that Explore shows: in the panes that are there, or at two budgets where it is of another kind."""
+        line, before = self._explores(), self.puzzle.text()
+        if not line:
+            self._studio.opener.refused.emit("Explore shows no puzzle that could be compared on. Let it think about one first.")
+            return
+        self.puzzle.setText(line)
+        same_kind = _readable(before) and parse_any(before)[0].name == parse_any(line)[0].name
+        self.run() if same_kind else self.compare_budgets()
 
     # Which panes -----------------------------------------------------------------------------------------------------
 
@@ -272,6 +295,7 @@ class ComparePage(QWidget):
             pane.hide()
             pane.deleteLater()
         self.panes = []
+        self.state.setText("")  # until these think
         models = self.models()
         for index in range(len(self.comparison.panes)):
             pane = ComparePane(self.comparison, index, models, self.selection, self._studio.theme)

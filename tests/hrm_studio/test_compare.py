@@ -19,7 +19,7 @@ from hrm_studio.main_window import MainWindow
 from hrm_studio.models.comparison import Setting
 from hrm_studio.theme import Theme
 from hrm_studio.views.compare_page import ComparePage
-from tests.hrm_studio.made import FOUR, arc_info, made
+from tests.hrm_studio.made import FOUR, NINE, arc_info, made, sudoku_info
 
 WAIT = 60_000
 
@@ -183,3 +183,23 @@ def test_where_no_pane_can_think_nothing_pretends_to(page: ComparePage, qtbot: Q
     page._compare([Setting(nine, 1), Setting(nine, 2)])
     qtbot.waitUntil(lambda: page.error.text().startswith("No pane can think"), timeout=WAIT)
     assert all("Choose another model" in pane.told.text() for pane in page.panes)
+
+
+def test_explores_puzzle_is_taken(page: ComparePage, qtbot: QtBot) -> None:
+    traces, told = page._studio.traces, []
+    page._studio.opener.refused.connect(told.append)
+    traces.open(None)
+    page.take_from_explore()
+    assert "Explore shows no puzzle" in told[0]
+    assert page.puzzle.text() == FOUR
+    page._compare([Setting(four(), 1), Setting(four(), 2), Setting(four(), 3)])
+    other = FOUR[::-1]
+    traces.open(made(replace(sudoku_info(other), text=other), segments=1))
+    page._studio.actions.by_name["compare_explore"].trigger()
+    assert page.puzzle.text() == other
+    assert len(page.comparison.panes) == 3
+    traces.open(made(replace(sudoku_info(), text=NINE), segments=1))
+    page.take_from_explore()
+    assert [pane.setting.segments for pane in page.comparison.panes] == [2, 16]
+    assert page.comparison.panes[0].setting.model.name == "sudoku-9x9"
+    assert page.state.text() == "Thinking …"  # and no word of the panes before
