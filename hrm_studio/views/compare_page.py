@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -238,13 +239,27 @@ class ComparePage(QWidget):
         runs = [run for run in folder.iterdir() if (run / "checkpoints").is_dir()] if folder.is_dir() else []
         return sorted(runs, key=lambda run: run.stat().st_mtime)
 
+    def _task(self) -> str:
+        """The task of the puzzle in the field; '' for no puzzle."""
+        try:
+            return parse_any(self.puzzle.text())[0].name
+        except PuzzleError:
+            return ""
+
+    def _reads(self, path: Path) -> str:
+        """The task that a model reads, as far as that is known before it is loaded; '' else. This project's checkpoints say it."""
+        known = self._studio.models.task_of(path)
+        if known:
+            return known
+        try:
+            told = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return ""
+        return str(told.get("task", "")) if isinstance(told, dict) else ""
+
     def _model(self) -> Path:
         """The model in use where it reads the puzzle, else a bundled one that does."""
-        choice = self._studio.models
-        try:
-            task = parse_any(self.puzzle.text())[0].name
-        except PuzzleError:
-            task = ""
+        choice, task = self._studio.models, self._task()
         bundled = choice.bundled_as(choice.path)
         fitting = choice.for_task(task)
         if bundled is not None and bundled.task != task and fitting is not None:
@@ -260,8 +275,8 @@ class ComparePage(QWidget):
 
     def compare_models(self) -> None:
         """The model in use and the newest other one that reads the same, as far as that is known before it is loaded."""
-        first, task_of = self._model(), self._studio.models.task_of
-        others = [path for _, path in self.models() if path != first and task_of(path) in ("", task_of(first))]
+        first = self._model()
+        others = [path for _, path in self.models() if path != first and self._reads(path) in ("", self._reads(first))]
         self._compare([Setting(first), Setting(others[-1] if others else first)])
         if not others:
             self._fault("No other model of this kind of puzzle is here. Choose one in pane B (Open a checkpoint …), or train one.")
@@ -271,7 +286,11 @@ class ComparePage(QWidget):
         if not runs:
             self._fault("No run with two checkpoints is there yet. Start one on the Train page, then compare what training changed.")
             return
-        kept = _checkpoints(runs[-1])
+        fitting = [run for run in runs if self._reads(_checkpoints(run)[-1]) in ("", self._task())]
+        kept = _checkpoints((fitting or runs)[-1])
+        if not fitting:  # a run on other puzzles: one of those
+            lines = (line for line in puzzle_lines("starter") if parse_any(line)[0].name == self._reads(kept[-1]))
+            self.puzzle.setText(next(lines, self.puzzle.text()))
         self._compare([Setting(kept[0]), Setting(kept[-1])])
 
     def add_pane(self) -> None:

@@ -121,19 +121,25 @@ class ComparePane(View):
         for title, path in models:
             self.model.addItem(title, path)
             self.model.setItemData(self.model.count() - 1, str(path), Qt.ItemDataRole.ToolTipRole)
-        if self.model.findData(self.pane.setting.model) < 0:
-            self.model.addItem(self.pane.setting.model.name, self.pane.setting.model)
+        if self._place_of(self.pane.setting.model) < 0:
+            path = self.pane.setting.model
+            run = f"{path.parent.parent.name} · " if path.parent.name == "checkpoints" else ""
+            self.model.addItem(run + path.name, path)
         self.model.addItem("Open a checkpoint …", None)
-        self.model.setCurrentIndex(self.model.findData(self.pane.setting.model))
+        self.model.setCurrentIndex(self._place_of(self.pane.setting.model))
+
+    def _place_of(self, path: Path) -> int:
+        """Of a model in the list, −1 where it is not in it. Qt's findData takes equal paths for different ones."""
+        return next((k for k in range(self.model.count()) if self.model.itemData(k) == path), -1)
 
     def _model_picked(self) -> None:
         path = self.model.currentData()
         if path is None:
             chosen = QFileDialog.getExistingDirectory(self, "Open a checkpoint folder")
             path = Path(chosen) if chosen else self.pane.setting.model
-            if self.model.findData(path) < 0:
+            if self._place_of(path) < 0:
                 self.model.insertItem(self.model.count() - 1, path.name, path)
-            self.model.setCurrentIndex(self.model.findData(path))
+            self.model.setCurrentIndex(self._place_of(path))
         self._comparison.change(self._index, model=path)
 
     def _puzzle_picked(self, kind: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
+from hrm_model.home import home
 from hrm_model.tasks.find import parse_any
 from hrm_model.trace_file import info
 from hrm_studio.main_window import MainWindow
@@ -161,6 +164,28 @@ def test_the_page_opens_with_a_puzzle_that_can_be_read(qtbot: QtBot, text: str) 
     assert (task.name == "arc") == (text == "012/345")
     assert page.state.text() == "Thinking …"
     window.close()
+
+
+def test_two_checkpoints_of_a_run_and_a_puzzle_that_they_read(page: ComparePage, qtbot: QtBot, tmp_path: Path) -> None:
+    six = next(m.path for m in bundled_models() if m.task == "sudoku-6x6")
+    for run, model in (("fours", four()), ("sixes", six)):
+        for step in ("step_000100", "step_000200", "step_000300", "step_000400"):
+            shutil.copytree(model, home() / "runs" / run / "checkpoints" / step)
+        os.utime(home() / "runs" / run, (1, 1 + (run == "sixes")))  # the newest run reads other puzzles than the one in the field
+    page.compare_checkpoints()
+    assert [pane.model.currentText() for pane in page.panes] == ["fours · step_000100", "fours · step_000400"]
+    assert page.puzzle.text() == FOUR
+    shutil.rmtree(home() / "runs" / "fours")
+    page.compare_checkpoints()
+    assert "sixes" in page.panes[0].model.currentText()
+    assert parse_any(page.puzzle.text())[0].name == "sudoku-6x6"
+    for pane in page.panes:
+        pane.segments.setValue(1)
+    page.run()
+    done(page, qtbot)
+    assert not any(pane.error for pane in page.comparison.panes)
+    page.compare_models()
+    assert "sixes" in page.panes[1].model.currentText()  # it reads what the bundled one reads
 
 
 def test_a_pane_has_its_own_puzzle(page: ComparePage, qtbot: QtBot) -> None:
