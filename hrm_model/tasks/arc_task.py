@@ -28,7 +28,9 @@ class ArcTask(Task):
         return hashes(puzzles)
 
     def parse(self, text: str) -> Grid:
-        """Rows of colours 0 to 9, with or without spaces and commas."""
+        """Rows of colours 0 to 9, with or without spaces and commas; or a list of lists in JSON."""
+        if arc.looks_like_json_grid(text):
+            return arc.encode(arc.grid_from_json(text, "The grid")).astype(np.int8)
         rows = [[int(c) if c.isdecimal() else c for c in line if c not in " ,;[]\t\r"] for line in text.splitlines()]
         return arc.encode(arc.check_grid([row for row in rows if row], "The grid")).astype(np.int8)
 

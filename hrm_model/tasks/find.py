@@ -42,10 +42,13 @@ def looks_like_maze(text: str) -> bool:
 def parse_any(text: str) -> tuple[Task, Grid]:
     """A pasted puzzle of any kind → its task and its grid; after a Sudoku's cells, `# …` may tell about it.
 
-    Of an ARC task's JSON, the first test input; of an ARC grid, its rows with / between (as `ArcTask.format_line` writes them). PuzzleError.
+    Of an ARC task's JSON, the first test input; of an ARC grid, a list of lists in JSON or its rows with / between
+    (as `ArcTask.format_line` writes them). PuzzleError.
     """
     if arc.looks_like_json(text):
         return ArcTask(), arc.encode(arc.task_from_text(text, "", "The text").test[0].input).astype(np.int8)
+    if arc.looks_like_json_grid(text):
+        return ArcTask(), ArcTask().parse(text)
     if _ARC_LINE.fullmatch(text):
         return ArcTask(), ArcTask().parse(text.replace("/", "\n"))
     told = _COMMENT.sub("", text)

@@ -57,8 +57,11 @@ class PuzzleText(QPlainTextEdit):
         if isinstance(task, ArcTask):
             try:
                 return task, task.parse(text)
-            except PuzzleError:
-                pass  # another kind of puzzle, perhaps
+            except PuzzleError as error:
+                try:  # another kind of puzzle, perhaps
+                    return parse_any(text)
+                except PuzzleError:
+                    raise error from None
         return parse_any(text)
 
     def mark(self, cell: int) -> None:

@@ -201,3 +201,20 @@ def test_the_line_of_a_grid_is_read_again() -> None:
     for broken in ("12/3", "12/34/" + "1" * 31):
         with pytest.raises(PuzzleError):
             parse_any(broken)
+
+
+def test_a_grid_as_json_is_that_grid_or_refused() -> None:
+    for text in ("[[0, 1], [2, 3]]", "\ufeff [\n  [0, 1],\n  [2, 3]\n],\n"):
+        found, grid = parse_any(text)
+        assert found.name == "arc"
+        np.testing.assert_array_equal(grid, task_named("arc").parse("01\n23"))
+    for broken, words in (
+        ("[[0, 1], [2]]", "equal length"),
+        ("[[11]]", "'11' at row 1"),
+        ("[[0, 1], [2, 3]", "not JSON"),
+        ("[[]]", "1 to 30"),
+    ):
+        with pytest.raises(PuzzleError, match=words):
+            parse_any(broken)
+        with pytest.raises(PuzzleError, match=words):
+            task_named("arc").parse(broken)
