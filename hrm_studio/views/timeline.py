@@ -183,18 +183,19 @@ class TimelineView(View):
         trace, verdict = self._traces.trace, self._traces.verdict
         assert trace is not None
         marks, first = "", verdict.first_right
-        if first is not None and first != verdict.solved and trace.segment[first] == segment:
-            marks += " ☆"
         if verdict.solved is not None and trace.segment[verdict.solved] == segment:
             marks += " ★"
+        elif first is not None and trace.segment[first] == segment:
+            marks += " ☆"
         if verdict.halting == segment:
             marks += " ◆"
         font = QFont(self.font())
         font.setPixelSize(11)
         font.setBold(behind)
         painter.setFont(font)
-        place = QRectF(middle - 26, 2, 52, 16)
         text = f"{segment + 1}{marks}"
+        width = painter.fontMetrics().horizontalAdvance(text) + 4
+        place = QRectF(middle - width / 2, 2, width, 16)
         if behind:
             half = painter.fontMetrics().horizontalAdvance(text) / 2 + 3  # no more, or it would cut a neighbour's number
             painter.fillRect(QRectF(middle - half, 2, 2 * half, 16), self._theme.palette.color("window"))
