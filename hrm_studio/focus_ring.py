@@ -7,11 +7,22 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QRectF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QApplication, QFocusFrame, QProxyStyle, QStyle, QStyleHintReturn, QStyleOption, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFocusFrame,
+    QLineEdit,
+    QPlainTextEdit,
+    QProxyStyle,
+    QStyle,
+    QStyleHintReturn,
+    QStyleOption,
+    QWidget,
+)
 from shiboken6 import isValid
 
 from hrm_studio.theme import Theme
 
+_TEXTS = (QLineEdit, QPlainTextEdit)
 _KEYS = (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress)
 
 
@@ -37,9 +48,10 @@ class FocusRing(QObject):
             old.removeEventFilter(self)
         if new is not None:
             new.installEventFilter(self)
-        # A page as a whole holds the keyboard where nothing in it does; and a key's release may be lost with its window.
-        by_key = self._by_key and not QApplication.mouseButtons() and new is not None and new.focusPolicy() & Qt.FocusPolicy.TabFocus
-        wanted = new if by_key else None
+        wanted = new if self._by_key and not QApplication.mouseButtons() else None  # a key's release may be lost with its window
+        # A page as a whole holds the keyboard where nothing in it does; a text field's caret and border tell.
+        if wanted is not None and (not wanted.focusPolicy() & Qt.FocusPolicy.TabFocus or isinstance(wanted, _TEXTS)):
+            wanted = None
         if self._frame is None or not isValid(self._frame):  # it goes with the window that it was last in
             if wanted is None:
                 return

@@ -29,7 +29,7 @@ def style_sheet(p: Palette) -> str:
     QLabel#position {{ font-weight: 600; }}
     QLabel#error {{ color: {p.wrong}; background: {p.surface}; border: 1px solid {p.wrong}; border-radius: 6px; padding: 8px; }}
     QPlainTextEdit, QLineEdit {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 6px; padding: 5px 8px; }}
-    QPlainTextEdit:focus {{ border-color: {p.accent}; }}
+    QPlainTextEdit:focus, QLineEdit:focus {{ border-color: {p.accent}; }}
     QComboBox, QSpinBox, QDoubleSpinBox {{ min-height: 26px; }}
     QCheckBox::indicator:unchecked, QRadioButton::indicator:unchecked {{ background: {p.surface}; border: 1px solid {p.muted}; border-radius: 3px; }}
     QRadioButton::indicator:unchecked {{ border-radius: 7px; }}

@@ -276,7 +276,7 @@ class SurveyPage(View):
         self.table.add(progress.rows)
         self._total = progress.total
         if len(self.table.rows) >= self._total:
-            self.stop("Click a point, or double-click a line, to watch that puzzle being solved.")
+            self.stop("Click a point, or double-click a line, to watch it.")
         elif self.following:
             self._tell()
             self.state.setText(self._ahead(progress.doing))

@@ -96,7 +96,7 @@ def reach(window: MainWindow, qtbot: QtBot) -> list[QWidget]:
         if focus in reached:
             break
         reached.append(focus)
-        assert window.focus_ring.around is focus
+        assert window.focus_ring.around is (None if isinstance(focus, QLineEdit | QPlainTextEdit) else focus)  # a caret tells
     return reached
 
 
