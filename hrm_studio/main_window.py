@@ -128,6 +128,9 @@ class MainWindow(QMainWindow):
             Entry("shortcuts", "&Help", "Keyboard shortcuts …", "", "mdi6.keyboard-outline", self._show_shortcuts, "Look up and change which keys do what"),
             Entry("words", "&Help", "Words …", "F1", "mdi6.book-alphabet", self._show_words, "What the technical terms mean"),
             Entry("tour", "&Help", "Tour", "", "mdi6.map-marker-path", self.start_tour, "Five places of the window, in two sentences each"),
+            Entry("choose_model", "&File", "Choose the model …", "", "mdi6.brain", self.top_bar.model.showMenu, "The model that thinks"),
+            Entry("choose_device", "&File", "Choose the device …", "", "mdi6.chip", self.top_bar.device.showMenu, "Where the model computes"),
+            Entry("theme_system", "&View", "Theme as the system", "", "", partial(self._set_mode, "system")),
             Entry("theme", "&View", "Light or dark", "Ctrl+T", "mdi6.theme-light-dark", self._toggle_theme),
             *(
                 Entry(f"page_{page.name}", "&View", f"Workspace {page.title}", f"Ctrl+{number}", page.icon, partial(self.show_page, page.name))

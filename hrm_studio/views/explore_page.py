@@ -205,6 +205,7 @@ class ExplorePage(QMainWindow):
             Entry("reason", "&Puzzle", "Reason about this puzzle", "Ctrl+Return", "mdi6.brain", lambda: self.panel.submit()),
             Entry("generate", "&Puzzle", "Generate a puzzle", "Ctrl+G", "mdi6.dice-5-outline", lambda: self.panel.generate.click()),
             Entry("example", "&Puzzle", "Next example", "Ctrl+E", "mdi6.book-open-page-variant-outline", lambda: self.panel.example.click()),
+            Entry("recent_puzzles", "&Puzzle", "Recent puzzles …", "", "mdi6.history", lambda: self.panel.recent.showMenu(), "Puzzles that were thought about before"),
             Entry("cancel", "&Puzzle", "Stop thinking", "Esc", "", lambda: self.session.cancel()),
             Entry("play", "&Step", "Play or pause", "Space", "mdi6.play", player.toggle),
             Entry("step_on", "&Step", "One step on", "Right", "mdi6.chevron-right", by_hand(traces.move_steps, 1)),

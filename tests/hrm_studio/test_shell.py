@@ -10,12 +10,13 @@ from pathlib import Path
 
 import h5py
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
+from hrm_model.tasks.find import task_named
 from hrm_model.tasks.sudoku import SUDOKU_4, format_grid, parse
 from hrm_studio.actions import Entry
 from hrm_studio.fuzzy import score
@@ -89,6 +90,23 @@ def test_the_theme_is_chosen_and_kept(window: MainWindow) -> None:
     window.top_bar.mode_wanted.emit("dark")
     assert window.theme.palette is DARK
     assert window.settings.value("theme") == "dark"
+
+
+@pytest.mark.parametrize("name", ["choose_model", "choose_device", "recent_puzzles"])
+def test_what_the_window_offers_to_the_mouse_is_an_action_too(window: MainWindow, qtbot: QtBot, name: str) -> None:
+    window.explore.session.recent.add(task_named("sudoku-4x4"), parse(FOUR))
+    seen: list[int] = []
+
+    def look() -> None:  # a menu runs an event loop of its own
+        menu = QApplication.activePopupWidget()
+        assert isinstance(menu, QMenu)
+        seen.append(len(menu.actions()))
+        menu.close()
+
+    QTimer.singleShot(200, look)
+    window.actions_table.by_name[name].trigger()
+    qtbot.waitUntil(lambda: bool(seen), timeout=WAIT)
+    assert seen[0] > 0
 
 
 def test_a_path_is_told_by_what_is_in_it(tmp_path: Path) -> None:
