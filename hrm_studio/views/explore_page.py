@@ -147,6 +147,7 @@ class ExplorePage(QMainWindow):
         policy.setRetainSizeWhenHidden(True)
         widget.setSizePolicy(policy)
         dock.visibilityChanged.connect(widget.setVisible)
+        dock.topLevelChanged.connect(lambda floating: None if floating else QTimer.singleShot(0, self, partial(self._put_back, dock)))
         self.addDockWidget(area, dock)
         self._areas[title] = area
         action = dock.toggleViewAction()
@@ -321,11 +322,22 @@ class ExplorePage(QMainWindow):
                 inside[0].setFocus(Qt.FocusReason.TabFocusReason)
                 return
 
+    def _put_back(self, dock: QDockWidget) -> None:
+        """A panel floats no longer: it lies where its place is, before the others of its pile."""
+        if dock.isFloating() or dock.isHidden():
+            return
+        dock.raise_()
+        size = self.size()  # Qt lays out nothing where all places are as they were before; the panel would stay where it floated
+        self.resize(size.width(), size.height() - 1)
+        self.resize(size)
+
     def reset_layout(self) -> None:
         """All docks where they first were."""
         self._arranged = True
-        for title, dock in self.docks.items():
+        for dock in self.docks.values():
             dock.setFloating(False)
+            self.removeDockWidget(dock)  # hidden: piles that come apart one by one would make the window higher than it was
+        for title, dock in self.docks.items():
             self.addDockWidget(self._areas[title], dock)
             dock.setVisible(title not in ("Attention", "Cells"))
         self._arrange()

@@ -246,6 +246,29 @@ def test_docks_are_hidden_by_an_action_and_come_back(window: MainWindow, qtbot: 
     second.close()
 
 
+def test_panels_that_floated_lie_where_they_lay_and_the_window_keeps_its_size(window: MainWindow, qtbot: QtBot) -> None:
+    window.resize(1280, 800)
+    page = window.explore
+    qtbot.waitUntil(lambda: page.docks["Cells"] in page.tabifiedDockWidgets(page.docks["Curves"]), timeout=WAIT)
+    qtbot.wait(50)
+    size = window.size()
+    for name in ("Timeline", "Puzzle", "States"):
+        dock = page.docks[name]
+        place = dock.geometry()
+        for _ in range(2):  # the second time Qt alone left it where it had floated
+            for floating in (True, False):
+                dock.titleBarWidget().float.click()
+                assert dock.isFloating() is floating
+                qtbot.wait(50)
+            qtbot.waitUntil(
+                lambda dock=dock, place=place: (dock.geometry().topLeft() - place.topLeft()).manhattanLength() < 3, timeout=WAIT
+            )
+    page.reset_layout()
+    qtbot.wait(100)
+    assert window.size() == size
+    assert page.docks["Timeline"].geometry().bottom() < page.height()
+
+
 def test_model_device_and_theme_are_chosen_from_their_menus(window: MainWindow) -> None:
     bar = window.top_bar
     window.models.set_devices(["cpu"])
