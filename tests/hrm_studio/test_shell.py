@@ -319,3 +319,13 @@ def test_the_first_puzzle_waits_for_the_panels_that_are_shown(window: MainWindow
     qtbot.waitUntil(lambda: bool(window.explore.session.recent.all()), timeout=WAIT)
     assert not any(panel.pending for panel in lazy.values())
     assert lazy["Attention"]._view is None  # behind a tab: never shown, never made
+
+
+def test_an_error_under_the_puzzle_leaves_generate_in_sight(window: MainWindow, qtbot: QtBot) -> None:
+    window.resize(1280, 800)
+    panel = window.explore.panel
+    for way in (panel.edit_on_board, panel.edit_as_text):
+        way()
+        panel.show_error("5 stands twice in one row: at row 1, column 1 and at row 1, column 2.")
+        qtbot.waitUntil(lambda: panel.generate.visibleRegion().boundingRect() == panel.generate.rect(), timeout=WAIT)
+        assert panel.error.visibleRegion().boundingRect() == panel.error.rect()
