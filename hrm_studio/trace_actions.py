@@ -75,12 +75,14 @@ class TraceActions(QObject):
             return
         extras = self._extras()
         dialog = SaveTraceDialog(trace, self._window, more=extras.nbytes())
-        if not dialog.exec():
+        wanted, states = dialog.exec(), dialog.states()
+        dialog.deleteLater()
+        if not wanted:
             return
         name, _ = QFileDialog.getSaveFileName(self._window, "Save the trace", str(Path.home() / f"{trace.puzzle.task}.h5"), "Traces (*.h5)")
         if name:
             path = Path(name) if Path(name).suffix else Path(name).with_suffix(".h5")
-            self._studio.kept.save(trace, path, dialog.states(), self._studio.opener.remember, extras)
+            self._studio.kept.save(trace, path, states, self._studio.opener.remember, extras)
 
     def keep(self) -> None:
         """On the page Traces, for good."""

@@ -16,6 +16,7 @@ class HubSettingsDialog(QDialog):
 
     def __init__(self, library: LibraryModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Hugging Face Hub")
         self._library = library
         hub = library.hub
@@ -53,6 +54,7 @@ class PushDialog(QDialog):
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Push to the Hub")
         self.id = QLineEdit(placeholderText=f"your-name/{name}")
         self.licence = QComboBox(accessibleName="Licence")

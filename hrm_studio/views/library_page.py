@@ -259,8 +259,7 @@ class LibraryPage(QWidget):
     # The Hub ----------------------------------------------------------------------------------------------------------
 
     def hub_settings(self) -> None:
-        dialog = HubSettingsDialog(self.library, self)
-        dialog.open()
+        HubSettingsDialog(self.library, self).open()
 
     def _ask(self, told: Callable[[Event], object], **request: Any) -> None:
         self.service.settings = self.library.request_settings()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from PySide6.QtCore import QSettings, Signal
+from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -42,6 +42,7 @@ class PanelPicture(QDialog):
 
     def __init__(self, panels: Mapping[str, QWidget], settings: QSettings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Picture of a panel")
         self._panels, self._settings = dict(panels), settings
         self.which = QComboBox(accessibleName="Which panel")

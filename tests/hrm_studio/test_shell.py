@@ -10,9 +10,9 @@ from pathlib import Path
 
 import h5py
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence
-from PySide6.QtWidgets import QApplication, QMenu
+from PySide6.QtWidgets import QApplication, QDialog, QMenu
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
@@ -231,6 +231,26 @@ def drop(window: MainWindow, paths: list[Path]) -> None:
     window.dragEnterEvent(entered)
     assert entered.isAccepted()
     window.dropEvent(QDropEvent(place, Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, keys))
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "palette",
+        "shortcuts",
+        "words",
+        "panel_picture",
+    ],
+)
+def test_a_dialog_is_gone_once_it_is_closed(window: MainWindow, action: str) -> None:
+    window.show_page("library" if action.startswith("library") else "explore")
+    for way in (QDialog.close, QDialog.reject, QDialog.accept):
+        window.actions_table.by_name[action].trigger()
+        dialogs = window.findChildren(QDialog)
+        assert len(dialogs) == 1
+        way(dialogs[0])
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        assert not window.findChildren(QDialog)
 
 
 def test_docks_are_hidden_by_an_action_and_come_back(window: MainWindow, qtbot: QtBot) -> None:
