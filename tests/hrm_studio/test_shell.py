@@ -240,6 +240,7 @@ def drop(window: MainWindow, paths: list[Path]) -> None:
         "shortcuts",
         "words",
         "panel_picture",
+        "library_hub",
     ],
 )
 def test_a_dialog_is_gone_once_it_is_closed(window: MainWindow, action: str) -> None:
