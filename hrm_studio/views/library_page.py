@@ -233,6 +233,7 @@ class LibraryPage(QWidget):
 
     def _menu(self, entry: Entry, place: QPoint) -> None:
         menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if entry.path is not None:
             menu.addAction("Open in Explore", self.explore)
         if entry.section == "cached" or entry.from_elsewhere:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, QPoint, QUrl, Signal
+from PySide6.QtCore import QObject, QPoint, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QInputDialog, QMenu, QMessageBox, QWidget
 
@@ -52,7 +52,9 @@ class RunActions(QObject):
         return menu
 
     def show_menu(self, run: RunModel, shown: bool, place: QPoint) -> None:
-        self.menu(run, shown).popup(place)
+        menu = self.menu(run, shown)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(place)
 
     def tried(self, act: Callable[[], object]) -> bool:
         """Do something that may be refused, and tell why it is."""

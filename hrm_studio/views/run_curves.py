@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, Signal
+from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QFileDialog, QMenu, QVBoxLayout, QWidget
 
@@ -56,11 +56,12 @@ class RunCurves(QWidget):
 
     def _menu(self, plot: MetricPlot, place: QPoint) -> None:
         menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Show all", lambda: self.settings.set(zoom=None)).setEnabled(self.settings.zoom is not None)
         menu.addSeparator()
         for kind, text in (("png", "Export this plot as PNG …"), ("svg", "Export this plot as SVG …")):
             menu.addAction(text, partial(self._ask, kind, [plot]))
-        menu.exec(place)
+        menu.popup(place)
 
     def _ask(self, kind: str, plots: list[MetricPlot]) -> None:
         name = self._runs[0].name if len(self._runs) == 1 else "runs"

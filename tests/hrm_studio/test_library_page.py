@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
+from PySide6.QtWidgets import QMenu, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
@@ -277,3 +277,12 @@ def test_closing_the_window_ends_a_download_and_keeps_its_bytes(page: LibraryPag
     window.close()
     (part,) = (Path(page.library.stored("cache")) / f"models--{ID.replace('/', '--')}" / "blobs").glob("*.incomplete")
     assert part.stat().st_size > 100_000
+
+
+def test_a_context_menu_is_gone_once_it_is_closed(page: LibraryPage) -> None:
+    before = len(page.findChildren(QMenu))
+    page._menu(page.library.entries[0], QPoint(9, 9))
+    [menu] = [menu for menu in page.findChildren(QMenu) if menu.isVisible()]
+    menu.close()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert len(page.findChildren(QMenu)) == before

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
 from hrm_studio.main_window import MainWindow
@@ -288,3 +289,15 @@ def test_light_and_dark_and_every_size_are_drawn(opened: TrainPage, window: Main
         assert surface == window.theme.palette.surface
         assert window.width() == size[0]
     assert opened.minimumSizeHint().height() <= 640  # of a window of 700 pixels, bars left out
+
+
+def test_a_context_menu_is_gone_once_it_is_closed(opened: TrainPage, qtbot: QtBot) -> None:
+    before = len(opened.findChildren(QMenu))
+    opened.acts.show_menu(opened.current, False, QPoint(9, 9))
+    opened.curves._menu(plot(opened, "loss"), QPoint(9, 9))
+    menus = [menu for menu in opened.findChildren(QMenu) if menu.isVisible()]
+    assert {menu.actions()[0].text() for menu in menus} == {"Lay its curves over the others", "Show all"}
+    for menu in menus:
+        menu.close()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert len(opened.findChildren(QMenu)) == before
