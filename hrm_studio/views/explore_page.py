@@ -176,10 +176,14 @@ class ExplorePage(QMainWindow):
         QTimer.singleShot(0, self._share_room)  # once what is behind a tab is hidden
 
     def _share_room(self) -> None:
-        left, states, curves = (self.docks[title] for title in ("Puzzle", "States", "Curves"))
-        self.resizeDocks([left, states], [300, round(0.36 * self.width())], Qt.Orientation.Horizontal)
+        self._resize({"Puzzle": 300, "States": round(0.36 * self.width())}, Qt.Orientation.Horizontal)
         if not self._low:
-            self.resizeDocks([states, curves], [420, 400], Qt.Orientation.Vertical)
+            self._resize({"States": 420, "Curves": 400}, Qt.Orientation.Vertical)
+
+    def _resize(self, sizes: dict[str, int], orientation: Qt.Orientation) -> None:
+        """Those docks that lie in the page; Qt warns of one that floats or was just taken out."""
+        lying = [title for title in sizes if self.dockWidgetArea(self.docks[title]) != Qt.DockWidgetArea.NoDockWidgetArea]
+        self.resizeDocks([self.docks[title] for title in lying], [sizes[title] for title in lying], orientation)
 
     def _entries(self) -> list[Entry]:
         traces, player = self._studio.traces, self._studio.player
@@ -352,7 +356,7 @@ class ExplorePage(QMainWindow):
         before, states = event.oldSize().width(), self.docks["States"].width()
         super().resizeEvent(event)
         if before > 0:
-            self.resizeDocks([self.docks["States"]], [round(states * event.size().width() / before)], Qt.Orientation.Horizontal)
+            self._resize({"States": round(states * event.size().width() / before)}, Qt.Orientation.Horizontal)
         if self._arranged_by_us and self._low != (self.height() < _LOW):
             self._later.start()
 

@@ -290,6 +290,16 @@ def test_panels_that_floated_lie_where_they_lay_and_the_window_keeps_its_size(wi
     assert page.docks["Timeline"].geometry().bottom() < page.height()
 
 
+def test_a_panel_that_is_taken_out_is_not_resized(window: MainWindow, qtbot: QtBot) -> None:
+    page = window.explore
+    page.removeDockWidget(page.docks["States"])  # as `reset_layout` does with all for a moment
+    for width in (1100, 1300):
+        window.resize(width, 800)
+        qtbot.wait(20)  # Qt would warn, which the fixture of all tests takes for a failure
+    page.reset_layout()
+    qtbot.waitUntil(page.docks["States"].isVisible, timeout=WAIT)
+
+
 def test_model_device_and_theme_are_chosen_from_their_menus(window: MainWindow) -> None:
     bar = window.top_bar
     window.models.set_devices(["cpu"])
