@@ -1,8 +1,8 @@
 """`python -m tests.benchmarks.looks OUT [--size 1280x800] [--scale 1] [--themes light,dark] [--only TEXT]`: what each view shows, as pictures to look at.
 
 Every page for the three tasks: empty, computing, full, and with an error. ARC is thought about by a small untrained model, whose answers mean
-nothing. `--size` counts points; with `--scale 2` a picture has twice as many pixels each way. `--only` takes the pictures whose names
-contain TEXT ("explore-maze", "error" …).
+nothing. `--size` counts points; with `--scale 2` a picture has twice as many pixels each way. `--only` takes the pages and tasks whose
+names contain TEXT ("explore-maze", "survey", "arc" …).
 """
 
 from __future__ import annotations
