@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 
 import qtawesome
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QSize, QTimer
 from PySide6.QtWidgets import QApplication
 
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
 
+_TITLE_BAR = 40  # pixels that a desktop draws above a window, about
 _TOUR_AFTER_MS = 2500  # the first puzzle is being solved by then
 
 
@@ -39,9 +40,19 @@ def open_window(path: Path | None = None) -> MainWindow:
     stored = window.settings.value("theme")
     if stored in ("light", "dark", "system"):
         theme.set_mode(stored)
-    window.show()
+    room = window.screen().availableGeometry().size()
+    if window.settings.value("geometry") is None and _fills(window.size(), room, window.minimumSizeHint()):
+        window.showMaximized()
+    else:
+        window.show()
     QTimer.singleShot(0, window, window.begin if path is None else partial(window.opener.open, path))
     return window
+
+
+def _fills(wanted: QSize, room: QSize, least: QSize) -> bool:
+    """Whether a window of this size, with its frame, would not fit into the screen's room, which can hold it though."""
+    fits = wanted.width() <= room.width() and wanted.height() + _TITLE_BAR <= room.height()
+    return not fits and least.width() <= room.width()
 
 
 def main(argv: list[str] | None = None, path: Path | None = None) -> int:

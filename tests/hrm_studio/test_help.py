@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
@@ -170,3 +170,37 @@ def test_tab_reaches_widgets_that_have_names(window: MainWindow, qtbot: QtBot) -
         name = told.text(QAccessible.Text.Name)
         value = told.text(QAccessible.Text.Value)
         assert name or value or widget.accessibleName() or widget.toolTip(), widget
+
+
+class _Screen:
+    def __init__(self, width: int, height: int) -> None:
+        self._room = QRect(0, 0, width, height)
+
+    def availableGeometry(self) -> QRect:
+        return self._room
+
+
+@pytest.mark.parametrize(
+    ("screen", "kept", "filled"),
+    [
+        ((1280, 800), False, True),
+        ((1440, 900), False, True),
+        ((1920, 1040), False, False),
+        ((800, 800), False, False),
+        ((1280, 800), True, False),
+    ],
+)
+def test_the_first_window_fits_the_screen(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, screen: tuple[int, int], kept: bool, filled: bool
+) -> None:
+    """One that was placed before comes back as it was; where not even its least size fits, there is nothing to be won."""
+    if kept:
+        before = MainWindow(Theme("light"))
+        before.settings.setValue("geometry", before.saveGeometry())
+        before.settings.sync()
+        before.close()
+    monkeypatch.setattr(MainWindow, "screen", lambda _: _Screen(*screen))
+    window = open_window()
+    qtbot.addWidget(window)
+    assert window.isMaximized() == filled
+    window.close()
