@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QFont, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from hrm_model.analysis_cells import short_step_name
 from hrm_model.trace import Trace
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
@@ -137,11 +138,7 @@ class BoardStrip(View):
     def _label(self, trace: Trace, step: int) -> str:
         verdict = self._traces.verdict
         mark = " ★" if verdict.solved is not None and step >= verdict.solved else ""
-        if self.every_step:
-            return (
-                f"{trace.segment[step] + 1}.{trace.h_cycle[step] + 1}." + ("H" if trace.level[step] else f"{trace.l_step[step] + 1}") + mark
-            )
-        return f"{trace.segment[step] + 1}{mark}"
+        return (short_step_name(trace, step) if self.every_step else str(trace.segment[step] + 1)) + mark
 
     def _picture(self, step: int, width: float, height: float) -> QPixmap:
         ratio = self.devicePixelRatioF()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import atan2, cos, hypot, sin
 
 import numpy as np
-from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtCore import QLineF, QMarginsF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPolygonF
 
 from hrm_model.analysis import Floats, Verdict, blanks
@@ -24,6 +24,7 @@ _ARROWS = 14
 _MOST_MARKS = 48  # segment ends
 _MOST_TRAILS = 6  # of single cells
 _SHADES = 9  # of a colour scale
+_MARGINS = QMarginsF(21, 24, 21, 10)  # pixels that marks, the letters of modules and the cursor's dot reach beyond the points
 
 
 @dataclass
@@ -61,10 +62,31 @@ def radius(fit: Fit, cells: bool) -> float:
     return float(np.linalg.norm(high - low)) / 2 or 1.0
 
 
+def view_of(fit: Fit, cells: bool, turned: bool, width: float, height: float) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Which x and y a plot of so many pixels shows, so that everything is in sight with the marks, whose size is in pixels."""
+    side, end = _MARGINS.left() + _MARGINS.right(), _MARGINS.top() + _MARGINS.bottom()
+    room = np.maximum((width - side, height - end), (width / 4, height / 4))
+    around = np.subtract((width, height), room) * [
+        (_MARGINS.left() / side, _MARGINS.bottom() / end),
+        (_MARGINS.right() / side, _MARGINS.top() / end),
+    ]
+    if turned:
+        reach = radius(fit, cells)
+        low, high = np.full(2, -reach), np.full(2, reach)
+        unit = np.full(2, 2 * reach / room.min())  # the same both ways, or a turn would change the shape
+        around += (room - room.min()) / 2
+    else:
+        low, high = (corner[:2] for corner in fit.extent(cells))
+        unit = np.maximum(high - low, 1e-3) / room
+    (left, bottom), (right, top) = (low - unit * around[0]).tolist(), (high + unit * around[1]).tolist()
+    return (left, right), (bottom, top)
+
+
 class PathPainter:
     """The paths of one plot. Where they lie in pixels is computed once for a place and a turn."""
 
     def __init__(self) -> None:
+        self.marks: list[tuple[QRectF, str]] = []  # where ★ and ◆ were painted last
         self._key: tuple[object, ...] = ()
         self._pixels: dict[str, Floats] = {}
         self._whole: dict[str, QPolygonF] = {}
@@ -100,6 +122,7 @@ class PathPainter:
     ) -> None:
         """values: (N,) 0…1 that colour the steps, None for the module's colour."""
         self._place(plot, fit, turn)
+        self.marks = []
         if turn.on:
             paint_axes(painter, plot, turn, palette, fit.explained)
             self.paint_whole(painter, plot, fit, turn, palette)
@@ -190,8 +213,9 @@ class PathPainter:
             if step is not None:
                 x, y = pixels[min(int(rows[step]), len(pixels) - 1)].tolist()
                 painter.setPen(palette.color(meaning))
-                shift = -9 if mark == "★" else 9
-                painter.drawText(QRectF(x - 10 + shift, y - 22, 20, 18), Qt.AlignmentFlag.AlignCenter, mark)
+                place = QRectF(x - 10 + (-9 if mark == "★" else 9), y - 22, 20, 18)
+                painter.drawText(place, Qt.AlignmentFlag.AlignCenter, mark)
+                self.marks.append((place, mark))
 
 
 def paint_axes(painter: QPainter, plot: Plot, turn: Turn, palette: Palette, explained: Floats) -> None:

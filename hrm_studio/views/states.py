@@ -8,13 +8,14 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer
-from PySide6.QtGui import QMouseEvent, QPainter
-from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer
+from PySide6.QtGui import QHelpEvent, QMouseEvent, QPainter
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QToolTip, QVBoxLayout, QWidget
 
 from hrm_model.analysis import Floats, confidence
 from hrm_model.analysis_states import Basis
 from hrm_model.trace import Trace
+from hrm_studio import glossary
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
@@ -27,7 +28,7 @@ from hrm_studio.views.state_basis import BasisChoice
 from hrm_studio.views.state_fit import BOTH, Fit, Fitted, fit_plots, fit_umap
 from hrm_studio.views.state_heat import KINDS, StateHeat
 from hrm_studio.views.state_legend import legend
-from hrm_studio.views.state_painter import PathPainter, Turn, cell_pixels, paint_axes, paint_cells, paint_trails, radius
+from hrm_studio.views.state_painter import PathPainter, Turn, cell_pixels, paint_axes, paint_cells, paint_trails, view_of
 from hrm_studio.views.visible import View
 
 _REFIT_MS = 250
@@ -134,6 +135,7 @@ class StatesView(View):
             plot.over, plot.fixed = partial(self._paint, name), partial(self._paint_fixed, name)
             plot.scene().sigMouseClicked.connect(partial(self._clicked, name))
             plot.viewport().installEventFilter(self)
+            plot.getPlotItem().vb.sigResized.connect(partial(self._frame, name))
             row.addWidget(plot, 1)
         for heat in self.heats.values():
             row.addWidget(heat, 1)
@@ -272,18 +274,16 @@ class StatesView(View):
         for axis, k in (("bottom", 0), ("left", 1)) if not self.turn.on else ():
             named = f"PC {k + 1} ({explained[k]:.0%})" if explained[0] else ""
             plot.setLabel(axis, named, color=colours.muted, **{"font-size": "8pt"})
-        if self.turn.on:
-            reach = radius(fit, cells) * 1.08
-            wide = max(1.0, plot.width() / max(1, plot.height()))
-            plot.setRange(xRange=(-reach * wide, reach * wide), yRange=(-reach, reach), padding=0)
-        else:
-            low, high = fit.extent(cells)
-            room = np.maximum((high - low) * 0.1, 1e-3)
-            plot.setRange(
-                xRange=(float(low[0] - room[0]), float(high[0] + room[0])),
-                yRange=(float(low[1] - room[1]), float(high[1] + 2.5 * room[1])),
-                padding=0,
-            )  # fmt: skip (above, there is room for the marks over the path)
+        self._frame(name)
+
+    def _frame(self, name: str, *_: object) -> None:
+        """The plot shows all its points, with room for the marks around them at the size that it has."""
+        if self._fitted is not None:
+            plot = self.plots[name]
+            box = plot.getPlotItem().vb
+            x, y = view_of(self._fitted.plots[name], self.mode == "cells", self.turn.on, max(1.0, box.width()), max(1.0, box.height()))
+            plot.setRange(xRange=x, yRange=y, padding=0)
+            plot.redraw()
 
     def _refresh(self) -> None:
         for plot in self.plots.values():
@@ -334,8 +334,18 @@ class StatesView(View):
 
     # Mouse -----------------------------------------------------------------------------------------------------------
 
+    def marks_at(self, viewport: QObject, point: QPoint) -> str:
+        """Those of '★◆' that are painted at a point of a plot's viewport."""
+        painters = [self._painters[name] for name, plot in self.plots.items() if plot.viewport() is viewport]
+        marks = {mark for painter in painters for place, mark in painter.marks if place.contains(point)}
+        return "".join(mark for mark in "★◆" if mark in marks) if self.mode == "path" else ""
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Dragging turns the three components."""
+        """Dragging turns the three components; ★ and ◆ tell what they mean."""
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            marks = self.marks_at(watched, event.pos())
+            QToolTip.showText(event.globalPos(), "".join(map(glossary.tip, marks)), self)
+            return bool(marks)
         if not isinstance(event, QMouseEvent) or not self.turn.on:
             return False
         if event.type() == QEvent.Type.MouseButtonPress and event.button() == Qt.MouseButton.LeftButton:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip
 
-from hrm_model.analysis_cells import answer_changes
+from hrm_model.analysis_cells import answer_changes, short_step_name
 from hrm_model.trace import LEVEL_H, Trace
+from hrm_studio.glossary import tip
 from hrm_studio.models.bookmarks import Bookmarks
 from hrm_studio.models.player import Player
 from hrm_studio.models.trace_model import TraceModel
@@ -278,9 +279,16 @@ class TimelineView(View):
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip and self._traces.trace is not None:
-            QToolTip.showText(event.globalPos(), self.tip(self.step_at(event.pos().x())), self)
+            term = self._letter_at(event.pos())
+            QToolTip.showText(event.globalPos(), tip(term) if term else self.tip(self.step_at(event.pos().x())), self)
             return True
         return super().event(event)
+
+    @staticmethod
+    def _letter_at(point: QPoint) -> str:
+        """The letter before a lane, '' elsewhere."""
+        lanes = {"Δ": _CHANGES, "H": _H, "L": _L} if point.x() < _SIDE else {}
+        return next((letter for letter, (top, height) in lanes.items() if top <= point.y() < top + height), "")
 
     def tip(self, step: int) -> str:
         trace = self._traces.trace
@@ -298,10 +306,13 @@ class TimelineView(View):
             lines.append(f"Δ {changed} cell{'' if changed == 1 else 's'} changed.")
         if verdict.violations[step] == 0:
             lines.append("No rule is broken (green line).")
-        if step == verdict.first_right and step != verdict.solved:
-            lines.append("☆ The answer is the solution for the first time; it is lost again later.")
-        if step == verdict.solved:
-            lines.append("★ From here on the answer is the solution.")
+        # Of the whole segment, whose number carries the mark.
+        solved, first, segment = verdict.solved, verdict.first_right, trace.segment[step]
+        if solved is not None and trace.segment[solved] == segment:
+            lines.append(f"★ From {'here' if step == solved else short_step_name(trace, solved)} on the answer is the solution.")
+        elif first is not None and trace.segment[first] == segment:
+            where = "here" if step == first else f"at {short_step_name(trace, first)}"
+            lines.append(f"☆ The answer is the solution {where} for the first time; it is lost again later.")
         if trace.segment[step] == verdict.halting:
             lines.append("◆ After this segment the model would halt.")
         if self._bookmarks is not None and step in self._bookmarks.notes:

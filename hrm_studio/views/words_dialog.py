@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLineEdit, QTextBrowser, QVBoxLayout, QWidget
@@ -10,6 +11,8 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLineEdit, QTextBrowser
 from hrm_studio.fuzzy import score
 from hrm_studio.glossary import TERMS
 from hrm_studio.theme import Theme
+
+_STEP = re.compile(r"^\d+\.\d+\.([HL])\d*$")  # any step is looked for as the one that the glossary takes for an example
 
 
 class WordsDialog(QDialog):
@@ -36,7 +39,7 @@ class WordsDialog(QDialog):
         self._fill()
 
     def _fill(self) -> None:
-        wanted, muted = self.filter.text().strip(), self._theme.palette.muted
+        wanted, muted = _STEP.sub(r"4.2.\1", self.filter.text().strip()), self._theme.palette.muted
         found = []
         for term in TERMS:
             in_name = max((s for n in (term.name, *term.also) if (s := score(wanted, n)) is not None), default=None)

@@ -60,6 +60,9 @@ def test_words_are_searched(window: MainWindow, qtbot: QtBot) -> None:
     assert dialog is not None
     dialog.filter.setText("lr")
     assert "learning rate" in dialog.text.toPlainText()
+    for sign, wanted in (("star", "★"), ("diamond", "◆"), ("Δ", "Δ"), ("4.2.L1", "L-step 1"), ("16.2.H", "4.2.H")):
+        dialog.filter.setText(sign)
+        assert wanted in dialog.text.toPlainText(), sign
     dialog.filter.setText("zzzz")
     assert "No word" in dialog.text.toPlainText()
     with qtbot.waitSignal(dialog.destroyed):

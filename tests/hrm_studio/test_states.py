@@ -27,7 +27,7 @@ from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
 from hrm_studio.views import state_basis, state_fit
 from hrm_studio.views.state_fit import BOTH
-from hrm_studio.views.state_painter import paint_trails
+from hrm_studio.views.state_painter import paint_trails, to_pixels
 from hrm_studio.views.states import StatesView
 from tests.hrm_studio.made import FOUR, arc_info, made, maze_info, sudoku_info
 
@@ -140,6 +140,34 @@ def test_each_task_has_a_set_of_its_own_and_arc_has_none(view: StatesView, qtbot
     fitted(view, qtbot)
     assert "only people make those" in view._empty.text()
     assert view._fitted.basis.name == "this trace"
+
+
+@pytest.mark.parametrize("size", [(452, 216), (452, 180), (900, 700)])
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("three", [False, True])
+def test_marks_have_room_at_any_size(view: StatesView, qtbot: QtBot, size: tuple[int, int], together: bool, three: bool) -> None:
+    trace = made(sudoku_info(FOUR), segments=4)
+    prediction = trace.prediction.copy()
+    prediction[5:] = trace.puzzle.solution
+    view._traces.open(replace(trace, prediction=prediction, q_halt=np.array([-1, 1, 1, 1]), q_continue=np.zeros(4)), cursor=10)
+    fitted(view, qtbot)
+    view._together.setChecked(together)
+    view._three.setChecked(three)
+    view.resize(*size)  # after it was dressed: the marks stay as large as they are
+    view.grab()
+    for name in [BOTH] if together else ["H", "L"]:
+        plot, fit = view.plots[name], view._fitted.plots[name]
+        place, told = plot.getPlotItem().vb.sceneBoundingRect(), set()
+        for path in fit.paths.values():
+            x, y = to_pixels(plot, path, fit, view.turn, False).T
+            assert place.left() + 20 <= x.min() < x.max() <= place.right() - 20
+            assert place.top() + 23 <= y.min() < y.max() <= place.bottom() - 9
+        for box, mark in view._painters[name].marks:
+            assert place.contains(box)
+            told.add(mark)
+            assert mark in view.marks_at(plot.viewport(), box.center().toPoint())
+        assert told == {"★", "◆"}
+        assert view.marks_at(plot.viewport(), QPoint(1, 1)) == ""
 
 
 def test_selected_cells_show_the_way_they_came(view: StatesView, qtbot: QtBot) -> None:

@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QInputDialog
 from pytestqt.qtbot import QtBot
 
+from hrm_studio import glossary
 from hrm_studio.models import player as player_module
 from hrm_studio.models.bookmarks import Bookmarks
 from hrm_studio.models.player import Player
@@ -162,6 +163,22 @@ def test_what_is_right_and_lost_again_is_marked_as_such(traces: TraceModel, qtbo
     traces.open(replace(trace, prediction=right))
     assert "☆" not in view.tip(4)
     assert "★" in view.tip(4)
+
+
+def test_a_whole_segment_tells_what_the_marks_of_its_number_mean(traces: TraceModel, qtbot: QtBot) -> None:
+    trace = traces.trace
+    right = np.tile(trace.puzzle.solution, (len(trace), 1))
+    right[:8, 1] = 0  # solved within the second segment, after which it would halt
+    traces.open(replace(trace, prediction=right, q_halt=np.array([-1, 1, 1, 1]), q_continue=np.zeros(4)), cursor=0)
+    view = TimelineView(traces, Theme("light"))
+    qtbot.addWidget(view)
+    for step in range(6, 12):
+        assert ("★ From here on" if step == 8 else "★ From 2.1.H on") in view.tip(step)
+        assert "◆" in view.tip(step)
+    assert not set("★◆") & set(view.tip(5) + view.tip(12))
+    letters = [view._letter_at(QPoint(10, top + 4)) for top, _ in (_CHANGES, _H, _L, _CLEAN)]
+    assert letters == ["Δ", "H", "L", ""]
+    assert all(glossary.find(letter) for letter in letters[:3])
 
 
 def test_nearly_all_is_not_told_as_all(traces: TraceModel) -> None:
