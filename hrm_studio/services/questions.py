@@ -190,15 +190,17 @@ def surveying(source: Source, segments: int) -> Question[Progress]:
 def _made(source: Source, start: int, count: int) -> Grids:
     """Puzzles whose difficulty goes evenly from `low` to `high` over the whole set, in an order by chance; the same for the same seed."""
     order = np.random.default_rng(source.seed).permutation(source.count)
+    low, high = source.low, source.high
     found = []
     for index in range(start, start + count):
         rng = np.random.default_rng([source.seed, index])
         share = order[index] / max(1, source.count - 1)
-        wanted = None if source.low is None or source.high is None else round(source.low + share * (source.high - source.low))
-        if wanted is None:
+        if low is None or high is None:
             found.append(source.task.generate(1, rng)[0][0])
-        elif isinstance(source.task, MazeTask):
-            found.append(source.task.generate(1, rng, min_path=max(1, wanted - 2), max_path=wanted + 2)[0][0])
+            continue
+        wanted = round(low + share * (high - low))
+        if isinstance(source.task, MazeTask):
+            found.append(source.task.generate(1, rng, min_path=max(2, low, wanted - 2), max_path=min(high, wanted + 2))[0][0])
         else:
             found.append(source.task.generate(1, rng, clues=wanted)[0][0])
     return np.stack(found)

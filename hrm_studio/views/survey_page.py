@@ -36,7 +36,7 @@ from hrm_studio.studio import Studio
 from hrm_studio.views.board_panel import Elided
 from hrm_studio.views.flow_layout import FlowRow
 from hrm_studio.views.survey_scatter import SurveyScatter
-from hrm_studio.views.survey_table import SurveyTable
+from hrm_studio.views.survey_table import SurveyTable, columns_of
 from hrm_studio.views.visible import View
 
 LANE = "survey"
@@ -64,8 +64,9 @@ class SurveyPage(View):
         self._begun = 0.0
         self._total = 0
         self._chosen = -1  # a line
-        self.table = SurveyTable(studio.theme, self)
         self.task = QComboBox(toolTip="Which puzzles", accessibleName="Kind of puzzle")
+        self._fill_tasks()
+        self.table = SurveyTable(self._task(), studio.theme, self)
         self.count = QSpinBox(
             minimum=1, maximum=20_000, value=200, singleStep=50, toolTip="How many puzzles", accessibleName="Number of puzzles"
         )
@@ -84,10 +85,11 @@ class SurveyPage(View):
         self.state, self.result = Elided("muted"), QLabel("", objectName="title")
         self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.scatter = SurveyScatter(self.table, studio.theme)
-        self.view = QTableView()
+        self.view = QTableView(objectName="survey")
         self.error = QLabel(wordWrap=True, visible=False, objectName="error")
         self._arrange()
-        self._fill_tasks()
+        self.task.currentTextChanged.connect(self._task_chosen)
+        self._task_chosen()
         studio.actions.add(self._entries(), page="survey")
         self.follow([(studio.models.changed, self._tell_model)], self._catch_up)
 
@@ -131,7 +133,7 @@ class SurveyPage(View):
         split = QSplitter()
         split.addWidget(self.view)
         split.addWidget(self.scatter)
-        split.setSizes([700, 520])
+        split.setSizes([880, 380])  # at 1280 pixels all columns have room
         empty = QLabel(_EMPTY, objectName="muted", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
         self.body = QStackedWidget()
         self.body.addWidget(empty)
@@ -185,8 +187,6 @@ class SurveyPage(View):
         self.task.addItems(list(names) or ["sudoku-9x9"])
         if bundled is not None:
             self.task.setCurrentText(bundled.task)
-        self.task.currentTextChanged.connect(self._task_chosen)
-        self._task_chosen()
 
     def _task_chosen(self) -> None:
         task = self._task()
@@ -245,7 +245,9 @@ class SurveyPage(View):
         if path is None:
             return
         self._model, self._chosen = path, -1
-        self.table.clear()
+        if columns_of(task) != self.table.columns:
+            self.view.sortByColumn(0, Qt.SortOrder.AscendingOrder)  # the others have other places now
+        self.table.begin(task)
         self.scatter.mark(-1)
         self.open_button.setEnabled(False)
         self._total, self._begun = self.count.value(), time.monotonic()

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
-from PySide6.QtWidgets import QComboBox, QLabel, QVBoxLayout
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
+from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPen, QPolygonF
+from PySide6.QtWidgets import QComboBox, QLabel, QToolTip, QVBoxLayout
 
 from hrm_studio.theme import Theme
 from hrm_studio.views.flow_layout import FlowRow
 from hrm_studio.views.plots import dress, new_plot, show_axes
-from hrm_studio.views.survey_table import COLUMNS, SurveyTable, number
+from hrm_studio.views.survey_table import SurveyTable, number, text
 from hrm_studio.views.visible import View
 
-_AXES = [(name, tip) for name, tip in COLUMNS if name not in ("Puzzle", "Solved")]
-_CLICK_PIXELS = 12
+_NO_AXIS = ("Puzzle", "Solved")
+_NEAR = 12  # pixels
 
 
 class SurveyScatter(View):
@@ -33,23 +33,39 @@ class SurveyScatter(View):
         self._table, self._theme = table, theme
         self._marked = -1
         self.across, self.up = QComboBox(accessibleName="Across"), QComboBox(accessibleName="Up")
-        for box, chosen in ((self.across, "Difficulty"), (self.up, "Late drift")):
-            for name, tip in _AXES:
-                box.addItem(name)
-                box.setItemData(box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
-            box.currentIndexChanged.connect(lambda index, box=box: box.setToolTip(_AXES[index][1]))
-            box.setCurrentText(chosen)
+        for box in (self.across, self.up):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+            box.currentIndexChanged.connect(lambda _, box=box: self._explain(box))
             box.activated.connect(self.draw)
+        self._fill_axes()
+        self.up.setCurrentText("Late drift")
+        table.modelReset.connect(self._fill_axes)
         self.plot = new_plot()
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.over = self._paint
         self.plot.scene().sigMouseClicked.connect(self._clicked)
-        self.plot.setToolTip("A point a puzzle: a disc is solved, a triangle is not. A click opens it in Explore.")
+        self.plot.viewport().installEventFilter(self)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(FlowRow(QLabel("across", objectName="muted"), self.across, QLabel("up", objectName="muted"), self.up))
         column.addWidget(self.plot, 1)
         self.follow([(theme.changed, self.draw)], self.draw)
+
+    def _fill_axes(self) -> None:
+        """The columns of the table; an axis keeps its own, or takes the first where there is no such column any more."""
+        axes = [column for column in self._table.columns if column[0] not in _NO_AXIS]
+        for box in (self.across, self.up):
+            chosen = box.currentText()
+            box.clear()
+            for name, tip in axes:
+                box.addItem(name)
+                box.setItemData(box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+            box.setCurrentIndex(max(0, box.findText(chosen)))
+            self._explain(box)
+
+    @staticmethod
+    def _explain(box: QComboBox) -> None:
+        box.setToolTip(box.currentData(Qt.ItemDataRole.ToolTipRole) or "")
 
     def mark(self, line: int) -> None:
         """A ring around this line's point; −1 for none."""
@@ -112,11 +128,28 @@ class SurveyScatter(View):
         for x, y in pixels.tolist():
             painter.drawPolygon(QPolygonF([QPointF(x, y - 4.5), QPointF(x + 4.5, y + 3.5), QPointF(x - 4.5, y + 3.5)]))
 
-    def _clicked(self, event: object) -> None:
-        place: QPointF = event.scenePos()  # type: ignore[attr-defined]
+    def line_at(self, place: QPointF) -> int | None:
+        """The line whose point is nearest, where one is near."""
         pixels = self.pixels()
         if not len(pixels):
-            return
+            return None
         apart = np.nan_to_num(np.hypot(pixels[:, 0] - place.x(), pixels[:, 1] - place.y()), nan=np.inf)
-        if apart.min() <= _CLICK_PIXELS:
-            self.picked.emit(int(apart.argmin()))
+        return int(apart.argmin()) if apart.min() <= _NEAR else None
+
+    def _clicked(self, event: object) -> None:
+        line = self.line_at(event.scenePos())  # type: ignore[attr-defined]
+        if line is not None:
+            self.picked.emit(line)
+
+    def tip(self, line: int | None) -> str:
+        """What a point is of, all columns of its line; without one, what the points are."""
+        if line is None:
+            return "A point a puzzle: a disc is solved, a triangle is not. A click opens it in Explore."
+        row = self._table.rows[line]
+        return "\n".join(f"{name}: {text(row, line, name)}" for name, _ in self._table.columns)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            QToolTip.showText(event.globalPos(), self.tip(self.line_at(QPointF(event.pos()))), self.plot)
+            return True
+        return super().eventFilter(watched, event)

@@ -9,17 +9,24 @@ import numpy as np
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from hrm_model.analysis_survey import Surveyed
+from hrm_model.tasks.base import Task
+from hrm_model.tasks.maze_task import MazeTask
 from hrm_model.tasks.sudoku_rating import LEVELS
+from hrm_model.tasks.sudoku_task import SudokuTask
 from hrm_studio.theme import Theme
 
 _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 
-# Name, how it is told, the number that it is sorted and drawn by (NaN where there is none).
-COLUMNS: tuple[tuple[str, str], ...] = (
-    ("Puzzle", "Its place in the set"),
-    ("Difficulty", "Clues of a Sudoku (fewer are harder), moves of a maze's shortest way"),
-    ("Rating", "The hardest technique that a person would need"),
+_PLACE = ("Puzzle", "Its place in the set")
+_HARDNESS: dict[type[Task], tuple[tuple[str, str], ...]] = {
+    SudokuTask: (
+        ("Clues", "Digits that are given: fewer are harder"),
+        ("Rating", "The hardest technique that a person would need"),
+    ),
+    MazeTask: (("Path moves", "Moves of the shortest path: more are harder"),),
+}
+_OUTCOME = (
     ("Solved", "Whether the answer after the last segment is right; 'lost' was right in between"),
     ("Stable in", "The segment from which on the answer stays the same, right or wrong"),
     ("Late drift", "How far the slow state still moves in a segment, over the last four: small is settled, large is wandering"),
@@ -30,11 +37,18 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 )
 
 
+def columns_of(task: Task) -> tuple[tuple[str, str], ...]:
+    """The columns of a table of such puzzles, and what each tells. How hard a puzzle is has the name of what is counted: of one it is the
+    low numbers that are hard, of the other the high ones."""
+    return (_PLACE, *_HARDNESS[type(task)], *_OUTCOME)
+
+
 def number(row: Surveyed, index: int, column: str) -> float:
-    """What a line is sorted and drawn by."""
+    """What a line is sorted and drawn by; NaN where there is no such number."""
     value = {
         "Puzzle": index + 1,
-        "Difficulty": row.difficulty,
+        "Clues": row.difficulty,
+        "Path moves": row.difficulty,
         "Rating": row.rating,
         "Solved": 2 if row.solved else 1 if row.ever else 0,
         "Solved in": row.solved_at,
@@ -66,15 +80,18 @@ def text(row: Surveyed, index: int, column: str) -> str:
 class SurveyTable(QAbstractTableModel):
     """Lines as they come, in the order of one column. `rows` keeps the order of the set."""
 
-    def __init__(self, theme: Theme, parent: QObject | None = None) -> None:
+    def __init__(self, task: Task, theme: Theme, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        self.columns = columns_of(task)
         self.rows: list[Surveyed] = []
         self.order: np.ndarray = np.zeros(0, int)
         self._sort = (0, Qt.SortOrder.AscendingOrder)
 
-    def clear(self) -> None:
+    def begin(self, task: Task) -> None:
+        """No lines, and the columns of this task."""
         self.beginResetModel()
+        self.columns = columns_of(task)
         self.rows, self.order = [], np.zeros(0, int)
         self.endResetModel()
 
@@ -93,7 +110,7 @@ class SurveyTable(QAbstractTableModel):
 
     def _arrange(self) -> None:
         column, direction = self._sort
-        keys = np.array([number(row, k, COLUMNS[column][0]) for k, row in enumerate(self.rows)])
+        keys = np.array([number(row, k, self.columns[column][0]) for k, row in enumerate(self.rows)])
         # What has no number stands last either way.
         self.order = np.argsort(keys if direction == Qt.SortOrder.AscendingOrder else -keys, kind="stable")
 
@@ -101,18 +118,18 @@ class SurveyTable(QAbstractTableModel):
         return 0 if parent.isValid() else len(self.order)
 
     def columnCount(self, parent: _Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(COLUMNS)
+        return 0 if parent.isValid() else len(self.columns)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation == Qt.Orientation.Horizontal and role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return COLUMNS[section][role == Qt.ItemDataRole.ToolTipRole]
+            return self.columns[section][role == Qt.ItemDataRole.ToolTipRole]
         return None
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if index.row() >= len(self.order):
             return None
         place = int(self.order[index.row()])
-        row, column = self.rows[place], COLUMNS[index.column()][0]
+        row, column = self.rows[place], self.columns[index.column()][0]
         if role == Qt.ItemDataRole.DisplayRole:
             return text(row, place, column)
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -123,8 +140,8 @@ class SurveyTable(QAbstractTableModel):
 
     def lines(self) -> str:
         """All of it as CSV, in the order of the set."""
-        head = ",".join(["puzzle_text", *(name.lower().replace(" ", "_") for name, _ in COLUMNS)])
-        body = (",".join([f'"{row.text}"', *(_plain(number(row, k, name)) for name, _ in COLUMNS)]) for k, row in enumerate(self.rows))
+        head = ",".join(["puzzle_text", *(name.lower().replace(" ", "_") for name, _ in self.columns)])
+        body = (",".join([f'"{row.text}"', *(_plain(number(row, k, name)) for name, _ in self.columns)]) for k, row in enumerate(self.rows))
         return "\n".join([head, *body]) + "\n"
 
 
