@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QHideEvent, QPainter, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QComboBox, QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QGridLayout, QToolButton, QVBoxLayout
 
 from hrm_model.analysis import Floats, sudoku_variant
 from hrm_model.analysis_attention import Neighbourhood, call_at, neighbourhood, shares, shares_of
@@ -61,7 +61,7 @@ class AttentionView(View):
         self._last: dict[str, Seen] = {}
         self._around: tuple[int, Neighbourhood | None] | None = None
         self.boards = {level: AttentionBoard(level, traces, selection, board, theme) for level in "LH"}
-        self.titles = {level: QLabel("", objectName="muted") for level in "LH"}
+        self.titles = {level: Elided("muted") for level in "LH"}
         self.bars = ShareBars(theme)
         self.layer, self.head = QComboBox(accessibleName="Layer"), QComboBox(accessibleName="Head")
         self.layer.setToolTip(
@@ -109,8 +109,6 @@ class AttentionView(View):
         grid = QGridLayout()
         grid.setSpacing(4)
         for column, level in enumerate("LH"):
-            self.titles[level].setAlignment(Qt.AlignmentFlag.AlignHCenter)
-            self.titles[level].setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
             grid.addWidget(self.titles[level], 0, column)
             grid.addWidget(self.boards[level], 1, column)
         grid.setRowStretch(1, 1)
@@ -261,9 +259,8 @@ class AttentionView(View):
             small.weights, small.looked_at = (None, None) if seen is None else (seen.weights, seen.looked_at)
             small.stale = stale
             small.arrows = self._arrows.isChecked()
-            name = "Fast module L" if level == "L" else "Slow module H"
             there = f" at {short_step_name(trace, found[level].step)}" if found is not None and trace is not None else ""
-            self.titles[level].setText(name + there)
+            self.titles[level].setText(("Fast L" if level == "L" else "Slow H") + there)  # short: two stand side by side in 300 pixels
         self._main.over = self._paint_on_main if self._arrows.isChecked() and found is not None and not stale else None
         if trace is None:
             self._tell("Where the model looks appears here once it has thought about a puzzle.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QLabel, QTableView, QToolButton, QVBoxLayout, QWidget
 
@@ -252,9 +252,15 @@ class CellTable(View):
         for row in rows.tolist():
             chosen.select(self.model.index(row, 0), self.model.index(row, last))
         self.table.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
-        if len(rows) == 1:
-            self.table.scrollTo(self.model.index(int(rows[0]), 0))
         self._refreshing = False
+        QTimer.singleShot(0, self, self._scroll_to_selection)  # once a table that is just being shown has its size
+
+    def _scroll_to_selection(self) -> None:
+        """To the first selected row, where none of them is in sight."""
+        rows = [self.model.index(row, 0) for row in np.flatnonzero(np.isin(self.model.order, list(self._selection.cells))).tolist()]
+        room = self.table.viewport().rect()
+        if rows and not any(room.contains(self.table.visualRect(row)) for row in rows):
+            self.table.scrollTo(rows[0])
 
     def _picked(self) -> None:
         if not self._refreshing:

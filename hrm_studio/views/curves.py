@@ -82,7 +82,7 @@ class CurvesView(View):
             plot.setParent(self)  # one that is never chosen must go with this view too
             plot.setToolTip(panel.tip)
             plot.setMouseEnabled(x=False, y=False)
-            plot.setMinimumSize(100, 60)
+            plot.setMinimumSize(100, 48)  # three rows in as much as two: a chip must not move from under the mouse
             plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)  # rows and columns share the room evenly
             plot.scene().sigMouseClicked.connect(partial(self._clicked, plot))
             plot.over, plot.fixed = partial(self._paint_over, plot), partial(self._paint_marks, plot)

@@ -18,6 +18,24 @@ from hrm_studio.views.vector import is_vector
 
 pg.setConfigOptions(antialias=True)
 
+_NUMBERS_APART, _HALF_NUMBER = 14, 5  # pixels between two numbers of an upright axis at least, and half of one's height
+
+
+class UprightAxis(pg.AxisItem):
+    """Its numbers stand apart in a low plot too; pyqtgraph writes those of its first level however little room there is."""
+
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
+        levels: list[tuple[float, list[float]]] = super().tickValues(low, high, size)
+        pixel = (high - low) / max(1.0, size)
+        if self.logMode or not levels or levels[0][0] >= _NUMBERS_APART * pixel:
+            return levels
+        kept: list[float] = []
+        for value in (value for _, values in levels for value in values):
+            whole = low + _HALF_NUMBER * pixel <= value <= high - _HALF_NUMBER * pixel
+            if whole and all(abs(value - other) >= _NUMBERS_APART * pixel for other in kept):
+                kept.append(value)
+        return [(min(spacing for spacing, _ in levels), sorted(kept))]
+
 
 class Plot(pg.PlotWidget):
     """A plot whose items are drawn once and kept as a picture; `over` paints what moves with the cursor on top of it.
@@ -30,7 +48,9 @@ class Plot(pg.PlotWidget):
         self.dressed: tuple[Palette, str, bool] | None = None  # by `dress`
         self.over: Callable[[QPainter], None] | None = None
         self.fixed: Callable[[QPainter], None] | None = None  # painted once, with the picture
-        super().__init__(enableMenu=False)  # making menus that nobody opens would take a quarter of the time
+        super().__init__(
+            enableMenu=False, axisItems={"left": UprightAxis("left")}
+        )  # making menus that nobody opens would take a quarter of the time
         self.scene().changed.connect(self.redraw)
 
     def redraw(self) -> None:

@@ -160,3 +160,15 @@ def test_all_of_it_fits_into_a_low_panel_and_a_high_one(view: AttentionView, tra
         assert not view.bars.visibleRegion().isEmpty()
         view.bars.grab()  # it is painted either way
     area.takeWidget()
+
+
+def test_titles_fit_side_by_side_in_the_smallest_default_layout(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
+    view._traces.open(trace, cursor=9)
+    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    view.resize(452, 216)
+    view.grab()
+    for level, title in view.titles.items():
+        assert level in title.text()
+        widest = title.text().replace("2.", "16.")
+        assert title.fontMetrics().horizontalAdvance(widest) < title.width()
+    assert view.bars.width() > view.bars.fontMetrics().horizontalAdvance("Of the chosen cell")

@@ -202,6 +202,12 @@ def test_the_strip_jumps_and_follows(qtbot: QtBot) -> None:
     assert strip.stop_at((strip._room() - 0.5) * strip._pitch()) == 239
     panel.grab()
     assert len(strip._pictures) <= 2 * (strip._room() + 2)
+    strip.set_every_step(False)
+    traces.set_cursor(0)
+    traces.set_cursor(6 * strip._room() - 1)  # the last board in sight: a narrower strip goes on with it
+    panel.resize(420, 760)
+    panel.grab()
+    assert strip._first <= strip._here() <= strip._first + strip._room() - 1
 
 
 def test_a_narrow_grid_has_room_for_its_numbers(qtbot: QtBot) -> None:

@@ -136,3 +136,16 @@ def test_words_of_other_tasks(qtbot: QtBot) -> None:
     assert view.model.rowCount() > 100
     assert token_text("arc", 3) == "blue (1)"
     assert not view.grab().isNull()
+
+
+def test_what_was_selected_before_the_table_is_shown_is_in_sight(qtbot: QtBot) -> None:
+    view, traces, selection = table_of(qtbot)
+    traces.open(made(sudoku_info(), segments=1), cursor=3)
+    view.hide()
+    selection.set((70, 78))
+    view.show()
+    place = lambda cell: view.table.visualRect(view.model.index(int(np.flatnonzero(view.model.order == cell)[0]), 0))  # noqa: E731
+    room = view.table.viewport().rect()
+    qtbot.waitUntil(lambda: room.contains(place(70)))
+    selection.set((2,))
+    qtbot.waitUntil(lambda: room.contains(place(2)) and not room.contains(place(70)))

@@ -17,6 +17,7 @@ from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
 from hrm_studio.views import curves as module
 from hrm_studio.views.curves import PANELS, CurvesView
+from hrm_studio.views.plots import UprightAxis
 from tests.hrm_studio.made import FOUR, arc_info, made, maze_info, sudoku_info
 
 
@@ -125,6 +126,16 @@ def test_decades_of_a_low_plot_do_not_stand_in_each_other() -> None:
     assert decades[2] == ["1000"]
 
 
+@pytest.mark.parametrize("top", [0.7, 3, 26, 85, 105])
+def test_numbers_of_an_axis_stand_apart_however_low_it_is(top: float) -> None:
+    axis = UprightAxis("left")
+    for size in (16, 24, 40, 80, 300):
+        spacing, shown = axis.tickValues(0, top, size)[0]  # what comes after is written only where it fits
+        assert shown, size
+        assert (np.diff(shown) >= 14 * top / size).all(), size
+        assert [float(text) for text in axis.tickStrings(shown, 1, spacing)] == pytest.approx(shown)
+
+
 def test_plots_are_chosen_and_share_the_room(qtbot: QtBot) -> None:
     view, traces, _ = view_of(qtbot)
     traces.open(made(sudoku_info(FOUR), segments=2))
@@ -135,6 +146,7 @@ def test_plots_are_chosen_and_share_the_room(qtbot: QtBot) -> None:
     view.grab()
     heights = {plot.height() for plot in view.plots.values()}
     assert max(heights) - min(heights) <= 2
+    assert view.minimumSizeHint().height() <= 200  # what a window of 1280 × 800 has for them: one more must not move the panel
 
 
 def test_much_is_computed_in_the_background_and_for_the_right_trace(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,18 @@ def test_captions_that_are_terms_explain_themselves(qtbot: QtBot) -> None:
     assert "round of thought" in term.toolTip()
     assert other.toolTip() == ""
     assert own.toolTip() == "own help"
+    own.setToolTip("One sentence. " * 10 + "a < b")
+    explain(root)
+    explain(root)
+    assert own.toolTip() == "<p>" + "One sentence. " * 10 + "a &lt; b</p>"
+
+
+def test_no_help_of_a_panel_is_one_long_line(window: MainWindow) -> None:
+    explore = window.explore
+    for view in (explore, explore.states, explore.curves, explore.attention, explore.cells):
+        for widget in view.findChildren(QWidget):
+            assert max(map(len, widget.toolTip().split("\n"))) < 100 or widget.toolTip().startswith("<"), widget.toolTip()
+    assert "residual" in explore.curves.plots["residuals"].toolTip()
 
 
 def test_words_are_searched(window: MainWindow, qtbot: QtBot) -> None:
