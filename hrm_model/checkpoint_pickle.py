@@ -52,6 +52,14 @@ class _Mark:
     pass
 
 
+class DamagedPickle(CheckpointError):
+    """It ends too early, or is none."""
+
+
+class _Untrue(Exception):
+    """The pickle says what cannot be; the words say what."""
+
+
 class _Malformed(Exception):
     """The pickle is not one that torch.save writes; the words say why."""
 
@@ -70,11 +78,15 @@ def read_pickle(data: bytes, where: str) -> Any:
                 machine.do(opcode.name, argument)
     except _Malformed as error:
         raise CheckpointError(f"{where}: was refused, since {error}; a checkpoint may hold tensors only") from None
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, UnicodeError, OverflowError) as error:
-        told = "" if isinstance(error, KeyError) else str(error)  # of which the words are a bare key
-        reason = told.splitlines()[0][:200] if told else "it is no list of tensors"
-        raise CheckpointError(f"{where}: is not a whole checkpoint ({reason}); copy or download it again") from None
-    raise CheckpointError(f"{where}: is not a whole checkpoint (its pickle does not end); copy or download it again")
+    except _Untrue as error:
+        raise _damaged(where, str(error)) from None
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, UnicodeError, OverflowError):
+        raise _damaged(where) from None
+    raise _damaged(where)
+
+
+def _damaged(where: str, why: str = "its list of tensors is damaged or cut short") -> DamagedPickle:
+    return DamagedPickle(f"{where}: is not a whole checkpoint ({why}); copy or download it again")
 
 
 class _Machine:
@@ -90,7 +102,7 @@ class _Machine:
         while not isinstance(self.stack[place], _Mark):
             place -= 1
             if place < 0:
-                raise ValueError("a mark is missing")
+                raise _Untrue("a mark is missing")
         found = self.stack[place + 1 :]
         del self.stack[place:]
         return found
@@ -109,7 +121,7 @@ class _Machine:
     def fill(self, pairs: list[Any]) -> None:
         target = self.stack[-1]
         if type(target) is not dict or len(pairs) % 2:
-            raise ValueError("entries for something that is no dict")
+            raise _Untrue("entries for something that is no dict")
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
             # Nested tuples as keys could be made to take for ever to hash.
             if type(key) not in (str, int):
@@ -118,7 +130,7 @@ class _Machine:
 
     def extend(self, items: list[Any]) -> None:
         if type(self.stack[-1]) is not list:
-            raise ValueError("items for something that is no list")
+            raise _Untrue("items for something that is no list")
         self.stack[-1].extend(items)
 
     def find(self, module: str, name: str) -> None:
@@ -130,13 +142,13 @@ class _Machine:
     def stack_global(self) -> None:
         name, module = self.pop(), self.pop()
         if type(name) is not str or type(module) is not str:
-            raise ValueError("a name that is no text")
+            raise _Untrue("a name that is no text")
         self.find(module, name)
 
     def storage(self) -> None:
         kind, dtype, key, _, numel = self.pop()
         if kind != "storage" or type(dtype) is not _Global or dtype.name not in _STORAGES or type(key) is not str or type(numel) is not int:
-            raise ValueError("a storage of unknown kind")
+            raise _Untrue("a storage of unknown kind")
         self.stack.append(Storage(key, _STORAGES[dtype.name], numel))
 
     def build(self) -> None:
@@ -163,12 +175,12 @@ class _Machine:
             storage, offset, shape, strides = arguments[:4]
             if type(storage) is Storage and type(offset) is int:
                 return StoredTensor(storage, offset, _sizes(shape), _sizes(strides))
-        raise ValueError(f"{name.replace(' ', '.')} with other arguments than torch.save writes")
+        raise _Untrue(f"{name.replace(' ', '.')} with other arguments than torch.save writes")
 
 
 def _sizes(found: Any) -> tuple[int, ...]:
     if type(found) is not tuple or len(found) > 8 or any(type(n) is not int or not 0 <= n < 1 << 48 for n in found):
-        raise ValueError("sizes that no tensor has")
+        raise _Untrue("sizes that no tensor has")
     return found
 
 

@@ -53,6 +53,11 @@ def is_weights_name(name: str) -> bool:
     return bool(_STEP.match(name)) or (name.endswith(_SUFFIXES) and name != "training_state.pt")
 
 
+def begins_like_weights(head: bytes) -> bool:
+    """Whether a file with these first bytes may be one that torch.save (an archive, or a pickle) or safetensors wrote, be it whole or not."""
+    return head.startswith((b"PK", b"\x80")) or head[8:9] == b"{"
+
+
 def rank(name: str) -> tuple[int, int]:
     """Which of several weights files is the likeliest: the own one, else the published one of the highest step."""
     if name == "model.safetensors":

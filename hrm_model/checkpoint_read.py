@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrm_model.checkpoint_error import CheckpointError
-from hrm_model.checkpoint_pickle import MOST_BYTES, StoredTensor, read_pickle
+from hrm_model.checkpoint_pickle import MOST_BYTES, DamagedPickle, StoredTensor, read_pickle
+from hrm_model.checkpoint_place import begins_like_weights
 
 Array = NDArray[Any]
 
@@ -206,8 +207,14 @@ def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _read_torch(path: Path, begin: bytes) -> list[TensorInfo]:
     if not begin.startswith(b"PK"):
         with path.open("rb") as stream:
+            content = stream.read(MOST_BYTES)
+        try:
             # Read for what it holds only: a name that is refused is told, anything else is too old or none.
-            read_pickle(stream.read(MOST_BYTES), str(path))
+            read_pickle(content, str(path))
+        except DamagedPickle:
+            if begin and not begins_like_weights(begin):
+                raise CheckpointError(f"{path}: is no checkpoint: neither safetensors nor torch.save wrote it") from None
+            raise
         raise CheckpointError(f"{path}: is no archive of tensors; if torch before 1.6 wrote it, load it there and save it again")
     try:
         with zipfile.ZipFile(path) as archive:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from PySide6.QtCore import QObject, QSettings, Signal
 
-from hrm_model.checkpoint_place import is_weights_name
+from hrm_model.checkpoint_place import begins_like_weights, is_weights_name
 from hrm_model.tasks.arc import LARGEST_FILE, task_folders
 
 Kind = Literal["trace", "checkpoint", "run", "dataset", "puzzles"]
@@ -15,6 +15,8 @@ Kind = Literal["trace", "checkpoint", "run", "dataset", "puzzles"]
 _RECENT = 12
 _LONGEST = 64  # characters of a path in a menu
 _LARGEST_TEXT = 1 << 20  # bytes; a longer file is a data set, not a puzzle
+_HEAD = 1024  # bytes of a file that tell what it is
+_KINDS = "puzzles as text, ARC tasks (.json), a trace (.h5) or a checkpoint (.safetensors, or a file that torch.save wrote)"
 _WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".zip")
 
 
@@ -39,15 +41,19 @@ def kind_of(path: Path) -> Kind:
         )
     if not path.exists():
         raise OpenError(f"{path} is not there.")
-    if path.suffix in _WEIGHTS or path.name.startswith("step_") or path.name == "checkpoint":
-        return "checkpoint"
     with path.open("rb") as file:
-        head = file.read(8)
-    if head == b"\x89HDF\r\n\x1a\n":
+        head = file.read(_HEAD)
+    if not head:
+        raise OpenError(f"{path} is empty.")
+    if path.suffix in _WEIGHTS or path.name.startswith("step_") or path.name == "checkpoint":
+        if not begins_like_weights(head):
+            raise OpenError(f"{path} is no checkpoint, nor anything else that the studio opens: {_KINDS}.")
+        return "checkpoint"
+    if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return "trace"
     if path.stat().st_size <= (LARGEST_FILE if path.suffix.lower() == ".json" else _LARGEST_TEXT) and b"\0" not in head:
         return "puzzles"
-    raise OpenError(f"{path} is no puzzle text, trace (.h5), checkpoint or run folder.")
+    raise OpenError(f"{path} is nothing that the studio opens: {_KINDS}.")
 
 
 def short_path(path: Path) -> str:

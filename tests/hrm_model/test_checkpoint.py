@@ -74,6 +74,14 @@ def test_noise_for_a_published_checkpoint_is_refused_whatever_it_makes_the_unpic
         refused(published, "step_7")
 
 
+def test_what_is_none_is_told_from_what_is_cut_short_and_in_words_for_people(published: Path) -> None:
+    file = published / "step_7"
+    file.write_bytes(b"\xfb\x13" * 500)
+    refused(published, "step_7: is no checkpoint: neither safetensors nor torch.save wrote it")
+    file.write_bytes(pickle.dumps({"a": [1.0] * 1000})[:500])
+    refused(published, "step_7: is not a whole checkpoint (its list of tensors is damaged or cut short); copy or download it again")
+
+
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
 def test_what_is_cut_short(own: Path, published: Path, share: float) -> None:
     for file in (own / "model.safetensors", published / "step_7"):

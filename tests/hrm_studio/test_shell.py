@@ -125,8 +125,18 @@ def test_a_path_is_told_by_what_is_in_it(tmp_path: Path) -> None:
     text.write_text("1234" + "." * 12)
     assert kind_of(text) == "puzzles"
     (tmp_path / "bytes").write_bytes(b"a\0b")
-    with pytest.raises(OpenError, match="no puzzle text"):
+    with pytest.raises(OpenError, match=r"nothing that the studio opens: puzzles as text, .* a trace .* or a checkpoint"):
         kind_of(tmp_path / "bytes")
+    for name in ("noise.bin", "noise.pt", "step_3"):
+        (tmp_path / name).write_bytes(b"\xfb\x13" * 500)
+        with pytest.raises(OpenError, match="is no checkpoint, nor anything else that the studio opens: puzzles as text"):
+            kind_of(tmp_path / name)
+    whole = (bundled_models()[0].path / "model.safetensors").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(whole[:100])
+    assert kind_of(tmp_path / "cut.safetensors") == "checkpoint"  # of which the reader says more
+    (tmp_path / "none.pt").touch()
+    with pytest.raises(OpenError, match="is empty"):
+        kind_of(tmp_path / "none.pt")
     with pytest.raises(OpenError, match="not there"):
         kind_of(tmp_path / "nowhere")
 
