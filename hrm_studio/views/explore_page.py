@@ -76,6 +76,7 @@ class ExplorePage(QMainWindow):
         self._areas: dict[str, Qt.DockWidgetArea] = {}
         self._lazy: dict[str, LazyPanel] = {}
         self._begun = self._low = self._arranged = False
+        self._afloat: list[QDockWidget] = []  # to be shown again once the window is shown
         self._later = QTimer(self, singleShot=True, interval=0)
         self._later.timeout.connect(self._arrange)
         self._add_dock("Puzzle", self.panel, _LEFT)
@@ -307,6 +308,8 @@ class ExplorePage(QMainWindow):
         super().showEvent(event)
         if self.focusWidget() is None:
             self.board.setFocus()
+        if self._afloat:
+            QTimer.singleShot(0, self, self._show_again)
 
     # Layout ----------------------------------------------------------------------------------------------------------
 
@@ -325,6 +328,14 @@ class ExplorePage(QMainWindow):
             if inside:
                 inside[0].setFocus(Qt.FocusReason.TabFocusReason)
                 return
+
+    def _show_again(self) -> None:
+        """Panels restored afloat were shown before the window was: the window manager takes them for nobody's, and the window covers them."""
+        afloat, self._afloat = self._afloat, []
+        for dock in afloat:
+            if dock.isFloating() and dock.isVisible():
+                dock.hide()
+                dock.show()
 
     def _put_back(self, dock: QDockWidget) -> None:
         """A panel floats no longer: it lies where its place is, before the others of its pile."""
@@ -371,6 +382,7 @@ class ExplorePage(QMainWindow):
         self._arranged = bool(self._studio.settings.value("layout/explore_ours", True, bool))
         if isinstance(state, QByteArray) and self.restoreState(state, _LAYOUT_VERSION):
             self._low = self.docks["Curves"] in self.tabifiedDockWidgets(self.docks["States"])
+            self._afloat = [dock for dock in self.docks.values() if dock.isFloating()]
         else:
             self._later.start()
 

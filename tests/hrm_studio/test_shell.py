@@ -300,6 +300,21 @@ def test_panels_that_floated_lie_where_they_lay_and_the_window_keeps_its_size(wi
     assert page.docks["Timeline"].geometry().bottom() < page.height()
 
 
+def test_a_panel_that_floated_is_shown_after_the_window_that_it_belongs_to(window: MainWindow, qtbot: QtBot) -> None:
+    window.explore.docks["States"].setFloating(True)
+    window.close()
+    second = MainWindow(Theme("light"))
+    qtbot.addWidget(second)
+    dock, shown = second.explore.docks["States"], []
+    assert dock.isFloating()
+    dock.visibilityChanged.connect(lambda on: shown.append((on, second.isVisible())))
+    second.show()
+    qtbot.waitUntil(lambda: (True, True) in shown, timeout=WAIT)
+    assert dock.isFloating()
+    assert dock.isVisible()
+    second.close()
+
+
 def test_a_panel_that_is_taken_out_is_not_resized(window: MainWindow, qtbot: QtBot) -> None:
     page = window.explore
     page.removeDockWidget(page.docks["States"])  # as `reset_layout` does with all for a moment
