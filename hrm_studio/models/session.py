@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -44,6 +44,19 @@ _NO_ARC_MODEL = (
 )
 
 
+@dataclass
+class _Examples:
+    """Puzzles that follow one another, the first after the last. `of` is empty where nobody asked how many there are."""
+
+    grids: list[Grid]
+    of: str = ""
+    at: int = -1
+
+    def step(self) -> Grid:
+        self.at = (self.at + 1) % len(self.grids)
+        return self.grids[self.at]
+
+
 class Session(QObject):
     """The puzzle at hand (`puzzle`), its difficulty, and what was thought about before. Asks the reasoner and fills the trace model.
 
@@ -51,11 +64,13 @@ class Session(QObject):
     -------
     failed(str, int)        a sentence for people, and the cell at fault or −1
     file_opened(object)     an OpenedFile whose trace is shown now; `opened` is it from then on
+    example_shown()         `place` may be another
     file_read(object)       the Path of a file, of puzzles or traces, that could be read
     """
 
     failed = Signal(str, int)
     file_opened = Signal(object)
+    example_shown = Signal()
     file_read = Signal(object)
 
     def __init__(
@@ -73,7 +88,7 @@ class Session(QObject):
         self.models = models
         self._traces, self._selection, self._player, self._reasoner = traces, selection, player, reasoner
         self._background = Background(self)
-        self._examples: dict[str, Iterator[Grid]] = {}
+        self._examples: dict[str, _Examples] = {}
         self.segments = 16
         self.opened: OpenedFile | None = None
         self._expecting = False  # a trace; one that was cancelled may still arrive from the thread
@@ -109,17 +124,34 @@ class Session(QObject):
         names[self.puzzle.task.name] = None
         return [task_named(name) for name in names]
 
+    @property
+    def place(self) -> str:
+        """'2 of 3' of a file of several puzzles, while the puzzle at hand is the one from there; else ''."""
+        examples = self._examples.get(self.puzzle.task.name)
+        if examples is None or not examples.of or not np.array_equal(examples.grids[examples.at], self.puzzle.grid):
+            return ""
+        return f"{examples.at + 1:,} of {examples.of}"
+
+    @property
+    def behind(self) -> bool:
+        """Whether the trace that is shown is of another puzzle than the one at hand."""
+        trace, task = self._traces.trace, self.puzzle.task
+        if trace is None:
+            return False
+        return trace.puzzle.task != task.name or not np.array_equal(trace.puzzle.given, task.to_tokens(self.puzzle.grid))
+
     # Another puzzle --------------------------------------------------------------------------------------------------
 
     def show_example(self, task: Task) -> None:
         """The next puzzle of that task among those that ship, or of the file that was opened last; a new one where there is none."""
         if task.name not in self._examples:
             for name, grids in _grouped(puzzle_lines("starter")).items():
-                self._examples.setdefault(name, itertools.cycle(grids))
+                self._examples.setdefault(name, _Examples(grids))
         if isinstance(task, ArcTask):
             self._next_arc_task()
         elif task.name in self._examples:
-            self.show_and_reason(task, next(self._examples[task.name]))
+            self.show_and_reason(task, self._examples[task.name].step())
+            self.example_shown.emit()
         else:
             self.make(task)
 
@@ -276,7 +308,8 @@ class Session(QObject):
 
     def _show_first(self, found: tuple[Task, list[Grid]]) -> None:
         task, grids = found
-        self._examples[task.name] = itertools.cycle(grids)
+        count = f"{len(grids):,}" if len(grids) < _MOST_PUZZLES else f"the first {_MOST_PUZZLES:,}"
+        self._examples[task.name] = _Examples(grids, count if len(grids) > 1 else "")
         self.show_example(task)
 
     def _show_file(self, opened: OpenedFile) -> None:

@@ -44,6 +44,7 @@ class PuzzleMaker(QWidget):
             self.values.addWidget(widget)
         self.generate = QPushButton("Generate", toolTip="Make a new puzzle with one right answer and let the model solve it (Ctrl+G)")
         self.example = QPushButton("Next example", toolTip="A puzzle that ships, or the next one of the file that was opened (Ctrl+E)")
+        self.place = QLabel(wordWrap=True, objectName="muted", visible=False)
         top, middle, bottom = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         top.addWidget(QLabel("Another puzzle", objectName="heading"), 1)
         top.addWidget(self.task)
@@ -56,11 +57,13 @@ class PuzzleMaker(QWidget):
         layout.setSpacing(8)
         for row in (top, middle, bottom):
             layout.addLayout(row)
+        layout.addWidget(self.place)
         self.generate.clicked.connect(self._generate)
         self.example.clicked.connect(lambda: session.show_example(self.chosen()))
         self.task.currentIndexChanged.connect(self._task_chosen)
         self.kind.currentIndexChanged.connect(self._kind_chosen)
         session.puzzle.changed.connect(self._puzzle_changed)
+        session.example_shown.connect(self._tell_place)
         self._fill_tasks()
 
     def chosen(self) -> Task:
@@ -87,6 +90,12 @@ class PuzzleMaker(QWidget):
     def _puzzle_changed(self) -> None:
         if self._session.puzzle.task.name != self.task.currentData():
             self._fill_tasks()
+        self._tell_place()
+
+    def _tell_place(self) -> None:
+        place = self._session.place
+        self.place.setText(f"{place}; Next example shows the others")
+        self.place.setVisible(bool(place))
 
     def _task_chosen(self) -> None:
         task = self.chosen()

@@ -37,6 +37,8 @@ from hrm_studio.views.puzzle_text import PuzzleText
 from hrm_studio.views.recent_button import RecentButton
 
 _STATES = {"broken": ("wrong", "✕"), "none": ("wrong", "✕"), "several": ("warning", "▲"), "one": ("right", "●"), "unknown": ("muted", "○")}
+_WRONG = ("broken", "none", "several")
+_MOST_ERROR = 82  # pixels: five lines; a longer one scrolls
 _LEAST_BOARD = 160  # pixels
 _LONGEST_SHOWN = 21_000  # characters; the largest maze has fewer, and laying out a long line would stop the window
 
@@ -56,7 +58,8 @@ class PuzzlePanel(QWidget):
         self.ways = QStackedWidget()
         self.ways.addWidget(self.editor)
         self.ways.addWidget(self.text)
-        self.error = QLabel(wordWrap=True, visible=False, objectName="error")
+        self.error = QLabel(wordWrap=True, objectName="error")
+        self.behind = QLabel("The board still shows the puzzle before.", wordWrap=True, visible=False, objectName="muted")
         self.known = QLabel(wordWrap=True, objectName="known")
         self.known.setTextFormat(Qt.TextFormat.RichText)
         self.reason = QPushButton("Reason", objectName="primary")
@@ -114,7 +117,11 @@ class PuzzlePanel(QWidget):
         layout.addWidget(self.arc_tools)
         layout.addWidget(self.ways)
         layout.addWidget(self.known)
-        layout.addWidget(self.error)
+        self._error_area = QScrollArea(widgetResizable=True, horizontalScrollBarPolicy=Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._error_area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._error_area.setWidget(self.error)
+        layout.addWidget(self._error_area)
+        layout.addWidget(self.behind)
         row = QHBoxLayout()
         row.addWidget(self.reason, 1)
         row.addWidget(self.segments)
@@ -143,9 +150,10 @@ class PuzzlePanel(QWidget):
         if layout is None:
             return  # not laid out yet
         room, margins = self._area.size(), layout.contentsMargins()
+        inner = room.width() - margins.left() - margins.right()
+        self._error_area.setFixedHeight(max(0, min(self.error.heightForWidth(inner), _MOST_ERROR)))
         item = layout.itemAt(layout.indexOf(self.ways))
         assert item is not None
-        inner = room.width() - margins.left() - margins.right()
         shown = item.heightForWidth(inner) if item.hasHeightForWidth() else item.sizeHint().height()  # as the layout reckons
         others = layout.totalHeightForWidth(room.width()) - shown
         self.ways.setMaximumHeight(max(_LEAST_BOARD, room.height() - others))
@@ -177,9 +185,20 @@ class PuzzlePanel(QWidget):
         self.arc_tools.setVisible(isinstance(self._puzzle.task, ArcTask) and self.ways.currentWidget() is self.editor)
         self._share_height()
 
+    def _show_faults(self) -> None:
+        """What is wrong with a puzzle stands there once: as the error, where there is one. Of which puzzle the board is, is told then too."""
+        judgement, error = self._puzzle.judgement, bool(self.error.text())
+        wrong = judgement is not None and judgement.state in _WRONG
+        for widget in (self.error, self._error_area):
+            widget.setVisible(error)
+        self.known.setVisible(not (error and wrong))
+        self.behind.setVisible((error or wrong) and self._session.behind)
+        self._share_height()
+
     def _tell(self) -> None:
         """The judgement in words; what is not known yet keeps its place, so that nothing jumps."""
         judgement, colours = self._puzzle.judgement, self._theme.palette
+        self._show_faults()
         clues = f" · {self._session.difficulty.clues} clues" if isinstance(self._puzzle.task, SudokuTask) else ""
         if judgement is None:
             self.known.setText(f'<span style="color:{colours.muted}">…{clues}<br>&nbsp;</span>')
@@ -196,8 +215,8 @@ class PuzzlePanel(QWidget):
     def show_error(self, message: str, cell: int | None = None) -> None:
         """A sentence under the puzzle; '' takes it away. The cursor goes to the cell at fault."""
         self.error.setText(message)
-        self.error.setVisible(bool(message))
-        self._share_height()
+        self.error.setToolTip(message)
+        self._show_faults()
         if cell is not None:
             self.editor.move_to(min(cell, self._puzzle.task.cells - 1))
             self.text.mark(cell)

@@ -367,3 +367,22 @@ def test_an_arc_grid_is_edited_as_text(rig: Rig) -> None:
         assert "rows of equal length" in rig.panel.error.text()
     rig.panel.text.setPlainText("2.......42.11.4.")
     assert rig.puzzle.task.name == "sudoku-4x4"
+
+
+def test_a_file_of_several_puzzles_tells_which_one_is_shown(rig: Rig, qtbot: QtBot, tmp_path: Path) -> None:
+    file = tmp_path / "three.txt"
+    solved = ["1234341221434321", "2143432112343412", "3412123421434321"]
+    file.write_text("\n".join(line[:-1] + "." for line in solved))
+    rig.session.open_puzzles(file)
+    place = rig.panel.maker.place
+    qtbot.waitUntil(lambda: place.text() == "1 of 3; Next example shows the others", timeout=WAIT)
+    assert place.isVisible()
+    rig.panel.example.click()
+    assert place.text().startswith("2 of 3;")
+    rig.puzzle.set_cell(0, 0)
+    assert not place.isVisible()
+    rig.puzzle.undo()
+    assert place.isVisible()
+    file.write_text(solved[0][:-1] + ".")
+    rig.session.open_puzzles(file)
+    qtbot.waitUntil(lambda: not place.isVisible(), timeout=WAIT)

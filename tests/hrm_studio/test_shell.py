@@ -384,4 +384,6 @@ def test_an_error_under_the_puzzle_leaves_generate_in_sight(window: MainWindow, 
         way()
         panel.show_error("5 stands twice in one row: at row 1, column 1 and at row 1, column 2.")
         qtbot.waitUntil(lambda: panel.generate.visibleRegion().boundingRect() == panel.generate.rect(), timeout=WAIT)
-        assert panel.error.visibleRegion().boundingRect() == panel.error.rect()
+        qtbot.waitUntil(lambda: panel.error.visibleRegion().boundingRect() == panel.error.rect(), timeout=WAIT)
+        panel.show_error("/a/folder/whose/name/is/long/model.safetensors: is not what it should be, and that takes many words to say. " * 3)
+        qtbot.waitUntil(lambda: panel.example.visibleRegion().boundingRect() == panel.example.rect(), timeout=WAIT)
