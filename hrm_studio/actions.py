@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QLineEd
 
 MENUS = ("&File", "&Edit", "&Puzzle", "&Step", "&Run", "&Model", "&View", "&Help")  # menus of other names stand before View
 
+_GROUPS = ("show_", "zoom_", "page_")  # what names begin with that stand together in their menu, the rest after them
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -40,6 +42,7 @@ class Actions(QObject):
         self._window, self._menu_bar, self._settings = window, menu_bar, settings
         self._menus: dict[str, QMenu] = {}
         self._page_of: dict[str, str] = {}
+        self._groups: dict[QAction, int] = {}
         self._page = ""
         self.by_name: dict[str, QAction] = {}
         self.entries: dict[str, Entry] = {}
@@ -63,9 +66,20 @@ class Actions(QObject):
         assert entry.name not in self.entries, entry.name
         action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
         self._window.addAction(action)
-        self.menu(entry.menu).addAction(action)
+        self._put(action, self.menu(entry.menu), next((k for k, start in enumerate(_GROUPS) if entry.name.startswith(start)), len(_GROUPS)))
         self.by_name[entry.name], self.entries[entry.name], self._page_of[entry.name] = action, entry, page
         self._show_shortcut(entry.name)
+
+    def _put(self, action: QAction, menu: QMenu, group: int) -> None:
+        """Into a menu, after those of its group, which lines part from the others."""
+        actions = menu.actions()
+        groups = [self._groups.get(a, len(_GROUPS)) for a in actions]
+        at = next((k for k, other in enumerate(groups) if other > group), len(actions))
+        self._groups[action] = group
+        menu.insertAction(actions[at] if at < len(actions) else None, action)  # type: ignore[arg-type]  # None: at the end
+        if actions and group not in groups:  # a line belongs to the group below it
+            below, its = (action, group) if at else (actions[0], groups[0])
+            self._groups[menu.insertSeparator(below)] = its
 
     def menu(self, title: str) -> QMenu:
         """The menu of that title, made in its place where it is not there yet."""

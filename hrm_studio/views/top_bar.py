@@ -19,6 +19,17 @@ _LONGEST_NAME = 24  # characters of a model's name on its button
 _MODES: tuple[tuple[Mode, str], ...] = (("system", "As the system"), ("light", "Light"), ("dark", "Dark"))
 
 
+class _MenuBar(QMenuBar):
+    """As wide as it ever was: what stands beside it keeps its place as menus come and go with the pages."""
+
+    _widest = 0
+
+    def sizeHint(self) -> QSize:
+        hint = super().sizeHint()
+        self._widest = max(self._widest, hint.width())
+        return QSize(self._widest, hint.height())
+
+
 class TopBar(QWidget):
     """Signals
     -------
@@ -36,7 +47,7 @@ class TopBar(QWidget):
         self.setObjectName("topbar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._pages, self._models, self._theme = pages, models, theme
-        self.menu_bar = QMenuBar(self)
+        self.menu_bar = _MenuBar(self)
         self.tabs: dict[str, QToolButton] = {}
         group = QButtonGroup(self)
         for page in pages:

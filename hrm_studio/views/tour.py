@@ -48,6 +48,7 @@ class Tour(QFrame):
         row.addWidget(self.count, 1)
         for button in (self.skip, self.back, self.next):
             row.addWidget(button)
+            button.setAutoDefault(True)  # Return presses the one that has the keyboard, as in a dialog
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 14, 16, 12)
         layout.setSpacing(8)

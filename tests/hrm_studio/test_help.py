@@ -92,7 +92,7 @@ def test_the_tour_is_offered_once_and_can_be_skipped(window: MainWindow, qtbot: 
         if len(seen) < 5:
             tour.next.click()
     assert len(set(seen)) == 5
-    tour.back.click()
+    qtbot.keyClick(tour.back, Qt.Key.Key_Return)
     assert tour.title.text() == seen[3]
     with qtbot.waitSignal(tour.destroyed):
         qtbot.keyClick(tour, Qt.Key.Key_Escape)

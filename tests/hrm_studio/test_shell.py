@@ -387,3 +387,27 @@ def test_an_error_under_the_puzzle_leaves_generate_in_sight(window: MainWindow, 
         qtbot.waitUntil(lambda: panel.error.visibleRegion().boundingRect() == panel.error.rect(), timeout=WAIT)
         panel.show_error("/a/folder/whose/name/is/long/model.safetensors: is not what it should be, and that takes many words to say. " * 3)
         qtbot.waitUntil(lambda: panel.example.visibleRegion().boundingRect() == panel.example.rect(), timeout=WAIT)
+
+
+def test_the_view_menu_has_groups(window: MainWindow) -> None:
+    groups: list[list[str]] = [[]]
+    for action in window.actions_table.menu("&View").actions():
+        groups.append([]) if action.isSeparator() else groups[-1].append(action.text())
+    panels, zoom, pages, rest = groups
+    assert {"States", "Curves"} <= set(panels)
+    assert zoom == ["Larger board", "Smaller board", "All of the board"]
+    assert all(text.startswith("Workspace ") for text in pages)
+    assert "Full screen" in rest
+    assert not [a for a in window.actions_table.menu("&Puzzle").actions() if a.isSeparator()]
+
+
+@pytest.mark.parametrize("width", [1000, 1280])
+def test_the_workspaces_stay_where_they_are(window: MainWindow, width: int) -> None:
+    window.resize(width, 700)
+    places = set()
+    for name in window.top_bar.tabs:
+        window.show_page(name)
+        QApplication.processEvents()
+        places.add(tuple(tab.x() for tab in window.top_bar.tabs.values()))
+        assert window.top_bar.mode.geometry().right() <= width == window.width()
+    assert len(places) == 1
