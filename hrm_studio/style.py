@@ -88,6 +88,7 @@ def style_sheet(p: Palette) -> str:
     QTableWidget {{ background: {p.surface}; alternate-background-color: {p.raised}; border: 1px solid {p.border}; border-radius: 6px; }}
     QMenuBar, QMenu, QStatusBar {{ background: {p.window}; }}
     QMenu {{ border: 1px solid {p.border}; padding: 4px; }}
+    QMenu::separator {{ background: {p.border}; height: 1px; margin: 4px 8px; }}
     QMenu::item {{ padding: 6px 24px 6px 16px; border-radius: 4px; }}
     QMenu::item:selected, QMenuBar::item:selected {{ background: {p.accent}; color: {p.on_accent}; }}
     QToolTip {{ background: {p.surface}; color: {p.text}; border: 1px solid {p.border}; padding: 6px; }}
