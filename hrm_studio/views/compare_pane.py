@@ -13,7 +13,7 @@ from hrm_studio.models.comparison import LETTERS, Comparison
 from hrm_studio.models.selection import Selection
 from hrm_studio.theme import Theme
 from hrm_studio.views.board import BoardView
-from hrm_studio.views.board_drawing import Drawing
+from hrm_studio.views.board_drawing import Drawing, percent
 from hrm_studio.views.board_panel import Elided
 from hrm_studio.views.visible import View
 
@@ -181,7 +181,7 @@ class ComparePane(View):
         if solved is not None and step >= solved and not traces.running:
             return f"★ solved in segment {int(traces.trace.segment[solved]) + 1}"
         right = float(verdict.accuracy[step])
-        share = "" if right != right else f" · {right:.0%} right".replace("%", " %")
+        share = "" if right != right else f" · {percent(right)} right"
         end = "" if step < len(traces.trace) - 1 or traces.running else " at the end"
         return f"Segment {int(traces.trace.segment[step]) + 1}{share}{end}"
 

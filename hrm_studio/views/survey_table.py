@@ -14,6 +14,7 @@ from hrm_model.tasks.maze_task import MazeTask
 from hrm_model.tasks.sudoku_rating import LEVELS
 from hrm_model.tasks.sudoku_task import SudokuTask
 from hrm_studio.theme import Theme
+from hrm_studio.views.board_drawing import percent
 
 _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -71,7 +72,7 @@ def text(row: Surveyed, index: int, column: str) -> str:
     if math.isnan(value):
         return "–"
     if column == "Right":
-        return f"{value:.0%}".replace("%", " %")
+        return percent(value)
     if column == "Late drift":
         return f"{value:.2g}"
     return f"{value:.1f}" if column == "q_halt" else f"{value:.0f}"

@@ -113,6 +113,9 @@ class Looks:
 
     def compare(self, task: str) -> Iterator[str]:
         window = self.window
+        window.show_page("explore")
+        self._open(task, 8)
+        self.until(self._thought)
         window.show_page("compare")
         page = window.page("compare")
         self.rest(0.2)
