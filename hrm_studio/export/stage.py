@@ -67,7 +67,10 @@ class Stage(QWidget):
             self._states = StatesView(traces, self._selection, self._background, theme)
             side.append(self._states)
         if "curves" in views:
-            side.append(CurvesView(traces, theme, self._selection, self._background))
+            curves = CurvesView(traces, theme, self._selection, self._background)
+            for plot in curves.plots.values():
+                plot.setMinimumSize(100, 60)  # lower ones may be drawn anew with other numbers on their axes; two pictures would differ
+            side.append(curves)
         beside = self._spec.width >= _BESIDE and self._board is not None
         middle = QHBoxLayout() if beside else QVBoxLayout()
         middle.setSpacing(6)
