@@ -36,6 +36,7 @@ from hrm_studio.studio import Studio
 from hrm_studio.views.board_panel import Elided
 from hrm_studio.views.compare_pane import ComparePane
 from hrm_studio.views.compare_plots import ComparePlots
+from hrm_studio.views.fault_label import FaultLabel
 from hrm_studio.views.narration import narrate
 from hrm_studio.views.timeline import TimelineView, step_name
 
@@ -64,7 +65,7 @@ class ComparePage(QWidget):
         self.puzzle.returnPressed.connect(self.run)
         self.state = Elided("muted")
         self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.error = QLabel(wordWrap=True, visible=False, objectName="error")
+        self.error = FaultLabel()
         self._grid = QGridLayout()
         self._grid.setSpacing(8)
         self.plots = ComparePlots(self.comparison, self._background, studio.theme)
@@ -205,7 +206,7 @@ class ComparePage(QWidget):
         """When the page is first opened: the puzzle that Explore shows, at two budgets."""
         self.puzzle.setText(self._explores() or next(iter(puzzle_lines("starter")), ""))
         if self._studio.models.path is None:
-            self._fault("There is no model yet. Train one, or open a checkpoint.")
+            self.error.tell("There is no model yet. Train one, or open a checkpoint.")
             return
         self.compare_budgets()
 
@@ -279,12 +280,12 @@ class ComparePage(QWidget):
         others = [path for _, path in self.models() if path != first and self._reads(path) in ("", self._reads(first))]
         self._compare([Setting(first), Setting(others[-1] if others else first)])
         if not others:
-            self._fault("No other model of this kind of puzzle is here. Choose one in pane B (Open a checkpoint …), or train one.")
+            self.error.tell("No other model of this kind of puzzle is here. Choose one in pane B (Open a checkpoint …), or train one.")
 
     def compare_checkpoints(self) -> None:
         runs = [run for run in self._runs() if len(_checkpoints(run)) > 1]
         if not runs:
-            self._fault("No run with two checkpoints is there yet. Start one on the Train page, then compare what training changed.")
+            self.error.tell("No run with two checkpoints is there yet. Start one on the Train page, then compare what training changed.")
             return
         fitting = [run for run in runs if self._reads(_checkpoints(run)[-1]) in ("", self._task())]
         kept = _checkpoints((fitting or runs)[-1])
@@ -346,9 +347,9 @@ class ComparePage(QWidget):
             task, grid = parse_any(self.puzzle.text())
             task_named(task.name).check(grid)
         except (PuzzleError, ValueError) as error:
-            self._fault(str(error))
+            self.error.tell(str(error))
             return
-        self._fault("")
+        self.error.tell("")
         self.comparison.set_puzzle(task, grid)
         self.state.setText("Thinking …")
         self.comparison.run()
@@ -364,12 +365,7 @@ class ComparePage(QWidget):
     def _tell_failure(self) -> None:
         if all(pane.error for pane in self.comparison.panes):
             self.state.setText("")
-            self._fault("No pane can think about this puzzle; each says why.")
-
-    def _fault(self, words: str) -> None:
-        """What went wrong, in as many lines as it needs; it stays until all panes think again, '' takes it away."""
-        self.error.setText(words)
-        self.error.setVisible(bool(words))
+            self.error.tell("No pane can think about this puzzle; each says why.")
 
     def closing(self) -> None:
         """The window closes."""

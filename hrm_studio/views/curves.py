@@ -21,11 +21,10 @@ from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
 from hrm_studio.views.curve_cells import cell_legend, draw_cells
 from hrm_studio.views.flow_layout import FlowRow
-from hrm_studio.views.plots import Plot, dress, new_plot, show_axes, swatch
+from hrm_studio.views.plots import NUMBERS_APART, Plot, dress, new_plot, show_axes, swatch
 from hrm_studio.views.visible import View
 
 _REFRESH_MS = 66  # a growing trace is redrawn at most this often
-_TICK_PIXELS = 14  # between two numbers of an axis at least
 _AT_ONCE = 400_000  # probabilities up to which curves are computed in the GUI thread; more take the background's
 
 
@@ -373,7 +372,7 @@ def _log_levels(values: Floats, height: float) -> list[list[tuple[float, str]]]:
     ticks = log_ticks(values)
     whole, between = [t for t in ticks if t[0].is_integer()], [t for t in ticks if not t[0].is_integer()]
     span = float(np.log10(values.max() / values.min())) if len(values) else 0.0
-    every = max(1, int(np.ceil(_TICK_PIXELS * span / max(1.0, height))))
+    every = max(1, int(np.ceil(NUMBERS_APART * span / max(1.0, height))))
     return [[t for t in whole if (t[0] - whole[-1][0]) % every == 0], between]
 
 

@@ -30,6 +30,7 @@ from hrm_studio.export.spec import MOVING, VIEWS, Spec
 from hrm_studio.services.background import Background
 from hrm_studio.services.exporter import Exporter
 from hrm_studio.theme import Theme
+from hrm_studio.views.fault_label import FaultLabel
 from hrm_studio.words import size
 
 _KINDS = {
@@ -88,7 +89,7 @@ class ExportDialog(QDialog):
         self.step = QSpinBox(minimum=-1, maximum=last, value=step, specialValueText="the last", accessibleName="Step")
         self.speed = QDoubleSpinBox(minimum=0.5, maximum=60, value=8, decimals=1, suffix=" steps/s")
         self.whole = QCheckBox("To the end, even where the answer changes no more")
-        self.error = QLabel(wordWrap=True, visible=False, objectName="error")
+        self.error = FaultLabel()
         self.told = QLabel(objectName="muted", wordWrap=True)
         self.bar = QProgressBar(visible=False, textVisible=False, maximumHeight=8)
         self.go = QPushButton("Make …", objectName="go", default=True)
@@ -194,12 +195,12 @@ class ExportDialog(QDialog):
 
     def make(self, out: Path) -> None:
         """Begin; the dialog can be used again once it is done."""
-        self._show_error("")
+        self.error.tell("")
         kind = self.kind.currentData()
         try:
             spec = None if kind in _TABLES else self.spec()
         except ValueError as error:
-            self._show_error(str(error))
+            self.error.tell(str(error))
             return
         self._keep(out)
         self._name = self.which.currentData() or self._name
@@ -240,7 +241,7 @@ class ExportDialog(QDialog):
     def _failed(self, sentence: str) -> None:
         self._busy(False)
         self.told.setText("" if sentence else "Cancelled; nothing was written.")
-        self._show_error(sentence)
+        self.error.tell(sentence)
 
     def _busy(self, busy: bool) -> None:
         for widget in (self.kind, self.which, self.go, *self._rows.values()):
@@ -248,10 +249,6 @@ class ExportDialog(QDialog):
         self.bar.setRange(0, 0)
         for widget, shown in ((self.bar, busy), (self.stop, busy), (self.show_, False)):
             widget.setVisible(shown)
-
-    def _show_error(self, sentence: str) -> None:
-        self.error.setText(sentence)
-        self.error.setVisible(bool(sentence))
 
     # Kept from one time to the next ----------------------------------------------------------------------------------
 

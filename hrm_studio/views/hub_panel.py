@@ -24,6 +24,7 @@ from hrm_studio.models.downloads import Download, Downloads
 from hrm_studio.models.library import Entry
 from hrm_studio.services.hub_service import Event
 from hrm_studio.theme import Theme
+from hrm_studio.views.fault_label import FaultLabel
 from hrm_studio.words import count, duration, size
 
 _TASKS = {"sudoku-9x9": "Sudoku 9×9", "maze-30x30": "mazes of 30×30", "arc": "ARC tasks, up to 30×30"}
@@ -99,7 +100,7 @@ class HubPanel(QWidget):
         line.addWidget(self.speed)
         column.addLayout(line)
         column.addWidget(self.bar)
-        self.message = QLabel(objectName="error", wordWrap=True, visible=False)
+        self.message = FaultLabel()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(12)
@@ -164,8 +165,7 @@ class HubPanel(QWidget):
     def show_failure(self, message: str) -> None:
         """Why the Hub did not answer; '' takes it away."""
         self.look.setEnabled(True)
-        self.message.setText(message)
-        self.message.setVisible(bool(message))
+        self.message.tell(message)
 
     def asking(self) -> None:
         self.show_failure("")
@@ -194,10 +194,9 @@ class HubPanel(QWidget):
         self.progress.setVisible(download is not None and download.state != "finished")
         words = {"paused": "Resume", "failed": "Try again"}
         self.fetch.setText(words.get(download.state, "Download") if download is not None else "Download")
-        self.message.setVisible(download is not None and bool(download.message))
+        self.message.tell(download.message if download is not None else "")
         if download is None:
             return
-        self.message.setText(download.message)
         self.bar.setMaximum(1000 if download.total else 0)
         self.bar.setValue(round(1000 * download.nbytes / download.total) if download.total else 0)
         self.numbers.setText(f"{size(download.nbytes)} of {size(download.total)}" if download.total else "Asking the Hub …")

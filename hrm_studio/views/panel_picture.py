@@ -19,6 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from hrm_studio.views.fault_label import FaultLabel
+
 
 def panels_of(page: QWidget) -> dict[str, QWidget]:
     """What can be seen of a page, by name: the whole of it, and its panels."""
@@ -52,7 +54,7 @@ class PanelPicture(QDialog):
             "Pixels of a PNG for one of the screen: 2 is sharp on fine screens and in print. SVG and PDF are lines and letters."
         )
         self.size_ = QLabel(objectName="muted")
-        self.error = QLabel(wordWrap=True, visible=False, objectName="error")
+        self.error = FaultLabel()
         self.go = QPushButton("Save …", objectName="go", default=True)
         form = QFormLayout(self)
         form.setContentsMargins(18, 16, 18, 16)
@@ -88,8 +90,7 @@ class PanelPicture(QDialog):
         try:
             save_still(self._panels[self.which.currentText()], path, self.scale.value())
         except (ValueError, OSError) as error:
-            self.error.setText(str(error))
-            self.error.show()
+            self.error.tell(str(error))
             return
         self._settings.setValue("export_folder", str(path.parent))
         self.made.emit(path)

@@ -18,7 +18,7 @@ from hrm_studio.views.vector import is_vector
 
 pg.setConfigOptions(antialias=True)
 
-_NUMBERS_APART, _HALF_NUMBER = 14, 5  # pixels between two numbers of an upright axis at least, and half of one's height
+NUMBERS_APART, _HALF_NUMBER = 14, 5  # pixels between two numbers of an upright axis at least, and half of one's height
 
 
 class UprightAxis(pg.AxisItem):
@@ -27,12 +27,12 @@ class UprightAxis(pg.AxisItem):
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
         levels: list[tuple[float, list[float]]] = super().tickValues(low, high, size)
         pixel = (high - low) / max(1.0, size)
-        if self.logMode or not levels or levels[0][0] >= _NUMBERS_APART * pixel:
+        if self.logMode or not levels or levels[0][0] >= NUMBERS_APART * pixel:
             return levels
         kept: list[float] = []
         for value in (value for _, values in levels for value in values):
             whole = low + _HALF_NUMBER * pixel <= value <= high - _HALF_NUMBER * pixel
-            if whole and all(abs(value - other) >= _NUMBERS_APART * pixel for other in kept):
+            if whole and all(abs(value - other) >= NUMBERS_APART * pixel for other in kept):
                 kept.append(value)
         return [(min(spacing for spacing, _ in levels), sorted(kept))]
 

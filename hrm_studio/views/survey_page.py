@@ -34,6 +34,7 @@ from hrm_studio.actions import Entry
 from hrm_studio.services.questions import Progress, Source, surveying
 from hrm_studio.studio import Studio
 from hrm_studio.views.board_panel import Elided
+from hrm_studio.views.fault_label import FaultLabel
 from hrm_studio.views.flow_layout import FlowRow
 from hrm_studio.views.survey_scatter import SurveyScatter
 from hrm_studio.views.survey_table import SurveyTable, columns_of
@@ -86,7 +87,7 @@ class SurveyPage(View):
         self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.scatter = SurveyScatter(self.table, studio.theme)
         self.view = QTableView(objectName="survey")
-        self.error = QLabel(wordWrap=True, visible=False, objectName="error")
+        self.error = FaultLabel()
         self._arrange()
         self.task.currentTextChanged.connect(self._task_chosen)
         self._task_chosen()
@@ -209,14 +210,14 @@ class SurveyPage(View):
 
     def _use_file(self, path: Path | None) -> None:
         """Puzzles of a file, or generated ones. A file that cannot be read is told, and what was chosen stays."""
-        self._fault("")
+        self.error.tell("")
         if path is not None:
             try:
                 if path.suffix.lower() == ".json":
                     raise ValueError(f"{path}: {_NO_ARC}")
                 task = read_puzzles(path, limit=1).task
             except (ValueError, OSError) as error:
-                self._fault(str(error))
+                self.error.tell(str(error))
                 path = self._file
             else:
                 if self.task.findText(task.name) < 0:
@@ -241,7 +242,7 @@ class SurveyPage(View):
 
     def run(self) -> None:
         choice, task, path = self._studio.models, self._task(), self._path()
-        self._fault("" if path is not None else f"There is no model for {task.name} yet. Open a checkpoint, or train one.")
+        self.error.tell("" if path is not None else f"There is no model for {task.name} yet. Open a checkpoint, or train one.")
         if path is None:
             return
         self._model, self._chosen = path, -1
@@ -267,12 +268,7 @@ class SurveyPage(View):
 
     def _failed(self, words: str) -> None:
         self.stop("")
-        self._fault(words)
-
-    def _fault(self, words: str) -> None:
-        """What went wrong, in as many lines as it needs; '' takes it away."""
-        self.error.setText(words)
-        self.error.setVisible(bool(words))
+        self.error.tell(words)
 
     def _told(self, progress: Progress) -> None:
         self.table.add(progress.rows)
@@ -344,9 +340,9 @@ class SurveyPage(View):
         try:
             path.write_text(self.table.lines(), encoding="utf-8")
         except OSError as error:
-            self._fault(f"{path} could not be written: {error.strerror or error}.")
+            self.error.tell(f"{path} could not be written: {error.strerror or error}.")
         else:
-            self._fault("")
+            self.error.tell("")
             self.state.setText(f"{len(self.table.rows)} lines are in {path}.")
 
     def closing(self) -> None:
