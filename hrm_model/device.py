@@ -49,14 +49,26 @@ def pick_training_dtype(device: torch.device) -> str:
     return pick_dtype(device)
 
 
+def wait_for(device: torch.device) -> None:
+    """Until all that was asked of a device is computed; a processor is never asked ahead."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def is_small(model: HRM) -> bool:
+    """Whether a model is too small to keep a processor's cores or a card busy."""
+    return sum(p.numel() for p in model.parameters()) < _SMALL
+
+
 def use_threads(model: HRM) -> None:
     """As many threads of this process as pay when `model` thinks about one puzzle on the CPU: one for a small model, all for a large one.
 
     Measured on two cores, a segment of 0.4 M parameters took 8 ms with one thread and 6 to 10 with two; of 27 M, 350 and 230 ms. One
     thread leaves the others to the window, and does not wait for a partner that another process, a trainer say, keeps from its core.
     """
-    small = sum(p.numel() for p in model.parameters()) < _SMALL
-    torch.set_num_threads(1 if small else _ALL_THREADS)
+    torch.set_num_threads(1 if is_small(model) else _ALL_THREADS)
 
 
 def describe(model: HRM) -> dict[str, str]:

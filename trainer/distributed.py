@@ -18,6 +18,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from trainer.run_dir import RunError
+
 # An evaluation by the first process keeps the others waiting.
 _PATIENCE = datetime.timedelta(hours=6)
 
@@ -80,13 +82,19 @@ class World:
 def join(device: str) -> tuple[World, str]:
     """The world that torchrun made, and this process's device in it ('auto' and 'cuda' become a card of its own).
 
-    A process that torchrun did not start is alone.
+    A process that torchrun did not start is alone. RunError where there are more processes than cards.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return World(), device
     if device in ("auto", "cuda") and torch.cuda.is_available():
-        device = f"cuda:{int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()}"
+        cards, here = torch.cuda.device_count(), int(os.environ.get("LOCAL_WORLD_SIZE", size))
+        if here > cards:
+            raise RunError(
+                f"{here} processes were started on this machine, which has {cards} graphics card{'s' if cards > 1 else ''}, and each needs "
+                f"one of its own. Start {cards} (--nproc-per-node {cards}), or set device: cpu in config.yaml."
+            )
+        device = f"cuda:{int(os.environ['LOCAL_RANK'])}"
     if device.startswith("cuda"):
         torch.cuda.set_device(device)
     elif device == "auto":

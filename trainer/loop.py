@@ -17,17 +17,19 @@ import torch
 from torch import Tensor, nn
 
 from hrm_model.act import Batch, Carry, act_step, initial_carry
-from hrm_model.device import pick_device, pick_dtype, pick_training_dtype
+from hrm_model.device import is_small, pick_device, pick_dtype, pick_training_dtype, wait_for
 from hrm_model.loss import IGNORE, act_loss
 from hrm_model.model import HRM
+from trainer.capture import Captured
 from trainer.config import RunConfig
 from trainer.dataset import Ahead
 from trainer.distributed import World
 from trainer.evaluate import evaluate, told
 from trainer.events import Event, event
 from trainer.fit import out_of_memory
-from trainer.optim import EMA, MuonAdamW, SignSGD, hyper, learning_rate, optimizer_for
+from trainer.optim import EMA, SignSGD, learning_rate, optimizer_for
 from trainer.start import look_at_neighbours
+from trainer.state import restore, state_of
 
 _EXPLORATION = 3  # a random stream of the seed; dataset.py has the others
 _RATE_OVER = 2.0  # seconds of computing that examples_per_second is taken over, at least
@@ -52,6 +54,7 @@ class Trainer:
         *,
         micro_batch: int | None = None,
         compiled: bool | None = None,
+        captured: bool | None = None,
         world: World | None = None,
         device: str | None = None,
     ) -> None:
@@ -59,7 +62,8 @@ class Trainer:
 
         `micro_batch`: rows at once, None for all.
 
-        `compiled`: whether a segment is compiled; None: where the configuration says 'on'. `device`: this process's, not the config's.
+        `compiled`: whether a segment is compiled; None: where the configuration says 'on'. `captured`: whether steps are replayed as a
+        CUDA graph; None: where a small model is alone on a card. `device`: this process's, not the config's.
         """
         self.config, self.batches, self.sets = config, batches, sets or {}
         self.world = world or World()
@@ -77,16 +81,16 @@ class Trainer:
         self.judged = -1  # the step of the last evaluation
         self.best, self.since_best = -1.0, 0  # held-out exact accuracy, and evaluations since it was this good
         self.between: Callable[[], None] = lambda: None  # called between the batches of an evaluation, which takes longer than a step
-        self.notices: list[str] = []  # what people should know of the last step
+        self.notices: list[tuple[str, str]] = []  # what people should know of the last step: a warning's code and text
         self.window: dict[str, Tensor] = {}  # sums since the last metrics event
         self.window_steps = 0
         self._rate: deque[tuple[float, int]] = deque([(0.0, 0)])  # seconds, examples
-        self._dtype = pick_training_dtype(self.device) if config.dtype == "auto" else config.dtype
-        self.model = HRM(config.model.model_copy(update={"forward_dtype": self._dtype}))
+        self.dtype = pick_training_dtype(self.device) if config.dtype == "auto" else config.dtype
+        self.model = HRM(config.model.model_copy(update={"forward_dtype": self.dtype}))
         if config.start == "neighbours":
             look_at_neighbours(self.model, config.seed)
         self.model.to(self.device)
-        self._enter_phase(0)
+        self.enter_phase(0)
         if config.compile == "on" if compiled is None else compiled:
             self.model.segment = torch.compile(self.model.segment)  # type: ignore[method-assign]
         self.through = self.world.wrap(self.model)
@@ -94,8 +98,11 @@ class Trainer:
         table = self.model.puzzle_emb
         self.sign_sgd = SignSGD(table, config.puzzle_emb_weight_decay) if table is not None and config.puzzle_emb_lr else None
         self.ema = EMA(self.model, config.ema) if config.ema else None
+        # Large models keep a card busy by themselves.
+        self.captures = self.device.type == "cuda" and self.world.size == 1 and is_small(self.model) if captured is None else captured
+        self.captured: Captured | None = None
         self.ahead = Ahead(self._make_batch)
-        self.carry: Carry = initial_carry(self.model, self._batch(0))
+        self.carry: Carry = initial_carry(self.model, self.batch(0))
 
     def _make_batch(self, step: int) -> Batch:
         """This process's rows of a step, with the least number of segments that exploration asks of each."""
@@ -109,10 +116,10 @@ class Trainer:
         rows = {name: tensor[self.first_row : self.end_row] for name, tensor in batch.items()}
         return {name: tensor.pin_memory() for name, tensor in rows.items()} if self.device.type == "cuda" else rows
 
-    def _batch(self, step: int) -> Batch:
+    def batch(self, step: int) -> Batch:
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in self.ahead(step).items()}
 
-    def _enter_phase(self, phase: int) -> None:
+    def enter_phase(self, phase: int) -> None:
         depth = self.config.depth(phase)
         self.phase = phase
         # Weights do not depend on depth: only the order of calls changes.
@@ -137,10 +144,10 @@ class Trainer:
         """
         config = self.config
         self.model.train()
-        batch = self._batch(self.step)
+        batch = self.batch(self.step)
         while True:
             try:
-                carry, sums = self._backward(batch)
+                carry, sums = self._captured_or_plain(batch)
                 break
             except RuntimeError as error:
                 if not out_of_memory(error) or self.micro_batch == 1 or self.world.size > 1:
@@ -168,7 +175,23 @@ class Trainer:
         self.step += 1
         return {**sums, "lr": torch.tensor(lr)}
 
-    def _backward(self, batch: Batch) -> tuple[Carry, dict[str, Tensor]]:
+    def _captured_or_plain(self, batch: Batch) -> tuple[Carry, dict[str, Tensor]]:
+        if not self.captures or self.micro_batch < self.end_row - self.first_row:
+            return self.backward(batch)
+        if self.captured is None or not self.captured.fits(self):
+            self.captured = None  # its memory first
+            try:
+                self.captured = Captured(self, batch)
+            except RuntimeError as error:
+                if out_of_memory(error):
+                    raise
+                self.captures = False
+                said = f"Steps cannot be captured as a CUDA graph here ({str(error).splitlines()[0]}); they are computed one by one, which is slower."
+                self.notices.append(("capture", said))
+                return self.backward(batch)
+        return self.captured.replay(self, batch)
+
+    def backward(self, batch: Batch) -> tuple[Carry, dict[str, Tensor]]:
         """The gradient of the mean loss, micro-batch by micro-batch; the new carry, and sums over this process's rows."""
         config = self.config
         # A model that has learned to halt early otherwise never sees what more segments do to its answer, and loses it there.
@@ -198,15 +221,17 @@ class Trainer:
         return Carry.joined(carries), sums
 
     def _halve(self, said: str) -> None:
+        self.captured = None
         self.optimizer.zero_grad(set_to_none=True)
         if self.sign_sgd:
             self.sign_sgd.collect()
             self.sign_sgd.forget()
         before, self.micro_batch = self.micro_batch, (self.micro_batch + 1) // 2
-        self.notices.append(
+        message = (
             f"Out of memory at step {self.step} with {before} examples at once ({said}). Going on with {self.micro_batch} at once; "
             f"the batch stays {self.config.batch_size}."
         )
+        self.notices.append(("memory", message))
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -232,13 +257,15 @@ class Trainer:
             yield self._evaluated()  # it was cut short
         while not self.done and self.step < self.config.steps and not self._out_of_time():
             if self._phase_is_over():
-                self._enter_phase(self.phase + 1)
+                self.enter_phase(self.phase + 1)
             begin = time.perf_counter()
             for name, value in self.train_step().items():
-                self.window[name] = self.window[name] + value if name in self.window else value
+                self.window[name] = self.window[name] + value if name in self.window else value.clone()  # a replay overwrites them
             self.window_steps += 1
+            if self.step % self.config.log_every == 0:
+                wait_for(self.device)  # a card computes behind: what it still owes belongs to these steps
             self.seconds += time.perf_counter() - begin
-            events = [event("warning", self.step, code="memory", message=notice) for notice in self.notices]
+            events = [event("warning", self.step, code=code, message=message) for code, message in self.notices]
             self.notices.clear()
             if self.step % self.config.log_every == 0:
                 events.append(self._metrics())
@@ -327,7 +354,8 @@ class Trainer:
     def averaged_model(self) -> HRM:
         """A copy with the averaged weights (the trained ones where no average is kept), ready to reason."""
         generator_state = torch.get_rng_state()  # a new model draws random weights; training must not notice
-        copy = HRM(self.model.config.model_copy(update={"forward_dtype": pick_dtype(self.device)})).to(self.device)
+        dtype = "float32" if self.model.config.forward_dtype == "float32" else pick_dtype(self.device)
+        copy = HRM(self.model.config.model_copy(update={"forward_dtype": dtype})).to(self.device)
         torch.set_rng_state(generator_state)
         copy.load_state_dict(self.model.state_dict() | (self.ema.shadow if self.ema else {}))
         return copy.eval()
@@ -351,68 +379,12 @@ class Trainer:
             "evaluation", self.step, values=values, sets=sets, segments=self.config.evaluation_segments, seconds=round(self.seconds, 2)
         )
 
-    # State -----------------------------------------------------------------------------------------------------------
+    def rate_from_here(self) -> None:
+        """Forget how quick earlier steps were."""
+        self._rate = deque([(self.seconds, self.step * self.config.batch_size)])
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors, numbers and text only, so that it can be read without unpickling anything else. All processes ask for it together."""
-        carry = {name: self.world.all_rows(tensor) for name, tensor in self.carry.state().items()}
-        window = {name: tensor.clone() for name, tensor in self.window.items()}
-        self.world.add(total for name, total in window.items() if name not in ("lr", "grad_norm"))
-        return {
-            "step": self.step, "phase": self.phase, "dtype": self.model.config.forward_dtype, "running_accuracy": self.running_accuracy, "seconds": self.seconds,
-            "done": self.done, "reason": self.reason, "best": self.best, "since_best": self.since_best, "window": window,
-            "window_steps": self.window_steps, "micro_batch": self.micro_batch, "optimizer_name": self.config.optimizer,
-            "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "carry": carry,
-            "ema": self.ema and {"shadow": self.ema.shadow, "updates": self.ema.updates},
-            "rng": torch.get_rng_state(), "cuda_rng": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
-        }  # fmt: skip
-
-    def begin_anew(self, micro_batch: int) -> None:
-        """Take a state that was just read for the beginning of a run with a configuration of its own."""
-        self.done, self.reason, self.best, self.since_best, self.seconds, self.judged = False, "", -1.0, 0, 0.0, self.step
-        self.window, self.window_steps = {}, 0
-        self._enter_phase(min(self.phase, max(0, len(self.config.phases) - 1)))
-        self.model.config = self.model.config.model_copy(update={"forward_dtype": self._dtype})
-        self.carry.z_H, self.carry.z_L = self.carry.z_H.to(self.model.dtype), self.carry.z_L.to(self.model.dtype)
-        if isinstance(self.optimizer, MuonAdamW):
-            self.optimizer.parts[0].dtype = self.model.dtype
-        self.micro_batch = min(micro_batch, self.end_row - self.first_row)
-        self._rate = deque([(0.0, self.step * self.config.batch_size)])
+        return state_of(self)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.step, self.running_accuracy, self.seconds = state["step"], state["running_accuracy"], state["seconds"]
-        self.done, self.window_steps = state["done"], state["window_steps"]
-        # States of before these were kept say nothing of them.
-        self.reason, self.best, self.since_best = state.get("reason", ""), state.get("best", -1.0), state.get("since_best", 0)
-        self.window = {name: tensor.to(self.device) for name, tensor in state["window"].items()}
-        if self.window and "grad_norm" not in self.window:
-            self.window, self.window_steps = {}, 0
-        if not self.world.first:
-            self.window = {name: tensor if name in ("lr", "grad_norm") else tensor * 0 for name, tensor in self.window.items()}
-        # The run goes on in what it began with, on whatever machine. States of before version 0.1's bfloat16 say nothing.
-        self.model.config = self.model.config.model_copy(update={"forward_dtype": state.get("dtype", "float32")})
-        self._enter_phase(state["phase"])
-        self.model.load_state_dict(state["model"])
-        self.optimizer = optimizer_for(self.config, self.model)  # Muon computes in the model's dtype
-        if state.get("optimizer_name", self.config.optimizer) == self.config.optimizer:
-            self.optimizer.load_state_dict(state["optimizer"])
-            for group in self.optimizer.param_groups:
-                # Read from the state are those of the run that wrote it; a continued one may ask for others.
-                group.update({name: value for name, value in hyper(self.config).items() if name in group})
-        whole = Carry(**{name: tensor.to(self.device) for name, tensor in state["carry"].items()})
-        if len(whole.steps) == self.config.batch_size:
-            self.carry = whole.rows(self.first_row, self.end_row)
-        else:  # another batch size: every row begins with a new example
-            self.carry = initial_carry(self.model, self._batch(self.step))
-        if self.world.size == 1:
-            self.micro_batch = min(state.get("micro_batch", self.micro_batch), self.config.batch_size)
-        self._rate = deque([(self.seconds, self.step * self.config.batch_size)])
-        if self.ema:
-            # A run that was continued from one without an average begins its own with the weights that are there.
-            kept = state["ema"] or {"updates": 0, "shadow": {name: p.detach() for name, p in self.ema.params.items()}}
-            self.ema.updates = kept["updates"]
-            for name, tensor in kept["shadow"].items():
-                self.ema.shadow[name].copy_(tensor)
-        torch.set_rng_state(state["rng"].cpu())
-        if self.device.type == "cuda" and state["cuda_rng"]:
-            torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda_rng"]])
+        restore(self, state)

@@ -19,7 +19,7 @@ import torch
 
 from hrm_model.act import Batch, act_step, initial_carry
 from hrm_model.config import parameter_count
-from hrm_model.device import describe, pick_device
+from hrm_model.device import describe, pick_device, wait_for
 from hrm_model.loss import act_loss
 from hrm_model.model import HRM
 from hrm_model.reason import solve_batch
@@ -92,7 +92,7 @@ def _kept_bytes(trainer: Trainer, rows: int) -> int:
 
     config = trainer.config
     trainer.model.train()
-    batch = {name: tensor[:rows] for name, tensor in trainer._batch(0).items()}
+    batch = {name: tensor[:rows] for name, tensor in trainer.batch(0).items()}
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         # (The tensors live until the graph goes, so no address is used twice.)
         carry, outputs = act_step(trainer.model, initial_carry(trainer.model, batch), batch, config.q_continue)
@@ -191,10 +191,7 @@ def _timed(trainer: Trainer, seconds: float = _MEASURED) -> float:
 def _once(work: Callable[[], Any], device: torch.device) -> float:
     begin = time.perf_counter()
     work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
+    wait_for(device)
     return time.perf_counter() - begin
 
 

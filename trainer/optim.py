@@ -146,6 +146,13 @@ class SignSGD:
             self._grads.append(local.grad)
         self.table.local = self.table.local_ids = None
 
+    def collected(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Ids and gradients of the rows collected since the last step; `put` hands such lists back."""
+        return self._ids, self._grads
+
+    def put(self, ids: list[Tensor], grads: list[Tensor]) -> None:
+        self._ids, self._grads = list(ids), list(grads)
+
     def forget(self) -> None:
         """Drop what was collected."""
         self._ids, self._grads = [], []

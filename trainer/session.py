@@ -27,6 +27,7 @@ from trainer.machine import Machine, free_bytes
 from trainer.manage import origin
 from trainer.probe_puzzles import write_probes
 from trainer.run_dir import RunDir, RunError, write_json
+from trainer.state import begin_anew
 from trainer.tensorboard import Board
 
 _STATUS_EVERY = 1.0  # seconds
@@ -68,7 +69,7 @@ class Session:
         resumed = self.load_newest()
         begun = origin(run)
         if begun and trainer.step == begun.get("step"):
-            trainer.begin_anew(fit.micro_batch)
+            begin_anew(trainer, fit.micro_batch)
         self.recall()
         self.begin_step, self.begin_seconds = trainer.step, trainer.seconds
         card = trainer.device.index or 0 if trainer.device.type == "cuda" else None

@@ -6,6 +6,10 @@ puzzles, and keep the learning rate constant after its warm-up, so that none pro
 torch.compile works are not counted either. Figures are appended as they come, one JSON object a line, and beside the file each recipe's
 state: a bench that is started again skips the recipes that came to their end and goes on with the others. `--until 0.9` ends a recipe
 as soon as this share of the 36-clue puzzles is solved. `--table` prints what a file holds as Markdown.
+
+Where no processor is at hand for so long, learning and its clock can be parted: `--measure-pace pace.json` measures on one thread of this
+machine what a step of each recipe takes, and `--pace pace.json` then trains wherever torch likes best (`--jobs` at once), each step
+counted as what it would have taken there. Such figures go into a file of their own.
 """
 
 from __future__ import annotations
@@ -13,10 +17,13 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import statistics
 import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +63,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "stablemax": {"loss": "stablemax"},
     "weight decay 0": {"weight_decay": 0.0},
     "weight decay 1": {"weight_decay": 1.0},
+    "weight decay 3": {"weight_decay": 3.0},
+    "weight decay 1, no easier copies": {"weight_decay": 1.0, "easier_copies": 0.0},
+    "weight decay 1, width 96": {"weight_decay": 1.0, "model.hidden_size": 96, "model.puzzle_emb_ndim": 96, "model.num_heads": 3},
     "width 96": {"model.hidden_size": 96, "model.puzzle_emb_ndim": 96, "model.num_heads": 3},
     "width 192": {"model.hidden_size": 192, "model.puzzle_emb_ndim": 192, "model.num_heads": 6},
     "two layers each": {"model.H_layers": 2, "model.L_layers": 2},
@@ -73,8 +83,6 @@ RECIPES: dict[str, dict[str, Any]] = {
     "weight average 0.9995": {"ema": 0.9995},
     "8 heads": {"model.num_heads": 8},
 }  # fmt: skip
-
-EVERY = 60.0  # seconds of training between evaluations
 
 
 def base() -> dict[str, Any]:
@@ -100,14 +108,63 @@ def configuration(changes: dict[str, Any]) -> Any:
     return RunConfig.model_validate(plain)
 
 
-class Run:
-    """One start of one recipe, trained by processor time."""
+def cost(name: str) -> str:
+    """All that a step's time depends on; recipes alike in it are measured once."""
+    free = {
+        "seed",
+        "lr",
+        "weight_decay",
+        "puzzle_emb_weight_decay",
+        "puzzles",
+        "loss_cells",
+        "full_length",
+        "easier_copies",
+        "warmup_steps",
+    }
+    plain = {field: value for field, value in configuration(RECIPES[name]).model_dump(mode="json").items() if field not in free}
+    plain["ema"], plain["puzzle_emb_lr"] = bool(plain["ema"]), bool(plain["puzzle_emb_lr"])
+    for phase in plain["phases"]:
+        phase["until_accuracy"] = phase["until_step"] = None
+    return json.dumps(plain, sort_keys=True)
 
-    def __init__(self, changes: dict[str, Any], folder: Path) -> None:
+
+def pace(name: str, folder: Path, steps: int = 9) -> list[float]:
+    """What a step takes in each of a recipe's phases on one thread here, in products of two matrices that are timed in turn with it."""
+    run, found = Run(RECIPES[name], folder), []
+    for phase in range(max(1, len(run.config.phases))):
+        run.trainer.enter_phase(phase)
+        times, products = [], []
+        for _ in range(steps + 3):
+            begin = time.process_time()
+            run.trainer.train_step()
+            times.append(time.process_time() - begin)
+            products += [product() for _ in range(3)]
+        found.append(statistics.median(times[3:]) / statistics.median(products))
+    run.trainer.ahead.close()
+    return found
+
+
+def product() -> float:
+    """Processor seconds of one product of two large matrices, on one thread."""
+    import torch
+
+    torch.set_num_threads(1)
+    a = torch.ones(1024, 1024)
+    begin = time.process_time()
+    a @ a
+    return time.process_time() - begin
+
+
+class Run:
+    """One start of one recipe, trained by processor time, or by that of another machine: `pace`, seconds of a step in each phase."""
+
+    def __init__(self, changes: dict[str, Any], folder: Path, pace: list[float] | None = None, dtype: str = "auto") -> None:
         from trainer.dataset import Batches, cached_pool, evaluation_sets
         from trainer.loop import Trainer
 
-        self.config = configuration(changes)
+        self.config, self.pace = configuration(changes), pace
+        # What compiling saves is the other machine's business then, and its dtype is kept to.
+        self.config = self.config.model_copy(update={"device": "cpu"} if pace is None else {"compile": "off", "dtype": dtype})
         batches = Batches(self.config, *cached_pool(self.config, folder / "pool.npz"))
         self.trainer = Trainer(self.config, batches, evaluation_sets(self.config))
         self.stream = self.trainer.train()
@@ -120,8 +177,8 @@ class Run:
         while self.seconds < seconds:
             begin, graphs = time.process_time(), counters["stats"]["unique_graphs"]
             next(self.stream)
-            took = time.process_time() - begin
-            if counters["stats"]["unique_graphs"] == graphs:
+            took = self.pace[min(self.trainer.phase, len(self.pace) - 1)] if self.pace else time.process_time() - begin
+            if self.pace or counters["stats"]["unique_graphs"] == graphs:
                 self.seconds += took
             else:
                 self.compiling += took
@@ -150,43 +207,48 @@ class Run:
                 self.trainer.model.segment = compiled  # type: ignore[method-assign]
 
 
-def one(name: str, minutes: float, out: Path, until: float = 2.0) -> None:
+def one(name: str, given: argparse.Namespace) -> None:
     """Train one recipe here and append its figures."""
     import torch
 
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
-    changes, begun = RECIPES[name], time.time()
+    out: Path = given.out
+    elsewhere = json.loads(given.pace.read_text()) if given.pace else {}
+    clock = {"pace": elsewhere["steps"][name], "dtype": elsewhere["dtype"]} if elsewhere else {}
+    changes, begun = RECIPES[name] | ({"seed": given.seed} if given.seed else {}), time.time()
     starts = changes.get("bench.starts", 1)
-    kept = out.parent / "states" / (re.sub(r"[^a-z0-9]+", "-", name.lower()) + ".pt")
+    kept = out.parent / "states" / (re.sub(r"[^a-z0-9]+", "-", f"{name} {given.seed or ''}".lower()) + ".pt")
     kept.parent.mkdir(parents=True, exist_ok=True)
-    earlier = [r for r in read(out) if r["recipe"] == name]
+    earlier = [r for r in read(out) if (r["recipe"], r.get("seed", 0)) == (name, given.seed)]
     spent = 0.0  # by starts that were given up
     if kept.exists() and earlier and starts == 1:
-        run, begun = Run(changes, out.parent), earlier[-1]["begun"]
+        run, begun = Run(changes, out.parent, **clock), earlier[-1]["begun"]
         run.load(kept)
     else:
-        runs = [Run(changes | ({"seed": k} if k else {}), out.parent) for k in range(starts)]
+        runs = [Run(changes | ({"seed": given.seed + 100 * k} if k else {}), out.parent, **clock) for k in range(starts)]
         if starts > 1:
             # The first fifth of the time goes to all starts alike; the one that learned most goes on.
             for run in runs:
-                run.go_on(minutes * 60 / 5 / starts)
+                run.go_on(given.minutes * 60 / 5 / starts)
                 spent += run.seconds
             runs.sort(key=lambda r: -r.judge()["30 clues"]["cells"])
             spent -= runs[0].seconds
         run = runs[0]
     exact = 0.0
-    while spent + run.seconds < minutes * 60 and exact < until:
-        run.go_on(min(run.seconds + EVERY, minutes * 60 - spent))
+    while spent + run.seconds < given.minutes * 60 and exact < given.until:
+        run.go_on(min(run.seconds + given.every, given.minutes * 60 - spent))
         row = {
-            "recipe": name, "begun": begun, "minutes": minutes, "seconds": round(spent + run.seconds, 1), "step": run.trainer.step,
+            "recipe": name, "seed": given.seed, "begun": begun, "minutes": given.minutes, "seconds": round(spent + run.seconds, 1), "step": run.trainer.step,
             "compiling": round(run.compiling, 1), "examples": run.trainer.step * run.config.batch_size, "parameters": sum(p.numel() for p in run.trainer.model.parameters()),
+            "learned_on": str(run.trainer.device), "dtype": run.trainer.model.config.forward_dtype,
             "sets": {k: {f: v[f] for f in ("puzzles", "exact", "low", "high", "cells")} for k, v in run.judge().items()},
         }  # fmt: skip
         exact = row["sets"]["36 clues"]["exact"]
         run.save(kept)
         with out.open("a") as file:
             file.write(json.dumps(row) + "\n")
+    run.trainer.ahead.close()
 
 
 def read(out: Path) -> list[dict[str, Any]]:
@@ -201,50 +263,103 @@ def read(out: Path) -> list[dict[str, Any]]:
 
 
 def table(out: Path, minutes: float) -> str:
-    """The figures of each recipe after so many minutes, or its last ones, and when each first passed 90 % at 36 clues."""
+    """The figures of each recipe after so many minutes, or its last ones, and when each first passed 90 % at 36 clues; seed by seed."""
     rows = read(out)
     lines = [
         "| recipe | minutes | steps | examples | whole, 36 clues (95 %) | whole, 30 clues (95 %) | cells, 36 | cells, 30 | 90 % of 36 clues after |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name in sorted({r["recipe"] for r in rows}, key=lambda n: list(RECIPES).index(n) if n in RECIPES else 10**6):
-        mine = [r for r in rows if r["recipe"] == name]
-        mine = [r for r in mine if r["begun"] == mine[-1]["begun"]]
-        last = next((r for r in mine if r["seconds"] >= 60 * minutes), mine[-1])
-        passed = next((f"{r['seconds'] / 60:.0f} min" for r in mine if r["sets"]["36 clues"]["exact"] >= 0.9), "–")
-        easy, hard = last["sets"]["36 clues"], last["sets"]["30 clues"]
+        starts = []
+        for seed in sorted({r.get("seed", 0) for r in rows if r["recipe"] == name}):
+            mine = [r for r in rows if (r["recipe"], r.get("seed", 0)) == (name, seed)]
+            starts.append([r for r in mine if r["begun"] == mine[-1]["begun"]])
+        last = [next((r for r in mine if r["seconds"] >= 60 * minutes - 0.1), mine[-1]) for mine in starts]
+        passed = [next((f"{r['seconds'] / 60:.0f}" for r in mine if r["sets"]["36 clues"]["exact"] >= 0.9), "–") for mine in starts]
+        easy, hard = ([r["sets"][k] for r in last] for k in ("36 clues", "30 clues"))
+        interval = [f" ({s[0]['low']:.1%} – {s[0]['high']:.1%})" if len(s) == 1 else "" for s in (easy, hard)]
         lines.append(
-            f"| {name} | {last['seconds'] / 60:.1f} | {last['step']:,} | {last['examples']:,} "
-            + "".join(f"| {s['exact']:.1%} ({s['low']:.1%} – {s['high']:.1%}) " for s in (easy, hard))
-            + f"| {easy['cells']:.1%} | {hard['cells']:.1%} | {passed} |"
+            f"| {name} | {last[0]['seconds'] / 60:.1f} | {last[0]['step']:,} | {last[0]['examples']:,} "
+            + "".join(f"| {each(s['exact'] for s in found)}{i} " for found, i in zip((easy, hard), interval, strict=True))
+            + f"| {each(s['cells'] for s in easy)} | {each(s['cells'] for s in hard)} | {', '.join(passed)}{'' if set(passed) == {'–'} else ' min'} |"
         )
     return "\n".join(lines)
+
+
+def each(shares: Iterable[float]) -> str:
+    return ", ".join(f"{share:.1%}" for share in shares)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Trains recipes for the same processor time and compares them.")
     parser.add_argument("names", nargs="*", help="recipes; default: all that the file does not hold yet")
     parser.add_argument("--minutes", type=float, default=5.0, help="processor minutes of training for each")
+    parser.add_argument("--every", type=float, default=60.0, help="processor seconds of training between evaluations")
     parser.add_argument("--out", type=Path, default=Path("recipes.jsonl"))
     parser.add_argument("--until", type=float, default=2.0, help="share of whole 36-clue puzzles at which a recipe has learned enough")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--table", action="store_true", help="only print the table")
+    parser.add_argument("--measure-pace", type=Path, metavar="FILE", help="measure what a step of each recipe takes here, and no more")
+    parser.add_argument("--pace", type=Path, metavar="FILE", help="train on the best device there is, by the time that steps take in FILE")
+    parser.add_argument("--jobs", type=int, default=1, help="recipes at once, with --pace")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     unknown = [n for n in given.names if n not in RECIPES]
     if unknown:
         parser.error(f"there is no recipe {unknown[0]!r}; these are: {', '.join(RECIPES)}")
+    if given.jobs > 1 and not given.pace:
+        parser.error("recipes that are timed must not run at once; --jobs needs --pace")
+    if given.measure_pace:
+        measure_paces(given.names or list(RECIPES), given.measure_pace)
+        return
     if given.here:
-        one(given.names[0], given.minutes, given.out, given.until)
+        one(given.names[0], given)
         return
     if not given.table:
-        done = {r["recipe"] for r in read(given.out) if r["seconds"] >= 60 * given.minutes or r["sets"]["36 clues"]["exact"] >= given.until}
-        for name in given.names or RECIPES:
-            if name in done:
-                continue
-            itself = [sys.executable, "-m", "tests.benchmarks.recipes", name, "--here", "--out", str(given.out)]
-            code = subprocess.run([*itself, "--minutes", str(given.minutes), "--until", str(given.until)], check=False).returncode
-            print(f"{name}: {'done' if code == 0 else f'ended with {code}'}", flush=True)
+        done = {
+            r["recipe"]
+            for r in read(given.out)
+            if r.get("seed", 0) == given.seed
+            and (r["seconds"] >= 60 * given.minutes - 0.1 or r["sets"]["36 clues"]["exact"] >= given.until)
+        }
+        wanted = [name for name in given.names or RECIPES if name not in done]
+        with ThreadPoolExecutor(given.jobs) as jobs:
+            for name, code in zip(wanted, jobs.map(alone, wanted), strict=True):
+                print(f"{name}: {'done' if code == 0 else f'ended with {code}'}", flush=True)
     print(table(given.out, given.minutes))
+
+
+def alone(name: str) -> int:
+    """One recipe in a process of its own, with this one's options; its exit status."""
+    options = [word for word in sys.argv[1:] if word not in RECIPES]
+    return subprocess.run([sys.executable, "-m", "tests.benchmarks.recipes", name, "--here", *options], check=False).returncode
+
+
+def measure_paces(names: list[str], file: Path) -> None:
+    """Add what a step of these recipes takes to a file, each in a process of its own."""
+    import torch
+
+    from hrm_model.device import pick_training_dtype
+    from trainer.fit import this_machine
+
+    if file.exists():
+        found: dict[str, Any] = json.loads(file.read_text())
+    else:
+        dtype = pick_training_dtype(torch.device("cpu"))
+        found = {"machine": this_machine(), "dtype": dtype, "product": statistics.median(product() for _ in range(50)), "steps": {}}
+    known = {cost(name): times for name, times in found["steps"].items()}
+    for name in (name for name in names if name not in found["steps"]):
+        if cost(name) not in known:
+            code = (
+                "import json, warnings; warnings.filterwarnings('ignore')\nfrom pathlib import Path\n"
+                f"from tests.benchmarks.recipes import pace\nprint(json.dumps(pace({name!r}, Path({str(file.parent)!r}))))"
+            )
+            done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
+            products = json.loads(done.stdout.strip().rpartition("\n")[2])
+            known[cost(name)] = [round(p * found["product"], 4) for p in products]
+        found["steps"][name] = known[cost(name)]
+        file.write_text(json.dumps(found, indent=1) + "\n")
+        print(name, found["steps"][name], flush=True)
 
 
 if __name__ == "__main__":

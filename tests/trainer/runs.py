@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 def small(**changes: object) -> RunConfig:
     config = preset("sudoku-4x4").model_dump() | {
         "steps": 40, "minutes": None, "batch_size": 16, "log_every": 1, "evaluate_every": 20, "checkpoint_every": 7, "threads": 1,
-        "puzzles": [{"clues": 6, "count": 64}], "evaluation": [{"clues": 6, "count": 16}], "evaluation_segments": 2, "stop_at_exact": None, "probe_puzzles": 0, "compile": "off",
+        "puzzles": [{"clues": 6, "count": 64}], "evaluation": [{"clues": 6, "count": 16}], "evaluation_segments": 2, "stop_at_exact": None, "probe_puzzles": 0, "compile": "off", "device": "cpu",
     }  # fmt: skip
     return RunConfig.model_validate(config | changes)
 

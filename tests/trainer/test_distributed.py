@@ -13,7 +13,7 @@ from tests.trainer.runs import ROOT, small, start, told
 from tests.trainer.test_session import of_kind
 from tests.trainer.two_processes import found
 from trainer.distributed import World, join
-from trainer.run_dir import RunDir
+from trainer.run_dir import RunDir, RunError
 
 
 def torchrun(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -93,3 +93,12 @@ def test_a_process_that_torchrun_did_not_start_is_alone(monkeypatch: pytest.Monk
     assert join("auto") == (World(0, 1), "auto")
     assert World().first
     assert World().from_first([1]) == [1]
+
+
+def test_more_processes_than_cards_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(RunError, match="2 processes.*has 1 graphics card, .*--nproc-per-node 1"):
+        join("auto")

@@ -38,7 +38,7 @@ def recipe(**changes: Any) -> RunConfig:
     }
     values = published.model_dump() | {
         "model": published.model.model_dump() | small, "batch_size": 6, "lr": 1e-3, "puzzle_emb_lr": 1e-2, "warmup_steps": 12, "augment": False,
-        "dtype": "float32", "threads": 1, "evaluation": (), "log_every": 1, "evaluate_every": 1000, "compile": "off", "dataset_test": 0,
+        "dtype": "float32", "threads": 1, "evaluation": (), "log_every": 1, "evaluate_every": 1000, "compile": "off", "dataset_test": 0, "device": "cpu",
     }  # fmt: skip
     return on_dataset(RunConfig.model_validate(values | changes), PUBLISHED / "sudoku")
 

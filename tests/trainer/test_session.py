@@ -91,7 +91,7 @@ def test_metrics_hold_norms_and_the_machine_is_told(tmp_path: Path, monkeypatch:
 def test_norms_are_those_of_all_gradients_and_weights_together() -> None:
     config = small(clip=0.0)
     trainer = Trainer(config, Batches(config, *make_pool(config)))
-    _, sums = trainer._backward(trainer._batch(0))
+    _, sums = trainer.backward(trainer.batch(0))
     by_hand = sum(float((p.grad.double() ** 2).sum()) for p in trainer.model.parameters() if p.grad is not None) ** 0.5
     trainer.optimizer.zero_grad()
     event = next(trainer.train())[0]
@@ -341,7 +341,7 @@ def test_gradients_of_parts_add_up_to_those_of_the_whole() -> None:
     found = []
     for micro_batch in (None, 7):
         trainer = Trainer(config, batches, micro_batch=micro_batch)
-        trainer._backward(trainer._batch(0))
+        trainer.backward(trainer.batch(0))
         found.append({name: p.grad.clone() for name, p in trainer.model.named_parameters() if p.grad is not None})
     for name, gradient in found[0].items():
         torch.testing.assert_close(found[1][name], gradient, rtol=1e-4, atol=1e-6)

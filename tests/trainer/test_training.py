@@ -99,3 +99,16 @@ def test_the_published_switches_train_too(name: str) -> None:
     assert all(v["q_continue_loss"] > 0 and math.isfinite(v["loss"]) for v in found)
     assert trainer.model.puzzle_emb is not None
     assert trainer.model.puzzle_emb.weights.abs().sum() > 0
+
+
+def test_what_cannot_be_captured_is_computed_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr("trainer.loop.Captured", refuse)
+    config = small(steps=6)
+    pool = make_pool(config)
+    plain, other = (Trainer(config, Batches(config, *pool), captured=captured) for captured in (False, True))
+    told = [e for events in other.train() for e in events]
+    assert losses(plain) == [e["values"]["loss"] for e in told if e["type"] == "metrics"]
+    assert [(e["code"], "stream is capturing" in e["message"]) for e in told if e["type"] == "warning"] == [("capture", True)]
