@@ -91,7 +91,7 @@ def base() -> dict[str, Any]:
 
     return preset("sudoku-9x9-easy").model_dump(mode="json") | {
         "steps": 10**9, "minutes": None, "lr_min_ratio": 1.0, "threads": 1, "evaluate_every": 10**9, "log_every": 10,
-        "puzzles": SETS, "dtype": "auto", "compile": True,
+        "puzzles": SETS, "dtype": "auto", "compile": True, "weight_decay": 0.1,
         "evaluation": [{"clues": 36, "count": 200}, {"clues": 30, "count": 200}], "phases": [SHALLOW, DEEP],
     }  # fmt: skip
 
