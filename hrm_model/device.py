@@ -33,9 +33,10 @@ def pick_device(name: str | None = None) -> torch.device:
     return device
 
 
-def pick_dtype(device: torch.device) -> str:
-    """bfloat16 on CUDA that computes in it, float32 everywhere else."""
-    return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+def pick_dtype(device: torch.device, trained_in: str = "bfloat16") -> str:
+    """bfloat16 on CUDA that computes in it, float32 everywhere else and for what was trained in float32."""
+    quick = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return "bfloat16" if quick and trained_in == "bfloat16" else "float32"
 
 
 def pick_training_dtype(device: torch.device) -> str:
@@ -50,7 +51,7 @@ def pick_training_dtype(device: torch.device) -> str:
 
 
 def wait_for(device: torch.device) -> None:
-    """Until all that was asked of a device is computed; a processor is never asked ahead."""
+    """Until all that was asked of a device is computed. A processor works at once, so there is nothing to wait for."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -70,7 +71,7 @@ def cached_pool(config: RunConfig, file: Path) -> tuple[Grids, Grids]:
         with np.load(file) as stored:
             if str(stored["made_from"]) == made_from:
                 return stored["puzzles"], stored["solutions"]
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         pass  # not there, or cut short: made again
     puzzles, solutions = make_pool(config)
     beside = file.with_name(file.name + ".part")

@@ -89,12 +89,13 @@ def join(device: str) -> tuple[World, str]:
         return World(), device
     if device in ("auto", "cuda") and torch.cuda.is_available():
         cards, here = torch.cuda.device_count(), int(os.environ.get("LOCAL_WORLD_SIZE", size))
-        if here > cards:
+        # (Some launchers show each process its own card and no other.)
+        if here > cards and not (cards == 1 and os.environ.get("CUDA_VISIBLE_DEVICES")):
             raise RunError(
                 f"{here} processes were started on this machine, which has {cards} graphics card{'s' if cards > 1 else ''}, and each needs "
                 f"one of its own. Start {cards} (--nproc-per-node {cards}), or set device: cpu in config.yaml."
             )
-        device = f"cuda:{int(os.environ['LOCAL_RANK'])}"
+        device = f"cuda:{int(os.environ['LOCAL_RANK']) % cards}"
     if device.startswith("cuda"):
         torch.cuda.set_device(device)
     elif device == "auto":

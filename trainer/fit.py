@@ -62,6 +62,11 @@ def out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in words or "can't allocate memory" in words
 
 
+def first_line(error: Exception) -> str:
+    """The beginning of what an error says."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def rows_that_fit(free: int, *, fixed: int, a_row: int, batch: int, share: float) -> int:
     """Examples at once, so that `fixed` bytes and `a_row` bytes for each stay inside `share` of the free memory.
 

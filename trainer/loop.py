@@ -26,7 +26,7 @@ from trainer.dataset import Ahead
 from trainer.distributed import World
 from trainer.evaluate import evaluate, told
 from trainer.events import Event, event
-from trainer.fit import out_of_memory
+from trainer.fit import first_line, out_of_memory
 from trainer.optim import EMA, SignSGD, learning_rate, optimizer_for
 from trainer.start import look_at_neighbours
 from trainer.state import restore, state_of
@@ -137,7 +137,8 @@ class Trainer:
     # One step --------------------------------------------------------------------------------------------------------
 
     def train_step(self) -> dict[str, Tensor]:
-        """One segment for every row and one optimizer step. Returns sums over the batch as tensors, so that CUDA need not wait.
+        """One segment for every row and one optimizer step. Returns sums over the batch as tensors, so that CUDA need not wait;
+        they hold until the next step.
 
         Raises Diverged before the weights are touched where a CPU finds a loss or gradient that is no number; on other devices, where
         looking at once would cost time, `check` finds it.
@@ -152,7 +153,7 @@ class Trainer:
             except RuntimeError as error:
                 if not out_of_memory(error) or self.micro_batch == 1 or self.world.size > 1:
                     raise
-                said = str(error).splitlines()[0]
+                said = first_line(error)
             # Outside the handler: the error holds on to the frames, and they to what fills the memory.
             self._halve(said)
         self.carry = carry
@@ -186,10 +187,12 @@ class Trainer:
                 if out_of_memory(error):
                     raise
                 self.captures = False
-                said = f"Steps cannot be captured as a CUDA graph here ({str(error).splitlines()[0]}); they are computed one by one, which is slower."
+                said = (
+                    f"Steps cannot be captured as a CUDA graph here ({first_line(error)}); they are computed one by one, which is slower."
+                )
                 self.notices.append(("capture", said))
-                return self.backward(batch)
-        return self.captured.replay(self, batch)
+        # (Not in the handler, whose error holds on to what was captured.)
+        return self.captured.replay(self, batch) if self.captured else self.backward(batch)
 
     def backward(self, batch: Batch) -> tuple[Carry, dict[str, Tensor]]:
         """The gradient of the mean loss, micro-batch by micro-batch; the new carry, and sums over this process's rows."""
@@ -220,12 +223,16 @@ class Trainer:
                 sums[name] = sums[name] + value if name in sums else value
         return Carry.joined(carries), sums
 
-    def _halve(self, said: str) -> None:
-        self.captured = None
+    def forget_gradients(self) -> None:
+        """Those of parameters and of puzzle vectors."""
         self.optimizer.zero_grad(set_to_none=True)
         if self.sign_sgd:
             self.sign_sgd.collect()
             self.sign_sgd.forget()
+
+    def _halve(self, said: str) -> None:
+        self.captured = None
+        self.forget_gradients()
         before, self.micro_batch = self.micro_batch, (self.micro_batch + 1) // 2
         message = (
             f"Out of memory at step {self.step} with {before} examples at once ({said}). Going on with {self.micro_batch} at once; "
@@ -262,7 +269,7 @@ class Trainer:
             for name, value in self.train_step().items():
                 self.window[name] = self.window[name] + value if name in self.window else value.clone()  # a replay overwrites them
             self.window_steps += 1
-            if self.step % self.config.log_every == 0:
+            if any(self.step % every == 0 for every in (self.config.log_every, self.config.evaluate_every, self.config.checkpoint_every)):
                 wait_for(self.device)  # a card computes behind: what it still owes belongs to these steps
             self.seconds += time.perf_counter() - begin
             events = [event("warning", self.step, code=code, message=message) for code, message in self.notices]
@@ -354,7 +361,7 @@ class Trainer:
     def averaged_model(self) -> HRM:
         """A copy with the averaged weights (the trained ones where no average is kept), ready to reason."""
         generator_state = torch.get_rng_state()  # a new model draws random weights; training must not notice
-        dtype = "float32" if self.model.config.forward_dtype == "float32" else pick_dtype(self.device)
+        dtype = pick_dtype(self.device, trained_in=self.model.config.forward_dtype)
         copy = HRM(self.model.config.model_copy(update={"forward_dtype": dtype})).to(self.device)
         torch.set_rng_state(generator_state)
         copy.load_state_dict(self.model.state_dict() | (self.ema.shadow if self.ema else {}))

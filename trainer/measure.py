@@ -153,7 +153,9 @@ def _seconds_per_step(config: RunConfig, phase: int, rows: int, device: torch.de
 
     def trainer(count: int) -> Trainer:
         small = alone.model_copy(update={"batch_size": count})
-        return Trainer(small, RandomBatches(small), device=str(device), compiled=config.compile == "on")
+        # Parts of a batch are not captured, however few rows are measured.
+        captured = None if rows == config.batch_size else False
+        return Trainer(small, RandomBatches(small), device=str(device), compiled=config.compile == "on", captured=captured)
 
     few = min(rows, _MOST_ROWS)
     probe = trainer(few)
@@ -197,9 +199,11 @@ def _once(work: Callable[[], Any], device: torch.device) -> float:
 
 def _seconds_per_puzzle(config: RunConfig, device: torch.device) -> float:
     """Of an evaluation with all its segments."""
-    from hrm_model.device import pick_dtype
+    from hrm_model.device import pick_dtype, pick_training_dtype
 
-    model = HRM(config.final_model.model_copy(update={"forward_dtype": pick_dtype(device), "num_puzzle_identifiers": 1})).to(device)
+    trained_in = pick_training_dtype(device) if config.dtype == "auto" else config.dtype
+    dtype = pick_dtype(device, trained_in)
+    model = HRM(config.final_model.model_copy(update={"forward_dtype": dtype, "num_puzzle_identifiers": 1})).to(device)
     rows = 1
     while True:
         boards = torch.zeros(rows, model.config.seq_len, dtype=torch.long).numpy()

@@ -51,7 +51,7 @@ def restore(trainer: Trainer, state: dict[str, Any]) -> None:
         for group in t.optimizer.param_groups:
             # Read from the state are those of the run that wrote it; a continued one may ask for others.
             group.update({name: value for name, value in hyper(t.config).items() if name in group})
-    whole = Carry(**{name: tensor.to(t.device) for name, tensor in state["carry"].items()})
+    whole = Carry(**{name: tensor.to(t.device, copy=True) for name, tensor in state["carry"].items()})
     if len(whole.steps) == t.config.batch_size:
         t.carry = whole.rows(t.first_row, t.end_row)
     else:  # another batch size: every row begins with a new example

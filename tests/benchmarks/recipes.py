@@ -1,8 +1,8 @@
 """Which recipe teaches a small HRM Sudoku soonest: `python -m tests.benchmarks.recipes [NAME …] [--minutes 5] [--out recipes.jsonl]`.
 
 Each recipe trains in a process of its own on one thread, from nothing, for the same minutes of *processor* time (evaluations not
-counted), which holds on a machine that other work shares. All differ from `base` in what their line says and nothing else, share the
-puzzles, and keep the learning rate constant after its warm-up, so that none profits from a schedule that happens to end. Steps in which
+counted), which holds on a machine that other work shares. All differ from `base` in what their line says and nothing else, share a
+seed's puzzles, and keep the learning rate constant after its warm-up, so that none profits from a schedule that happens to end. Steps in which
 torch.compile works are not counted either. Figures are appended as they come, one JSON object a line, and beside the file each recipe's
 state: a bench that is started again skips the recipes that came to their end and goes on with the others. `--until 0.9` ends a recipe
 as soon as this share of the 36-clue puzzles is solved. `--table` prints what a file holds as Markdown.
@@ -15,6 +15,7 @@ counted as what it would have taken there. Such figures go into a file of their 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import re
 import statistics
@@ -69,7 +70,6 @@ RECIPES: dict[str, dict[str, Any]] = {
     "width 96": {"model.hidden_size": 96, "model.puzzle_emb_ndim": 96, "model.num_heads": 3},
     "width 192": {"model.hidden_size": 192, "model.puzzle_emb_ndim": 192, "model.num_heads": 6},
     "two layers each": {"model.H_layers": 2, "model.L_layers": 2},
-    "base, seed 1": {"seed": 1},
     "36 clues first": {"puzzles": [SETS[0], *({**wanted, "from_step": 1500} for wanted in SETS[1:])]},
     "no rows to the end": {"full_length": 0.0},
     "1 H-cycle of 4 L-steps": {"phases": [SHALLOW, {"H_cycles": 1, "L_cycles": 4, "gradient": "all"}]},
@@ -155,6 +155,12 @@ def product() -> float:
     return time.process_time() - begin
 
 
+def pool_file(config: Any, folder: Path) -> Path:
+    """Where the puzzles of this seed and these sets are kept; recipes at once must not write each other's."""
+    made_from = repr((config.task, config.seed, config.puzzles))
+    return folder / f"pool-{hashlib.sha256(made_from.encode()).hexdigest()[:8]}.npz"
+
+
 class Run:
     """One start of one recipe, trained by processor time, or by that of another machine: `pace`, seconds of a step in each phase."""
 
@@ -165,7 +171,7 @@ class Run:
         self.config, self.pace = configuration(changes), pace
         # What compiling saves is the other machine's business then, and its dtype is kept to.
         self.config = self.config.model_copy(update={"device": "cpu"} if pace is None else {"compile": "off", "dtype": dtype})
-        batches = Batches(self.config, *cached_pool(self.config, folder / "pool.npz"))
+        batches = Batches(self.config, *cached_pool(self.config, pool_file(self.config, folder)))
         self.trainer = Trainer(self.config, batches, evaluation_sets(self.config))
         self.stream = self.trainer.train()
         self.seconds = self.compiling = 0.0
@@ -193,7 +199,7 @@ class Run:
     def load(self, file: Path) -> None:
         import torch
 
-        state = torch.load(file, weights_only=True)
+        state = torch.load(file, weights_only=True, map_location=self.trainer.device)
         self.trainer.load_state_dict(state["trainer"])
         self.seconds, self.compiling = state["seconds"], state["compiling"]
 
@@ -218,7 +224,7 @@ def one(name: str, given: argparse.Namespace) -> None:
     clock = {"pace": elsewhere["steps"][name], "dtype": elsewhere["dtype"]} if elsewhere else {}
     changes, begun = RECIPES[name] | ({"seed": given.seed} if given.seed else {}), time.time()
     starts = changes.get("bench.starts", 1)
-    kept = out.parent / "states" / (re.sub(r"[^a-z0-9]+", "-", f"{name} {given.seed or ''}".lower()) + ".pt")
+    kept = out.parent / "states" / (re.sub(r"[^a-z0-9]+", "-", f"{name} {given.seed or ''}".lower()).strip("-") + ".pt")
     kept.parent.mkdir(parents=True, exist_ok=True)
     earlier = [r for r in read(out) if (r["recipe"], r.get("seed", 0)) == (name, given.seed)]
     spent = 0.0  # by starts that were given up
@@ -323,6 +329,14 @@ def main() -> None:
             and (r["seconds"] >= 60 * given.minutes - 0.1 or r["sets"]["36 clues"]["exact"] >= given.until)
         }
         wanted = [name for name in given.names or RECIPES if name not in done]
+        if given.pace:
+            from trainer.dataset import cached_pool
+
+            # All are in the dtype of the clock's machine; and their puzzles are made before they start together.
+            wanted = [name for name in wanted if "dtype" not in RECIPES[name]]
+            for name in wanted:
+                config = configuration(RECIPES[name] | ({"seed": given.seed} if given.seed else {}))
+                cached_pool(config, pool_file(config, given.out.parent))
         with ThreadPoolExecutor(given.jobs) as jobs:
             for name, code in zip(wanted, jobs.map(alone, wanted), strict=True):
                 print(f"{name}: {'done' if code == 0 else f'ended with {code}'}", flush=True)
@@ -347,7 +361,7 @@ def measure_paces(names: list[str], file: Path) -> None:
     else:
         dtype = pick_training_dtype(torch.device("cpu"))
         found = {"machine": this_machine(), "dtype": dtype, "product": statistics.median(product() for _ in range(50)), "steps": {}}
-    known = {cost(name): times for name, times in found["steps"].items()}
+    known = {cost(name): times for name, times in found["steps"].items() if name in RECIPES}
     for name in (name for name in names if name not in found["steps"]):
         if cost(name) not in known:
             code = (

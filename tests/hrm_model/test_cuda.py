@@ -50,6 +50,7 @@ def test_as_many_puzzles_are_solved_in_bfloat16() -> None:
 
 def test_the_card_is_chosen_and_named() -> None:
     assert pick_device("auto").type == "cuda"
-    assert pick_dtype(pick_device("cuda:0")) in ("bfloat16", "float32")
+    assert pick_dtype(pick_device("cuda:0")) == ("bfloat16" if torch.cuda.is_bf16_supported() else "float32")
+    assert pick_dtype(pick_device("cuda:0"), trained_in="float32") == "float32"
     told = describe(load(model_dir("sudoku-4x4"), "cuda"))
     assert told["device"] == torch.cuda.get_device_name(0)

@@ -179,6 +179,7 @@ def test_cuda_with_flash_attention_is_chosen_where_it_is_there(monkeypatch: pyte
     assert attention_backend(torch.device("cuda"), torch.bfloat16) == "sdpa"
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
     assert pick_dtype(torch.device("cuda")) == "bfloat16"
+    assert pick_dtype(torch.device("cuda"), trained_in="float32") == "float32"
 
 
 def test_bfloat16_computes_and_stays_near_float32() -> None:

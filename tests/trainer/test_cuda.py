@@ -61,7 +61,8 @@ def test_captured_steps_are_the_plain_ones(changes: dict[str, object]) -> None:
     config = small(dtype="float32", phases=phases, steps=30, full_length=0.25, **changes)
     plain, captured = (trainer_of(config, device="cuda", captured=way) for way in (False, True))
     found = [[[e["values"] for e in events if e["type"] == "metrics"] for events in t.train()] for t in (plain, captured)]
-    assert captured.captures, captured.notices
+    assert captured.captured is not None, captured.notices
+    assert plain.captured is None
     assert captured.phase == 1
     for one, other in zip(*found, strict=True):
         assert len(one) == len(other)

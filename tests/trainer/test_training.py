@@ -112,3 +112,12 @@ def test_what_cannot_be_captured_is_computed_step_by_step(monkeypatch: pytest.Mo
     told = [e for events in other.train() for e in events]
     assert losses(plain) == [e["values"]["loss"] for e in told if e["type"] == "metrics"]
     assert [(e["code"], "stream is capturing" in e["message"]) for e in told if e["type"] == "warning"] == [("capture", True)]
+
+
+def test_a_run_in_float32_is_judged_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr("trainer.loop.pick_dtype", lambda device, trained_in: asked.append(trained_in) or trained_in)
+    for dtype in ("float32", "bfloat16"):
+        config = small(dtype=dtype)
+        assert Trainer(config, Batches(config, *make_pool(config))).averaged_model().config.forward_dtype == dtype
+    assert asked == ["float32", "bfloat16"]
