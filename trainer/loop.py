@@ -85,7 +85,7 @@ class Trainer:
         self.window: dict[str, Tensor] = {}  # sums since the last metrics event
         self.window_steps = 0
         self._rate: deque[tuple[float, int]] = deque([(0.0, 0)])  # seconds, examples
-        self.dtype = pick_training_dtype(self.device) if config.dtype == "auto" else config.dtype
+        self.dtype = pick_training_dtype(self.device, config.dtype)
         self.model = HRM(config.model.model_copy(update={"forward_dtype": self.dtype}))
         if config.start == "neighbours":
             look_at_neighbours(self.model, config.seed)

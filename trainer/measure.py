@@ -19,11 +19,12 @@ import torch
 
 from hrm_model.act import Batch, act_step, initial_carry
 from hrm_model.config import parameter_count
-from hrm_model.device import describe, pick_device, wait_for
+from hrm_model.device import describe, pick_device, pick_dtype, pick_training_dtype, wait_for
 from hrm_model.loss import act_loss
 from hrm_model.model import HRM
 from hrm_model.reason import solve_batch
 from trainer.config import RunConfig
+from trainer.fit import first_line
 from trainer.loop import Trainer
 from trainer.run_dir import most_checkpoints
 
@@ -199,10 +200,7 @@ def _once(work: Callable[[], Any], device: torch.device) -> float:
 
 def _seconds_per_puzzle(config: RunConfig, device: torch.device) -> float:
     """Of an evaluation with all its segments."""
-    from hrm_model.device import pick_dtype, pick_training_dtype
-
-    trained_in = pick_training_dtype(device) if config.dtype == "auto" else config.dtype
-    dtype = pick_dtype(device, trained_in)
+    dtype = pick_dtype(device, pick_training_dtype(device, config.dtype))
     model = HRM(config.final_model.model_copy(update={"forward_dtype": dtype, "num_puzzle_identifiers": 1})).to(device)
     rows = 1
     while True:
@@ -228,6 +226,6 @@ def print_measured(file: str) -> int:
     try:
         found = measure(config)
     except (RuntimeError, ValueError) as error:
-        found = {"error": str(error).splitlines()[0] if str(error) else type(error).__name__}
+        found = {"error": first_line(error)}
     print(json.dumps(found))
     return 1 if "error" in found else 0

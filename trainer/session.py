@@ -20,7 +20,7 @@ from hrm_model.device import pick_device
 from trainer.dataset import evaluation_sets, training_batches
 from trainer.distributed import World
 from trainer.events import Event, LineReader, describe, event
-from trainer.fit import Fit, decide
+from trainer.fit import Fit, decide, first_line
 from trainer.guards import Guards
 from trainer.loop import CutShort, Trainer
 from trainer.machine import Machine, free_bytes
@@ -178,8 +178,7 @@ class Session:
             state = torch.load(folder / "training_state.pt", map_location=self.trainer.device, weights_only=True)
             self.trainer.load_state_dict(state)
         except Exception as error:  # damage shows itself in many ways
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            self.warn(f"{folder}: this checkpoint cannot be read ({reason}); going on from the one before it.", "damaged")
+            self.warn(f"{folder}: this checkpoint cannot be read ({first_line(error)}); going on from the one before it.", "damaged")
             return False
         return True
 

@@ -28,7 +28,7 @@ from hrm_model.config import ModelConfig
 from hrm_model.model import HRM
 from hrm_model.reason import reason, solve_batch
 from tests.benchmarks.model import seconds
-from trainer.fit import SHARE, free_memory, rows_that_fit
+from trainer.fit import SHARE, first_line, free_memory, rows_that_fit
 from trainer.loop import Trainer
 from trainer.measure import RandomBatches, needs
 from trainer.presets import preset
@@ -54,15 +54,11 @@ def products() -> None:
         say(what="products", dtype=str(dtype), tflops=round(10 * 2 * _SIZE**3 / begin.elapsed_time(end) / 1e9, 1))
 
 
-def models() -> dict[str, tuple[HRM, np.ndarray]]:
-    """The bundled 9×9 model and one of 27 M random numbers, on the processor, with a puzzle each."""
+def think() -> None:
+    """The bundled 9×9 model, and one of 27 M random numbers."""
     torch.manual_seed(0)
     board = np.random.default_rng(0).integers(1, 11, 81)
-    return {"sudoku-9x9": (load(model_dir("sudoku-9x9"), "cpu"), board), "27 M": (HRM(ModelConfig(puzzle_emb_ndim=512)).eval(), board)}
-
-
-def think() -> None:
-    for name, (model, board) in models().items():
+    for name, model in {"sudoku-9x9": load(model_dir("sudoku-9x9"), "cpu"), "27 M": HRM(ModelConfig(puzzle_emb_ndim=512)).eval()}.items():
         here = list(reason(model, board, segments=4))
         for device, dtype in (("cpu", "float32"), ("cuda", "float32"), ("cuda", "bfloat16")):
             moved = HRM(model.config.model_copy(update={"forward_dtype": dtype})).to(device).eval()
@@ -72,8 +68,8 @@ def think() -> None:
             same = [(a.prediction == b.prediction).mean() for a, b in zip(here, there, strict=True)]
             say(
                 what="think", model=name, device=device, dtype=dtype, states_away=float(max(away)), answers_alike=float(np.mean(same)),
-                watched_ms=round(250 * seconds(lambda m=moved, b=board: list(reason(m, b, segments=4)), 5), 2),
-                unwatched_ms=None if device == "cpu" else round(250 * seconds(lambda m=moved, b=board: solve_batch(m, np.repeat(b[None], 128, 0), segments=4), 3), 2),
+                watched_ms=round(250 * seconds(lambda m=moved: list(reason(m, board, segments=4)), 5), 2),
+                unwatched_ms=None if device == "cpu" else round(250 * seconds(lambda m=moved: solve_batch(m, np.repeat(board[None], 128, 0), segments=4), 3), 2),
             )  # fmt: skip
 
 
@@ -130,7 +126,7 @@ def main() -> None:
             try:
                 train(name, way, given.dtype)
             except Exception as error:  # one that fails must not hide the others
-                say(what="train", preset=name, way=way, error=str(error).splitlines()[0][:300])
+                say(what="train", preset=name, way=way, error=first_line(error)[:300])
 
 
 if __name__ == "__main__":

@@ -155,23 +155,30 @@ def product() -> float:
     return time.process_time() - begin
 
 
-def pool_file(config: Any, folder: Path) -> Path:
-    """Where the puzzles of this seed and these sets are kept; recipes at once must not write each other's."""
+def changes_of(name: str, seed: int) -> dict[str, Any]:
+    """What tells a start of a recipe from `base`."""
+    return RECIPES[name] | ({"seed": seed} if seed else {})
+
+
+def pool(config: Any, folder: Path) -> tuple[Any, Any]:
+    """Puzzles and solutions to train on, in a file for this seed and these sets: recipes at once must not write each other's."""
+    from trainer.dataset import cached_pool
+
     made_from = repr((config.task, config.seed, config.puzzles))
-    return folder / f"pool-{hashlib.sha256(made_from.encode()).hexdigest()[:8]}.npz"
+    return cached_pool(config, folder / f"pool-{hashlib.sha256(made_from.encode()).hexdigest()[:8]}.npz")
 
 
 class Run:
     """One start of one recipe, trained by processor time, or by that of another machine: `pace`, seconds of a step in each phase."""
 
     def __init__(self, changes: dict[str, Any], folder: Path, pace: list[float] | None = None, dtype: str = "auto") -> None:
-        from trainer.dataset import Batches, cached_pool, evaluation_sets
+        from trainer.dataset import Batches, evaluation_sets
         from trainer.loop import Trainer
 
         self.config, self.pace = configuration(changes), pace
         # What compiling saves is the other machine's business then, and its dtype is kept to.
         self.config = self.config.model_copy(update={"device": "cpu"} if pace is None else {"compile": "off", "dtype": dtype})
-        batches = Batches(self.config, *cached_pool(self.config, pool_file(self.config, folder)))
+        batches = Batches(self.config, *pool(self.config, folder))
         self.trainer = Trainer(self.config, batches, evaluation_sets(self.config))
         self.stream = self.trainer.train()
         self.seconds = self.compiling = 0.0
@@ -222,7 +229,7 @@ def one(name: str, given: argparse.Namespace) -> None:
     out: Path = given.out
     elsewhere = json.loads(given.pace.read_text()) if given.pace else {}
     clock = {"pace": elsewhere["steps"][name], "dtype": elsewhere["dtype"]} if elsewhere else {}
-    changes, begun = RECIPES[name] | ({"seed": given.seed} if given.seed else {}), time.time()
+    changes, begun = changes_of(name, given.seed), time.time()
     starts = changes.get("bench.starts", 1)
     kept = out.parent / "states" / (re.sub(r"[^a-z0-9]+", "-", f"{name} {given.seed or ''}".lower()).strip("-") + ".pt")
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -330,13 +337,10 @@ def main() -> None:
         }
         wanted = [name for name in given.names or RECIPES if name not in done]
         if given.pace:
-            from trainer.dataset import cached_pool
-
             # All are in the dtype of the clock's machine; and their puzzles are made before they start together.
             wanted = [name for name in wanted if "dtype" not in RECIPES[name]]
             for name in wanted:
-                config = configuration(RECIPES[name] | ({"seed": given.seed} if given.seed else {}))
-                cached_pool(config, pool_file(config, given.out.parent))
+                pool(configuration(changes_of(name, given.seed)), given.out.parent)
         with ThreadPoolExecutor(given.jobs) as jobs:
             for name, code in zip(wanted, jobs.map(alone, wanted), strict=True):
                 print(f"{name}: {'done' if code == 0 else f'ended with {code}'}", flush=True)
