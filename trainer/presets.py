@@ -49,7 +49,7 @@ PRESETS: dict[str, RunConfig] = {
         evaluation=(PuzzleSet(clues=14, count=500), PuzzleSet(clues=11, count=500), PuzzleSet(clues=9, count=500)), evaluate_every=1500,
     ),
     "sudoku-9x9-easy": RunConfig(
-        preset="sudoku-9x9-easy", task="sudoku-9x9", model=_small(9, 3, 3, 128, 4), phases=(_SHALLOW, _DEEP),
+        preset="sudoku-9x9-easy", task="sudoku-9x9", model=_small(9, 3, 3, 96, 3), phases=(_SHALLOW, _DEEP),
         steps=8000, minutes=90, batch_size=48, optimizer="muon", lr=2e-3, weight_decay=1.0, full_length=0.25,
         puzzles=(PuzzleSet(clues=36, count=8000), PuzzleSet(clues=30, count=8000), PuzzleSet(clues=26, count=4000)),
         evaluation=(PuzzleSet(clues=36, count=256), PuzzleSet(clues=30, count=256)), evaluate_every=500,

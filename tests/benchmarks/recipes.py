@@ -89,7 +89,9 @@ def base() -> dict[str, Any]:
     """The configuration that all others are changes of, as plain data."""
     from trainer.presets import preset
 
-    return preset("sudoku-9x9-easy").model_dump(mode="json") | {
+    plain = preset("sudoku-9x9-easy").model_dump(mode="json")
+    plain["model"] |= {"hidden_size": 128, "puzzle_emb_ndim": 128, "num_heads": 4}
+    return plain | {
         "steps": 10**9, "minutes": None, "lr_min_ratio": 1.0, "threads": 1, "evaluate_every": 10**9, "log_every": 10,
         "puzzles": SETS, "dtype": "auto", "compile": True, "weight_decay": 0.1,
         "evaluation": [{"clues": 36, "count": 200}, {"clues": 30, "count": 200}], "phases": [SHALLOW, DEEP],
@@ -291,16 +293,26 @@ def table(out: Path, minutes: float) -> str:
         passed = [next((f"{r['seconds'] / 60:.0f}" for r in mine if r["sets"]["36 clues"]["exact"] >= 0.9), "–") for mine in starts]
         easy, hard = ([r["sets"][k] for r in last] for k in ("36 clues", "30 clues"))
         interval = [f" ({s[0]['low']:.1%} – {s[0]['high']:.1%})" if len(s) == 1 else "" for s in (easy, hard)]
-        lines.append(
-            f"| {name} | {last[0]['seconds'] / 60:.1f} | {last[0]['step']:,} | {last[0]['examples']:,} "
-            + "".join(f"| {each(s['exact'] for s in found)}{i} " for found, i in zip((easy, hard), interval, strict=True))
-            + f"| {each(s['cells'] for s in easy)} | {each(s['cells'] for s in hard)} | {', '.join(passed)}{'' if set(passed) == {'–'} else ' min'} |"
-        )
+        cells = [name, several(f"{r['seconds'] / 60:.1f}" for r in last), several(f"{r['step']:,}" for r in last)]
+        cells.append(several(f"{r['examples']:,}" for r in last))
+        cells += [each(s["exact"] for s in found) + i for found, i in zip((easy, hard), interval, strict=True)]
+        cells += [
+            each(s["cells"] for s in easy),
+            each(s["cells"] for s in hard),
+            several(passed) + ("" if set(passed) == {"–"} else " min"),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def each(shares: Iterable[float]) -> str:
     return ", ".join(f"{share:.1%}" for share in shares)
+
+
+def several(told: Iterable[str]) -> str:
+    """What each start has to tell; once where they agree."""
+    told = list(told)
+    return told[0] if len(set(told)) == 1 else ", ".join(told)
 
 
 def main() -> None:
