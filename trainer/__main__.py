@@ -77,8 +77,8 @@ def explain(error: Exception, run: RunDir) -> str:
     left = f"its last checkpoint, {last.name}, is whole" if last else "it had saved nothing yet"
     if isinstance(error, Diverged):
         return (
-            f"Training diverged: {message}. The run stopped; {left}. Continue from there with changes: a lower learning rate, a longer "
-            "warm-up, clipped gradients, or an earlier end."
+            f"Training diverged: {message}. The run stopped; {left}. {'Continue from there' if last else 'Begin anew'} with changes: a lower "
+            "learning rate, a longer warm-up, clipped gradients, or an earlier end."
         )
     return f"{message}; {left}."
 

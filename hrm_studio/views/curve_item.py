@@ -39,7 +39,9 @@ class CurveItem(pg.GraphicsObject):
             self._fill = _polygon(np.append(x, x[::-1]), np.append(high, low[::-1]))
         elif low is not None:
             self._raw = _polygon(x, low)
-        self._points = np.stack([x, line], axis=1) if self._dots and len(x) <= _FEW else np.zeros((0, 2))
+        # A value alone makes no line.
+        dotted = len(x) == 1 or (self._dots and len(x) <= _FEW)
+        self._points = np.stack([x, line], axis=1) if dotted else np.zeros((0, 2))
         every = [v for v in (line, low, high) if v is not None and len(v)]
         if every:
             bottom, top = min(float(v.min()) for v in every), max(float(v.max()) for v in every)

@@ -13,6 +13,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QDialog
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -32,6 +36,13 @@ def untrained_arc_model(folder: Path) -> Path:
     config = ModelConfig(seq_len=900, vocab_size=12, hidden_size=32, num_heads=2, H_layers=1, L_layers=1, H_cycles=2, L_cycles=2)
     checkpoint.save(HRM(config), folder / "untrained-arc")
     return folder / "untrained-arc"
+
+
+def dialogs() -> list[QDialog]:
+    """Those that are open."""
+    from PySide6.QtWidgets import QApplication, QDialog
+
+    return [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, QDialog) and widget.isVisible()]
 
 
 class Looks:
@@ -95,6 +106,12 @@ class Looks:
             explore.docks[panel].raise_()
             self.rest(1.0)
             yield panel.lower()
+        window.actions_table.by_name["trace_pictures"].trigger()
+        self.until(dialogs)
+        self.rest(2.0)
+        yield "export"
+        for dialog in dialogs():
+            dialog.close()
         for panel in ("Curves", "States"):
             explore.docks[panel].raise_()
         window.selection.set([])
@@ -158,13 +175,43 @@ class Looks:
         self.rest()
         yield "error"
 
-    def others(self, task: str) -> Iterator[str]:
-        from PySide6.QtWidgets import QApplication, QDialog
+    def train(self, task: str) -> Iterator[str]:
+        """A run of the smallest preset, from its start to a pause, and one that cannot go on."""
+        from trainer.presets import preset
 
+        window = self.window
+        window.show_page("train")
+        page = window.page("train")
+        self.rest(1.0)
+        yield "cards"
+        page.edit(preset("sudoku-9x9"), preset("sudoku-9x9"), "Sudoku 9×9")  # type: ignore[attr-defined]
+        self.rest()
+        yield "form"
+        quick = {"steps": 400, "evaluate_every": 100, "checkpoint_every": 100, "compile": "off"}
+        page.start(preset("sudoku-4x4").model_copy(update=quick))  # type: ignore[attr-defined]
+        self.rest(1.0)
+        yield "starting"
+        run = page.current  # type: ignore[attr-defined]
+        self.until(lambda: run.summary.step >= 250, 180)
+        yield "running"
+        self.until(lambda: not run.summary.live, 180)
+        self.rest()
+        for tab in range(page.tabs.count()):  # type: ignore[attr-defined]
+            page.tabs.setCurrentIndex(tab)  # type: ignore[attr-defined]
+            self.rest(1.5)
+            yield page.tabs.tabText(tab).lower().replace(" ", "-")  # type: ignore[attr-defined]
+        page.tabs.setCurrentIndex(0)  # type: ignore[attr-defined]
+        page.start(preset("sudoku-4x4").model_copy(update={**quick, "lr": 1e30}))  # type: ignore[attr-defined]
+        run = page.current  # type: ignore[attr-defined]
+        self.until(lambda: run.summary.state == "failed", 120)
+        self.rest()
+        yield "failed"
+
+    def others(self, task: str) -> Iterator[str]:
         from hrm_studio.views.tour import Tour
 
         window = self.window
-        for name in ("library", "train", "traces"):
+        for name in ("library", "traces"):
             window.show_page(name)
             self.rest(1.5)
             yield name
@@ -174,30 +221,26 @@ class Looks:
                 window.actions_table.by_name[action].trigger()
                 self.rest(0.8)
                 yield action
-            for widget in QApplication.topLevelWidgets():
-                if isinstance(widget, QDialog):
-                    widget.close()
+            for dialog in dialogs():
+                dialog.close()
         window.findChild(Tour).end()
 
 
 def take(out: Path, theme: str, size: tuple[int, int], only: str) -> None:
-    from PySide6.QtWidgets import QApplication, QDialog
-
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HRM_STUDIO_HOME"] = folder
         looks = Looks(theme, size, Path(folder), untrained_arc_model(Path(folder)))
         for task in ("sudoku", "maze", "arc"):
-            for page in ("explore", "compare", "survey", "others"):
-                if (page == "others" and task != "sudoku") or (
+            for page in ("explore", "compare", "survey", "train", "others"):
+                if (page in ("train", "others") and task != "sudoku") or (
                     only and page not in only and f"{page}-{task}" not in only and task not in only
                 ):
                     continue
                 for moment in getattr(looks, page)(task):
                     name = f"{page}-{task}-{moment}-{theme}-{size[0]}x{size[1]}"
                     picture = looks.window.grab()
-                    for widget in QApplication.topLevelWidgets():
-                        if isinstance(widget, QDialog) and widget.isVisible():
-                            picture = widget.grab()
+                    for dialog in dialogs():
+                        picture = dialog.grab()
                     picture.save(str(out / f"{name}.png"))
                     print(name, flush=True)
         looks.window.close()

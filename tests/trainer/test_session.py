@@ -18,7 +18,7 @@ from hrm_model import trace_file
 from tests.trainer.runs import ROOT, small, told
 from trainer import evaluate as evaluate_module
 from trainer import session as session_module
-from trainer.__main__ import main
+from trainer.__main__ import explain, main
 from trainer.config import ConfigError, read_config
 from trainer.dataset import Batches, make_pool
 from trainer.loop import Diverged, Trainer
@@ -168,6 +168,11 @@ def test_a_run_keeps_the_rule_the_best_and_the_last(tmp_path: Path) -> None:
     assert last.name == "step_000040"
 
 
+def test_a_run_that_had_saved_nothing_is_not_told_to_go_on(tmp_path: Path) -> None:
+    run = RunDir.create(tmp_path / "run", small(steps=30))
+    assert "it had saved nothing yet. Begin anew with changes" in explain(Diverged("the loss is nan at step 1"), run)
+
+
 @pytest.mark.parametrize("what", ["loss", "gradient"])
 def test_no_number_stops_the_run_at_its_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     from trainer import loop
@@ -189,7 +194,7 @@ def test_no_number_stops_the_run_at_its_last_good_checkpoint(tmp_path: Path, mon
     assert failed["error"] == "Diverged"
     assert what in failed["message"]
     assert "step_000015" in failed["message"]
-    assert "lower learning rate" in failed["message"]
+    assert "Continue from there with changes: a lower learning rate" in failed["message"]
     assert run.status()["state"] == "failed"
     last = run.pointer("last")
     assert last is not None
