@@ -232,9 +232,7 @@ def take(out: Path, theme: str, size: tuple[int, int], only: str) -> None:
         looks = Looks(theme, size, Path(folder), untrained_arc_model(Path(folder)))
         for task in ("sudoku", "maze", "arc"):
             for page in ("explore", "compare", "survey", "train", "others"):
-                if (page in ("train", "others") and task != "sudoku") or (
-                    only and page not in only and f"{page}-{task}" not in only and task not in only
-                ):
+                if (page in ("train", "others") and task != "sudoku") or only not in f"{page}-{task}":
                     continue
                 for moment in getattr(looks, page)(task):
                     name = f"{page}-{task}-{moment}-{theme}-{size[0]}x{size[1]}"
