@@ -176,7 +176,7 @@ class Looks:
         yield "error"
 
     def train(self, task: str) -> Iterator[str]:
-        """A run of the smallest preset, from its start to a pause, and one that cannot go on."""
+        """The presets, a form, a short run of the smallest preset from its start to its end, and one that diverges."""
         from trainer.presets import preset
 
         window = self.window

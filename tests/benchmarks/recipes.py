@@ -90,6 +90,7 @@ def base() -> dict[str, Any]:
     from trainer.presets import preset
 
     plain = preset("sudoku-9x9-easy").model_dump(mode="json")
+    # What the preset learned from this bench (its width, its weight decay) must not move what the figures are compared with.
     plain["model"] |= {"hidden_size": 128, "puzzle_emb_ndim": 128, "num_heads": 4}
     return plain | {
         "steps": 10**9, "minutes": None, "lr_min_ratio": 1.0, "threads": 1, "evaluate_every": 10**9, "log_every": 10,
