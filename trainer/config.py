@@ -43,12 +43,13 @@ class PuzzleSet(_Strict):
 
 
 class Phase(_Strict):
-    """A stretch of a run with its own depth (weights do not depend on it)."""
+    """A stretch of a run with its own depth (weights do not depend on it), rate and weight decay."""
 
     H_cycles: int = Field(2, ge=1)
     L_cycles: int = Field(2, ge=1)
     gradient: Gradient = "all"
     lr_factor: float = Field(1.0, gt=0, description="the schedule's learning rate times this")
+    weight_decay: float | None = Field(None, ge=0, description="in place of the run's")
     until_accuracy: float | None = Field(None, gt=0, le=1, description="ends once the running cell accuracy of finished examples is this")
     until_step: int | None = Field(None, ge=1, description="ends at this step of the run at the latest")
 

@@ -161,11 +161,12 @@ class Trainer:
         sums["grad_norm"] = nn.utils.clip_grad_norm_(self.model.parameters(), longest)
         if self.device.type == "cpu":
             self._must_be_finite(sums["loss"], sums["grad_norm"], f"step {self.step}")
-        factor = config.depth(self.phase).lr_factor
+        phase = config.depth(self.phase)
+        factor, decay = phase.lr_factor, config.weight_decay if phase.weight_decay is None else phase.weight_decay
         schedule = {"warmup_steps": config.warmup_steps, "total_steps": config.steps, "min_ratio": config.lr_min_ratio}
         lr = factor * learning_rate(self.step, lr=config.lr, **schedule)  # type: ignore[arg-type]
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"], group["weight_decay"] = lr, decay
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.sign_sgd:

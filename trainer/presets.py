@@ -31,9 +31,12 @@ def _wide(cells: int, vocabulary: int) -> ModelConfig:
 
 _SHALLOW = Phase(H_cycles=1, L_cycles=1, gradient="step", until_accuracy=0.7, until_step=1000)
 _DEEP = Phase(H_cycles=2, L_cycles=2, gradient="all")
-# With Muon's steps of 2e-3 and a weight decay of 0.1 a run stays on a plateau at two thirds of the cells for some 2,000 steps; with 1 it did not.
-# Muon at its full rate learns to chain soonest, and then stays at three quarters of 30-clue puzzles; precision wants small steps.
-_QUICK, _FINE = _DEEP.model_copy(update={"until_step": 8000}), _DEEP.model_copy(update={"lr_factor": 0.15})
+# Weight decay 1 takes a run past a plateau at two thirds of the cells that lasts some 2,000 steps with 0.1. It also keeps the matrices so small that a segment moves
+# the states little, and then holds a run at three fifths of the 30-clue puzzles: they are not done within 16 segments. With 0.1 from
+# there on the same model needs half the segments; precision wants small steps besides.
+_FORMING = _DEEP.model_copy(update={"until_step": 3500})
+_FREED = _DEEP.model_copy(update={"weight_decay": 0.1})
+_QUICK, _FINE = _FREED.model_copy(update={"until_step": 4300}), _FREED.model_copy(update={"lr_factor": 0.3})
 
 PRESETS: dict[str, RunConfig] = {
     "sudoku-4x4": RunConfig(
@@ -49,16 +52,17 @@ PRESETS: dict[str, RunConfig] = {
         evaluation=(PuzzleSet(clues=14, count=500), PuzzleSet(clues=11, count=500), PuzzleSet(clues=9, count=500)), evaluate_every=1500,
     ),
     "sudoku-9x9-easy": RunConfig(
-        preset="sudoku-9x9-easy", task="sudoku-9x9", model=_small(9, 3, 3, 96, 3), phases=(_SHALLOW, _DEEP),
+        preset="sudoku-9x9-easy", task="sudoku-9x9", model=_small(9, 3, 3, 96, 3), phases=(_SHALLOW, _FORMING, _FREED),
         steps=8000, minutes=90, batch_size=48, optimizer="muon", lr=2e-3, weight_decay=1.0, full_length=0.25,
         puzzles=(PuzzleSet(clues=36, count=8000), PuzzleSet(clues=30, count=8000), PuzzleSet(clues=26, count=4000)),
         evaluation=(PuzzleSet(clues=36, count=256), PuzzleSet(clues=30, count=256)), evaluate_every=500,
     ),
     "sudoku-9x9": RunConfig(
-        preset="sudoku-9x9", task="sudoku-9x9", model=_small(9, 3, 3, 128, 4), phases=(_SHALLOW, _QUICK, _FINE),
-        steps=50_000, batch_size=48, optimizer="muon", lr=2e-3, lr_min_ratio=0.03, weight_decay=1.0, full_length=0.25,
-        puzzles=(PuzzleSet(clues=36, count=8000), PuzzleSet(clues=30, count=30_000), PuzzleSet(clues=26, count=24_000),
-                 PuzzleSet(clues=None, count=20_000)),
+        preset="sudoku-9x9", task="sudoku-9x9", model=_small(9, 3, 3, 96, 3), phases=(_SHALLOW, _FORMING, _QUICK, _FINE),
+        steps=30_000, batch_size=48, optimizer="muon", lr=2e-3, lr_min_ratio=0.03, weight_decay=1.0, full_length=0.25,
+        puzzles=(PuzzleSet(clues=36, count=8000), PuzzleSet(clues=30, count=8000), PuzzleSet(clues=26, count=4000),
+                 PuzzleSet(clues=30, count=22_000, from_step=4300), PuzzleSet(clues=26, count=20_000, from_step=4300),
+                 PuzzleSet(clues=None, count=20_000, from_step=4300)),
         evaluation=(PuzzleSet(clues=36, count=256), PuzzleSet(clues=30, count=256), PuzzleSet(clues=26, count=128),
                     PuzzleSet(clues=None, count=128)), evaluate_every=2500,
     ),

@@ -46,6 +46,22 @@ def test_phases_change_the_depth_and_survive_a_restart() -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon", "adam_atan2"])
+def test_a_phase_has_its_own_weight_decay(optimizer: str) -> None:
+    def norms(*decays: float | None) -> list[float]:
+        phases = [{"until_step": 3, "weight_decay": decays[0]}, {"weight_decay": decays[1]}]
+        config = small(steps=6, phases=phases, evaluate_every=100, log_every=1, optimizer=optimizer, weight_decay=0.5, warmup_steps=0)
+        stream = Trainer(config, batches).train()
+        return [e["values"]["weight_norm"] for events in stream for e in events if e["type"] == "metrics"]
+
+    config = small()
+    batches = Batches(config, *make_pool(config))
+    same, released = norms(None, None), norms(None, 0.0)
+    assert same == norms(0.5, 0.5)
+    assert released[:3] == same[:3]
+    assert all(free > held for free, held in zip(released[3:], same[3:], strict=True))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon", "adam_atan2"])
 def test_a_run_in_bfloat16_goes_on_bit_for_bit_in_bfloat16(optimizer: str) -> None:
     config = small(steps=8, evaluate_every=100, dtype="bfloat16", optimizer=optimizer)
     batches = Batches(config, *make_pool(config))
