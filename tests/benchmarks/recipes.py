@@ -67,6 +67,12 @@ RECIPES: dict[str, dict[str, Any]] = {
     "weight decay 3": {"weight_decay": 3.0},
     "weight decay 1, no easier copies": {"weight_decay": 1.0, "easier_copies": 0.0},
     "weight decay 1, width 96": {"weight_decay": 1.0, "model.hidden_size": 96, "model.puzzle_emb_ndim": 96, "model.num_heads": 3},
+    # As `sudoku-9x9-easy` is; presets.py says why.
+    "weight decay 1, then 0.1, width 96": {
+        "weight_decay": 1.0, "model.hidden_size": 96, "model.puzzle_emb_ndim": 96, "model.num_heads": 3,
+        "phases": [SHALLOW, {**DEEP, "until_accuracy": 0.93, "until_step": 3000}, {**DEEP, "weight_decay": 0.1, "until_step": 2800},
+                   {**DEEP, "weight_decay": 0.1, "lr_factor": 0.3}],
+    },
     "width 96": {"model.hidden_size": 96, "model.puzzle_emb_ndim": 96, "model.num_heads": 3},
     "width 192": {"model.hidden_size": 192, "model.puzzle_emb_ndim": 192, "model.num_heads": 6},
     "two layers each": {"model.H_layers": 2, "model.L_layers": 2},
