@@ -49,9 +49,9 @@ class Phase(_Strict):
     L_cycles: int = Field(2, ge=1)
     gradient: Gradient = "all"
     lr_factor: float = Field(1.0, gt=0, description="the schedule's learning rate times this")
-    weight_decay: float | None = Field(None, ge=0, description="in place of the run's")
+    weight_decay: float | None = Field(None, ge=0, description="in place of the run's; puzzle vectors keep their own")
     until_accuracy: float | None = Field(None, gt=0, le=1, description="ends once the running cell accuracy of finished examples is this")
-    until_step: int | None = Field(None, ge=1, description="ends at this step of the run at the latest")
+    until_step: int | None = Field(None, ge=1, description="ends at this step of the run at the latest, after one step where that is past")
 
 
 class RunConfig(_Strict):
@@ -92,7 +92,7 @@ class RunConfig(_Strict):
     lr_min_ratio: float = Field(0.1, ge=0, le=1, description="the cosine ends at lr times this")
     warmup_steps: int = Field(100, ge=0)
     betas: tuple[float, float] = (0.9, 0.95)
-    weight_decay: float = Field(0.1, ge=0)
+    weight_decay: float = Field(0.1, ge=0, description="in phases that have none of their own")
     clip: float = Field(1.0, ge=0, description="longest gradient of the mean loss; 0: not clipped")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the weight average that is evaluated and saved; 0: none")
     puzzle_emb_lr: float = Field(0.0, ge=0, description="SignSGD on puzzle vectors; 0 leaves them as they are")

@@ -117,14 +117,18 @@ def measure(config: RunConfig) -> dict[str, Any]:
         rows = min(config.micro_batch, rows)
     else:
         rows = rows_that_fit(free_memory(device), fixed=needed.fixed, a_row=needed.a_row, batch=rows, share=SHARE[device.type])
+    measured: dict[tuple[int, int, str], float] = {}  # by depth: phases of one depth are compiled once
     compile_seconds = 0.0
     phases, training, reached = [], 0.0, 0
     for number in range(max(1, len(config.phases))):
         depth = config.depth(number)
         last = number >= len(config.phases) - 1
         end = config.steps if last else min(config.steps, depth.until_step or reached + config.steps // 5)
-        each, compiling = _seconds_per_step(config, number, rows, device)
-        compile_seconds += compiling
+        alike = (depth.H_cycles, depth.L_cycles, depth.gradient)
+        if alike not in measured:
+            measured[alike], compiling = _seconds_per_step(config, number, rows, device)
+            compile_seconds += compiling
+        each = measured[alike]
         phases.append({"H_cycles": depth.H_cycles, "L_cycles": depth.L_cycles, "gradient": depth.gradient, "seconds_per_step": each})
         training += max(0, end - reached) * each
         reached = max(reached, end)

@@ -15,7 +15,10 @@ _TITLES = {
     ),
     "sudoku-6x6": ("Sudoku 6×6", "A little more to think about: boxes of two by three, and puzzles down to nine clues."),
     "sudoku-9x9-easy": ("Sudoku 9×9, easy", "The real board with many clues: chains of simple deductions, learned in less than an hour."),
-    "sudoku-9x9": ("Sudoku 9×9", "A model like the one that ships: first shallow, then deep, from 36 clues down to minimal puzzles."),
+    "sudoku-9x9": (
+        "Sudoku 9×9",
+        "A smaller model than the one that ships: first shallow, then deep, from 36 clues down to minimal puzzles.",
+    ),
     "sudoku-extreme-1k": (
         "Sudoku-Extreme, 1,000 puzzles",
         "The published recipe: 27 million parameters, a thousand puzzles without a clue too many, over and over. Wants a GPU.",

@@ -6,8 +6,8 @@ worked out before, and how many of a batch's examples were worked on at once; `-
 CUDA graph), compiled, both.
 
 Found on an NVIDIA H200 (torch 2.11; one thread of its Xeon beside it): states of the bundled 9×9 model 3e-6 from the processor's in float32
-and 4e-2 in bfloat16, answers equal at every step; a watched segment 4.4 ms (processor 7.2), of 27 M 20 ms (294), in bfloat16 27. sudoku-9x9 38
-steps/s, captured 152, compiled too 175; twelve such runs at once under NVIDIA's MPS 115 to 194 each. sudoku-extreme-1k 9.8 steps/s, 7.5 GB at its
+and 4e-2 in bfloat16, answers equal at every step; a watched segment 4.4 ms (processor 7.2), of 27 M 20 ms (294), in bfloat16 27. sudoku-9x9 (then
+128 wide) 38 steps/s, captured 152, compiled too 175; twelve such runs at once under NVIDIA's MPS 115 to 194 each. sudoku-extreme-1k 9.8 steps/s, 7.5 GB at its
 highest where 6.9 were worked out. Large products: 51 TFLOP/s in float32, 790 in bfloat16.
 """
 

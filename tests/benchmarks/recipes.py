@@ -67,7 +67,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "weight decay 3": {"weight_decay": 3.0},
     "weight decay 1, no easier copies": {"weight_decay": 1.0, "easier_copies": 0.0},
     "weight decay 1, width 96": {"weight_decay": 1.0, "model.hidden_size": 96, "model.puzzle_emb_ndim": 96, "model.num_heads": 3},
-    # As `sudoku-9x9-easy` is; presets.py says why.
+    # The phases and width of `sudoku-9x9-easy`, whose preset says why.
     "weight decay 1, then 0.1, width 96": {
         "weight_decay": 1.0, "model.hidden_size": 96, "model.puzzle_emb_ndim": 96, "model.num_heads": 3,
         "phases": [SHALLOW, {**DEEP, "until_accuracy": 0.93, "until_step": 3000}, {**DEEP, "weight_decay": 0.1, "until_step": 2800},
@@ -133,7 +133,7 @@ def cost(name: str) -> str:
     plain = {field: value for field, value in configuration(RECIPES[name]).model_dump(mode="json").items() if field not in free}
     plain["ema"], plain["puzzle_emb_lr"] = bool(plain["ema"]), bool(plain["puzzle_emb_lr"])
     for phase in plain["phases"]:
-        phase["until_accuracy"] = phase["until_step"] = None
+        phase |= {"until_accuracy": None, "until_step": None, "lr_factor": None, "weight_decay": None}
     return json.dumps(plain, sort_keys=True)
 
 

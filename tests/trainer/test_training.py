@@ -28,7 +28,8 @@ def test_two_runs_of_one_seed_are_bit_identical_and_learn() -> None:
 
 
 def test_phases_change_the_depth_and_survive_a_restart() -> None:
-    phases = [{"H_cycles": 1, "L_cycles": 1, "gradient": "step", "until_step": 3}, {"H_cycles": 2, "L_cycles": 2, "gradient": "all"}]
+    deep = {"H_cycles": 2, "L_cycles": 2, "gradient": "all", "weight_decay": 0.3}
+    phases = [{"H_cycles": 1, "L_cycles": 1, "gradient": "step", "until_step": 3}, deep]
     config = small(steps=8, phases=phases, evaluate_every=100)
     batches = Batches(config, *make_pool(config))
     trainer = Trainer(config, batches)
