@@ -132,15 +132,15 @@ def test_a_child_that_fails_or_hangs_is_an_answer_too(monkeypatch: pytest.Monkey
 
 
 def test_the_probe_prints_what_a_run_would_take(tmp_path: Path) -> None:
-    config = small(
-        steps=1000, phases=[{"H_cycles": 1, "L_cycles": 1, "gradient": "step", "until_step": 400}, {"H_cycles": 2, "L_cycles": 2}]
-    )
+    shallow, deep = {"H_cycles": 1, "L_cycles": 1, "gradient": "step", "until_step": 400}, {"H_cycles": 2, "L_cycles": 2}
+    config = small(steps=1000, phases=[shallow, {**deep, "until_step": 700}, {**deep, "weight_decay": 0.5}])
     write_config(config, tmp_path / "config.yaml")
     done = subprocess.run(
         [sys.executable, "-m", "trainer", "--probe", str(tmp_path / "config.yaml")], cwd=ROOT, capture_output=True, text=True, check=True
     )
     found = json.loads(done.stdout)
-    first, second = found["phases"]
+    first, second, third = found["phases"]
+    assert third == second  # of one depth, so measured once
     assert found["training_seconds"] == pytest.approx(400 * first["seconds_per_step"] + 600 * second["seconds_per_step"])
     assert found["estimate_seconds"] > found["training_seconds"]
     assert found["micro_batch"] == found["batch_size"] == 16
