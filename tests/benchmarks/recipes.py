@@ -31,6 +31,7 @@ from typing import Any
 SETS = [{"clues": 36, "count": 8000}, {"clues": 30, "count": 8000}, {"clues": 26, "count": 4000}]
 SHALLOW = {"H_cycles": 1, "L_cycles": 1, "gradient": "step", "until_accuracy": 0.7, "until_step": 1000}
 DEEP = {"H_cycles": 2, "L_cycles": 2, "gradient": "all"}
+WIDTH_96 = {"model.hidden_size": 96, "model.puzzle_emb_ndim": 96, "model.num_heads": 3}
 
 PUBLISHED = {
     "optimizer": "adam_atan2", "lr": 1e-4, "weight_decay": 1.0, "warmup_steps": 2000, "clip": 0.0, "ema": 0.0, "loss": "stablemax",
@@ -66,14 +67,14 @@ RECIPES: dict[str, dict[str, Any]] = {
     "weight decay 1": {"weight_decay": 1.0},
     "weight decay 3": {"weight_decay": 3.0},
     "weight decay 1, no easier copies": {"weight_decay": 1.0, "easier_copies": 0.0},
-    "weight decay 1, width 96": {"weight_decay": 1.0, "model.hidden_size": 96, "model.puzzle_emb_ndim": 96, "model.num_heads": 3},
+    "weight decay 1, width 96": {"weight_decay": 1.0, **WIDTH_96},
     # The phases and width of `sudoku-9x9-easy`, whose preset says why.
     "weight decay 1, then 0.1, width 96": {
-        "weight_decay": 1.0, "model.hidden_size": 96, "model.puzzle_emb_ndim": 96, "model.num_heads": 3,
+        "weight_decay": 1.0, **WIDTH_96,
         "phases": [SHALLOW, {**DEEP, "until_accuracy": 0.93, "until_step": 3000}, {**DEEP, "weight_decay": 0.1, "until_step": 2800},
                    {**DEEP, "weight_decay": 0.1, "lr_factor": 0.3}],
     },
-    "width 96": {"model.hidden_size": 96, "model.puzzle_emb_ndim": 96, "model.num_heads": 3},
+    "width 96": WIDTH_96,
     "width 192": {"model.hidden_size": 192, "model.puzzle_emb_ndim": 192, "model.num_heads": 6},
     "two layers each": {"model.H_layers": 2, "model.L_layers": 2},
     "36 clues first": {"puzzles": [SETS[0], *({**wanted, "from_step": 1500} for wanted in SETS[1:])]},
