@@ -23,7 +23,9 @@ class RunSummary:
     path: Path
     preset: str = ""
     task: str = ""
-    state: str = "new"  # new, starting, running, paused, stopped, finished, failed, killed, unreadable
+    state: str = (
+        "new"  # new, starting, running, paused, stopped, finished, failed, diverged (a failure that would come again), killed, unreadable
+    )
     step: int = 0
     steps: int = 0
     best: float | None = None  # share of held-out puzzles solved, at its best
@@ -62,7 +64,7 @@ class Survey:
         self._reader = self.run.events()
         self._size_looked = -1e9
         self._best: dict[int, float] = {}
-        self._failure = ""
+        self._failure = self._error = ""
         self._ended = ""
 
     def look(self, now: float, most_bytes: int = 1 << 20) -> RunSummary:
@@ -79,6 +81,8 @@ class Survey:
         except OSError as error:
             status = {"state": "unreadable", "message": str(error)}
         state = str(status.get("state") or self._state_told)
+        if state == "failed" and self._error == "Diverged":
+            state = "diverged"
         best_step, best = max(self._best.items(), key=lambda pair: pair[1], default=(0, None))
         size = self.summary.size
         if now - self._size_looked > (5.0 if state in LIVE else 60.0) or state != self.summary.state:
@@ -122,13 +126,14 @@ class Survey:
                 self._seconds = float(entry["seconds"])
             if entry["type"] == "started":
                 self._best = {s: best for s, best in self._best.items() if s <= step}
-                self._failure = self._ended = ""
+                self._failure = self._error = self._ended = ""
             elif entry["type"] == "evaluation":
                 exact = (entry.get("values") or {}).get("exact_accuracy")
                 if isinstance(exact, int | float):
                     self._best[step] = float(exact)
             elif entry["type"] == "failed":
-                self._failure = str(entry.get("message") or entry.get("error") or "")
+                self._error = str(entry.get("error") or "")
+                self._failure = str(entry.get("message") or self._error)
             elif entry["type"] == "finished":
                 self._ended = str(entry.get("message") or entry.get("reason") or "")
         return bool(lines)
@@ -142,7 +147,7 @@ class Survey:
             return 0.0
 
     def _explain(self, state: str, status: Mapping[str, Any]) -> str:
-        if state == "failed":
+        if state in ("failed", "diverged"):
             return self._failure or str(status.get("message") or "") or last_words(self.run.path)
         if state == "killed":
             words = last_words(self.run.path)

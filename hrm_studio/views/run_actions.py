@@ -40,7 +40,7 @@ class RunActions(QObject):
         menu.addAction("Take its curves away" if shown else "Lay its curves over the others", lambda: self.overlay_wanted.emit(run))
         menu.addSeparator()
         if summary.state != "unreadable":
-            if not summary.live and summary.state != "finished":
+            if not summary.live and summary.state not in ("finished", "diverged"):
                 menu.addAction("Resume", lambda: self.tried(lambda: self._runs.resume(run)))
             menu.addAction("New run with these settings …", lambda: self.edit_wanted.emit(run))
             fork = menu.addAction("Go on from here with changes …", lambda: self.fork_wanted.emit(run))
@@ -66,9 +66,12 @@ class RunActions(QObject):
         return True
 
     def control(self, run: RunModel, name: str) -> bool:
-        """A button of the header: pause, resume, save, stop or discard. False where it was refused."""
+        """A button of the header: pause, resume, change, save, stop or discard. False where it was refused."""
         if name == "discard":
             self._ask_discard(run)
+            return True
+        if name == "change":
+            (self.fork_wanted if run.summary.model is not None else self.edit_wanted).emit(run)
             return True
         return self.tried(lambda: self._runs.resume(run) if name == "resume" else self._runs.command(run, name))
 

@@ -33,6 +33,14 @@ class Control:
 CONTROLS = (
     Control("pause", "Pause", "mdi6.pause", ("running",), "Stop computing after this step; everything is kept, and the process waits"),
     Control("resume", "Resume", "mdi6.play", ("paused", "stopped", "killed", "failed", "new"), "Go on where it stands"),
+    # Going on as it is would end in the same way.
+    Control(
+        "change",
+        "Continue with changes …",
+        "mdi6.tune",
+        ("diverged",),
+        "Another learning rate, a longer warm-up, clipped gradients, or an earlier end",
+    ),
     Control("save", "Save now", "mdi6.content-save-outline", ("running", "paused"), "Write a checkpoint after this step", True),
     Control(
         "stop",
@@ -206,7 +214,7 @@ class RunHeader(QWidget):
             return
         summary, palette = self._run.summary, self._theme.palette
         warnings = standing_warnings(self._run.log.marks)
-        text, bad = summary.message, summary.state in ("failed", "killed", "unreadable")
+        text, bad = summary.message, summary.state in ("failed", "diverged", "killed", "unreadable")
         if not text and warnings:
             text = f"Step {warnings[-1].step:,}: {warnings[-1].text}"
         if text != self.banner_text.text():

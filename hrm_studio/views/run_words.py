@@ -17,6 +17,7 @@ STATES = {
     "stopped": ("stopped", "muted", "■"),
     "finished": ("finished", "right", "✔"),
     "failed": ("failed", "wrong", "✖"),
+    "diverged": ("diverged", "wrong", "✖"),
     "killed": ("interrupted", "wrong", "✖"),
     "unreadable": ("unreadable", "wrong", "✖"),
 }
