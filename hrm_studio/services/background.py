@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 
 from hrm_studio.services.priority import behind_the_window
 
@@ -22,7 +22,8 @@ class Background(QObject):
         super().__init__(parent)
         self._closed = False
         self._thread = ThreadPoolExecutor(1, "background", initializer=behind_the_window)
-        self._done.connect(self._hand_over)
+        # Queued always: work that is done at once would else be handed over before `run` returns.
+        self._done.connect(self._hand_over, Qt.ConnectionType.QueuedConnection)
 
     def run(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
         """Compute work() in the thread, then call then(result) in the GUI thread. What work raises is raised there.
@@ -33,9 +34,9 @@ class Background(QObject):
             return
         self._thread.submit(work).add_done_callback(lambda future: None if future.cancelled() else self._done.emit(then, future))
 
-    @staticmethod
-    def _hand_over(then: Callable[[Any], object], future: Future[Any]) -> None:
-        then(future.result())
+    def _hand_over(self, then: Callable[[Any], object], future: Future[Any]) -> None:
+        if not self._closed:  # whoever asked may be gone with the window
+            then(future.result())
 
     def close(self) -> None:
         """End the thread; what has begun is waited for, what has not is dropped."""

@@ -35,3 +35,12 @@ def test_once_closed_nothing_is_computed(qtbot: QtBot) -> None:
     background.run(lambda: ran.append(1), lambda _: ran.append(2))
     qtbot.wait(50)
     assert not ran
+
+
+def test_what_is_ready_at_the_close_is_not_handed_over_to_a_window_that_goes(qtbot: QtBot) -> None:
+    background, ran, handed = Background(), threading.Event(), []
+    background.run(ran.set, handed.append)
+    assert ran.wait(10)
+    background.close()
+    qtbot.wait(50)
+    assert not handed
