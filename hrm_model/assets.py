@@ -25,12 +25,12 @@ def assets_dir() -> Path:
 
 
 def bundled_models() -> list[BundledModel]:
-    """The models that ship: Sudokus, then others, each kind with the largest board first."""
+    """The models that ship: Sudokus, then others, each kind with the largest board first; of one task by name."""
     found = []
     for file in assets_dir().glob("models/*/config.json"):
         about = json.loads(file.read_text(encoding="utf-8"))
         model = BundledModel(file.parent.name, file.parent, about["task"], about.get("title", file.parent.name))
-        found.append(((not model.task.startswith("sudoku"), -about["model"]["seq_len"]), model))
+        found.append(((not model.task.startswith("sudoku"), -about["model"]["seq_len"], model.name), model))
     return [model for _, model in sorted(found, key=lambda pair: pair[0])]
 
 

@@ -17,7 +17,7 @@ _TITLES = {
     "sudoku-9x9-easy": ("Sudoku 9×9, easy", "The real board with many clues: chains of simple deductions, learned in less than an hour."),
     "sudoku-9x9": (
         "Sudoku 9×9",
-        "A smaller model than the one that ships: first shallow, then deep, from 36 clues down to minimal puzzles.",
+        "The model that ships, from nothing: first shallow, then deep, from 36 clues down to minimal puzzles.",
     ),
     "sudoku-extreme-1k": (
         "Sudoku-Extreme, 1,000 puzzles",
