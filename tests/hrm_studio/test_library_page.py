@@ -81,10 +81,10 @@ def test_the_bundled_models_are_there_and_looked_into(page: LibraryPage, qtbot: 
     assert page.details.title.text() == "Sudoku 9×9"
     assert page.details.explore.isEnabled()
     assert not page.details.banner.isVisible()
-    assert "433 k" in [tile.text() for tile in page.details.tiles.findChildren(type(page.details.path))]
+    assert "226 k" in [tile.text() for tile in page.details.tiles.findChildren(type(page.details.path))]
     page.details.diagram.tensor_wanted.emit("lm_head.weight")
     assert page.details.tabs.currentWidget() is page.details.tensors
-    qtbot.waitUntil(lambda: page.details.tensors.note.text() == "All 1,408 numbers.", timeout=WAIT)
+    qtbot.waitUntil(lambda: page.details.tensors.note.text() == "All 1,056 numbers.", timeout=WAIT)
     assert page.details.tensors.histogram.told is not None
     page._studio.theme.set_mode("dark")
     assert page.details.tensors.name.text() == "lm_head.weight"
