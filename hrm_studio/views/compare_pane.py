@@ -169,7 +169,9 @@ class ComparePane(View):
             self.apart.setText("" if trace is None or step < 0 else "Another puzzle: its answers are not compared.")
         else:
             count = int(apart.sum())
-            self.apart.setText("Same answer as A" if not count else "1 cell differs from A" if count == 1 else f"{count} cells differ from A")
+            self.apart.setText(
+                "Same answer as A" if not count else "1 cell differs from A" if count == 1 else f"{count} cells differ from A"
+            )
         self.board.update()
 
     def _words(self) -> str:
