@@ -23,9 +23,8 @@ class RunSummary:
     path: Path
     preset: str = ""
     task: str = ""
-    state: str = (
-        "new"  # new, starting, running, paused, stopped, finished, failed, diverged (a failure that would come again), killed, unreadable
-    )
+    # new, starting, running, paused, stopped, finished, failed, diverged (a failure that would come again), killed, unreadable
+    state: str = "new"
     step: int = 0
     steps: int = 0
     best: float | None = None  # share of held-out puzzles solved, at its best

@@ -214,7 +214,7 @@ class RunHeader(QWidget):
             return
         summary, palette = self._run.summary, self._theme.palette
         warnings = standing_warnings(self._run.log.marks)
-        text, bad = summary.message, summary.state in ("failed", "diverged", "killed", "unreadable")
+        text, bad = summary.message, state_colour(summary) == "wrong"
         if not text and warnings:
             text = f"Step {warnings[-1].step:,}: {warnings[-1].text}"
         if text != self.banner_text.text():
