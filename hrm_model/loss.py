@@ -48,10 +48,12 @@ def act_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss, summed over the batch, and metrics as detached sums over the rows that just halted (`count` of them).
 
-    lm_loss is the mean over a row's labelled cells (givens count, as published; cells='blanks' leaves them out); q_halt learns
-    whether the row is now wholly right; q_continue learns its target. loss = lm_loss + (q_halt_loss + q_continue_loss) / 2.
+    lm_loss is the mean over a row's labelled cells (givens count, as published; cells='blanks' asks for those only whose label is not
+    what was given, here and in all that follows); q_halt learns whether the row is now wholly right; q_continue learns its target.
+    loss = lm_loss + (q_halt_loss + q_continue_loss) / 2.
     """
-    labels, logits = carry.labels, outputs["logits"]
+    logits = outputs["logits"]
+    labels = carry.labels if cells == "all" else torch.where(carry.labels == carry.inputs, IGNORE, carry.labels)
     asked = labels != IGNORE
     cells_asked = asked.sum(dim=-1)
     with torch.no_grad():
@@ -66,10 +68,8 @@ def act_loss(
             "q_halt_accuracy": (valid & ((outputs["q_halt_logits"] >= 0) == solved)).sum(),
             "steps": torch.where(valid, carry.steps, 0).sum(),
         }
-    target = labels if cells == "all" else torch.where(labels == carry.inputs, IGNORE, labels)
-    weight = (target != IGNORE).sum(dim=-1, keepdim=True).clamp(min=1)
     cross_entropy = stablemax_cross_entropy if loss_type == "stablemax" else softmax_cross_entropy
-    lm_loss = (cross_entropy(logits, target) / weight).sum()
+    lm_loss = (cross_entropy(logits, labels) / cells_asked.clamp(min=1).unsqueeze(-1)).sum()
     q_halt_loss = F.binary_cross_entropy_with_logits(outputs["q_halt_logits"], solved.float(), reduction="sum")
     loss = lm_loss + 0.5 * q_halt_loss
     metrics |= {"lm_loss": lm_loss.detach(), "q_halt_loss": q_halt_loss.detach()}

@@ -77,10 +77,20 @@ def _steps(model: HRM, inputs: Tensor, segments: int, previews: bool, states: bo
 
 
 def record(
-    model: HRM, puzzle: PuzzleInfo, *, name: str = "", segments: int = 16, previews: bool = True, state_dtype: str | None = "float32"
+    model: HRM,
+    puzzle: PuzzleInfo,
+    *,
+    name: str = "",
+    q_continue: bool = True,
+    segments: int = 16,
+    previews: bool = True,
+    state_dtype: str | None = "float32",
 ) -> Trace:
-    """The whole Trace of one puzzle; `reason` step by step where it is to be watched."""
-    info = ModelInfo(name, model.config.model_dump())
+    """The whole Trace of one puzzle; `reason` step by step where it is to be watched.
+
+    `name` and `q_continue` (whether the model learned the continue value) are what the trace tells of the model.
+    """
+    info = ModelInfo(name, model.config.model_dump() | {"q_continue": q_continue})
     recorder = TraceRecorder(puzzle, info, state_dtype=state_dtype, capacity=segments * len(model.calls()))
     looking = {"previews": previews, "states": state_dtype is not None}
     for step in reason(model, puzzle.given, segments=segments, puzzle_id=puzzle.identifier, **looking):

@@ -99,7 +99,9 @@ class RunConfig(_Strict):
     puzzle_emb_weight_decay: float = Field(0.1, ge=0)
 
     loss: Literal["softmax", "stablemax"] = "softmax"
-    loss_cells: Literal["all", "blanks"] = "all"
+    loss_cells: Literal["all", "blanks"] = Field(
+        "all", description="of a Sudoku; with 'blanks' no given is learned: the run's own figures take givens for right, no one else does"
+    )
     q_continue: bool = Field(False, description="learn the continue value too, at the cost of a second forward")
 
     evaluation: tuple[PuzzleSet, ...] = Field((), description="unseen puzzles that the run is judged by")
@@ -132,6 +134,8 @@ class RunConfig(_Strict):
         if self.model.task != self.task:
             raise ValueError(f"the model's sizes are those of {self.model.task!r}, the task is {self.task!r}")
         task_named(self.task)  # ValueError lists those there are
+        if self.loss_cells == "blanks" and not self.task.startswith("sudoku"):
+            raise ValueError(f"'loss_cells: blanks' is for Sudoku; of {self.task!r} every cell has to be learned")
         for wanted in (*self.puzzles, *self.evaluation):
             if self.task.startswith("maze") and wanted.clues is not None:
                 raise ValueError("mazes have min_path and max_path, no clues")

@@ -89,9 +89,13 @@ def judge(
     batch: int = 128,
     q_continue: bool = False,
     keep_answers: bool = False,
+    keep_givens: bool = False,
     begin: int = 0,
 ) -> Iterator[Judged]:
-    """Batch after batch from puzzle `begin` on. Cells of `solutions` that hold 0 are not asked for (padding of ARC's boards)."""
+    """Batch after batch from puzzle `begin` on. Cells of `solutions` that hold 0 are not asked for (padding of ARC's boards).
+
+    `keep_givens`: only blanks are the model's; for one that never learned to repeat what is given (`loss_cells: blanks`).
+    """
     task = task_named(model.config.task)
     for start in range(begin, len(puzzles), batch):
         some = slice(start, start + batch)
@@ -100,6 +104,8 @@ def judge(
             model, task.to_tokens(given), segments=segments, puzzle_ids=None if identifiers is None else identifiers[some].tolist()
         )
         answers = task.from_tokens(found.predictions)
+        if keep_givens:
+            answers = np.where(task.blanks(given), answers, given)
         halts = found.q_halt > (found.q_continue if q_continue else 0)
         open_cells = task.blanks(given) & (known != 0)
         yield Judged(
@@ -140,11 +146,14 @@ def evaluate(
     segments: int = 16,
     batch: int = 128,
     q_continue: bool = False,
+    keep_givens: bool = False,
     between: Callable[[], None] = lambda: None,
 ) -> Evaluation:
     """`summary` of `judge`. `between` is called after each batch; what it raises ends the evaluation."""
     parts = []
-    for part in judge(model, puzzles, solutions, identifiers, segments=segments, batch=batch, q_continue=q_continue):
+    for part in judge(
+        model, puzzles, solutions, identifiers, segments=segments, batch=batch, q_continue=q_continue, keep_givens=keep_givens
+    ):
         parts.append(part)
         between()
     return summary(Judged.joined(parts))

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -376,10 +377,9 @@ class Trainer:
 
     def _evaluation(self) -> Event:
         model, config = self.averaged_model(), self.config
-        found = {
-            name: evaluate(model, *puzzles, segments=config.evaluation_segments, q_continue=config.q_continue, between=self.between)
-            for name, puzzles in self.sets.items()
-        }
+        givens = config.loss_cells == "blanks"  # which then are not the model's to repeat
+        how = partial(evaluate, model, segments=config.evaluation_segments, q_continue=config.q_continue, keep_givens=givens)
+        found = {name: how(*puzzles, between=self.between) for name, puzzles in self.sets.items()}
         sets = {name: told(figures) for name, figures in found.items()}
         means = {"exact_accuracy": "exact", "accuracy": "cells"} if sets else {}
         values = {name: sum(s[key] for s in sets.values()) / len(sets) for name, key in means.items()}

@@ -132,9 +132,11 @@ def fork(run: RunDir, config: RunConfig, *, checkpoint: str = "last", path: Path
     record of the best begin anew. RunError where the weights do not fit or nothing would be left to do.
     """
     folder = run.pointer(checkpoint) if checkpoint in ("last", "best") else run.checkpoints / checkpoint
-    if folder is None or not (folder / "training_state.pt").is_file():
+    if folder is None or not folder.is_dir():
         names = ", ".join(p.name for p in run.all_checkpoints()) or "none"
         raise RunError(f"{run.path.name} has no checkpoint {checkpoint!r}; there are: {names}")
+    if not (folder / "training_state.pt").is_file():
+        raise RunError(f"{folder}: holds weights without a trainer's state (training_state.pt), so no run can go on from it; choose 'last'")
     before, after = run.config().model, config.model
     for name in ModelConfig.model_fields:
         if name not in FREE and getattr(before, name) != getattr(after, name):

@@ -39,4 +39,5 @@ def write_probes(model: HRM, config: RunConfig, sets: dict[str, tuple[Any, ...]]
     with trace_file.TraceWriter(file, states=states_kept(config, len(chosen))) as writer:
         for title, given, answer in chosen:
             puzzle = PuzzleInfo(task.name, task.to_tokens(given), task.to_tokens(answer), task.format_line(given))
-            writer.write(record(model, puzzle, name=name, segments=config.evaluation_segments), trace_file.Extras(title))
+            trace = record(model, puzzle, name=name, q_continue=config.q_continue, segments=config.evaluation_segments)
+            writer.write(trace, trace_file.Extras(title))

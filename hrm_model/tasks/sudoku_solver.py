@@ -96,7 +96,7 @@ def search(bits: Bits, owner: NDArray[np.intp], variant: Variant, limit: int = 1
                 yield int(owners[i]), boards[:, i]
         still = status == OPEN
         if still.any():
-            waiting.append(_branch(boards[:, still], owners[still], free[:, still], variant))
+            waiting.append(branch(boards[:, still], owners[still], free[:, still], variant))
 
 
 def digits_of(bits: Bits, variant: Variant) -> NDArray[np.uint8]:
@@ -105,7 +105,7 @@ def digits_of(bits: Bits, variant: Variant) -> NDArray[np.uint8]:
     return (bits >> shifts & 1).astype(np.uint8)
 
 
-def _branch(boards: Bits, owners: NDArray[np.intp], free: Bits, variant: Variant) -> tuple[Bits, NDArray[np.intp]]:
+def branch(boards: Bits, owners: NDArray[np.intp], free: Bits, variant: Variant) -> tuple[Bits, NDArray[np.intp]]:
     """Each board once for every way to go on: the candidates of one cell, or the places of one digit in a unit, whichever are fewer.
 
     Without the second kind, some impossible puzzles take minutes.

@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from hrm_model.assets import puzzle_lines
 from hrm_model.tasks.base import PuzzleError, Task
 from hrm_model.tasks.find import task_named
-from hrm_model.trace import ModelInfo, PuzzleInfo, Trace
+from hrm_model.trace import PuzzleInfo, Trace
 from hrm_studio.models.player import Player
 from hrm_studio.models.runs import RunModel
 from hrm_studio.models.selection import Selection
@@ -257,8 +257,7 @@ def _think(model: HRM, about: dict[str, Any], task: str) -> Iterator[Trace]:
 
     kind = task_named(task)
     given, solution, text = _example(kind)
-    info = ModelInfo(str(about["name"]), model.config.model_dump() | {"q_continue": about["q_continue"]}, about["sha256"])
-    yield record(model, PuzzleInfo(kind.name, given, solution, text), name=info.name)
+    yield record(model, PuzzleInfo(kind.name, given, solution, text), name=str(about["name"]), q_continue=about["q_continue"])
 
 
 def _example(task: Task) -> tuple[Any, Any, str]:

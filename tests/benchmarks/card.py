@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from hrm_model.assets import assets_dir, find_model
+from hrm_model.checkpoint import load
 
 SHOWN = (1, 2, 4, 8, 16, 32, 64)
 
@@ -17,9 +18,13 @@ def main() -> None:
     parser.add_argument("model", help="a bundled model's name or a checkpoint")
     parser.add_argument("--limit", type=int, default=1000, help="only the first so many puzzles of each set")
     given = parser.parse_args()
-    task = json.loads((find_model(given.model) / "config.json").read_text())["task"]
-    print("| set | puzzles | " + " | ".join(f"{k} segments" for k in SHOWN) + " | 95 % | open cells | right by q_halt | would halt after |")
-    print("|" + "---|" * (len(SHOWN) + 6))
+    try:
+        task = load(find_model(given.model)).config.task
+    except ValueError as error:
+        parser.error(str(error))
+    shown = " | ".join(f"{k} segments" for k in SHOWN)
+    print(f"| set | puzzles | {shown} | 95 % | open cells | right by q_halt | would halt after | whole where it would halt | never would |")
+    print("|" + "---|" * (len(SHOWN) + 8))
     for file in sorted((assets_dir() / "puzzles" / "test" / task).glob("*.txt")):
         command = [
             sys.executable,
@@ -39,7 +44,7 @@ def main() -> None:
         whole = " | ".join(f"{found['exact_by_segment'][k - 1]:.1%}" for k in SHOWN)
         print(
             f"| {file.stem} | {found['puzzles']} | {whole} | {low:.1%} – {high:.1%} | {found['cells']:.2%} "
-            f"| {found['q_halt_accuracy']:.1%} | {found['mean_segments']:.1f} |",
+            f"| {found['q_halt_accuracy']:.1%} | {found['mean_segments']:.1f} | {found['exact_at_halt']:.1%} | {found['never_halts']:.1%} |",
             flush=True,
         )
 

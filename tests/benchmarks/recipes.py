@@ -3,9 +3,9 @@
 Each recipe trains in a process of its own on one thread, from nothing, for the same minutes of *processor* time (evaluations not
 counted), which holds on a machine that other work shares. All differ from `base` in what their line says and nothing else, share a
 seed's puzzles, and keep the learning rate constant after its warm-up, so that none profits from a schedule that happens to end. Steps in which
-torch.compile works are not counted either. Figures are appended as they come, one JSON object a line, and beside the file each recipe's
-state: a bench that is started again skips the recipes that came to their end and goes on with the others. `--until 0.9` ends a recipe
-as soon as this share of the 36-clue puzzles is solved. `--table` prints what a file holds as Markdown.
+torch.compile works are not counted either. Figures are appended as they come, one JSON object a line, and under `states/` beside the file
+each recipe's state: a bench that is started again skips the recipes that came to their end and goes on with the others ("best of 3 starts"
+begins anew). `--until 0.9` ends a recipe as soon as this share of the 36-clue puzzles is solved. `--table` prints what a file holds as Markdown.
 
 Where no processor is at hand for so long, learning and its clock can be parted: `--measure-pace pace.json` measures on one thread of this
 machine what a step of each recipe takes, and `--pace pace.json` then trains wherever torch likes best (`--jobs` at once), each step
@@ -120,17 +120,8 @@ def configuration(changes: dict[str, Any]) -> Any:
 
 def cost(name: str) -> str:
     """All that a step's time depends on; recipes alike in it are measured once."""
-    free = {
-        "seed",
-        "lr",
-        "weight_decay",
-        "puzzle_emb_weight_decay",
-        "puzzles",
-        "loss_cells",
-        "full_length",
-        "easier_copies",
-        "warmup_steps",
-    }
+    free = {"seed", "lr", "weight_decay", "puzzle_emb_weight_decay", "puzzles", "loss_cells", "full_length", "easier_copies",
+            "warmup_steps"}  # fmt: skip
     plain = {field: value for field, value in configuration(RECIPES[name]).model_dump(mode="json").items() if field not in free}
     plain["ema"], plain["puzzle_emb_lr"] = bool(plain["ema"]), bool(plain["puzzle_emb_lr"])
     for phase in plain["phases"]:
@@ -210,13 +201,16 @@ class Run:
         import torch
 
         part = file.with_suffix(".part")
-        torch.save({"trainer": self.trainer.state_dict(), "seconds": self.seconds, "compiling": self.compiling}, part)
+        state = {"trainer": self.trainer.state_dict(), "seconds": self.seconds, "compiling": self.compiling, "pace": self.pace}
+        torch.save(state, part)
         part.replace(file)
 
     def load(self, file: Path) -> None:
         import torch
 
         state = torch.load(file, weights_only=True, map_location=self.trainer.device)
+        if state["pace"] != self.pace:
+            raise SystemExit(f"{file}: this run's time was counted by another clock (--pace); take another --out, or delete the file")
         self.trainer.load_state_dict(state["trainer"])
         self.seconds, self.compiling = state["seconds"], state["compiling"]
 
@@ -241,7 +235,7 @@ def one(name: str, given: argparse.Namespace) -> None:
     clock = {"pace": elsewhere["steps"][name], "dtype": elsewhere["dtype"]} if elsewhere else {}
     changes, begun = changes_of(name, given.seed), time.time()
     starts = changes.get("bench.starts", 1)
-    kept = out.parent / "states" / (re.sub(r"[^a-z0-9]+", "-", f"{name} {given.seed or ''}".lower()).strip("-") + ".pt")
+    kept = out.parent / "states" / out.stem / (re.sub(r"[^a-z0-9]+", "-", f"{name} {given.seed or ''}".lower()).strip("-") + ".pt")
     kept.parent.mkdir(parents=True, exist_ok=True)
     earlier = [r for r in read(out) if (r["recipe"], r.get("seed", 0)) == (name, given.seed)]
     spent = 0.0  # by starts that were given up

@@ -1,61 +1,73 @@
-"""`python -m tests.benchmarks.votes MODEL FILE … [--limit 300] [--copies 8]`: what more tries at a puzzle bring, as rows of a card's table.
+"""`python -m tests.benchmarks.votes MODEL FILE … [--ensemble CHECKPOINT …] [--limit 300] [--copies 8]`: what more tries at a puzzle bring.
 
 Relabellings: the puzzle as it is and symmetric copies of it, answers mapped back (arXiv 2601.19085). Kicks: rollouts whose first states
-are moved by Gaussian noise (2605.21488). The answer is that which most tries give, of equals the one whose q_halt is highest; or that
-with the highest q_halt alone. `any` says how often some try was right, which no vote can exceed.
+are moved by Gaussian noise (2605.21488). Ensemble: the model and these checkpoints, one try each. The answer is that which most tries
+give, of equals the one whose q_halt is highest; or that with the highest q_halt alone. The rows are those of a model card.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hrm_model.analysis_survey import wilson
 from hrm_model.assets import find_model
 from hrm_model.checkpoint import load
 from hrm_model.model import HRM
+from hrm_model.reason import solve_batch
 from hrm_model.relabel import random_relabelling
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.find import task_named
 from hrm_model.tasks.puzzle_files import read_puzzles
 
 Tries = tuple[NDArray[Any], NDArray[Any]]  # answers (K, N, S) as tokens, q_halt (K, N)
+COUNTS = (1, 2, 4, 8, 16, 32)
 
 
-def think(model: HRM, tokens: NDArray[Any], segments: int, noise: float = 0.0) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Answers (B, S) and q_halt (B,) after so many segments; the first states moved by noise of this deviation (theirs is 1)."""
-    with torch.inference_mode():
-        x = model.embed(torch.as_tensor(tokens.astype(np.int64)), torch.zeros(len(tokens), dtype=torch.long))
-        z_H, z_L = (z.expand(len(tokens), *x.shape[1:]) for z in model.initial_state(len(tokens)))
-        if noise:
-            z_H, z_L = z_H + noise * torch.randn_like(x), z_L + noise * torch.randn_like(x)
-        for _ in range(segments):
-            z_H, z_L, logits, q = model.segment(z_H, z_L, x)
-    return logits.argmax(dim=-1).numpy(), q[:, 0].float().numpy()
+def think(model: HRM, tokens: NDArray[Any], segments: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Answers (N, S) and q_halt (N,) after so many segments."""
+    found = solve_batch(model, tokens, segments=segments)
+    return found.predictions[-1], found.q_halt[-1]
+
+
+def stacked(found: list[tuple[NDArray[Any], NDArray[Any]]]) -> Tries:
+    return np.stack([a for a, _ in found]), np.stack([q for _, q in found])
 
 
 def relabelled(model: HRM, task: str, tokens: NDArray[Any], copies: int, segments: int) -> Tries:
-    answers, halts = [], []
-    rng = np.random.default_rng(0)
+    found, rng = [], np.random.default_rng(0)
     for k in range(copies):
         changes = [random_relabelling(task, rng) if k else None for _ in tokens]
-        found, q = think(model, np.stack([c.apply(t) if c else t for c, t in zip(changes, tokens, strict=True)]), segments)
+        answers, q = think(model, np.stack([c.apply(t) if c else t for c, t in zip(changes, tokens, strict=True)]), segments)
         # Undone: token back to what it was, cell back to where it came from.
-        back = [np.argsort(c.tokens)[a][np.argsort(c.cells)] if c else a for c, a in zip(changes, found, strict=True)]
-        answers.append(np.stack(back))
-        halts.append(q)
-    return np.stack(answers), np.stack(halts)
+        back = [np.argsort(c.tokens)[a][np.argsort(c.cells)] if c else a for c, a in zip(changes, answers, strict=True)]
+        found.append((np.stack(back), q))
+    return stacked(found)
 
 
 def kicked(model: HRM, tokens: NDArray[Any], copies: int, segments: int, noise: float) -> Tries:
+    """The first try from the model's own first states, the others from such that noise of this deviation (theirs is 1) moved."""
     torch.manual_seed(0)
-    found = [think(model, tokens, segments, noise if k else 0.0) for k in range(copies)]
-    return np.stack([a for a, _ in found]), np.stack([q for _, q in found])
+    usual = model.initial_state
+
+    def away(count: int) -> tuple[Tensor, Tensor]:
+        z_H, z_L = usual(count)
+        return z_H + noise * torch.randn_like(z_H), z_L + noise * torch.randn_like(z_L)
+
+    found = [think(model, tokens, segments)]
+    model.initial_state = away  # type: ignore[method-assign]
+    try:
+        found += [think(model, tokens, segments) for _ in range(copies - 1)]
+    finally:
+        model.initial_state = usual  # type: ignore[method-assign]
+    return stacked(found)
 
 
 def voted(answers: NDArray[Any], q: NDArray[Any]) -> NDArray[Any]:
@@ -65,45 +77,49 @@ def voted(answers: NDArray[Any], q: NDArray[Any]) -> NDArray[Any]:
     return answers[best, np.arange(answers.shape[1])]
 
 
-def rows(name: str, tries: Tries, task: Task, puzzles: NDArray[Any], solutions: NDArray[Any]) -> None:
+def row(name: str, tries: Tries, task: Task, puzzles: NDArray[Any], solutions: NDArray[Any], counts: list[int]) -> str:
+    """A row of the card: what a vote of the first so many tries solves, and the answer with the highest q_halt of all."""
     answers, q = tries
-    index = np.arange(answers.shape[1])
-    right = np.stack([task.right(task.from_tokens(a), puzzles, solutions) for a in answers])
-    counts = [k for k in (1, 2, 4, 8, 16, 32) if k <= len(answers)]
 
-    def share(values: NDArray[Any]) -> str:
-        low, high = wilson(int(values.sum()), len(values))
-        return f"{values.mean():.1%} ({low:.1%} – {high:.1%})"
+    def share(found: NDArray[Any]) -> str:
+        right = task.right(task.from_tokens(found), puzzles, solutions)
+        low, high = wilson(int(right.sum()), len(right))
+        return f"{right.mean():.1%} ({low:.1%} – {high:.1%})"
 
-    for k in counts:
-        by_vote = task.right(task.from_tokens(voted(answers[:k], q[:k])), puzzles, solutions)
-        by_halt = right[q[:k].argmax(axis=0), index]
-        print(f"| {name} | {k} | {share(by_vote)} | {share(by_halt)} | {share(right[:k].any(axis=0))} |", flush=True)
+    by_halt = answers[q.argmax(axis=0), np.arange(answers.shape[1])]
+    cells = [share(voted(answers[:k], q[:k])) if k <= len(answers) else "–" for k in counts]
+    return f"| {' | '.join([name, *cells, share(by_halt)])} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("model")
     parser.add_argument("files", type=Path, nargs="+")
+    parser.add_argument("--ensemble", nargs="*", default=[], metavar="CHECKPOINT", help="models that try once each, after MODEL")
     parser.add_argument("--limit", type=int, default=300)
-    parser.add_argument("--copies", type=int, default=8)
+    parser.add_argument("--copies", type=int, default=8, help="relabellings and kicks of each puzzle; 1: none")
     parser.add_argument("--segments", type=int, default=64)
     parser.add_argument("--noise", type=float, nargs="*", default=[1.0])
     given = parser.parse_args()
-    model = load(find_model(given.model))
-    model.eval()
+    model, others = load(find_model(given.model)), [load(find_model(name)) for name in given.ensemble]
     name = model.config.task
     task = task_named(name)
-    print("| set, tries | of each puzzle | most frequent answer | highest q_halt | any |\n|---|---|---|---|---|")
+    counts = [k for k in COUNTS if k <= max(given.copies, 1 + len(others))]
+    print("| set, tries | " + " | ".join(f"{k} tries" if k > 1 else "1 try" for k in counts) + " | all, by the highest q_halt alone |")
+    print("|" + "---|" * (len(counts) + 2))
     for file in given.files:
         read = read_puzzles(file, solve=True, limit=given.limit)
         assert read.solutions is not None
         tokens = np.asarray(task.to_tokens(read.puzzles))
-        for told, tries in [
-            ("relabellings", lambda t=tokens: relabelled(model, name, t, given.copies, given.segments)),
-            *((f"kicks of {s:g}", lambda t=tokens, s=s: kicked(model, t, given.copies, given.segments, s)) for s in given.noise),
-        ]:
-            rows(f"{file.stem} ({len(tokens)}), {told}", tries(), task, read.puzzles, read.solutions)
+        ways: dict[str, Callable[[], Tries]] = {}
+        if given.copies > 1:
+            ways["relabellings"] = lambda t=tokens: relabelled(model, name, t, given.copies, given.segments)  # type: ignore[misc]
+            for s in given.noise:
+                ways[f"kicks of {s:g}"] = lambda t=tokens, s=s: kicked(model, t, given.copies, given.segments, s)  # type: ignore[misc]
+        if others:
+            ways["ensemble"] = lambda t=tokens: stacked([think(m, t, given.segments) for m in (model, *others)])  # type: ignore[misc]
+        for way, tries in ways.items():
+            print(row(f"{file.stem} ({len(tokens)}), {way}", tries(), task, read.puzzles, read.solutions, counts), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -156,8 +158,23 @@ def test_the_loss_leaves_out_what_is_not_asked_for() -> None:
     by_hand = stablemax_cross_entropy(outputs["logits"], example["labels"])[:, 8:].mean(dim=1).sum()
     assert float(metrics["lm_loss"]) == pytest.approx(float(by_hand.detach()))
     assert float(loss.detach()) == pytest.approx(float((by_hand + 0.5 * (metrics["q_halt_loss"] + metrics["q_continue_loss"])).detach()))
-    blanks = act_loss(carry, outputs, cells="blanks")[1]["lm_loss"]
-    assert blanks != metrics["lm_loss"]
+
+
+def test_with_blanks_alone_a_row_is_right_whatever_it_says_of_its_givens() -> None:
+    model = tiny().train()
+    example = batch()
+    example["labels"][:, :8] = example["inputs"][:, :8]
+    example["labels"][:, 8:] = (example["inputs"][:, 8:] + 1) % model.config.vocab_size
+    carry, outputs = act_step(model, initial_carry(model, example), example)
+    carry = replace(carry, halted=torch.ones_like(carry.halted))
+    said = torch.where(torch.arange(example["labels"].shape[1]) < 8, carry.labels + 1, carry.labels) % model.config.vocab_size
+    outputs["logits"] = 20 * torch.nn.functional.one_hot(said.long(), model.config.vocab_size).float()
+    rows = len(said)
+    assert int(act_loss(carry, outputs)[1]["exact_accuracy"]) == 0
+    metrics = act_loss(carry, outputs, cells="blanks")[1]
+    assert int(metrics["exact_accuracy"]) == int(metrics["accuracy"]) == rows
+    by_hand = stablemax_cross_entropy(outputs["logits"], carry.labels)[:, 8:].mean(dim=1).sum()
+    assert float(metrics["lm_loss"]) == pytest.approx(float(by_hand))
 
 
 def test_devices_are_told_and_refused_by_name() -> None:

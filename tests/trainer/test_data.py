@@ -136,6 +136,7 @@ def test_evaluation_counts_another_shortest_path_as_right(monkeypatch: pytest.Mo
         ({"puzzles": [{"clues": 6, "count": 9}]}, "no clues"),
         ({"task": "maze-7x8"}, "maze-7x8"),
         ({"task": "maze-8x8"}, "maze-7x7"),
+        ({"loss_cells": "blanks"}, "for Sudoku"),
     ],
 )
 def test_a_maze_run_that_cannot_be_is_refused(changes: dict[str, object], words: str) -> None:

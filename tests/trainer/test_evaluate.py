@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 from typer.testing import CliRunner
 
 from hrm_model.analysis_survey import wilson
@@ -89,6 +91,21 @@ def puzzles(tmp_path: Path) -> Path:
         rows += [f"own,{TASK.format_line(p)},{TASK.format_line(s)},{clues}" for p, s in zip(found, solutions, strict=True)]
     (tmp_path / "set.csv").write_text("source,question,answer,rating\n" + "\n".join(rows))
     return tmp_path / "set.csv"
+
+
+def test_givens_are_kept_only_where_that_is_asked_for() -> None:
+    """A model that says something else of each given, as one does that learned the blanks alone."""
+    model = load(model_dir("sudoku-4x4"))
+    puzzles, solutions = TASK.generate(16, np.random.default_rng(4), clues=8)
+    usual = model.segment
+
+    def forgets_givens(z_H: Tensor, z_L: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        z_H, z_L, logits, q = usual(z_H, z_L, x)
+        return z_H, z_L, torch.where(torch.as_tensor(puzzles > 0)[:, :, None], logits.roll(1, dims=-1), logits), q
+
+    model.segment = forgets_givens  # type: ignore[method-assign]
+    assert evaluate(model, puzzles, solutions).exact == 0
+    assert evaluate(model, puzzles, solutions, keep_givens=True).exact == 1
 
 
 def test_eval_tells_by_difficulty_and_keeps_its_result(puzzles: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -119,5 +120,8 @@ def test_what_cannot_be_continued_is_refused_and_leaves_nothing(tmp_path: Path) 
         with pytest.raises(RunError, match=words):
             manage.fork(run, changed, path=tmp_path / "new")
     with pytest.raises(RunError, match="there are: step_000007"):
+        manage.fork(run, config, checkpoint="step_000004", path=tmp_path / "new")
+    shutil.copytree(run.checkpoints / "step_000007", run.checkpoints / "step_000004", ignore=shutil.ignore_patterns("*.pt"))
+    with pytest.raises(RunError, match="step_000004: holds weights without a trainer's state"):
         manage.fork(run, config, checkpoint="step_000004", path=tmp_path / "new")
     assert not (tmp_path / "new").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hrm_model.assets import assets_dir
 from hrm_model.tasks.find import task_named
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.sudoku_rating import LEVELS, rate
+from hrm_model.tasks.sudoku_solver import count_solutions
 from hrm_model.tasks.sudoku_task import SudokuTask
 from trainer.puzzle_sets import chosen
 
@@ -20,22 +22,31 @@ FILES = sorted((assets_dir() / "puzzles" / "test").glob("*/*.txt"))
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.parent.name}/{f.stem}")
 def test_a_set_is_what_its_name_says(file: Path) -> None:
     told = int(file.read_text().split()[1])
-    found = read_puzzles(file)
+    found = read_puzzles(file, solve=True)
+    assert found.solutions is not None, "each has one solution"
     task = task_named(file.parent.name)
     assert found.task == task
     assert len(found) == told
     assert len({p.tobytes() for p in found.puzzles}) == told, "no two are equal"
     some = found[:: max(1, told // 10)]
-    solved = read_puzzles(file, solve=True, limit=5)
-    assert solved.solutions is not None, "each has one solution"
     if isinstance(task, SudokuTask):
         clues = (found.puzzles > 0).sum(axis=1)
         if file.stem.endswith("-clues"):
             assert set(clues) == {int(file.stem.split("-")[0])}
         elif file.stem.startswith("needs-"):
             assert all(LEVELS[rate(p, task.variant).level].replace(" ", "-") == file.stem.removeprefix("needs-") for p in some.puzzles)
-        elif "fewer" in file.stem:
-            assert clues.max() <= 24
+        elif file.stem == "hardest-known":
+            assert {LEVELS[rate(p, task.variant).level] for p in found.puzzles} == {"search"}
+        else:
+            assert clues.max() <= (24 if "fewer" in file.stem else 81)
+            for puzzle in some.puzzles:
+                fewer = [np.where(np.arange(task.cells) == cell, 0, puzzle) for cell in np.flatnonzero(puzzle)]
+                assert all(count_solutions(less, task.variant) > 1 for less in fewer), "no clue can be taken away"
+    else:
+        low, high = re.fullmatch(r"path-(\d+)-(?:to-(\d+)|and-more)", file.stem).groups()  # type: ignore[union-attr]
+        moves = task.difficulty(found.puzzles, found.solutions)["path length"]
+        assert moves.min() >= int(low)
+        assert moves.max() <= int(high or 121)
     if task.few_classes:
         assert task.held_out(found.puzzles).all(), "training pools leave these classes out"
     elif len(found) > 7:

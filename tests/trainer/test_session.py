@@ -56,6 +56,7 @@ def test_probe_puzzles_are_traced_at_each_evaluation(tmp_path: Path) -> None:
         assert (early.puzzle.given == late.puzzle.given).all()
         assert early.segments == config.evaluation_segments
         assert early.has_states
+        assert early.model.config["q_continue"] == config.q_continue
     assert any((a.probability != b.probability).any() for a, b in zip(first, last, strict=True))
     # What is traced is what was judged: the averaged weights of that step.
     solved = np.mean([(t.prediction[-1] == t.puzzle.solution).all() for t in last])

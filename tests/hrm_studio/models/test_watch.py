@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,7 @@ from hrm_studio.services.reasoner import Reasoner
 from tests.hrm_studio.models.test_runs import recorded
 
 WAIT = 60_000
+TRAINING = Path(__file__).parents[3] / "training"
 
 
 @cache
@@ -176,4 +178,29 @@ def test_without_probe_files_kept_checkpoints_think(watch: WatchModel, qtbot: Qt
     qtbot.waitUntil(lambda: watch.traces.trace is not None, timeout=WAIT)
     assert watch.moments[0].checkpoint == place
     assert watch.traces.verdict.solved is not None
+    runs.close()
+
+
+@pytest.mark.skipif(not TRAINING.is_dir(), reason="a source archive leaves the runs out")
+def test_the_run_of_the_bundled_model_can_be_watched(watch: WatchModel, qtbot: QtBot, tmp_path: Path) -> None:
+    """`training/sudoku-9x9` has no probe traces: its checkpoints, weights only but the last, think when they are looked at."""
+    folder = tmp_path / "runs" / "sudoku-9x9"
+    shutil.copytree(TRAINING / "sudoku-9x9", folder, ignore=shutil.ignore_patterns("training_state.pt"))
+    runs = RunsModel(tmp_path / "runs")
+    runs.begin()
+    qtbot.waitUntil(lambda: folder in runs.by_path, timeout=WAIT)
+    runs.open(runs.by_path[folder])
+    watch.set_run(runs.by_path[folder])
+    qtbot.waitUntil(lambda: watch.traces.trace is not None, timeout=WAIT)
+    assert [m.step for m in watch.moments] == [500, 1000, 2000, 4000, 8000, 12500, 16000, 20000, 25000, 30000]
+    last = watch.traces.trace
+    assert last.model.config["q_continue"] is False, "halting is judged by q_halt alone"
+    watch.go(1)
+    qtbot.waitUntil(lambda: watch.traces.trace is not last, timeout=WAIT)
+    first = watch.traces.trace
+    assert first is not None
+    assert last is not None
+    assert (first.puzzle.given == last.puzzle.given).all()
+    assert (last.prediction[-1] == last.puzzle.solution).all()
+    assert not (first.prediction[-1] == first.puzzle.solution).all()
     runs.close()
