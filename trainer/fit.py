@@ -130,7 +130,9 @@ def try_compile(
     begin = time.monotonic()
     changes = {"device": str(device), "micro_batch": micro_batch, "evaluation": ()}
     plain = measure(config.model_copy(update={**changes, "compile": "off"}))
-    if plain.get("training_seconds", 0) < _WORTH:
+    if "error" in plain:
+        return False, f"Not compiled: no step could be measured ({plain['error']})."
+    if plain["training_seconds"] < _WORTH:
         return False, ""
     compiled = measure(config.model_copy(update={**changes, "compile": "on"}))
     spent = f"tried for {time.monotonic() - begin:.0f} s"

@@ -121,7 +121,9 @@ def test_compiling_is_decided_by_trying_it() -> None:
     refused, said, _ = trial(long, {"error": "InvalidCxxCompiler: No working C++ compiler found"})
     assert not refused
     assert "No working C++ compiler" in said
-    assert trial({"error": "crashed"}, {}) == (False, "", 1)
+    refused, said, tried = trial({"error": "crashed"}, {})
+    assert (refused, tried) == (False, 1)
+    assert "no step could be measured (crashed)" in said
 
 
 def test_a_child_that_fails_or_hangs_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
