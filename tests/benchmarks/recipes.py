@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 SETS = [{"clues": 36, "count": 8000}, {"clues": 30, "count": 8000}, {"clues": 26, "count": 4000}]
+EASY_FIRST = [SETS[0], *({**wanted, "from_step": 1500} for wanted in SETS[1:])]
 SHALLOW = {"H_cycles": 1, "L_cycles": 1, "gradient": "step", "until_accuracy": 0.7, "until_step": 1000}
 DEEP = {"H_cycles": 2, "L_cycles": 2, "gradient": "all"}
 WIDTH_96 = {"model.hidden_size": 96, "model.puzzle_emb_ndim": 96, "model.num_heads": 3}
@@ -68,6 +69,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "weight decay 3": {"weight_decay": 3.0},
     "weight decay 1, no easier copies": {"weight_decay": 1.0, "easier_copies": 0.0},
     "weight decay 1, width 96": {"weight_decay": 1.0, **WIDTH_96},
+    "weight decay 1, width 96, 36 clues first": {"weight_decay": 1.0, **WIDTH_96, "puzzles": EASY_FIRST},
+    "weight decay 1, width 96, loss on blanks": {"weight_decay": 1.0, **WIDTH_96, "loss_cells": "blanks"},
     # The phases and width of `sudoku-9x9-easy`, whose preset says why.
     "weight decay 1, then 0.1, width 96": {
         "weight_decay": 1.0, **WIDTH_96,
@@ -77,7 +80,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "width 96": WIDTH_96,
     "width 192": {"model.hidden_size": 192, "model.puzzle_emb_ndim": 192, "model.num_heads": 6},
     "two layers each": {"model.H_layers": 2, "model.L_layers": 2},
-    "36 clues first": {"puzzles": [SETS[0], *({**wanted, "from_step": 1500} for wanted in SETS[1:])]},
+    "36 clues first": {"puzzles": EASY_FIRST},
     "no rows to the end": {"full_length": 0.0},
     "1 H-cycle of 4 L-steps": {"phases": [SHALLOW, {"H_cycles": 1, "L_cycles": 4, "gradient": "all"}]},
     "2 H-cycles of 3 L-steps": {"phases": [SHALLOW, {"H_cycles": 2, "L_cycles": 3, "gradient": "all"}]},
