@@ -53,7 +53,9 @@ def evaluate_file(
     device: Device = "auto",
     batch: Annotated[int, typer.Option(min=1, max=65536, help="Puzzles thought about at once.")] = 128,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many puzzles: a file's first, a dataset's evenly spread.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Think about every puzzle anew, also where an earlier attempt was cut off.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Think about every puzzle anew, also where an earlier attempt was cut off.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge a model on a set of puzzles. Solutions that are not there are found. Results are kept; one that was cut off goes on."""
