@@ -6,6 +6,7 @@ from pathlib import Path
 
 import qtawesome
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -27,6 +28,7 @@ from hrm_studio.models.opener import short_path
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
 from hrm_studio.views.block_diagram import BlockDiagram
+from hrm_studio.views.card_text import set_card
 from hrm_studio.views.flow_layout import FlowLayout
 from hrm_studio.views.settings_origin import SettingsOrigin
 from hrm_studio.views.tensor_view import TensorView
@@ -194,7 +196,8 @@ class ModelDetails(QWidget):
                 text = f"{file}: cannot be read ({error.strerror})"
         if text.startswith("---\n"):
             text = text.partition("\n---")[2].partition("\n")[2]
-        self.card.setMarkdown(text)
+        set_card(self.card.document(), text, self._theme.palette)
+        self.card.setTextCursor(QTextCursor(self.card.document()))  # the top is seen first
         self.tabs.setTabVisible(3, bool(text))
 
     def _colours(self) -> None:
