@@ -158,6 +158,8 @@ def test_the_loss_leaves_out_what_is_not_asked_for() -> None:
     by_hand = stablemax_cross_entropy(outputs["logits"], example["labels"])[:, 8:].mean(dim=1).sum()
     assert float(metrics["lm_loss"]) == pytest.approx(float(by_hand.detach()))
     assert float(loss.detach()) == pytest.approx(float((by_hand + 0.5 * (metrics["q_halt_loss"] + metrics["q_continue_loss"])).detach()))
+    blanks = act_loss(carry, outputs, cells="blanks")[1]["lm_loss"]
+    assert blanks != metrics["lm_loss"]
 
 
 def test_with_blanks_alone_a_row_is_right_whatever_it_says_of_its_givens() -> None:
