@@ -30,6 +30,10 @@ class Relabelling:
         """Tokens (S,) → the same board relabelled."""
         return self.tokens[np.asarray(board)[self.cells].astype(np.intp)]
 
+    def back(self, boards: ArrayLike) -> NDArray[Any]:
+        """Tokens of relabelled boards (…, S) → of the original ones: `back(apply(board))` is the board."""
+        return np.argsort(self.tokens)[np.asarray(boards)[..., np.argsort(self.cells)].astype(np.intp)]
+
     def puzzle(self, info: PuzzleInfo) -> PuzzleInfo:
         """The puzzle and its solution, relabelled."""
         solution = None if info.solution is None else self.apply(info.solution)
@@ -37,9 +41,9 @@ class Relabelling:
 
     def undone(self, trace: Trace) -> Trace:
         """A trace of the relabelled puzzle as one of the original: cells, tokens, probabilities and states where they belong."""
-        back, inverse = np.argsort(self.cells), np.argsort(self.tokens)
-        solution = None if trace.puzzle.solution is None else inverse[np.asarray(trace.puzzle.solution).astype(np.intp)][back]
-        info = replace(trace.puzzle, given=inverse[np.asarray(trace.puzzle.given).astype(np.intp)][back], solution=solution)
+        back = np.argsort(self.cells)
+        solution = None if trace.puzzle.solution is None else self.back(trace.puzzle.solution)
+        info = replace(trace.puzzle, given=self.back(trace.puzzle.given), solution=solution)
 
         def states(z: NDArray[Any] | None) -> NDArray[Any] | None:
             if z is None:
@@ -50,7 +54,7 @@ class Relabelling:
         return replace(
             trace,
             puzzle=info,
-            prediction=inverse[trace.prediction[:, back].astype(np.intp)].astype(trace.prediction.dtype),
+            prediction=self.back(trace.prediction).astype(trace.prediction.dtype),
             probability=trace.probability[:, back][..., self.tokens],
             z_H=states(trace.z_H),
             z_L=states(trace.z_L),

@@ -46,8 +46,7 @@ def relabelled(model: HRM, task: str, tokens: NDArray[Any], copies: int, segment
     for k in range(copies):
         changes = [random_relabelling(task, rng) if k else None for _ in tokens]
         answers, q = think(model, np.stack([c.apply(t) if c else t for c, t in zip(changes, tokens, strict=True)]), segments)
-        # Undone: token back to what it was, cell back to where it came from.
-        back = [np.argsort(c.tokens)[a][np.argsort(c.cells)] if c else a for c, a in zip(changes, answers, strict=True)]
+        back = [c.back(a) if c else a for c, a in zip(changes, answers, strict=True)]
         found.append((np.stack(back), q))
     return stacked(found)
 
