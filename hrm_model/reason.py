@@ -76,6 +76,11 @@ def _steps(model: HRM, inputs: Tensor, segments: int, previews: bool, states: bo
             yield step
 
 
+def model_info(model: HRM, name: str = "", *, q_continue: bool = True, sha256: str = "") -> ModelInfo:
+    """What a trace tells of its model. `q_continue`: whether it learned the continue value; `sha256`: of its file, where it came from one."""
+    return ModelInfo(name, model.config.model_dump() | {"q_continue": q_continue}, sha256)
+
+
 def record(
     model: HRM,
     puzzle: PuzzleInfo,
@@ -90,7 +95,7 @@ def record(
 
     `name` and `q_continue` (whether the model learned the continue value) are what the trace tells of the model.
     """
-    info = ModelInfo(name, model.config.model_dump() | {"q_continue": q_continue})
+    info = model_info(model, name, q_continue=q_continue)
     recorder = TraceRecorder(puzzle, info, state_dtype=state_dtype, capacity=segments * len(model.calls()))
     looking = {"previews": previews, "states": state_dtype is not None}
     for step in reason(model, puzzle.given, segments=segments, puzzle_id=puzzle.identifier, **looking):

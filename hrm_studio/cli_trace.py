@@ -60,8 +60,8 @@ def record(
         from hrm_model.checkpoint import about, sha256
         from hrm_model.device import use_threads
         from hrm_model.probe import attention_bytes, attention_of_all
-        from hrm_model.reason import reason
-        from hrm_model.trace import ModelInfo, PuzzleInfo, TraceRecorder
+        from hrm_model.reason import model_info, reason
+        from hrm_model.trace import PuzzleInfo, TraceRecorder
 
         network = load_model(path, device)
         use_threads(network)
@@ -77,8 +77,7 @@ def record(
                 f"attention of {segments} segments takes {more / 1e9:,.1f} GB; up to {_MOST_ATTENTION / 1e9:.0f} GB are kept. Record fewer --segments"
             )
         progress = _progress(quiet=as_json)
-        told = config.model_dump() | {"q_continue": about(path).get("q_continue", True)}
-        info = ModelInfo(path.name, told, sha256(path))
+        info = model_info(network, path.name, q_continue=about(path).get("q_continue", True), sha256=sha256(path))
         with progress, TraceWriter(out, states=states) as writer:
             bar = progress.add_task(
                 f"{path.name}, about {(size + more) * len(grids) / 1e6:.1f} MB", total=segments * len(calls) * len(grids)

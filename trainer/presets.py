@@ -17,12 +17,12 @@ def _small(side: int, box_height: int, box_width: int, width: int, heads: int) -
 
 # The published recipe (arXiv 2506.21734): 27 M parameters, 16 segments, gradient through the last two module calls, a second forward for
 # the continue value. 20,000 epochs of 1,000 puzzles; on one card of a laptop half the batch at 7e-5 for 1e-4.
-_PUBLISHED = {
+PUBLISHED = {
     "lr": 1e-4, "lr_min_ratio": 1.0, "warmup_steps": 2000, "weight_decay": 1.0, "clip": 0, "ema": 0, "optimizer": "adam_atan2",
     "puzzle_emb_lr": 1e-4, "puzzle_emb_weight_decay": 1.0, "loss": "stablemax", "q_continue": True, "easier_copies": 0,
 }  # fmt: skip
 # ARC is learned by puzzle: a vector each, moved a hundred times as fast as the weights.
-_ARC = _PUBLISHED | {"weight_decay": 0.1, "puzzle_emb_lr": 1e-2, "puzzle_emb_weight_decay": 0.1, "augment": False, "batch_size": 768}
+_ARC = PUBLISHED | {"weight_decay": 0.1, "puzzle_emb_lr": 1e-2, "puzzle_emb_weight_decay": 0.1, "augment": False, "batch_size": 768}
 
 
 def _wide(cells: int, vocabulary: int) -> ModelConfig:
@@ -73,7 +73,7 @@ PRESETS: dict[str, RunConfig] = {
     "sudoku-extreme-1k": RunConfig(
         preset="sudoku-extreme-1k", task="sudoku-9x9", model=ModelConfig(puzzle_emb_ndim=512),
         steps=52_000, batch_size=384, puzzles=(PuzzleSet(clues=None, count=1000),),
-        evaluation=(PuzzleSet(clues=None, count=256),), evaluate_every=1000, **(_PUBLISHED | {"lr": 7e-5, "puzzle_emb_lr": 7e-5}),
+        evaluation=(PuzzleSet(clues=None, count=256),), evaluate_every=1000, **(PUBLISHED | {"lr": 7e-5, "puzzle_emb_lr": 7e-5}),
     ),
     # Wavelengths of 2 to 6 cells tell neighbours apart; that H and L get from cell to cell is all there is to learn then.
     "maze-11x11": RunConfig(
@@ -90,7 +90,7 @@ PRESETS: dict[str, RunConfig] = {
     ),
     "maze-30x30-hard": RunConfig(
         preset="maze-30x30-hard", task="maze-30x30", model=_wide(900, 6), steps=26_000, batch_size=768, augment=False,
-        puzzles=(PuzzleSet(min_path=110, count=1000),), evaluation=(PuzzleSet(min_path=110, count=128),), evaluate_every=1000, **_PUBLISHED,
+        puzzles=(PuzzleSet(min_path=110, count=1000),), evaluation=(PuzzleSet(min_path=110, count=128),), evaluate_every=1000, **PUBLISHED,
     ),
     "arc-agi-1": RunConfig(
         preset="arc-agi-1", task="arc", model=_wide(900, 12), dataset="datasets/arc-agi-1", dataset_test=400, steps=400_000,

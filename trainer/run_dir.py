@@ -1,6 +1,6 @@
 """The run directory: the single source of truth about a run. Imports neither torch nor Qt.
 
-config.yaml, env.json      what was asked; versions, device, git state
+config.yaml, env.json      what was asked; versions, device, git state of the last start (every start's: events.jsonl)
 events.jsonl               what happened, append-only;  commands.jsonl  what was asked of it meanwhile
 status.json                pid, state, step, ETA; replaced atomically
 checkpoints/step_001000/   model.safetensors, config.json, training_state.pt;  `last` and `best` hold a folder's name

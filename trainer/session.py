@@ -74,13 +74,15 @@ class Session:
         self.begin_step, self.begin_seconds = trainer.step, trainer.seconds
         card = trainer.device.index or 0 if trainer.device.type == "cuda" else None
         self.machine = Machine(card)
+        around = environment(trainer)
         if world.first:
             with suppress(OSError):  # a full disk
-                write_json(run.path / "env.json", environment(trainer))
+                write_json(run.path / "env.json", around)
         if config.tensorboard and world.first:
             self.board = Board(run.path / "tensorboard", trainer.step)
         # Events of steps after `step` come from a process that was killed; who follows the run drops them.
-        self.tell(event("started", trainer.step, resumed=resumed, pid=os.getpid(), steps=config.steps, processes=world.size, **asdict(fit)))
+        told = {"resumed": resumed, "pid": os.getpid(), "steps": config.steps, "processes": world.size, "environment": around}
+        self.tell(event("started", trainer.step, **told, **asdict(fit)))
         if fit.why:
             self.say(fit.why)
         if world.size == 1:  # several obey together, and only the first evaluates

@@ -18,7 +18,7 @@ from hrm_model.tasks.base import Grid, Grids, Task
 from hrm_model.tasks.find import task_named
 from hrm_model.tasks.maze_task import MazeTask
 from hrm_model.tasks.puzzle_files import read_puzzles
-from hrm_model.trace import Array, ModelInfo, PuzzleInfo, Trace, TraceRecorder
+from hrm_model.trace import Array, PuzzleInfo, Trace, TraceRecorder
 from hrm_studio.services.reasoner import identified
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def thinking(
     """
 
     def question(model: HRM, about: About) -> Iterator[tuple[Trace, int, bool] | None]:
-        from hrm_model.reason import reason
+        from hrm_model.reason import model_info, reason
 
         if model.config.task != task.name:
             raise ValueError(f"{about['name']} reads {model.config.task}; the puzzle is {task.name}. Choose another model or puzzle.")
@@ -76,20 +76,20 @@ def thinking(
         answer, number = None if right is None else task.to_tokens(right), identified(model, about, task, name).number
         info = PuzzleInfo(task.name, task.to_tokens(grid), answer, task.format_line(grid), number)
         seen = info if relabelling is None else relabelling.puzzle(info)
-        config = model.config.model_dump() | {"q_continue": about["q_continue"]}
+        told = model_info(model, about["name"], q_continue=about["q_continue"], sha256=about["sha256"])
         expected = segments * len(model.calls())
-        recorder = TraceRecorder(seen, ModelInfo(about["name"], config, about["sha256"]), capacity=expected)
+        recorder = TraceRecorder(seen, told, capacity=expected)
 
         def so_far() -> Trace:
             trace = recorder.trace()
             return trace if relabelling is None else replace(relabelling.undone(trace), puzzle=info)
 
-        told = 0.0
+        reported = 0.0
         for step in reason(model, seen.given, segments=segments, puzzle_id=number):
             recorder.add(step)
-            if time.perf_counter() - told > _REPORT_EVERY:
+            if time.perf_counter() - reported > _REPORT_EVERY:
                 yield so_far(), expected, False
-                told = time.perf_counter()
+                reported = time.perf_counter()
             else:
                 yield None  # so that newer jobs get their turn
         yield so_far(), expected, True

@@ -18,7 +18,7 @@ from PySide6.QtCore import QObject, Signal
 
 from hrm_model.checkpoint_place import short_name
 from hrm_model.tasks.base import Grid, PuzzleError, Task
-from hrm_model.trace import ModelInfo, PuzzleInfo, TraceRecorder
+from hrm_model.trace import PuzzleInfo, TraceRecorder
 from hrm_studio.services.worker import Job, Report, Worker
 
 if TYPE_CHECKING:
@@ -165,13 +165,13 @@ class Reasoner(QObject):
     def _think(
         self, model: HRM, about: dict[str, Any], grid: Grid, solution: Grid | None, task: Task, segments: int, identifier: int
     ) -> Iterator[Callable[[], None]]:
-        from hrm_model.reason import reason
+        from hrm_model.reason import model_info, reason
 
         self.busy_changed.emit("Thinking …")
-        config = model.config.model_dump() | {"q_continue": about["q_continue"]}
+        info = model_info(model, about["name"], q_continue=about["q_continue"], sha256=about["sha256"])
         answer = None if solution is None else task.to_tokens(solution)
         puzzle = PuzzleInfo(task.name, task.to_tokens(grid), answer, task.format_line(grid), identifier)
-        recorder = TraceRecorder(puzzle, ModelInfo(about["name"], config, about["sha256"]), capacity=segments * len(model.calls()))
+        recorder = TraceRecorder(puzzle, info, capacity=segments * len(model.calls()))
         shown = False
         told = time.perf_counter()
         for step in reason(model, puzzle.given, segments=segments, puzzle_id=identifier):

@@ -28,16 +28,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from trainer import presets
+
 SETS = [{"clues": 36, "count": 8000}, {"clues": 30, "count": 8000}, {"clues": 26, "count": 4000}]
 EASY_FIRST = [SETS[0], *({**wanted, "from_step": 1500} for wanted in SETS[1:])]
 SHALLOW = {"H_cycles": 1, "L_cycles": 1, "gradient": "step", "until_accuracy": 0.7, "until_step": 1000}
 DEEP = {"H_cycles": 2, "L_cycles": 2, "gradient": "all"}
 WIDTH_96 = {"model.hidden_size": 96, "model.puzzle_emb_ndim": 96, "model.num_heads": 3}
 
-PUBLISHED = {
-    "optimizer": "adam_atan2", "lr": 1e-4, "weight_decay": 1.0, "warmup_steps": 2000, "clip": 0.0, "ema": 0.0, "loss": "stablemax",
-    "q_continue": True, "batch_size": 384, "easier_copies": 0.0, "full_length": 0.0, "phases": [], "model.gradient": "step",
-    "model.pos_encodings": "rope", "model.box_height": 0, "model.box_width": 0, "puzzle_emb_lr": 1e-4, "puzzle_emb_weight_decay": 1.0,
+PUBLISHED: dict[str, Any] = {
+    **presets.PUBLISHED, "batch_size": 384, "full_length": 0.0, "phases": [], "model.gradient": "step",
+    "model.pos_encodings": "rope", "model.box_height": 0, "model.box_width": 0,
 }  # fmt: skip
 
 # Changes to `base`, the most telling first; "model.x" is a field of the model, a name that begins with "bench." is this file's business.
@@ -97,9 +98,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 def base() -> dict[str, Any]:
     """The configuration that all others are changes of, as plain data."""
-    from trainer.presets import preset
-
-    plain = preset("sudoku-9x9-easy").model_dump(mode="json")
+    plain = presets.preset("sudoku-9x9-easy").model_dump(mode="json")
     # What the preset learned from this bench (its width, its weight decay) must not move what the figures are compared with.
     plain["model"] |= {"hidden_size": 128, "puzzle_emb_ndim": 128, "num_heads": 4}
     return plain | {

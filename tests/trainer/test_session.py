@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import signal
 import subprocess
@@ -71,6 +72,18 @@ def test_a_resumed_run_takes_back_probes_of_later_steps(tmp_path: Path) -> None:
         (run.probes / name).write_bytes(b"left by a killed trainer")
     Session(run).go()
     assert sorted(p.name for p in run.probes.iterdir()) == ["step_000010.h5", "step_000020.h5"]
+
+
+def test_every_start_tells_what_it_ran_with(tmp_path: Path) -> None:
+    """One run may go on with another version or another number of threads; env.json holds the last."""
+    run = RunDir.create(tmp_path / "run", small(steps=4))
+    for threads in (1, 2):  # as a hand changes config.yaml in between
+        run.config_file.write_text(run.config_file.read_text().replace("threads: 1", f"threads: {threads}"))
+        Session(run).go()
+    starts = [e["environment"] for e in of_kind(run, "started")]
+    assert [s["torch"] for s in starts] == [torch.__version__] * 2
+    assert [s["threads"] for s in starts] == [1, 2]
+    assert json.loads((run.path / "env.json").read_text()) == starts[1]
 
 
 def test_metrics_hold_norms_and_the_machine_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
