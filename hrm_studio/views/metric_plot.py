@@ -48,6 +48,9 @@ class MetricPlot(Plot):
     def __init__(self, panel: Panel, settings: PlotSettings, theme: Theme) -> None:
         super().__init__()
         setup_plot(self)
+        item = self.getPlotItem()
+        item.layout.removeItem(item.titleLabel)
+        item.layout.addItem(item.titleLabel, 0, 0, 1, 3)  # over the axis too: five names need the room
         self.panel, self._settings, self._theme = panel, settings, theme
         self.lines: list[Line] = []
         self._logs: tuple[bool, bool] = (False, False)
@@ -81,8 +84,11 @@ class MetricPlot(Plot):
                 if series.label and series.label not in [n for n, _ in names]:
                     names.append((series.label, swatch(colour.name(), series.label) if alone else f"{'—╌┈┄'[k % 4]} {series.label}"))
         names = _shortened(names)
-        legend = " &nbsp;".join(text for _, text in names) if len(names) > 1 else ""
-        dress(self, self._theme.palette, f"<b>{self.panel.heading}</b> &nbsp; {legend}", left=True)
+        gap = " &nbsp;" if len(names) < 5 else " "
+        legend = gap.join(text for _, text in names) if len(names) > 1 else ""
+        if len(names) >= 5:
+            legend = f'<span style="font-size:7pt">{legend}</span>'
+        dress(self, self._theme.palette, f"<b>{self.panel.heading}</b>{gap}{legend}", left=True)
         self._logs = (self._settings.log_x, self._settings.log_y and self.panel.log)
         self.getPlotItem().getAxis("bottom").setLogMode(self._logs[0])
 
@@ -281,13 +287,14 @@ class MetricPlot(Plot):
 
 
 def _shortened(names: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """'36 clues', '30 clues', '26 clues' → '36 clues', '30', '26': a last word is said once."""
-    found, before = [], ""
+    """'36 clues', '30 clues' → '36 clues', '30'; 'path 2 to 11', 'path 12 to 23' → 'path 2–11', '12–23': a word beside the number is said once."""
+    found, before = [], ("", "")
     for label, text in names:
         words = label.split()
-        last = words[-1] if len(words) > 1 else ""
-        found.append((label, text.removesuffix(" " + last) if last and last == before else text))
-        before = last
+        ends = (words[0], words[-1]) if len(words) > 1 else ("", "")
+        kept = words[1 if ends[0] and ends[0] == before[0] else 0 : -1 if ends[1] and ends[1] == before[1] else None]
+        found.append((label, text.removesuffix(label) + " ".join(kept).replace(" to ", "–")))
+        before = ends
     return found
 
 

@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.runs import RunModel
 from hrm_studio.theme import Theme
-from hrm_studio.views import train_page
+from hrm_studio.views import metric_plot, train_page
 from hrm_studio.views.train_page import TrainPage
 from tests.hrm_studio.models.test_runs import recorded
 from tests.trainer.runs import small
@@ -301,3 +301,11 @@ def test_a_context_menu_is_gone_once_it_is_closed(opened: TrainPage, qtbot: QtBo
         menu.close()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     assert len(opened.findChildren(QMenu)) == before
+
+
+def test_a_legend_says_a_word_beside_the_number_once() -> None:
+    def legend(*labels: str) -> list[str]:
+        return [text for _, text in metric_plot._shortened([(label, f"■ {label}") for label in labels])]
+
+    assert legend("36 clues", "30 clues", "minimal", "training") == ["■ 36 clues", "■ 30", "■ minimal", "■ training"]
+    assert legend("path 2 to 11", "path 12 to 23", "path ≥ 36", "training") == ["■ path 2–11", "■ 12–23", "■ ≥ 36", "■ training"]
