@@ -171,7 +171,10 @@ class Batches:
 
 
 class Ahead:
-    """Makes the next step's batch in a thread while this one is worked on. A batch is a function of its step, so nothing is lost by a kill."""
+    """Makes the next step's batch in a thread while this one is worked on. A batch is a function of its step, so nothing is lost by a kill.
+
+    A thread and not a process: 48 Sudokus take 0.6 ms of a core here, the step that they are for some 400.
+    """
 
     def __init__(self, make: Callable[[int], Batch]) -> None:
         self._make = make

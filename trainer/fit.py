@@ -40,6 +40,12 @@ class Fit:
     compile: bool
     why: str = ""
     machine: str = ""  # a compiler of another machine, or of another torch, proves nothing here
+    rows: int = 0  # examples of a batch that there were to cut
+
+    def is_as_asked(self, config: RunConfig) -> bool:
+        """Whether it is what a configuration, edited since perhaps, wants to have; "auto" wants what was found."""
+        cut = config.micro_batch == "auto" or self.micro_batch == min(config.micro_batch, self.rows)
+        return cut and config.compile in ("auto", "on" if self.compile else "off")
 
 
 def this_machine() -> str:
@@ -85,7 +91,7 @@ def decide(config: RunConfig, device: torch.device, file: Path, *, rows: int, fr
     `rows`: examples of a batch that this process works on.
     """
     kept = _read(file)
-    if kept is not None and (kept.device, kept.machine) == (str(device), this_machine()):
+    if kept is not None and (kept.device, kept.machine, kept.rows) == (str(device), this_machine(), rows) and kept.is_as_asked(config):
         return kept
     from trainer.measure import needs
 
@@ -104,7 +110,7 @@ def decide(config: RunConfig, device: torch.device, file: Path, *, rows: int, fr
     if config.compile == "auto":
         compiled, said = try_compile(config, device, micro_batch)
         why.append(said)
-    fit = Fit(str(device), micro_batch, compiled, " ".join(filter(None, why)), this_machine())
+    fit = Fit(str(device), micro_batch, compiled, " ".join(filter(None, why)), this_machine(), rows)
     from trainer.run_dir import write_json
 
     with suppress(OSError):  # a full disk: found again next time

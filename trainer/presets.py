@@ -32,7 +32,7 @@ def _wide(cells: int, vocabulary: int) -> ModelConfig:
 _SHALLOW = Phase(H_cycles=1, L_cycles=1, gradient="step", until_accuracy=0.7, until_step=1000)
 _DEEP = Phase(H_cycles=2, L_cycles=2, gradient="all")
 # Weight decay 1 skips a plateau of some 2,000 steps, but a model with it needs many segments and stays at three fifths of 30-clue puzzles;
-# 0.1 and a lower rate afterwards, both together, mend that. The card of sudoku-9x9 has the figures.
+# 0.1 and a lower rate afterwards, both together, mend that. training/TRIALS.md has the figures.
 _FREED = _DEEP.model_copy(update={"weight_decay": 0.1})
 _FINE = _FREED.model_copy(update={"lr_factor": 0.3})
 _BY_STEPS = (_SHALLOW, _DEEP.model_copy(update={"until_step": 3500}), _FREED.model_copy(update={"until_step": 4300}), _FINE)

@@ -1,4 +1,5 @@
-"""`python -m trainer.puzzle_sets FOLDER [--against POOL.npz …]`: the puzzles that models are judged by, those in assets/puzzles/test.
+"""`python -m trainer.puzzle_sets FOLDER [--against POOL.npz …]`: the puzzles that models are judged by, those in assets/puzzles/test
+(but `hardest-known.txt`, which was collected from public lists).
 
 They come from a random stream of their own, and none shares a symmetry class with a training puzzle: on boards of few classes a part of
 all classes is kept from every pool (`Task.held_out`), else the pools named by `--against` are searched. No two of them share a class

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def test_what_an_example_needs_is_what_training_takes() -> None:
     """Against the allocator's own peak, of a process that trains 256 and then 512 examples at once."""
     script = """
 import re, sys, torch
+from dataclasses import asdict
 from pathlib import Path
 from tests.trainer.runs import small
 from trainer.measure import RandomBatches, Trainer
@@ -90,13 +92,30 @@ def test_little_free_memory_makes_micro_batches_and_the_run_says_so(tmp_path: Pa
 def test_a_wish_is_kept_and_another_device_decides_anew(tmp_path: Path) -> None:
     file = tmp_path / "fit.json"
     here = fit.this_machine()
-    assert decide(small(micro_batch=5), CPU, file, rows=16) == Fit("cpu", 5, False, machine=here)
+    assert decide(small(micro_batch=5), CPU, file, rows=16) == Fit("cpu", 5, False, machine=here, rows=16)
     for other in ({"device": "cuda:0", "machine": here}, {"device": "cpu", "machine": "another, torch 2.6"}, {"device": "cpu"}):
-        file.write_text(json.dumps({"micro_batch": 2, "compile": True, "why": "", **other}))
-        assert decide(small(), CPU, file, rows=16) == Fit("cpu", 16, False, machine=here)
+        file.write_text(json.dumps({"micro_batch": 2, "compile": True, "why": "", "rows": 16, **other}))
+        assert decide(small(), CPU, file, rows=16) == Fit("cpu", 16, False, machine=here, rows=16)
     file.write_text("{")
     assert decide(small(), CPU, file, rows=16).micro_batch == 16
     assert decide(small(compile="on"), CPU, tmp_path / "other.json", rows=16).compile
+
+
+def test_of_what_was_found_earlier_a_run_keeps_what_its_configuration_still_leaves_open(tmp_path: Path) -> None:
+    file = tmp_path / "fit.json"
+    found = Fit("cpu", 4, True, machine=fit.this_machine(), rows=16)
+
+    def again(rows: int = 16, **changes: Any) -> tuple[int, bool]:
+        file.write_text(json.dumps(asdict(found)))
+        decided = decide(small(**changes), CPU, file, rows=rows)
+        assert json.loads(file.read_text()) == asdict(decided)
+        return decided.micro_batch, decided.compile
+
+    assert again(compile="auto") == (4, True)
+    assert again(compile="on", micro_batch=4) == (4, True)
+    assert again(compile="off", micro_batch=4) == (4, False)
+    assert again(compile="auto", micro_batch=8, minutes=1) == (8, False)
+    assert again(compile="on", rows=32) == (32, True)
 
 
 def trial(plain: dict[str, Any], compiled: dict[str, Any]) -> tuple[bool, str, int]:
