@@ -182,17 +182,24 @@ def test_without_probe_files_kept_checkpoints_think(watch: WatchModel, qtbot: Qt
 
 
 @pytest.mark.skipif(not TRAINING.is_dir(), reason="a source archive leaves the runs out")
-def test_the_run_of_the_bundled_model_can_be_watched(watch: WatchModel, qtbot: QtBot, tmp_path: Path) -> None:
-    """`training/sudoku-9x9` has no probe traces: its checkpoints, weights only but the last, think when they are looked at."""
-    folder = tmp_path / "runs" / "sudoku-9x9"
-    shutil.copytree(TRAINING / "sudoku-9x9", folder, ignore=shutil.ignore_patterns("training_state.pt"))
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("sudoku-9x9", [500, 1000, 2000, 4000, 8000, 12500, 16000, 20000, 25000, 30000]),
+        ("maze-11x11", [500, 1000, 2000, 4000, 8000, 16000, 30000]),
+    ],
+)
+def test_the_run_of_a_bundled_model_can_be_watched(name: str, steps: list[int], watch: WatchModel, qtbot: QtBot, tmp_path: Path) -> None:
+    """They have no probe traces: their checkpoints, weights only but the last, think when they are looked at."""
+    folder = tmp_path / "runs" / name
+    shutil.copytree(TRAINING / name, folder, ignore=shutil.ignore_patterns("training_state.pt"))
     runs = RunsModel(tmp_path / "runs")
     runs.begin()
     qtbot.waitUntil(lambda: folder in runs.by_path, timeout=WAIT)
     runs.open(runs.by_path[folder])
     watch.set_run(runs.by_path[folder])
     qtbot.waitUntil(lambda: watch.traces.trace is not None, timeout=WAIT)
-    assert [m.step for m in watch.moments] == [500, 1000, 2000, 4000, 8000, 12500, 16000, 20000, 25000, 30000]
+    assert [m.step for m in watch.moments] == steps
     last = watch.traces.trace
     assert last.model.config["q_continue"] is False, "halting is judged by q_halt alone"
     watch.go(1)
