@@ -1,4 +1,7 @@
-"""`python -m tests.benchmarks.card MODEL [--limit 500]`: the table of a model card, from `hrm-studio eval --json` on the sets that ship."""
+"""`python -m tests.benchmarks.card MODEL [--limit 500]`: the table of a model card, from `hrm-studio eval --json` on the sets that ship.
+
+1 to 64: share that is whole after so many segments; `whole then`: share that is whole where the model would halt; `never`: would never halt.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,8 @@ def main() -> None:
         task = load(find_model(given.model)).config.task
     except ValueError as error:
         parser.error(str(error))
-    shown = " | ".join(f"{k} segments" for k in SHOWN)
-    print(f"| set | puzzles | {shown} | 95 % | open cells | right by q_halt | would halt after | whole where it would halt | never would |")
+    shown = " | ".join(map(str, SHOWN))
+    print(f"| set | puzzles | {shown} | 95 % | open cells | right by q_halt | would halt after | whole then | never |")
     print("|" + "---|" * (len(SHOWN) + 8))
     for file in sorted((assets_dir() / "puzzles" / "test" / task).glob("*.txt")):
         command = [
