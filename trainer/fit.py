@@ -86,7 +86,7 @@ def rows_that_fit(free: int, *, fixed: int, a_row: int, batch: int, share: float
 
 
 def decide(config: RunConfig, device: torch.device, file: Path, *, rows: int, free: Callable[[torch.device], int] = free_memory) -> Fit:
-    """The fit of a run on this device: what `file` keeps of an earlier start, else found now and kept there.
+    """The fit of a run on this device: what `file` keeps of an earlier start if that still is as asked, else found now and kept there.
 
     `rows`: examples of a batch that this process works on.
     """

@@ -74,7 +74,7 @@ class Session:
         self.begin_step, self.begin_seconds = trainer.step, trainer.seconds
         card = trainer.device.index or 0 if trainer.device.type == "cuda" else None
         self.machine = Machine(card)
-        around = environment(trainer)
+        around = environment(trainer) if world.first else {}  # it asks git; the others tell nothing
         if world.first:
             with suppress(OSError):  # a full disk
                 write_json(run.path / "env.json", around)

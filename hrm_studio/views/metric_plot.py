@@ -84,9 +84,10 @@ class MetricPlot(Plot):
                 if series.label and series.label not in [n for n, _ in names]:
                     names.append((series.label, swatch(colour.name(), series.label) if alone else f"{'—╌┈┄'[k % 4]} {series.label}"))
         names = _shortened(names)
-        gap = " &nbsp;" if len(names) < 5 else " "
+        crowded = len(names) >= 5
+        gap = " " if crowded else " &nbsp;"
         legend = gap.join(text for _, text in names) if len(names) > 1 else ""
-        if len(names) >= 5:
+        if crowded:
             legend = f'<span style="font-size:7pt">{legend}</span>'
         dress(self, self._theme.palette, f"<b>{self.panel.heading}</b>{gap}{legend}", left=True)
         self._logs = (self._settings.log_x, self._settings.log_y and self.panel.log)

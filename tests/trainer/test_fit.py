@@ -52,7 +52,6 @@ def test_what_an_example_needs_is_what_training_takes() -> None:
     """Against the allocator's own peak, of a process that trains 256 and then 512 examples at once."""
     script = """
 import re, sys, torch
-from dataclasses import asdict
 from pathlib import Path
 from tests.trainer.runs import small
 from trainer.measure import RandomBatches, Trainer
