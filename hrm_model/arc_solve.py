@@ -8,9 +8,9 @@ import numpy as np
 
 from hrm_model.model import HRM
 from hrm_model.reason import solve_batch
-from hrm_model.tasks.arc import ArcPuzzle, Pair
-from hrm_model.tasks.arc_augment import Augmentation, augmented, distinct_augmentations, encode_pair, parse_name
-from hrm_model.tasks.arc_vote import Answer, Candidate, input_key, vote
+from hrm_model.tasks.arc.augment import Augmentation, augmented, distinct_augmentations, encode_pair, parse_name
+from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair
+from hrm_model.tasks.arc.vote import Answer, Candidate, input_key, vote
 
 
 def copies_of(puzzle: ArcPuzzle, identifiers: Iterable[tuple[int, str]], count: int, seed: int = 0) -> list[tuple[int, Augmentation]]:

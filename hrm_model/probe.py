@@ -14,7 +14,7 @@ from torch import Tensor
 from hrm_model.config import ModelConfig
 from hrm_model.layers import Block, rms_norm
 from hrm_model.model import HRM
-from hrm_model.trace import LEVEL_NAMES, Array, Trace
+from hrm_model.trace.data import LEVEL_NAMES, Array, Trace
 
 _SAME = 0.05  # relative distance below which a state counts as the recorded one; float16 states come to 0.001
 

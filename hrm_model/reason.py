@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from hrm_model.model import HRM
-from hrm_model.trace import Array, ModelInfo, PuzzleInfo, Step, Trace, TraceRecorder
+from hrm_model.trace.data import Array, ModelInfo, PuzzleInfo, Step, Trace, TraceRecorder
 
 
 def reason(

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hrm_model.tasks import maze
-from hrm_model.tasks.sudoku import VARIANTS, Variant
-from hrm_model.tasks.sudoku_symmetry import random_order
-from hrm_model.trace import PuzzleInfo, Trace
+from hrm_model.tasks.maze import grid as maze
+from hrm_model.tasks.sudoku.grid import VARIANTS, Variant
+from hrm_model.tasks.sudoku.symmetry import random_order
+from hrm_model.trace.data import PuzzleInfo, Trace
 
 
 @dataclass(frozen=True)

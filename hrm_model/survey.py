@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from hrm_model.analysis_survey import LATE
+from hrm_model.analysis.survey import LATE
 from hrm_model.model import HRM
-from hrm_model.trace import Array
+from hrm_model.trace.data import Array
 
 
 @dataclass(frozen=True)

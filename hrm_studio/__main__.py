@@ -1,4 +1,4 @@
-from hrm_studio.cli import main
+from hrm_studio.cli.main import main
 
 if __name__ == "__main__":
     main()

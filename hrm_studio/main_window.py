@@ -11,9 +11,8 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStackedWidget, QWidget
 
 from hrm_model.assets import bundled_models
-from hrm_model.home import home
+from hrm_model.folders import home
 from hrm_studio.actions import Actions, Entry
-from hrm_studio.focus_ring import FocusRing
 from hrm_studio.models.arc_tasks import ArcTasks
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.opener import Kind, Opener, short_path
@@ -21,7 +20,6 @@ from hrm_studio.models.player import Player
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_library import TraceLibrary
 from hrm_studio.models.trace_model import TraceModel
-from hrm_studio.own_keys import OwnKeys
 from hrm_studio.pages import available_pages, make_page
 from hrm_studio.services.background import Background
 from hrm_studio.services.reasoner import Reasoner
@@ -29,21 +27,23 @@ from hrm_studio.studio import Studio
 from hrm_studio.style import qt_palette, style_sheet
 from hrm_studio.theme import Mode, Theme
 from hrm_studio.trace_actions import TraceActions
-from hrm_studio.views.command_palette import CommandPalette
-from hrm_studio.views.explore_page import ExplorePage
-from hrm_studio.views.hover_help import explain
-from hrm_studio.views.notice import Notice
-from hrm_studio.views.shortcuts_dialog import ShortcutsDialog
-from hrm_studio.views.status_line import StatusLine
-from hrm_studio.views.top_bar import TopBar
-from hrm_studio.views.tour import Tour
-from hrm_studio.views.tour_stops import tour_stops
-from hrm_studio.views.words_dialog import WordsDialog
+from hrm_studio.ui.dialogs.command_palette import CommandPalette
+from hrm_studio.ui.dialogs.glossary import WordsDialog
+from hrm_studio.ui.dialogs.shortcuts import ShortcutsDialog
+from hrm_studio.ui.explore.page import ExplorePage
+from hrm_studio.ui.shell.notice import Notice
+from hrm_studio.ui.shell.status_line import StatusLine
+from hrm_studio.ui.shell.top_bar import TopBar
+from hrm_studio.ui.shell.tour import Tour
+from hrm_studio.ui.shell.tour_stops import tour_stops
+from hrm_studio.ui.widgets.focus_ring import FocusRing
+from hrm_studio.ui.widgets.hover_help import explain
+from hrm_studio.ui.widgets.own_keys import OwnKeys
 
 if TYPE_CHECKING:
     from hrm_model.tasks.base import Task
     from hrm_studio.models.dataset_view import Shown
-    from hrm_studio.views.dataset_dialog import DatasetDialog
+    from hrm_studio.ui.dialogs.dataset import DatasetDialog
 
 _PAINT_AFTER_MS = 10  # a new theme
 
@@ -181,7 +181,7 @@ class MainWindow(QMainWindow):
         self.opener.opened(about["path"])
 
     def _open_dataset(self, path: Path) -> None:
-        from hrm_studio.views.dataset_dialog import open_dataset  # few need it, and not before the first paint
+        from hrm_studio.ui.dialogs.dataset import open_dataset  # few need it, and not before the first paint
 
         def show(dialog: DatasetDialog) -> None:
             dialog.reason_wanted.connect(self._reason_about)

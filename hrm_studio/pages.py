@@ -21,28 +21,28 @@ class PageEntry:
     name: str  # for code and settings
     title: str
     icon: str
-    module: str  # below hrm_studio.views; imported when the page is first opened
+    module: str  # below hrm_studio.ui; imported when the page is first opened
     factory: str
     about: str
 
 
 PAGES = (
-    PageEntry("explore", "Explore", "mdi6.eye-outline", "explore_page", "ExplorePage", "Watch a model think about a puzzle"),
-    PageEntry("train", "Train", "mdi6.chart-line", "train_page", "TrainPage", "Train models and follow their runs"),
-    PageEntry("compare", "Compare", "mdi6.compare-horizontal", "compare_page", "ComparePage", "Models or puzzles side by side"),
-    PageEntry("survey", "Whole set", "mdi6.chart-scatter-plot", "survey_page", "SurveyPage", "Run a model over hundreds of puzzles"),
-    PageEntry("library", "Library", "mdi6.bookshelf", "library_page", "LibraryPage", "Models, puzzles and data sets on this machine"),
-    PageEntry("traces", "Traces", "mdi6.movie-open-outline", "traces_page", "TracesPage", "Recorded reasoning: find, open, export"),
+    PageEntry("explore", "Explore", "mdi6.eye-outline", "explore.page", "ExplorePage", "Watch a model think about a puzzle"),
+    PageEntry("train", "Train", "mdi6.chart-line", "train.page", "TrainPage", "Train models and follow their runs"),
+    PageEntry("compare", "Compare", "mdi6.compare-horizontal", "compare.page", "ComparePage", "Models or puzzles side by side"),
+    PageEntry("survey", "Whole set", "mdi6.chart-scatter-plot", "survey.page", "SurveyPage", "Run a model over hundreds of puzzles"),
+    PageEntry("library", "Library", "mdi6.bookshelf", "library.page", "LibraryPage", "Models, puzzles and data sets on this machine"),
+    PageEntry("traces", "Traces", "mdi6.movie-open-outline", "traces.page", "TracesPage", "Recorded reasoning: find, open, export"),
 )
 
 
 def available_pages() -> list[PageEntry]:
     """The pages whose module is there."""
-    return [page for page in PAGES if importlib.util.find_spec(f"hrm_studio.views.{page.module}") is not None]
+    return [page for page in PAGES if importlib.util.find_spec(f"hrm_studio.ui.{page.module}") is not None]
 
 
 def make_page(entry: PageEntry, studio: Studio) -> QWidget:
     """Import and build a page."""
-    made = getattr(importlib.import_module(f"hrm_studio.views.{entry.module}"), entry.factory)(studio)
+    made = getattr(importlib.import_module(f"hrm_studio.ui.{entry.module}"), entry.factory)(studio)
     assert isinstance(made, QWidget)
     return made

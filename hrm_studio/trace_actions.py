@@ -16,12 +16,12 @@ from hrm_studio.models.trace_library import TraceLibrary
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.studio import Studio
-from hrm_studio.views.export_dialog import ExportDialog
-from hrm_studio.views.panel_picture import PanelPicture, panels_of
-from hrm_studio.views.save_trace import SaveTraceDialog
+from hrm_studio.ui.dialogs.export_trace import ExportDialog
+from hrm_studio.ui.dialogs.panel_picture import PanelPicture, panels_of
+from hrm_studio.ui.dialogs.save_trace import SaveTraceDialog
 
 if TYPE_CHECKING:  # the window's start needs no HDF5
-    from hrm_model.trace_file import Extras
+    from hrm_model.trace_file.io import Extras
 
 
 class TraceActions(QObject):
@@ -54,7 +54,7 @@ class TraceActions(QObject):
 
     def _extras(self) -> Extras:
         """What goes with the open trace: what its file held, and the attention that was kept since."""
-        from hrm_model.trace_file import Extras
+        from hrm_model.trace_file.io import Extras
 
         # The trace that it branched off is not in the new file.
         return replace(self._traces.extras or Extras(), parent="", parent_step=-1, attention=dict(self._traces.attention))

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from hrm_model.assets import model_dir
-from hrm_model.checkpoint import load
-from hrm_model.tasks.find import task_named
+from hrm_model.checkpoint.format import load
 from hrm_model.tasks.puzzle_files import read_puzzles
-from tests.benchmarks import others, recipes, votes
+from hrm_model.tasks.registry import task_named
+from training import others, recipes, votes
 
 TASK = task_named("sudoku-4x4")
 
@@ -120,7 +120,7 @@ def test_a_table_of_what_a_file_holds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words", [["card", "nosuch"], ["others"], ["recipes", "nosuch"]])
 def test_what_does_not_exist_is_said_in_words(words: list[str]) -> None:
-    done = subprocess.run([sys.executable, "-m", f"tests.benchmarks.{words[0]}", *words[1:]], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", f"training.{words[0]}", *words[1:]], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "error:" in done.stderr

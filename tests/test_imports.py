@@ -12,9 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FORBIDDEN = {"hrm_model": {"trainer", "hrm_studio", "PySide6"}, "trainer": {"hrm_studio", "PySide6"}, "hrm_studio": set()}
 LIGHT = (
-    "hrm_model.config", "hrm_model.trace", "hrm_model.analysis", "hrm_model.assets", "hrm_model.tasks.sudoku", "hrm_model.tasks.sudoku_solver",
-    "hrm_model.tasks.sudoku_generator", "hrm_model.tasks.sudoku_rating", "hrm_model.tasks.sudoku_symmetry",
-    "hrm_model.checkpoint_inspect", "trainer.config", "trainer.presets", "trainer.events", "trainer.run_dir", "trainer.manage", "trainer.guards", "trainer.machine", "hrm_studio.cli",
+    "hrm_model.config", "hrm_model.trace.data", "hrm_model.analysis.core", "hrm_model.assets", "hrm_model.tasks.sudoku.grid", "hrm_model.tasks.sudoku.solver",
+    "hrm_model.tasks.sudoku.generator", "hrm_model.tasks.sudoku.rating", "hrm_model.tasks.sudoku.symmetry",
+    "hrm_model.checkpoint.inspect", "trainer.config", "trainer.presets", "trainer.runs.events", "trainer.runs.run_dir", "trainer.runs.manage", "trainer.guards", "trainer.machine", "hrm_studio.cli.main",
 )  # fmt: skip
 
 
@@ -56,4 +56,4 @@ def test_the_window_loads_no_torch() -> None:
 
 
 def test_the_model_and_the_trainer_load_no_qt() -> None:
-    assert "PySide6" not in _loaded_after("import hrm_model.reason, hrm_model.checkpoint, trainer.loop, trainer.__main__")
+    assert "PySide6" not in _loaded_after("import hrm_model.reason, hrm_model.checkpoint.format, trainer.loop, trainer.__main__")

@@ -15,11 +15,11 @@ from types import FrameType
 
 from trainer.config import ConfigError
 from trainer.distributed import World, join
-from trainer.events import event
 from trainer.loop import Diverged
 from trainer.machine import keep_memory
 from trainer.measure import print_measured
-from trainer.run_dir import RunDir, RunError
+from trainer.runs.events import event
+from trainer.runs.run_dir import RunDir, RunError
 from trainer.session import Session
 
 

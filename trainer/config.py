@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hrm_model.config import Gradient, ModelConfig
-from hrm_model.tasks.find import task_named
+from hrm_model.tasks.registry import task_named
 
 VERSION = 1  # of config.yaml and with it of the run directory
 

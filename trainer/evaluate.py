@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrm_model.analysis_survey import wilson
+from hrm_model.analysis.survey import wilson
 from hrm_model.model import HRM
 from hrm_model.reason import solve_batch
 from hrm_model.tasks.base import Grids
-from hrm_model.tasks.find import task_named
+from hrm_model.tasks.registry import task_named
 
 Z_95 = 1.96
 _MOST_BINS = 6

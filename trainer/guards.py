@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from trainer.config import RunConfig
-from trainer.events import Event, event
+from trainer.runs.events import Event, event
 
 _ENDED = 2000  # examples that running figures are taken over
 _LEARNED = 0.995  # of training examples wholly right

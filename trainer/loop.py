@@ -23,13 +23,13 @@ from hrm_model.loss import IGNORE, act_loss
 from hrm_model.model import HRM
 from trainer.capture import Captured
 from trainer.config import RunConfig
-from trainer.dataset import Ahead
+from trainer.data.batches import Ahead
 from trainer.distributed import World
 from trainer.evaluate import evaluate, told
-from trainer.events import Event, event
-from trainer.fit import first_line, out_of_memory
+from trainer.fitting import first_line, out_of_memory
+from trainer.neighbours import look_at_neighbours
 from trainer.optim import EMA, SignSGD, learning_rate, optimizer_for
-from trainer.start import look_at_neighbours
+from trainer.runs.events import Event, event
 from trainer.state import restore, state_of
 
 _EXPLORATION = 3  # a random stream of the seed; dataset.py has the others

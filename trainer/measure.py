@@ -24,9 +24,9 @@ from hrm_model.loss import act_loss
 from hrm_model.model import HRM
 from hrm_model.reason import solve_batch
 from trainer.config import RunConfig
-from trainer.fit import first_line
+from trainer.fitting import first_line
 from trainer.loop import Trainer
-from trainer.run_dir import most_checkpoints
+from trainer.runs.run_dir import most_checkpoints
 
 _LONGEST = 1.5  # seconds that a measured step should take at most
 _MOST_ROWS = 8  # examples at once where a whole batch takes longer
@@ -104,7 +104,7 @@ def _kept_bytes(trainer: Trainer, rows: int) -> int:
 
 def measure(config: RunConfig) -> dict[str, Any]:
     """Times, memory, disk and an estimate of the whole run, as plain numbers (seconds, bytes)."""
-    from trainer.fit import SHARE, free_memory, rows_that_fit
+    from trainer.fitting import SHARE, free_memory, rows_that_fit
 
     device = pick_device(config.device)
     if config.threads:

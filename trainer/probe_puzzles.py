@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hrm_model import trace_file
 from hrm_model.model import HRM
 from hrm_model.reason import record
-from hrm_model.tasks.find import task_named
-from hrm_model.trace import PuzzleInfo
-from hrm_model.trace_layout import States
+from hrm_model.tasks.registry import task_named
+from hrm_model.trace.data import PuzzleInfo
+from hrm_model.trace_file import io as trace_file
+from hrm_model.trace_file.layout import States
 from trainer.config import RunConfig
 
 _MOST_BYTES = 512 << 20  # of all probe files of a run together, about

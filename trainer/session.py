@@ -15,18 +15,18 @@ from typing import Any
 
 import torch
 
-from hrm_model import checkpoint
+from hrm_model.checkpoint import format as checkpoint
 from hrm_model.device import pick_device
-from trainer.dataset import evaluation_sets, training_batches
+from trainer.data.batches import evaluation_sets, training_batches
 from trainer.distributed import World
-from trainer.events import Event, LineReader, describe, event
-from trainer.fit import Fit, decide, first_line
+from trainer.fitting import Fit, decide, first_line
 from trainer.guards import Guards
 from trainer.loop import CutShort, Trainer
 from trainer.machine import Machine, free_bytes
-from trainer.manage import origin
 from trainer.probe_puzzles import write_probes
-from trainer.run_dir import RunDir, RunError, write_json
+from trainer.runs.events import Event, LineReader, describe, event
+from trainer.runs.manage import origin
+from trainer.runs.run_dir import RunDir, RunError, write_json
 from trainer.state import begin_anew
 from trainer.tensorboard import Board
 

@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrm_model.tasks.base import Grids, PuzzleError, Task
-from hrm_model.tasks.find import parse_any
 from hrm_model.tasks.puzzle_rows import Row, rows_of
+from hrm_model.tasks.registry import parse_any
 
 LARGEST_FILE = 4 << 30  # bytes
 _AT_ONCE = 20_000  # puzzles turned into arrays together

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from hrm_model.tasks.base import PuzzleError
-from hrm_model.tasks.maze import is_maze_text
-from hrm_model.tasks.sudoku import VARIANTS
+from hrm_model.tasks.maze.grid import is_maze_text
+from hrm_model.tasks.sudoku.grid import VARIANTS
 
 _LONGEST_LINE = 50_000  # characters
 _LOOKED_AT = 400  # lines that tell what kind of text it is

@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from hrm_model.analysis import solved_step
-from hrm_model.trace import Trace
+from hrm_model.analysis.core import solved_step
+from hrm_model.trace.data import Trace
 
 VIEWS = ("board", "states", "curves", "timeline")
 STILL, MOVING = ("png", "svg", "pdf"), ("gif", "mp4", "frames")

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from hrm_model import analysis
-from hrm_model.trace import LEVEL_NAMES, Trace
+from hrm_model.analysis import core as analysis
+from hrm_model.trace.data import LEVEL_NAMES, Trace
 
 
 def curve_rows(trace: Trace) -> Iterator[dict[str, Any]]:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from hrm_model.tasks import arc
-from hrm_model.tasks.arc import ArcPuzzle, Pair
+from hrm_model.tasks.arc import puzzle as arc
+from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair
 from hrm_model.tasks.base import Grid
 
 if TYPE_CHECKING:  # the window's start needs no datasets
-    from trainer.identifiers import Identified
+    from trainer.data.identifiers import Identified
 
 
 @dataclass(frozen=True)

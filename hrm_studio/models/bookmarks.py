@@ -8,7 +8,7 @@ import json
 import numpy as np
 from PySide6.QtCore import QObject, QSettings, Signal
 
-from hrm_model.trace import Trace
+from hrm_model.trace.data import Trace
 from hrm_studio.models.trace_model import TraceModel
 
 _MOST_TRACES = 100  # of which bookmarks are kept

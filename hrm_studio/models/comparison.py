@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-from hrm_model.analysis_compare import differing, same_moment
+from hrm_model.analysis.compare import differing, same_moment
 from hrm_model.relabel import random_relabelling
 from hrm_model.tasks.base import Grid, PuzzleError, Task
-from hrm_model.tasks.find import parse_any
-from hrm_model.trace import Trace
+from hrm_model.tasks.registry import parse_any
+from hrm_model.trace.data import Trace
 from hrm_studio.models.arc_tasks import ArcTasks
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.trace_model import TraceModel

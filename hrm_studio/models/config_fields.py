@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from trainer.config import RunConfig
-from trainer.manage import FREE
+from trainer.runs.manage import FREE
 
 # The field that begins a group, and the group's name. Fields that are not named here join the group before them.
 _GROUPS = {

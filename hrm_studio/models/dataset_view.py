@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hrm_model.tasks.arc import ArcPuzzle, Pair, grid_on
+from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair, grid_on
 from hrm_model.tasks.base import Grid, Task
-from trainer.published import Dataset, Split
+from trainer.data.published import Dataset, Split
 
 MOST_PUZZLES = 48  # of a group that are shown; a thousand copies tell no more
 MOST_EXAMPLES = 24  # of a puzzle

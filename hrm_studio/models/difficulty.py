@@ -8,10 +8,10 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from hrm_model.tasks.base import Grid, Grids, Task
-from hrm_model.tasks.sudoku import Variant
-from hrm_model.tasks.sudoku_ladder import ladder
-from hrm_model.tasks.sudoku_solver import solve
-from hrm_model.tasks.sudoku_task import SudokuTask
+from hrm_model.tasks.sudoku.grid import Variant
+from hrm_model.tasks.sudoku.ladder import ladder
+from hrm_model.tasks.sudoku.solver import solve
+from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_studio.models.puzzle import PuzzleModel
 from hrm_studio.services.background import Background
 

@@ -9,11 +9,11 @@ from typing import Any, Literal
 from PySide6.QtCore import QObject, QSettings, Signal
 
 from hrm_model.assets import bundled_models
-from hrm_model.checkpoint_place import is_weights_name
-from hrm_model.hub import HubSettings, cached, clear
-from hrm_model.hub_known import KNOWN, known
+from hrm_model.checkpoint.locate import is_weights_name
+from hrm_model.hub.client import HubSettings, cached, clear
+from hrm_model.hub.known import KNOWN, known
 from hrm_studio.services.background import Background
-from trainer.run_dir import home
+from trainer.runs.run_dir import home
 
 Section = Literal["bundled", "local", "cached", "hub", "found"]
 

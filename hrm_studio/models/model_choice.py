@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from hrm_model.assets import BundledModel
-from hrm_model.checkpoint_place import short_name
+from hrm_model.checkpoint.locate import short_name
 
 
 class ModelChoice(QObject):

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hrm_model.trace import Trace
+from hrm_model.trace.data import Trace
 
 if TYPE_CHECKING:  # the window's start needs no HDF5
-    from hrm_model.trace_file import EntryInfo, Extras
+    from hrm_model.trace_file.io import EntryInfo, Extras
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def open_file(path: Path, at: int = 0, before: OpenedFile | None = None) -> Open
 
     ValueError and OSError name the file and the fault.
     """
-    from hrm_model.trace_file import TraceReader, check
+    from hrm_model.trace_file.io import TraceReader, check
 
     if before is not None and before.path == path and before.written == path.stat().st_mtime_ns:
         entries = before.entries

@@ -7,8 +7,8 @@ from typing import Literal
 
 from PySide6.QtCore import QObject, QSettings, Signal
 
-from hrm_model.checkpoint_place import begins_like_weights, is_weights_name
-from hrm_model.tasks.arc import LARGEST_FILE, task_folders
+from hrm_model.checkpoint.locate import begins_like_weights, is_weights_name
+from hrm_model.tasks.arc.puzzle import LARGEST_FILE, task_folders
 
 Kind = Literal["trace", "checkpoint", "run", "dataset", "puzzles"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from hrm_model.tasks.base import Grid, Task
-from hrm_model.tasks.judge import Judgement, judge
+from hrm_model.tasks.puzzle_check import Judgement, judge
 from hrm_studio.services.background import Background
 
 _LONGEST_PAST = 500

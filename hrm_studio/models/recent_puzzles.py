@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, QSettings, Signal
 
 from hrm_model.tasks.base import Grid, Task
-from hrm_model.tasks.find import task_named
+from hrm_model.tasks.registry import task_named
 
 _KEY = "recent_puzzles"
 _KEPT = 40

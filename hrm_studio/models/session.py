@@ -11,13 +11,13 @@ import numpy as np
 from PySide6.QtCore import QObject, QSettings, QTimer, Signal
 
 from hrm_model.assets import puzzle_lines
-from hrm_model.tasks.arc import ArcPuzzle, Pair, grid_on, looks_like_json, task_from_text
-from hrm_model.tasks.arc_task import ArcTask
+from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair, grid_on, looks_like_json, task_from_text
+from hrm_model.tasks.arc.task import ArcTask
 from hrm_model.tasks.base import Grid, PuzzleError, Task
-from hrm_model.tasks.find import parse_any, task_named
-from hrm_model.tasks.sudoku_ladder import generate_rated
-from hrm_model.tasks.sudoku_task import SudokuTask
-from hrm_model.trace import Trace
+from hrm_model.tasks.registry import parse_any, task_named
+from hrm_model.tasks.sudoku.ladder import generate_rated
+from hrm_model.tasks.sudoku.task import SudokuTask
+from hrm_model.trace.data import Trace
 from hrm_studio.models.arc_tasks import ArcTasks, Opened, tasks_of
 from hrm_studio.models.difficulty import Difficulty
 from hrm_studio.models.model_choice import ModelChoice

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import QObject, QSettings, Signal
 
-from hrm_model.trace import Trace
+from hrm_model.trace.data import Trace
 from hrm_studio.models.trace_shelf import KeptTrace, Shelf
 from hrm_studio.services.background import Background
-from trainer.run_dir import home
+from trainer.runs.run_dir import home
 
 if TYPE_CHECKING:  # the window's start needs no HDF5
-    from hrm_model.trace_file import Extras
+    from hrm_model.trace_file.io import Extras
 
 T = TypeVar("T")
 
@@ -99,13 +99,13 @@ class TraceLibrary(QObject):
 
     def join(self, kept: list[KeptTrace], path: Path, then: Callable[[Path], object] = lambda path: None) -> None:
         """Copies of several in one file, under the titles that they have here."""
-        from hrm_model.trace_merge import merge
+        from hrm_model.trace_file.merge import merge
 
         self._do(lambda: merge([each.path for each in kept], path, titles=[each.title for each in kept]), lambda _: then(path))
 
     def save_all(self, traces: Mapping[str, Trace], path: Path, then: Callable[[Path], object] = lambda path: None) -> None:
         """Write traces, by their titles, to one file."""
-        from hrm_model.trace_file import Extras, write
+        from hrm_model.trace_file.io import Extras, write
 
         self._do(lambda: write(path, list(traces.values()), extras=[Extras(title) for title in traces]), then)
 
@@ -127,7 +127,7 @@ class TraceLibrary(QObject):
         self, trace: Trace, path: Path, states: str, then: Callable[[Path], object] = lambda path: None, extras: Extras | None = None
     ) -> None:
         """Write a trace to a file of its own."""
-        from hrm_model.trace_file import write
+        from hrm_model.trace_file.io import write
 
         self._do(lambda: write(path, trace, states=states, extras=[extras] if extras else []), then)  # type: ignore[arg-type]
 

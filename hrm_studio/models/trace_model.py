@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-from hrm_model.analysis import Verdict, verdict
-from hrm_model.trace import LEVEL_H, Array, Trace
+from hrm_model.analysis.core import Verdict, verdict
+from hrm_model.trace.data import LEVEL_H, Array, Trace
 
 if TYPE_CHECKING:  # the window's start needs no HDF5
-    from hrm_model.trace_extras import Extras
+    from hrm_model.trace_file.extras import Extras
 
 
 class TraceModel(QObject):

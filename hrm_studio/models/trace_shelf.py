@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hrm_model.analysis import blanks, solved_step, task_of
-from hrm_model.trace import Trace
+from hrm_model.analysis.core import blanks, solved_step, task_of
+from hrm_model.trace.data import Trace
 
 if TYPE_CHECKING:  # the window's start needs no HDF5
-    from hrm_model.trace_file import Extras
+    from hrm_model.trace_file.io import Extras
 
 _FIELDS_CHANGED = ("title", "tags", "note", "automatic")
 
@@ -91,7 +91,7 @@ class Shelf:
 
     def add(self, trace: Trace, *, automatic: bool, extras: Extras | None = None) -> KeptTrace:
         """Keep a trace, its states in float16 where it is kept by itself. The same trace is kept once."""
-        from hrm_model.trace_file import write
+        from hrm_model.trace_file.io import write
 
         name = f"{trace.puzzle.task}-{_digest(trace)}"
         path = self.folder / f"{name}.h5"
@@ -108,7 +108,7 @@ class Shelf:
 
     def adopt(self, file: Path) -> KeptTrace:
         """Copy a trace file from elsewhere. ValueError where it is none."""
-        from hrm_model.trace_file import check
+        from hrm_model.trace_file.io import check
 
         check(file)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -173,7 +173,7 @@ class Shelf:
         return kept
 
     def _describe_file(self, path: Path) -> KeptTrace:
-        from hrm_model.trace_file import TraceReader, check
+        from hrm_model.trace_file.io import TraceReader, check
 
         entries = check(path)
         with TraceReader(path) as reader:

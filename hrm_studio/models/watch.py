@@ -13,8 +13,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from hrm_model.assets import puzzle_lines
 from hrm_model.tasks.base import PuzzleError, Task
-from hrm_model.tasks.find import task_named
-from hrm_model.trace import PuzzleInfo, Trace
+from hrm_model.tasks.registry import task_named
+from hrm_model.trace.data import PuzzleInfo, Trace
 from hrm_studio.models.player import Player
 from hrm_studio.models.runs import RunModel
 from hrm_studio.models.selection import Selection
@@ -232,7 +232,7 @@ def _scan(path: Path, known: dict[Path, Moment]) -> list[Moment]:
 
 
 def _about(file: Path, step: int) -> Moment | None:
-    from hrm_model.trace_file import info
+    from hrm_model.trace_file.io import info
 
     try:
         entries = info(file)
@@ -243,7 +243,7 @@ def _about(file: Path, step: int) -> Moment | None:
 
 def _read(file: Path, puzzle: int, foreign: bool) -> Trace | str:
     """A probe trace, or why it cannot be read. A file from elsewhere is read by a child first."""
-    from hrm_model.trace_file import read
+    from hrm_model.trace_file.io import read
 
     try:
         return read(file, puzzle, guard=foreign)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hrm_model.tasks.arc import ArcPuzzle, Pair
-from hrm_model.tasks.arc_augment import augmented, encode_pair
-from hrm_model.tasks.arc_vote import ATTEMPTS, Answer, Candidate, vote
+from hrm_model.tasks.arc.augment import augmented, encode_pair
+from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair
+from hrm_model.tasks.arc.vote import ATTEMPTS, Answer, Candidate, vote
 from hrm_studio.services.questions import About, Question
-from trainer.identifiers import copies_in, names_file
+from trainer.data.identifiers import copies_in, names_file
 
 if TYPE_CHECKING:
     from hrm_model.model import HRM

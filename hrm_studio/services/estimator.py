@@ -14,10 +14,10 @@ from pathlib import Path
 import psutil
 from PySide6.QtCore import QObject, Signal
 
-from hrm_studio.models.estimate import Measured, from_json, key, to_json
 from hrm_studio.services.trainer_process import child_environment, spawn
 from trainer.config import RunConfig, write_config
-from trainer.run_dir import home
+from trainer.runs.estimate import Measured, from_json, key, to_json
+from trainer.runs.run_dir import home
 
 _LONGEST = 90.0  # seconds of processor time after which a probe has failed
 _LONGEST_WAIT = 600.0  # seconds of waiting, on a machine that is busy with other things

@@ -42,7 +42,7 @@ class HubRequest(QObject):
         self._process.errorOccurred.connect(self._error)
 
     def start(self) -> None:
-        self._process.start(sys.executable, ["-m", "hrm_model.hub_process"])
+        self._process.start(sys.executable, ["-m", "hrm_model.hub.process"])
 
     def stop(self) -> None:
         """End it now; what it fetched so far is kept."""

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from hrm_model.analysis_attention import call_at
-from hrm_model.analysis_states import Basis, fit_basis
-from hrm_model.analysis_survey import Surveyed, survey_rows
+from hrm_model.analysis.attention import call_at
+from hrm_model.analysis.states import Basis, fit_basis
+from hrm_model.analysis.survey import Surveyed, survey_rows
 from hrm_model.relabel import Relabelling
 from hrm_model.tasks.base import Grid, Grids, Task
-from hrm_model.tasks.find import task_named
-from hrm_model.tasks.maze_task import MazeTask
+from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.puzzle_files import read_puzzles
-from hrm_model.trace import Array, PuzzleInfo, Trace, TraceRecorder
+from hrm_model.tasks.registry import task_named
+from hrm_model.trace.data import Array, PuzzleInfo, Trace, TraceRecorder
 from hrm_studio.services.reasoner import identified
 
 if TYPE_CHECKING:

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
-from hrm_model.checkpoint_place import short_name
+from hrm_model.checkpoint.locate import short_name
 from hrm_model.tasks.base import Grid, PuzzleError, Task
-from hrm_model.trace import PuzzleInfo, TraceRecorder
+from hrm_model.trace.data import PuzzleInfo, TraceRecorder
 from hrm_studio.services.worker import Job, Report, Worker
 
 if TYPE_CHECKING:
     from hrm_model.model import HRM
-    from trainer.identifiers import Identified
+    from trainer.data.identifiers import Identified
 
 T = TypeVar("T")
 
@@ -192,7 +192,7 @@ class Reasoner(QObject):
         if key not in self._loaded:
             self.busy_changed.emit("Loading the model …")
         _import_torch()
-        from hrm_model import checkpoint
+        from hrm_model.checkpoint import format as checkpoint
         from hrm_model.device import available_devices, describe, use_threads
 
         if key in self._loaded:
@@ -224,7 +224,7 @@ def _nothing() -> None:
 
 def identified(model: HRM, about: dict[str, Any], task: Task, name: str) -> Identified:
     """What a model knows a puzzle by; '' is a puzzle without a name."""
-    from trainer.identifiers import Identified, identify  # the window's start needs neither
+    from trainer.data.identifiers import Identified, identify  # the window's start needs neither
 
     if task.known_rules:
         return Identified(0, "", True)  # all puzzles have the same vector

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from hrm_studio.models.run_log import digest
-from hrm_studio.models.run_summary import Survey, is_run
-from trainer.events import LineReader
-from trainer.run_dir import RunDir
+from trainer.runs.events import LineReader
+from trainer.runs.log import digest
+from trainer.runs.run_dir import RunDir
+from trainer.runs.summary import Survey, is_run
 
 _TICK = 0.1  # seconds between two looks at the followed runs
 _SURVEY_EVERY = 0.5  # seconds between two looks at all runs

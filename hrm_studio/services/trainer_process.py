@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 import trainer
-from trainer.run_dir import RunDir
+from trainer.runs.run_dir import RunDir
 
 _NICENESS = 5  # the window comes first
 

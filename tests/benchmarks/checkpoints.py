@@ -29,10 +29,10 @@ ROUND = """
 import json, re, sys, time
 import numpy as np
 import hrm_model.reason
-from hrm_model.checkpoint import load_inspected
-from hrm_model.checkpoint_inspect import inspect, statistics
+from hrm_model.checkpoint.format import load_inspected
+from hrm_model.checkpoint.inspect import inspect, statistics
 from hrm_model.reason import record
-from hrm_model.trace import PuzzleInfo
+from hrm_model.trace.data import PuzzleInfo
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
 now = lambda: (time.perf_counter(), time.process_time())
 idle, begin, found = peak(), now(), {}
@@ -53,7 +53,7 @@ print(json.dumps({"seconds": found, "memory": peak() - idle}))
 """
 TABLE_ROUND = """
 import json, re, sys, time, torch, hrm_model.reason
-from hrm_model.checkpoint import load
+from hrm_model.checkpoint.format import load
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
 idle, begin = peak(), time.perf_counter()
 model = load(sys.argv[1], "cpu")

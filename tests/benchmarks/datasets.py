@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hrm_model.tasks.find import task_named
-from trainer.build import GridSource, build
-from trainer.published import Split
+from hrm_model.tasks.registry import task_named
+from trainer.data.build import GridSource, build
+from trainer.data.published import Split
 
 
 def main() -> None:

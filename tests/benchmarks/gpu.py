@@ -23,12 +23,12 @@ import numpy as np
 import torch
 
 from hrm_model.assets import model_dir
-from hrm_model.checkpoint import load
+from hrm_model.checkpoint.format import load
 from hrm_model.config import ModelConfig
 from hrm_model.model import HRM
 from hrm_model.reason import reason, solve_batch
 from tests.benchmarks.model import seconds
-from trainer.fit import SHARE, first_line, free_memory, rows_that_fit
+from trainer.fitting import SHARE, first_line, free_memory, rows_that_fit
 from trainer.loop import Trainer
 from trainer.measure import RandomBatches, needs
 from trainer.presets import preset

@@ -22,10 +22,10 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from hrm_model import trace_file
+from hrm_model.trace_file import io as trace_file
 from trainer.config import RunConfig
 from trainer.presets import preset
-from trainer.run_dir import RunDir
+from trainer.runs.run_dir import RunDir
 
 
 def config_of(every: int, steps: int) -> RunConfig:

@@ -28,7 +28,7 @@ BAD = {"sudoku": "55..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28
 def untrained_arc_model(folder: Path) -> Path:
     import torch
 
-    from hrm_model import checkpoint
+    from hrm_model.checkpoint import format as checkpoint
     from hrm_model.config import ModelConfig
     from hrm_model.model import HRM
 
@@ -79,7 +79,7 @@ class Looks:
             window.models.use(self.arc_model)
             window.opener.open(ARC_TASK)
         else:
-            from hrm_model.tasks.find import task_named
+            from hrm_model.tasks.registry import task_named
 
             name = {"sudoku": "sudoku-9x9", "maze": "maze-11x11"}[task]
             session.show_example(task_named(name))
@@ -208,7 +208,7 @@ class Looks:
         yield "failed"
 
     def others(self, task: str) -> Iterator[str]:
-        from hrm_studio.views.tour import Tour
+        from hrm_studio.ui.shell.tour import Tour
 
         window = self.window
         for name in ("library", "traces"):

@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
-from hrm_model.tasks.sudoku import SUDOKU_4, SUDOKU_6, SUDOKU_9
-from hrm_model.tasks.sudoku_generator import generate
+from hrm_model.tasks.sudoku.generator import generate
+from hrm_model.tasks.sudoku.grid import SUDOKU_4, SUDOKU_6, SUDOKU_9
 
 if __name__ == "__main__":
     for variant, clues, count in (

@@ -20,8 +20,8 @@ from statistics import median
 
 import numpy as np
 
-from hrm_model.trace import ModelInfo, PuzzleInfo, Trace
-from hrm_model.trace_file import STATES, TraceReader, check, read, size_estimate, write
+from hrm_model.trace.data import ModelInfo, PuzzleInfo, Trace
+from hrm_model.trace_file.io import STATES, TraceReader, check, read, size_estimate, write
 
 TIMES = 7
 

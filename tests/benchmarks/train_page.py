@@ -20,7 +20,7 @@ POINTS, RATE, SECONDS = 1_000_000, 1000, 20
 WRITER = """
 import sys, time
 from pathlib import Path
-from trainer.events import append_line, event
+from trainer.runs.events import append_line, event
 file, first, rate, seconds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
 begin, written = time.time(), 0
 while time.time() - begin < seconds:
@@ -64,10 +64,10 @@ def main() -> None:
     from hrm_studio.app import make_application
     from hrm_studio.main_window import MainWindow
     from hrm_studio.theme import Theme
-    from hrm_studio.views.plot_grid import PlotGrid
-    from hrm_studio.views.train_page import TrainPage
+    from hrm_studio.ui.train.page import TrainPage
+    from hrm_studio.ui.train.plot_grid import PlotGrid
     from trainer.presets import preset
-    from trainer.run_dir import RunDir, home
+    from trainer.runs.run_dir import RunDir, home
 
     application = make_application(["bench"])
     run_dir = RunDir.create(home() / "runs" / "bench", preset("sudoku-4x4"))

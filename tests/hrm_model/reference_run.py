@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from hrm_model.act import act_step, initial_carry
-from hrm_model.checkpoint import load
+from hrm_model.checkpoint.format import load
 from hrm_model.loss import act_loss
 from hrm_model.model import HRM
 from hrm_model.reason import reason

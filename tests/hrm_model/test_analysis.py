@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hrm_model.analysis import (
+from hrm_model.analysis.core import (
     accuracy,
     blanks,
     changed_cells,
@@ -18,8 +18,8 @@ from hrm_model.analysis import (
     would_halt,
 )
 from hrm_model.reason import record
-from hrm_model.tasks.sudoku import parse, to_tokens
-from hrm_model.trace import PuzzleInfo, Trace
+from hrm_model.tasks.sudoku.grid import parse, to_tokens
+from hrm_model.trace.data import PuzzleInfo, Trace
 from tests.hrm_model.test_model import tiny
 
 SOLUTION = to_tokens(parse("2413312442311342"))
@@ -87,7 +87,7 @@ def test_halting_asks_the_continue_value_only_where_it_was_learned(trace: Trace)
 
 
 def test_a_maze_is_judged_by_its_rules_and_any_shortest_path_is_right(trace: Trace) -> None:
-    from hrm_model.tasks import maze
+    from hrm_model.tasks.maze import grid as maze
 
     given = maze.parse("S  #\n # #\n   #\n###G".replace("###G", "  G "))
     solution = maze.solve(given)

@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hrm_model.analysis import blanks, residuals
-from hrm_model.analysis_attention import neighbourhood, shares
-from hrm_model.analysis_cells import (
+from hrm_model.analysis.attention import neighbourhood, shares
+from hrm_model.analysis.cells import (
     answer_changes,
     cell_breaks,
     cell_loss,
@@ -18,8 +17,10 @@ from hrm_model.analysis_cells import (
     short_step_name,
     step_curves,
 )
-from hrm_model.tasks import maze, sudoku
-from hrm_model.trace import Trace
+from hrm_model.analysis.core import blanks, residuals
+from hrm_model.tasks.maze import grid as maze
+from hrm_model.tasks.sudoku import grid as sudoku
+from hrm_model.trace.data import Trace
 from tests.hrm_studio.made import FOUR, arc_info, made, maze_info, sudoku_info
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hrm_model import analysis
-from hrm_model.analysis import pca
-from hrm_model.analysis_states import (
+from hrm_model.analysis import core as analysis
+from hrm_model.analysis.core import pca
+from hrm_model.analysis.states import (
     distance_to_end,
     fit_basis,
     fit_trace,

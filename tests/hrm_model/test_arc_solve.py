@@ -9,13 +9,13 @@ from typer.testing import CliRunner
 
 from hrm_model import arc_solve
 from hrm_model.arc_solve import copies_of, solve_task
-from hrm_model.checkpoint import save
+from hrm_model.checkpoint.format import save
 from hrm_model.config import ModelConfig
 from hrm_model.model import HRM
 from hrm_model.reason import BatchAnswers
-from hrm_model.tasks.arc import decode, encode, read_task
-from hrm_model.tasks.arc_augment import Augmentation
-from hrm_studio.cli import app
+from hrm_model.tasks.arc.augment import Augmentation
+from hrm_model.tasks.arc.puzzle import decode, encode, read_task
+from hrm_studio.cli.main import app
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "published"
 TASK = PUBLISHED / "arc_tasks" / "evaluation" / "evflip.json"

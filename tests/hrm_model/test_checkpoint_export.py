@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from hrm_model.checkpoint import CheckpointError, about, load
-from hrm_model.checkpoint_export import convert, export
-from hrm_model.checkpoint_inspect import inspect
+from hrm_model.checkpoint.export import convert, export
+from hrm_model.checkpoint.format import CheckpointError, about, load
+from hrm_model.checkpoint.inspect import inspect
 from hrm_model.config import ModelConfig
 from tests.hrm_model.test_checkpoint_inspect import PUBLISHED, hollow, published
 
@@ -75,8 +75,8 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
 import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
-from hrm_model.checkpoint_inspect import inspect
-from hrm_model.checkpoint_export import export
+from hrm_model.checkpoint.inspect import inspect
+from hrm_model.checkpoint.export import export
 try: export(inspect({str(PUBLISHED)!r}), {str(tmp_path / "out")!r})
 except ValueError as error: print(error)
 """

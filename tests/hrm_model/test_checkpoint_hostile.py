@@ -22,9 +22,9 @@ import pytest
 import torch
 import yaml
 
-from hrm_model.checkpoint import CheckpointError, load, save
-from hrm_model.checkpoint_config import read_config
-from hrm_model.checkpoint_inspect import inspect
+from hrm_model.checkpoint.format import CheckpointError, load, save
+from hrm_model.checkpoint.inspect import inspect
+from hrm_model.checkpoint.settings import read_config
 from tests.evil import Evil
 from tests.hrm_model.test_model import tiny
 

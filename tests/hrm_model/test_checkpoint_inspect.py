@@ -15,8 +15,8 @@ import pytest
 import torch
 import yaml
 
-from hrm_model.checkpoint import about, load, load_inspected, save
-from hrm_model.checkpoint_inspect import dtypes, inspect, statistics
+from hrm_model.checkpoint.format import about, load, load_inspected, save
+from hrm_model.checkpoint.inspect import dtypes, inspect, statistics
 from hrm_model.config import ModelConfig, tensor_shapes
 from hrm_model.model import HRM
 from hrm_model.reason import reason, solve_batch
@@ -233,7 +233,7 @@ def test_rows_of_a_large_tensor_are_sampled(tmp_path: Path) -> None:
 
 
 def test_inspecting_loads_no_torch() -> None:
-    script = f"import sys; from hrm_model.checkpoint_inspect import inspect; print(inspect({str(PUBLISHED)!r}).parameters, 'torch' in sys.modules)"
+    script = f"import sys; from hrm_model.checkpoint.inspect import inspect; print(inspect({str(PUBLISHED)!r}).parameters, 'torch' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
     assert run.stdout.split()[1] == "False"
 
@@ -288,8 +288,8 @@ def test_a_large_puzzle_table_stays_on_the_disk(tmp_path: Path) -> None:
     folder = hollow(tmp_path / "p", config)
     script = f"""
 import resource, numpy as np
-from hrm_model.checkpoint import load
-from hrm_model.checkpoint_inspect import inspect, statistics
+from hrm_model.checkpoint.format import load
+from hrm_model.checkpoint.inspect import inspect, statistics
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 assert statistics(inspect({str(folder)!r}), "puzzle_emb.weights").numbers > 1e6
 model = load({str(folder)!r}, "cpu").float()

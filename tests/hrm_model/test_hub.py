@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from hrm_model import hub_download
-from hrm_model.checkpoint import load
-from hrm_model.checkpoint_export import export
-from hrm_model.checkpoint_inspect import inspect
-from hrm_model.hub import HubError, HubSettings, cached, choose, clear, describe, from_cache, is_repo_id, push, search
-from hrm_model.hub_download import download
-from hrm_model.hub_known import KNOWN
+from hrm_model.checkpoint.export import export
+from hrm_model.checkpoint.format import load
+from hrm_model.checkpoint.inspect import inspect
+from hrm_model.hub import download as hub_download
+from hrm_model.hub.client import HubError, HubSettings, cached, choose, clear, describe, from_cache, is_repo_id, push, search
+from hrm_model.hub.download import download
+from hrm_model.hub.known import KNOWN
 from tests.hub_server import COMMIT, Hub
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "sudoku_tiny"
@@ -240,8 +240,8 @@ import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
 from pathlib import Path
-from hrm_model.hub import HubSettings
-from hrm_model.hub_download import download
+from hrm_model.hub.client import HubSettings
+from hrm_model.hub.download import download
 try:
     for event in download({ID!r}, HubSettings({hub.url!r}, cache=Path({str(settings.cache)!r}))): pass
 except ValueError as error:
@@ -260,7 +260,7 @@ except ValueError as error:
 
 def child(settings: HubSettings) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "hrm_model.hub_process"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        [sys.executable, "-m", "hrm_model.hub.process"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
     assert process.stdin is not None
     process.stdin.write(json.dumps({"do": "download", "id": ID, "endpoint": settings.endpoint, "cache": str(settings.cache)}) + "\n")

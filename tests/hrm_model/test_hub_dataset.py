@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from hrm_model.hub import HubError, HubSettings
-from hrm_model.hub_dataset import local_file
+from hrm_model.hub.client import HubError, HubSettings
+from hrm_model.hub.dataset import local_file
 from hrm_model.tasks.puzzle_files import read_puzzles
-from hrm_studio import cli_data
+from hrm_studio.cli import data as cli_data
 from tests.hub_server import Hub
 
 ID = Path("someone/sudoku-some")

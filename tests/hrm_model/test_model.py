@@ -14,7 +14,7 @@ from hrm_model.layers import attention_backend
 from hrm_model.loss import IGNORE, act_loss, stablemax_cross_entropy
 from hrm_model.model import HRM, segment_calls
 from hrm_model.reason import reason, record, solve_batch
-from hrm_model.trace import PuzzleInfo
+from hrm_model.trace.data import PuzzleInfo
 
 TINY = ModelConfig(
     seq_len=16, vocab_size=6, hidden_size=16, num_heads=2, H_layers=1, L_layers=1, swiglu_multiple=8, puzzle_emb_ndim=16, halt_max_steps=4

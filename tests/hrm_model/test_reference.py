@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from hrm_model.act import Carry, act_step
-from hrm_model.checkpoint import load
+from hrm_model.checkpoint.format import load
 from hrm_model.loss import act_loss
 from tests.hrm_model.reference_run import DATA, reference_batch
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hrm_model.analysis_compare import common_plane, differing, same_moment, steps_of_segment
+from hrm_model.analysis.compare import common_plane, differing, same_moment, steps_of_segment
 from hrm_model.relabel import random_relabelling
-from hrm_model.tasks.find import task_named
-from hrm_model.trace import PuzzleInfo
+from hrm_model.tasks.registry import task_named
+from hrm_model.trace.data import PuzzleInfo
 from tests.hrm_studio.made import FOUR, arc_info, made, maze_info, sudoku_info
 
 

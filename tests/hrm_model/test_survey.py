@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hrm_model.analysis_survey import hardness, summary, survey_rows
+from hrm_model.analysis.survey import hardness, summary, survey_rows
 from hrm_model.reason import record, solve_batch
 from hrm_model.survey import run_batch
-from hrm_model.tasks.find import task_named
-from hrm_model.tasks.sudoku import from_tokens
-from hrm_model.trace import PuzzleInfo
+from hrm_model.tasks.registry import task_named
+from hrm_model.tasks.sudoku.grid import from_tokens
+from hrm_model.trace.data import PuzzleInfo
 from tests.hrm_model.test_model import tiny
 from tests.hrm_studio.made import FOUR, maze_info, sudoku_info
 

@@ -15,9 +15,9 @@ import h5py
 import numpy as np
 import pytest
 
-from hrm_model import trace_guard
-from hrm_model.trace import Trace
-from hrm_model.trace_file import TraceFileError, TraceReader, check, info, read, write
+from hrm_model.trace.data import Trace
+from hrm_model.trace_file import guard as trace_guard
+from hrm_model.trace_file.io import TraceFileError, TraceReader, check, info, read, write
 from tests.hrm_model.test_trace_file import trace  # noqa: F401 (a fixture)
 from tests.hrm_model.trace_fuzz import mutations, old_format, outcome
 
@@ -260,8 +260,8 @@ def test_damage_of_every_kind(path: Path, first_format: bool) -> None:
 )
 def test_whatever_happens_to_the_child_is_told(path: Path, monkeypatch: pytest.MonkeyPatch, code: str, words: str) -> None:
     hurt = trace_guard._CHILD.replace(
-        "from hrm_model.trace_guard import child",
-        f"import hrm_model.trace_guard as g; g.TraceReader = lambda *a, **k: exec({code!r}); child = g.child",
+        "from hrm_model.trace_file.guard import child",
+        f"import hrm_model.trace_file.guard as g; g.TraceReader = lambda *a, **k: exec({code!r}); child = g.child",
     )
     monkeypatch.setattr(trace_guard, "_CHILD", hurt)
     with pytest.raises(TraceFileError) as caught:
@@ -279,6 +279,6 @@ def test_a_plug_in_is_never_loaded(path: Path, tmp_path: Path) -> None:
         plan.set_chunk((18,))
         plan.set_filter(32_000, h5py.h5z.FLAG_OPTIONAL)  # LZF, which h5py itself brings
         h5py.h5d.create(file["trace/steps"].id, b"level", h5py.h5t.STD_I32LE, h5py.h5s.create_simple((18,)), plan)
-    code = f"from hrm_model.trace_file import read; read({str(path)!r}, guard=False)"
+    code = f"from hrm_model.trace_file.io import read; read({str(path)!r}, guard=False)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
     assert "packed by a filter (32000)" in done.stderr

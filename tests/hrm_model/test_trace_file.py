@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from silx.io.nxdata import NXdata, get_default
 
-from hrm_model import analysis
+from hrm_model.analysis import core as analysis
 from hrm_model.reason import reason, record
-from hrm_model.tasks.sudoku import parse, to_tokens
-from hrm_model.trace import PuzzleInfo, Trace
-from hrm_model.trace_file import (
+from hrm_model.tasks.sudoku.grid import parse, to_tokens
+from hrm_model.trace.data import PuzzleInfo, Trace
+from hrm_model.trace_file.io import (
     STATES,
     VERSION,
     Extras,
@@ -34,7 +34,7 @@ from hrm_model.trace_file import (
     size_estimate,
     write,
 )
-from hrm_model.trace_layout import path_of
+from hrm_model.trace_file.layout import path_of
 from tests.hrm_model.test_model import tiny
 
 PUZZLE = PuzzleInfo("sudoku-4x4", to_tokens(parse("2.......42.11.4.")), to_tokens(parse("2413312442311342")), "2.......42.11.4.")
@@ -241,7 +241,7 @@ def test_derived_values_are_those_of_the_studio(trace: Trace, tmp_path: Path) ->
 def test_the_path_of_long_runs_is_found_on_some_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     states = np.cumsum(np.random.default_rng(0).normal(size=(300, 4, 5)), axis=0).astype(np.float32)
     every, shares = path_of(states)
-    monkeypatch.setattr("hrm_model.trace_layout._PATH_BYTES", 20_000)
+    monkeypatch.setattr("hrm_model.trace_file.layout._PATH_BYTES", 20_000)
     some, _ = path_of(states)
     assert every.shape == some.shape == (300, 2)
     assert shares.sum() > 0.6
@@ -264,7 +264,7 @@ def test_neither_torch_nor_qt_is_needed(trace: Trace, tmp_path: Path) -> None:
     path = write(tmp_path / "t.h5", trace)
     code = (
         "import sys; sys.modules['torch'] = sys.modules['PySide6'] = None\n"
-        f"from hrm_model.trace_file import read, write; write({str(path)!r} + '2', read({str(path)!r}))"
+        f"from hrm_model.trace_file.io import read, write; write({str(path)!r} + '2', read({str(path)!r}))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
     same(trace, read(f"{path}2", guard=False))
@@ -274,8 +274,8 @@ def test_neither_torch_nor_qt_is_needed(trace: Trace, tmp_path: Path) -> None:
 
 _ENDLESS = """
 import sys
-from hrm_model.trace import *
-from hrm_model.trace_file import *
+from hrm_model.trace.data import *
+from hrm_model.trace_file.io import *
 import numpy as np
 first = read(sys.argv[1], guard=False)
 with TraceWriter(sys.argv[2]) as writer:
@@ -332,7 +332,7 @@ def test_an_exception_discards_what_was_written(trace: Trace, tmp_path: Path) ->
 
 _TOO_LARGE = """
 import resource, signal, sys
-from hrm_model.trace_file import *
+from hrm_model.trace_file.io import *
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 trace = read(sys.argv[1], guard=False)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))

@@ -78,7 +78,7 @@ def _read(path: str) -> None:
     """In a process of its own. Exit code 0: read, 3: refused."""
     import resource
 
-    from hrm_model.trace_file import TraceFileError, TraceReader
+    from hrm_model.trace_file.io import TraceFileError, TraceReader
 
     resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -104,7 +104,7 @@ def outcome(path: Path) -> str:
 
 
 def main(count: int) -> None:
-    from hrm_model.trace_file import write
+    from hrm_model.trace_file.io import write
     from tests.benchmarks.trace_file import noise
 
     with tempfile.TemporaryDirectory() as folder:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from hrm_model.tasks.sudoku import from_tokens, parse, to_tokens, variant_of_cells
-from hrm_model.tasks.sudoku_solver import unique_solution
-from hrm_model.trace import ModelInfo, PuzzleInfo, Trace
+from hrm_model.tasks.sudoku.grid import from_tokens, parse, to_tokens, variant_of_cells
+from hrm_model.tasks.sudoku.solver import unique_solution
+from hrm_model.trace.data import ModelInfo, PuzzleInfo, Trace
 
 NINE = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
 FOUR = "2.......42.11.4."

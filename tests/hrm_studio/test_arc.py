@@ -17,22 +17,22 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from hrm_model import checkpoint
 from hrm_model.arc_solve import copies_of, solve_task
+from hrm_model.checkpoint import format as checkpoint
 from hrm_model.config import ModelConfig
 from hrm_model.model import HRM
 from hrm_model.probe import attention
 from hrm_model.reason import reason, record
-from hrm_model.tasks import arc
-from hrm_model.tasks.find import parse_any
-from hrm_model.trace import PuzzleInfo
-from hrm_model.trace_file import TraceWriter, read
+from hrm_model.tasks.arc import puzzle as arc
+from hrm_model.tasks.registry import parse_any
+from hrm_model.trace.data import PuzzleInfo
+from hrm_model.trace_file.io import TraceWriter, read
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.comparison import Setting
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
-from hrm_studio.views.arc_picture import AttemptPicture
-from trainer.identifiers import Identified
+from hrm_studio.ui.board.arc_picture import AttemptPicture
+from trainer.data.identifiers import Identified
 
 TASKS = Path(__file__).parents[1] / "data" / "published" / "arc_tasks"
 TASK = {

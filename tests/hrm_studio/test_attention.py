@@ -11,19 +11,19 @@ import pytest
 from PySide6.QtWidgets import QScrollArea
 from pytestqt.qtbot import QtBot
 
-from hrm_model import checkpoint
 from hrm_model.assets import bundled_models
+from hrm_model.checkpoint import format as checkpoint
 from hrm_model.probe import attention
 from hrm_model.reason import record
-from hrm_model.trace import ModelInfo, Trace
-from hrm_model.trace_file import Extras, TraceReader, write
+from hrm_model.trace.data import ModelInfo, Trace
+from hrm_model.trace_file.io import Extras, TraceReader, write
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
-from hrm_studio.views.attention import AttentionView
-from hrm_studio.views.board import BoardView
+from hrm_studio.ui.board.board import BoardView
+from hrm_studio.ui.explore.attention import AttentionView
 from tests.hrm_studio.made import FOUR, sudoku_info
 
 WAIT = 60_000

@@ -10,11 +10,11 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QWheelEvent
 from pytestqt.qtbot import QtBot
 
-from hrm_model.trace import PuzzleInfo, Trace
+from hrm_model.trace.data import PuzzleInfo, Trace
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import LIGHT, Theme
-from hrm_studio.views.board_panel import BoardPanel
+from hrm_studio.ui.board.panel import BoardPanel
 from tests.hrm_studio.made import FOUR, arc_info, made, maze_info, sudoku_info
 
 INFOS = {"sudoku-9x9": sudoku_info(), "sudoku-4x4": sudoku_info(FOUR), "maze": maze_info(15), "arc": arc_info()}
@@ -94,7 +94,7 @@ def test_a_broken_path_of_a_maze_is_underlined(qtbot: QtBot) -> None:
 def test_an_arc_board_shows_input_answer_and_expectation(qtbot: QtBot) -> None:
     info = arc_info()
     panel = panel_of(made(info, segments=8), qtbot)
-    from hrm_studio.views.board_arc import COLOURS
+    from hrm_studio.ui.board.arc import COLOURS
 
     for cell in (0, 5, 31):
         for grid, tokens in ((0, info.given), (1, info.solution), (2, info.solution)):

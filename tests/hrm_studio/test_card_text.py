@@ -6,7 +6,7 @@ from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import model_dir
 from hrm_studio.theme import DARK, LIGHT, Palette
-from hrm_studio.views.card_text import set_card
+from hrm_studio.ui.library.card_text import set_card
 
 TEXT = """# A model
 

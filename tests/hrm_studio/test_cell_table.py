@@ -8,11 +8,12 @@ import numpy as np
 from PySide6.QtCore import QItemSelectionModel, Qt
 from pytestqt.qtbot import QtBot
 
-from hrm_model.analysis_cells import bits, final_since
+from hrm_model.analysis.cells import bits, final_since
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
-from hrm_studio.views.cell_table import COLUMNS, CellTable, token_text
+from hrm_studio.ui.board.token_text import token_text
+from hrm_studio.ui.explore.cell_table import COLUMNS, CellTable
 from tests.hrm_studio.made import FOUR, arc_info, made, maze_info, sudoku_info
 from tests.hrm_studio.test_curves import grown
 

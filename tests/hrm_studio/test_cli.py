@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hrm_model.assets import bundled_models, model_dir, puzzle_lines
-from hrm_model.tasks.find import task_named
-from hrm_model.tasks.sudoku import SUDOKU_4, format_line, parse
-from hrm_model.tasks.sudoku_solver import unique_solution
-from hrm_studio.cli import app
+from hrm_model.tasks.registry import task_named
+from hrm_model.tasks.sudoku.grid import SUDOKU_4, format_line, parse
+from hrm_model.tasks.sudoku.solver import unique_solution
+from hrm_studio.cli.main import app
 from tests.evil import Evil
 
 FOUR = next(line for line in puzzle_lines("starter") if len(line) == 16)
@@ -135,7 +135,7 @@ def test_help_and_version_are_there() -> None:
 
 def test_solve_and_eval_take_mazes(tmp_path: Path) -> None:
     from tests.trainer.runs import small_maze
-    from trainer.run_dir import RunDir
+    from trainer.runs.run_dir import RunDir
 
     run_dir = RunDir.create(tmp_path / "run", small_maze(steps=2, evaluate_every=2))
     trained = subprocess.run([sys.executable, "-m", "trainer", str(run_dir.path)], capture_output=True, text=True, timeout=200, check=False)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from hrm_model.tasks import maze
-from hrm_model.tasks.find import task_named
+from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.puzzle_files import read_puzzles
-from hrm_studio.cli import app
-from trainer.published import Dataset
+from hrm_model.tasks.registry import task_named
+from hrm_studio.cli.main import app
+from trainer.data.published import Dataset
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "published"
 

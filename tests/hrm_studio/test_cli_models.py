@@ -9,7 +9,7 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from hrm_studio.cli import app
+from hrm_studio.cli.main import app
 from tests.hub_server import COMMIT, Hub
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "sudoku_tiny"

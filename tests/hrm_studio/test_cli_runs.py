@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from hrm_studio.cli import app
+from hrm_studio.cli.main import app
 from tests.trainer.runs import small
-from trainer.manage import LIVE, all_runs
-from trainer.run_dir import RunDir
+from trainer.runs.manage import LIVE, all_runs
+from trainer.runs.run_dir import RunDir
 from trainer.session import Session
 
 

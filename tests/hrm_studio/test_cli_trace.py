@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 
 from hrm_model.assets import find_model
-from hrm_model.checkpoint import sha256
-from hrm_model.trace_file import TraceReader, info, read, read_all
-from hrm_studio import cli, cli_trace
+from hrm_model.checkpoint.format import sha256
+from hrm_model.trace_file.io import TraceReader, info, read, read_all
+from hrm_studio.cli import main as cli
+from hrm_studio.cli import trace as cli_trace
 from tests.hrm_studio.test_cli import FOUR, run
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from hrm_studio.cli import app
-from trainer.run_dir import RunDir
+from hrm_studio.cli.main import app
+from trainer.runs.run_dir import RunDir
 
 RUNNING = ("starting", "running", "paused")
 

@@ -15,13 +15,13 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
-from hrm_model.home import home
-from hrm_model.tasks.find import parse_any
-from hrm_model.trace_file import info
+from hrm_model.folders import home
+from hrm_model.tasks.registry import parse_any
+from hrm_model.trace_file.io import info
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.comparison import Setting
 from hrm_studio.theme import Theme
-from hrm_studio.views.compare_page import ComparePage
+from hrm_studio.ui.compare.page import ComparePage
 from tests.hrm_studio.made import FOUR, NINE, arc_info, made, sudoku_info
 
 WAIT = 60_000

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from hrm_model.analysis_cells import cell_breaks, cell_loss, entropy, segment_ends
-from hrm_model.trace import PuzzleInfo, Trace
+from hrm_model.analysis.cells import cell_breaks, cell_loss, entropy, segment_ends
+from hrm_model.trace.data import PuzzleInfo, Trace
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
-from hrm_studio.views import curves as module
-from hrm_studio.views.curves import PANELS, CurvesView
-from hrm_studio.views.plots import UprightAxis
+from hrm_studio.ui.plots import curves as module
+from hrm_studio.ui.plots.curves import PANELS, CurvesView
+from hrm_studio.ui.plots.plot import UprightAxis
 from tests.hrm_studio.made import FOUR, arc_info, made, maze_info, sudoku_info
 
 

@@ -11,11 +11,11 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from hrm_model.tasks import maze
+from hrm_model.tasks.maze import grid as maze
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.dataset_view import DatasetView
 from hrm_studio.theme import Theme
-from hrm_studio.views.dataset_dialog import DatasetDialog
+from hrm_studio.ui.dialogs.dataset import DatasetDialog
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "published"
 

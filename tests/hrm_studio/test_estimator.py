@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from hrm_studio.models.estimate import Measured, disk_of, from_json, key, seconds_of, to_json
 from hrm_studio.services.estimator import Estimator, read_probe
-from hrm_studio.views import preset_words
+from hrm_studio.ui.train import preset_words
 from tests.trainer.runs import small
 from trainer.presets import PRESETS
+from trainer.runs.estimate import Measured, disk_of, from_json, key, seconds_of, to_json
 
 WAIT = 240_000
 

@@ -12,14 +12,14 @@ from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from hrm_model.tasks.sudoku_rating import LEVELS
+from hrm_model.tasks.sudoku.rating import LEVELS
 from hrm_studio import glossary
 from hrm_studio.app import open_window
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
-from hrm_studio.views.hover_help import explain
-from hrm_studio.views.tour import Tour
-from hrm_studio.views.words_dialog import WordsDialog
+from hrm_studio.ui.dialogs.glossary import WordsDialog
+from hrm_studio.ui.shell.tour import Tour
+from hrm_studio.ui.widgets.hover_help import explain
 
 
 @pytest.fixture

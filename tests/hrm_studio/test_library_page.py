@@ -15,14 +15,14 @@ from PySide6.QtWidgets import QMenu, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
-from hrm_model.checkpoint_export import convert
-from hrm_model.checkpoint_inspect import inspect
-from hrm_model.checkpoint_place import short_name
+from hrm_model.checkpoint.export import convert
+from hrm_model.checkpoint.inspect import inspect
+from hrm_model.checkpoint.locate import short_name
 from hrm_model.config import ModelConfig
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.library import Entry
 from hrm_studio.theme import Theme
-from hrm_studio.views.library_page import LibraryPage
+from hrm_studio.ui.library.page import LibraryPage
 from tests.evil import Evil
 from tests.hrm_model.test_checkpoint_inspect import PUBLISHED, SMALL, published
 from tests.hub_server import COMMIT, Hub

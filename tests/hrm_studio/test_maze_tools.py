@@ -9,13 +9,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QScrollArea
 from pytestqt.qtbot import QtBot
 
-from hrm_model.tasks import maze
-from hrm_model.tasks.find import task_named
-from hrm_model.tasks.maze_task import MazeTask
+from hrm_model.tasks.maze import grid as maze
+from hrm_model.tasks.maze.task import MazeTask
+from hrm_model.tasks.registry import task_named
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
-from hrm_studio.views.maze_tools import beginning
-from hrm_studio.views.stroke import line
+from hrm_studio.ui.explore.maze_tools import beginning
+from hrm_studio.ui.explore.stroke import line
 from tests.hrm_studio.test_puzzle_side import MAZE, Rig, rig  # noqa: F401  (a fixture)
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton

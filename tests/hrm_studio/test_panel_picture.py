@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from hrm_studio.export.still import save_still
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
-from hrm_studio.views.panel_picture import PanelPicture, panels_of
+from hrm_studio.ui.dialogs.panel_picture import PanelPicture, panels_of
 from tests.hrm_studio.made import NINE, made, sudoku_info
 
 WAIT = 60_000

@@ -12,13 +12,13 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
-from hrm_model.tasks import maze
-from hrm_model.tasks.find import parse_any, task_named
-from hrm_model.tasks.judge import judge
-from hrm_model.tasks.sudoku import SUDOKU_9, parse
-from hrm_model.tasks.sudoku_ladder import generate_rated, ladder
-from hrm_model.tasks.sudoku_rating import rate
-from hrm_model.tasks.sudoku_solver import count_solutions, unique_solution
+from hrm_model.tasks.maze import grid as maze
+from hrm_model.tasks.puzzle_check import judge
+from hrm_model.tasks.registry import parse_any, task_named
+from hrm_model.tasks.sudoku.grid import SUDOKU_9, parse
+from hrm_model.tasks.sudoku.ladder import generate_rated, ladder
+from hrm_model.tasks.sudoku.rating import rate
+from hrm_model.tasks.sudoku.solver import count_solutions, unique_solution
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.player import Player
 from hrm_studio.models.selection import Selection
@@ -26,7 +26,7 @@ from hrm_studio.models.session import Session
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
-from hrm_studio.views.puzzle_panel import PuzzlePanel
+from hrm_studio.ui.explore.puzzle_panel import PuzzlePanel
 from tests.hrm_studio.test_cli import FOUR
 
 NINE = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"

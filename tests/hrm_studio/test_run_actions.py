@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from hrm_studio.models.runs import RunsModel
-from hrm_studio.views.run_actions import RunActions
-from hrm_studio.views.undo_bar import UndoBar
+from hrm_studio.ui.train.run_actions import RunActions
+from hrm_studio.ui.widgets.undo_bar import UndoBar
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 
-from hrm_studio.models.run_log import Mark, digest
-from hrm_studio.models.run_summary import RunSummary, Survey
 from hrm_studio.models.runs import RunModel, RunsModel
 from hrm_studio.theme import Theme
-from hrm_studio.views.run_actions import RunActions
-from hrm_studio.views.run_header import RunHeader, standing_warnings
-from hrm_studio.views.undo_bar import UndoBar
+from hrm_studio.ui.train.run_actions import RunActions
+from hrm_studio.ui.train.run_header import RunHeader, standing_warnings
+from hrm_studio.ui.widgets.undo_bar import UndoBar
 from tests.trainer.runs import small
-from trainer.events import event
-from trainer.run_dir import RunDir
+from trainer.runs.events import event
+from trainer.runs.log import Mark, digest
+from trainer.runs.run_dir import RunDir
+from trainer.runs.summary import RunSummary, Survey
 
 
 def warning(step: int, code: str) -> dict[str, object]:

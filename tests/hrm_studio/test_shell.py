@@ -16,16 +16,16 @@ from PySide6.QtWidgets import QApplication, QDialog, QMenu
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
-from hrm_model.tasks.find import task_named
-from hrm_model.tasks.sudoku import SUDOKU_4, format_grid, parse
+from hrm_model.tasks.registry import task_named
+from hrm_model.tasks.sudoku.grid import SUDOKU_4, format_grid, parse
 from hrm_studio.actions import Entry
 from hrm_studio.fuzzy import score
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.opener import OpenError, kind_of
 from hrm_studio.pages import available_pages
 from hrm_studio.theme import DARK, Theme
-from hrm_studio.views.command_palette import CommandPalette
-from hrm_studio.views.shortcuts_dialog import ShortcutsDialog
+from hrm_studio.ui.dialogs.command_palette import CommandPalette
+from hrm_studio.ui.dialogs.shortcuts import ShortcutsDialog
 from tests.hrm_studio.models.test_runs import recorded
 from tests.hrm_studio.test_cli import FOUR
 

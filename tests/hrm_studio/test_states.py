@@ -14,9 +14,9 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage, QPainter
 from pytestqt.qtbot import QtBot
 
-from hrm_model import checkpoint
-from hrm_model.analysis_states import movement, paths_in
+from hrm_model.analysis.states import movement, paths_in
 from hrm_model.assets import bundled_models
+from hrm_model.checkpoint import format as checkpoint
 from hrm_model.reason import record
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.model_choice import ModelChoice
@@ -25,10 +25,10 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
-from hrm_studio.views import state_basis, state_fit
-from hrm_studio.views.state_fit import BOTH
-from hrm_studio.views.state_painter import paint_trails, to_pixels
-from hrm_studio.views.states import StatesView
+from hrm_studio.ui.plots import state_basis, state_fit
+from hrm_studio.ui.plots.state_fit import BOTH
+from hrm_studio.ui.plots.state_painter import paint_trails, to_pixels
+from hrm_studio.ui.plots.states import StatesView
 from tests.hrm_studio.made import FOUR, arc_info, made, maze_info, sudoku_info
 
 WAIT = 60_000

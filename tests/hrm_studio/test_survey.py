@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
-from hrm_studio.views.survey_page import SurveyPage
+from hrm_studio.ui.survey.page import SurveyPage
 from tests.hrm_studio.made import FOUR
 
 WAIT = 120_000

@@ -18,8 +18,8 @@ from hrm_studio.models.bookmarks import Bookmarks
 from hrm_studio.models.player import Player
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import LIGHT, Theme
-from hrm_studio.views.narration import narrate
-from hrm_studio.views.timeline import _CHANGES, _CLEAN, _H, _L, TimelineView
+from hrm_studio.ui.board.narration import narrate
+from hrm_studio.ui.board.timeline import _CHANGES, _CLEAN, _H, _L, TimelineView
 from tests.hrm_studio.made import FOUR, made, maze_info, sudoku_info
 from tests.hrm_studio.test_curves import grown
 

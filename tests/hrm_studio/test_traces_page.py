@@ -15,15 +15,15 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
 from pytestqt.qtbot import QtBot
 
-from hrm_model.home import home
-from hrm_model.trace_file import STATES, Extras, States, TraceReader, info, read, write
+from hrm_model.folders import home
+from hrm_model.trace_file.io import STATES, Extras, States, TraceReader, info, read, write
 from hrm_studio.export.spec import Spec
 from hrm_studio.main_window import MainWindow
 from hrm_studio.services.exporter import Exporter
 from hrm_studio.theme import Theme
-from hrm_studio.views.export_dialog import ExportDialog
-from hrm_studio.views.save_trace import SaveTraceDialog
-from hrm_studio.views.traces_page import TracesPage
+from hrm_studio.ui.dialogs.export_trace import ExportDialog
+from hrm_studio.ui.dialogs.save_trace import SaveTraceDialog
+from hrm_studio.ui.traces.page import TracesPage
 from tests.hrm_studio.made import NINE, made, sudoku_info
 from tests.hrm_studio.test_cli import FOUR
 

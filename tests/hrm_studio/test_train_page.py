@@ -17,8 +17,9 @@ from pytestqt.qtbot import QtBot
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.runs import RunModel
 from hrm_studio.theme import Theme
-from hrm_studio.views import metric_plot, train_page
-from hrm_studio.views.train_page import TrainPage
+from hrm_studio.ui.train import metric_plot
+from hrm_studio.ui.train import page as train_page
+from hrm_studio.ui.train.page import TrainPage
 from tests.hrm_studio.models.test_runs import recorded
 from tests.trainer.runs import small
 from trainer.presets import PRESETS

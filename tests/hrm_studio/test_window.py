@@ -15,10 +15,10 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import puzzle_lines
-from hrm_model.tasks.sudoku import format_line, from_tokens
+from hrm_model.tasks.sudoku.grid import format_line, from_tokens
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import DARK, LIGHT, Theme
-from hrm_studio.views.plots import Plot
+from hrm_studio.ui.plots.plot import Plot
 from tests.evil import Evil
 from tests.hrm_studio.test_cli import FOUR
 

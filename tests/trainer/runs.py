@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trainer.config import RunConfig
 from trainer.presets import preset
-from trainer.run_dir import RunDir
+from trainer.runs.run_dir import RunDir
 
 ROOT = Path(__file__).parents[2]
 

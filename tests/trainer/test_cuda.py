@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import torch
 
-from hrm_model.checkpoint import load
+from hrm_model.checkpoint.format import load
 from tests.trainer.runs import small, start
 from trainer.config import RunConfig
-from trainer.dataset import Batches, make_pool
+from trainer.data.batches import Batches, make_pool
 from trainer.loop import Trainer
 from trainer.measure import RandomBatches, needs
 from trainer.presets import preset
-from trainer.run_dir import RunDir
+from trainer.runs.run_dir import RunDir
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA here")
 

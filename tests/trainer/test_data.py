@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hrm_model.analysis_survey import wilson
-from hrm_model.tasks.find import task_named
+from hrm_model.analysis.survey import wilson
+from hrm_model.tasks.registry import task_named
 from tests.trainer.runs import ROOT, small, small_maze
 from trainer.config import ConfigError, RunConfig, read_config, write_config
-from trainer.dataset import Batches, DatasetBatches, evaluation_sets, make_pool, training_batches
-from trainer.events import LineReader, append_line, event
+from trainer.data.batches import Batches, DatasetBatches, evaluation_sets, make_pool, training_batches
+from trainer.data.published import on_dataset
 from trainer.loop import Trainer
 from trainer.presets import PRESETS, preset
-from trainer.published import on_dataset
-from trainer.run_dir import RunDir
+from trainer.runs.events import LineReader, append_line, event
+from trainer.runs.run_dir import RunDir
 
 
 def test_every_preset_can_be_written_and_read(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_sets_are_drawn_from_their_step_on() -> None:
 
 def test_judging_puzzles_share_no_symmetry_class_with_training_4x4() -> None:
     config = small(puzzles=[{"clues": 5, "count": 500}], evaluation=[{"clues": 6, "count": 200}])
-    from hrm_model.tasks.sudoku_symmetry import symmetry_codes_4
+    from hrm_model.tasks.sudoku.symmetry import symmetry_codes_4
 
     batches = Batches(config, *make_pool(config))
     seen = {c for step in range(40) for c in symmetry_codes_4(batches.grids(step)[0]).tolist()}
@@ -102,7 +102,7 @@ def test_a_maze_run_learns_and_is_judged() -> None:
 def test_maze_batches_hold_mazes_whose_only_shortest_path_is_the_label() -> None:
     config = small_maze()
     batches = Batches(config, *make_pool(config))
-    from hrm_model.tasks import maze
+    from hrm_model.tasks.maze import grid as maze
 
     for step in range(5):
         puzzles, solutions = batches.grids(step)
@@ -115,7 +115,7 @@ def test_maze_batches_hold_mazes_whose_only_shortest_path_is_the_label() -> None
 
 def test_evaluation_counts_another_shortest_path_as_right(monkeypatch: pytest.MonkeyPatch) -> None:
     from hrm_model.reason import BatchAnswers
-    from hrm_model.tasks import maze
+    from hrm_model.tasks.maze import grid as maze
     from trainer import evaluate as module
 
     config = small_maze()
@@ -170,7 +170,7 @@ def test_a_run_trains_on_a_published_dataset_and_is_judged_by_its_test_split(nam
 
 def test_batches_of_a_dataset_are_its_examples_or_symmetries_of_them() -> None:
     from hrm_model.loss import IGNORE
-    from trainer.published import Dataset
+    from trainer.data.published import Dataset
 
     exact = on_published("sudoku", augment=False, easier_copies=0)
     split = Dataset(PUBLISHED / "sudoku").splits["train"]

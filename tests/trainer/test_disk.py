@@ -14,7 +14,7 @@ import pytest
 
 from tests.trainer.runs import ROOT, newest_step, small, start, told, wait_for
 from tests.trainer.test_session import of_kind
-from trainer.run_dir import RunDir
+from trainer.runs.run_dir import RunDir
 from trainer.session import Session
 
 

@@ -13,7 +13,7 @@ from tests.trainer.runs import ROOT, small, start, told
 from tests.trainer.test_session import of_kind
 from tests.trainer.two_processes import found
 from trainer.distributed import World, join
-from trainer.run_dir import RunDir, RunError
+from trainer.runs.run_dir import RunDir, RunError
 
 
 def torchrun(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from typer.testing import CliRunner
 
-from hrm_model.analysis_survey import wilson
+from hrm_model.analysis.survey import wilson
 from hrm_model.assets import model_dir
-from hrm_model.checkpoint import load
-from hrm_model.tasks.find import task_named
-from hrm_studio.cli import app
+from hrm_model.checkpoint.format import load
+from hrm_model.tasks.registry import task_named
+from hrm_studio.cli.main import app
 from trainer.evaluate import Judged, by_difficulty, evaluate, judge, share_interval, summary
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "published"
@@ -125,7 +125,7 @@ def test_eval_tells_by_difficulty_and_keeps_its_result(puzzles: Path) -> None:
 
 
 def test_an_evaluation_that_was_cut_off_goes_on(puzzles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hrm_studio import cli_eval
+    from hrm_studio.cli import eval as cli_eval
     from trainer import evaluate as module
 
     whole = json.loads(run("eval", "sudoku-4x4", puzzles, "--segments", 4, "--batch", 8, "--json"))
@@ -153,10 +153,10 @@ def test_an_evaluation_that_was_cut_off_goes_on(puzzles: Path, monkeypatch: pyte
 
 
 def test_eval_takes_a_dataset_and_votes_over_arc(tmp_path: Path) -> None:
-    from hrm_model.checkpoint import save
+    from hrm_model.checkpoint.format import save
     from hrm_model.config import ModelConfig
     from hrm_model.model import HRM
-    from hrm_model.tasks.arc_vote import pass_at_copies
+    from hrm_model.tasks.arc.vote import pass_at_copies
 
     config = ModelConfig(seq_len=900, vocab_size=12, hidden_size=16, num_heads=2, H_layers=1, L_layers=1, swiglu_multiple=16,
                          puzzle_emb_ndim=16, num_puzzle_identifiers=31)  # fmt: skip

@@ -13,10 +13,11 @@ import pytest
 import torch
 
 from tests.trainer.runs import ROOT, small
-from trainer import fit, measure
+from trainer import fitting as fit
+from trainer import measure
 from trainer.config import write_config
-from trainer.fit import Fit, decide, rows_that_fit, try_compile
-from trainer.run_dir import RunDir
+from trainer.fitting import Fit, decide, rows_that_fit, try_compile
+from trainer.runs.run_dir import RunDir
 from trainer.session import Session
 
 CPU = torch.device("cpu")

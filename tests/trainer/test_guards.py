@@ -6,8 +6,8 @@ import pytest
 
 from tests.trainer.runs import small
 from trainer.config import RunConfig
-from trainer.events import Event, event
 from trainer.guards import Guards
+from trainer.runs.events import Event, event
 
 
 def metrics(step: int, exact: float, steps: float = 4.0, ended: int = 500) -> Event:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from trainer.config import write_config
-from trainer.identifiers import identify, names_file, number_of
+from trainer.data.identifiers import identify, names_file, number_of
+from trainer.data.published import DatasetError, on_dataset
 from trainer.presets import PRESETS
-from trainer.published import DatasetError, on_dataset
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "published"
 NAMES = PUBLISHED / "arc" / "identifiers.json"

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tests.trainer.runs import small, told
-from trainer import manage
-from trainer.run_dir import RunDir, RunError
+from trainer.runs import manage
+from trainer.runs.run_dir import RunDir, RunError
 from trainer.session import Session
 
 

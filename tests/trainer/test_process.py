@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from tests.trainer.runs import newest_step, small, start, told, wait_for
-from trainer.run_dir import RunDir, RunError
+from trainer.runs.run_dir import RunDir, RunError
 
 
 def test_killed_at_any_moment_the_losses_go_on_bit_for_bit(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_commands_pause_save_and_stop_a_running_process(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_told_and_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hrm_model import checkpoint
+    from hrm_model.checkpoint import format as checkpoint
     from trainer.session import Session
 
     run = RunDir.create(tmp_path / "run", small(steps=21))

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hrm_model.tasks.arc import read_tasks
-from hrm_model.tasks.arc_augment import parse_name, turned
-from hrm_model.tasks.find import task_named
+from hrm_model.tasks.arc.augment import parse_name, turned
+from hrm_model.tasks.arc.puzzle import read_tasks
 from hrm_model.tasks.puzzle_files import read_puzzles
-from trainer.build import GridSource, build
-from trainer.build_arc import arc_sources
-from trainer.published import Dataset, DatasetError, Split
-from trainer.select import Wanted, apart, sample_file, split_off
+from hrm_model.tasks.registry import task_named
+from trainer.data.build import GridSource, build
+from trainer.data.build_arc import arc_sources
+from trainer.data.published import Dataset, DatasetError, Split
+from trainer.data.select import Wanted, apart, sample_file, split_off
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "tests" / "data" / "published"
@@ -149,7 +149,7 @@ def test_a_full_disk_is_told_and_what_is_there_goes_on_later(tmp_path: Path) -> 
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "from pathlib import Path; from tests.trainer.test_published import source; from trainer.build import build\n"
+        "from pathlib import Path; from tests.trainer.test_published import source; from trainer.data.build import build\n"
         "try:\n    list(build(Path(sys.argv[1]), {'train': source()}, {'a': 1}))\nexcept ValueError as error: print(error)"
     )
     told = subprocess.run([sys.executable, "-c", code, str(tmp_path / "x")], capture_output=True, text=True, cwd=ROOT, check=False)
@@ -161,8 +161,8 @@ def test_a_full_disk_is_told_and_what_is_there_goes_on_later(tmp_path: Path) -> 
 
 def test_building_needs_bounded_memory(tmp_path: Path) -> None:
     code = (
-        "import resource, sys; import numpy as np; from pathlib import Path; from hrm_model.tasks.find import task_named\n"
-        "from trainer.build import GridSource, build\n"
+        "import resource, sys; import numpy as np; from pathlib import Path; from hrm_model.tasks.registry import task_named\n"
+        "from trainer.data.build import GridSource, build\n"
         "task = task_named('sudoku-9x9'); made = task.generate(60, np.random.default_rng(0), clues=36)\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = peak(); list(build(Path(sys.argv[1]), {'train': GridSource(task, *made, 3000)}, {})); print(peak() - before)"

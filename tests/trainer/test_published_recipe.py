@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from trainer.config import RunConfig
-from trainer.dataset import training_batches
+from trainer.data.batches import training_batches
+from trainer.data.published import on_dataset
 from trainer.loop import Trainer
 from trainer.presets import preset
-from trainer.published import on_dataset
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "published"
 STEPS = 20

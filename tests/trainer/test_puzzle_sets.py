@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from hrm_model.assets import assets_dir
-from hrm_model.tasks.find import task_named
 from hrm_model.tasks.puzzle_files import read_puzzles
-from hrm_model.tasks.sudoku_rating import LEVELS, rate
-from hrm_model.tasks.sudoku_solver import count_solutions
-from hrm_model.tasks.sudoku_task import SudokuTask
-from trainer.puzzle_sets import chosen
+from hrm_model.tasks.registry import task_named
+from hrm_model.tasks.sudoku.rating import LEVELS, rate
+from hrm_model.tasks.sudoku.solver import count_solutions
+from hrm_model.tasks.sudoku.task import SudokuTask
+from trainer.data.puzzle_sets import chosen
 
 FILES = sorted((assets_dir() / "puzzles" / "test").glob("*/*.txt"))
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from hrm_model.config import ModelConfig
-from hrm_model.tasks.find import task_named
+from hrm_model.tasks.registry import task_named
 from tests.trainer.runs import small
 from trainer.config import PuzzleSet, RunConfig
-from trainer.dataset import Batches, make_pool
+from trainer.data.batches import Batches, make_pool
 from trainer.loop import Trainer
-from trainer.start import BESIDE
+from trainer.neighbours import BESIDE
 
 MAZE = ModelConfig(
     seq_len=121, vocab_size=6, hidden_size=128, num_heads=4, H_layers=1, L_layers=1, swiglu_multiple=64, pos_encodings="rope2d",

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.trainer.runs import small
-from trainer.dataset import Batches, make_pool
+from trainer.data.batches import Batches, make_pool
 from trainer.loop import Trainer
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from tests.trainer.runs import small
-from trainer.dataset import Batches, make_pool
+from trainer.data.batches import Batches, make_pool
 from trainer.distributed import World, join
 from trainer.loop import Trainer
 

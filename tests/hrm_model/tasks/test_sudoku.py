@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrm_model.tasks import sudoku_solver
-from hrm_model.tasks.sudoku import (
+from hrm_model.tasks.sudoku import solver as sudoku_solver
+from hrm_model.tasks.sudoku.generator import generate, random_solutions
+from hrm_model.tasks.sudoku.grid import (
     SUDOKU_4,
     SUDOKU_6,
     SUDOKU_9,
@@ -24,10 +25,9 @@ from hrm_model.tasks.sudoku import (
     to_tokens,
     violations,
 )
-from hrm_model.tasks.sudoku_generator import generate, random_solutions
-from hrm_model.tasks.sudoku_rating import TECHNIQUES, Board, rate
-from hrm_model.tasks.sudoku_solver import Bits, count_solutions, propagate, solve, unique_solution
-from hrm_model.tasks.sudoku_symmetry import augment, fill_blanks, symmetry_codes_4
+from hrm_model.tasks.sudoku.rating import TECHNIQUES, Board, rate
+from hrm_model.tasks.sudoku.solver import Bits, count_solutions, propagate, solve, unique_solution
+from hrm_model.tasks.sudoku.symmetry import augment, fill_blanks, symmetry_codes_4
 
 EASY = "530070000600195000098000060800060003400803001700020006060000280000419005000080079"
 EASY_SOLVED = "534678912672195348198342567859761423426853791713924856961537284287419635345286179"
@@ -262,9 +262,9 @@ def test_tokens_and_lines_round_trip() -> None:
 
 
 def test_symmetric_puzzles_share_a_class_and_others_do_not() -> None:
-    from hrm_model.tasks.find import task_named
-    from hrm_model.tasks.sudoku_classes import symmetry_classes
-    from hrm_model.tasks.sudoku_symmetry import symmetry_codes_4
+    from hrm_model.tasks.registry import task_named
+    from hrm_model.tasks.sudoku.classes import symmetry_classes
+    from hrm_model.tasks.sudoku.symmetry import symmetry_codes_4
 
     rng = np.random.default_rng(0)
     for variant, clues in ((SUDOKU_9, 30), (SUDOKU_9, 45), (SUDOKU_6, 14)):
@@ -287,7 +287,7 @@ def test_symmetric_puzzles_share_a_class_and_others_do_not() -> None:
 
 
 def test_what_a_comment_tells_is_left_out() -> None:
-    from hrm_model.tasks.find import parse_any
+    from hrm_model.tasks.registry import parse_any
 
     line = "1" + "." * 15
     for text in (line, f"{line} # Golden Nugget, 2 of 9", f"# easy\n{line}\n"):

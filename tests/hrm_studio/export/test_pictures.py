@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from hrm_model.analysis import solved_step
+from hrm_model.analysis.core import solved_step
 from hrm_model.assets import model_dir
-from hrm_model.checkpoint import load
+from hrm_model.checkpoint.format import load
 from hrm_model.reason import record
-from hrm_model.tasks.find import parse_any
-from hrm_model.trace import PuzzleInfo, Trace
-from hrm_studio.export.pictures import export
+from hrm_model.tasks.registry import parse_any
+from hrm_model.trace.data import PuzzleInfo, Trace
 from hrm_studio.export.spec import VIEWS, Spec
+from hrm_studio.render.pictures import export
 from hrm_studio.theme import DARK, LIGHT
 from tests.hrm_studio.test_cli import FOUR
 

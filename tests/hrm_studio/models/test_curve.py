@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hrm_studio.models.curve import Curve, smoothed
-from hrm_studio.models.run_log import Table
+from trainer.runs.curve import Curve, smoothed
+from trainer.runs.log import Table
 
 
 def plain_average(values: np.ndarray, weight: float) -> np.ndarray:

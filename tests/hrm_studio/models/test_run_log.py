@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from hrm_studio.models.run_log import RunLog, Table, digest
-from trainer.events import event
+from trainer.runs.events import event
+from trainer.runs.log import RunLog, Table, digest
 
 
 def metrics(step: int, **values: object) -> dict[str, object]:

@@ -15,8 +15,8 @@ from pytestqt.qtbot import QtBot
 from hrm_studio.models.runs import RunModel, RunsModel
 from tests.trainer.runs import ROOT, small
 from trainer.config import RunConfig, write_config
-from trainer.events import append_line, event
-from trainer.run_dir import RunDir, RunError
+from trainer.runs.events import append_line, event
+from trainer.runs.run_dir import RunDir, RunError
 
 WAIT = 60_000
 
@@ -92,7 +92,7 @@ def test_a_trainer_does_not_notice_that_the_studio_is_killed(runs: RunsModel, qt
     path = tmp_path / "runs" / "orphan"
     RunDir.create(path, small(steps=30, evaluate_every=30))
     code = (
-        "import sys, time; from hrm_studio.services.trainer_process import start_trainer; from trainer.run_dir import RunDir\n"
+        "import sys, time; from hrm_studio.services.trainer_process import start_trainer; from trainer.runs.run_dir import RunDir\n"
         "start_trainer(RunDir(sys.argv[1])); print('started', flush=True); time.sleep(600)"
     )
     studio = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, start_new_session=True, cwd=ROOT)

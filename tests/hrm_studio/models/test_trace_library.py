@@ -13,8 +13,8 @@ from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
 from hrm_model.reason import record
-from hrm_model.trace import Trace
-from hrm_model.trace_file import read, write
+from hrm_model.trace.data import Trace
+from hrm_model.trace_file.io import read, write
 from hrm_studio.models.trace_library import TraceLibrary
 from hrm_studio.models.trace_shelf import Shelf
 from tests.hrm_model.test_model import tiny

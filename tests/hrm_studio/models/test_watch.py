@@ -12,12 +12,12 @@ import pytest
 import torch
 from pytestqt.qtbot import QtBot
 
-from hrm_model import trace_file
 from hrm_model.assets import model_dir
-from hrm_model.checkpoint import load
+from hrm_model.checkpoint.format import load
 from hrm_model.reason import record
-from hrm_model.tasks.find import task_named
-from hrm_model.trace import PuzzleInfo, Trace
+from hrm_model.tasks.registry import task_named
+from hrm_model.trace.data import PuzzleInfo, Trace
+from hrm_model.trace_file import io as trace_file
 from hrm_studio.models.runs import RunModel, RunsModel
 from hrm_studio.models.watch import WatchModel
 from hrm_studio.services.background import Background

@@ -1,0 +1,63 @@
+"""Several traces side by side: the same moment in each, where they differ, and one plane for all their paths. NumPy only.
+
+Shapes: N steps, S cells, T positions, D width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrm_model.analysis.core import Floats, Projection, pca
+from hrm_model.trace.data import Trace
+
+_FIT_ROWS = 400  # states of each trace that the common plane is fitted on, at most
+
+
+def steps_of_segment(trace: Trace) -> int:
+    """Steps in a whole segment."""
+    config = trace.model.config
+    if "H_cycles" in config and "L_cycles" in config:
+        return int(config["H_cycles"]) * (int(config["L_cycles"]) + 1)
+    return int((trace.segment == 0).sum())
+
+
+def same_moment(trace: Trace, step: int, other: Trace) -> int:
+    """The step of another trace that has come as far as `step` of this one: the same segment, the same part of it; its last where it is shorter."""
+    whole, own = steps_of_segment(trace), steps_of_segment(other)
+    first = int(np.searchsorted(trace.segment, trace.segment[step]))
+    part = (step - first + 1) / whole
+    start = int(np.searchsorted(other.segment, trace.segment[step]))
+    return min(start + max(0, int(np.ceil(part * own - 1e-9)) - 1), len(other) - 1)
+
+
+def differing(one: Trace, step_one: int, other: Trace, step_other: int) -> NDArray[np.bool_] | None:
+    """(S,) cells to which two traces of the same puzzle give different answers; None where the puzzles are not the same."""
+    if one.puzzle.task != other.puzzle.task or not np.array_equal(one.puzzle.given, other.puzzle.given):
+        return None
+    return np.asarray(one.prediction[step_one] != other.prediction[step_other])
+
+
+@dataclass(frozen=True)
+class CommonPlane:
+    """One basis for a module's states in several traces."""
+
+    plane: Projection
+    paths: list[Floats]  # (rows, 2) each
+    low: Floats  # (2,)
+    high: Floats
+
+
+def common_plane(traces: list[Trace], level: str) -> CommonPlane | None:
+    """Fitted on all traces' states (flattened) together; None where states are missing or of different sizes."""
+    states = [trace.z_H if level == "H" else trace.z_L for trace in traces]
+    kept = [z for z in states if z is not None]
+    if not kept or len(kept) < len(states) or len({z.shape[1:] for z in kept}) > 1:
+        return None
+    flat = [np.asarray(z, np.float32).reshape(len(z), -1) for z in kept]
+    plane = pca(np.concatenate([z[:: max(1, -(-len(z) // _FIT_ROWS))] for z in flat]))
+    paths = [plane(z) for z in flat]
+    everything = np.concatenate(paths)
+    return CommonPlane(plane, paths, everything.min(axis=0), everything.max(axis=0))

@@ -1,0 +1,151 @@
+"""Writing a checkpoint anew: as safetensors in the own layout, and with a model card beside it. Without torch, in bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hrm_model.checkpoint.inspect import Inspection
+from hrm_model.checkpoint.tensors import TensorInfo
+from hrm_model.errors import CheckpointError
+
+_SAFETENSORS = {
+    "float32": "F32", "float64": "F64", "float16": "F16", "bfloat16": "BF16", "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8",
+    "uint8": "U8", "bool": "BOOL",
+}  # fmt: skip
+_PIECE = 16 << 20  # bytes written at once
+
+
+def convert(inspection: Inspection, folder: str | Path) -> Path:
+    """Write `model.safetensors` and `config.json` into a folder; every number stays as it is, names become ours.
+
+    Raises CheckpointError where the checkpoint has a fault, where the folder holds one already, or where it cannot be written.
+    """
+    folder = Path(folder)
+    if inspection.fault or inspection.config is None:
+        raise CheckpointError(f"{inspection.place.asked}: {inspection.fault}")
+    weights, config = folder / "model.safetensors", folder / "config.json"
+    for file in (weights, config):
+        if file.exists():
+            raise CheckpointError(f"{file}: is there already; name another folder")
+    about = {
+        "format": "hrm-model", "format_version": 1, "model": inspection.config.model_dump(), "task": inspection.config.task,
+        "converted_from": {"file": inspection.place.weights.name, "sha256": file_sha256(inspection.place.weights)},
+    } | {k: v for k, v in inspection.given.extra.items() if k not in ("format", "format_version")}  # fmt: skip
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(weights, _safetensors(inspection))
+        _write(config, iter([json.dumps(about, indent=2, default=str).encode() + b"\n"]))
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot be written ({error.strerror or error})") from None
+    return folder
+
+
+def export(inspection: Inspection, folder: str | Path, license: str = "") -> Path:
+    """`convert`, and a README.md: the checkpoint's own card where it has one, else what is known of it."""
+    folder = convert(inspection, folder)
+    try:
+        _write(folder / "README.md", iter([model_card(inspection, license).encode()]))
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot be written ({error.strerror or error})") from None
+    return folder
+
+
+def keep_settings(inspection: Inspection) -> Path:
+    """Write the configuration beside the weights, as NAME.json, where it is found from now on. CheckpointError where that cannot be."""
+    assert inspection.config is not None
+    file = inspection.place.weights.with_name(inspection.place.weights.name + ".json")
+    content = {"format": "hrm-model", "format_version": 1, "model": inspection.config.model_dump(), **inspection.given.extra}
+    try:
+        _write(file, iter([json.dumps(content, indent=2, default=str).encode() + b"\n"]))
+    except OSError as error:
+        raise CheckpointError(
+            f"{file}: cannot be written ({error.strerror or error}); export the model to another folder instead"
+        ) from None
+    return file
+
+
+def file_sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _write(file: Path, pieces: Iterator[bytes]) -> None:
+    """Beside, then renamed; nothing half written is left."""
+    beside = file.with_name(file.name + ".part")
+    try:
+        with beside.open("wb") as stream:
+            for piece in pieces:
+                stream.write(piece)
+        os.replace(beside, file)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _safetensors(inspection: Inspection) -> Iterator[bytes]:
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    place = 0
+    for tensor in inspection.tensors:
+        header[tensor.name] = {
+            "dtype": _SAFETENSORS[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [place, place + tensor.nbytes],
+        }
+        place += tensor.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    yield struct.pack("<Q", len(text)) + text
+    for tensor in inspection.tensors:
+        yield from _numbers(inspection, tensor)
+
+
+def _numbers(inspection: Inspection, tensor: TensorInfo) -> Iterator[bytes]:
+    array = inspection.file.map(inspection.names[tensor.name])
+    rows = array.reshape(1) if array.ndim == 0 else array
+    per_row = max(1, tensor.nbytes // max(1, len(rows)))
+    step = max(1, _PIECE // per_row)
+    for first in range(0, len(rows), step):
+        yield np.ascontiguousarray(rows[first : first + step]).tobytes()
+
+
+def model_card(inspection: Inspection, license: str = "") -> str:
+    """Markdown with the Hub's front matter: the checkpoint's own card, else one made from what the inspection knows."""
+    front = ["---", *([f"license: {license}"] if license else []), "library_name: hrm-studio", "tags:", "- hierarchical-reasoning-model"]
+    front += [f"- {inspection.config.task}"] if inspection.config else []
+    front += ["---", ""]
+    own = inspection.place.card.read_text(encoding="utf-8", errors="replace") if inspection.place.card else ""
+    if own.startswith("---\n"):
+        return own
+    return "\n".join(front) + (own or _described(inspection))
+
+
+def _described(inspection: Inspection) -> str:
+    config = inspection.config
+    assert config is not None
+    assumed = [f"{f.name} {f.value}" for f in inspection.inferred if f.assumed]
+    lines = [
+        f"# {inspection.place.name}",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| kind | {inspection.kind}{', one module for both states' if config.shared else ', slow module H and fast module L'} |",
+        f"| reads | {config.task}: {config.seq_len} cells, {config.vocab_size} tokens |",
+        f"| parameters | {inspection.parameters:,}{f', and {inspection.puzzle_numbers:,} in the puzzle table' if inspection.puzzle_numbers else ''} |",
+        f"| width, heads | {config.hidden_size}, {config.num_heads} |",
+        f"| layers | {config.L_layers} shared |" if config.shared else f"| layers | H {config.H_layers}, L {config.L_layers} |",
+        f"| a segment | {config.H_cycles} H-cycles of {config.L_cycles} L-steps |",
+        f"| positions | {config.pos_encodings} |",
+        f"| weights | `{inspection.place.weights.name}`, SHA-256 `{file_sha256(inspection.place.weights)}` |",
+        "",
+    ]
+    if assumed:
+        lines += [f"Not told by any file, and assumed as the published models have it: {', '.join(assumed)}.", ""]
+    lines += ["Accuracy: not measured here.", "", "Look at it with `hrm-studio models inspect FOLDER`, think with it by `hrm-studio solve PUZZLE --model FOLDER`.", ""]  # fmt: skip
+    return "\n".join(lines)

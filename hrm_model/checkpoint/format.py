@@ -1,0 +1,109 @@
+"""Checkpoints, own and published: loaded and written. A checkpoint is data; nothing in one is ever executed.
+
+Own layout: a folder with `model.safetensors` and `config.json`. Published layout: `all_config.yaml` beside `step_N` or
+`checkpoint`, a torch.save of a flat state dict with a prefix before every name. `checkpoint_inspect` finds out which and
+what fits; here its tensors become a model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save as to_safetensors
+from torch import Tensor
+
+from hrm_model.checkpoint.inspect import MAPPED_ABOVE, Inspection, inspect
+from hrm_model.checkpoint.locate import find
+from hrm_model.checkpoint.settings import read_config
+from hrm_model.checkpoint.tensors import as_float32
+from hrm_model.device import pick_device, pick_dtype
+from hrm_model.errors import CheckpointError
+from hrm_model.model import HRM
+
+__all__ = ["CheckpointError", "about", "load", "load_inspected", "save", "sha256", "write_weights"]
+
+
+def load(path: str | Path, device: str | None = None, dtype: str | None = None, asked: Mapping[str, Any] | None = None) -> HRM:
+    """The model of a checkpoint folder or file, ready to reason (evaluation mode) on `device` (None: the best there is).
+
+    dtype: 'float32' or 'bfloat16' for activations; None: what suits the device. asked: fields of the configuration that a person
+    named. Raises CheckpointError.
+    """
+    return load_inspected(inspect(path, asked), device, dtype)
+
+
+def load_inspected(inspection: Inspection, device: str | None = None, dtype: str | None = None) -> HRM:
+    """The model of a checkpoint that was looked at. Its weights become float32 in memory, a large puzzle table stays in its file."""
+    path = inspection.place.asked
+    if inspection.fault or inspection.config is None:
+        at_fault = inspection.given.file if inspection.problem and inspection.given.complete else path
+        raise CheckpointError(f"{at_fault}: {inspection.fault}")
+    where = pick_device(device)
+    config = inspection.config.model_copy(update={"forward_dtype": dtype or pick_dtype(where)})
+    with torch.device("meta"):  # sizes only: no numbers are drawn that would be overwritten
+        model = HRM(config)
+    state = {}
+    for name in model.state_dict():
+        mapped = name == "puzzle_emb.weights" and inspection.file.tensors[inspection.names[name]].nbytes > MAPPED_ABOVE
+        state[name] = _mapped(inspection, name) if mapped else _in_memory(inspection, name)
+        if mapped and model.puzzle_emb is not None:
+            model.puzzle_emb.on_disk = True
+    model.load_state_dict(state, assign=True)
+    return model.to(where).requires_grad_(True).eval()
+
+
+def _in_memory(inspection: Inspection, name: str) -> Tensor:
+    info = inspection.file.tensors[inspection.names[name]]
+    tensor = torch.from_numpy(np.ascontiguousarray(as_float32(inspection.file.read(info.name), info.dtype)))
+    # Anything that is no number makes the sum none, at a tenth of the cost of asking each; huge ones may too, so then each is asked.
+    if not tensor.sum().isfinite() and not tensor.isfinite().all():
+        raise CheckpointError(f"{inspection.place.asked}: {name} holds numbers that are not finite")
+    return tensor
+
+
+def _mapped(inspection: Inspection, name: str) -> Tensor:
+    """The table itself, of which only what is used is read."""
+    info = inspection.file.tensors[inspection.names[name]]
+    array = inspection.file.map(info.name)
+    if info.dtype == "bfloat16":
+        return torch.from_numpy(array.view("<i2")).view(torch.bfloat16)
+    return torch.from_numpy(array)
+
+
+def save(model: HRM, folder: str | Path, extra: dict[str, Any] | None = None) -> None:
+    """Write `model.safetensors` and `config.json` into a folder (made if missing). `extra` joins the JSON beside "model"."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_weights(model.state_dict(), folder / "model.safetensors")
+    text = json.dumps({"format": "hrm-model", "format_version": 1, "model": model.config.model_dump(), **(extra or {})}, indent=2)
+    beside = folder / "config.json.part"
+    beside.write_text(text + "\n", encoding="utf-8")
+    os.replace(beside, folder / "config.json")
+
+
+def write_weights(tensors: dict[str, Tensor], file: Path) -> None:
+    """A safetensors file, written beside and renamed. OSError where the disk is full."""
+    beside = file.with_name(file.name + ".part")
+    beside.write_bytes(to_safetensors({name: t.detach().contiguous().cpu() for name, t in tensors.items()}))
+    os.replace(beside, file)
+
+
+def sha256(path: str | Path) -> str:
+    """Hash of the weights file of a checkpoint (folder, run, zip or the file itself)."""
+    with find(path).weights.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def about(path: str | Path) -> dict[str, Any]:
+    """What the file beside the weights tells beside the sizes (task, q_continue, title, …); {} where there is none."""
+    try:
+        return read_config(find(path).configs).extra
+    except CheckpointError:
+        return {}

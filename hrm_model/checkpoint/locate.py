@@ -1,0 +1,245 @@
+"""Where the weights are, and what stands beside them: a folder, a run's folder, a single file, a zip."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import stat
+import zipfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from hrm_model.errors import CheckpointError
+from hrm_model.folders import cache
+
+_STEP = re.compile(r"^(?:step_(\d+)|checkpoint)(\.pt|\.pth)?$")
+_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+_CONFIGS = (".json", ".yaml", ".yml")
+_MOST_FILES = 10_000
+_UNPACKED_KEPT = 8
+_MOST_UNPACKED = 64 << 30  # bytes
+
+
+@dataclass(frozen=True)
+class Place:
+    """What of a path is used, and what is left alone."""
+
+    asked: Path  # what was named
+    weights: Path
+    configs: tuple[Path, ...] = ()  # the likeliest first
+    card: Path | None = None
+    refused: tuple[str, ...] = field(default=())  # 'name: why' of what stands beside and is not touched
+
+    @property
+    def name(self) -> str:
+        """For a menu."""
+        return short_name(self.asked)
+
+
+def short_name(path: Path) -> str:
+    """What a model at a path is called: the Hub's id for a copy in its cache, the folder's name, or the file's where that says more."""
+    repository = next((p.name for p in (path, *path.parents) if p.name.startswith("models--")), "")
+    if repository:
+        return repository.removeprefix("models--").replace("--", "/", 1)
+    if path.suffix == ".zip":
+        return path.stem
+    return path.parent.name if path.name in ("model.safetensors", "checkpoint") and not path.is_dir() else path.name
+
+
+def is_weights_name(name: str) -> bool:
+    """Whether a file of this name may hold a model's weights: model.safetensors, step_N, checkpoint, *.pt …"""
+    return bool(_STEP.match(name)) or (name.endswith(_SUFFIXES) and name != "training_state.pt")
+
+
+def begins_like_weights(head: bytes) -> bool:
+    """Whether a file with these first bytes may be one that torch.save (an archive, or a pickle) or safetensors wrote, be it whole or not."""
+    return head.startswith((b"PK", b"\x80")) or head[8:9] == b"{"
+
+
+def rank(name: str) -> tuple[int, int]:
+    """Which of several weights files is the likeliest: the own one, else the published one of the highest step."""
+    if name == "model.safetensors":
+        return 3, 0
+    if (step := _STEP.match(name)) is not None:
+        return 2, int(step[1] or 0)
+    return 1, 0
+
+
+def find(path: str | Path) -> Place:
+    """The weights of a checkpoint folder, a run folder, a file or a zip. CheckpointError says what is missing or refused."""
+    path = Path(path)
+    if not path.exists():
+        raise CheckpointError(f"{path}: there is no such file or folder")
+    if path.is_dir():
+        return replace(_in_folder(_of_run(path) or path), asked=path)
+    if _is_archive(path):
+        return replace(find(unpack(path)), asked=path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: is neither a file nor a folder")
+    beside = _siblings(path.parent)
+    return Place(path, path, _configs(path, beside[0]), _card(path.parent), beside[1])
+
+
+def _of_run(folder: Path) -> Path | None:
+    """The best checkpoint of a run's folder, else its last one; None where it is no run."""
+    checkpoints = folder / "checkpoints"
+    if not checkpoints.is_dir() or (folder / "model.safetensors").exists():
+        return None
+    for pointer in ("best", "last"):
+        file = checkpoints / pointer
+        try:
+            named = file.read_text(encoding="utf-8").strip() if file.is_file() and file.stat().st_size < 256 else ""
+        except (OSError, UnicodeDecodeError):
+            continue
+        if named and "/" not in named and "\\" not in named and named not in (".", "..") and (checkpoints / named).is_dir():
+            return checkpoints / named
+    steps = sorted(p for p in checkpoints.glob("step_*") if p.is_dir() and not p.name.endswith(".part"))
+    if not steps:
+        raise CheckpointError(f"{folder}: is a run that has saved no checkpoint yet")
+    return steps[-1]
+
+
+def _in_folder(folder: Path) -> Place:
+    files, refused = _siblings(folder)
+    candidates = sorted((f for f in files if is_weights_name(f.name)), key=lambda f: (rank(f.name), f.name), reverse=True)
+    if not candidates:
+        inner = [p for p in folder.iterdir() if p.is_dir() and not p.is_symlink() and not p.name.startswith(".")]
+        if len(inner) == 1:  # what an archive often wraps around its files
+            return _in_folder(inner[0])
+        parts = any(f.name == "model.safetensors.index.json" for f in files)
+        why = (
+            "its weights are split into parts; join them"
+            if parts
+            else "(model.safetensors with config.json, or step_N with all_config.yaml)"
+        )
+        raise CheckpointError(f"{folder}: holds no checkpoint {why}")
+    first = candidates[0]
+    if len(candidates) > 1 and rank(first.name)[0] == 1:
+        raise CheckpointError(f"{folder}: holds several: {', '.join(f.name for f in reversed(candidates[-5:]))}; name one of them")
+    return Place(folder, first, _configs(first, files), _card(folder), refused)
+
+
+def _siblings(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
+    """Plain files of a folder, and what of it is never touched, with the reason."""
+    files, refused = [], []
+    for number, entry in enumerate(sorted(folder.iterdir())):
+        if number >= _MOST_FILES:
+            raise CheckpointError(f"{folder}: holds more than {_MOST_FILES:,} files; name the weights file itself")
+        if entry.is_symlink() and not _stays_inside(entry, folder):
+            refused.append(f"{entry.name}: is a symbolic link to somewhere else, which is not followed")
+        elif entry.suffix in (".py", ".pyc", ".so", ".pkl"):
+            refused.append(f"{entry.name}: is code, which a checkpoint has no need of; it is never read")
+        elif entry.is_file():
+            files.append(entry)
+    return files, tuple(refused)
+
+
+def _stays_inside(link: Path, folder: Path) -> bool:
+    """Whether a link ends inside its folder; the cache of huggingface_hub links from snapshots/ to blobs/ of the same repository."""
+    target = link.resolve()
+    root = folder.resolve()
+    if target.is_relative_to(root):
+        return True
+    repository = next((p for p in root.parents if p.name.startswith("models--")), None)
+    return repository is not None and target.is_relative_to(repository / "blobs")
+
+
+def _configs(weights: Path, files: list[Path]) -> tuple[Path, ...]:
+    # A file named after the weights first: there the studio keeps what a person said of them.
+    names = [*(weights.name + s for s in _CONFIGS), "config.json", "all_config.yaml", *(weights.stem + s for s in _CONFIGS)]
+    by_name = {f.name: f for f in files}
+    found = [by_name[name] for name in dict.fromkeys(names) if name in by_name]
+    others = [f for f in files if f.suffix in (".yaml", ".yml") and f not in found]
+    return (*found, *(others if len(others) == 1 else ()))
+
+
+def _card(folder: Path) -> Path | None:
+    return next((folder / n for n in ("card.md", "README.md", "readme.md") if (folder / n).is_file()), None)
+
+
+# Archives ------------------------------------------------------------------------------------------------------------
+
+
+def _is_archive(path: Path) -> bool:
+    """A zip of files; what torch.save writes is a zip too, but of one pickle and its numbers."""
+    try:
+        with path.open("rb") as stream:
+            if stream.read(2) != b"PK":
+                return False
+        with zipfile.ZipFile(path) as archive:
+            return not any(n.endswith("data.pkl") and n.count("/") <= 1 for n in archive.namelist())
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except Exception:  # no zip that zipfile can read: torch's reader will say so
+        return False
+
+
+def unpack(path: Path) -> Path:
+    """The folder where a zip's weights, configurations and card stand; made once. CheckpointError for anything that a checkpoint is not."""
+    found = path.stat()
+    key = hashlib.sha256(f"{path.resolve()} {found.st_size} {found.st_mtime_ns}".encode()).hexdigest()[:16]
+    folder = cache() / "unpacked" / f"{path.stem}-{key}"
+    if folder.is_dir():
+        return folder
+    beside = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            wanted = _wanted_members(path, archive)
+            free = shutil.disk_usage(_existing(folder)).free
+            total = sum(m.file_size for m in wanted)
+            if total > free:
+                raise CheckpointError(f"{path}: needs {total:,} bytes unpacked, and {folder.parent} has {free:,} free")
+            for member in wanted:
+                target = beside / member.filename
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(member) as source, target.open("wb") as sink:
+                    shutil.copyfileobj(source, sink, 1 << 20)
+        os.replace(beside, folder)
+        _forget_old(folder.parent)
+    except CheckpointError:
+        raise
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be unpacked into {folder.parent} ({error.strerror or error})") from None
+    except Exception as error:  # BadZipFile, zlib.error, RuntimeError of an encrypted one, …
+        raise CheckpointError(f"{path}: is not a whole zip archive ({str(error)[:200] or type(error).__name__})") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder
+
+
+def _forget_old(folder: Path) -> None:
+    """Archives can be unpacked again: only the newest few stay."""
+    for old in sorted((p for p in folder.iterdir() if not p.name.endswith(".part")), key=lambda p: -p.stat().st_mtime)[_UNPACKED_KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _existing(folder: Path) -> Path:
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
+def _wanted_members(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    members = archive.infolist()
+    if len(members) > _MOST_FILES:
+        raise CheckpointError(f"{path}: was refused, since it holds {len(members):,} files")
+    wanted = []
+    for member in members:
+        name = member.filename
+        place = PurePosixPath(name)
+        if place.is_absolute() or ".." in place.parts or "\\" in name or ":" in name or "\0" in name:
+            raise CheckpointError(f"{path}: was refused, since {name[:200]!r} would be written outside its folder")
+        if stat.S_ISLNK(member.external_attr >> 16):
+            raise CheckpointError(f"{path}: was refused, since {name[:200]!r} is a symbolic link")
+        if member.is_dir() or not (is_weights_name(place.name) or place.name.endswith((*_CONFIGS, ".md"))):
+            continue  # code and data sets stay in the archive
+        if member.file_size > 1 << 20 and member.file_size > 200 * max(member.compress_size, 1):
+            raise CheckpointError(f"{path}: was refused, since {name[:200]!r} would grow to {member.file_size:,} bytes")
+        wanted.append(member)
+    if sum(m.file_size for m in wanted) > _MOST_UNPACKED:
+        raise CheckpointError(f"{path}: was refused, since it would grow to {sum(m.file_size for m in wanted):,} bytes")
+    if not any(is_weights_name(PurePosixPath(m.filename).name) for m in wanted):
+        raise CheckpointError(f"{path}: holds no checkpoint (model.safetensors with config.json, or step_N with all_config.yaml)")
+    return wanted

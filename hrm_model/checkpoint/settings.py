@@ -1,0 +1,89 @@
+"""What a configuration file beside the weights says: the own config.json, or the published all_config.yaml."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hrm_model.errors import CheckpointError
+
+_MOST_BYTES_JSON = 256 << 10
+_MOST_BYTES_YAML = 16 << 10  # reading YAML takes time with the square of its nesting
+# Fields of a published `arch` section that are ours too, under the same name; TRM's own come below.
+_SAME = (
+    "H_cycles", "L_cycles", "H_layers", "L_layers", "hidden_size", "num_heads", "expansion", "pos_encodings", "rms_norm_eps", "rope_theta",
+    "halt_max_steps", "halt_exploration_prob", "puzzle_emb_ndim", "seq_len", "vocab_size", "num_puzzle_identifiers",
+)  # fmt: skip
+
+_KINDS: dict[type, str] = {list: "a list", str: "text", int: "a number", float: "a number", bool: "a yes or no"}
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a file says. `complete`: all of ModelConfig (own); else some of it, and the tensors tell the rest."""
+
+    file: Path | None = None
+    complete: bool = False
+    values: dict[str, Any] = field(default_factory=dict)  # by ModelConfig's names
+    extra: dict[str, Any] = field(default_factory=dict)  # task, title, q_continue, training, …
+    data_path: str = ""  # the published data set's folder, which names the task
+
+
+def read_config(files: tuple[Path, ...]) -> Given:
+    """The first of these files that describes a model; an empty Given where none does. CheckpointError for a broken one."""
+    for file in files:
+        content = _parsed(file)
+        if not isinstance(content, dict):
+            raise CheckpointError(f"{file}: holds {_KINDS.get(type(content), 'no settings')} in place of a model's settings by name")
+        if isinstance(content.get("model"), dict) and file.suffix == ".json":
+            return Given(file, True, content["model"], {k: v for k, v in content.items() if k != "model"})
+        arch = content.get("arch")
+        if isinstance(arch, dict):
+            return _published(file, arch, str(content.get("data_path", "")))
+        if file.name in ("all_config.yaml",):
+            raise CheckpointError(f'{file}: has no section "arch" with the model\'s settings')
+        if "H_cycles" in content:  # the section itself, as Hydra keeps it
+            return _published(file, content, "")
+    return Given()
+
+
+def _published(file: Path, arch: dict[Any, Any], data_path: str) -> Given:
+    values = {name: _scalar(arch, name) for name in _SAME if name in arch}
+    extra: dict[str, Any] = {}
+    if "puzzle_emb_len" in arch:
+        values["puzzle_slots"] = _scalar(arch, "puzzle_emb_len")
+    if arch.get("mlp_t") is True:
+        values["mixer"] = "mlp"
+    if "no_ACT_continue" in arch:
+        extra["q_continue"] = arch["no_ACT_continue"] is not True
+    return Given(file, False, values, extra, data_path)
+
+
+def _scalar(arch: dict[Any, Any], name: str) -> Any:
+    """A value, where Hydra left '${.other}' the other one's."""
+    value = arch[name]
+    if isinstance(value, str) and value.startswith("${.") and value.endswith("}"):
+        value = arch.get(value[3:-1])
+    return value
+
+
+def _parsed(file: Path) -> Any:
+    try:
+        if file.stat().st_size > (_MOST_BYTES_JSON if file.suffix == ".json" else _MOST_BYTES_YAML):
+            raise CheckpointError(f"{file}: was refused, since it takes {file.stat().st_size:,} bytes; a configuration is short")
+        text = file.read_text(encoding="utf-8")
+        return json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
+    except OSError as error:
+        raise CheckpointError(f"{file}: cannot be read ({error.strerror or error})") from None
+    except yaml.YAMLError as error:
+        tag = str(getattr(error, "problem", "") or error).splitlines()[0][:200]
+        raise CheckpointError(f"{file}: is not plain YAML ({tag})") from None
+    except CheckpointError:
+        raise
+    except (ValueError, RecursionError, TypeError) as error:  # JSON, UTF-8, numbers of endless digits, unhashable keys
+        kind = "JSON" if file.suffix == ".json" else "plain YAML"
+        raise CheckpointError(f"{file}: is not {kind} ({(str(error).splitlines() or [''])[0][:200]})") from None

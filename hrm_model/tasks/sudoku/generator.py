@@ -1,0 +1,114 @@
+"""Sudoku puzzles with one solution, made by the hundred: full boards, from which clues are taken while the solution stays the only one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrm_model.tasks.sudoku.grid import Variant
+from hrm_model.tasks.sudoku.solver import IMPOSSIBLE, SOLVED, Bits, candidates, digits_of, propagate, search, to_bits, to_digits
+
+Grids = NDArray[np.int8]
+
+_BATCH = 512  # boards worked on together; arrays of this size stay in cache
+_PATIENCE = 60  # batches without one puzzle before a clue count is called out of reach
+
+
+def default_clues(variant: Variant) -> int:
+    """A clue count of middling difficulty."""
+    return {4: 6, 6: 14, 9: 32}[variant.side]
+
+
+def random_solutions(variant: Variant, count: int, rng: np.random.Generator) -> Grids:
+    """(count, cells) full boards: random digits in the most constrained cells, singles filled in, dead ends begun anew."""
+    done: list[Grids] = []
+    missing = count
+    while missing > 0:
+        boards = np.zeros((variant.cells, min(_BATCH, max(16, 2 * missing))), np.uint16)
+        while boards.shape[1]:
+            boards, status, free = propagate(boards, variant)
+            done.append(to_digits(boards[:, status == SOLVED]))
+            going = (status != SOLVED) & (status != IMPOSSIBLE)
+            boards, free = boards[:, going], free[:, going]
+            _guess(boards, free, variant, rng)
+        missing = count - sum(len(d) for d in done)
+    return np.concatenate(done)[:count]
+
+
+def _guess(boards: Bits, free: Bits, variant: Variant, rng: np.random.Generator) -> None:
+    """Put a random candidate into one of each board's most constrained cells."""
+    index = np.arange(boards.shape[1])
+    digits = digits_of(free, variant)
+    count = digits.sum(axis=0)
+    cell = (np.where(count > 0, count, 99) + rng.random(count.shape, np.float32)).argmin(axis=0)
+    options = digits[:, cell, index]
+    digit = (options * (rng.random(options.shape, np.float32) + 0.001)).argmax(axis=0)
+    boards[cell, index] = (1 << digit).astype(np.uint16)
+
+
+def generate(variant: Variant, count: int, clues: int | None, rng: np.random.Generator) -> tuple[Grids, Grids]:
+    """Puzzles and their solutions, each (count, cells). `clues` given digits each; None: minimal, so that no clue can be taken away.
+
+    ValueError for a clue count that is no puzzle's, or that was not met within a fair number of attempts.
+    """
+    if clues is not None and not 0 < clues <= variant.cells:
+        raise ValueError(f"{clues} clues: a {variant.side}×{variant.side} Sudoku has 1 to {variant.cells}")
+    puzzles: list[Grids] = []
+    solutions: list[Grids] = []
+    have = tries = 0
+    while have < count:
+        full = random_solutions(variant, min(_BATCH, max(8, round(1.3 * (count - have)))), rng)
+        dug = _dig(full, variant, clues, rng)
+        if clues is not None:
+            met = (dug > 0).sum(axis=1) == clues
+            dug, full = dug[met], full[met]
+        tries = 0 if len(dug) else tries + 1
+        if tries == _PATIENCE:
+            raise ValueError(
+                f"no {variant.side}×{variant.side} puzzle with {clues} clues was found in {_PATIENCE * _BATCH} attempts; ask for more clues"
+            )
+        puzzles.append(dug)
+        solutions.append(full)
+        have += len(dug)
+    return np.concatenate(puzzles)[:count], np.concatenate(solutions)[:count]
+
+
+def _dig(full: Grids, variant: Variant, clues: int | None, rng: np.random.Generator) -> Grids:
+    """Take clues away in random order wherever the solution stays the only one, down to `clues` (or as far as it goes)."""
+    boards = to_bits(full)
+    count = boards.shape[1]
+    order = rng.random((variant.cells, count)).argsort(axis=0)
+    left = np.full(count, variant.cells)
+    for cells in order:
+        active = np.flatnonzero(left > clues) if clues is not None else np.arange(count)
+        if not len(active):
+            break
+        cell, own = cells[active], boards[cells[active], active]
+        trial = boards[:, active]
+        index = np.arange(len(active))
+        trial[cell, index] = 0
+        free = candidates(trial, variant)
+        removable = free[cell, index] == own
+        for unit in variant.units_of[cell].T:
+            others = free[variant.units[unit].T, index]  # (side, M) candidates of the unit's cells, this one among them
+            elsewhere = ((others & own) > 0).sum(axis=0) > 1
+            removable |= ~elsewhere
+        unsure = np.flatnonzero(~removable)
+        if len(unsure):
+            removable[unsure] = ~_another_solution(trial[:, unsure], cell[unsure], own[unsure], free[:, unsure], variant)
+        taken = active[removable]
+        boards[cells[taken], taken] = 0
+        left[taken] -= 1
+    return to_digits(boards)
+
+
+def _another_solution(boards: Bits, cell: NDArray[np.intp], own: Bits, free: Bits, variant: Variant) -> NDArray[np.bool_]:
+    """(M,) whether a board has a solution with another digit than `own` in `cell`."""
+    options = free[cell, np.arange(len(cell))] & ~own
+    digit, board = np.nonzero(digits_of(options, variant))
+    trials = boards[:, board]
+    trials[cell[board], np.arange(len(board))] = (1 << digit).astype(np.uint16)
+    found = np.zeros(len(cell), bool)
+    for owner, _ in search(trials, board, variant):
+        found[owner] = True
+    return found

@@ -1,0 +1,381 @@
+"""Reading trace files that may come from anywhere. Every name, type, size and number is checked before it is used.
+
+Only hard links at fixed places are followed, so recursive groups, external links and soft links lead nowhere; datasets kept in
+other files, unknown filters and sizes beyond a limit are refused before anything is read. What HDF5's own library makes of a
+damaged file is not in our hands: `hrm_model.trace_file.guard` lets a child process try first.
+
+Shapes: N steps, T positions, S cells, D width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from hrm_model.analysis.core import solved_step, task_of, verdict
+from hrm_model.trace.data import LEVEL_H, LEVEL_L, Array, ModelInfo, PuzzleInfo, Trace
+from hrm_model.trace_file.extras import Extras, read_extras
+from hrm_model.trace_file.hdf5 import TraceFileError, attribute, load, member, member_names, numbers, read_text, row_sums, scalar
+from hrm_model.trace_file.layout import FORMAT, STATES, STEP_NAMES, VERSION
+
+MAX_BYTES = 4 << 30  # of one trace in memory, unless the caller allows more
+_MAX_ENTRIES = 10_000
+_MAX_CELLS, _MAX_VOCABULARY = 1 << 16, 1 << 12
+_SCAN_BYTES = 16 << 20
+_ROWS = (("H", "h_row"), ("L", "l_row"))
+
+
+@dataclass(frozen=True)
+class EntryInfo:
+    """What is told of one trace of a file without its states."""
+
+    name: str  # of its group
+    title: str
+    task: str
+    model: str
+    segments: int
+    steps: int
+    solved: bool | None  # whether the last answer is the solution; None where that is not known
+    states: str  # 'full', 'float16', 'pooled' or 'none'
+    bytes: int  # in memory
+    complete: bool  # False where the writer was interrupted
+
+
+@dataclass(frozen=True)
+class StepArrays:
+    """What holds after one step: z_H and z_L (T, D) or None, prediction (S,), probability (S, V)."""
+
+    z_H: Array | None
+    z_L: Array | None
+    prediction: Array
+    probability: Array
+
+
+class TraceReader:
+    """An open trace file. Use it as a context manager; `names` lists its traces.
+
+    TraceFileError (a ValueError) names the file and the fault. A file whose writer was killed is read up to its last whole segment.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> None:
+        self.path, self._max_bytes = Path(path), max_bytes
+        self._file: h5py.File | None = None
+        self._checked: tuple[str, _Entry] | None = None  # the entry used last: checking it again for each step would be slow
+        with self._named():
+            self._check_signature()
+            self._file = self._open()
+            self._check_format()
+            self.names = self._entry_names()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except TraceFileError as error:
+            self.close()
+            raise TraceFileError(f"{self.path}: {error}") from None
+        except Exception as error:  # whatever h5py raises on a damaged file, and that is nearly everything
+            self.close()
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise TraceFileError(f"{self.path}: is damaged ({reason[:300]})") from error
+
+    # The file --------------------------------------------------------------------------------------------------------
+
+    def _check_signature(self) -> None:
+        if not self.path.exists():
+            raise TraceFileError("there is no such file")
+        if not self.path.is_file():
+            raise TraceFileError("is not a file")
+        try:
+            with self.path.open("rb") as file:
+                start = file.read(8)
+        except OSError as error:
+            raise TraceFileError(f"cannot be read ({error.strerror})") from None
+        if start != b"\x89HDF\r\n\x1a\n":
+            raise TraceFileError("is empty" if not start else "is not an HDF5 file")
+
+    def _open(self) -> h5py.File:
+        self.interrupted = False
+        try:
+            return h5py.File(self.path, "r", locking=False)
+        except OSError as error:
+            if "already open for write" not in str(error):
+                raise
+        # Its writer is still at work, or was killed: as far as it came, the file is whole.
+        self.interrupted = True
+        return h5py.File(self.path, "r", locking=False, swmr=True)
+
+    def _check_format(self) -> None:
+        assert self._file is not None
+        found = attribute(self._file, "format")
+        if found != FORMAT:
+            raise TraceFileError(f"is HDF5, but no trace: its root has no attribute format = {FORMAT!r}")
+        version = attribute(self._file, "format_version")
+        if not isinstance(version, int) or version < 1:
+            raise TraceFileError(f"has format_version {version!r}; a number from 1 on is needed")
+        if version > VERSION:
+            raise TraceFileError(f"has format version {version}; this HRM Studio reads up to {VERSION}. A newer one is needed")
+        self.version = version
+
+    def _entry_names(self) -> list[str]:
+        assert self._file is not None
+        found = []
+        for name in member_names(self._file, _MAX_ENTRIES):
+            group = member(self._file, name, h5py.Group, missing_ok=True)
+            if group is not None and attribute(group, "NX_class") == "NXentry":
+                found.append(name)
+        if not found:
+            raise TraceFileError("holds no trace" + (": its writer was interrupted before the first segment" if self.interrupted else ""))
+        return sorted(found, key=lambda name: (len(name), name))
+
+    def close(self) -> None:
+        file, self._file, self._checked = self._file, None, None
+        if file is not None:
+            with suppress(OSError, RuntimeError):  # nothing was changed, so nothing is lost
+                file.close()
+
+    def __enter__(self) -> TraceReader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # One entry -------------------------------------------------------------------------------------------------------
+
+    def _entry(self, name: str) -> _Entry:
+        if self._file is None:
+            raise TraceFileError("was closed")
+        if name not in self.names:
+            raise TraceFileError(f"has no trace {name!r}; these are: {', '.join(self.names[:20])}")
+        if self._checked is None or self._checked[0] != name:
+            self._checked = name, _Entry(member(self._file, name, h5py.Group), self._max_bytes)
+        return self._checked[1]
+
+    def read(self, name: str = "trace") -> Trace:
+        """A whole trace."""
+        with self._named():
+            return self._entry(name).trace(states=True)
+
+    def extras(self, name: str = "trace") -> Extras:
+        """Title, branch, records and attention of a trace."""
+        with self._named():
+            return self._entry(name).extras(self.version)
+
+    def about(self, name: str = "trace") -> EntryInfo:
+        """What can be told of a trace without reading its states."""
+        with self._named():
+            return self._entry(name).about(name)
+
+    def scan(self, name: str = "trace") -> EntryInfo:
+        """The same after reading everything once, states too, piece by piece."""
+        with self._named():
+            entry = self._entry(name)
+            entry.scan()
+            entry.extras(self.version)
+            return entry.about(name)
+
+    def step(self, name: str, step: int) -> StepArrays:
+        """One step of a trace, read alone."""
+        with self._named():
+            return self._entry(name).step(step)
+
+
+class _Entry:
+    """One entry's datasets, checked against each other when it is made."""
+
+    def __init__(self, group: h5py.Group, max_bytes: int) -> None:
+        self._group, self._where, self._max_bytes = group, group.name, max_bytes
+        steps, segments, puzzle, model = (member(group, name, h5py.Group) for name in ("steps", "segments", "puzzle", "model"))
+        self.title = read_text(group, "title", default="")
+        self.complete = bool(scalar(group, "complete", default=1))
+        self._puzzle, self._config = puzzle, model
+        self._given = numbers(puzzle, "given", (None,), "iu")
+        cells = self._given.shape[0]
+        if not 0 < cells <= _MAX_CELLS:
+            raise TraceFileError(f"{self._given.name} has {cells} cells; 1 to {_MAX_CELLS} are read")
+        self._solution = numbers(puzzle, "solution", (cells,), "iu", optional=True)
+        self._numbers = {name: numbers(steps, name, (None,), "iu") for name in STEP_NAMES}
+        self._prediction = numbers(steps, "prediction", (None, cells), "iu")
+        self._probability = numbers(steps, "probability", (None, cells, None), "f")
+        self.vocabulary = self._probability.shape[2]
+        if not 0 < self.vocabulary <= _MAX_VOCABULARY:
+            raise TraceFileError(f"{self._probability.name} tells of {self.vocabulary} tokens; 1 to {_MAX_VOCABULARY} are read")
+        self._q = [numbers(segments, name, (None,), "f") for name in ("q_halt", "q_continue")]
+        self._z = {level: numbers(steps, f"z_{level}", (None, None, None), "f", optional=True) for level in "HL"}
+        # Files of before had HDF5's own checksums instead.
+        self._sums = {level: numbers(steps, f"crc_{level}", (None,), "u", optional=True) for level in "HL"}
+        if (self._z["H"] is None) != (self._z["L"] is None):
+            raise TraceFileError(f"{steps.name} holds only one of z_H and z_L")
+        self.states = self._states_kept(attribute(group, "states"))
+        self._count()
+
+    def _states_kept(self, told: object) -> str:
+        z_H, z_L, cells = self._z["H"], self._z["L"], self._given.shape[0]
+        if z_H is None or z_L is None:
+            return "none"
+        if z_H.shape[1:] != z_L.shape[1:]:
+            raise TraceFileError(f"{z_H.name} and {z_L.name} are of different shapes: {z_H.shape[1:]} and {z_L.shape[1:]}")
+        if told not in STATES or told == "none":
+            raise TraceFileError(f"{self._where} says that its states are kept as {told!r}, which is none of {', '.join(STATES)}")
+        positions = z_H.shape[1]
+        if positions != 1 if told == "pooled" else positions < cells:
+            raise TraceFileError(
+                f"{z_H.name} has {positions} positions; {told} states of {cells} cells need {1 if told == 'pooled' else cells}"
+            )
+        return str(told)
+
+    def _count(self) -> None:
+        """Steps, rows and segments that are there; of an interrupted entry those of its whole segments."""
+        every = [*self._numbers.values(), self._prediction, self._probability]
+        lengths = {d.shape[0] for d in every}
+        if self.complete and len(lengths) > 1:
+            told = ", ".join(f"{d.name.rpartition('/')[2]} {d.shape[0]}" for d in every)
+            raise TraceFileError(f"{self._where}/steps has arrays of different lengths: {told}")
+        n = min(lengths)
+        self._spend(sum(d.dtype.itemsize * math.prod(d.shape[1:]) for d in every) * n)
+        self._must_be_there()
+        numbers = {name: load(d, n) for name, d in self._numbers.items()}
+        ends = [*(np.flatnonzero(np.diff(numbers["segment"])) + 1).tolist(), n]
+        states = [d for d in self._z.values() if d is not None]
+        while not self.complete and ends and not self._holds(ends[-1], len(ends), numbers):
+            ends.pop()
+        if not ends or ends[-1] == 0:
+            raise TraceFileError(f"{self._where} has no whole segment" if not self.complete else f"{self._where} has no steps")
+        self.n, self.segments = ends[-1], len(ends)
+        self.numbers = {name: array[: self.n] for name, array in numbers.items()}
+        self._check_numbers()
+        if self.complete and not self._holds(self.n, self.segments, self.numbers):
+            raise TraceFileError(
+                f"{self._where} has {', '.join(f'{d.shape[0]} rows of {d.name}' for d in states)}, fewer than its steps name"
+            )
+        self.q_count = min(d.shape[0] for d in self._q) if self.complete else self.segments
+        if any(d.shape[0] != self.q_count for d in self._q) and self.complete or self.q_count > self.segments:
+            raise TraceFileError(
+                f"{self._where}/segments has {', '.join(str(d.shape[0]) for d in self._q)} values for {self.segments} segments"
+            )
+        self.bytes = sum(math.prod(d.shape) * d.dtype.itemsize for d in (*every, *self._q, self._given))
+        self.bytes += sum(self._rows(level) * math.prod(d.shape[1:]) * d.dtype.itemsize for level, d in self._z.items() if d is not None)
+
+    def _holds(self, steps: int, segments: int, numbers: dict[str, Array]) -> bool:
+        if not self.complete and any(d.shape[0] < segments for d in self._q):
+            return False
+        there = [(d.shape[0], name) for many in (self._z, self._sums) for level, name in _ROWS if (d := many[level]) is not None]
+        return steps > 0 and all(int(numbers[name][steps - 1]) < rows for rows, name in there)
+
+    def _rows(self, level: str) -> int:
+        return int(self.numbers[f"{level.lower()}_row"][-1]) + 1
+
+    def _states(self, level: str, first: int, end: int) -> Array | None:
+        """Rows of z_H or z_L, as they were written; None where states were not kept."""
+        dataset, sums = self._z[level], self._sums[level]
+        if dataset is None:
+            return None
+        found = load(dataset, end, first)
+        if sums is not None:
+            broken = np.flatnonzero(row_sums(found) != sums[first:end])
+            if len(broken):
+                raise TraceFileError(f"is damaged: row {first + int(broken[0])} of {dataset.name} is not what was written")
+        return found
+
+    def _must_be_there(self) -> None:
+        """Whether the file really holds what its datasets declare: memory is taken only for what was written."""
+        for d in (self._given, self._solution, *self._numbers.values(), self._prediction, self._probability, *self._q, *self._z.values()):
+            if d is None or 0 in d.shape:
+                continue
+            if d.chunks is None:
+                there = d.id.get_storage_size() >= math.prod(d.shape) * d.dtype.itemsize
+            else:
+                wanted = math.prod([-(-length // chunk) for length, chunk in zip(d.shape, d.chunks, strict=True)])
+                there = d.id.get_num_chunks() >= wanted
+            if not there and self.complete:
+                raise TraceFileError(f"{d.name} declares {math.prod(d.shape) * d.dtype.itemsize:,} bytes that are not in the file")
+
+    def _spend(self, more: int) -> None:
+        states = sum(math.prod(d.shape) * d.dtype.itemsize for d in self._z.values() if d is not None)
+        if more + states > self._max_bytes:
+            raise TraceFileError(f"{self._where} declares {(more + states) / 1e9:,.1f} GB; up to {self._max_bytes / 1e9:.1f} GB are read")
+
+    def _check_numbers(self) -> None:
+        number, where = {k: v.astype(np.int64) for k, v in self.numbers.items()}, f"{self._where}/steps"
+        level, segment = number["level"], number["segment"]
+        if not np.isin(level, (LEVEL_L, LEVEL_H)).all():
+            raise TraceFileError(f"{where}/level holds {int(level[~np.isin(level, (LEVEL_L, LEVEL_H))][0])}; 0 (L) and 1 (H) are known")
+        if segment[0] != 0 or not np.isin(np.diff(segment), (0, 1)).all():
+            raise TraceFileError(f"{where}/segment does not count 0, 1, 2 …")
+        if number["h_cycle"].min() < 0 or number["l_step"].min() < -1:
+            raise TraceFileError(f"{where}/h_cycle and l_step hold numbers below 0 and −1")
+        if self.states == "none":
+            return
+        for name, moved in (("h_row", level == LEVEL_H), ("l_row", level == LEVEL_L)):
+            if (number[name] != np.cumsum(moved)).any():
+                raise TraceFileError(f"{where}/{name} does not count the steps of its module")
+
+    # Reading ---------------------------------------------------------------------------------------------------------
+
+    def trace(self, *, states: bool) -> Trace:
+        z: dict[str, Any] = dict.fromkeys("HL")
+        if states:
+            self._spend(0)
+            z |= {level: self._states(level, 0, self._rows(level)) for level in "HL"}
+        config = read_text(self._config, "config", default="{}")
+        try:
+            told = json.loads(config)
+        except (ValueError, RecursionError):
+            raise TraceFileError(f"{self._config.name}/config is not JSON") from None
+        if not isinstance(told, dict):
+            raise TraceFileError(f"{self._config.name}/config is no JSON object")
+        solution = None if self._solution is None else load(self._solution)
+        text, identifier = read_text(self._puzzle, "text", default=""), scalar(self._puzzle, "identifier", default=0)
+        if identifier < 0:
+            raise TraceFileError(f"{self._puzzle.name}/identifier is {identifier}; numbers from 0 on are known")
+        puzzle = PuzzleInfo(read_text(self._puzzle, "task"), load(self._given), solution, text, identifier)
+        model = ModelInfo(read_text(self._config, "name", default=""), told, read_text(self._config, "sha256", default=""))
+        prediction, probability = load(self._prediction, self.n), load(self._probability, self.n)
+        for name, tokens in (("puzzle/given", puzzle.given), ("puzzle/solution", solution), ("steps/prediction", prediction)):
+            if tokens is not None and (tokens.min() < 0 or tokens.max() >= self.vocabulary):
+                raise TraceFileError(
+                    f"{self._where}/{name} holds tokens from {tokens.min()} to {tokens.max()}; there are {self.vocabulary}"
+                )
+        q = [load(d, self.q_count) for d in self._q]
+        arrays: dict[str, Any] = self.numbers | {"prediction": prediction, "probability": probability, "q_halt": q[0], "q_continue": q[1]}
+        made = Trace(puzzle, model, **arrays, z_H=z["H"], z_L=z["L"])
+        task = task_of(made)
+        if task is not None and (task.cells != len(puzzle.given) or self.vocabulary > task.vocab_size):
+            raise TraceFileError(f"{self._where} is said to be {puzzle.task}, with {len(puzzle.given)} cells and {self.vocabulary} tokens")
+        return made
+
+    def about(self, name: str) -> EntryInfo:
+        found = self.trace(states=False)
+        solved = None if found.puzzle.solution is None else solved_step(found) is not None
+        return EntryInfo(
+            name, self.title, found.puzzle.task, found.model.name, self.segments, self.n, solved, self.states, self.bytes, self.complete
+        )
+
+    def extras(self, version: int) -> Extras:
+        return read_extras(self._group, self.title, version, self._max_bytes)
+
+    def scan(self) -> None:
+        verdict(self.trace(states=False))  # what every view asks of a trace must come out
+        for level, dataset in self._z.items():
+            if dataset is not None:
+                rows, at_once = self._rows(level), max(1, _SCAN_BYTES // max(1, math.prod(dataset.shape[1:]) * dataset.dtype.itemsize))
+                for start in range(0, rows, at_once):
+                    self._states(level, start, min(rows, start + at_once))
+
+    def step(self, step: int) -> StepArrays:
+        if not 0 <= step < self.n:
+            raise TraceFileError(f"{self._where} has {self.n} steps; there is no step {step}")
+        h, fast = int(self.numbers["h_row"][step]), int(self.numbers["l_row"][step])
+        z_H, z_L = self._states("H", h, h + 1), self._states("L", fast, fast + 1)
+        answer = self._prediction[step], self._probability[step]
+        return StepArrays(None if z_H is None else z_H[0], None if z_L is None else z_L[0], *answer)

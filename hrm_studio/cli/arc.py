@@ -1,0 +1,81 @@
+"""`hrm-studio solve TASK.json`: two attempts at each test input of an ARC task."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from hrm_model.tasks.arc.puzzle import ArcPuzzle, ColourGrid, read_task
+from hrm_model.tasks.arc.vote import ATTEMPTS
+from hrm_studio.cli.common import load_model, print_json
+
+# The colours that ARC's own pages draw, 0 to 9.
+_COLOURS = ("#000000", "#0074d9", "#ff4136", "#2ecc40", "#ffdc00", "#aaaaaa", "#f012be", "#ff851b", "#7fdbff", "#870c25")
+
+
+def solve_arc(file: Path, model: Path, identifiers: Path | None, copies: int, segments: int, device: str, as_json: bool) -> None:
+    """Print the two attempts, and whether one is right where the answer is known. ValueError names what does not fit."""
+    puzzle = read_task(file)
+    names = _names(identifiers)
+    from hrm_model.arc_solve import copies_of, solve_task
+
+    network = load_model(model, device)
+    if network.config.task != "arc":
+        raise ValueError(f"{model} reads {network.config.task}; {file} is an ARC task")
+    begin = time.perf_counter()
+    asked = copies_of(puzzle, enumerate(names), copies)
+    found = [candidates[:ATTEMPTS] for candidates in solve_task(network, puzzle, asked, segments=segments)]
+    seconds = time.perf_counter() - begin
+    tests: list[dict[str, Any]] = [
+        {
+            "attempts": [c.grid.tolist() for c in attempts],
+            "votes": [c.votes for c in attempts],
+            "solved": None if pair.output is None else any(np.array_equal(c.grid, pair.output) for c in attempts),
+        }
+        for pair, attempts in zip(puzzle.test, found, strict=True)
+    ]
+    if as_json:
+        print_json(task=puzzle.name, copies=len(asked), segments=segments, tests=tests, seconds=round(seconds, 3))
+        return
+    _show(puzzle, tests, [[c.grid for c in attempts] for attempts in found], len(asked))
+
+
+def _names(identifiers: Path | None) -> list[str]:
+    if identifiers is None:
+        return []
+    try:
+        names = json.loads(identifiers.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{identifiers}: cannot be read ({error.strerror or error})") from None
+    except ValueError:
+        raise ValueError(f"{identifiers}: is not JSON") from None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{identifiers}: is no list of names; identifiers.json of the dataset that the model was trained on is needed")
+    return names
+
+
+def _show(puzzle: ArcPuzzle, tests: list[dict[str, Any]], grids: list[list[ColourGrid]], copies: int) -> None:
+    console = Console(highlight=False)
+    for number, (pair, test, attempts) in enumerate(zip(puzzle.test, tests, grids, strict=True), 1):
+        console.print(f"{puzzle.name}, test input {number}", style="bold")
+        console.print(drawn_colours(pair.input))
+        for k, (grid, votes) in enumerate(zip(attempts, test["votes"], strict=True), 1):
+            right = "" if pair.output is None else ", right" if np.array_equal(grid, pair.output) else ", wrong"
+            console.print(f"attempt {k}: {votes} of {copies} copies{right}")
+            console.print(drawn_colours(grid))
+
+
+def drawn_colours(grid: ColourGrid) -> Text:
+    """Two characters a cell on its colour, the digit in it for those who see no colours."""
+    text = Text()
+    for row in grid.tolist():
+        for colour in row:
+            text.append(f"{colour} ", f"{'black' if colour in (4, 5, 7, 8) else 'white'} on {_COLOURS[colour]}")
+        text.append("\n")
+    return text if grid.size else Text("(no grid)\n", "dim")

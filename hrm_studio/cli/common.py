@@ -1,0 +1,96 @@
+"""What the command line's parts share."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from hrm_model.tasks.base import Grid, PuzzleError, Task
+
+if TYPE_CHECKING:
+    from hrm_model.model import HRM
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Segments = Annotated[int, typer.Option(min=1, max=4096, help="Segments to think for.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda:0, mps, or auto.")]
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """What people can mend is said in one sentence, with exit code 2; our own mistakes keep their traceback."""
+    try:
+        yield
+    except (ValueError, OSError) as error:  # PuzzleError, CheckpointError, RunError, ConfigError are ValueErrors
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"hrm-studio: {error}", markup=False)
+        raise typer.Exit(2) from None
+
+
+def print_json(**values: Any) -> None:
+    print(json.dumps(values))
+
+
+def must_read(model_task: str, task: Task, path: Path) -> None:
+    """ValueError where a model reads other puzzles."""
+    if model_task != task.name:
+        raise ValueError(f"{path} reads {model_task}; the puzzle is {task.name}")
+
+
+def drawn(task: Task, given: Grid, answer: Grid) -> Text:
+    """The answer as a grid: givens bold, what breaks a rule red."""
+    bad, fixed = task.faults(answer, given), ~task.blanks(given)
+    box_height, box_width = task.box
+    bar = "─┼─".join("─" * (2 * box_width - 1) for _ in range(task.side // box_width)) if box_width else ""
+    text = Text()
+    for row in range(task.side):
+        if row and box_height and row % box_height == 0:
+            text.append(bar + "\n", "dim")
+        for column in range(task.side):
+            cell = row * task.side + column
+            style = "bold" if fixed[cell] else "cyan"
+            text.append(task.symbols[answer[cell]], f"{style} red" if bad[cell] else style)
+            between = box_width and (column + 1) % box_width == 0 and column + 1 < task.side
+            text.append(" │ " if between else " ", "dim")
+        text.append("\n")
+    return text
+
+
+def puzzle_text(argument: str) -> str:
+    """A command line's puzzle: the text itself, that of a file, or what comes in."""
+    if argument == "-":
+        return sys.stdin.read()
+    if not argument.strip():
+        raise PuzzleError("The puzzle is empty; its cells as a line, a file that holds one, or - for standard input is needed.")
+    try:
+        if len(argument) < 256 and Path(argument).is_file():
+            return Path(argument).read_text(encoding="utf-8")
+        a_folder = len(argument) < 256 and Path(argument).is_dir()
+    except UnicodeDecodeError:
+        raise PuzzleError(f"{argument}: is not a text file") from None
+    except (OSError, ValueError):
+        return argument  # too odd for a file name, so it is a puzzle
+    if a_folder or re.search(r"[/\\]|\.(txt|csv|sdk|sdm|ss|json)$", argument):
+        raise PuzzleError(f"{argument}: there is no such file; a puzzle, a file that holds one, or - for standard input is needed")
+    return argument
+
+
+def load_model(path: Path, device: str) -> HRM:
+    """A checkpoint's model on a device ('auto': the best there is). What no file told and had to be assumed is said. CheckpointError."""
+    from hrm_model.checkpoint.format import load_inspected
+    from hrm_model.checkpoint.inspect import inspect
+
+    found = inspect(path)
+    model = load_inspected(found, None if device == "auto" else device)
+    assumed = ", ".join(f"{field.name}={field.value}" for field in found.inferred if field.assumed)
+    if assumed:
+        told = "no configuration stands beside the weights" if found.given.file is None else f"{found.given.file.name} does not tell all"
+        print(f"hrm-studio: {path}: {told}; assumed {assumed}. Where that is wrong, so are the answers.", file=sys.stderr)
+    return model

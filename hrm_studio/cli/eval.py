@@ -1,0 +1,196 @@
+"""`hrm-studio eval`: how good a model is on any set of puzzles; `hrm-studio results`: what was found so far, side by side."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from hrm_model.assets import find_model
+from hrm_model.tasks.base import Grids, Task
+from hrm_model.tasks.puzzle_files import read_puzzles
+from hrm_studio.cli.common import AsJson, Device, Segments, load_model, must_read, plain_errors, print_json
+
+if TYPE_CHECKING:
+    from trainer.evaluate import Evaluation, Judged
+
+_KEEP_EVERY = 20.0  # seconds
+
+
+@dataclass(frozen=True)
+class _Set:
+    """Puzzles to be judged by."""
+
+    task: Task
+    puzzles: Grids
+    solutions: Grids
+    identifiers: NDArray[np.int64] | None = None
+    ratings: NDArray[np.float32] | None = None
+    names: tuple[str, ...] = ()  # identifiers.json
+
+    def difficulties(self) -> dict[str, NDArray[np.floating]]:
+        """By what they are told apart: what the task knows, and the file's own rating."""
+        found = self.task.difficulty(self.puzzles, self.solutions)
+        if self.ratings is not None and np.isfinite(self.ratings).any():
+            found["rating"] = self.ratings
+        return found
+
+
+def evaluate_file(
+    model: Annotated[str, typer.Argument(help="A bundled model's name or a checkpoint.")],
+    puzzles: Annotated[
+        Path, typer.Argument(help="A file of puzzles (a line each, drawn, .sdk, .sdm, .ss, .csv), or a dataset's folder (its test split).")
+    ],
+    segments: Segments = 64,
+    device: Device = "auto",
+    batch: Annotated[int, typer.Option(min=1, max=65536, help="Puzzles thought about at once.")] = 128,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many puzzles: a file's first, a dataset's evenly spread.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Think about every puzzle anew, also where an earlier attempt was cut off.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a model on a set of puzzles. Solutions that are not there are found. Results are kept; one that was cut off goes on."""
+    with plain_errors():
+        found = _read(puzzles, limit)
+        path = find_model(model)
+        from hrm_model.checkpoint.format import about, sha256
+        from trainer.evaluate import by_difficulty, summary
+        from trainer.results import place
+
+        network = load_model(path, device)
+        must_read(network.config.task, found.task, path)
+        where = place(path, sha256(path), puzzles, found.puzzles, found.solutions, found.identifiers, segments)
+        begin = time.perf_counter()
+        judged = _judge(network, found, where, again, segments=segments, batch=batch, q_continue=about(path).get("q_continue", True))
+        seconds = time.perf_counter() - begin
+        total = summary(judged)
+        parts = {name: by_difficulty(judged, values) for name, values in found.difficulties().items()}
+        result = {
+            "model": path.name, "set": puzzles.name, "task": found.task.name, "segments": segments, **_told(total),
+            "by": {name: {key: _told(part) for key, part in of.items()} for name, of in parts.items()},
+            **_votes(found, judged), "seconds": round(seconds, 3),
+        }  # fmt: skip
+        where.save(result)
+    if as_json:
+        print_json(**result)
+        return
+    _show(result, total, parts)
+
+
+def _told(found: Evaluation) -> dict[str, Any]:
+    return asdict(found)
+
+
+def _read(source: Path, limit: int | None) -> _Set:
+    if not source.is_dir():
+        read = read_puzzles(source, solve=True, limit=limit)
+        assert read.solutions is not None
+        return _Set(read.task, read.puzzles, read.solutions, ratings=read.ratings)
+    from trainer.data.batches import examples_of
+    from trainer.data.published import Dataset, DatasetError, Split
+
+    if (source / "dataset.json").is_file():
+        split, names = Split(source), Dataset(source.parent).identifiers  # a split itself was named
+    else:
+        dataset = Dataset(source)
+        if "test" not in dataset.splits:
+            raise DatasetError(f"{source}: has no test split; name {source / 'train'} to judge by what was trained on")
+        split, names = dataset.splits["test"], dataset.identifiers
+    if not split.examples:
+        raise DatasetError(f"{split.folder}: holds no example")
+    puzzles, solutions, identifiers = examples_of(split, limit)
+    return _Set(split.metadata.task, puzzles, solutions, identifiers, names=tuple(names))
+
+
+def _judge(network: Any, found: _Set, where: Any, again: bool, **options: Any) -> Judged:
+    """All puzzles, going on where an earlier attempt was cut off, with a progress bar on a terminal."""
+    from trainer.evaluate import Judged, judge
+
+    kept = None if again else where.load_part()
+    parts = [kept] if kept is not None and len(kept) <= len(found.puzzles) else []
+    begin = sum(map(len, parts))
+    told = time.monotonic()
+    columns = (TextColumn("thinking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal) as progress:
+        bar = progress.add_task("", total=len(found.puzzles), completed=begin)
+        keep = not found.task.known_rules  # ARC's answers are voted over
+        for part in judge(network, found.puzzles, found.solutions, found.identifiers, begin=begin, keep_answers=keep, **options):
+            parts.append(part)
+            progress.advance(bar, len(part))
+            if time.monotonic() - told > _KEEP_EVERY:
+                parts = [Judged.joined(parts)]
+                where.save_part(parts[0])
+                told = time.monotonic()
+    return Judged.joined(parts)
+
+
+def _votes(found: _Set, judged: Judged) -> dict[str, Any]:
+    """ARC only: tasks solved by the best one and two answers, voted over all copies of a task."""
+    if found.task.known_rules or found.identifiers is None:
+        return {}
+    from hrm_model.tasks.arc.vote import pass_at_copies
+
+    names = [found.names[i] if i < len(found.names) else str(i) for i in found.identifiers]
+    passed = pass_at_copies(names, found.puzzles, found.solutions, judged.answers, judged.q_halt)
+    return {"tasks": passed.tasks, "pass_at_1": passed.at_1, "pass_at_2": passed.at_2}
+
+
+def _show(result: dict[str, Any], total: Evaluation, parts: dict[str, dict[str, Evaluation]]) -> None:
+    console = Console(highlight=False)
+    low, high = total.interval
+    cells_low, cells_high = total.cells_interval
+    print(f"{total.puzzles} puzzles, {result['segments']} segments, {result['seconds']:.1f} s")
+    print(f"whole puzzle right  {total.exact:8.2%}   (95 %: {low:.2%} to {high:.2%})")
+    print(f"open cells right    {total.cells:8.2%}   (95 %: {cells_low:.2%} to {cells_high:.2%})")
+    if "pass_at_1" in result:
+        print(
+            f"tasks solved        {result['pass_at_1']:8.2%}   with one attempt, {result['pass_at_2']:.2%} with two ({result['tasks']} tasks)"
+        )
+    print(
+        f"would halt after    {total.mean_segments:8.2f}   segments on average, {total.exact_at_halt:.2%} right then; never: {total.never_halts:.2%}"
+    )
+    allowed = [k for k in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024) if k <= len(total.exact_by_segment)]
+    print("after segments      " + ",  ".join(f"{k}: {total.exact_by_segment[k - 1]:.1%}" for k in allowed))
+    for name, of in parts.items():
+        if len(of) > 1:
+            table = Table(name, "puzzles", "right", "95 %", "cells", "halts after", box=None, pad_edge=False, header_style="bold")
+            for key, e in of.items():
+                table.add_row(
+                    key,
+                    str(e.puzzles),
+                    f"{e.exact:.1%}",
+                    f"{e.interval[0]:.1%} – {e.interval[1]:.1%}",
+                    f"{e.cells:.1%}",
+                    f"{e.mean_segments:.1f}",
+                )
+            console.print()
+            console.print(table)
+
+
+def results(as_json: AsJson = False) -> None:
+    """Evaluations made so far: models side by side on each set of puzzles."""
+    from trainer.results import kept_results
+
+    found = list(kept_results())
+    if as_json:
+        print_json(results=found)
+        return
+    if not found:
+        print("none yet; hrm-studio eval MODEL PUZZLES makes one")
+        return
+    models = sorted({r["model"] for r in found})
+    table = Table("puzzles", "segments", *models, box=None, pad_edge=False, header_style="bold")
+    for key in sorted({(r["set"], r["puzzles"], r["segments"]) for r in found}):
+        of = {r["model"]: r for r in found if (r["set"], r["puzzles"], r["segments"]) == key}
+        cells = [f"{of[m]['exact']:.1%} ({of[m]['interval'][0]:.1%} – {of[m]['interval'][1]:.1%})" if m in of else "" for m in models]
+        table.add_row(f"{key[0]} ({key[1]})", str(key[2]), *cells)
+    Console(highlight=False).print(table)

@@ -1,0 +1,117 @@
+"""The command line. Everything here calls the code that the app calls; torch is loaded only where a model runs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from hrm_model.assets import find_model, model_for_task
+from hrm_model.tasks.registry import parse_any
+from hrm_studio.cli import data as cli_data
+from hrm_studio.cli import eval as cli_eval
+from hrm_studio.cli import models as cli_models
+from hrm_studio.cli import trace as cli_trace
+from hrm_studio.cli.arc import solve_arc
+from hrm_studio.cli.common import AsJson, Device, Segments, drawn, load_model, must_read, plain_errors, print_json, puzzle_text
+from hrm_studio.cli.runs import runs
+from hrm_studio.cli.train import train
+
+app = typer.Typer(add_completion=False, help="Watch a Hierarchical Reasoning Model think. Without a command, the app opens.")
+app.command("eval")(cli_eval.evaluate_file)
+app.command("results")(cli_eval.results)
+app.add_typer(cli_data.app, name="data")
+app.add_typer(cli_models.app, name="models")
+app.add_typer(cli_trace.app, name="trace")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        try:
+            print(f"hrm-studio {version('hrm-studio')}")
+        except PackageNotFoundError:
+            print("hrm-studio (not installed)")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        from hrm_studio.app import main as open_app
+
+        raise typer.Exit(open_app())
+
+
+@app.command()
+def solve(
+    puzzle: Annotated[str, typer.Argument(help="The cells as text, a file that holds them, - for standard input, or an ARC task's .json.")],
+    model: Annotated[
+        str | None, typer.Option(help="A bundled model's name or a checkpoint. Default: the bundled one of this size.")
+    ] = None,
+    segments: Segments = 64,
+    device: Device = "auto",
+    copies: Annotated[int, typer.Option(min=1, help="ARC: copies of the task that vote.")] = 32,
+    identifiers: Annotated[
+        Path | None,
+        typer.Option(help="ARC: identifiers.json of the dataset that the model was trained on; its copies have vectors of their own."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a model reason about one puzzle and show its answer; at an ARC task it has two attempts, voted over copies of the task."""
+    with plain_errors():
+        if puzzle.endswith(".json"):
+            solve_arc(
+                Path(puzzle), find_model(model) if model else model_for_task("arc").path, identifiers, copies, segments, device, as_json
+            )
+            return
+        task, grid = parse_any(puzzle_text(puzzle))
+        known = task.solve(grid)
+        path = find_model(model) if model else model_for_task(task.name).path
+        from hrm_model.device import use_threads
+        from hrm_model.reason import reason
+
+        network = load_model(path, device)
+        use_threads(network)
+        must_read(network.config.task, task, path)
+        begin = time.perf_counter()
+        answer, steps = grid, 0
+        for step in reason(network, task.to_tokens(grid), segments=segments, previews=False, states=False):
+            steps += 1
+            if step.prediction is not None:
+                answer = task.from_tokens(step.prediction)
+        seconds = time.perf_counter() - begin
+    solved, broken = bool(task.right(answer[None], grid[None], known[None])[0]), int(task.violations(answer[None], grid)[0])
+    if as_json:
+        print_json(
+            puzzle=task.format_line(grid), solution=task.format_line(answer), solved=solved, violations=broken, segments=segments, steps=steps, seconds=round(seconds, 4)
+        )  # fmt: skip
+        return
+    console = Console(highlight=False)
+    console.print(drawn(task, grid, answer))
+    verdict = "solved" if solved else f"not solved: {broken} rule violations" if broken else f"not solved: {task.almost}"
+    console.print(f"{verdict} — {segments} segments, {steps} steps, {seconds:.2f} s, model {path.name}")
+
+
+app.command()(train)
+app.add_typer(runs, name="runs")
+
+
+def main() -> None:
+    """Entry point of `hrm-studio`. A file or folder alone (`hrm-studio t.h5`) opens the app with it."""
+    alone = Path(sys.argv[1]) if len(sys.argv) == 2 else None
+    if alone is not None and (alone.suffix in (".h5", ".hdf5") or len(alone.parts) > 1 or (alone.suffix and alone.is_file())):
+        if not alone.exists():
+            print(f"hrm-studio: {alone}: there is no such file or folder", file=sys.stderr)
+            sys.exit(2)
+        from hrm_studio.app import main as open_app
+
+        sys.exit(open_app(path=alone))
+    app()

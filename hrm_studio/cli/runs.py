@@ -1,0 +1,309 @@
+"""`hrm-studio runs`: what the Train page does with runs, in a shell."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from hrm_studio.cli.common import AsJson, plain_errors, print_json
+from hrm_studio.services.trainer_process import start_trainer
+from hrm_studio.words import duration, share, size
+from trainer.runs import manage
+from trainer.runs.events import describe
+from trainer.runs.run_dir import RunDir, RunError
+from trainer.runs.summary import RunSummary, Survey, environment
+
+runs = typer.Typer(help="Runs: list, show, follow, pause, resume, save, stop, fork, rename, delete, undelete.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its name, a part of it that no other has, or 'last'.")]
+Root = Annotated[Path | None, typer.Option("--in", help="Look for runs in this folder.")]
+_PATIENCE = 60.0  # seconds that an answer of a trainer is waited for: it may be in the middle of an evaluation
+_POLL = 0.1
+
+
+def _summary(run: RunDir) -> RunSummary:
+    survey = Survey(run.path)
+    survey.look(time.monotonic())
+    while survey.behind:
+        survey.look(time.monotonic())
+    return survey.look(time.monotonic())
+
+
+def _plain(summary: RunSummary) -> dict[str, Any]:
+    values = {name: getattr(summary, name) for name in summary.__dataclass_fields__}
+    return {"name": summary.name, **values, "path": str(summary.path), "model": str(summary.model) if summary.model else None}
+
+
+@runs.command("list")
+def list_runs(root: Root = None, as_json: AsJson = False) -> None:
+    """All runs: state, progress, best held-out accuracy, time and size."""
+    with plain_errors():
+        found = [_summary(run) for run in manage.all_runs(root)]
+    if as_json:
+        print_json(runs=[_plain(summary) for summary in found])
+        return
+    if not found:
+        print(f"no runs in {root or manage.runs_folder()}; `hrm-studio train sudoku-4x4` makes one")
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("run", "state", "step", "of", "best", "time", "left", "size"):
+        table.add_column(column, justify="left" if column in ("run", "state") else "right", no_wrap=True)
+    for s in found:
+        table.add_row(
+            s.name, s.state, f"{s.step:,}", f"{s.steps:,}", share(s.best), duration(s.seconds), duration(s.eta_seconds), size(s.size)
+        )
+    Console(width=None if Console().is_terminal else 200, highlight=False).print(table)
+
+
+@runs.command()
+def show(run: Name, root: Root = None, as_json: AsJson = False) -> None:
+    """One run: how it stands, what it was asked, its checkpoints, its warnings."""
+    with plain_errors():
+        found = manage.find_run(run, root)
+        summary, config = _summary(found), found.config()
+    told = [e for e in found.events().read() if e["type"] in ("warning", "failed", "evaluation")]
+    evaluations = [e for e in told if e["type"] == "evaluation"]
+    warnings = [{"step": e["step"], "code": e.get("code"), "message": e["message"]} for e in told if e["type"] != "evaluation"]
+    checkpoints = [path.name for path in found.all_checkpoints()]
+    if as_json:
+        print_json(
+            **_plain(summary), config=config.model_dump(mode="json"), environment=environment(found.path), origin=manage.origin(found) or None,
+            checkpoints=checkpoints, warnings=warnings, evaluation=evaluations[-1] if evaluations else None,
+        )  # fmt: skip
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    lines = {
+        "run": str(summary.path), "state": f"{summary.state} {('— ' + summary.message) if summary.message else ''}",
+        "task": f"{summary.task}, preset {summary.preset or 'none'}", "step": f"{summary.step:,} of {summary.steps:,}",
+        "best": f"{share(summary.best)} of unseen puzzles at step {summary.best_step:,}" if summary.best is not None else "–",
+        "time": duration(summary.seconds) + (f", {duration(summary.eta_seconds)} left" if summary.eta_seconds else ""),
+        "device": summary.device or "–", "size": size(summary.size), "checkpoints": ", ".join(checkpoints if len(checkpoints) < 9 else [*checkpoints[:4], "…", *checkpoints[-4:]]) or "none",
+        "kept": f"the newest {config.keep_checkpoints}, the best, and the 1st, 2nd, 4th, 8th … multiple of {config.checkpoint_every} steps",
+    }  # fmt: skip
+    if begun := manage.origin(found):
+        lines["continues"] = f"{begun['run']} from {begun['checkpoint']}"
+    for name, text in lines.items():
+        console.print(f"{name:12} {text}", markup=False)
+    if evaluations:
+        console.print(describe(evaluations[-1]), markup=False)
+    for warning in warnings:
+        console.print(f"step {warning['step']}: {warning['message']}", markup=False)
+
+
+@runs.command()
+def follow(
+    run: Name,
+    root: Root = None,
+    new: Annotated[bool, typer.Option("--new", help="Only what comes from now on.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a run tells until its trainer ends, as lines or as its JSON events. Ctrl+C leaves the run alone."""
+    with plain_errors():
+        found = manage.find_run(run, root)
+    reader = found.events()
+    if new:
+        reader.read()
+    try:
+        while True:
+            ended = found.status().get("state") not in manage.LIVE
+            while entries := reader.parse(reader.lines(1 << 20)):
+                for entry in entries:
+                    if as_json or entry["type"] != "machine":
+                        print(json.dumps(entry) if as_json else describe(entry), flush=True)
+            if ended:
+                return
+            time.sleep(_POLL)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    except BrokenPipeError:  # `| head` has seen enough
+        raise typer.Exit(0) from None
+
+
+def _ask(name: str, root: Path | None, as_json: bool, kind: str, done: Callable[[RunDir, list[dict[str, Any]]], bool], words: str) -> None:
+    """Send a command to a live trainer and wait for what shows that it was obeyed."""
+    with plain_errors():
+        run = manage.find_run(name, root)
+        if run.status().get("state") not in manage.LIVE:
+            raise RunError(f"{run.path.name} is not being trained (its state is {run.status().get('state', 'new')!r})")
+        reader = run.events()
+        reader.read()
+        _listening(run)
+        run.command(kind)
+    seen: list[dict[str, Any]] = []
+    end = time.monotonic() + _PATIENCE
+    while not (obeyed := done(run, seen)) and time.monotonic() < end and run.status().get("state") in manage.LIVE:
+        time.sleep(_POLL)
+        seen += reader.read()
+    obeyed = obeyed or done(run, seen + reader.read())
+    if as_json:
+        print_json(run=str(run.path), command=kind, obeyed=obeyed, state=run.status().get("state"), step=run.status().get("step"))
+    elif obeyed:
+        print(f"{run.path.name}: {words} at step {run.status().get('step', 0):,}")
+    else:
+        print(f"{run.path.name}: asked to {kind}; it has not answered yet")
+
+
+def _listening(run: RunDir) -> None:
+    """Wait while a trainer starts: what it is told before is taken for an earlier one's."""
+    end = time.monotonic() + _PATIENCE
+    while run.status().get("state") == "starting" and time.monotonic() < end:
+        time.sleep(_POLL)
+
+
+def _told(kind: str) -> Callable[[RunDir, list[dict[str, Any]]], bool]:
+    return lambda run, seen: any(entry["type"] == kind for entry in seen)
+
+
+@runs.command()
+def pause(run: Name, root: Root = None, as_json: AsJson = False) -> None:
+    """Hold a run after its step; it keeps its memory and stops computing."""
+    _ask(run, root, as_json, "pause", lambda r, seen: r.status().get("state") == "paused", "paused")
+
+
+@runs.command()
+def save(run: Name, root: Root = None, as_json: AsJson = False) -> None:
+    """Write a checkpoint now."""
+    _ask(run, root, as_json, "save", _told("saved"), "saved")
+
+
+@runs.command()
+def stop(
+    run: Name,
+    root: Root = None,
+    discard: Annotated[bool, typer.Option("--discard", help="Without a checkpoint: what came after the last one is lost.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """End a run after its step, with a checkpoint. `resume` goes on with it."""
+    kind = "abort" if discard else "stop"
+    _ask(run, root, as_json, kind, lambda r, seen: r.status().get("state") not in manage.LIVE, "discarded" if discard else "stopped")
+
+
+@runs.command()
+def resume(run: Name, root: Root = None, as_json: AsJson = False) -> None:
+    """Go on with a paused run, or with one that ended, from its last checkpoint."""
+    with plain_errors():
+        found = manage.find_run(run, root)
+        state = found.status().get("state")
+        if state in ("starting", "running"):
+            raise RunError(f"{found.path.name} is being trained already")
+    if state == "paused":
+        _ask(run, root, as_json, "resume", _told("resumed"), "goes on")
+        return
+    _start(found, as_json)
+
+
+def _start(run: RunDir, as_json: bool) -> None:
+    with plain_errors():
+        reader = run.events()
+        reader.read()
+        child = start_trainer(run)
+        seen: list[dict[str, Any]] = []
+        while not any(entry["type"] == "started" for entry in seen) and child.poll() is None:
+            time.sleep(_POLL)
+            seen += reader.read()
+        seen += reader.read()
+        if child.poll():
+            words = (run.path / "log.txt").read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+            raise RunError(words or f"the trainer ended with {child.returncode}")
+    child.returncode = child.returncode or 0  # it lives on without this process
+    step = next((entry["step"] for entry in seen if entry["type"] == "started"), 0)
+    if as_json:
+        print_json(run=str(run.path), state=run.status().get("state"), step=step, pid=child.pid)
+    else:
+        print(f"{run.path.name}: training from step {step:,} (process {child.pid}); `hrm-studio runs follow {run.path.name}` looks on")
+
+
+@runs.command()
+def fork(
+    run: Name,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting to change: lr=5e-4, model.H_cycles=3.")
+    ] = None,
+    checkpoint: Annotated[str, typer.Option(help="last, best, or a checkpoint's name.")] = "last",
+    run_dir: Annotated[Path | None, typer.Option(help="Where the new run lives.")] = None,
+    start: Annotated[bool, typer.Option(help="Start its trainer.")] = True,
+    root: Root = None,
+    as_json: AsJson = False,
+) -> None:
+    """Continue with changes: a new run from a checkpoint of this one. The old run stays as it is."""
+    with plain_errors():
+        found = manage.find_run(run, root)
+        asked = {}
+        for change in changes or []:
+            name, equals, value = change.partition("=")
+            if not equals:
+                raise RunError(f"{change!r}: a change is written NAME=VALUE")
+            try:
+                asked[name.strip()] = _value(value)
+            except yaml.YAMLError:
+                raise RunError(f"{change!r}: {value!r} is no value") from None
+        new = manage.fork(found, manage.changed(found.config(), asked), checkpoint=checkpoint, path=run_dir)
+    if start:
+        _start(new, as_json)
+    elif as_json:
+        print_json(run=str(new.path), **{"from": manage.origin(new)})
+    else:
+        print(f"{new.path}: ready; `hrm-studio runs resume {new.path.name}` starts it")
+
+
+def _value(text: str) -> Any:
+    """A YAML value, and a number also where it is written 5e-4, which YAML takes for a word."""
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            return yaml.safe_load(text)
+
+
+@runs.command()
+def rename(run: Name, name: Annotated[str, typer.Argument(help="The new name.")], root: Root = None, as_json: AsJson = False) -> None:
+    """Give a run that is not being trained another name."""
+    with plain_errors():
+        path = manage.rename(manage.find_run(run, root), name)
+    print_json(run=str(path)) if as_json else print(path)
+
+
+@runs.command()
+def delete(run: Name, root: Root = None, as_json: AsJson = False) -> None:
+    """Move a run to the trash; `undelete` brings it back."""
+    with plain_errors():
+        found = manage.find_run(run, root)
+        place = manage.delete(found)
+    if as_json:
+        print_json(run=str(found.path), trash=str(place))
+    else:
+        print(f"{found.path.name}: deleted; `hrm-studio runs undelete {found.path.name}` brings it back")
+
+
+@runs.command()
+def undelete(
+    name: Annotated[str | None, typer.Argument(help="The run's name; none: the one deleted last.")] = None,
+    root: Root = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring back a deleted run."""
+    with plain_errors():
+        path = manage.undelete(name, root)
+    print_json(run=str(path)) if as_json else print(f"{path}: is back")
+
+
+@runs.command()
+def trash(root: Root = None, as_json: AsJson = False) -> None:
+    """List deleted runs."""
+    found = manage.deleted_runs(root)
+    if as_json:
+        print_json(runs=[str(path) for path in found])
+        return
+    for path in found:
+        print(f"{datetime.fromtimestamp(path.stat().st_ctime):%Y-%m-%d %H:%M}  {path.name}")

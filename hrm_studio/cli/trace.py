@@ -1,0 +1,252 @@
+"""`hrm-studio trace`: record, look into, check, show and merge trace files, without a display."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from hrm_model.assets import find_model, model_for_task
+from hrm_model.tasks.base import Grid, PuzzleError, Task
+from hrm_model.tasks.puzzle_files import read_puzzles
+from hrm_model.tasks.registry import parse_any
+from hrm_model.trace_file import io as trace_file
+from hrm_model.trace_file.io import Extras, TraceReader, TraceWriter
+from hrm_model.trace_file.merge import merge as merge_files
+from hrm_studio.cli.common import AsJson, Device, load_model, must_read, plain_errors, print_json, puzzle_text
+from hrm_studio.export import tables
+from hrm_studio.export.spec import MOVING, STILL, VIEWS, Spec
+
+app = typer.Typer(no_args_is_help=True, help="Recorded reasoning runs: HDF5 files with plots ready.")
+
+File = Annotated[Path, typer.Argument(help="A trace file (.h5).")]
+_MOST_ATTENTION = 1 << 30  # of one trace; all of it is in memory at once
+
+Which = Annotated[int, typer.Option(min=1, help="Which trace of the file, counted from 1.")]
+
+
+@app.command()
+def record(
+    puzzle: Annotated[str, typer.Argument(help="The cells as text, a file that holds them, or - for standard input.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+    model: Annotated[
+        str | None, typer.Option(help="A bundled model's name or a checkpoint. Default: the bundled one of this size.")
+    ] = None,
+    segments: Annotated[int, typer.Option(min=1, max=100_000, help="Segments to think for.")] = 16,
+    states: Annotated[str, typer.Option(help=f"How states are kept: {', '.join(trace_file.STATES)}.")] = "full",
+    previews: Annotated[bool, typer.Option(help="Also what the model would answer after each L step.")] = True,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="Also where the cells look, in every layer at every step; the file grows many times.")
+    ] = False,
+    most: Annotated[int, typer.Option(min=1, max=10_000, help="Of a file of many puzzles, so many: a trace each.")] = 1,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Let a model think about a puzzle, or many of a file, and keep every step as it is computed."""
+    with plain_errors():
+        if states not in trace_file.STATES:
+            raise ValueError(f"states cannot be kept as {states!r}; {', '.join(trace_file.STATES)} can")
+        task, grids = _puzzles(puzzle, most)
+        solutions = [_solved(task, grid, number if len(grids) > 1 else 0) for number, grid in enumerate(grids, 1)]
+        path = find_model(model) if model else model_for_task(task.name).path
+        from hrm_model.checkpoint.format import about, sha256
+        from hrm_model.device import use_threads
+        from hrm_model.probe import attention_bytes, attention_of_all
+        from hrm_model.reason import model_info, reason
+        from hrm_model.trace.data import PuzzleInfo, TraceRecorder
+
+        network = load_model(path, device)
+        use_threads(network)
+        must_read(network.config.task, task, path)
+        config, calls = network.config, network.calls()
+        size = trace_file.size_estimate(
+            h_steps=segments * config.H_cycles, l_steps=segments * config.H_cycles * config.L_cycles, positions=config.positions,
+            cells=config.seq_len, width=config.hidden_size, vocabulary=config.vocab_size, states=states,
+        )  # fmt: skip
+        more = attention_bytes(config, segments=segments) if attention else 0
+        if more > _MOST_ATTENTION:
+            raise ValueError(
+                f"attention of {segments} segments takes {more / 1e9:,.1f} GB; up to {_MOST_ATTENTION / 1e9:.0f} GB are kept. Record fewer --segments"
+            )
+        progress = _progress(quiet=as_json)
+        info = model_info(network, path.name, q_continue=about(path).get("q_continue", True), sha256=sha256(path))
+        with progress, TraceWriter(out, states=states) as writer:
+            bar = progress.add_task(
+                f"{path.name}, about {(size + more) * len(grids) / 1e6:.1f} MB", total=segments * len(calls) * len(grids)
+            )
+            for number, (grid, solution) in enumerate(zip(grids, solutions, strict=True), 1):
+                given = task.to_tokens(grid)
+                puzzle_info = PuzzleInfo(task.name, given, task.to_tokens(solution), task.format_line(grid))
+                title = f"Puzzle {number}" if len(grids) > 1 else ""
+                recorder = TraceRecorder(puzzle_info, info) if attention else None  # attention is computed from a whole trace
+                if recorder is None:
+                    writer.begin(puzzle_info, info, Extras(title))
+                keeper = writer if recorder is None else recorder
+                for step in reason(network, given, segments=segments, previews=previews, states=attention or states != "none"):
+                    keeper.add(step)
+                    progress.advance(bar)
+                if recorder is not None:
+                    made = recorder.trace()
+                    writer.write(made, Extras(title, attention=attention_of_all(network, made)))
+    _tell(out, as_json)
+
+
+def _puzzles(argument: str, most: int) -> tuple[Task, Sequence[Grid]]:
+    """The puzzle that a person names, or the first `most` of a file."""
+    if most > 1:
+        found = read_puzzles(Path(argument), limit=most)
+        return found.task, list(found.puzzles)
+    task, grid = parse_any(puzzle_text(argument))
+    return task, [grid]
+
+
+def _solved(task: Task, grid: Grid, number: int) -> Grid:
+    """Its solution; PuzzleError tells which of many has none."""
+    try:
+        return task.solve(grid)
+    except PuzzleError as error:
+        raise PuzzleError(f"puzzle {number}: {error}" if number else str(error)) from None
+
+
+@app.command("info")
+def tell(file: File, as_json: AsJson = False) -> None:
+    """What a trace file holds."""
+    _tell(file, as_json)
+
+
+def _tell(file: Path, as_json: bool) -> None:
+    with plain_errors():
+        entries = trace_file.check(file)
+        size = file.stat().st_size
+    first = entries[0]
+    if as_json:
+        keys = ("task", "model", "segments", "steps", "solved", "states")
+        print_json(**{key: getattr(first, key) for key in keys}, bytes=size, traces=[asdict(entry) for entry in entries])
+        return
+    print(f"{file}: {len(entries)} trace{'s' if len(entries) > 1 else ''}, {size / 1e6:,.1f} MB")
+    for number, entry in enumerate(entries, 1):
+        solved = {True: "solved", False: "not solved", None: "no solution known"}[entry.solved]
+        rest = "" if entry.complete else "; its writer was interrupted, whole segments are there"
+        print(
+            f"{number:4}  {entry.title}: {entry.segments} segments, {entry.steps} steps, {solved}, states {entry.states}, {entry.bytes / 1e6:,.1f} MB{rest}"
+        )
+
+
+@app.command()
+def check(file: File) -> None:
+    """Read everything once; exit code 2 and one sentence where something is wrong."""
+    with plain_errors():
+        entries = trace_file.check(file)
+        broken = [entry.name for entry in entries if not entry.complete]
+        if broken:
+            raise ValueError(
+                f"{file}: the writer of {', '.join(broken)} was interrupted; `hrm-studio trace merge` keeps the whole segments"
+            )
+    print(f"{file}: {len(entries)} trace{'s' if len(entries) > 1 else ''}, {sum(e.steps for e in entries)} steps, all whole")
+
+
+@app.command()
+def merge(
+    files: Annotated[list[Path], typer.Argument(help="Trace files, in the order in which their traces shall stand.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+    states: Annotated[str, typer.Option(help=f"How states are kept: {', '.join(trace_file.STATES)}.")] = "full",
+) -> None:
+    """Put the traces of several files into one; of a single one, write it anew (smaller states, say)."""
+    with plain_errors():
+        if states not in trace_file.STATES:
+            raise ValueError(f"states cannot be kept as {states!r}; {', '.join(trace_file.STATES)} can")
+        count = merge_files(files, out, states)  # type: ignore[arg-type]
+    print(f"{out}: {count} trace{'s' if count > 1 else ''}, {out.stat().st_size / 1e6:,.1f} MB")
+
+
+@app.command()
+def export(
+    file: File,
+    gif: Annotated[bool, typer.Option("--gif", help="An animation.")] = False,
+    mp4: Annotated[bool, typer.Option("--mp4", help="An animation (needs the extra `video`).")] = False,
+    frames: Annotated[bool, typer.Option("--frames", help="A folder of pictures, one a step.")] = False,
+    png: Annotated[bool, typer.Option("--png", help="A picture.")] = False,
+    svg: Annotated[bool, typer.Option("--svg", help="A picture of lines and letters.")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="The same as a page.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Curves and answers, a row a step.")] = False,
+    npy: Annotated[bool, typer.Option("--npy", help="A folder of all arrays.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Where to. Default: beside the trace, under its name.")] = None,
+    views: Annotated[str, typer.Option(help=f"What is shown, with commas between: {', '.join(VIEWS)}.")] = "board,timeline",
+    theme: Annotated[str, typer.Option(help="light or dark.")] = "light",
+    width: Annotated[int, typer.Option(help="Pixels before --scale.")] = 480,
+    height: Annotated[int, typer.Option(help="0: as high as the views need.")] = 0,
+    scale: Annotated[float, typer.Option(help="Pixels of the file for one of --width.")] = 1.0,
+    title: Annotated[str, typer.Option(help="A line on top.")] = "",
+    captions: Annotated[bool, typer.Option(help="What happens at the step, in words.")] = True,
+    step: Annotated[int, typer.Option(help="Of a picture, counted from 0; −1 is the last.")] = -1,
+    first: Annotated[int, typer.Option(help="First step of an animation.")] = 0,
+    last: Annotated[int, typer.Option(help="Last step; −1: a segment after the solution is there.")] = -1,
+    whole: Annotated[bool, typer.Option("--whole", help="To the end, even where the answer changes no more.")] = False,
+    speed: Annotated[float, typer.Option(help="Steps a second.")] = 8.0,
+    hold: Annotated[float, typer.Option(help="Seconds that the last step stays.")] = 2.0,
+    trace: Which = 1,
+) -> None:
+    """Make pictures, animations and tables of a trace."""
+    wanted = [kind for kind, on in zip(
+        (*MOVING, *STILL, "csv", "npy"), (gif, mp4, frames, png, svg, pdf, as_csv, npy), strict=True) if on]  # fmt: skip
+    with plain_errors():
+        if not wanted:
+            raise ValueError("what to make? --gif, --mp4, --frames, --png, --svg, --pdf, --csv or --npy")
+        if out is not None and len(wanted) > 1:
+            raise ValueError(f"--out names one place; {', '.join('--' + kind for kind in wanted)} were asked for")
+        entries = trace_file.check(file)
+        if trace > len(entries):
+            raise ValueError(f"{file}: holds {len(entries)} trace{'s' if len(entries) > 1 else ''}; there is no number {trace}")
+        name = entries[trace - 1].name
+        for kind in wanted:
+            target = out or file.with_name(file.stem + {"frames": "_frames", "npy": "_arrays"}.get(kind, f".{kind}"))
+            if kind in ("csv", "npy"):
+                with TraceReader(file) as reader:
+                    found = reader.read(name)
+                tables.write_csv(found, target) if kind == "csv" else tables.write_npy(found, target)
+            else:
+                spec = Spec(
+                    kind, tuple(v.strip() for v in views.split(",") if v.strip()), theme, width, height, scale, title, captions, step, first, last,  # type: ignore[arg-type]
+                    whole, speed, hold,
+                )  # fmt: skip
+                _make(file, name, spec, target)
+            print(target)
+
+
+def _make(file: Path, name: str, spec: Spec, target: Path) -> None:
+    """In a process of its own, as the studio does: a scale belongs to a whole process of Qt."""
+    asked = {"trace": str(file), "name": name, "spec": asdict(spec), "out": str(target)}
+    command = [sys.executable, "-m", "hrm_studio.export"]
+    with (
+        _progress(quiet=not spec.moving) as progress,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(json.dumps(asked))
+        process.stdin.close()
+        bar = progress.add_task(target.name, total=None)
+        told: dict[str, Any] = {}
+        for line in process.stdout:
+            told = json.loads(line)
+            if "done" in told:
+                progress.update(bar, completed=told["done"], total=told["total"])
+        words = process.stderr.read().strip().rpartition("\n")[2]
+    if "finished" not in told:
+        raise ValueError(told.get("failed") or f"{target}: could not be made ({words or f'exit code {process.returncode}'})")
+
+
+def _progress(*, quiet: bool) -> Progress:
+    """A bar on standard error, where someone is looking."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)

@@ -1,0 +1,59 @@
+"""`python -m hrm_studio.export`: the process that makes pictures. Reads one JSON object from standard input, tells its progress as JSON lines.
+
+In: `{"trace": PATH, "name": ENTRY, "spec": {…}, "out": PATH}`. Out: `{"done": k, "total": n}` …, at the end `{"finished": PATH}` or `{"failed": SENTENCE}`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def prepare(scale: float) -> None:
+    """Before Qt is imported: no window system is needed, and pictures come out at their scale."""
+    if sys.platform.startswith("linux"):
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"  # Elsewhere it would know no fonts; there the system's own draws unseen.
+    os.environ["QT_SCALE_FACTOR"] = f"{scale:g}"
+    os.environ["QT_ENABLE_HIGHDPI_SCALING"] = "0" if scale == 1 else "1"
+    os.environ["QT_LOGGING_RULES"] = "qt.qpa.*=false"
+
+
+def _tell(**values: Any) -> None:
+    print(json.dumps(values), flush=True)
+
+
+def main() -> int:
+    asked_to_stop: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: asked_to_stop.append(number))
+
+    def report(done: int, total: int) -> None:
+        if asked_to_stop:
+            raise ValueError("stopped")  # here, and not within Qt's calls: what was begun is cleared away
+        _tell(done=done, total=total)
+
+    asked = json.loads(sys.stdin.read())
+    from hrm_studio.export.spec import Spec
+
+    try:
+        spec = Spec.from_json(json.dumps(asked["spec"]))
+        prepare(max(2.0, spec.scale) if spec.kind in ("svg", "pdf") else spec.scale)  # what is a picture even there shall be sharp
+        from hrm_model.trace_file.io import TraceReader
+        from hrm_studio.app import make_application
+        from hrm_studio.render.pictures import export
+
+        with TraceReader(asked["trace"]) as reader:
+            trace = reader.read(asked["name"] or reader.names[0])
+        make_application(["export"])
+        _tell(finished=str(export(trace, spec, Path(asked["out"]), report)))
+    except (ValueError, OSError, MemoryError) as error:
+        _tell(failed=str(error) or type(error).__name__)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""Files of pictures: PNG, SVG, PDF, GIF, MP4 and numbered PNGs. The same trace and Spec give the same file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+from PySide6.QtGui import QImage
+
+from hrm_model.trace.data import Trace
+from hrm_studio.export.spec import Spec
+from hrm_studio.export.still import write_pdf, write_svg
+from hrm_studio.render.stage import Stage
+
+Report = Callable[[int, int], object]  # pictures made, pictures in all
+_COLOURS = 96  # of a GIF; letters and lines need no more
+_PALETTE_FROM = 8  # pictures that a GIF's colours are chosen from
+
+
+def export(trace: Trace, spec: Spec, path: Path, report: Report = lambda done, total: None) -> Path:
+    """Make the file (a folder for 'frames'), replacing an earlier one only once it is whole. OSError or ValueError names what is wrong.
+
+    An exception raised by `report` ends it and leaves nothing behind.
+    """
+    steps = spec.steps(trace)
+    stage = Stage(trace, spec)
+    try:
+        with _beside(path, folder=spec.kind == "frames") as part:
+            if spec.moving:
+                pictures = _counted(stage, steps, report)
+                {"gif": _gif, "mp4": _mp4, "frames": _frames}[spec.kind](pictures, stage, steps, spec, part)
+            else:
+                stage.go(steps[0])
+                {"png": _png, "svg": write_svg, "pdf": write_pdf}[spec.kind](stage, part)
+                report(1, 1)
+    finally:
+        stage.close()
+        stage.deleteLater()
+    return path
+
+
+@contextmanager
+def _beside(path: Path, *, folder: bool) -> Iterator[Path]:
+    """A place to write that takes the final name at the end, and is gone where it did not come to that."""
+    path = path.absolute()
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise OSError(f"{path}: cannot be written ({error.strerror})") from None
+    try:
+        part = temporary / path.name
+        if folder:
+            part.mkdir()
+        yield part
+        if folder and path.exists():
+            path.rename(temporary / "before")
+        os.replace(part, path)
+    except OSError as error:
+        raise OSError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _counted(stage: Stage, steps: list[int], report: Report) -> Iterator[Image.Image]:
+    for done, step in enumerate(steps, 1):
+        stage.go(step)
+        yield _to_pillow(stage.image())
+        report(done, len(steps))
+
+
+def _to_pillow(image: QImage) -> Image.Image:
+    return Image.frombytes("RGB", (image.width(), image.height()), bytes(image.constBits()), "raw", "RGB", image.bytesPerLine())
+
+
+# Still -----------------------------------------------------------------------------------------------------------------
+
+
+def _png(stage: Stage, path: Path) -> None:
+    _to_pillow(stage.image()).save(path, "PNG", optimize=True)
+
+
+# Moving ----------------------------------------------------------------------------------------------------------------
+
+
+def _gif(pictures: Iterator[Image.Image], stage: Stage, steps: list[int], spec: Spec, path: Path) -> None:
+    palette = _palette(stage, steps)
+    # A GIF counts hundredths of a second; browsers play anything below two of them slowly.
+    a_step = max(20, round(100 / spec.speed) * 10)
+    durations = [a_step] * (len(steps) - 1) + [a_step + round(spec.hold * 1000)]
+    packed = (picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures)
+    with path.open("wb") as file:
+        next(packed).save(file, "GIF", save_all=True, append_images=packed, duration=durations, loop=0, optimize=True, disposal=1)
+
+
+def _palette(stage: Stage, steps: list[int]) -> Image.Image:
+    """Colours that suit the whole animation: one table for all pictures keeps what does not change unchanged, and a free place in
+    it lets Pillow leave that out."""
+    some = steps[:: max(1, len(steps) // _PALETTE_FROM)]
+    size = stage.pixels()
+    sheet = Image.new("RGB", (size.width(), size.height() * len(some)))
+    for k, step in enumerate(some):
+        stage.go(step)
+        sheet.paste(_to_pillow(stage.image()), (0, k * size.height()))
+    return sheet.quantize(_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+
+
+def _frames(pictures: Iterator[Image.Image], stage: Stage, steps: list[int], spec: Spec, path: Path) -> None:
+    digits = len(str(steps[-1]))
+    for step, picture in zip(steps, pictures, strict=True):
+        picture.save(path / f"step_{step:0{digits}d}.png", "PNG")
+
+
+def _mp4(pictures: Iterator[Image.Image], stage: Stage, steps: list[int], spec: Spec, path: Path) -> None:
+    try:
+        import imageio_ffmpeg
+    except ImportError:
+        raise ValueError("an MP4 needs the extra `video`: pip install 'hrm-studio[video]' (a GIF does not)") from None
+    size = stage.pixels()
+    even = (size.width() // 2 * 2, size.height() // 2 * 2)  # what the common players can show
+    writer = imageio_ffmpeg.write_frames(
+        str(path), even, fps=spec.speed, codec="libx264", pix_fmt_in="rgb24", macro_block_size=2, quality=8, ffmpeg_log_level="error",
+        output_params=["-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-movflags", "+faststart"],
+    )  # fmt: skip
+    writer.send(None)
+    try:
+        last = b""
+        for picture in pictures:
+            last = picture.crop((0, 0, *even)).tobytes()
+            writer.send(last)
+        for _ in range(round(spec.hold * spec.speed)):
+            writer.send(last)
+    finally:
+        writer.close()

@@ -1,0 +1,38 @@
+"""What happens at a step, in words for someone who has never heard of the model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hrm_model.analysis.core import Verdict
+from hrm_model.trace.data import LEVEL_H, Trace
+from hrm_studio.ui.board.drawing import percent
+
+
+def narrate(trace: Trace, step: int, verdict: Verdict) -> tuple[str, str]:
+    """Two short lines: which module works and what that means; what is shown and what came of this step."""
+    if trace.level[step] == LEVEL_H:
+        what, shown = "The slow module H updates its plan", "the answer it holds"
+    else:
+        turn, turns = int(trace.l_step[step]) + 1, int(trace.l_step.max()) + 1
+        what = f"The fast module L works out details, {turn} of {turns}"
+        shown = "where it is heading"
+    return what, " · ".join([f"Segment {trace.segment[step] + 1}: {shown}", *_outcome(trace, step, verdict)])
+
+
+def _outcome(trace: Trace, step: int, verdict: Verdict) -> list[str]:
+    words = []
+    changed = int((trace.prediction[step] != trace.prediction[step - 1]).sum()) if step else 0
+    if verdict.solved is not None and step >= verdict.solved:
+        words.append("★ solved")
+        if step > verdict.solved:
+            words.append("the answer stays")
+        return words
+    if step:
+        words.append("nothing changed" if not changed else f"{changed} cell{'s' if changed > 1 else ''} changed")
+    right, broken = float(verdict.accuracy[step]), float(verdict.violations[step])
+    if np.isfinite(right):
+        words.append(f"{percent(right)} right")
+    if np.isfinite(broken):
+        words.append("no rule broken" if not broken else f"{broken:.0f} rule break{'s' if broken > 1 else ''}")
+    return words

@@ -1,0 +1,88 @@
+"""The board with all that explains it: what happens now in words, switches that are its legend, and the overview strip."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import pairwise
+
+from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
+
+from hrm_model.trace.data import LEVEL_H
+from hrm_studio.glossary import tip
+from hrm_studio.models.selection import Selection
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.theme import Theme
+from hrm_studio.ui.board.board import BoardView
+from hrm_studio.ui.board.drawing import Option
+from hrm_studio.ui.board.narration import narrate
+from hrm_studio.ui.board.strip import BoardStrip
+from hrm_studio.ui.widgets.elided import Elided
+from hrm_studio.ui.widgets.flow_layout import FlowRow
+from hrm_studio.ui.widgets.visible import View
+
+
+class BoardPanel(View):
+    """A BoardView (`board`) with its surroundings."""
+
+    def __init__(self, traces: TraceModel, selection: Selection, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("panel")
+        self._traces, self._theme = traces, theme
+        self.board = BoardView(traces, selection, theme)
+        self.strip = BoardStrip(traces, self.board, theme)
+        self.what, self.outcome = Elided("title"), Elided("muted")
+        self._switches: dict[str, QToolButton] = {}
+        self._offered: tuple[Option, ...] = ()
+        self._every = QToolButton(
+            text="Steps", checkable=True, objectName="chip", accessibleName="Every step"
+        )  # all switches fit 1280 pixels
+        self._every.setToolTip("The strip below: one small board a step, instead of one a segment (a round of thought).")
+        self._every.toggled.connect(self.strip.set_every_step)
+        self._legend = FlowRow(self._every, centred=True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 8, 6, 4)
+        layout.setSpacing(3)
+        layout.addWidget(self.what)
+        layout.addWidget(self.outcome)
+        layout.addWidget(self.board, 1)
+        layout.addWidget(self._legend)
+        layout.addWidget(self.strip)
+        subscriptions = [(traces.trace_replaced, self._tell), (traces.trace_grew, self._tell), (traces.cursor_moved, self._tell)]
+        self.follow(subscriptions, self._tell)
+
+    def _tell(self) -> None:
+        trace, found = self._traces.trace, self.board.drawing
+        self._offer(found.options if found is not None else ())
+        if trace is None or self._traces.cursor < 0:
+            self.what.setText("")
+            self.outcome.setText("")
+            return
+        what, outcome = narrate(trace, self._traces.cursor, self._traces.verdict)
+        self.what.setText(what)
+        self.outcome.setText(outcome)
+        slow = trace.level[self._traces.cursor] == LEVEL_H
+        self.what.setToolTip(tip("H step" if slow else "L-step"))
+        self.outcome.setToolTip(f"<p>{outcome}</p>" + tip("segment") + ("" if slow else tip("preview")))
+
+    def _offer(self, options: tuple[Option, ...]) -> None:
+        """The switches of the task at hand."""
+        if options == self._offered:
+            return
+        self._offered = options
+        for switch in self._switches.values():
+            self._legend.row.removeWidget(switch)
+            switch.hide()  # it goes only once the event loop runs again
+            switch.deleteLater()
+        self._switches = {}
+        for k, option in enumerate(options):
+            switch = QToolButton(text=option.label, checkable=True, toolTip=option.tip, objectName="chip")
+            switch.setChecked(getattr(self.board.look, option.name))
+            switch.toggled.connect(partial(self._switch, option.name))
+            self._legend.row.insert(k, switch)
+            self._switches[option.name] = switch
+        order: list[QWidget] = [self.board, *self._switches.values(), self._every]
+        for before, after in pairwise(order):
+            self.setTabOrder(before, after)  # else what is made later comes last of all in the window
+
+    def _switch(self, name: str, on: bool) -> None:
+        self.board.set_look(**{name: on})

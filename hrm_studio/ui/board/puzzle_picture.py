@@ -1,0 +1,114 @@
+"""How a puzzle is drawn where no model is thinking about it: in the editor and in lists."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPen, QPixmap
+
+from hrm_model.tasks.arc import puzzle as arc
+from hrm_model.tasks.arc.task import ArcTask
+from hrm_model.tasks.base import Grid, Task
+from hrm_model.tasks.maze import grid as maze
+from hrm_model.tasks.maze.task import MazeTask
+from hrm_model.tasks.sudoku.task import SudokuTask
+from hrm_studio.theme import Palette
+from hrm_studio.ui.board.arc import COLOURS
+
+
+def cell_rect(place: QRectF, side: int, cell: int, shown: int = 0) -> QRectF:
+    """Where a cell of a square board lies, of which the first `shown` rows and columns (0: all) fill the place."""
+    width = place.width() / (shown or side)
+    return QRectF(place.left() + cell % side * width, place.top() + cell // side * width, width, width)
+
+
+def shown_side(task: Task, grid: Grid) -> int:
+    """Rows and columns that are worth showing: of an ARC board, those that its grid takes."""
+    if not isinstance(task, ArcTask):
+        return task.side
+    cells = np.flatnonzero(grid >= arc.FIRST_COLOUR)
+    return int(max((cells // task.side).max(initial=0), (cells % task.side).max(initial=0))) + 1
+
+
+def paint_puzzle(painter: QPainter, place: QRectF, task: Task, grid: Grid, colours: Palette, font: QFont) -> None:
+    """The given cells on their board."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    if isinstance(task, SudokuTask):
+        _paint_digits(painter, place, task, grid, colours, font)
+    elif isinstance(task, MazeTask):
+        _paint_maze(painter, place, task, grid, colours, font)
+    elif isinstance(task, ArcTask):
+        _paint_colours(painter, place, task, grid, colours)
+
+
+def _paint_digits(painter: QPainter, place: QRectF, task: SudokuTask, grid: Grid, colours: Palette, font: QFont) -> None:
+    variant, width = task.variant, place.width() / task.side
+    digits = QFont(font)
+    digits.setPixelSize(max(5, round(width * 0.58)))
+    digits.setWeight(QFont.Weight.DemiBold)
+    painter.setFont(digits)
+    painter.setPen(colours.color("given"))
+    for cell in range(task.cells):
+        if grid[cell]:
+            painter.drawText(cell_rect(place, task.side, cell), Qt.AlignmentFlag.AlignCenter, str(int(grid[cell])))
+    thin: list[QLineF] = []
+    thick: list[QLineF] = []
+    for k in range(variant.side + 1):
+        at = k * width
+        across = QLineF(place.left(), place.top() + at, place.right(), place.top() + at)
+        down = QLineF(place.left() + at, place.top(), place.left() + at, place.bottom())
+        (thin if k % variant.box_height else thick).append(across)
+        (thin if k % variant.box_width else thick).append(down)
+    painter.setPen(QPen(colours.color("border"), 1))
+    painter.drawLines(thin)
+    painter.setPen(QPen(colours.color("text", 0.75), 1.5))
+    painter.drawLines(thick)
+
+
+def _paint_maze(painter: QPainter, place: QRectF, task: MazeTask, grid: Grid, colours: Palette, font: QFont) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    painter.setBrush(colours.color("muted", 0.55))
+    width = place.width() / task.side
+    painter.drawRects([cell_rect(place, task.side, cell) for cell in range(task.cells) if grid[cell] == maze.WALL])
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    letters = QFont(font)
+    letters.setPixelSize(max(5, round(width * 0.8)))
+    letters.setWeight(QFont.Weight.Bold)
+    painter.setFont(letters)
+    for value, letter, colour in ((maze.START, "S", "right"), (maze.GOAL, "G", "level_H")):
+        for cell in (grid == value).nonzero()[0].tolist():
+            box = cell_rect(place, task.side, cell)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colours.color(colour, 0.25))
+            painter.drawRect(box)
+            painter.setPen(colours.color(colour))
+            painter.drawText(box.adjusted(-width, -width, width, width), Qt.AlignmentFlag.AlignCenter, letter)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(colours.color("border"), 1))
+    painter.drawRect(place)
+
+
+def _paint_colours(painter: QPainter, place: QRectF, task: ArcTask, grid: Grid, colours: Palette) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    shown = shown_side(task, grid)
+    for colour, painted in enumerate(COLOURS):
+        painter.setBrush(QColor(painted))
+        cells = (grid == arc.FIRST_COLOUR + colour).nonzero()[0].tolist()
+        painter.drawRects([cell_rect(place, task.side, cell, shown) for cell in cells])
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(colours.color("border"), 1))
+    painter.drawRect(place)
+
+
+def puzzle_icon(task: Task, grid: Grid, colours: Palette, font: QFont, size: int) -> QIcon:
+    """A small picture for a list, `size` pixels along a side."""
+    ratio = 2.0
+    picture = QPixmap(QSize(size, size) * ratio)
+    picture.setDevicePixelRatio(ratio)
+    picture.fill(colours.color("surface"))
+    with QPainter(picture) as painter:
+        place = QRectF(QPointF(2, 2), QPointF(size - 2, size - 2))
+        paint_puzzle(painter, place, task, grid, colours, font)
+    return QIcon(picture)

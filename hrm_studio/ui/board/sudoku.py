@@ -1,0 +1,132 @@
+"""A Sudoku's board: bold givens, the answer as digits, and pencil marks where the model is not sure."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPen
+
+from hrm_model.tasks.sudoku.grid import Variant, cell_name, conflicts, from_tokens, variant_of_task
+from hrm_model.trace.data import Trace
+from hrm_studio.theme import Palette
+from hrm_studio.ui.board.drawing import CHANGED, CONFIDENCE, Drawing, Look, Option, corner, percent, picture
+
+SURE = 0.75  # probability from which an answer is written as a digit; below, pencil marks
+_PENCIL = 0.06  # least probability of a pencil mark
+
+
+class SudokuDrawing(Drawing):
+    """4×4, 6×6 and 9×9."""
+
+    options = (
+        Option("candidates", "Candidates", "Below 75 % the likely digits stand as pencil marks; the likelier, the larger and stronger."),
+        CHANGED,
+        Option("wrong", "Wrong", "A filled corner marks a digit that differs from the solution."),
+        Option("rules", "Rule breaks", "A line under a digit: it stands in its row, column or box again."),
+        CONFIDENCE,
+    )
+
+    def __init__(self, trace: Trace, palette: Palette, font: QFont) -> None:
+        super().__init__(trace, palette, font)
+        self.variant: Variant = variant_of_task(trace.puzzle.task)
+        self.is_given = self.given > 1
+
+    def paint(self, painter: QPainter, place: QRectF, step: int, look: Look) -> None:
+        colours, width = self.palette, place.width() / self.side
+        digits, probability = from_tokens(self.trace.prediction[step]), self.trace.probability[step]
+        sure = probability.max(axis=1) >= SURE if look.candidates else np.ones(len(digits), bool)
+        changed = self.trace.prediction[step] != self.trace.prediction[max(0, step - 1)]
+        wrong = self.wrong(step)
+        clash = conflicts(np.where(sure | self.is_given, digits, 0), self.variant)
+        big, bold = self.sized(width * 0.56), self.sized(width * 0.56, QFont.Weight.Bold)
+        painter.fillRect(place, colours.color("surface"))
+        given_tint, changed_tint = colours.color("muted", 0.10), colours.color("changed")
+        given_ink, answer_ink, wrong_ink = colours.color("given"), colours.color("answer"), colours.color("wrong")
+        boxes = self.boxes(place)
+        for cell, box in enumerate(boxes):
+            if changed[cell] and look.changed:
+                painter.fillRect(box, changed_tint)
+            elif self.is_given[cell]:
+                painter.fillRect(box, given_tint)
+        if look.confidence:
+            tint = self.tint(step)
+            tint[self.is_given] = 0
+            painter.drawImage(place, picture(tint, self.side))
+        for cell, box in enumerate(boxes):
+            if self.is_given[cell]:
+                # What was given stands, whatever the model says; its contradiction is marked as wrong.
+                self.put_glyph(painter, box, str(int(self.given[cell]) - 1), bold, given_ink)
+            elif sure[cell]:
+                colour = wrong_ink if wrong[cell] and look.wrong else answer_ink
+                self.put_glyph(painter, box, str(digits[cell]) if digits[cell] else "·", big, colour)
+            else:
+                self._paint_pencil(painter, box, probability[cell], answer_ink)
+            if look.wrong and wrong[cell] and (sure[cell] or self.is_given[cell]):
+                corner(painter, box, wrong_ink)
+            if look.rules and clash[cell]:
+                painter.setPen(QPen(wrong_ink, max(1.5, width * 0.035)))
+                low, left, right = box.bottom() - width * 0.12, box.left() + width * 0.28, box.right() - width * 0.28
+                painter.drawLine(QPointF(left, low), QPointF(right, low))
+        self._paint_lines(painter, place)
+
+    def _paint_pencil(self, painter: QPainter, box: QRectF, probability: np.ndarray, colour: QColor) -> None:
+        """The likely digits, the likelier the larger and stronger."""
+        across = self.variant.box_width
+        width, height = box.width() / across, box.height() / -(-self.side // across)
+        for digit in (np.flatnonzero(probability[2:] >= _PENCIL) + 1).tolist():
+            row, column = divmod(digit - 1, across)
+            likely = float(probability[digit + 1])
+            size = 0.62 + 0.12 * round(3 * likely)  # three sizes: each is a picture that is kept
+            painter.setOpacity(min(1.0, 0.3 + 0.9 * likely))
+            mark = QRectF(box.left() + column * width, box.top() + row * height, width, height)
+            self.put_glyph(painter, mark, str(digit), self.sized(min(width, height) * size), colour)
+        painter.setOpacity(1.0)
+
+    def _paint_lines(self, painter: QPainter, place: QRectF) -> None:
+        colours, width = self.palette, place.width() / self.side
+        thin: list[QLineF] = []
+        strong: list[QLineF] = []
+        for k in range(self.side + 1):
+            at = k * width
+            across = QLineF(place.left(), place.top() + at, place.right(), place.top() + at)
+            down = QLineF(place.left() + at, place.top(), place.left() + at, place.bottom())
+            (strong if k % self.variant.box_height == 0 else thin).append(across)
+            (strong if k % self.variant.box_width == 0 else thin).append(down)
+        painter.setPen(QPen(colours.color("border"), 1))
+        painter.drawLines(thin)
+        painter.setPen(QPen(colours.color("text", 0.85), 2))
+        painter.drawLines(strong)
+
+    def paint_small(self, painter: QPainter, place: QRectF, step: int) -> None:
+        colours, width = self.palette, place.width() / self.side
+        digits, sure = from_tokens(self.trace.prediction[step]), self.trace.probability[step].max(axis=1) >= SURE
+        wrong = self.wrong(step)
+        painter.fillRect(place, colours.color("surface"))
+        font, bold = self.sized(width * 0.9), self.sized(width * 0.9, QFont.Weight.Bold)
+        for cell in range(len(digits)):
+            box = self.cell_rects(place, cell)[0]
+            if self.is_given[cell]:
+                painter.fillRect(box, colours.color("muted", 0.16))
+                self.put_glyph(painter, box, str(int(self.given[cell]) - 1), bold, colours.color("given"))
+            elif sure[cell]:
+                if wrong[cell]:
+                    painter.fillRect(box, colours.color("wrong", 0.22))
+                self.put_glyph(painter, box, str(digits[cell]), font, colours.color("wrong" if wrong[cell] else "answer"))
+        painter.setPen(QPen(colours.color("muted", 0.6), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(place)
+        for k in range(self.variant.box_width, self.side, self.variant.box_width):
+            painter.drawLine(QPointF(place.left() + k * width, place.top()), QPointF(place.left() + k * width, place.bottom()))
+        for k in range(self.variant.box_height, self.side, self.variant.box_height):
+            painter.drawLine(QPointF(place.left(), place.top() + k * width), QPointF(place.right(), place.top() + k * width))
+
+    def cell_words(self, cell: int, step: int) -> list[str]:
+        probability = self.trace.probability[step][cell]
+        likely = [d for d in np.argsort(-probability) if probability[d] >= 0.01][:4]
+        lines = [cell_name(cell, self.variant).capitalize()]
+        if self.is_given[cell]:
+            lines.append(f"given: {int(self.given[cell]) - 1}")
+        lines += [f"{(d - 1) if d > 1 else 'blank'}:  {percent(float(probability[d]))}" for d in likely]
+        if self.solution is not None:
+            lines.append(f"solution: {int(self.solution[cell]) - 1}")
+        return lines

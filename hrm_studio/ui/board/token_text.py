@@ -1,0 +1,16 @@
+"""A token as a person reads it."""
+
+from __future__ import annotations
+
+from hrm_studio.ui.board.arc import token_name as arc_token_name
+
+_MAZE_NAMES = ("–", "wall", "floor", "start", "goal", "path")
+
+
+def token_text(task: str, token: int) -> str:
+    """A token as a person reads it on that task's board."""
+    if task.startswith("sudoku"):
+        return str(token - 1) if token > 1 else "–"
+    if task.startswith("maze"):
+        return _MAZE_NAMES[token] if token < len(_MAZE_NAMES) else str(token)
+    return arc_token_name(token) if task.startswith("arc") else str(token)

@@ -1,0 +1,129 @@
+"""Below everything: the timeline with its buttons, the place of the cursor in words, and the speed."""
+
+from __future__ import annotations
+
+import qtawesome
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from hrm_model.trace.data import ModelInfo
+from hrm_studio.actions import Actions
+from hrm_studio.glossary import tip
+from hrm_studio.models.bookmarks import Bookmarks
+from hrm_studio.models.player import PASSES, SPEEDS, Player
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.theme import Theme
+from hrm_studio.ui.board.drawing import percent
+from hrm_studio.ui.board.timeline import TimelineView, step_name
+
+_BUTTONS = ("to_start", "segment_back", "step_back", "reverse", "play", "step_on", "segment_on", "to_end", "loop", "follow", "bookmark")
+_SWITCHES = {"reverse": "backwards", "loop": "loop", "follow": "follow"}  # actions and what of the player they switch
+
+
+class Transport(QWidget):
+    """Buttons of the action table around a TimelineView."""
+
+    def __init__(
+        self, traces: TraceModel, player: Player, bookmarks: Bookmarks, actions: Actions, theme: Theme, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("panel")
+        self._traces, self._player, self._actions, self._theme = traces, player, actions, theme
+        self._bookmarks, self._was_marked = bookmarks, False
+        self._widest_of: ModelInfo | None = None
+        self.timeline = TimelineView(traces, theme, player, bookmarks)
+        self.timeline.bookmark_wanted.connect(self.ask_for_note)
+        self.position = QLabel("", objectName="position")
+        self.position.setToolTip("".join(map(tip, ("segment", "H-cycle", "L-step", "H step"))))
+        self.verdict = QLabel("", objectName="muted")
+        row = QHBoxLayout()
+        row.setSpacing(2)
+        for name in _BUTTONS:
+            button = QToolButton(objectName="flat")
+            button.setDefaultAction(actions.by_name[name])
+            actions.by_name[name].setCheckable(name in _SWITCHES)
+            row.addWidget(button)
+        row.addSpacing(12)
+        row.addWidget(self.position)
+        row.addSpacing(12)
+        row.addWidget(self.verdict)
+        row.addStretch()
+        self.speed = QComboBox(accessibleName="Speed of playing")
+        self.speed.setToolTip("Speed of playing: steps a second, or how long the whole trace (or the range) takes")
+        for speed in SPEEDS:
+            self.speed.addItem(f"{speed} steps/s", speed)
+        self.speed.setCurrentIndex(self.speed.findData(player.speed))
+        self.speed.insertSeparator(self.speed.count())
+        for seconds in PASSES:
+            self.speed.addItem(f"all in {seconds} s", -seconds)
+        self.speed.activated.connect(self._speed_chosen)
+        row.addWidget(self.speed)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 4, 12, 6)
+        layout.setSpacing(2)
+        layout.addLayout(row)
+        layout.addWidget(self.timeline)
+        traces.cursor_moved.connect(self._tell)
+        traces.trace_replaced.connect(self._tell)
+        traces.trace_grew.connect(self._tell)
+        traces.running_changed.connect(self._tell)
+        player.playing_changed.connect(self._icons)
+        player.changed.connect(self._icons)
+        bookmarks.changed.connect(self._tell)
+        theme.changed.connect(self._icons)
+        self._icons()
+
+    def _icons(self) -> None:
+        colour = self._theme.palette.text
+        for name in _BUTTONS:
+            icon = self._actions.entries[name].icon
+            if name == "play" and self._player.playing:
+                icon = "mdi6.pause"
+            if name == "bookmark" and self._traces.cursor in self._bookmarks.notes:
+                icon = "mdi6.bookmark"
+            action = self._actions.by_name[name]
+            if name in _SWITCHES:
+                action.setChecked(getattr(self._player, _SWITCHES[name]))
+            action.setIcon(qtawesome.icon(icon, color=self._theme.palette.accent if action.isChecked() else colour))
+
+    def _speed_chosen(self) -> None:
+        chosen = self.speed.currentData()
+        self._player.set_pass_seconds(-chosen) if chosen < 0 else self._player.set_speed(chosen)
+
+    def ask_for_note(self, step: int) -> None:
+        """A bookmark at a step: write its note, or an empty one; Cancel leaves all as it was."""
+        if self._traces.trace is None or step < 0:
+            return
+        there = self._bookmarks.notes.get(step)
+        title = "Bookmark" if there is None else "Change the bookmark (an empty note removes it)"
+        note, given = QInputDialog.getText(self, title, step_name(self._traces.trace, step) + " – a note:", text=there or "")
+        if given and there is not None and not note.strip():
+            self._bookmarks.remove(step)
+        elif given:
+            self._bookmarks.set(step, note.strip())
+
+    def _tell(self) -> None:
+        trace, step = self._traces.trace, self._traces.cursor
+        if trace is None or step < 0:
+            self.position.setText("")
+            self.verdict.setText("")
+            return
+        self.position.setText(step_name(trace, step))
+        if self._widest_of is not trace.model or self.position.minimumWidth() < self.position.sizeHint().width():
+            self._widest_of = trace.model
+            self.position.setMinimumWidth(self.position.sizeHint().width())  # what stands beside it stays where it is as steps pass
+        if step in self._bookmarks.notes or self._was_marked:
+            self._was_marked = step in self._bookmarks.notes
+            self._icons()
+        verdict = self._traces.verdict
+        right, broken = float(verdict.accuracy[step]), float(verdict.violations[step])
+        words = [f"⚑ {self._bookmarks.notes[step]}"] if self._bookmarks.notes.get(step) else []
+        if verdict.solved is not None and step >= verdict.solved:
+            words.append("★ solved")
+        else:
+            if trace.puzzle.solution is not None and step == len(trace) - 1 and not self._traces.running:
+                words.append(f"not solved after {trace.segments} segment{'s' if trace.segments > 1 else ''}")
+            if right == right:
+                words.append(f"{percent(right)} of the open cells right")
+            if broken == broken:
+                words.append("no rule broken" if not broken else f"{broken:.0f} rule break{'s' if broken > 1 else ''}")
+        self.verdict.setText("  ·  ".join(words))

@@ -1,0 +1,203 @@
+"""One of the boards that are compared, with what it is and what differs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QToolButton, QVBoxLayout
+
+from hrm_studio.models.comparison import LETTERS, Comparison
+from hrm_studio.models.selection import Selection
+from hrm_studio.theme import Theme
+from hrm_studio.ui.board.board import BoardView
+from hrm_studio.ui.board.drawing import Drawing, percent
+from hrm_studio.ui.widgets.elided import Elided
+from hrm_studio.ui.widgets.visible import View
+
+_PUZZLES = ("Same puzzle", "Relabelled", "Own puzzle …")
+_ERROR_LINES = 3
+_TIP = (
+    "Same puzzle: the one above.\nRelabelled: the same puzzle with digits, rows and columns exchanged; its answers are put back in their places."
+    "\nOwn puzzle: another one, pasted below."
+)
+
+
+class Told(Elided):
+    """A line, cut where the pane ends; or so many lines, for an error is to be read to its end.
+
+    A QLabel that wraps would make the pane as high as its board would like to be, and the page scroll.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("position")
+        self._lines = 1
+
+    def say(self, words: str, lines: int) -> None:
+        self._lines = lines
+        self.setFixedHeight(self.fontMetrics().lineSpacing() * lines + 2)
+        self.setText(words)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._lines == 1:
+            super().paintEvent(event)
+        else:
+            QPainter(self).drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.text())
+
+
+class ComparePane(View):
+    """Letter, model, budget, puzzle; the board; a line that tells what came of it.
+
+    Signals
+    -------
+    closed()    this pane is not wanted any more
+    entered()   its own puzzle is written, and Return was pressed
+    """
+
+    closed = Signal()
+    entered = Signal()
+
+    def __init__(self, comparison: Comparison, index: int, models: list[tuple[str, Path]], selection: Selection, theme: Theme) -> None:
+        super().__init__()
+        self._comparison, self._index, self._theme = comparison, index, theme
+        self.pane = comparison.panes[index]
+        self.setMinimumWidth(200)
+        self.letter = QLabel(LETTERS[index], objectName="title")
+        self.model = QComboBox(toolTip="The model that thinks in this pane", accessibleName=f"Model of pane {LETTERS[index]}")
+        self.model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.model.setMinimumContentsLength(8)
+        self._fill(models)
+        self.segments = QSpinBox(minimum=1, maximum=1024, value=self.pane.setting.segments, suffix=" segments")
+        self.segments.setToolTip("The budget: how many rounds it may think")
+        self.segments.setAccessibleName(f"Segments of pane {LETTERS[index]}")
+        self.puzzle = QComboBox(toolTip=_TIP, accessibleName=f"Puzzle of pane {LETTERS[index]}")
+        self.puzzle.addItems(_PUZZLES)
+        self.puzzle.setCurrentIndex(2 if self.pane.setting.puzzle else 1 if self.pane.setting.relabelled else 0)
+        self.own = QLineEdit(
+            self.pane.setting.puzzle, placeholderText="Paste a puzzle in one line", accessibleName=f"Own puzzle of pane {LETTERS[index]}"
+        )
+        self.own.setVisible(self.puzzle.currentIndex() == 2)
+        close = QToolButton(text="✕", toolTip="Take this pane away", objectName="flat", accessibleName=f"Take pane {LETTERS[index]} away")
+        close.setVisible(len(comparison.panes) > 2)
+        close.clicked.connect(self.closed)
+        top = QHBoxLayout()
+        under = (
+            QHBoxLayout() if len(comparison.panes) > 2 else top
+        )  # two panes are wide enough for all in a row, and their boards larger so
+        for row, parts in ((top, (self.letter, self.model)), (under, (self.segments, self.puzzle))):
+            row.setSpacing(6)
+            for part in parts:
+                row.addWidget(part, 1 if part in (self.model, self.puzzle) else 0)
+        top.addWidget(close)
+        self.board = BoardView(self.pane.traces, selection, theme)
+        self.board.setMinimumSize(160, 160)
+        self.board.setAccessibleName(f"Board of pane {LETTERS[index]}")
+        self.board.over = self._mark
+        self.told, self.apart = Told(), Elided("muted")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(4)
+        layout.addLayout(top)
+        if under is not top:
+            layout.addLayout(under)
+        layout.addWidget(self.own)
+        layout.addWidget(self.told)
+        layout.addWidget(self.board, 1)
+        layout.addWidget(self.apart)
+        self.model.activated.connect(self._model_picked)
+        self.segments.valueChanged.connect(lambda value: comparison.change(index, segments=value))
+        self.puzzle.activated.connect(self._puzzle_picked)
+        self.own.returnPressed.connect(self._own_entered)
+        self.own.editingFinished.connect(self._own_written)
+        self.follow(
+            [(comparison.moved, self._tell), (comparison.grew, self._tell), (self.pane.changed, self._tell), (theme.changed, self._tell)],
+            self._tell,
+        )
+
+    def _fill(self, models: list[tuple[str, Path]]) -> None:
+        self.model.clear()
+        for title, path in models:
+            self.model.addItem(title, path)
+            self.model.setItemData(self.model.count() - 1, str(path), Qt.ItemDataRole.ToolTipRole)
+        if self._place_of(self.pane.setting.model) < 0:
+            path = self.pane.setting.model
+            run = f"{path.parent.parent.name} · " if path.parent.name == "checkpoints" else ""
+            self.model.addItem(run + path.name, path)
+        self.model.addItem("Open a checkpoint …", None)
+        self.model.setCurrentIndex(self._place_of(self.pane.setting.model))
+
+    def _place_of(self, path: Path) -> int:
+        """Of a model in the list, −1 where it is not in it. Qt's findData takes equal paths for different ones."""
+        return next((k for k in range(self.model.count()) if self.model.itemData(k) == path), -1)
+
+    def _model_picked(self) -> None:
+        path = self.model.currentData()
+        if path is None:
+            chosen = QFileDialog.getExistingDirectory(self, "Open a checkpoint folder")
+            path = Path(chosen) if chosen else self.pane.setting.model
+            if self._place_of(path) < 0:
+                self.model.insertItem(self.model.count() - 1, path.name, path)
+            self.model.setCurrentIndex(self._place_of(path))
+        self._comparison.change(self._index, model=path)
+
+    def _puzzle_picked(self, kind: int) -> None:
+        self.own.setVisible(kind == 2)
+        if kind == 2:
+            self.own.setFocus()
+        self._comparison.change(self._index, relabelled=self._index + 1 if kind == 1 else 0, puzzle=self.own.text() if kind == 2 else "")
+
+    def _own_entered(self) -> None:
+        self._own_written()
+        self.entered.emit()
+
+    def _own_written(self) -> None:
+        if self.puzzle.currentIndex() == 2 and self.own.text() != self.pane.setting.puzzle:
+            self._comparison.change(self._index, puzzle=self.own.text())
+
+    def _tell(self) -> None:
+        self.letter.setStyleSheet(f"color: {self._theme.palette.series[self._index]}")
+        traces = self.pane.traces
+        trace, step = traces.trace, traces.cursor
+        self.told.say(self.pane.error or self._words(), lines=_ERROR_LINES if self.pane.error else 1)
+        self.told.setStyleSheet(f"color: {self._theme.palette.wrong}" if self.pane.error else "")
+        apart = self._comparison.differences(self._index)
+        if self._index == 0:
+            self.apart.setText("Others are compared with this one.")
+        elif apart is None:
+            self.apart.setText("" if trace is None or step < 0 else "Another puzzle: its answers are not compared.")
+        else:
+            count = int(apart.sum())
+            self.apart.setText(
+                "Same answer as A" if not count else "1 cell differs from A" if count == 1 else f"{count} cells differ from A"
+            )
+        self.board.update()
+
+    def _words(self) -> str:
+        traces = self.pane.traces
+        if traces.trace is None or traces.cursor < 0:
+            return "Waiting for its turn …" if self.pane.waiting else "Press Think to see"
+        verdict, step = traces.verdict, traces.cursor
+        solved = verdict.solved
+        if solved is not None and step >= solved and not traces.running:
+            return f"★ solved in segment {int(traces.trace.segment[solved]) + 1}"
+        right = float(verdict.accuracy[step])
+        share = "" if right != right else f" · {percent(right)} right"
+        end = "" if step < len(traces.trace) - 1 or traces.running else " at the end"
+        return f"Segment {int(traces.trace.segment[step]) + 1}{share}{end}"
+
+    def _mark(self, painter: QPainter, drawing: Drawing, place: QRectF) -> None:
+        """Rings around the cells that differ from the first pane."""
+        apart = self._comparison.differences(self._index)
+        if apart is None:
+            return
+        at = 1 if drawing.fills else 0
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for cell in np.flatnonzero(apart).tolist():
+            boxes = drawing.cell_rects(place, cell)
+            if len(boxes) > at:
+                box = boxes[at]
+                painter.setPen(QPen(self._theme.palette.color("warning"), max(1.5, box.width() * 0.06)))
+                inset = box.width() * 0.07
+                painter.drawRoundedRect(box.adjusted(inset, inset, -inset, -inset), box.width() * 0.18, box.width() * 0.18)

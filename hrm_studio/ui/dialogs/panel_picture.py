@@ -1,0 +1,97 @@
+"""A picture of whatever panel is shown, as it is shown: for a talk, a page, a message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, Qt, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDockWidget,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QLabel,
+    QMainWindow,
+    QPushButton,
+    QWidget,
+)
+
+from hrm_studio.ui.widgets.fault_label import FaultLabel
+
+
+def panels_of(page: QWidget) -> dict[str, QWidget]:
+    """What can be seen of a page, by name: the whole of it, and its panels."""
+    found = {"The whole page": page}
+    places: dict[str, QWidget | None] = {dock.windowTitle(): dock.widget() for dock in page.findChildren(QDockWidget)}
+    if isinstance(page, QMainWindow):
+        places = {"The middle": page.centralWidget()} | places
+    found |= {name: widget for name, widget in places.items() if widget is not None and not widget.visibleRegion().isEmpty()}
+    return found
+
+
+class PanelPicture(QDialog):
+    """Asks which panel and how large, then where to.
+
+    Signals
+    -------
+    made(object)    the Path of the picture
+    """
+
+    made = Signal(object)
+
+    def __init__(self, panels: Mapping[str, QWidget], settings: QSettings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Picture of a panel")
+        self._panels, self._settings = dict(panels), settings
+        self.which = QComboBox(accessibleName="Which panel")
+        self.which.addItems(list(panels))
+        self.scale = QDoubleSpinBox(minimum=0.5, maximum=8, singleStep=0.5, value=2, decimals=1, prefix="× ")
+        self.scale.setToolTip(
+            "Pixels of a PNG for one of the screen: 2 is sharp on fine screens and in print. SVG and PDF are lines and letters."
+        )
+        self.size_ = QLabel(objectName="muted")
+        self.error = FaultLabel()
+        self.go = QPushButton("Save …", objectName="go", default=True)
+        form = QFormLayout(self)
+        form.setContentsMargins(18, 16, 18, 16)
+        form.setSpacing(8)
+        form.addRow("Panel", self.which)
+        form.addRow("Scale", self.scale)
+        form.addRow("", self.size_)
+        form.addRow(self.error)
+        form.addRow("", self.go)
+        self.setMinimumWidth(360)
+        self.which.currentIndexChanged.connect(self._tell)
+        self.scale.valueChanged.connect(self._tell)
+        self.go.clicked.connect(self._ask_where)
+        self._tell()
+
+    def _tell(self) -> None:
+        size = self._panels[self.which.currentText()].size() * self.scale.value()
+        self.size_.setText(f"{size.width()} × {size.height()} pixels; resize the panel for another shape")
+
+    def _ask_where(self) -> None:
+        folder = Path(str(self._settings.value("export_folder", Path.home())))
+        name = self.which.currentText().lower().replace(" ", "_")
+        where, _ = QFileDialog.getSaveFileName(
+            self, "Save the picture", str(folder / f"{name}.png"), "PNG (*.png);;Lines and letters: SVG (*.svg);;PDF page (*.pdf)"
+        )
+        if where:
+            self.save(Path(where) if Path(where).suffix else Path(where).with_suffix(".png"))
+
+    def save(self, path: Path) -> None:
+        """Make it, and close where that went well."""
+        from hrm_studio.export.still import save_still
+
+        try:
+            save_still(self._panels[self.which.currentText()], path, self.scale.value())
+        except (ValueError, OSError) as error:
+            self.error.tell(str(error))
+            return
+        self._settings.setValue("export_folder", str(path.parent))
+        self.made.emit(path)
+        self.accept()

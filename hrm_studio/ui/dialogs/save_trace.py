@@ -1,0 +1,57 @@
+"""How a trace's states are saved, with the size of each way told before."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QRadioButton, QVBoxLayout, QWidget
+
+from hrm_model.trace.data import Trace
+from hrm_studio.words import size
+
+_WAYS = {
+    "full": "All states, as they were computed",
+    "float16": "All states, rounded to 16 bits: enough for every view",
+    "pooled": "States averaged over the cells: paths and curves, no single cells",
+    "none": "No states: the answers and Q values only",
+}
+
+
+class SaveTraceDialog(QDialog):
+    """Asks; `states()` is the answer."""
+
+    def __init__(self, trace: Trace, parent: QWidget | None = None, *, more: int = 0) -> None:
+        """`more`: bytes of what is saved with it, attention say."""
+        super().__init__(parent)
+        self.setWindowTitle("Save the trace")
+        self._ways = {way: QRadioButton(f"{words}   ({size(estimate(trace, way) + more)})") for way, words in _WAYS.items()}
+        best = "none" if not trace.has_states else "pooled" if trace.pooled else "full"
+        self._ways[best].setChecked(True)
+        for way in list(_WAYS)[: list(_WAYS).index(best)]:
+            self._ways[way].setEnabled(False)  # what was not kept cannot be saved
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(18, 16, 18, 16)
+        layout.setSpacing(10)
+        layout.addWidget(QLabel("What of the hidden states shall the file hold?", objectName="position"))
+        for button in self._ways.values():
+            layout.addWidget(button)
+        layout.addSpacing(6)
+        layout.addWidget(buttons)
+
+    def states(self) -> str:
+        """'full', 'float16', 'pooled' or 'none'."""
+        return next(way for way, button in self._ways.items() if button.isChecked())
+
+
+def estimate(trace: Trace, states: str) -> int:
+    """Bytes of the file, about."""
+    from hrm_model.trace_file.io import size_estimate
+
+    positions, width = (1, 1) if trace.z_H is None else trace.z_H.shape[1:]
+    moved = int(np.count_nonzero(trace.level))
+    return size_estimate(
+        h_steps=moved, l_steps=len(trace) - moved, positions=positions, cells=len(trace.puzzle.given), width=width,
+        vocabulary=trace.probability.shape[2], states="none" if trace.z_H is None else states,  # type: ignore[arg-type]
+    )  # fmt: skip

@@ -1,0 +1,163 @@
+"""Painting an ARC grid: the ten colours, what a stroke with one of them does, and how large the grid is."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QRectF, QSignalBlocker, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
+
+from hrm_model.tasks.arc import puzzle as arc
+from hrm_model.tasks.arc.task import ArcTask
+from hrm_model.tasks.base import Grid
+from hrm_studio.models.puzzle import PuzzleModel
+from hrm_studio.theme import Theme
+from hrm_studio.ui.board.arc import COLOURS, token_name
+from hrm_studio.ui.explore.stroke import Brush
+
+_SWATCH = 22  # pixels
+_BEGIN = 10  # rows and columns of a new grid
+
+
+def beginning() -> Grid:
+    """A black grid to paint on."""
+    return arc.encode(np.zeros((_BEGIN, _BEGIN), np.int8)).astype(np.int8)
+
+
+def size_of(grid: Grid) -> tuple[int, int]:
+    """Rows and columns of the grid on a board."""
+    rows, columns = arc.grid_on(grid).shape
+    return rows, columns
+
+
+def resized(grid: Grid, rows: int, columns: int) -> Grid:
+    """The grid with so many rows and columns: cut at the right and below, or filled up with colour 0."""
+    old = arc.grid_on(grid)
+    new = np.zeros((rows, columns), np.int8)
+    kept = old[:rows, :columns]
+    new[: kept.shape[0], : kept.shape[1]] = kept
+    top, left = arc.corner(grid)
+    return arc.encode(new, min(top, arc.SIDE - rows), min(left, arc.SIDE - columns)).astype(np.int8)
+
+
+def inside(grid: Grid, cell: int) -> bool:
+    """Whether a cell belongs to the grid on its board."""
+    return bool(grid[cell] >= arc.FIRST_COLOUR)
+
+
+def cell_after(grid: Grid, cell: int) -> int:
+    """The next cell of the grid, row by row; the last one stays."""
+    later = np.flatnonzero(grid[cell + 1 :] >= arc.FIRST_COLOUR)
+    return cell + 1 + int(later[0]) if len(later) else cell
+
+
+def last_of_row(grid: Grid, end: int, side: int) -> int:
+    """The last cell of the grid in the row that ends at `end`; that cell itself where the row has none."""
+    there = np.flatnonzero(grid[end + 1 - side : end + 1] >= arc.FIRST_COLOUR)
+    return end + 1 - side + int(there[-1]) if len(there) else end
+
+
+class ArcBrush(Brush):
+    """Paints cells of the grid with the chosen colour; what lies outside it stays."""
+
+    def __init__(self, puzzle: PuzzleModel) -> None:
+        super().__init__(puzzle)
+        self.colour = 1
+
+    def press(self, cell: int, erase: bool = False) -> None:
+        """Begin a stroke; `erase` paints colour 0. Nothing where the puzzle is no ARC grid, or the cell lies outside it."""
+        if isinstance(self._puzzle.task, ArcTask) and inside(self._puzzle.grid, cell):
+            self._begin(cell, arc.FIRST_COLOUR + (0 if erase else self.colour))
+
+    def changed(self, cells: list[int], value: int) -> Grid:
+        grid = self._puzzle.grid.copy()
+        for cell in cells:
+            if inside(grid, cell):
+                grid[cell] = value
+        return grid
+
+
+class Swatch(QAbstractButton):
+    """A colour to paint with, and its number."""
+
+    def __init__(self, colour: int, theme: Theme) -> None:
+        super().__init__()
+        self.colour, self._theme = colour, theme
+        self.setCheckable(True)
+        self.setFixedSize(self.sizeHint())
+        name = token_name(arc.FIRST_COLOUR + colour)
+        self.setAccessibleName(f"Paint: {name}")
+        self.setToolTip(
+            f"{name.capitalize()}. Click or drag to paint; the right button paints black.\nKey {colour}: this colour at the cursor"
+        )
+
+    def sizeHint(self) -> QSize:
+        return QSize(_SWATCH, _SWATCH)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colours = self._theme.palette
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            chosen = self.isChecked()
+            painter.setPen(QPen(colours.color("accent" if chosen or self.hasFocus() else "muted"), 2.5 if chosen else 1))
+            painter.setBrush(QColor(COLOURS[self.colour]))
+            gap = 1.5 if chosen else 3
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(gap, gap, -gap, -gap), 4, 4)
+            font = self.font()
+            font.setPixelSize(11)
+            painter.setFont(font)
+            painter.setPen(QColor("black" if self.colour in (4, 5, 7, 8) else "white"))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, str(self.colour))
+
+
+class ArcTools(QWidget):
+    """Colours of which one is chosen, and the size of the grid."""
+
+    def __init__(self, puzzle: PuzzleModel, brush: ArcBrush, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._puzzle, self._brush = puzzle, brush
+        self._group = QButtonGroup(self)
+        self.swatches = [Swatch(colour, theme) for colour in range(arc.COLOURS)]
+        colours = QHBoxLayout()
+        colours.setSpacing(2)
+        for swatch in self.swatches:
+            self._group.addButton(swatch)
+            colours.addWidget(swatch)
+        colours.addStretch(1)
+        self.rows = QSpinBox(minimum=1, maximum=arc.SIDE, suffix=" rows", accessibleName="Rows of the grid")
+        self.columns = QSpinBox(minimum=1, maximum=arc.SIDE, suffix=" columns", accessibleName="Columns of the grid")
+        size = QHBoxLayout()
+        size.setSpacing(6)
+        size.addWidget(self.rows, 1)
+        size.addWidget(QLabel("×", objectName="muted"))
+        size.addWidget(self.columns, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(colours)
+        layout.addLayout(size)
+        self._group.buttonClicked.connect(self._choose)
+        for field in (self.rows, self.columns):
+            field.setToolTip("The grid is cut at the right and below, or filled up with black")
+            field.valueChanged.connect(self._resize)
+        puzzle.changed.connect(self._show)
+        theme.changed.connect(self.update)
+        self.swatches[brush.colour].setChecked(True)
+        self._show()
+
+    def _choose(self, swatch: QAbstractButton) -> None:
+        assert isinstance(swatch, Swatch)
+        self._brush.colour = swatch.colour
+
+    def _resize(self) -> None:
+        if isinstance(self._puzzle.task, ArcTask):
+            grid = resized(self._puzzle.grid, self.rows.value(), self.columns.value())
+            self._puzzle.replace(self._puzzle.task, grid, "ARC size")
+
+    def _show(self) -> None:
+        if not isinstance(self._puzzle.task, ArcTask):
+            return
+        with QSignalBlocker(self.rows), QSignalBlocker(self.columns):
+            rows, columns = size_of(self._puzzle.grid)
+            self.rows.setValue(rows)
+            self.columns.setValue(columns)

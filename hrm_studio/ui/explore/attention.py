@@ -1,0 +1,326 @@
+"""Where the cells look: attention of both modules at the cursor's step, for a layer and a head, computed when asked."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QRectF, Qt, QTimer
+from PySide6.QtGui import QHideEvent, QPainter, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QGridLayout, QToolButton, QVBoxLayout
+
+from hrm_model.analysis.attention import Neighbourhood, call_at, neighbourhood, shares, shares_of
+from hrm_model.analysis.cells import short_step_name
+from hrm_model.analysis.core import Floats, sudoku_variant
+from hrm_model.trace.data import Trace
+from hrm_studio.models.model_choice import ModelChoice
+from hrm_studio.models.selection import Selection
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.services.questions import Look, attention_at
+from hrm_studio.services.reasoner import Reasoner
+from hrm_studio.theme import Theme
+from hrm_studio.ui.board.board import BoardView
+from hrm_studio.ui.board.drawing import Drawing
+from hrm_studio.ui.explore.attention_board import AttentionBoard, paint_arrows
+from hrm_studio.ui.explore.share_bars import ShareBars
+from hrm_studio.ui.widgets.elided import Elided
+from hrm_studio.ui.widgets.flow_layout import FlowRow
+from hrm_studio.ui.widgets.visible import View
+
+_REST_MS = 120  # the cursor rests so long before attention is computed
+_KEPT = 8  # answers that are remembered, of small boards; all of them with Keep
+_LARGE = 2_000_000  # weights above which only the last answer is remembered without Keep
+_LOW, _WIDE = 330, 420  # pixels: boards with bars below are higher than the first, and beside them wider than the second
+LANE = "attention"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A module's weights as they are shown."""
+
+    look: Look
+    head: int
+    weights: Floats  # (S, S)
+    looked_at: Floats  # (S,) mean over who looks
+    mean_shares: dict[str, float]  # over all cells; filled when first asked for
+
+
+class AttentionView(View):
+    """A board for L, a board for H, and how much of the attention stays in row, column and box."""
+
+    def __init__(
+        self, traces: TraceModel, selection: Selection, models: ModelChoice, reasoner: Reasoner, board: BoardView, theme: Theme
+    ) -> None:
+        super().__init__()
+        self._traces, self._selection, self._models, self._reasoner, self._main, self._theme = (
+            traces, selection, models, reasoner, board, theme,
+        )  # fmt: skip
+        self._found: OrderedDict[tuple[int, int], dict[str, Look]] = OrderedDict()  # by step and layer
+        self._found_for: Trace | None = None
+        self._last: dict[str, Seen] = {}
+        self._around: tuple[int, Neighbourhood | None] | None = None
+        self.boards = {level: AttentionBoard(level, traces, selection, board, theme) for level in "LH"}
+        self.titles = {level: Elided("muted") for level in "LH"}
+        self.bars = ShareBars(theme)
+        self.layer, self.head = QComboBox(accessibleName="Layer"), QComboBox(accessibleName="Head")
+        self.layer.setToolTip(
+            "A module is a stack of layers; each looks around once. The first ones look at the puzzle, later ones at what these made of it."
+        )
+        self.head.setToolTip("Each layer looks with several heads at once, each in its own way; the mean is all of them together.")
+        self.layer.addItem("Layer 1")  # until an answer tells how many there are
+        self.head.addItem("All heads")
+        self._hovered = -1
+        self._arrows = self._chip("Arrows", "Arrows to the cells that the chosen cell looks at most; also on the large board.", True)
+        self._follow_cursor = self._chip("Follow", "Compute attention again whenever the cursor rests on another step.", True)
+        self._keep = self._chip("Keep", "Remember what was computed, and save it with the trace (a maze needs some 13 MB a step).", False)
+        self.state = Elided("muted")
+        self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self._arrange()
+        self.layer.activated.connect(self._ask_now)
+        self.head.activated.connect(self._show)
+        self._arrows.toggled.connect(self._show)
+        self._keep.toggled.connect(self._keep_all)
+        self._follow_cursor.toggled.connect(self._moved)
+        for small in self.boards.values():
+            small.hovered.connect(self._look_from)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self._ask_now)
+        self.follow(
+            [
+                (traces.trace_replaced, self._moved),
+                (traces.running_changed, self._moved),
+                (traces.cursor_moved, self._moved),
+                (selection.changed, self._show),
+                (board.hovered, self._look_from),
+                (theme.changed, self._show),
+            ],
+            self._moved,
+        )
+
+    def _chip(self, text: str, tip: str, on: bool) -> QToolButton:
+        return QToolButton(text=text, toolTip=tip, checkable=True, checked=on, objectName="chip")
+
+    def _arrange(self) -> None:
+        bar = FlowRow(self.layer, self.head, self._arrows, self._follow_cursor, self._keep)
+        self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        grid = QGridLayout()
+        grid.setSpacing(4)
+        for column, level in enumerate("LH"):
+            grid.addWidget(self.titles[level], 0, column)
+            grid.addWidget(self.boards[level], 1, column)
+        grid.setRowStretch(1, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(4)
+        layout.addWidget(bar)
+        layout.addWidget(self.state)  # above the boards: what stands below them may have to be scrolled to
+        self._body.addLayout(grid, 1)
+        self._body.addWidget(self.bars)
+        layout.addLayout(self._body, 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What is told below the boards stands beside them where they would not fit in one above the other."""
+        super().resizeEvent(event)
+        room = self.parentWidget() or self  # of the scroll area, where it is in one
+        low = room.height() < _LOW and room.width() >= _WIDE
+        self.bars.show_table(low)
+        self._body.setDirection(QBoxLayout.Direction.LeftToRight if low else QBoxLayout.Direction.TopToBottom)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._reasoner.withdraw(LANE)
+        self._main.over = None
+        self._main.update()
+
+    # Asking ----------------------------------------------------------------------------------------------------------
+
+    def _moved(self) -> None:
+        trace = self._traces.trace
+        if trace is not self._found_for:
+            if self._found_for is None or trace is None or trace.puzzle is not self._found_for.puzzle:
+                self._found.clear()
+                self._around = None
+            self._found_for = trace
+        self._show()
+        if trace is not None and self._follow_cursor.isChecked() and not self._traces.running and self._key() not in self._found:
+            if not self._found and trace.has_states:
+                self._tell("Attention is computed where the cursor rests.")
+            self._rest.start()
+
+    def _key(self) -> tuple[int, int]:
+        return self._traces.cursor, max(0, self.layer.currentIndex())
+
+    def _ask_now(self) -> None:
+        trace = self._traces.trace
+        if trace is None or self._traces.cursor < 0 or not self.isVisible():
+            return
+        if self._traces.running:
+            self._tell("Attention is computed once the model has finished thinking.")
+            return
+        key = self._key()
+        if key in self._found:
+            self._show()
+            return
+        kept = self._kept_looks(trace, *key)
+        if kept:
+            self._answered(trace, key, kept)
+            return
+        path = self._models.named(trace.model.name)
+        if path is None:
+            self._tell(
+                f"This trace was recorded by {trace.model.name or 'a model without a name'}; open that model to see where it looked."
+            )
+            return
+        self._tell("Computing attention …")
+        self._reasoner.ask(
+            path, self._models.device, attention_at(trace, *key), lambda found: self._answered(trace, key, found), self._tell, lane=LANE
+        )
+
+    def _answered(self, trace: Trace, key: tuple[int, int], found: dict[str, Look]) -> None:
+        now = self._traces.trace
+        if now is None or now.puzzle is not trace.puzzle:
+            return  # another trace was opened meanwhile
+        self._found[key] = found
+        if self._keep.isChecked():
+            self._remember(key[1], found)
+        self._trim()
+        layers, heads = max(look.layers for look in found.values()), found["L"].weights.shape[0]
+        for box, count, words in ((self.layer, layers, "Layer {}"), (self.head, heads + 1, "Head {}")):
+            if box.count() != count:
+                at = max(0, box.currentIndex())
+                box.clear()
+                names = (
+                    [words.format(k + 1) for k in range(count)]
+                    if box is self.layer
+                    else ["All heads"] + [words.format(k) for k in range(1, count)]
+                )
+                box.addItems(names)
+                box.setCurrentIndex(min(at, count - 1))
+        self._tell("")
+        self._show()
+
+    def _keep_all(self, on: bool) -> None:
+        """What was computed goes with the trace from now on, or no longer."""
+        self._traces.attention.clear()
+        for (_, layer), found in self._found.items() if on else ():
+            self._remember(layer, found)
+        self._trim()
+
+    def _remember(self, layer: int, found: dict[str, Look]) -> None:
+        for look in found.values():
+            self._traces.attention[look.step, min(layer, look.layers - 1)] = look.weights
+
+    def _kept_looks(self, trace: Trace, step: int, layer: int) -> dict[str, Look]:
+        """What was kept with the trace, without asking a model; nothing where that is not all of it."""
+        cells, found = len(trace.puzzle.given), {}
+        for level in "LH" if self._traces.attention else "":
+            at = call_at(trace, step, level)
+            kept = [of for of_step, of in self._traces.attention if of_step == at]
+            layers = max([*kept, int(trace.model.config.get(f"{level}_layers", 1)) - 1], default=0) + 1
+            weights = self._traces.attention.get((at, min(layer, layers - 1)))
+            if weights is None or weights.shape[-1] < cells:
+                return {}
+            found[level] = Look(at, layers, weights[:, -cells:, -cells:])
+        return found
+
+    def _trim(self) -> None:
+        if self._keep.isChecked() or not self._found:
+            return
+        large = next(iter(self._found.values()))["L"].weights.size > _LARGE
+        while len(self._found) > (1 if large else _KEPT):
+            self._found.popitem(last=False)
+
+    def _tell(self, words: str) -> None:
+        self.state.setText(words)
+
+    # Showing ---------------------------------------------------------------------------------------------------------
+
+    def _seen(self, level: str, look: Look) -> Seen:
+        """What the chosen head of a module saw; computed once, for a maze's weights are large."""
+        head = self.head.currentIndex()
+        known = self._last.get(level)
+        if known is None or known.look is not look or known.head != head:
+            chosen = look.weights.mean(axis=0, dtype=np.float32) if head <= 0 else look.weights[min(head, len(look.weights)) - 1]
+            weights = np.asarray(chosen, np.float32)
+            known = self._last[level] = Seen(look, head, weights, weights.mean(axis=0), {})
+        return known
+
+    def _show(self) -> None:
+        trace, key = self._traces.trace, self._key()
+        found = self._found.get(key)
+        stale = found is None
+        if found is None and self._found:
+            found = next(reversed(self._found.values()))
+        for level, small in self.boards.items():
+            seen = self._seen(level, found[level]) if found is not None and trace is not None else None
+            small.weights, small.looked_at = (None, None) if seen is None else (seen.weights, seen.looked_at)
+            small.stale = stale
+            small.arrows = self._arrows.isChecked()
+            there = f" at {short_step_name(trace, found[level].step)}" if found is not None and trace is not None else ""
+            self.titles[level].setText(("Fast L" if level == "L" else "Slow H") + there)  # short: two stand side by side in 300 pixels
+        self._main.over = self._paint_on_main if self._arrows.isChecked() and found is not None and not stale else None
+        if trace is None:
+            self._tell("Where the model looks appears here once it has thought about a puzzle.")
+        elif not trace.has_states and stale:
+            self._tell("This trace was recorded without states, so where the model looked cannot be computed.")
+        self._look_from(self._hovered)
+
+    def _look_from(self, cell: int) -> None:
+        """Show where a cell looks; −1 is the selected cell, or all together."""
+        self._hovered = cell  # it stays when the cursor goes on beneath the mouse
+        if cell < 0 and len(self._selection.cells) == 1:
+            cell = next(iter(self._selection.cells))
+        trace = self._traces.trace
+        if trace is not None and cell >= len(trace.puzzle.given):
+            cell = -1
+        for small in self.boards.values():
+            small.cell = cell
+            small.update()
+        self._main.update()
+        self.bars.show_shares(self._shares(cell), "the chosen cell" if cell >= 0 else "all cells")
+
+    def _shares(self, cell: int) -> dict[str, dict[str, float]]:
+        """By module, the shares of a cell, or their mean over all."""
+        trace = self._traces.trace
+        if trace is None or self.boards["L"].weights is None:
+            return {}
+        if self._around is None or self._around[0] != trace.side:
+            variant = sudoku_variant(trace)
+            boxes = (variant.box_height, variant.box_width) if variant is not None else (0, 0)
+            self._around = trace.side, neighbourhood(trace.side, *boxes)
+        around = self._around[1]
+        assert around is not None
+        found = {}
+        for level, small in self.boards.items():
+            if small.weights is None or len(small.weights) != trace.side**2:
+                return {}
+            if cell >= 0:
+                parts = shares_of(small.weights, around, cell)
+            else:
+                known = self._last[level].mean_shares
+                if not known:
+                    known.update({name: float(value.mean()) for name, value in shares(small.weights, around).items()})
+                parts = known
+            found[level] = parts
+        return found
+
+    def _paint_on_main(self, painter: QPainter, drawing: Drawing, place: QRectF) -> None:
+        """Arrows of the module that moved, over the large board."""
+        trace = self._traces.trace
+        if trace is None or self._key() not in self._found:
+            return
+        level = "H" if trace.level[self._traces.cursor] else "L"
+        small = self.boards[level]
+        if small.weights is None or small.cell < 0 or len(small.weights) != len(drawing.given):
+            return
+        at = 1 if drawing.fills else 0
+
+        def box_of(cell: int) -> QRectF | None:
+            boxes = drawing.cell_rects(place, cell)
+            return boxes[at] if len(boxes) > at else None
+
+        colour = self._theme.palette.color("level_H" if level == "H" else "level_L", 0.75)
+        paint_arrows(painter, box_of, small.weights[small.cell], small.cell, colour)

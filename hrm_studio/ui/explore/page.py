@@ -1,0 +1,404 @@
+"""Explore: puzzle, board, states, curves and timeline around one trace. Wiring only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
+from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+
+from hrm_model.tasks.arc.task import ArcTask
+from hrm_studio.actions import Entry, typing_now
+from hrm_studio.models.bookmarks import Bookmarks
+from hrm_studio.models.opened_file import OpenedFile
+from hrm_studio.models.opener import Kind
+from hrm_studio.models.session import Session
+from hrm_studio.studio import Studio
+from hrm_studio.ui.board.panel import BoardPanel
+from hrm_studio.ui.board.transport import Transport
+from hrm_studio.ui.explore.arc_strip import ArcStrip
+from hrm_studio.ui.explore.file_traces import FileTraces
+from hrm_studio.ui.explore.puzzle_panel import PuzzlePanel
+from hrm_studio.ui.widgets.dock_title import DockTitle
+from hrm_studio.ui.widgets.lazy_panel import LazyPanel, Turns
+
+if TYPE_CHECKING:
+    from hrm_model.tasks.base import Task
+    from hrm_studio.models.dataset_view import Shown
+
+    # Made when they are first shown, for they take longer to import than the window has.
+    from hrm_studio.ui.explore.attention import AttentionView
+    from hrm_studio.ui.explore.cell_table import CellTable
+    from hrm_studio.ui.plots.curves import CurvesView
+    from hrm_studio.ui.plots.states import StatesView
+
+_LAYOUT_VERSION = 3
+_BESIDE = ("States", "Curves", "Attention", "Cells")  # the panels beside the board
+_BOARD_BENEATH = 120  # pixels of the board's height at least, beneath the ARC strip
+_LOW = 690  # pixels of a page's height that do not hold two piles of panels
+_PANELS_AT_MOST_MS = 1500  # the first puzzle waits no longer for them
+_LEFT, _RIGHT, _BOTTOM = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
+
+
+class ExplorePage(QMainWindow):
+    """The board in the middle, docks around it that can be moved, closed, and come back as they were."""
+
+    def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
+        super().__init__(parent, Qt.WindowType.Widget)
+        self.setDockNestingEnabled(True)
+        self._studio = studio
+        traces, selection, theme = studio.traces, studio.selection, studio.theme
+        self.session = Session(studio.settings, studio.models, traces, selection, studio.player, studio.reasoner, self, studio.arc)
+        self.session.file_opened.connect(self._show_file)
+        self.session.file_read.connect(studio.opener.opened)
+        self._file_traces: FileTraces | None = None  # made when it is first needed
+        self.bookmarks = Bookmarks(traces, studio.settings, self)
+        studio.actions.add(self._entries(), page="explore")
+        self.board_panel = BoardPanel(traces, selection, theme)
+        self.board = self.board_panel.board
+        self.panel = PuzzlePanel(self.session, theme)
+        self.transport = Transport(traces, studio.player, self.bookmarks, studio.actions, theme)
+        self.arc_strip = ArcStrip(self.session, theme)
+        least = self.board.minimumHeight()  # less beneath the strip: an ARC board is wide, and the window may be low
+        self.arc_strip.toggled.connect(lambda on: self.board.setMinimumHeight(_BOARD_BENEATH if on else least))
+        middle = QWidget()
+        layout = QVBoxLayout(middle)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.arc_strip)
+        layout.addWidget(self.board_panel, 1)
+        self.setCentralWidget(middle)
+        self.docks: dict[str, QDockWidget] = {}
+        self._areas: dict[str, Qt.DockWidgetArea] = {}
+        self._lazy: dict[str, LazyPanel] = {}
+        self._begun = self._low = self._arranged = False
+        self._afloat: list[QDockWidget] = []  # to be shown again once the window is shown
+        self._later = QTimer(self, singleShot=True, interval=0)
+        self._later.timeout.connect(self._arrange)
+        self._add_dock("Puzzle", self.panel, _LEFT)
+        turns = Turns(self)
+        for title, (make, module, size) in self._right_panels().items():
+            self._lazy[title] = LazyPanel(make, f"hrm_studio.ui.{module}", size, studio.background, turns)
+            self._add_dock(title, self._lazy[title], _RIGHT)
+        self._add_dock("Timeline", self.transport, _BOTTOM)
+        for name in ("Attention", "Cells"):
+            self.docks[name].hide()  # until they are tabs: four docks in a column would make the window high
+        self._restore()
+
+    def _right_panels(self) -> dict[str, tuple[Callable[[], QWidget], str, QSize]]:
+        """How each panel beside the board is made, in which module it is, and what room it needs at least."""
+        s = self._studio
+
+        def states() -> QWidget:
+            from hrm_studio.ui.plots.states import StatesView
+
+            return StatesView(s.traces, s.selection, s.background, s.theme, s.models, s.reasoner)
+
+        def curves() -> QWidget:
+            from hrm_studio.ui.plots.curves import CurvesView
+
+            return CurvesView(s.traces, s.theme, s.selection, s.background)
+
+        def attention() -> QWidget:
+            from hrm_studio.ui.explore.attention import AttentionView
+
+            return _scrolled(AttentionView(s.traces, s.selection, s.models, s.reasoner, self.board, s.theme))
+
+        def cells() -> QWidget:
+            from hrm_studio.ui.explore.cell_table import CellTable
+
+            return CellTable(s.traces, s.selection, s.theme)
+
+        return {
+            "States": (states, "plots.states", QSize(416, 170)),
+            "Curves": (curves, "plots.curves", QSize(212, 160)),
+            "Attention": (attention, "explore.attention", QSize(140, 100)),
+            "Cells": (cells, "explore.cell_table", QSize(397, 100)),
+        }
+
+    @property
+    def states(self) -> StatesView:
+        return cast("StatesView", self._lazy["States"].view())
+
+    @property
+    def curves(self) -> CurvesView:
+        return cast("CurvesView", self._lazy["Curves"].view())
+
+    @property
+    def cells(self) -> CellTable:
+        return cast("CellTable", self._lazy["Cells"].view())
+
+    @property
+    def attention(self) -> AttentionView:
+        area = self._lazy["Attention"].view()
+        assert isinstance(area, QScrollArea)
+        return cast("AttentionView", area.widget())
+
+    def _add_dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> None:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(title)
+        dock.setWidget(widget)
+        dock.setTitleBarWidget(DockTitle(dock, self._studio.theme))
+        # Qt does not hide what lies behind another tab, it only moves it away; hidden, it costs nothing, and keeps its room.
+        policy = widget.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        widget.setSizePolicy(policy)
+        dock.visibilityChanged.connect(widget.setVisible)
+        dock.topLevelChanged.connect(lambda floating: None if floating else QTimer.singleShot(0, self, partial(self._put_back, dock)))
+        self.addDockWidget(area, dock)
+        self._areas[title] = area
+        action = dock.toggleViewAction()
+        entry = Entry(f"show_{title.lower()}", "&View", f"Show {title}", "", "", action.trigger, f"Show or hide the panel {title}")
+        self._studio.actions.adopt(entry, action, page="explore")
+        self.docks[title] = dock
+
+    def _arrange(self) -> None:
+        # Not before the page is shown: Qt leaves a stray tab bar on the board where two pairs are made before their first layout.
+        self._low = self.height() < _LOW
+        if self._low:  # one pile of panels: two would leave plots as flat as a line
+            pairs = [("States", "Curves"), ("Curves", "Attention"), ("Attention", "Cells")]
+        else:
+            if self.docks["Curves"] in self.tabifiedDockWidgets(self.docks["States"]):
+                for title in _BESIDE:  # Qt splits no pile
+                    self.removeDockWidget(self.docks[title])
+                    self.addDockWidget(_RIGHT, self.docks[title])
+                    self.docks[title].show()
+            pairs = [("States", "Attention"), ("Curves", "Cells")]
+        for first, second in pairs:
+            self.tabifyDockWidget(self.docks[first], self.docks[second])
+            self.docks[second].show()
+        for first in ("Curves", "States"):
+            self.docks[first].raise_()
+        self._share_room()
+        QTimer.singleShot(0, self._share_room)  # once what is behind a tab is hidden
+
+    def _share_room(self) -> None:
+        self._resize({"Puzzle": 300, "States": round(0.36 * self.width())}, Qt.Orientation.Horizontal)
+        if not self._low:
+            self._resize({"States": 420, "Curves": 400}, Qt.Orientation.Vertical)
+
+    def _resize(self, sizes: dict[str, int], orientation: Qt.Orientation) -> None:
+        """Those docks that lie in the page; Qt warns of one that floats or was just taken out."""
+        lying = [title for title in sizes if self.dockWidgetArea(self.docks[title]) != Qt.DockWidgetArea.NoDockWidgetArea]
+        self.resizeDocks([self.docks[title] for title in lying], [sizes[title] for title in lying], orientation)
+
+    def _entries(self) -> list[Entry]:
+        traces, player = self._studio.traces, self._studio.player
+
+        def by_hand(move: Callable[[int], None], argument: int) -> Callable[[], None]:
+            def act() -> None:
+                player.pause()
+                move(argument)
+
+            return act
+
+        return [
+            Entry("file_traces", "&File", "Traces of this file …", "", "mdi6.format-list-bulleted", self.show_others, "Another trace of the file that was opened"),
+            Entry("undo", "&Edit", "Undo", "Ctrl+Z", "mdi6.undo", lambda: self.session.puzzle.undo(), "Take back the last change of the puzzle"),
+            Entry("redo", "&Edit", "Redo", "Ctrl+Shift+Z", "mdi6.redo", lambda: self.session.puzzle.redo()),
+            Entry("copy", "&Edit", "Copy the puzzle", "Ctrl+C", "mdi6.content-copy", lambda: self.panel.copy(), "The puzzle as one line to the clipboard"),
+            Entry("paste", "&Edit", "Paste a puzzle", "Ctrl+V", "mdi6.content-paste", lambda: self.panel.paste(), "Think about the puzzle on the clipboard"),
+            Entry("clear", "&Edit", "Empty the board", "", "mdi6.eraser", lambda: self.panel.clear()),
+            Entry("edit", "&Puzzle", "Edit on a board", "Ctrl+B", "mdi6.grid", lambda: self.panel.edit_on_board()),
+            Entry("edit_text", "&Puzzle", "Edit as text", "", "mdi6.text-box-outline", lambda: self.panel.edit_as_text()),
+            Entry("draw_maze", "&Puzzle", "Draw a maze", "", "mdi6.draw", lambda: self.panel.draw_maze(), "An open maze to put walls into"),
+            Entry("attempts", "&Puzzle", "Two attempts at the ARC input", "", "mdi6.numeric-2-box-multiple-outline", self._attempt, "Copies of the input vote on two answers"),
+            Entry("draw_arc", "&Puzzle", "Paint an ARC grid", "", "mdi6.palette-outline", lambda: self.panel.draw_arc(), "A black grid to paint on, of any size up to 30 × 30"),
+            Entry("reason", "&Puzzle", "Reason about this puzzle", "Ctrl+Return", "mdi6.brain", lambda: self.panel.submit()),
+            Entry("generate", "&Puzzle", "Generate a puzzle", "Ctrl+G", "mdi6.dice-5-outline", lambda: self.panel.generate.click()),
+            Entry("example", "&Puzzle", "Next example", "Ctrl+E", "mdi6.book-open-page-variant-outline", lambda: self.panel.example.click()),
+            Entry("recent_puzzles", "&Puzzle", "Recent puzzles …", "", "mdi6.history", lambda: self.panel.recent.showMenu(), "Puzzles that were thought about before"),
+            Entry("cancel", "&Puzzle", "Stop thinking", "Esc", "", lambda: self.session.cancel()),
+            Entry("play", "&Step", "Play or pause", "Space", "mdi6.play", player.toggle),
+            Entry("step_on", "&Step", "One step on", "Right", "mdi6.chevron-right", by_hand(traces.move_steps, 1)),
+            Entry("step_back", "&Step", "One step back", "Left", "mdi6.chevron-left", by_hand(traces.move_steps, -1)),
+            Entry("cycle_on", "&Step", "One H-cycle on", "Shift+Right", "", by_hand(traces.move_cycles, 1)),
+            Entry("cycle_back", "&Step", "One H-cycle back", "Shift+Left", "", by_hand(traces.move_cycles, -1)),
+            Entry("segment_on", "&Step", "One segment on", "Ctrl+Right", "mdi6.chevron-double-right", by_hand(traces.move_segments, 1)),
+            Entry("segment_back", "&Step", "One segment back", "Ctrl+Left", "mdi6.chevron-double-left", by_hand(traces.move_segments, -1)),
+            Entry("to_start", "&Step", "To the start", "Home", "mdi6.skip-previous", by_hand(traces.set_cursor, 0)),
+            Entry("to_end", "&Step", "To the end", "End", "mdi6.skip-next", by_hand(traces.set_cursor, 1 << 30)),
+            Entry("reverse", "&Step", "Play backwards", "Shift+Space", "mdi6.swap-horizontal", player.reverse, "Play the other way round"),
+            Entry("loop", "&Step", "Start over at the end", "L", "mdi6.repeat", lambda: player.set_loop(not player.loop), "Play again and again; drag with Shift on the timeline to choose a range"),
+            Entry("follow", "&Step", "Follow while computing", "F", "mdi6.target", lambda: player.set_follow(not player.follow), "The cursor stays on the newest step while the model thinks"),
+            Entry("bookmark", "&Step", "Bookmark with a note …", "Ctrl+D", "mdi6.bookmark-outline", lambda: self.transport.ask_for_note(traces.cursor)),
+            Entry("next_bookmark", "&Step", "Next bookmark", "Ctrl+PgDown", "", partial(self._to_bookmark, 1)),
+            Entry("previous_bookmark", "&Step", "Previous bookmark", "Ctrl+PgUp", "", partial(self._to_bookmark, -1)),
+            Entry("zoom_in", "&View", "Larger board", "Ctrl++", "mdi6.magnify-plus-outline", lambda: self.board.zoom_step(1), "Zoom on the selected cell; Ctrl + wheel does so where the mouse is"),
+            Entry("zoom_out", "&View", "Smaller board", "Ctrl+-", "mdi6.magnify-minus-outline", lambda: self.board.zoom_step(-1)),
+            Entry("zoom_all", "&View", "All of the board", "Ctrl+0", "mdi6.magnify-scan", lambda: self.board.reset_zoom()),
+            Entry("next_panel", "&View", "Next panel", "F6", "", partial(self._focus_panel, 1), "The keyboard goes to the next panel"),
+            Entry("previous_panel", "&View", "Previous panel", "Shift+F6", "", partial(self._focus_panel, -1)),
+            Entry("reset_layout", "&View", "Reset the layout of Explore", "", "", self.reset_layout),
+        ]  # fmt: skip
+
+    def _attempt(self) -> None:
+        if self.arc_strip.isVisible():
+            self.arc_strip.attempts.go.click()
+        else:
+            self._studio.opener.refused.emit("No ARC task is open. File › Open takes an official .json file of one.")
+
+    def _to_bookmark(self, direction: int) -> None:
+        step = self.bookmarks.next_from(self._studio.traces.cursor, direction)
+        if step is not None:
+            self._studio.player.pause()
+            self._studio.traces.set_cursor(step)
+
+    def begin(self) -> None:
+        """After the first paint: solve the first example, once the panels that are shown are made.
+
+        Torch's libraries, mapped meanwhile, would hold the linker's lock, for which an import waits with the interpreter's: the window stops.
+        """
+        for panel in self._lazy.values():
+            panel.made.connect(self._begin)
+        QTimer.singleShot(_PANELS_AT_MOST_MS, self, partial(self._begin, True))
+        self._begin()
+
+    def _begin(self, anyway: bool = False) -> None:
+        if not self._begun and (anyway or not any(panel.pending for panel in self._lazy.values())):
+            self._begun = True
+            self.session.begin()
+
+    def open_path(self, path: Path, kind: Kind) -> None:
+        """A file of puzzles, or a trace."""
+        self.session.open_trace(path) if kind == "trace" else self.session.open_puzzles(path)
+
+    def reason_about(self, task: Task, puzzle: Shown, at: int) -> None:
+        """An example of a dataset's puzzle."""
+        from hrm_studio.models.dataset_view import as_arc  # read already where there is a dataset
+
+        if isinstance(task, ArcTask):
+            self.session.show_arc(*as_arc(puzzle, at))
+        else:
+            self.session.show_and_reason(task, puzzle.examples[at].given)
+
+    def show_others(self) -> None:
+        """The list of the traces that the opened file holds."""
+        opened = self.session.opened
+        if opened is None:
+            self._studio.opener.refused.emit("No trace file is open. File › Open takes one.")
+        else:
+            self._show_file(opened, asked=True)
+
+    def _show_file(self, opened: OpenedFile, asked: bool = False) -> None:
+        several = len(opened.entries) > 1
+        if self._file_traces is None and (several or asked):
+            self._file_traces = FileTraces(self)
+            self._file_traces.wanted.connect(self.session.open_trace)
+        if self._file_traces is not None:
+            self._file_traces.show_file(opened)
+            if not several and not asked:
+                self._file_traces.hide()
+            elif not self._file_traces.isVisible():
+                self._file_traces.show()
+
+    def open_text(self, text: str) -> None:
+        """A dropped puzzle."""
+        try:
+            self.session.open_text(text, "The dropped text")
+        except ValueError as error:
+            self._studio.opener.refused.emit(str(error))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """The arrow keys step at once: the keyboard belongs to the board until it is sent elsewhere."""
+        super().showEvent(event)
+        if self.focusWidget() is None:
+            self.board.setFocus()
+        if self._afloat:
+            QTimer.singleShot(0, self, self._show_again)
+
+    # Layout ----------------------------------------------------------------------------------------------------------
+
+    def _focus_panel(self, by: int) -> None:
+        """The keyboard goes around: board, then each dock that is shown."""
+        strip = [self.arc_strip] if self.arc_strip.isVisible() else []
+        places = [self.board_panel, *strip, *(dock.widget() for dock in self.docks.values() if dock.isVisible())]
+        focus = self.focusWidget()
+        at = next((i for i, place in enumerate(places) if focus is not None and place.isAncestorOf(focus)), -1 if by > 0 else 0)
+        for step in range(1, len(places) + 1):
+            place = places[(at + by * step) % len(places)]
+            inside = [
+                w for w in [place, *place.findChildren(QWidget)] if w.focusPolicy() & Qt.FocusPolicy.TabFocus and w.isVisibleTo(place)
+            ]
+            inside = [w for w in inside if w.isEnabled()]
+            if inside:
+                inside[0].setFocus(Qt.FocusReason.TabFocusReason)
+                return
+
+    def _show_again(self) -> None:
+        """Panels restored afloat were shown before the window was: the window manager takes them for nobody's, and the window covers them."""
+        afloat, self._afloat = self._afloat, []
+        for dock in afloat:
+            if dock.isFloating() and dock.isVisible():
+                dock.hide()
+                dock.show()
+
+    def _put_back(self, dock: QDockWidget) -> None:
+        """A panel floats no longer: it lies where its place is, before the others of its pile."""
+        if dock.isFloating() or dock.isHidden():
+            return
+        dock.raise_()
+        size = self.size()  # Qt lays out nothing where all places are as they were before; the panel would stay where it floated
+        self.resize(size.width(), size.height() - 1)
+        self.resize(size)
+
+    def reset_layout(self) -> None:
+        """All docks where they first were."""
+        self._arranged = True
+        for dock in self.docks.values():
+            dock.setFloating(False)
+            self.removeDockWidget(dock)  # hidden: piles that come apart one by one would make the window higher than it was
+        for title, dock in self.docks.items():
+            self.addDockWidget(self._areas[title], dock)
+            dock.setVisible(title not in ("Attention", "Cells"))
+        self._arrange()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and typing_now():
+            self.board.setFocus()
+        super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """States and Curves keep their share of the page's width; Qt would take it all from the board."""
+        before, states = event.oldSize().width(), self.docks["States"].width()
+        super().resizeEvent(event)
+        if before > 0:
+            self._resize({"States": round(states * event.size().width() / before)}, Qt.Orientation.Horizontal)
+        if self._arranged_by_us and self._low != (self.height() < _LOW):
+            self._later.start()
+
+    @property
+    def _arranged_by_us(self) -> bool:
+        """Whether the panels beside the board lie in piles as `_arrange` makes them."""
+        right = [self.docks[title] for title in _BESIDE]
+        return self._arranged and not any(d.isFloating() or d.isHidden() or self.dockWidgetArea(d) != _RIGHT for d in right)
+
+    def _restore(self) -> None:
+        state = self._studio.settings.value("layout/explore")
+        self._arranged = bool(self._studio.settings.value("layout/explore_ours", True, bool))
+        if isinstance(state, QByteArray) and self.restoreState(state, _LAYOUT_VERSION):
+            self._low = self.docks["Curves"] in self.tabifiedDockWidgets(self.docks["States"])
+            self._afloat = [dock for dock in self.docks.values() if dock.isFloating()]
+        else:
+            self._later.start()
+
+    def closing(self) -> None:
+        """The window closes: the layout is kept."""
+        self.session.close()
+        self._studio.settings.setValue("layout/explore_ours", self._arranged_by_us)
+        self._studio.settings.setValue("layout/explore", self.saveState(_LAYOUT_VERSION))
+        for dock in self.docks.values():
+            # A floating one would outlive what it follows, and take the process down with it.
+            dock.hide()
+
+
+def _scrolled(view: QWidget) -> QScrollArea:
+    """The view with scroll bars where it has less room than it needs, so that a small screen is no smaller than the window."""
+    area = QScrollArea(widgetResizable=True)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(view)
+    return area

@@ -1,0 +1,137 @@
+"""Ways to another puzzle: made by number of clues, rating or length of path, or the next example."""
+
+from __future__ import annotations
+
+import qtawesome
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QStackedWidget, QVBoxLayout, QWidget
+
+from hrm_model.tasks.base import Task
+from hrm_model.tasks.maze.task import MazeTask
+from hrm_model.tasks.registry import task_named
+from hrm_model.tasks.sudoku.generator import default_clues
+from hrm_model.tasks.sudoku.ladder import LEVELS_THERE
+from hrm_model.tasks.sudoku.rating import LEVELS
+from hrm_model.tasks.sudoku.task import SudokuTask
+from hrm_studio.models.session import Session
+from hrm_studio.theme import Palette
+
+_FEWEST_CLUES = {4: 4, 6: 9, 9: 24}  # below, a puzzle may take long to find
+
+
+def task_title(task: Task) -> str:
+    """'9×9', 'Maze 11×11'."""
+    size = f"{task.side}×{task.side}"
+    return size if isinstance(task, SudokuTask) else f"Maze {size}" if isinstance(task, MazeTask) else task.name.upper()
+
+
+class PuzzleMaker(QWidget):
+    """Chooses a task and a difficulty; asks the session."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.task = QComboBox(toolTip="Which kind and size of puzzle", accessibleName="Kind and size of the puzzle")
+        self.task.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.kind = QComboBox(toolTip="What makes it hard", accessibleName="What makes the puzzle hard")
+        self.clues = QSpinBox(toolTip="Given digits: fewer is harder", accessibleName="Clues", suffix=" clues")
+        self.rating = QComboBox(toolTip="The hardest technique that the puzzle needs", accessibleName="Rating")
+        self.path = QSpinBox(
+            toolTip="Least number of moves from start to goal", accessibleName="Shortest path", prefix="≥ ", suffix=" moves"
+        )
+        self.nothing = QWidget()
+        self.values = QStackedWidget()
+        for widget in (self.clues, self.rating, self.path, self.nothing):
+            self.values.addWidget(widget)
+        self.generate = QPushButton("Generate", toolTip="Make a new puzzle with one right answer and let the model solve it (Ctrl+G)")
+        self.example = QPushButton("Next example", toolTip="A puzzle that ships, or the next one of the file that was opened (Ctrl+E)")
+        self.place = QLabel(wordWrap=True, objectName="muted", visible=False)
+        top, middle, bottom = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        top.addWidget(QLabel("Another puzzle", objectName="heading"), 1)
+        top.addWidget(self.task)
+        middle.addWidget(self.kind, 1)
+        middle.addWidget(self.values, 1)
+        bottom.addWidget(self.generate)
+        bottom.addWidget(self.example)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        for row in (top, middle, bottom):
+            layout.addLayout(row)
+        layout.addWidget(self.place)
+        self.generate.clicked.connect(self._generate)
+        self.example.clicked.connect(lambda: session.show_example(self.chosen()))
+        self.task.currentIndexChanged.connect(self._task_chosen)
+        self.kind.currentIndexChanged.connect(self._kind_chosen)
+        session.puzzle.changed.connect(self._puzzle_changed)
+        session.example_shown.connect(self._tell_place)
+        self._fill_tasks()
+
+    def chosen(self) -> Task:
+        return task_named(self.task.currentData())
+
+    def show_icons(self, colours: Palette) -> None:
+        self.generate.setIcon(qtawesome.icon("mdi6.dice-5-outline", color=colours.text))
+        self.example.setIcon(qtawesome.icon("mdi6.book-open-page-variant-outline", color=colours.text))
+
+    def _fill_tasks(self) -> None:
+        wanted = self._session.puzzle.task.name
+        names = [task.name for task in self._session.tasks()]
+        if names != [self.task.itemData(i) for i in range(self.task.count())]:
+            self.task.blockSignals(True)
+            self.task.clear()
+            for task in self._session.tasks():
+                self.task.addItem(task_title(task), task.name)
+            self.task.blockSignals(False)
+        self.task.blockSignals(True)
+        self.task.setCurrentIndex(self.task.findData(wanted))
+        self.task.blockSignals(False)
+        self._task_chosen()
+
+    def _puzzle_changed(self) -> None:
+        if self._session.puzzle.task.name != self.task.currentData():
+            self._fill_tasks()
+        self._tell_place()
+
+    def _tell_place(self) -> None:
+        place = self._session.place
+        self.place.setText(f"{place}; Next example shows the others")
+        self.place.setVisible(bool(place))
+
+    def _task_chosen(self) -> None:
+        task = self.chosen()
+        self.generate.setEnabled(task.known_rules)
+        self.example.setEnabled(task.known_rules or bool(self._session.arc.tasks))
+        self.kind.setVisible(task.known_rules)
+        self.kind.clear()
+        if isinstance(task, SudokuTask):
+            self.clues.setRange(_FEWEST_CLUES[task.side], task.cells - 1)
+            self.clues.setValue(default_clues(task.variant))
+            self.rating.clear()
+            for level in LEVELS_THERE[task.side]:
+                self.rating.addItem(LEVELS[level].capitalize(), level)
+            for title, name in (("by clues", "clues"), ("by rating", "rating"), ("minimal", "minimal")):
+                self.kind.addItem(title, name)
+        elif isinstance(task, MazeTask):
+            self.path.setRange(1, task.cells // 2)
+            self.path.setValue(task.side)
+            for title, name in (("any", "minimal"), ("by path", "path")):
+                self.kind.addItem(title, name)
+        else:
+            self.kind.addItem("any", "minimal")
+
+    def _kind_chosen(self) -> None:
+        shown = {"clues": self.clues, "rating": self.rating, "path": self.path}.get(self.kind.currentData())
+        self.values.setVisible(shown is not None)
+        if shown is not None:
+            self.values.setCurrentWidget(shown)
+
+    def _generate(self) -> None:
+        kind, task = self.kind.currentData(), self.chosen()
+        if kind == "clues":
+            self._session.make(task, clues=self.clues.value())
+        elif kind == "rating":
+            self._session.make(task, rating=self.rating.currentData())
+        elif kind == "path":
+            self._session.make(task, min_path=self.path.value())
+        else:
+            self._session.make(task)

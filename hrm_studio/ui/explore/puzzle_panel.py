@@ -1,0 +1,283 @@
+"""The left panel: which puzzle, how hard, how long to think. What it says of a puzzle comes from the session."""
+
+from __future__ import annotations
+
+import numpy as np
+import qtawesome
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSpinBox,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from hrm_model.tasks.arc.puzzle import FIRST_COLOUR, looks_like_json
+from hrm_model.tasks.arc.task import ArcTask
+from hrm_model.tasks.maze.task import MazeTask
+from hrm_model.tasks.sudoku.rating import LEVELS
+from hrm_model.tasks.sudoku.task import SudokuTask
+from hrm_studio.models.session import Session
+from hrm_studio.theme import Theme
+from hrm_studio.ui.explore.arc_tools import ArcTools, beginning
+from hrm_studio.ui.explore.difficulty_slider import DifficultySlider
+from hrm_studio.ui.explore.maze_tools import MazeTools
+from hrm_studio.ui.explore.maze_tools import words as maze_words
+from hrm_studio.ui.explore.puzzle_editor import PuzzleEditor, empty_value
+from hrm_studio.ui.explore.puzzle_maker import PuzzleMaker
+from hrm_studio.ui.explore.puzzle_text import PuzzleText
+from hrm_studio.ui.explore.recent_button import RecentButton
+
+_STATES = {"broken": ("wrong", "✕"), "none": ("wrong", "✕"), "several": ("warning", "▲"), "one": ("right", "●"), "unknown": ("muted", "○")}
+_WRONG = ("broken", "none", "several")
+_MOST_ERROR = 82  # pixels: five lines; a longer one scrolls
+_LEAST_BOARD = 160  # pixels
+_LONGEST_SHOWN = 21_000  # characters; the largest maze has fewer, and laying out a long line would stop the window
+
+
+class PuzzlePanel(QWidget):
+    """An editor (a board, or the text), what is known about the puzzle, and the ways to another one."""
+
+    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._puzzle, self._theme = session, session.puzzle, theme
+        self.editor = PuzzleEditor(self._puzzle, theme)
+        self.editor.entered.connect(self.submit)
+        self.maze_tools = MazeTools(self._puzzle, self.editor.brush)
+        self.arc_tools = ArcTools(self._puzzle, self.editor.arc_brush, theme)
+        self.text = PuzzleText(self._puzzle)
+        self.text.fault.connect(self.show_error)
+        self.ways = QStackedWidget()
+        self.ways.addWidget(self.editor)
+        self.ways.addWidget(self.text)
+        self.error = QLabel(wordWrap=True, objectName="error")
+        self.behind = QLabel("The board still shows the puzzle before.", wordWrap=True, visible=False, objectName="muted")
+        self.known = QLabel(wordWrap=True, objectName="known")
+        self.known.setTextFormat(Qt.TextFormat.RichText)
+        self.reason = QPushButton("Reason", objectName="primary")
+        self.reason.setToolTip("Let the model think about this puzzle (Ctrl+Return)")
+        self.reason.clicked.connect(self.submit)
+        self.difficulty = DifficultySlider(session.difficulty)
+        self.maker = PuzzleMaker(session)
+        self.generate, self.example = self.maker.generate, self.maker.example
+        self.segments = QSpinBox(minimum=1, maximum=512, value=session.segments, suffix=" segments", accessibleName="Segments")
+        self.segments.setToolTip("Segments to think for. One segment is H-cycles × (L-steps + 1 H step).")
+        self.segments.valueChanged.connect(lambda value: setattr(session, "segments", value))
+        self.as_board = self._tool("mdi6.grid", "Edit on a board", self.edit_on_board)
+        self.as_text = self._tool("mdi6.text-box-outline", "Edit as text", self.edit_as_text)
+        for button in (self.as_board, self.as_text):
+            button.setCheckable(True)
+            button.setAutoExclusive(True)
+        self.undo = self._tool("mdi6.undo", "Undo (Ctrl+Z)", self._puzzle.undo)
+        self.redo = self._tool("mdi6.redo", "Redo (Ctrl+Shift+Z)", self._puzzle.redo)
+        self.pasted = self._tool("mdi6.content-paste", "Paste a puzzle (Ctrl+V)", self.paste)
+        self.emptied = self._tool("mdi6.eraser", "Empty the board", self.clear)
+        self.recent = RecentButton(session, theme)
+        self._lay_out()
+        self.as_board.setChecked(True)
+        for any_button in self.findChildren(QAbstractButton):
+            # A click leaves the keyboard where it was; Tab reaches them all.
+            any_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        session.failed.connect(lambda message, cell: self.show_error(message, None if cell < 0 else cell))
+        self.ways.currentChanged.connect(self._show_tools)
+        self._puzzle.changed.connect(self._changed)
+        self._puzzle.judged.connect(self._tell)
+        theme.changed.connect(self._colours)
+        self._colours()
+        self._changed()
+
+    def _tool(self, icon: str, tip: str, act: object) -> QToolButton:
+        button = QToolButton(objectName="flat", toolTip=tip, accessibleName=tip)
+        button.setProperty("icon_name", icon)
+        button.clicked.connect(act)
+        return button
+
+    def _lay_out(self) -> None:
+        inside = QWidget()
+        layout = QVBoxLayout(inside)
+        layout.setContentsMargins(14, 4, 14, 12)
+        layout.setSpacing(8)
+        row = QHBoxLayout()
+        row.setSpacing(0)
+        for button in (self.as_board, self.as_text):
+            row.addWidget(button)
+        row.addStretch()
+        for button in (self.maze_tools.begin, self.undo, self.redo, self.pasted, self.emptied, self.recent):
+            row.addWidget(button)
+        layout.addLayout(row)
+        layout.addWidget(self.maze_tools)
+        layout.addWidget(self.arc_tools)
+        layout.addWidget(self.ways)
+        layout.addWidget(self.known)
+        self._error_area = QScrollArea(widgetResizable=True, horizontalScrollBarPolicy=Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._error_area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._error_area.setWidget(self.error)
+        layout.addWidget(self._error_area)
+        layout.addWidget(self.behind)
+        row = QHBoxLayout()
+        row.addWidget(self.reason, 1)
+        row.addWidget(self.segments)
+        layout.addLayout(row)
+        layout.addWidget(self.difficulty)
+        layout.addSpacing(4)
+        layout.addWidget(self.maker)
+        layout.addStretch(1)
+        area = QScrollArea(widgetResizable=True)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(inside)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(area)
+        self.setMinimumWidth(280)
+        self._area, self._inside = area, inside
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._share_height()
+
+    def _share_height(self) -> None:
+        """The board shrinks before anything is pushed out of sight; below its least size the panel scrolls."""
+        layout = self._inside.layout()
+        if layout is None:
+            return  # not laid out yet
+        room, margins = self._area.size(), layout.contentsMargins()
+        inner = room.width() - margins.left() - margins.right()
+        self._error_area.setFixedHeight(max(0, min(self.error.heightForWidth(inner), _MOST_ERROR)))
+        item = layout.itemAt(layout.indexOf(self.ways))
+        assert item is not None
+        shown = item.heightForWidth(inner) if item.hasHeightForWidth() else item.sizeHint().height()  # as the layout reckons
+        others = layout.totalHeightForWidth(room.width()) - shown
+        self.ways.setMaximumHeight(max(_LEAST_BOARD, room.height() - others))
+
+    def _colours(self) -> None:
+        colours = self._theme.palette
+        self.reason.setIcon(qtawesome.icon("mdi6.brain", color=colours.on_accent))
+        for button in self.findChildren(QToolButton):
+            name = button.property("icon_name")
+            if name:
+                button.setIcon(qtawesome.icon(name, color=colours.muted, color_on=colours.accent, color_disabled=colours.border))
+        self.maker.show_icons(colours)
+        self._tell()
+
+    # What is told ----------------------------------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        self.undo.setEnabled(self._puzzle.can_undo)
+        self.redo.setEnabled(self._puzzle.can_redo)
+        self.difficulty.setVisible(self._session.difficulty.possible)
+        self.show_error("")
+        self._show_tools()
+        self._tell()
+
+    def _show_tools(self) -> None:
+        drawing = isinstance(self._puzzle.task, MazeTask) and self.ways.currentWidget() is self.editor
+        for widget in (self.maze_tools, self.maze_tools.begin):
+            widget.setVisible(drawing)
+        self.arc_tools.setVisible(isinstance(self._puzzle.task, ArcTask) and self.ways.currentWidget() is self.editor)
+        self._share_height()
+
+    def _show_faults(self) -> None:
+        """What is wrong with a puzzle stands there once: as the error, where there is one. Of which puzzle the board is, is told then too."""
+        judgement, error = self._puzzle.judgement, bool(self.error.text())
+        wrong = judgement is not None and judgement.state in _WRONG
+        for widget in (self.error, self._error_area):
+            widget.setVisible(error)
+        self.known.setVisible(not (error and wrong))
+        self.behind.setVisible((error or wrong) and self._session.behind)
+        self._share_height()
+
+    def _tell(self) -> None:
+        """The judgement in words; what is not known yet keeps its place, so that nothing jumps."""
+        judgement, colours = self._puzzle.judgement, self._theme.palette
+        self._show_faults()
+        clues = f" · {self._session.difficulty.clues} clues" if isinstance(self._puzzle.task, SudokuTask) else ""
+        if judgement is None:
+            self.known.setText(f'<span style="color:{colours.muted}">…{clues}<br>&nbsp;</span>')
+            return
+        colour, mark = _STATES[judgement.state]
+        told = maze_words(self._puzzle.grid, judgement) if isinstance(self._puzzle.task, MazeTask) else judgement.words
+        text = f'<span style="color:{getattr(colours, colour)}">{mark}</span> {told}{clues if judgement.state == "one" else ""}'
+        if judgement.rating is not None:
+            level = judgement.rating.level
+            meter = "●" * level + "○" * (len(LEVELS) - 1 - level)
+            text += f'<br><span style="color:{colours.accent}">{meter}</span> <span style="color:{colours.muted}">{judgement.rating.name}</span>'
+        self.known.setText(text)
+
+    def show_error(self, message: str, cell: int | None = None) -> None:
+        """A sentence under the puzzle; '' takes it away. The cursor goes to the cell at fault."""
+        self.error.setText(message)
+        self.error.setToolTip(message)
+        self._show_faults()
+        if cell is not None:
+            self.editor.move_to(min(cell, self._puzzle.task.cells - 1))
+            self.text.mark(cell)
+
+    # What is done ----------------------------------------------------------------------------------------------------
+
+    def submit(self) -> None:
+        """Think about what was written; text that is no puzzle is explained."""
+        self.show_error("")
+        if self.text.take():
+            self._session.reason()
+
+    def edit_on_board(self) -> None:
+        self.show_error("")  # it was about the text
+        self.ways.setCurrentWidget(self.editor)
+        self.as_board.setChecked(True)
+        self.editor.setFocus()
+
+    def edit_as_text(self) -> None:
+        self.ways.setCurrentWidget(self.text)
+        self.as_text.setChecked(True)
+        self.text.setFocus()
+
+    def paste(self) -> None:
+        """Think about the puzzle on the clipboard; what is none is shown as text, with its fault."""
+        text = QApplication.clipboard().text()
+        if not text.strip():
+            self.show_error("There is no text on the clipboard. Copy a puzzle first: its digits, with 0 . * _ or x for blanks.")
+            return
+        try:
+            self._session.open_text(text, "The clipboard")
+        except ValueError as error:
+            if len(text) > _LONGEST_SHOWN or looks_like_json(text):
+                self.show_error(str(error))
+                return
+            self.edit_as_text()
+            self.text.setPlainText(text)
+            self.text.take()
+
+    def copy(self) -> None:
+        """The puzzle as one line to the clipboard."""
+        QApplication.clipboard().setText(self._puzzle.line)
+
+    def draw_maze(self) -> None:
+        """An open maze to put walls into: as large as the one at hand, else as the model of mazes reads."""
+        for task in (self._puzzle.task, *self._session.tasks()):
+            if isinstance(task, MazeTask):
+                self.maze_tools.start(task)
+                self.edit_on_board()
+                return
+        self.show_error("No model here reads mazes. Open one, or train one: hrm-studio train maze-11x11")
+
+    def draw_arc(self) -> None:
+        """A black grid to paint on."""
+        self._session.arc.follow(beginning(), edited=False)
+        self._puzzle.replace(ArcTask(), beginning())
+        self.edit_on_board()
+
+    def clear(self) -> None:
+        """A board with nothing given; an ARC grid keeps its size."""
+        task, grid = self._puzzle.task, self._puzzle.grid
+        nothing = np.full_like(grid, empty_value(task))
+        self._puzzle.replace(task, np.where(grid >= FIRST_COLOUR, nothing, grid) if isinstance(task, ArcTask) else nothing)
+        self.edit_on_board()

@@ -1,0 +1,80 @@
+"""A button that opens the list of puzzles that were thought about before."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QListWidget, QListWidgetItem, QMenu, QToolButton, QVBoxLayout, QWidget, QWidgetAction
+
+from hrm_model.tasks.base import Grid, Task
+from hrm_model.tasks.sudoku.task import SudokuTask
+from hrm_studio.models.session import Session
+from hrm_studio.theme import Theme
+from hrm_studio.ui.board.puzzle_picture import puzzle_icon
+from hrm_studio.ui.explore.puzzle_maker import task_title
+
+_PICTURE = 56  # pixels
+
+
+class RecentButton(QToolButton):
+    """Its list is made when it is opened."""
+
+    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._theme = session, theme
+        self.setObjectName("flat")
+        self.setToolTip("Puzzles that were thought about before")
+        self.setAccessibleName("Recent puzzles")
+        self.setProperty("icon_name", "mdi6.history")
+        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self)
+        self.setMenu(menu)
+        self.list = _RecentList()
+        self.list.itemActivated.connect(self._chosen)
+        self.list.itemClicked.connect(self._chosen)
+        action = QWidgetAction(menu)
+        holder = QWidget()
+        layout = QVBoxLayout(holder)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.addWidget(self.list)
+        action.setDefaultWidget(holder)
+        menu.addAction(action)
+        menu.aboutToShow.connect(self._fill)
+        session.recent.changed.connect(self._enable)
+        self._enable()
+
+    def _enable(self) -> None:
+        self.setEnabled(bool(self._session.recent.all()))
+
+    def _fill(self) -> None:
+        self.list.clear()
+        for task, grid in self._session.recent.all():
+            item = QListWidgetItem(puzzle_icon(task, grid, self._theme.palette, self.font(), _PICTURE), _words(task, grid))
+            item.setData(Qt.ItemDataRole.UserRole, (task, grid))
+            self.list.addItem(item)
+        self.list.setCurrentRow(0)
+
+    def _chosen(self, item: QListWidgetItem) -> None:
+        task, grid = item.data(Qt.ItemDataRole.UserRole)
+        self.menu().close()
+        self._session.show_and_reason(task, grid)
+
+
+class _RecentList(QListWidget):
+    def __init__(self) -> None:
+        super().__init__()
+        self.setIconSize(QSize(_PICTURE, _PICTURE))
+        self.setFixedSize(QSize(260, 420))
+        self.setSpacing(2)
+        self.setFrameShape(QListWidget.Shape.NoFrame)
+        self.setAccessibleName("Recent puzzles")
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.setFocus()
+
+
+def _words(task: Task, grid: Grid) -> str:
+    if isinstance(task, SudokuTask):
+        return f"{task_title(task)}\n{int((grid > 0).sum())} clues"
+    return task_title(task)

@@ -1,0 +1,224 @@
+"""A model that is on the Hub: what is known of it, and fetching it."""
+
+from __future__ import annotations
+
+import qtawesome
+from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from hrm_model.hub.known import known
+from hrm_studio.models.downloads import Download, Downloads
+from hrm_studio.models.library import Entry
+from hrm_studio.services.hub_service import Event
+from hrm_studio.theme import Theme
+from hrm_studio.ui.widgets.fault_label import FaultLabel
+from hrm_studio.words import count, duration, size
+
+_TASKS = {"sudoku-9x9": "Sudoku 9×9", "maze-30x30": "mazes of 30×30", "arc": "ARC tasks, up to 30×30"}
+
+
+class HubPanel(QWidget):
+    """Signals
+    -------
+    describe_wanted(object)     ask the Hub about an Entry
+    cancel_wanted(str)          drop a download and what it fetched
+    """
+
+    describe_wanted = Signal(object)
+    cancel_wanted = Signal(str)
+
+    def __init__(self, downloads: Downloads, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._downloads, self._theme = downloads, theme
+        self._entry: Entry | None = None
+        self._described: Event | None = None  # the Hub's last answer
+        self.title = QLabel(objectName="bigtitle", wordWrap=True)
+        self.id = QLabel(objectName="muted", textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.values: dict[str, QLabel] = {}
+        self._captions: dict[str, QLabel] = {}
+        facts = QFrame(objectName="banner")
+        grid = QGridLayout(facts)
+        grid.setContentsMargins(16, 14, 16, 14)
+        grid.setHorizontalSpacing(24)
+        grid.setVerticalSpacing(10)
+        for number, name in enumerate(("solves", "parameters", "accuracy", "size", "licence", "commit", "note")):
+            value = QLabel(wordWrap=True, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
+            value.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+            self.values[name] = value
+            caption = QLabel(name, objectName="muted")
+            self._captions[name] = caption
+            grid.addWidget(caption, number, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(value, number, 1)
+        grid.setColumnStretch(1, 1)
+        grid.setColumnMinimumWidth(0, 90)
+        self.file = QComboBox(toolTip="Which weights, where there are several", visible=False, accessibleName="Weights")
+        self.file.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.file_label = QLabel("file", objectName="muted", visible=False)
+        self.revision = QLineEdit(placeholderText="main", accessibleName="Revision")
+        self.revision.setToolTip("Branch, tag or commit; it is pinned to the commit it stands at")
+        self.revision.setMaximumWidth(200)
+        grid.addWidget(self.file_label, 7, 0)
+        grid.addWidget(self.file, 7, 1)
+        grid.addWidget(QLabel("revision", objectName="muted"), 8, 0)
+        grid.addWidget(self.revision, 8, 1)
+        self.fetch = QPushButton("Download", objectName="go")
+        self.look = QPushButton("Ask the Hub", toolTip="Size, licence, files and commit as they are now")
+        self.page = QPushButton("Model page", toolTip="Open huggingface.co in the browser")
+        self.pause, self.cancel = QPushButton("Pause"), QPushButton("Cancel", toolTip="Stop, and delete what was fetched")
+        self.fetch.clicked.connect(self._start)
+        self.look.clicked.connect(lambda: self.describe_wanted.emit(self._entry) if self._entry else None)
+        self.page.clicked.connect(
+            lambda: QDesktopServices.openUrl(QUrl(f"https://huggingface.co/{self._entry.id}")) if self._entry else None
+        )
+        self.pause.clicked.connect(self._pause)
+        self.cancel.clicked.connect(lambda: self.cancel_wanted.emit(self._entry.id) if self._entry else None)
+        row = QHBoxLayout()
+        for button in (self.fetch, self.pause, self.cancel, self.look, self.page):
+            row.addWidget(button)
+        row.addStretch(1)
+        self.progress = QFrame(objectName="banner")
+        self.bar = QProgressBar(textVisible=False, maximum=1000)
+        self.bar.setFixedHeight(8)
+        self.numbers, self.speed = QLabel(), QLabel(objectName="muted", alignment=Qt.AlignmentFlag.AlignRight)
+        column = QVBoxLayout(self.progress)
+        column.setContentsMargins(16, 12, 16, 12)
+        line = QHBoxLayout()
+        line.addWidget(self.numbers, 1)
+        line.addWidget(self.speed)
+        column.addLayout(line)
+        column.addWidget(self.bar)
+        self.message = FaultLabel()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(12)
+        layout.addWidget(self.title)
+        layout.addWidget(self.id)
+        layout.addLayout(row)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.message)
+        layout.addWidget(facts)
+        words = "Weights, configuration and card are fetched, never code. The commit is pinned, every hash is checked, and a pause keeps what is there."
+        layout.addWidget(QLabel(words, objectName="muted", wordWrap=True))
+        layout.addStretch(1)
+        downloads.changed.connect(lambda repo: self._show_download() if self._entry is not None and repo == self._entry.id else None)
+        theme.changed.connect(self._colours)
+        self._colours()
+
+    def show_entry(self, entry: Entry) -> None:
+        self._entry = entry
+        told = known(entry.id)
+        self.title.setText(entry.title)
+        self.id.setText(entry.id)
+        self.file.clear()
+        self.file.hide()
+        self.file_label.hide()
+        self.revision.clear()
+        self._say("solves", _TASKS.get(told.task, told.task) if told else "unknown until it is fetched")
+        self._say("parameters", f"{count(told.parameters)} ({told.kind})" if told and told.parameters else "unknown")
+        self._say("accuracy", f"{told.accuracy}  ({told.source})" if told and told.accuracy else "unknown")
+        self._say("size", f"about {size(told.nbytes)}" if told and told.nbytes else size(entry.nbytes) if entry.nbytes else "unknown")
+        self._say("licence", (told.licence if told else entry.about.partition(",")[0]) or "unknown")
+        self._say("note", told.note if told else "")
+        self._say("commit", entry.commit[:12] or "as the Hub has it now")
+        self.look.setEnabled(True)
+        self._show_download()
+        if self._described is not None and self._described["id"] == entry.id:
+            self.show_described(self._described)
+
+    def _say(self, name: str, text: str) -> None:
+        self.values[name].setText(text)
+        self.values[name].setVisible(bool(text))
+        self._captions[name].setVisible(bool(text))
+        dull = text.startswith("unknown")
+        self.values[name].setStyleSheet(f"color: {self._theme.palette.muted};" if dull else "")
+
+    def show_described(self, event: Event) -> None:
+        """What the Hub answered about this model."""
+        if self._entry is None or event["id"] != self._entry.id:
+            return
+        self._described = event
+        self.look.setEnabled(True)
+        sizes = dict(event["files"])
+        weights = event["weights"]
+        self._say("licence", event["licence"] or "unknown, the card names none")
+        self._say("commit", event["commit"][:12])
+        self._say("size", size(sizes[weights[0]]) if weights else "holds no weights that this studio knows")
+        self.file.clear()
+        for name in weights:
+            self.file.addItem(f"{name}   {size(sizes[name])}", name)
+        self.file.setVisible(len(weights) > 1)
+        self.file_label.setVisible(len(weights) > 1)
+
+    def show_failure(self, message: str) -> None:
+        """Why the Hub did not answer; '' takes it away."""
+        self.look.setEnabled(True)
+        self.message.tell(message)
+
+    def asking(self) -> None:
+        self.show_failure("")
+        self.look.setEnabled(False)
+        self._say("commit", "asking the Hub …")
+
+    def _start(self) -> None:
+        if self._entry is None:
+            return
+        before = self._downloads.by_id.get(self._entry.id)
+        if before is not None and before.state in ("paused", "failed"):
+            self._downloads.resume(self._entry.id)
+        else:
+            self._downloads.start(self._entry.id, self.revision.text().strip(), self.file.currentData() or "")
+
+    def _pause(self) -> None:
+        if self._entry is not None:
+            self._downloads.pause(self._entry.id)
+
+    def _show_download(self) -> None:
+        download = self._downloads.by_id.get(self._entry.id) if self._entry is not None else None
+        live = download is not None and download.live
+        self.fetch.setVisible(not live)
+        self.pause.setVisible(live)
+        self.cancel.setVisible(download is not None and download.state != "finished")
+        self.progress.setVisible(download is not None and download.state != "finished")
+        words = {"paused": "Resume", "failed": "Try again"}
+        self.fetch.setText(words.get(download.state, "Download") if download is not None else "Download")
+        self.message.tell(download.message if download is not None else "")
+        if download is None:
+            return
+        self.bar.setMaximum(1000 if download.total else 0)
+        self.bar.setValue(round(1000 * download.nbytes / download.total) if download.total else 0)
+        self.numbers.setText(f"{size(download.nbytes)} of {size(download.total)}" if download.total else "Asking the Hub …")
+        self.speed.setText(_speed(download))
+
+    def _colours(self) -> None:
+        colours = self._theme.palette
+        self.fetch.setIcon(qtawesome.icon("mdi6.download", color=colours.on_accent))
+        self.pause.setIcon(qtawesome.icon("mdi6.pause", color=colours.text))
+        self.cancel.setIcon(qtawesome.icon("mdi6.close", color=colours.text))
+        self.look.setIcon(qtawesome.icon("mdi6.cloud-question-outline", color=colours.text))
+        self.page.setIcon(qtawesome.icon("mdi6.open-in-new", color=colours.text))
+        if self._entry is not None:
+            self.show_entry(self._entry)
+
+
+def _speed(download: Download) -> str:
+    if download.state == "running":
+        if download.stalled > 3:
+            return f"0 bytes a second, nothing for {duration(download.stalled)}"
+        left = duration(download.seconds_left)
+        return f"{size(download.speed)} a second" + (f", {left} left" if left else "")
+    return {"paused": "paused", "waiting": "trying again soon", "checking": "checking the hash", "failed": "stopped"}.get(
+        download.state, ""
+    )

@@ -1,0 +1,240 @@
+"""A checkpoint that is on this machine: what it is, drawn and listed, before it is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import qtawesome
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QTextCursor
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QTabWidget,
+    QTextBrowser,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from hrm_model.checkpoint.inspect import Inspection, dtypes
+from hrm_studio.models.library import Entry
+from hrm_studio.models.opener import short_path
+from hrm_studio.services.background import Background
+from hrm_studio.theme import Theme
+from hrm_studio.ui.library.block_diagram import BlockDiagram
+from hrm_studio.ui.library.card_text import set_card
+from hrm_studio.ui.library.settings_origin import SettingsOrigin
+from hrm_studio.ui.library.tensor_view import TensorView
+from hrm_studio.ui.widgets.flow_layout import FlowLayout
+from hrm_studio.words import count, size
+
+_LONGEST_CARD = 64 << 10  # characters
+
+
+class ModelDetails(QWidget):
+    """Signals
+    -------
+    explore_wanted()        think with it
+    convert_wanted()        to safetensors
+    export_wanted()         with a card
+    push_wanted()           to the Hub
+    delete_wanted()         from the cache, or off the list
+    """
+
+    explore_wanted = Signal()
+    convert_wanted = Signal()
+    export_wanted = Signal()
+    push_wanted = Signal()
+    delete_wanted = Signal()
+
+    def __init__(self, background: Background, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._entry: Entry | None = None
+        self._inspection: Inspection | None = None
+        self.title = QLabel(objectName="bigtitle")
+        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.path = QLabel(objectName="muted", textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.path.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.explore = QPushButton("Open in Explore", objectName="go")
+        self.explore.setToolTip("Watch it think (double-click in the list does the same)")
+        self.explore.clicked.connect(self.explore_wanted)
+        self.more = QToolButton(text="More", popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu = QMenu(self.more)
+        self.convert = self.menu.addAction("Convert to safetensors …", self.convert_wanted.emit)
+        self.export = self.menu.addAction("Export with a model card …", self.export_wanted.emit)
+        self.push = self.menu.addAction("Push to the Hub …", self.push_wanted.emit)
+        self.menu.addSeparator()
+        self.delete = self.menu.addAction("", self.delete_wanted.emit)
+        self.more.setMenu(self.menu)
+        self.tiles = QWidget()
+        self._flow = FlowLayout(self.tiles, 8)
+        policy = self.tiles.sizePolicy()
+        policy.setHeightForWidth(True)
+        self.tiles.setSizePolicy(policy)
+        self.banner = QLabel(objectName="banner", wordWrap=True, visible=False)
+        self.diagram = BlockDiagram(theme)
+        self.tensors = TensorView(background, theme)
+        self.settings = SettingsOrigin(theme)
+        self.card = QTextBrowser(openExternalLinks=True, openLinks=True, accessibleName="Model card")
+        area = QScrollArea(widgetResizable=True)
+        area.setAccessibleName("Structure")
+        area.setWidget(self.diagram)
+        self.tabs = QTabWidget(documentMode=True, accessibleName="What is known of the model")
+        self.tabs.addTab(area, "Structure")
+        self.tabs.addTab(self.tensors, "Tensors")
+        self.tabs.addTab(self.settings, "Settings")
+        self.tabs.addTab(self.card, "Card")
+        head = QHBoxLayout()
+        names = QVBoxLayout()
+        names.setSpacing(2)
+        names.addWidget(self.title)
+        names.addWidget(self.path)
+        head.addLayout(names, 1)
+        head.addWidget(self.explore)
+        head.addWidget(self.more)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(10)
+        layout.addLayout(head)
+        layout.addWidget(self.tiles)
+        layout.addWidget(self.banner)
+        layout.addWidget(self.tabs, 1)
+        self.diagram.tensor_wanted.connect(self._show_tensor)
+        theme.changed.connect(self._colours)
+        self._colours()
+
+    def show_waiting(self, entry: Entry) -> None:
+        """While it is looked into."""
+        self._entry, self._inspection = entry, None
+        self._head(entry)
+        self._tell_tiles([])
+        self.banner.hide()
+        self.tabs.hide()
+        self._enable(False)
+
+    def show_fault(self, entry: Entry, message: str) -> None:
+        """It cannot even be looked into."""
+        self.show_waiting(entry)
+        self._banner(message, "wrong")
+
+    def show_inspection(self, entry: Entry, found: Inspection, by_hand: dict[str, object]) -> None:
+        self._entry, self._inspection = entry, found
+        self._head(entry)
+        self._tell_tiles(_tiles(found))
+        assumed = [f.name for f in found.inferred if f.assumed]
+        if found.fault:
+            self._banner(f"It cannot be loaded yet: {found.fault}.", "wrong")
+        elif assumed:
+            self._banner(
+                f"It fits. No file tells {', '.join(assumed)}: assumed as the published models have them (see Settings).", "warning"
+            )
+        else:
+            notes = [n for n in found.notes if not n.startswith("no configuration")]
+            self._banner("; ".join(notes), "muted") if notes else self.banner.hide()
+        self.diagram.show_inspection(found)
+        self.tensors.show_inspection(found)
+        self.settings.show_inspection(found, by_hand)
+        self._show_card(found.place.card)
+        self.tabs.show()
+        self._enable(not found.fault)
+
+    def _show_tensor(self, name: str) -> None:
+        self.tensors.choose(name)
+        self.tabs.setCurrentWidget(self.tensors)
+
+    def _head(self, entry: Entry) -> None:
+        self.title.setText(entry.title)
+        where = f"{entry.id} at {entry.commit[:12]}" if entry.id and entry.commit else short_path(entry.path) if entry.path else entry.id
+        self.path.setText(where)
+        self.path.setToolTip(str(entry.path or ""))
+        self.delete.setText("Delete from the Hub's cache" if entry.section == "cached" else "Take off this list")
+        self.delete.setVisible(entry.section == "cached" or entry.from_elsewhere)
+
+    def _enable(self, usable: bool) -> None:
+        for action in (self.convert, self.export, self.push):
+            action.setEnabled(usable)
+        self.explore.setEnabled(usable)
+
+    def _banner(self, text: str, colour: str) -> None:
+        palette = self._theme.palette
+        tint = getattr(palette, colour)
+        self.banner.setText(text)
+        self.banner.setStyleSheet(
+            f"QLabel {{ background: {palette.surface}; border: 1px solid {tint}; border-radius: 8px; padding: 8px 12px; color: {palette.text}; }}"
+        )
+        self.banner.show()
+
+    def _tell_tiles(self, tiles: list[tuple[str, str, str]]) -> None:
+        while (item := self._flow.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.deleteLater()
+        for caption, value, about in tiles:
+            tile = QFrame(objectName="banner", toolTip=about)
+            column = QVBoxLayout(tile)
+            column.setContentsMargins(12, 6, 12, 7)
+            column.setSpacing(0)
+            column.addWidget(QLabel(caption, objectName="muted"))
+            column.addWidget(QLabel(value, objectName="position"))
+            self._flow.addWidget(tile)
+        self.tiles.setVisible(bool(tiles))
+
+    def _show_card(self, file: Path | None) -> None:
+        text = ""
+        if file is not None:
+            try:
+                with file.open(encoding="utf-8", errors="replace") as stream:
+                    text = stream.read(_LONGEST_CARD)
+            except OSError as error:
+                text = f"{file}: cannot be read ({error.strerror})"
+        if text.startswith("---\n"):
+            text = text.partition("\n---")[2].partition("\n")[2]
+        set_card(self.card.document(), text, self._theme.palette)
+        self.card.setTextCursor(QTextCursor(self.card.document()))  # the top is seen first
+        self.tabs.setTabVisible(3, bool(text))
+
+    def _colours(self) -> None:
+        self.explore.setIcon(qtawesome.icon("mdi6.eye-outline", color=self._theme.palette.on_accent))
+        if self._entry is not None and self._inspection is not None:
+            self.show_inspection(self._entry, self._inspection, dict(self.settings.by_hand))
+
+
+def _tiles(found: Inspection) -> list[tuple[str, str, str]]:
+    config = found.config
+    tiles = []
+    if config is not None:
+        named = {"arc": "ARC 30×30", "unknown": f"{config.seq_len} cells"}
+        reads = named.get(config.task, config.task.replace("sudoku-", "Sudoku ").replace("maze-", "Maze ").replace("x", "×"))
+        tiles.append(("reads", reads, f"{config.seq_len} cells of {config.vocab_size} tokens"))
+    tiles.append(("kind", found.kind, "HRM has two modules, slow H and fast L; TRM moves both states with one"))
+    tiles.append(("parameters", count(found.parameters), f"{found.parameters:,}, initial states and puzzle vectors not counted"))
+    if found.puzzle_numbers:
+        rows = found.puzzle_numbers // max(config.puzzle_emb_ndim, 1) if config else 0
+        tiles.append(("puzzle vectors", f"{rows:,}", f"{found.puzzle_numbers:,} numbers"))
+    tiles.append(("file", size(found.file.size), f"{found.place.weights.name}, {found.file.kind}, {dtypes(found)}"))
+    disk = f" + {size(found.mapped_bytes)} on disk" if found.mapped_bytes else ""
+    tiles.append(
+        (
+            "memory",
+            f"{size(found.memory_bytes)}{disk}",
+            "What the loaded weights take; a large puzzle table stays in its file until a puzzle needs its row",
+        )
+    )
+    if config is not None:
+        tiles.append(
+            (
+                "a segment",
+                f"{config.H_cycles} × ({config.L_cycles} L + H)",
+                f"{config.H_cycles} H-cycles of {config.L_cycles} L-steps and one H step",
+            )
+        )
+        heads = f", {config.num_heads} heads" if config.mixer == "attention" else ""
+        tiles.append(("width", f"{config.hidden_size}{heads}", f"positions: {config.pos_encodings}; SwiGLU {config.swiglu_size}"))
+    return tiles

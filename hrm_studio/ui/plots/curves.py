@@ -1,0 +1,386 @@
+"""Curves over the steps of a trace, of all cells or of the selected ones. The cursor is a line through all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, Qt, QTimer
+from PySide6.QtGui import QPainter, QPen
+from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from hrm_model.analysis.cells import StepCurves, segment_ends, step_curves
+from hrm_model.analysis.core import Floats
+from hrm_model.trace.data import LEVEL_H, LEVEL_L, Trace
+from hrm_studio.models.selection import Selection
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.services.background import Background
+from hrm_studio.theme import Theme
+from hrm_studio.ui.plots.curve_cells import cell_legend, draw_cells
+from hrm_studio.ui.plots.plot import NUMBERS_APART, Plot, dress, new_plot, show_axes, swatch
+from hrm_studio.ui.widgets.flow_layout import FlowRow
+from hrm_studio.ui.widgets.visible import View
+
+_REFRESH_MS = 66  # a growing trace is redrawn at most this often
+_AT_ONCE = 400_000  # probabilities up to which curves are computed in the GUI thread; more take the background's
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One of the plots."""
+
+    name: str
+    label: str
+    tip: str
+    shown: bool
+
+
+PANELS = (
+    Panel("sureness", "Right", "The share of the open cells that is right, and how sure the model is of its answer. Selected cells: how sure it is of each, thick while that answer is right.", True),
+    Panel("violations", "Rule breaks", "Rules that the answer breaks: digits that stand twice in a row, column or box; holes in a maze's path. Selected cells: a bar each, at the top, as long as it breaks one.", True),
+    Panel("residuals", "Movement", "How far each module's state moves in one step (the residual ‖Δz‖). H falls slowly; L falls within a cycle and jumps after each H step. Selected cells: lines for L, dashes for H.", True),
+    Panel("q", "Halting", "The model's own judgement at each segment's end. It would halt where q_halt lies above q_continue (above 0 where that was not learned).", True),
+    Panel("entropy", "Entropy", "How undecided the model is, in bits a cell: 0 is certain, 1 is a toss-up between two answers.", False),
+    Panel("loss", "Loss", "How improbable the model holds the right answer to be (cross entropy, nats a cell). Dots mark the segments' ends.", False),
+)  # fmt: skip
+
+
+class CurvesView(View):
+    """Plots that share their steps and the cursor. A click moves the cursor. With cells selected, their own curves are drawn too."""
+
+    def __init__(
+        self,
+        traces: TraceModel,
+        theme: Theme,
+        selection: Selection | None = None,
+        background: Background | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._traces, self._theme = traces, theme
+        self._selection, self._background = selection or Selection(self), background
+        self._dressed_for: tuple[bool, bool, str] | None = None
+        self._curve: dict[str, pg.PlotDataItem] = {}
+        self._of_cells: list[tuple[str, pg.PlotDataItem]] = []
+        self._known: StepCurves | None = None  # a growing trace adds its new steps only
+        self._run = 0  # counts traces, so that what the background found for another one is dropped
+        self._computing = False
+        self._switches: dict[str, QToolButton] = {}
+        self._lowest: set[str] = set()
+        self.plots = {panel.name: new_plot() for panel in PANELS}
+        bar = FlowRow()
+        for panel in PANELS:
+            switch = QToolButton(text=panel.label, checkable=True, checked=panel.shown, toolTip=panel.tip, objectName="chip")
+            switch.toggled.connect(self._lay_out)
+            bar.row.addWidget(switch)
+            self._switches[panel.name] = switch
+            plot = self.plots[panel.name]
+            plot.setParent(self)  # one that is never chosen must go with this view too
+            plot.setToolTip(panel.tip)
+            plot.setMouseEnabled(x=False, y=False)
+            plot.setMinimumSize(100, 48)  # three rows in as much as two: a chip must not move from under the mouse
+            plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)  # rows and columns share the room evenly
+            plot.scene().sigMouseClicked.connect(partial(self._clicked, plot))
+            plot.over, plot.fixed = partial(self._paint_over, plot), partial(self._paint_marks, plot)
+        # Not in the plots' titles, which are as narrow as the plots.
+        self.legend = QLabel("", objectName="muted", visible=False, textFormat=Qt.TextFormat.RichText)
+        bar.row.addWidget(self.legend)
+        self._grid = QGridLayout()
+        self._grid.setSpacing(4)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(4)
+        layout.addWidget(bar)
+        layout.addLayout(self._grid, 1)
+        self._lay_out()
+        self.plots["residuals"].setLogMode(y=True)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_REFRESH_MS)
+        self._soon.timeout.connect(self._draw_if_shown)
+        self.follow(
+            [
+                (traces.trace_replaced, self._replaced),
+                (traces.trace_grew, self._draw_soon),
+                (traces.running_changed, self._draw_soon),
+                (traces.cursor_moved, self._move),
+                (self._selection.changed, self._draw_cells),
+                (theme.changed, self._dress),
+            ],
+            self._replaced,
+        )
+
+    def shown(self) -> list[str]:
+        """Names of the plots that are shown."""
+        return [name for name, switch in self._switches.items() if switch.isChecked()]
+
+    def set_shown(self, names: list[str]) -> None:
+        for name, switch in self._switches.items():
+            switch.setChecked(name in names)
+
+    def _lay_out(self) -> None:
+        """Shown plots in two columns (one column for one)."""
+        names = self.shown()
+        for plot in self.plots.values():
+            self._grid.removeWidget(plot)
+            plot.setVisible(False)
+        for k, name in enumerate(names):
+            wide = k == len(names) - 1 and k % 2 == 0
+            self._grid.addWidget(self.plots[name], k // 2, k % 2, 1, 2 if wide else 1)
+            self.plots[name].setVisible(True)
+        for row in range(len(PANELS)):
+            self._grid.setRowStretch(row, 1 if row < -(-len(names) // 2) else 0)
+        # All share their steps: only the lowest of a column tells them.
+        self._lowest = set(names[-2:])
+        self._show_axes()
+        if self.following:
+            self._draw()
+
+    def _show_axes(self) -> None:
+        there = self._shape()[0]
+        for name, plot in self.plots.items():
+            show_axes(plot, there)
+            plot.getPlotItem().showAxis("bottom", there and name in self._lowest)
+
+    # What is drawn ---------------------------------------------------------------------------------------------------
+
+    def _replaced(self) -> None:
+        self._known = None
+        self._run += 1
+        if self._shape() == self._dressed_for:
+            self._draw()
+        else:
+            QTimer.singleShot(0, self, self._draw)  # other axes and curves take a while; other views have their turn before
+
+    def _shape(self) -> tuple[bool, bool, str]:
+        """What decides which axes and curves there are: whether a trace is open, whether its model learned to continue, and the palette."""
+        trace = self._traces.trace
+        return trace is not None and len(trace) > 0, self._learned_to_continue(trace), self._theme.palette.name
+
+    def _draw_soon(self) -> None:
+        if not self._soon.isActive():
+            self._soon.start()
+
+    def _draw_if_shown(self) -> None:
+        """What is known is of the trace that was followed; while the view is hidden, another one may have taken its place."""
+        if self.following:
+            self._draw()
+
+    def _clicked(self, plot: Plot, event: object) -> None:
+        position: QPointF = event.scenePos()  # type: ignore[attr-defined]
+        self._traces.set_cursor(round(plot.getPlotItem().vb.mapSceneToView(position).x()))
+
+    def _move(self) -> None:
+        for name in self.shown():
+            self.plots[name].repaint_over()
+
+    def _paint_marks(self, plot: Plot, painter: QPainter) -> None:
+        """Thin lines where segments begin, dots where the model would halt, dashes where the solution is there."""
+        trace, colours = self._traces.trace, self._theme.palette
+        if trace is None or not len(trace):
+            return
+        starts = np.flatnonzero(np.diff(trace.segment)) + 0.5
+        if len(starts) > 32:
+            starts = starts[:: len(starts) // 16]
+        lines = [(start, pg.mkPen(colours.color("border", 0.7), width=1)) for start in starts.tolist()]
+        verdict = self._traces.verdict
+        if verdict.halting is not None:
+            pen = pg.mkPen(colours.muted, width=1.5, style=Qt.PenStyle.DotLine)
+            lines.append((trace.segment_end(verdict.halting), pen))
+        if verdict.solved is not None:
+            lines.append((verdict.solved, pg.mkPen(colours.right, width=1.5, style=Qt.PenStyle.DashLine)))
+        place = plot.getPlotItem().vb.sceneBoundingRect()
+        for (x, _), (_, pen) in zip(plot.to_pixels([(x, 0) for x, _ in lines]).tolist(), lines, strict=True):
+            painter.setPen(pen)
+            painter.drawLine(QPointF(x, place.top()), QPointF(x, place.bottom()))
+
+    def _paint_over(self, plot: Plot, painter: QPainter) -> None:
+        """The cursor."""
+        if self._traces.trace is not None and self._traces.cursor >= 0:
+            x = float(plot.to_pixels([(self._traces.cursor, 0)])[0, 0])
+            painter.setPen(QPen(self._theme.palette.color("accent"), 1.5))
+            place = plot.getPlotItem().vb.sceneBoundingRect()
+            painter.drawLine(QPointF(x, place.top()), QPointF(x, place.bottom()))
+
+    def _dress(self) -> None:
+        """Titles, axes, colours, and the curves without their data."""
+        self._dressed_for = self._shape()
+        colours, trace = self._theme.palette, self._traces.trace
+        for name, plot in self.plots.items():
+            plot.clear()
+            dress(plot, colours, self._title(name, trace))
+        self.plots["sureness"].getPlotItem().getAxis("left").setTicks([[(0, "0"), (0.5, "50 %"), (1, "100 %")]])
+        self._show_axes()
+        self._of_cells = []
+
+        def curve(plot: str, colour: str, **style: Any) -> pg.PlotDataItem:
+            return self.plots[plot].plot(pen=pg.mkPen(colour, width=1.5), **style)
+
+        def dots(colour: str) -> dict[str, Any]:
+            return {"symbol": "o", "symbolSize": 5, "symbolPen": None, "symbolBrush": colour}
+
+        self._curve = {
+            "H": curve("residuals", colours.level_H),
+            "L": curve("residuals", colours.level_L),
+            "violations": curve("violations", colours.wrong, fillLevel=0, brush=colours.color("wrong", 0.18)),
+            "confidence": curve("sureness", colours.series[3]),
+            "accuracy": curve("sureness", colours.right),
+            "entropy": curve("entropy", colours.series[0], fillLevel=0, brush=pg.mkColor(colours.series[0] + "28")),
+            "loss": curve("loss", colours.series[1]),
+            "loss_ends": self.plots["loss"].plot(pen=None, **dots(colours.series[1])),
+            "q_halt": curve("q", colours.right, **dots(colours.right)),
+        }
+        if self._learned_to_continue(trace):
+            self._curve["q_continue"] = curve("q", colours.warning, **dots(colours.warning))
+        else:
+            pen = pg.mkPen(colours.muted, width=1, style=Qt.PenStyle.DashLine)
+            self.plots["q"].addItem(pg.InfiniteLine(0, angle=0, pen=pen))
+        self._draw()
+
+    def _draw(self) -> None:
+        """The trace's data into the curves; computed first, in the background where there is much of it."""
+        if self._shape() != self._dressed_for:
+            self._dress()
+            return
+        trace = self._traces.trace
+        if trace is None or not len(trace):
+            return
+        known = self._known
+        if known is not None and len(known.residual) == len(trace):
+            self._fill(trace, known)
+            return
+        new = len(trace) - (len(known.residual) if known is not None else 0)
+        if self._background is None or new * trace.probability[0].size <= _AT_ONCE:
+            self._known = step_curves(trace, known)
+            self._fill(trace, self._known)
+        elif not self._computing:
+            self._computing = True
+            run = self._run
+            self._background.run(lambda: step_curves(trace, known), lambda found: self._computed(run, found))
+
+    def _computed(self, run: int, found: StepCurves) -> None:
+        self._computing = False
+        if run == self._run:
+            self._known = found
+        if self.following:
+            self._draw()
+
+    def _fill(self, trace: Trace, curves: StepCurves) -> None:
+        steps, verdict, ends = np.arange(len(trace)), self._traces.verdict, segment_ends(trace)[: len(trace.q_halt)]
+        moved = curves.residual
+        for name, level in (("H", LEVEL_H), ("L", LEVEL_L)):
+            at = (trace.level == level) & (moved > 0)
+            self._curve[name].setData(steps[at], moved[at])
+        self.plots["residuals"].getPlotItem().getAxis("left").setTicks(
+            _log_levels(moved[moved > 0], self.plots["residuals"].getPlotItem().vb.height())
+        )
+        self._curve["violations"].setData(*_finite(steps, verdict.violations))
+        for name, plot in self.plots.items():
+            dress(plot, self._theme.palette, self._title(name, trace))  # of another task, perhaps, or without what some need
+        self.plots["violations"].setYRange(0, self._rules_top(), padding=0.05)
+        self._curve["confidence"].setData(steps, curves.confidence)
+        self._curve["accuracy"].setData(*_finite(steps, verdict.accuracy))
+        self.plots["sureness"].setYRange(0, 1, padding=0.03)
+        self._curve["entropy"].setData(steps, curves.entropy)
+        self.plots["entropy"].setYRange(0, max(0.5, _top(curves.entropy)), padding=0.05)
+        self._curve["loss"].setData(*_finite(steps, curves.loss))
+        self._curve["loss_ends"].setData(*_finite(ends, curves.loss[ends]))
+        self.plots["loss"].setYRange(0, max(0.2, _top(curves.loss)), padding=0.05)
+        self._curve["q_halt"].setData(ends, trace.q_halt[: len(ends)])
+        if "q_continue" in self._curve:
+            self._curve["q_continue"].setData(ends, trace.q_continue[: len(ends)])
+        for plot in self.plots.values():
+            plot.setXRange(-0.5, max(1, self._traces.steps - 0.5), padding=0)
+            plot.redraw()
+        self._draw_cells()
+
+    def _draw_cells(self) -> None:
+        """Curves of the selected cells, a colour each, in the plots that have one for a cell."""
+        if not self._curve:
+            return  # a trace was opened this very moment
+        for plot_name, item in self._of_cells:
+            self.plots[plot_name].removeItem(item)
+            self.plots[plot_name].redraw()
+        self._of_cells = []
+        trace, cells = self._traces.trace, sorted(self._selection.cells)
+        faint = 0.35 if cells and trace is not None else 1.0
+        for name in ("H", "L", "confidence", "accuracy", "entropy", "loss"):
+            self._curve[name].setOpacity(faint)
+        colours = self._theme.palette.series
+        self.legend.setVisible(bool(cells) and trace is not None)
+        if trace is None or not cells or max(cells) >= len(trace.puzzle.given):
+            self.legend.setText("")
+            return
+        self.legend.setText(cell_legend(cells, trace.side, colours))
+        self._of_cells, highest = draw_cells(self.plots, trace, cells, colours, self._rules_top())
+        for name in ("entropy", "loss"):
+            top = max(0.5, highest.get(name, 0.0), _top(getattr(self._known, name, np.zeros(1))))
+            self.plots[name].setYRange(0, top, padding=0.05)
+        for plot in self.plots.values():
+            plot.redraw()
+
+    def _rules_top(self) -> float:
+        """How far the plot of rule breaks goes up."""
+        return max(3.0, _top(self._traces.verdict.violations))
+
+    @staticmethod
+    def _learned_to_continue(trace: Trace | None) -> bool:
+        return trace is None or bool(trace.model.config.get("q_continue", True))
+
+    def _title(self, name: str, trace: Trace | None) -> str:
+        colours = self._theme.palette
+        there = trace is not None and len(trace) > 0
+        unsolved = there and trace is not None and trace.puzzle.solution is None
+        if name == "residuals":
+            if there and trace is not None and not trace.has_states:
+                return "movement: recorded without states"
+            return f"movement &nbsp; {swatch(colours.level_H, 'H')} &nbsp; {swatch(colours.level_L, 'L')}"
+        if name == "violations":
+            known = not there or np.isfinite(self._traces.verdict.violations).any()
+            return "rule breaks" if known else "no fixed rules to break"
+        if name == "sureness" and unsolved:
+            return f"{swatch(colours.series[3], 'sure')} &nbsp; no solution known"
+        if name == "loss" and unsolved:
+            return "loss: no solution known"
+        if name == "sureness":
+            return f"{swatch(colours.right, 'right')} &nbsp; {swatch(colours.series[3], 'sure')}"
+        if name in ("entropy", "loss"):
+            return "entropy (bits a cell)" if name == "entropy" else "loss (nats a cell)"
+        halt = swatch(colours.right, "q_halt")
+        if not self._learned_to_continue(trace):
+            return f"{halt} (halts above 0)"
+        return f"{halt} &nbsp; {swatch(colours.warning, 'q_continue')}"
+
+
+def _finite(steps: np.ndarray, values: Floats) -> tuple[np.ndarray, Floats]:
+    """What there is to draw; pyqtgraph warns of curves that are nothing but NaN."""
+    there = np.isfinite(values)
+    return steps[there], values[there]
+
+
+def _top(values: Floats) -> float:
+    """The highest of what is finite, 0 where nothing is."""
+    finite = values[np.isfinite(values)]
+    return float(finite.max()) if len(finite) else 0.0
+
+
+def _log_levels(values: Floats, height: float) -> list[list[tuple[float, str]]]:
+    """Whole decades first, as many as stand apart in so many pixels; what lies between them as a level of its own: a low plot leaves that out."""
+    ticks = log_ticks(values)
+    whole, between = [t for t in ticks if t[0].is_integer()], [t for t in ticks if not t[0].is_integer()]
+    span = float(np.log10(values.max() / values.min())) if len(values) else 0.0
+    every = max(1, int(np.ceil(NUMBERS_APART * span / max(1.0, height))))
+    return [[t for t in whole if (t[0] - whole[-1][0]) % every == 0], between]
+
+
+def log_ticks(values: np.ndarray) -> list[tuple[float, str]]:
+    """Ticks (log10 of the value, its text) of a logarithmic axis: whole decades, with 2 and 5 between where these are few."""
+    if not len(values):
+        return []
+    low, high = np.log10(values.min()), np.log10(values.max())
+    factors = (1, 2, 5) if high - low < 1.7 else (1,)
+    found = [f * 10.0**k for k in range(int(np.floor(low)), int(np.ceil(high)) + 1) for f in factors]
+    return [(float(np.log10(v)), f"{v:g}") for v in found]

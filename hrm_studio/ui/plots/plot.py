@@ -1,0 +1,174 @@
+"""How every plot of the studio looks, and the small things they share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import unescape
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import ArrayLike, NDArray
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPicture, QPixmap, QPolygonF, QResizeEvent
+
+from hrm_studio.theme import Palette
+from hrm_studio.ui.widgets.vector import is_vector
+
+pg.setConfigOptions(antialias=True)
+
+NUMBERS_APART, _HALF_NUMBER = 14, 5  # pixels between two numbers of an upright axis at least, and half of one's height
+
+
+class UprightAxis(pg.AxisItem):
+    """Its numbers stand apart in a low plot too; pyqtgraph writes those of its first level however little room there is."""
+
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
+        levels: list[tuple[float, list[float]]] = super().tickValues(low, high, size)
+        pixel = (high - low) / max(1.0, size)
+        if self.logMode or not levels or levels[0][0] >= NUMBERS_APART * pixel:
+            return levels
+        kept: list[float] = []
+        for value in (value for _, values in levels for value in values):
+            whole = low + _HALF_NUMBER * pixel <= value <= high - _HALF_NUMBER * pixel
+            if whole and all(abs(value - other) >= NUMBERS_APART * pixel for other in kept):
+                kept.append(value)
+        return [(min(spacing for spacing, _ in levels), sorted(kept))]
+
+
+class Plot(pg.PlotWidget):
+    """A plot whose items are drawn once and kept as a picture; `over` paints what moves with the cursor on top of it.
+
+    A cursor move thus costs no drawing of axes, grids and curves. The picture is made again when the scene changes.
+    """
+
+    def __init__(self) -> None:
+        self._picture: QPixmap | None = None
+        self.dressed: tuple[Palette, str, bool] | None = None  # by `dress`
+        self.over: Callable[[QPainter], None] | None = None
+        self.fixed: Callable[[QPainter], None] | None = None  # painted once, with the picture
+        super().__init__(
+            enableMenu=False, axisItems={"left": UprightAxis("left")}
+        )  # making menus that nobody opens would take a quarter of the time
+        self.scene().changed.connect(self.redraw)
+
+    def redraw(self) -> None:
+        """The items changed: draw them anew. (The scene tells so too, but only once the event loop runs again.)"""
+        self._picture = None
+        self.viewport().update()
+
+    def repaint_over(self) -> None:
+        """What `over` paints changed."""
+        self.viewport().update()
+
+    def to_pixels(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Points (N, 2) of the plot's axes → pixels of the widget."""
+        box = self.getPlotItem().vb
+        (left, right), (bottom, top) = box.viewRange()
+        place = box.sceneBoundingRect()
+        scaled = (np.asarray(points, np.float64).reshape(-1, 2) - (left, top)) / (right - left, bottom - top)
+        return scaled * (place.width(), place.height()) + (place.left(), place.top())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._picture = None
+        super().resizeEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self.viewport()) as painter:
+            if is_vector(painter):
+                # A view cannot be rendered into a painter that renders it already, but what it did can be done again.
+                painter.drawPicture(QPointF(0, 0), self._notes())
+            else:
+                painter.drawPixmap(0, 0, self._kept_picture())
+            if self.over is not None:
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                painter.setClipRect(self.getPlotItem().vb.sceneBoundingRect())
+                self.over(painter)
+
+    def _notes(self) -> QPicture:
+        """All lines and letters of the items."""
+        items = [item for item in self.scene().items() if hasattr(item, "setExportMode")]
+        for item in items:
+            item.setExportMode(True)  # dots too, which are kept pictures else
+        notes = QPicture()
+        with QPainter(notes) as painter:
+            self._paint_items(painter)
+        for item in items:
+            item.setExportMode(False)
+        return notes
+
+    def _kept_picture(self) -> QPixmap:
+        ratio = self.viewport().devicePixelRatioF()
+        if self._picture is None or self._picture.devicePixelRatio() != ratio:
+            picture = QPixmap(self.viewport().size() * ratio)
+            picture.setDevicePixelRatio(ratio)
+            with QPainter(picture) as painter:
+                self._paint_items(painter)
+            self._picture = picture
+        return self._picture
+
+    def _paint_items(self, painter: QPainter) -> None:
+        self.scene().prepareForPaint()
+        painter.setRenderHints(self.renderHints())
+        self.render(painter, QRectF(self.viewport().rect()), self.viewport().rect())
+        if self.fixed is not None:
+            painter.setClipRect(self.getPlotItem().vb.sceneBoundingRect())
+            self.fixed(painter)
+
+
+def polygon(pixels: NDArray[np.floating[Any]]) -> QPolygonF:
+    """Pixels (N, 2) as Qt takes them."""
+    return QPolygonF([QPointF(x, y) for x, y in pixels.tolist()])
+
+
+def new_plot() -> Plot:
+    """An empty plot without menus or buttons. `dress` gives it colours."""
+    plot = Plot()
+    setup_plot(plot)
+    return plot
+
+
+def setup_plot(plot: Plot) -> None:
+    """No menus, no buttons, a title in a row of its own."""
+    plot.setMenuEnabled(False)  # nor the items' own
+    plot.hideButtons()
+    item = plot.getPlotItem()
+    item.titleLabel.setMaximumHeight(20)
+    item.titleLabel.updateMin = lambda: None  # else a long title pushes the plot beyond its widget
+    item.layout.setRowFixedHeight(0, 20)
+    item.titleLabel.setVisible(True)
+    item.setContentsMargins(2, 0, 8, 2)
+    plot.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
+
+
+def dress(plot: Plot, palette: Palette, title: str, left: bool = False) -> None:
+    """Colours of a palette on background, axes and title. Quick where only the title is another, or nothing."""
+    before, plot.dressed = plot.dressed, (palette, title, left)
+    if before == plot.dressed:
+        return
+    item = plot.getPlotItem()
+    item.setTitle(title, color=palette.text, size="8pt", justify="left" if left else "center")
+    plot.setAccessibleName("Plot: " + " ".join(re.sub(r"<[^>]*>|■", "", unescape(title)).split()))
+    item.titleLabel.item.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
+    if before is not None and before[0] is palette:
+        return
+    plot.setBackground(palette.surface)
+    for name in ("left", "bottom"):
+        axis = item.getAxis(name)
+        axis.setPen(pg.mkPen(palette.border))
+        axis.setTextPen(pg.mkPen(palette.muted))
+        axis.setStyle(tickLength=-4, maxTickLevel=1)
+        axis.setTickFont(pg.QtGui.QFont(plot.font().family(), 7))
+    item.showGrid(x=False, y=True, alpha=0.15)
+
+
+def show_axes(plot: Plot, shown: bool) -> None:
+    """Axes, or none where there is nothing to measure yet."""
+    for name in ("left", "bottom"):
+        plot.getPlotItem().showAxis(name, shown)
+
+
+def swatch(colour: str, text: str) -> str:
+    """A legend entry for a title: a coloured mark and its name."""
+    return f'<span style="color:{colour}">■</span> {text}'

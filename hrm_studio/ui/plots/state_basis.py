@@ -1,0 +1,126 @@
+"""What the axes of the states are fitted on: this trace, a basis that was kept, a set of other puzzles, or UMAP, which has none."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QComboBox, QToolButton
+
+from hrm_model.analysis.core import task_of
+from hrm_model.analysis.states import Basis
+from hrm_model.trace.data import Trace
+from hrm_studio.models.model_choice import ModelChoice
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.services.questions import basis_of_set
+from hrm_studio.services.reasoner import Reasoner
+from hrm_studio.ui.plots.state_fit import Fitted, umap_there
+
+SET = 16  # puzzles of the set that a basis is fitted on
+LANE = "basis"
+
+_Key = tuple[str, str]  # a model's name and a task's
+
+
+class BasisChoice(QComboBox):
+    """The choice, with a button beside it (`keep`) that keeps the basis which is shown.
+
+    A set's basis belongs to a model and a task: for others the model is asked anew.
+
+    Signals
+    -------
+    changed()   another basis is wanted, or there is something else to say about it
+    """
+
+    changed = Signal()
+
+    def __init__(self, traces: TraceModel, models: ModelChoice | None, reasoner: Reasoner | None) -> None:
+        super().__init__(toolTip="What the axes are fitted on. Paths in the same basis can be compared.", accessibleName="Basis")
+        self._traces, self._models, self._reasoner = traces, models, reasoner
+        self._shown: Basis | None = None
+        self._kept: Basis | None = None
+        self._sets: dict[_Key, Basis | str] = {}  # a basis, or why there is none (yet)
+        self._asked: _Key | None = None
+        tips = {
+            "trace": ("own basis", "Fitted on this trace alone"),
+            "kept": ("kept basis", "Keep one first (the button beside)"),
+            "set": ("basis of a set", f"Fitted on {SET} new puzzles that the model thinks about"),
+            "umap": ("UMAP", "A map that keeps neighbours together; its axes mean nothing" if umap_there() else "Needs the package umap-learn: pip install 'hrm-studio[umap]'"),
+        }  # fmt: skip
+        for kind, (label, tip) in tips.items():
+            self.addItem(label, kind)
+            self.setItemData(self.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        for kind, allowed in (("kept", False), ("set", reasoner is not None and models is not None), ("umap", umap_there())):
+            self._allow(kind, allowed)
+        self.keep = QToolButton(
+            text="Keep", objectName="chip", toolTip="Keep this basis: the next traces of the same sizes can be drawn in it"
+        )
+        self.keep.clicked.connect(self._keep)
+        self.activated.connect(self._chosen)
+
+    def _allow(self, kind: str, allowed: bool) -> None:
+        self.model().item(self.findData(kind)).setEnabled(allowed)  # type: ignore[attr-defined]
+
+    def _chosen(self) -> None:
+        self._sets = {key: found for key, found in self._sets.items() if isinstance(found, Basis)}  # to choose it again is to try again
+        self.changed.emit()
+
+    @property
+    def umap(self) -> bool:
+        return self.currentData() == "umap"
+
+    def wanted(self, trace: Trace) -> Basis | None:
+        """The basis that was chosen, None for the trace's own: that is shown too until a set's is there."""
+        if self.currentData() == "kept":
+            return self._kept
+        if self.currentData() != "set":
+            return None
+        key = (trace.model.name, trace.puzzle.task)
+        if key not in self._sets:
+            self._ask(trace, key)
+        found = self._sets[key]
+        return found if isinstance(found, Basis) else None
+
+    def shown(self, basis: Basis) -> None:
+        """This basis is drawn now; it is what `keep` keeps."""
+        self._shown = basis
+
+    def words(self, trace: Trace, fitted: Fitted) -> str:
+        """What is to be said about the basis that is shown; nothing where it is the one that was chosen."""
+        if self.currentData() == "set":
+            found = self._sets.get((trace.model.name, trace.puzzle.task), "")
+            return found if isinstance(found, str) else ""
+        if self.umap:
+            return fitted.trouble
+        kept = self.currentData() == "kept" and fitted.own_basis
+        return "The kept basis is of states of other sizes; this trace is shown in its own." if kept else ""
+
+    def _keep(self) -> None:
+        if self._shown is not None:
+            self._kept = self._shown
+            self._allow("kept", True)
+            self.setItemData(self.findData("kept"), f"The basis of {self._kept.name} that was kept", Qt.ItemDataRole.ToolTipRole)
+            self.setCurrentIndex(self.findData("kept"))
+            self.changed.emit()
+
+    def _ask(self, trace: Trace, key: _Key) -> None:
+        assert self._models is not None
+        assert self._reasoner is not None
+        path, task = self._models.named(trace.model.name), task_of(trace)
+        if task is None or not task.known_rules:
+            self._sets[key] = "A set is of new puzzles, and only people make those of this task; the trace is shown in its own basis."
+        elif path is None:
+            self._sets[key] = (
+                f"{trace.model.name or 'The model'} is not at hand to think about other puzzles; the trace is shown in its own basis."
+            )
+        else:
+            if self._asked is not None and isinstance(self._sets.get(self._asked), str):
+                del self._sets[self._asked]  # this question takes its place, and it is never answered
+            self._asked = key
+            self._sets[key] = f"The model thinks about {SET} puzzles …"
+            self._reasoner.ask(
+                path, self._models.device, basis_of_set(trace.puzzle.task, SET),
+                lambda found: self._answered(key, found), lambda words: self._answered(key, words), lane=LANE,
+            )  # fmt: skip
+
+    def _answered(self, key: _Key, found: Basis | str) -> None:
+        self._sets[key] = found
+        self.changed.emit()

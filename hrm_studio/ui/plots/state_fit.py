@@ -1,0 +1,98 @@
+"""What the states view computes in the background: the basis, and where a trace lies in it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hrm_model.analysis.core import Floats, Projection
+from hrm_model.analysis.states import Basis, fit_trace, fits, paths_in, states_of
+from hrm_model.trace.data import Trace
+
+BOTH = "both"  # beside 'H' and 'L': the name of the plot of both modules together
+_CELL_ROWS = 40  # states whose single cells decide how far the axes of 'Cells' go
+_UMAP_POINTS = 5  # neighbours of fewer mean nothing
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One plot's points."""
+
+    paths: dict[str, Floats]  # (R, 3) by module: one, or both in BOTH
+    explained: Floats  # (3,) shares of the variance; zeros where the axes mean none
+    cells: Projection | None  # of single cells, (…, D) → (…, 3)
+    cells_low: Floats
+    cells_high: Floats
+
+    @property
+    def path(self) -> Floats:
+        """(R, 2) the first two components of the only path."""
+        return next(iter(self.paths.values()))[:, :2]
+
+    def extent(self, cells: bool) -> tuple[Floats, Floats]:
+        """Lowest and highest corner, (3,) each."""
+        if cells:
+            return self.cells_low, self.cells_high
+        everything = np.concatenate(list(self.paths.values()))
+        return everything.min(axis=0), everything.max(axis=0)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """All plots of one trace."""
+
+    basis: Basis
+    plots: dict[str, Fit]  # 'H', 'L', BOTH
+    own_basis: bool  # the basis that was wanted has other sizes, so the trace's own is shown
+    trouble: str = ""  # why UMAP could not lay it out
+
+
+def fit_plots(trace: Trace, wanted: Basis | None) -> Fitted:
+    """A trace in the wanted basis; in its own where none is wanted, or where it does not fit."""
+    usable = wanted is not None and fits(wanted, trace)
+    basis = wanted if usable and wanted is not None else fit_trace(trace)
+    paths = paths_in(basis, trace)
+    plots = {}
+    cells = len(trace.puzzle.given)
+    for level in "HL":
+        z = states_of(trace, level)
+        sample = np.asarray(z[:: max(1, len(z) // _CELL_ROWS), -cells:], np.float32)
+        points = basis.cells[level](sample.reshape(-1, sample.shape[-1]))
+        plots[level] = Fit(
+            {level: paths.apart[level]}, basis.whole[level].explained, basis.cells[level], points.min(axis=0), points.max(axis=0)
+        )  # fmt: skip
+    none = np.zeros(3)
+    plots[BOTH] = Fit(dict(paths.together), basis.together.explained, None, none, none)
+    return Fitted(basis, plots, wanted is not None and not usable)
+
+
+def umap_there() -> bool:
+    """Whether the package umap-learn (extra `umap`) is installed."""
+    return importlib.util.find_spec("umap") is not None
+
+
+def fit_umap(trace: Trace, fitted: Fitted) -> Fitted:
+    """The same trace with its paths laid out by UMAP, each module for itself and both together. Its axes mean nothing."""
+    try:
+        umap = importlib.import_module("umap")
+    except ImportError as error:  # it is there, and what it needs is not
+        return replace(fitted, trouble=f"UMAP cannot be loaded: {error}.")
+    if min(len(states_of(trace, level)) for level in "HL") < _UMAP_POINTS:
+        return replace(fitted, trouble="UMAP needs more steps than these; they are shown by principal components.")
+    flat = {level: np.asarray(states_of(trace, level), np.float32).reshape(len(states_of(trace, level)), -1) for level in "HL"}
+
+    def laid_out(points: Floats) -> Floats:
+        neighbours = max(2, min(15, len(points) - 1))
+        found = umap.UMAP(n_components=2, n_neighbors=neighbours, random_state=0, n_jobs=1, init="random").fit_transform(points)
+        return np.column_stack([found, np.zeros(len(found))]).astype(np.float32)
+
+    together = laid_out(np.concatenate([flat["H"], flat["L"]]))
+    count = len(flat["H"])
+    paths = {level: {level: laid_out(flat[level])} for level in "HL"} | {BOTH: {"H": together[:count], "L": together[count:]}}
+    plots = {
+        name: Fit(paths[name], np.zeros(3), fit.cells, fit.cells_low, fit.cells_high) for name, fit in fitted.plots.items()
+    }  # fmt: skip
+    return Fitted(fitted.basis, plots, fitted.own_basis)

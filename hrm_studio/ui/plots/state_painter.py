@@ -1,0 +1,318 @@
+"""Paints states into a plot: paths with their trail, arrows and marks, or a point a cell. Two components flat, or three turned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import atan2, cos, hypot, sin
+
+import numpy as np
+from PySide6.QtCore import QLineF, QMarginsF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPolygonF
+
+from hrm_model.analysis.core import Floats, Verdict, blanks
+from hrm_model.analysis.states import rotated, row_at, states_of, step_of_rows
+from hrm_model.trace.data import Trace
+from hrm_studio.theme import Palette
+from hrm_studio.ui.board.arc import COLOURS as ARC_COLOURS
+from hrm_studio.ui.plots.plot import Plot, polygon
+from hrm_studio.ui.plots.state_fit import Fit
+
+TRAIL = 120  # moves that are drawn strongly; what is older is faint
+_AGES = 5  # steps of fading
+_OLD_POINTS = 300  # of what is older than the trail
+_ARROWS = 14
+_MOST_MARKS = 48  # segment ends
+_MOST_TRAILS = 6  # of single cells
+_SHADES = 9  # of a colour scale
+_MARGINS = QMarginsF(21, 24, 21, 10)  # pixels that marks, the letters of modules and the cursor's dot reach beyond the points
+
+
+@dataclass
+class Turn:
+    """How three components are looked at. None of it is used for two."""
+
+    on: bool = False
+    yaw: float = 0.6
+    pitch: float = 0.4
+
+
+def scale(palette: Palette) -> list[QColor]:
+    """Colours from low to high: the fast module's blue over grey to the slow one's orange; told apart by colour-blind people too."""
+    low, middle, high = QColor(palette.level_L), QColor(palette.muted), QColor(palette.level_H)
+    found = []
+    for k in range(_SHADES):
+        share = k / (_SHADES - 1)
+        a, b, part = (low, middle, 2 * share) if share < 0.5 else (middle, high, 2 * share - 1)
+        red, green, blue = ((1 - part) * getattr(a, name)() + part * getattr(b, name)() for name in ("redF", "greenF", "blueF"))
+        found.append(QColor.fromRgbF(red, green, blue))
+    return found
+
+
+def to_pixels(plot: Plot, points: Floats, fit: Fit, turn: Turn, cells: bool) -> Floats:
+    """(…, 3) components → (…, 2) pixels of the widget."""
+    if not turn.on:
+        return plot.to_pixels(points[:, :2])
+    low, high = fit.extent(cells)
+    return plot.to_pixels(rotated(points - (low + high) / 2, turn.yaw, turn.pitch)[:, :2])
+
+
+def radius(fit: Fit, cells: bool) -> float:
+    """Of the ball that holds everything, around the middle."""
+    low, high = fit.extent(cells)
+    return float(np.linalg.norm(high - low)) / 2 or 1.0
+
+
+def view_of(fit: Fit, cells: bool, turned: bool, width: float, height: float) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Which x and y a plot of so many pixels shows, so that everything is in sight with the marks, whose size is in pixels."""
+    side, end = _MARGINS.left() + _MARGINS.right(), _MARGINS.top() + _MARGINS.bottom()
+    room = np.maximum((width - side, height - end), (width / 4, height / 4))
+    around = np.subtract((width, height), room) * [
+        (_MARGINS.left() / side, _MARGINS.bottom() / end),
+        (_MARGINS.right() / side, _MARGINS.top() / end),
+    ]
+    if turned:
+        reach = radius(fit, cells)
+        low, high = np.full(2, -reach), np.full(2, reach)
+        unit = np.full(2, 2 * reach / room.min())  # the same both ways, or a turn would change the shape
+        around += (room - room.min()) / 2
+    else:
+        low, high = (corner[:2] for corner in fit.extent(cells))
+        unit = np.maximum(high - low, 1e-3) / room
+    (left, bottom), (right, top) = (low - unit * around[0]).tolist(), (high + unit * around[1]).tolist()
+    return (left, right), (bottom, top)
+
+
+class PathPainter:
+    """The paths of one plot. Where they lie in pixels is computed once for a place and a turn."""
+
+    def __init__(self) -> None:
+        self.marks: list[tuple[QRectF, str]] = []  # where ★ and ◆ were painted last
+        self._key: tuple[object, ...] = ()
+        self._pixels: dict[str, Floats] = {}
+        self._whole: dict[str, QPolygonF] = {}
+
+    def _place(self, plot: Plot, fit: Fit, turn: Turn) -> None:
+        view = plot.getPlotItem().vb
+        key = (
+            id(fit),
+            plot.width(),
+            plot.height(),
+            str(view.viewRange()),
+            view.sceneBoundingRect().getRect(),
+            turn.on,
+            turn.yaw,
+            turn.pitch,
+        )
+        if key != self._key:
+            self._key = key
+            self._pixels = {level: to_pixels(plot, path, fit, turn, False) for level, path in fit.paths.items()}
+            self._whole = {level: polygon(pixels) for level, pixels in self._pixels.items()}
+
+    def paint(
+        self,
+        painter: QPainter,
+        plot: Plot,
+        fit: Fit,
+        trace: Trace,
+        step: int,
+        turn: Turn,
+        palette: Palette,
+        values: Floats | None,
+        verdict: Verdict,
+    ) -> None:
+        """values: (N,) 0…1 that colour the steps, None for the module's colour."""
+        self._place(plot, fit, turn)
+        self.marks = []
+        if turn.on:
+            paint_axes(painter, plot, turn, palette, fit.explained)
+            self.paint_whole(painter, plot, fit, turn, palette)
+        for level in fit.paths:
+            colour = QColor(palette.level_H if level == "H" else palette.level_L)
+            row = min(row_at(trace, step, level), len(self._pixels[level]) - 1)
+            self._trail(painter, trace, level, row, colour, palette, values)
+            self._marks(painter, trace, level, row, palette, verdict)
+        for level in fit.paths:
+            row = min(row_at(trace, step, level), len(self._pixels[level]) - 1)
+            here = QPointF(*self._pixels[level][row].tolist())
+            painter.setPen(QPen(palette.color("surface"), 2))
+            painter.setBrush(palette.color("accent"))
+            painter.drawEllipse(here, 6.5, 6.5)
+            if len(fit.paths) > 1:
+                painter.setPen(palette.color("text"))
+                painter.drawText(here + QPointF(8, -6), level)
+
+    def paint_whole(self, painter: QPainter, plot: Plot, fit: Fit, turn: Turn, palette: Palette) -> None:
+        """The whole path, faint; it does not move with the cursor."""
+        self._place(plot, fit, turn)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for level in fit.paths:
+            painter.setPen(QPen(palette.color("level_H" if level == "H" else "level_L", 0.28), 1))
+            painter.drawPolyline(self._whole[level])
+
+    def _trail(
+        self, painter: QPainter, trace: Trace, level: str, row: int, colour: QColor, palette: Palette, values: Floats | None
+    ) -> None:
+        pixels = self._pixels[level]
+        first = max(0, row - TRAIL)
+        if first:
+            painter.setPen(QPen(colour, 1))
+            painter.setOpacity(0.4)
+            painter.drawPolyline(polygon(pixels[: first + 1 : max(1, first // _OLD_POINTS)]))
+            painter.setOpacity(1.0)
+        shades = scale(palette)
+        steps = step_of_rows(trace, level)
+        edges = np.unique(np.linspace(first, row, _AGES + 1).astype(int))
+        for age, (start, end) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
+            painter.setOpacity(0.35 + 0.65 * (age + 1) / max(1, len(edges) - 1))
+            part = pixels[start : end + 1]
+            if values is None:
+                painter.setPen(QPen(colour, 1.8))
+                painter.drawPolyline(polygon(part))
+                painter.setPen(_dot(colour, 4))
+                painter.drawPoints(polygon(part[1:]))
+            else:
+                shade = np.clip(np.nan_to_num(values[np.maximum(steps[start + 1 : end + 1], 0)]) * _SHADES, 0, _SHADES - 1).astype(int)
+                for k in np.unique(shade).tolist():
+                    at = np.flatnonzero(shade == k)
+                    painter.setPen(QPen(shades[k], 2.2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+                    painter.drawLines([QLineF(*part[i].tolist(), *part[i + 1].tolist()) for i in at.tolist()])
+                    painter.setPen(_dot(shades[k], 5))
+                    painter.drawPoints(polygon(part[at + 1]))
+        painter.setOpacity(1.0)
+        self._arrows(painter, pixels[max(0, row - _ARROWS) : row + 1], colour)
+
+    @staticmethod
+    def _arrows(painter: QPainter, pixels: Floats, colour: QColor) -> None:
+        """Which way it goes, on the last moves that are long enough."""
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour)
+        for (x, y), (to_x, to_y) in zip(pixels[:-1].tolist(), pixels[1:].tolist(), strict=True):
+            if hypot(to_x - x, to_y - y) < 22:
+                continue
+            angle = atan2(to_y - y, to_x - x)
+            tip = QPointF(x + 0.6 * (to_x - x), y + 0.6 * (to_y - y))
+            wings = [QPointF(tip.x() - 8 * cos(angle + turn), tip.y() - 8 * sin(angle + turn)) for turn in (0.45, -0.45)]
+            painter.drawPolygon(QPolygonF([tip, *wings]))
+
+    def _marks(self, painter: QPainter, trace: Trace, level: str, row: int, palette: Palette, verdict: Verdict) -> None:
+        """Rings at segment ends, a star where it is solved, a diamond where it would halt."""
+        pixels = self._pixels[level]
+        rows = trace.h_row if level == "H" else trace.l_row
+        ends = np.flatnonzero(np.diff(trace.segment, append=trace.segment[-1] + 1))
+        ends = ends[:: max(1, -(-len(ends) // _MOST_MARKS))]
+        painter.setBrush(palette.color("surface"))
+        for at in np.minimum(rows[ends], len(pixels) - 1).tolist():
+            colour = palette.color("level_H" if level == "H" else "level_L", 1.0 if at <= row else 0.35)
+            painter.setPen(QPen(colour, 1.4))
+            painter.drawEllipse(QPointF(*pixels[at].tolist()), 3.2, 3.2)
+        font = QFont(painter.font())
+        font.setPixelSize(16)
+        painter.setFont(font)
+        halting = trace.segment_end(verdict.halting) if verdict.halting is not None else None
+        for mark, step, meaning in (("★", verdict.solved, "right"), ("◆", halting, "warning")):
+            if step is not None:
+                x, y = pixels[min(int(rows[step]), len(pixels) - 1)].tolist()
+                painter.setPen(palette.color(meaning))
+                place = QRectF(x - 10 + (-9 if mark == "★" else 9), y - 22, 20, 18)
+                painter.drawText(place, Qt.AlignmentFlag.AlignCenter, mark)
+                self.marks.append((place, mark))
+
+
+def paint_axes(painter: QPainter, plot: Plot, turn: Turn, palette: Palette, explained: Floats) -> None:
+    """The three components as short lines in a corner, and their shares (3,) of the variance."""
+    box = plot.getPlotItem().vb.sceneBoundingRect()
+    origin = QPointF(box.left() + 34, box.bottom() - 30)
+    painter.setPen(QPen(palette.color("muted"), 1.2))
+    for k, (x, y, _) in enumerate(rotated(np.eye(3), turn.yaw, turn.pitch).tolist()):
+        end = origin + QPointF(22 * x, -22 * y)
+        painter.drawLine(origin, end)
+        painter.drawText(origin + QPointF(30 * x - 4, -30 * y + 4), f"{k + 1}")
+    if explained[0]:
+        words = "PC " + "  ".join(f"{k + 1}: {share:.0%}" for k, share in enumerate(explained.tolist()))
+        painter.drawText(box.adjusted(0, 0, -4, -2), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, words)
+
+
+def cell_pixels(plot: Plot, fit: Fit, trace: Trace, step: int, level: str, turn: Turn) -> Floats:
+    """Where the cells' points stand, (S, 2)."""
+    assert fit.cells is not None
+    states = np.asarray(states_of(trace, level)[row_at(trace, step, level)][-len(trace.puzzle.given) :], np.float32)
+    return to_pixels(plot, fit.cells(states), fit, turn, True)
+
+
+def paint_trails(
+    painter: QPainter, plot: Plot, fit: Fit, trace: Trace, step: int, level: str, turn: Turn, palette: Palette, selected: frozenset[int]
+) -> None:
+    """The ways that selected cells came, up to a step; older parts fade."""
+    assert fit.cells is not None
+    states, row, cells = states_of(trace, level), row_at(trace, step, level), len(trace.puzzle.given)
+    colour = palette.color("level_H" if level == "H" else "level_L")
+    first = max(0, row - TRAIL)
+    for cell in sorted(selected)[:_MOST_TRAILS]:
+        if cell >= cells or row == 0:
+            continue
+        own = np.asarray(states[first : row + 1, states.shape[1] - cells + cell], np.float32)
+        pixels = to_pixels(plot, fit.cells(own), fit, turn, True)
+        edges = np.unique(np.linspace(0, len(pixels) - 1, _AGES + 1).astype(int))
+        for age, (start, end) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
+            painter.setOpacity(0.25 + 0.65 * (age + 1) / max(1, len(edges) - 1))
+            painter.setPen(QPen(colour, 1.6))
+            painter.drawPolyline(polygon(pixels[start : end + 1]))
+    painter.setOpacity(1.0)
+
+
+def paint_cells(painter: QPainter, pixels: Floats, trace: Trace, step: int, palette: Palette, by: str, selected: frozenset[int]) -> None:
+    """A point a cell, coloured by 'judgement', 'digit', 'cell' or 'confidence'."""
+    if by == "judgement":
+        _judged(painter, pixels, trace, step, palette)
+    elif by == "digit":
+        tokens = trace.prediction[step].astype(int)
+        for token in np.unique(tokens).tolist():
+            _points(painter, pixels[tokens == token], token_colour(trace.puzzle.task, token, palette))
+    elif by == "confidence":
+        probability = trace.probability[step].max(axis=1)
+        chance = 1 / trace.probability.shape[2]
+        shade = np.clip((probability - chance) / (1 - chance) * _SHADES, 0, _SHADES - 1).astype(int)
+        for k, colour in enumerate(scale(palette)):
+            _points(painter, pixels[shade == k], colour)
+    else:
+        side = trace.side
+        for k, (x, y) in enumerate(pixels.tolist()):
+            row, column = divmod(k, side)
+            painter.setPen(_dot(QColor.fromHsvF(0.85 * row / side, 0.75, 0.45 + 0.5 * column / side), 7))
+            painter.drawPoint(QPointF(x, y))
+    painter.setPen(QPen(palette.color("accent"), 2))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for cell in selected:
+        if cell < len(pixels):
+            painter.drawEllipse(QPointF(*pixels[cell].tolist()), 7, 7)
+
+
+def token_colour(task: str, token: int, palette: Palette) -> QColor:
+    """A colour for each answer: ARC's own, and hues around the circle for digits."""
+    if task.startswith("arc") and token >= 2:
+        return QColor(ARC_COLOURS[token - 2])
+    if token < 2:
+        return palette.color("muted")
+    return QColor.fromHsvF((token - 2) * 0.38 % 1, 0.7, 0.85 if palette.name == "dark" else 0.7)
+
+
+def _judged(painter: QPainter, pixels: Floats, trace: Trace, step: int, palette: Palette) -> None:
+    solution, blank = trace.puzzle.solution, blanks(trace)
+    wrong = trace.prediction[step] != solution if solution is not None else np.zeros(len(blank), bool)
+    answered = palette.color("right" if solution is not None else "answer")
+    _points(painter, pixels[~blank & ~wrong], palette.color("muted", 0.7))
+    _points(painter, pixels[blank & ~wrong], answered)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(palette.color("wrong"))
+    for x, y in pixels[wrong].tolist():
+        painter.drawPolygon(QPolygonF([QPointF(x, y - 4.5), QPointF(x + 4.5, y + 3.5), QPointF(x - 4.5, y + 3.5)]))
+
+
+def _points(painter: QPainter, pixels: Floats, colour: QColor) -> None:
+    painter.setPen(_dot(colour, 7))
+    painter.drawPoints(polygon(pixels))
+
+
+def _dot(colour: QColor, size: float) -> QPen:
+    """A pen whose points are discs."""
+    return QPen(colour, size, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap)

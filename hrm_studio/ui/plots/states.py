@@ -1,0 +1,372 @@
+"""Where the hidden states are: their path through a plane of principal components, one point a cell, or heat.
+
+The basis is fitted once for a trace (again while it still grows), by a thread of its own: moving the cursor never fits.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer
+from PySide6.QtGui import QHelpEvent, QMouseEvent, QPainter
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QToolTip, QVBoxLayout, QWidget
+
+from hrm_model.analysis.core import Floats, confidence
+from hrm_model.analysis.states import Basis
+from hrm_model.trace.data import Trace
+from hrm_studio import glossary
+from hrm_studio.models.model_choice import ModelChoice
+from hrm_studio.models.selection import Selection
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.services.background import Background
+from hrm_studio.services.reasoner import Reasoner
+from hrm_studio.theme import Theme
+from hrm_studio.ui.plots.plot import dress, new_plot, show_axes, swatch
+from hrm_studio.ui.plots.state_basis import BasisChoice
+from hrm_studio.ui.plots.state_fit import BOTH, Fit, Fitted, fit_plots, fit_umap
+from hrm_studio.ui.plots.state_heat import KINDS, StateHeat
+from hrm_studio.ui.plots.state_legend import legend
+from hrm_studio.ui.plots.state_painter import PathPainter, Turn, cell_pixels, paint_axes, paint_cells, paint_trails, view_of
+from hrm_studio.ui.widgets.flow_layout import FlowRow
+from hrm_studio.ui.widgets.visible import View
+
+_REFIT_MS = 250
+_NO_STATES = "This trace was recorded"  # … without them, say
+_CLICK_PIXELS = 12  # a click this near to a point means it
+
+_MODES = {
+    "path": "One point a step: the whole state, all cells at once",
+    "cells": "One point a cell, at the cursor's step; selected cells show the way that they came",
+    "heat": "Numbers as colours, at the cursor's step",
+}
+_PATH_COLOURS = (("Module", "module"), ("Step", "step"), ("Right", "right"), ("Confidence", "confidence"))
+_CELL_COLOURS = (("Right or wrong", "judgement"), ("Answer", "digit"), ("Place", "cell"), ("Confidence", "confidence"))
+
+
+class StatesView(View):
+    """z_H and z_L beside each other, or both in one basis."""
+
+    def __init__(
+        self,
+        traces: TraceModel,
+        selection: Selection,
+        background: Background,
+        theme: Theme,
+        models: ModelChoice | None = None,
+        reasoner: Reasoner | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._traces, self._selection, self._background, self._theme = traces, selection, background, theme
+        self._palette = theme.palette
+        self._fitted: Fitted | None = None
+        self._fitted_for: tuple[Trace, int, Basis | None, bool] | None = None  # with its length then, the wanted basis, UMAP
+        self._fitting = False
+        self._shades: tuple[Trace, str, Floats | None] | None = None  # what a path is coloured by
+        self.basis = BasisChoice(traces, models, reasoner)
+        self._keep = self.basis.keep
+        self.mode = "path"
+        self.turn = Turn()
+        self._grabbed: QPointF | None = None
+        self.plots = {name: new_plot() for name in ("H", "L", BOTH)}
+        self._painters = {name: PathPainter() for name in self.plots}
+        self.heats = {level: StateHeat(level, traces, selection, theme) for level in "HL"}
+        self._empty = QLabel("States appear here as the model thinks.", objectName="muted")
+        self._empty.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setWordWrap(True)
+        self._arrange()
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(_REFIT_MS)
+        self._later.timeout.connect(self._fit)
+        self.follow(
+            [
+                (traces.trace_replaced, self._replaced),
+                (traces.trace_grew, self._grew),
+                (traces.running_changed, self._fit),
+                (traces.cursor_moved, self._refresh),
+                (selection.changed, self._refresh),
+                (theme.changed, self._redraw),
+            ],
+            self._replaced,
+        )
+
+    def _arrange(self) -> None:
+        modes = QButtonGroup(self)
+        self._modes: dict[str, QToolButton] = {}
+        for mode, tip in _MODES.items():
+            button = QToolButton(text=mode.capitalize(), checkable=True, checked=mode == self.mode, toolTip=tip, objectName="chip")
+            button.clicked.connect(lambda _=False, mode=mode: self.set_mode(mode))
+            modes.addButton(button)
+            self._modes[mode] = button
+        self._together = QToolButton(
+            text="Together", checkable=True, objectName="chip", toolTip="Both modules in one plane, instead of each in its own"
+        )
+        self._three = QToolButton(
+            text="3-D", checkable=True, objectName="chip", toolTip="Three components; drag with the mouse to turn them"
+        )
+        self._together.toggled.connect(self._redraw)
+        self._three.toggled.connect(self._set_three)
+        self.colour = QComboBox(toolTip="What the colours tell", accessibleName="Colours")
+        self.kind = QComboBox(accessibleName="What the heat shows")
+        for kind, tip in KINDS.items():
+            self.kind.addItem({"channels": "Positions × channels", "moved": "Movement", "to go": "Distance to the end"}[kind], kind)
+            self.kind.setItemData(self.kind.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self.kind.setCurrentIndex(self.kind.findData("moved"))
+        self.colour.activated.connect(self._redraw)
+        self.basis.changed.connect(self._fit)
+        self.basis.changed.connect(self._redraw)
+        self.kind.activated.connect(self._kind_chosen)
+        for box in (self.colour, self.basis):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(9)
+            box.view().setMinimumWidth(150)
+        self.legend = QLabel("", objectName="muted", textFormat=Qt.TextFormat.RichText)
+        bar = FlowRow(*self._modes.values(), self._together, self._three, self.colour, self.basis, self._keep, self.kind, self.legend)
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        for name, plot in self.plots.items():
+            plot.setMinimumSize(100, 100)
+            plot.setMouseEnabled(x=False, y=False)
+            for axis in ("bottom", "left"):
+                plot.getPlotItem().getAxis(axis).enableAutoSIPrefix(False)  # its "(x0.001)" would stand after our label
+            plot.over, plot.fixed = partial(self._paint, name), partial(self._paint_fixed, name)
+            plot.scene().sigMouseClicked.connect(partial(self._clicked, name))
+            plot.viewport().installEventFilter(self)
+            plot.getPlotItem().vb.sigResized.connect(partial(self._frame, name))
+            row.addWidget(plot, 1)
+        for heat in self.heats.values():
+            row.addWidget(heat, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(2)
+        layout.addWidget(bar)
+        layout.addWidget(self._empty)
+        layout.addLayout(row, 1)
+        self._fill_colours()
+
+    # What is chosen --------------------------------------------------------------------------------------------------
+
+    def set_mode(self, mode: str) -> None:
+        """'path', 'cells' or 'heat'."""
+        self.mode = mode
+        self._modes[mode].setChecked(True)
+        self._fill_colours()
+        self._redraw()
+
+    def _fill_colours(self) -> None:
+        self.colour.clear()
+        self.colour.setMinimumContentsLength(11 if self.mode == "cells" else 9)  # as the longest of them needs
+        for label, kind in _CELL_COLOURS if self.mode == "cells" else _PATH_COLOURS:
+            self.colour.addItem(f"by {label.lower()}", kind)
+
+    def _set_three(self, on: bool) -> None:
+        self.turn.on = on
+        self._redraw()
+
+    def _kind_chosen(self) -> None:
+        for heat in self.heats.values():
+            heat.set_kind(self.kind.currentData())
+        self._redraw()
+
+    # Fitting ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def _fits(self) -> dict[str, Fit]:
+        """By 'H' and 'L'; empty before the first fit."""
+        return {level: self._fitted.plots[level] for level in "HL"} if self._fitted is not None else {}
+
+    def _replaced(self) -> None:
+        trace, shown = self._traces.trace, self._fitted_for
+        same_run = (
+            trace is not None and trace.has_states and shown is not None and len(trace) >= shown[1]
+            and trace.puzzle is shown[0].puzzle and trace.model is shown[0].model
+        )  # fmt: skip
+        if not same_run:
+            self._fitted = self._fitted_for = None
+        if not same_run or self._palette is not self._theme.palette:
+            self._redraw()
+        self._fit()
+
+    def _grew(self) -> None:
+        if not self._later.isActive():
+            self._later.start()
+
+    def _fit(self) -> None:
+        trace, umap = self._traces.trace, self.basis.umap
+        if trace is None or self._fitting or not len(trace) or not trace.has_states:
+            return
+        wanted = self.basis.wanted(trace)
+        job = (trace, len(trace), wanted, umap)
+        if self._fitted_for is not None and self._fitted_for[1:] == job[1:] and self._fitted_for[0] is trace:
+            return
+        self._fitting = True
+
+        def work() -> Fitted:
+            fitted = fit_plots(trace, wanted)
+            return fit_umap(trace, fitted) if umap else fitted
+
+        self._background.run(work, lambda found: self._fit_found(job, found))
+
+    def _fit_found(self, job: tuple[Trace, int, Basis | None, bool], found: Fitted) -> None:
+        self._fitting = False
+        trace = self._traces.trace
+        if trace is not None and trace.puzzle is job[0].puzzle and trace.model is job[0].model:
+            self._fitted, self._fitted_for = found, job
+            self.basis.shown(found.basis)
+            self._redraw()
+        if self.following:
+            self._fit()  # what came meanwhile, another trace even
+
+    # Drawing ---------------------------------------------------------------------------------------------------------
+
+    def _redraw(self) -> None:
+        self._palette = self._theme.palette  # another one may be chosen while this view is hidden
+        together = self._together.isChecked() and self.mode == "path"
+        shown = {"H", "L"} if not together else {BOTH}
+        heat, trace = self.mode == "heat", self._traces.trace
+        there = trace is None or trace.has_states
+        for name, plot in self.plots.items():
+            plot.setVisible(name in shown and not heat and there)
+            self._dress(name)
+        for view in self.heats.values():
+            view.setVisible(heat and there)
+        self._together.setVisible(self.mode == "path")
+        for part in (self._three, self.colour, self.basis, self._keep):
+            part.setVisible(not heat)
+        self.kind.setVisible(heat)
+        words = self._words(trace)
+        self._empty.setText(words)
+        self._empty.setVisible(bool(words))
+        by = None if heat or words.startswith(_NO_STATES) else self.colour.currentData()
+        self.legend.setText(legend(by, self.mode == "cells", trace, self._theme.palette))
+        self.legend.setVisible(bool(self.legend.text()))
+        self._refresh()
+
+    def _words(self, trace: Trace | None) -> str:
+        """What is to be said above the plots."""
+        if trace is not None and not trace.has_states:
+            return f"{_NO_STATES} without states, so there is nothing to show here."
+        of_cells = self.mode == "cells" or (self.mode == "heat" and self.kind.currentData() != "channels")
+        if trace is not None and trace.pooled and of_cells:
+            return f"{_NO_STATES} with its states averaged over the cells."
+        if trace is None or (self._fitted is None and self.mode != "heat"):
+            return "States appear here as the model thinks."
+        return self.basis.words(trace, self._fitted) if self._fitted is not None and self.mode != "heat" else ""
+
+    def _dress(self, name: str) -> None:
+        colours, plot = self._theme.palette, self.plots[name]
+        fit = self._fitted.plots[name] if self._fitted is not None else None
+        plot.clear()
+        plot.redraw()
+        titles = {"H": swatch(colours.level_H, "z_H, slow"), "L": swatch(colours.level_L, "z_L, fast")}
+        titles[BOTH] = f"{titles['H']} &nbsp; {titles['L']}"
+        dress(plot, colours, titles[name])
+        plot.getPlotItem().showGrid(x=not self.turn.on, y=not self.turn.on, alpha=0.12)
+        show_axes(plot, fit is not None and not self.turn.on)
+        plot.setCursor(Qt.CursorShape.OpenHandCursor if self.turn.on else Qt.CursorShape.ArrowCursor)
+        if fit is None:
+            return
+        cells = self.mode == "cells"
+        explained = fit.cells.explained if cells and fit.cells is not None else fit.explained
+        for axis, k in (("bottom", 0), ("left", 1)) if not self.turn.on else ():
+            named = f"PC {k + 1} ({explained[k]:.0%})" if explained[0] else ""
+            plot.setLabel(axis, named, color=colours.muted, **{"font-size": "8pt"})
+        self._frame(name)
+
+    def _frame(self, name: str, *_: object) -> None:
+        """The plot shows all its points, with room for the marks around them at the size that it has."""
+        if self._fitted is not None:
+            plot = self.plots[name]
+            box = plot.getPlotItem().vb
+            x, y = view_of(self._fitted.plots[name], self.mode == "cells", self.turn.on, max(1.0, box.width()), max(1.0, box.height()))
+            plot.setRange(xRange=x, yRange=y, padding=0)
+            plot.redraw()
+
+    def _refresh(self) -> None:
+        for plot in self.plots.values():
+            if plot.isVisible():
+                plot.repaint_over()
+
+    def _values(self, trace: Trace) -> Floats | None:
+        """(N,) 0…1 that the path is coloured by, None for the module's own colour."""
+        by = self.colour.currentData()
+        if self._shades is None or self._shades[0] is not trace or self._shades[1] != by:
+            self._shades = trace, by, self._shades_of(trace, by)
+        return self._shades[2]
+
+    def _shades_of(self, trace: Trace, by: str) -> Floats | None:
+        if by == "step":
+            return np.linspace(0, 1, len(trace))
+        if by == "right" and np.isfinite(self._traces.verdict.accuracy).any():
+            return self._traces.verdict.accuracy
+        return confidence(trace) if by == "confidence" else None
+
+    def _paint_fixed(self, name: str, painter: QPainter) -> None:
+        """What of a flat path stays as it is when the cursor moves."""
+        fit = self._fitted.plots.get(name) if self._fitted is not None else None
+        if fit is not None and self.mode == "path" and not self.turn.on:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            self._painters[name].paint_whole(painter, self.plots[name], fit, self.turn, self._theme.palette)
+
+    def _paint(self, name: str, painter: QPainter) -> None:
+        trace, step = self._traces.trace, self._traces.cursor
+        fit = self._fitted.plots.get(name) if self._fitted is not None else None
+        if trace is None or step < 0 or fit is None or not trace.has_states:
+            return
+        plot, palette = self.plots[name], self._theme.palette
+        if self.mode == "cells" and (name == BOTH or trace.pooled):
+            return
+        if self.mode == "cells":
+            pixels = cell_pixels(plot, fit, trace, step, name, self.turn)
+            if self.turn.on and fit.cells is not None:
+                paint_axes(painter, plot, self.turn, palette, fit.cells.explained)
+            paint_trails(painter, plot, fit, trace, step, name, self.turn, palette, self._selection.cells)
+            paint_cells(painter, pixels, trace, step, palette, self.colour.currentData(), self._selection.cells)
+        elif self.mode == "path":
+            self._painters[name].paint(painter, plot, fit, trace, step, self.turn, palette, self._values(trace), self._traces.verdict)
+
+    def _cell_pixels(self, trace: Trace, step: int, level: str) -> Floats:
+        """Where the cells' points (S, 2) stand in the plot."""
+        return cell_pixels(self.plots[level], self._fits[level], trace, step, level, self.turn)
+
+    # Mouse -----------------------------------------------------------------------------------------------------------
+
+    def marks_at(self, viewport: QObject, point: QPoint) -> str:
+        """Those of '★◆' that are painted at a point of a plot's viewport."""
+        painters = [self._painters[name] for name, plot in self.plots.items() if plot.viewport() is viewport]
+        marks = {mark for painter in painters for place, mark in painter.marks if place.contains(point)}
+        return "".join(mark for mark in "★◆" if mark in marks) if self.mode == "path" else ""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Dragging turns the three components; ★ and ◆ tell what they mean."""
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            marks = self.marks_at(watched, event.pos())
+            QToolTip.showText(event.globalPos(), "".join(map(glossary.tip, marks)), self)
+            return bool(marks)
+        if not isinstance(event, QMouseEvent) or not self.turn.on:
+            return False
+        if event.type() == QEvent.Type.MouseButtonPress and event.button() == Qt.MouseButton.LeftButton:
+            self._grabbed = event.position()
+        elif event.type() == QEvent.Type.MouseMove and self._grabbed is not None:
+            moved = event.position() - self._grabbed
+            self._grabbed = event.position()
+            self.turn.yaw += moved.x() * 0.01
+            self.turn.pitch = min(1.57, max(-1.57, self.turn.pitch + moved.y() * 0.01))
+            self._refresh()
+            return True
+        elif event.type() == QEvent.Type.MouseButtonRelease:
+            self._grabbed = None
+        return False
+
+    def _clicked(self, name: str, event: object) -> None:
+        """In 'Cells' a click selects the nearest cell, on the board too (Ctrl adds); a click beside all clears the selection."""
+        trace = self._traces.trace
+        if self.mode != "cells" or trace is None or trace.pooled or name not in self._fits:
+            return
+        place: QPointF = event.scenePos()  # type: ignore[attr-defined]
+        apart = np.hypot(*(self._cell_pixels(trace, self._traces.cursor, name) - (place.x(), place.y())).T)
+        adding = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)  # type: ignore[attr-defined]
+        self._selection.pick(int(apart.argmin()) if apart.min() <= _CLICK_PIXELS else None, adding)

@@ -1,0 +1,64 @@
+"""The line below: what is being done, and what it is done with and how fast."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
+
+from hrm_model.trace.data import Trace
+from hrm_studio.glossary import tip
+from hrm_studio.services.reasoner import Reasoner
+
+
+class StatusLine(QStatusBar):
+    """Left: the worker's doing, or a message. Right: model, parameters, device, dtype, attention, steps a second."""
+
+    def __init__(self, reasoner: Reasoner, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeGripEnabled(False)
+        self.setContentsMargins(12, 0, 12, 0)
+        self.busy = QLabel("")
+        self.addWidget(self.busy, 1)
+        self.model, self.parameters, self.device, self.dtype, self.attention, self.speed = (QLabel("", visible=False) for _ in range(6))
+        for label, term in (
+            (self.model, "checkpoint"),
+            (self.parameters, "parameters"),
+            (self.device, "device"),
+            (self.dtype, "dtype"),
+            (self.attention, "attention backend"),
+            (self.speed, "steps/s"),
+        ):
+            label.setToolTip(tip(term))
+            label.setAccessibleName(term)
+            self.addPermanentWidget(label)
+        self._begun, self._first, self._steps = 0.0, 0, 0
+        reasoner.busy_changed.connect(self.busy.setText)
+        reasoner.model_loaded.connect(self._show_model)
+        reasoner.trace_started.connect(self._started)
+        reasoner.trace_grew.connect(self._grew)
+        reasoner.trace_finished.connect(self._finished)
+
+    def _show_model(self, about: dict[str, Any]) -> None:
+        for label, text in (
+            (self.model, about["name"]),
+            (self.parameters, f"{about['parameters']:,} parameters"),
+            (self.device, about["device"]),
+            (self.dtype, about["dtype"]),
+            (self.attention, f"attention: {about['attention']}"),
+        ):
+            label.setText(text)
+            label.show()
+
+    def _started(self, trace: Trace, expected_steps: int) -> None:
+        self._begun, self._first, self._steps = time.perf_counter(), len(trace), len(trace)
+
+    def _grew(self, trace: Trace) -> None:
+        self._steps = len(trace)
+
+    def _finished(self) -> None:
+        seconds = time.perf_counter() - self._begun
+        if self._steps > self._first and seconds > 0:
+            self.speed.setText(f"{(self._steps - self._first) / seconds:,.0f} steps/s")
+            self.speed.show()

@@ -1,0 +1,355 @@
+"""The whole set: a model over hundreds of puzzles, as a table and as points. A click on one opens its trace."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSpinBox,
+    QSplitter,
+    QStackedWidget,
+    QTableView,
+    QToolButton,
+    QVBoxLayout,
+)
+
+from hrm_model.analysis.survey import summary
+from hrm_model.tasks.base import Task
+from hrm_model.tasks.puzzle_files import read_puzzles
+from hrm_model.tasks.registry import task_named
+from hrm_model.tasks.sudoku.task import SudokuTask
+from hrm_studio.actions import Entry
+from hrm_studio.services.questions import Progress, Source, surveying
+from hrm_studio.studio import Studio
+from hrm_studio.ui.survey.scatter import SurveyScatter
+from hrm_studio.ui.survey.table import SurveyTable, columns_of
+from hrm_studio.ui.widgets.elided import Elided
+from hrm_studio.ui.widgets.fault_label import FaultLabel
+from hrm_studio.ui.widgets.flow_layout import FlowRow
+from hrm_studio.ui.widgets.visible import View
+
+LANE = "survey"
+
+_EMPTY = (
+    "Run a model over many puzzles: which does it solve, how soon, and does it settle?\n\n"
+    "Each puzzle becomes a line of a table and a point of a plot; a click on it shows how the model thinks about that one.\n\n"
+    "Sudokus and mazes are made here, or read from a file. ARC tasks are opened in Explore, one at a time."
+)
+_NO_ARC = (
+    "the whole set takes Sudokus and mazes. An ARC task is opened in Explore (File › Open …); "
+    "on a whole dataset of them a model is judged by: hrm-studio eval MODEL DATASET"
+)
+
+
+class SurveyPage(View):
+    """Signals are those of its models; see the module's first line."""
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__()
+        self.setObjectName("panel")
+        self._studio = studio
+        self._file: Path | None = None
+        self._model: Path | None = None  # that the lines are of
+        self._begun = 0.0
+        self._total = 0
+        self._chosen = -1  # a line
+        self.task = QComboBox(toolTip="Which puzzles", accessibleName="Kind of puzzle")
+        self._fill_tasks()
+        self.table = SurveyTable(self._task(), studio.theme, self)
+        self.count = QSpinBox(
+            minimum=1, maximum=20_000, value=200, singleStep=50, toolTip="How many puzzles", accessibleName="Number of puzzles"
+        )
+        self.low, self.high = (
+            QSpinBox(maximum=9999, accessibleName="Difficulty from"),
+            QSpinBox(maximum=9999, accessibleName="Difficulty to"),
+        )
+        self.range_label = QLabel("clues from")
+        self.segments = QSpinBox(minimum=1, maximum=1024, value=16, suffix=" segments", accessibleName="Segments")
+        self.segments.setToolTip("How many rounds the model may think")
+        self.start = QPushButton(
+            "Run", objectName="primary", toolTip="Let the model think about all of these puzzles, or stop it (Ctrl+Return)"
+        )
+        self.start.clicked.connect(self.toggle)
+        self.bar = QProgressBar(textVisible=False, maximumHeight=6)
+        self.state, self.result = Elided("muted"), QLabel("", objectName="title")
+        self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.scatter = SurveyScatter(self.table, studio.theme)
+        self.view = QTableView(objectName="survey")
+        self.error = FaultLabel()
+        self._arrange()
+        self.task.currentTextChanged.connect(self._task_chosen)
+        self._task_chosen()
+        studio.actions.add(self._entries(), page="survey")
+        self.follow([(studio.models.changed, self._tell_model)], self._catch_up)
+
+    # What it looks like ----------------------------------------------------------------------------------------------
+
+    def _arrange(self) -> None:
+        pick = QToolButton(text="From a file …", toolTip="A file of puzzles: one a line, CSV, .sdk, .sdm …", objectName="chip")
+        pick.clicked.connect(self._pick_file)
+        self.generated = QToolButton(text="Generated", toolTip="Make new puzzles", objectName="chip", checkable=True, checked=True)
+        self.generated.clicked.connect(lambda: self._use_file(None))
+        self._from_file = pick
+        pick.setCheckable(True)
+        save = QToolButton(text="Save table …", toolTip="All lines as CSV", objectName="chip")
+        save.clicked.connect(self._save)
+        self.open_button = QPushButton("Watch it think", toolTip="Open the chosen puzzle in Explore, with this model")
+        self.open_button.clicked.connect(self._open)
+        self.open_button.setEnabled(False)
+        self.model = QLabel("", objectName="muted")
+        top = FlowRow(
+            QLabel("The whole set", objectName="title"), self.model, self.task, self.generated, pick, QLabel("puzzles"), self.count,
+            self.range_label, self.low, QLabel("to"), self.high, self.segments, self.start,
+        )  # fmt: skip
+        top.row.setSpacing(8)
+        self.view.setModel(self.table)
+        self.view.setSortingEnabled(True)
+        self.view.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.view.setAlternatingRowColors(True)
+        self.view.setShowGrid(False)
+        self.view.verticalHeader().hide()
+        self.view.verticalHeader().setDefaultSectionSize(24)
+        self.view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.view.horizontalHeader().setResizeContentsPrecision(40)  # rows that are looked at, not all 20,000
+        self.view.horizontalHeader().setStretchLastSection(True)
+        self.view.setAccessibleName("Puzzles of the set")
+        self.view.doubleClicked.connect(self._open)
+        QShortcut(QKeySequence(Qt.Key.Key_Return), self.view, self._open, context=Qt.ShortcutContext.WidgetShortcut)
+        self.view.selectionModel().currentRowChanged.connect(self._picked)
+        self.scatter.picked.connect(self._watch)
+        split = QSplitter()
+        split.addWidget(self.view)
+        split.addWidget(self.scatter)
+        split.setSizes([880, 380])  # at 1280 pixels all columns have room
+        empty = QLabel(_EMPTY, objectName="muted", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+        self.body = QStackedWidget()
+        self.body.addWidget(empty)
+        self.body.addWidget(split)
+        under = QHBoxLayout()
+        under.addWidget(self.result)
+        under.addSpacing(12)
+        under.addWidget(self.state, 1)
+        under.addWidget(save)
+        under.addWidget(self.open_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 10, 12, 8)
+        layout.setSpacing(6)
+        layout.addWidget(top)
+        layout.addWidget(self.bar)
+        layout.addLayout(under)
+        layout.addWidget(self.error)
+        layout.addWidget(self.body, 1)
+
+    def _entries(self) -> list[Entry]:
+        return [
+            Entry("survey_file", "&File", "Puzzles from a file …", "", "", self._pick_file, "The whole set: a file of puzzles, one a line, CSV, .sdk …"),
+            Entry("survey_generated", "&File", "Generated puzzles", "", "", lambda: self._use_file(None), "The whole set: puzzles that are made anew"),
+            Entry("survey_save", "&File", "Save the table …", "", "", self._save, "All lines of the whole set as CSV"),
+            Entry("survey_run", "&Step", "Run over the whole set, or stop", "Ctrl+Return", "mdi6.brain", self.toggle),
+            Entry("survey_stop", "&Step", "Stop running", "Esc", "", lambda: self.stop() if self.running else None, "What was computed stays"),
+            Entry("survey_watch", "&Step", "Watch the chosen puzzle", "", "mdi6.eye-outline", self._open, "Open it in Explore, with this model"),
+        ]  # fmt: skip
+
+    def _catch_up(self) -> None:
+        self._tell_model()
+        self._tell()
+        self.scatter.draw()
+
+    def _tell_model(self) -> None:
+        path = self._path()
+        self.model.setText(f"Model: {self._studio.models.title(path)}" if path is not None else "No model for these puzzles yet")
+
+    def _path(self) -> Path | None:
+        """The model in use; where that is a bundled one of another task, the bundled one of this task."""
+        choice, name = self._studio.models, self.task.currentText()
+        bundled = choice.bundled_as(choice.path)
+        return choice.path if bundled is None or bundled.task == name else choice.for_task(name)
+
+    # Which puzzles ---------------------------------------------------------------------------------------------------
+
+    def _fill_tasks(self) -> None:
+        choice = self._studio.models
+        bundled = choice.bundled_as(choice.path)
+        names = dict.fromkeys(model.task for model in choice.bundled)
+        self.task.addItems(list(names) or ["sudoku-9x9"])
+        if bundled is not None:
+            self.task.setCurrentText(bundled.task)
+
+    def _task_chosen(self) -> None:
+        task = self._task()
+        self._tell_model()
+        if isinstance(task, SudokuTask):
+            self.range_label.setText("clues from")
+            self.low.setValue(round(0.3 * task.cells))
+            self.high.setValue(round(0.5 * task.cells))
+        else:
+            self.range_label.setText("moves from")
+            self.low.setValue(task.side)
+            self.high.setValue(3 * task.side)
+
+    def _task(self) -> Task:
+        return task_named(self.task.currentText())
+
+    def _pick_file(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Open a file of puzzles")
+        self._use_file(Path(name) if name else self._file)
+
+    def _use_file(self, path: Path | None) -> None:
+        """Puzzles of a file, or generated ones. A file that cannot be read is told, and what was chosen stays."""
+        self.error.tell("")
+        if path is not None:
+            try:
+                if path.suffix.lower() == ".json":
+                    raise ValueError(f"{path}: {_NO_ARC}")
+                task = read_puzzles(path, limit=1).task
+            except (ValueError, OSError) as error:
+                self.error.tell(str(error))
+                path = self._file
+            else:
+                if self.task.findText(task.name) < 0:
+                    self.task.addItem(task.name)
+                self.task.setCurrentText(task.name)
+        self._file = path
+        self.generated.setChecked(path is None)
+        self._from_file.setChecked(path is not None)
+        self._from_file.setText("From a file …" if path is None else path.name)
+        for part in (self.low, self.high):
+            part.setEnabled(path is None)
+
+    # Running ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        return self.start.text() == "Stop"
+
+    def toggle(self) -> None:
+        """Run, or stop and keep what is there."""
+        self.stop() if self.running else self.run()
+
+    def run(self) -> None:
+        choice, task, path = self._studio.models, self._task(), self._path()
+        self.error.tell("" if path is not None else f"There is no model for {task.name} yet. Open a checkpoint, or train one.")
+        if path is None:
+            return
+        self._model, self._chosen = path, -1
+        if columns_of(task) != self.table.columns:
+            self.view.sortByColumn(0, Qt.SortOrder.AscendingOrder)  # the others have other places now
+        self.table.begin(task)
+        self.scatter.mark(-1)
+        self.open_button.setEnabled(False)
+        self._total, self._begun = self.count.value(), time.monotonic()
+        self.start.setText("Stop")
+        self.state.setText("Loading …")
+        low, high = sorted((self.low.value(), self.high.value()))
+        source = Source(task, self.count.value(), self._file, low, high, seed=int(time.time()))
+        self._studio.reasoner.ask(path, choice.device, surveying(source, self.segments.value()), self._told, self._failed, lane=LANE)
+        self._tell()
+        self.scatter.draw()
+
+    def stop(self, words: str = "Stopped. What was computed stays.") -> None:
+        self._studio.reasoner.withdraw(LANE)
+        self.start.setText("Run")
+        self._tell()
+        self.state.setText(words)
+
+    def _failed(self, words: str) -> None:
+        self.stop("")
+        self.error.tell(words)
+
+    def _told(self, progress: Progress) -> None:
+        self.table.add(progress.rows)
+        self._total = progress.total
+        if len(self.table.rows) >= self._total:
+            self.stop("Click a point, or double-click a line, to watch it.")
+        elif self.following:
+            self._tell()
+            self.state.setText(self._ahead(progress.doing))
+        if self.following and progress.rows:
+            self.scatter.draw()
+
+    def _ahead(self, doing: str) -> str:
+        done = len(self.table.rows)
+        if not done:
+            return doing
+        left = (time.monotonic() - self._begun) / done * (self._total - done)
+        return f"{doing} {done:,} of {self._total:,}  ·  {_duration(left)} left"
+
+    def _tell(self) -> None:
+        self.bar.setMaximum(max(1, self._total))
+        self.bar.setValue(len(self.table.rows))
+        self.bar.setVisible(self.running)
+        self.body.setCurrentIndex(1 if self.running or self.table.rows else 0)
+        found = summary(self.table.rows)
+        if not found.count:
+            self.result.setText("")
+            return
+        low, high = found.interval
+        words = f"{found.solved / found.count:.1%} solved ({found.solved} of {found.count}; 95 %: {low:.0%}–{high:.0%})".replace(
+            "%", " %"
+        ).replace("95  %", "95 %")
+        if found.lost:
+            words += f"  ·  {found.lost} lost again"
+        if found.median_segments == found.median_segments:
+            words += f"  ·  half of them by segment {found.median_segments:.0f}"
+        self.result.setText(words)
+
+    # One puzzle ------------------------------------------------------------------------------------------------------
+
+    def choose(self, line: int) -> None:
+        """A line, marked in the table and among the points."""
+        row = int(np.flatnonzero(self.table.order == line)[0])
+        self.view.setCurrentIndex(self.table.index(row, 0))
+
+    def _picked(self) -> None:
+        row = self.view.currentIndex().row()
+        self._chosen = int(self.table.order[row]) if 0 <= row < len(self.table.order) else -1
+        self.open_button.setEnabled(self._chosen >= 0)
+        self.scatter.mark(self._chosen)
+
+    def _watch(self, line: int) -> None:
+        self.choose(line)
+        self._open()
+
+    def _open(self) -> None:
+        if not 0 <= self._chosen < len(self.table.rows) or self._model is None:
+            return
+        self._studio.models.use(self._model)
+        self._studio.opener.puzzle_wanted.emit(self.table.rows[self._chosen].text)
+
+    def _save(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Save the table", "puzzles.csv", "CSV (*.csv)")
+        if name:
+            self.save(Path(name))
+
+    def save(self, path: Path) -> None:
+        """All lines as CSV; what goes wrong is told."""
+        try:
+            path.write_text(self.table.lines(), encoding="utf-8")
+        except OSError as error:
+            self.error.tell(f"{path} could not be written: {error.strerror or error}.")
+        else:
+            self.error.tell("")
+            self.state.setText(f"{len(self.table.rows)} lines are in {path}.")
+
+    def closing(self) -> None:
+        """The window closes."""
+        self._studio.reasoner.withdraw(LANE)
+
+
+def _duration(seconds: float) -> str:
+    """'40 s', '3 min'."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

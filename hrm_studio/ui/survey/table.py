@@ -1,0 +1,150 @@
+"""The puzzles of a set in a table."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from hrm_model.analysis.survey import Surveyed
+from hrm_model.tasks.base import Task
+from hrm_model.tasks.maze.task import MazeTask
+from hrm_model.tasks.sudoku.rating import LEVELS
+from hrm_model.tasks.sudoku.task import SudokuTask
+from hrm_studio.theme import Theme
+from hrm_studio.ui.board.drawing import percent
+
+_Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+
+_PLACE = ("Puzzle", "Its place in the set")
+_HARDNESS: dict[type[Task], tuple[tuple[str, str], ...]] = {
+    SudokuTask: (
+        ("Clues", "Digits that are given: fewer are harder"),
+        ("Rating", "The hardest technique that a person would need"),
+    ),
+    MazeTask: (("Path moves", "Moves of the shortest path: more are harder"),),
+}
+_OUTCOME = (
+    ("Solved", "Whether the answer after the last segment is right; 'lost' was right in between"),
+    ("Stable in", "The segment from which on the answer stays the same, right or wrong"),
+    ("Late drift", "How far the slow state still moves in a segment, over the last four: small is settled, large is wandering"),
+    ("Solved in", "The segment from which on the answer is right"),
+    ("Right", "Share of the open cells that are right at the end"),
+    ("q_halt", "The model's own judgement at the end: above 0 it holds its answer to be right"),
+    ("Would halt", "The segment after which the model itself would stop"),
+)
+
+
+def columns_of(task: Task) -> tuple[tuple[str, str], ...]:
+    """The columns of a table of such puzzles, and what each tells. How hard a puzzle is has the name of what is counted: of one it is the
+    low numbers that are hard, of the other the high ones."""
+    return (_PLACE, *_HARDNESS[type(task)], *_OUTCOME)
+
+
+def number(row: Surveyed, index: int, column: str) -> float:
+    """What a line is sorted and drawn by; NaN where there is no such number."""
+    value = {
+        "Puzzle": index + 1,
+        "Clues": row.difficulty,
+        "Path moves": row.difficulty,
+        "Rating": row.rating,
+        "Solved": 2 if row.solved else 1 if row.ever else 0,
+        "Solved in": row.solved_at,
+        "Stable in": row.stable_at,
+        "Right": row.right,
+        "Late drift": row.drift,
+        "q_halt": row.q_halt,
+        "Would halt": row.halts_at,
+    }[column]
+    return math.nan if value is None else float(value)
+
+
+def text(row: Surveyed, index: int, column: str) -> str:
+    """What the table tells."""
+    if column == "Rating":
+        return LEVELS[row.rating] if row.rating is not None else "–"
+    if column == "Solved":
+        return "✓" if row.solved else "✗ lost" if row.ever else "✗"
+    value = number(row, index, column)
+    if math.isnan(value):
+        return "–"
+    if column == "Right":
+        return percent(value)
+    if column == "Late drift":
+        return f"{value:.2g}"
+    return f"{value:.1f}" if column == "q_halt" else f"{value:.0f}"
+
+
+class SurveyTable(QAbstractTableModel):
+    """Lines as they come, in the order of one column. `rows` keeps the order of the set."""
+
+    def __init__(self, task: Task, theme: Theme, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.columns = columns_of(task)
+        self.rows: list[Surveyed] = []
+        self.order: np.ndarray = np.zeros(0, int)
+        self._sort = (0, Qt.SortOrder.AscendingOrder)
+
+    def begin(self, task: Task) -> None:
+        """No lines, and the columns of this task."""
+        self.beginResetModel()
+        self.columns = columns_of(task)
+        self.rows, self.order = [], np.zeros(0, int)
+        self.endResetModel()
+
+    def add(self, rows: list[Surveyed]) -> None:
+        if rows:
+            self.layoutAboutToBeChanged.emit()
+            self.rows.extend(rows)
+            self._arrange()
+            self.layoutChanged.emit()
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        self._sort = column, order
+        self.layoutAboutToBeChanged.emit()
+        self._arrange()
+        self.layoutChanged.emit()
+
+    def _arrange(self) -> None:
+        column, direction = self._sort
+        keys = np.array([number(row, k, self.columns[column][0]) for k, row in enumerate(self.rows)])
+        # What has no number stands last either way.
+        self.order = np.argsort(keys if direction == Qt.SortOrder.AscendingOrder else -keys, kind="stable")
+
+    def rowCount(self, parent: _Index = _ROOT) -> int:
+        return 0 if parent.isValid() else len(self.order)
+
+    def columnCount(self, parent: _Index = _ROOT) -> int:
+        return 0 if parent.isValid() else len(self.columns)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation == Qt.Orientation.Horizontal and role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            return self.columns[section][role == Qt.ItemDataRole.ToolTipRole]
+        return None
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if index.row() >= len(self.order):
+            return None
+        place = int(self.order[index.row()])
+        row, column = self.rows[place], self.columns[index.column()][0]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return text(row, place, column)
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return int(Qt.AlignmentFlag.AlignCenter)
+        if role == Qt.ItemDataRole.ForegroundRole and column == "Solved":
+            return self._theme.palette.color("right" if row.solved else "warning" if row.ever else "wrong")
+        return None
+
+    def lines(self) -> str:
+        """All of it as CSV, in the order of the set."""
+        head = ",".join(["puzzle_text", *(name.lower().replace(" ", "_") for name, _ in self.columns)])
+        body = (",".join([f'"{row.text}"', *(_plain(number(row, k, name)) for name, _ in self.columns)]) for k, row in enumerate(self.rows))
+        return "\n".join([head, *body]) + "\n"
+
+
+def _plain(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:g}"

@@ -1,0 +1,136 @@
+"""The chosen trace: its board, what is known of it, and what a person writes about it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFocusEvent
+from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+
+from hrm_studio.models.trace_shelf import KeptTrace
+from hrm_studio.theme import Theme
+from hrm_studio.ui.traces.list import outcome, small_board, when
+from hrm_studio.words import size
+
+_BOARD = 260  # pixels
+
+
+class TraceDetails(QWidget):
+    """Signals
+    -------
+    open_wanted(), export_wanted(), copy_wanted(), delete_wanted()
+    changed(object, dict)   a KeptTrace, and what of it is to be another
+    """
+
+    open_wanted = Signal()
+    export_wanted = Signal()
+    copy_wanted = Signal()
+    delete_wanted = Signal()
+    changed = Signal(object, dict)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._kept: KeptTrace | None = None
+        self.board = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
+        self.board.setFixedHeight(_BOARD + 8)
+        self.title = QLineEdit(accessibleName="Title")
+        self.tags = QLineEdit(accessibleName="Tags", placeholderText="words with spaces between")
+        self.note = QPlainTextEdit(accessibleName="Note", placeholderText="What is worth remembering?", tabChangesFocus=True)
+        self.about = QLabel(objectName="muted", wordWrap=True)
+        self.about.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.keep = QPushButton("Keep for good", toolTip="This trace was kept by itself and goes when there is no more room")
+        self.hint = QLabel(objectName="muted", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+        self.together = QPushButton("Save them as one file …", visible=False)
+        self.open = QPushButton("Open in Explore", objectName="primary")
+        self.export = QPushButton("Pictures and tables …")
+        self.copy = QPushButton("Save a copy …")
+        self.delete = QPushButton("Delete", toolTip="This can be undone")
+        self._inside = QWidget()
+        self._lay_out()
+        self.title.editingFinished.connect(self._write)
+        self.tags.editingFinished.connect(self._write)
+        self.note.focusOutEvent = self._left_note  # type: ignore[method-assign]
+        self.keep.clicked.connect(self._keep)
+        for button, signal in (
+            (self.open, self.open_wanted), (self.export, self.export_wanted), (self.copy, self.copy_wanted), (self.delete, self.delete_wanted),
+        ):  # fmt: skip
+            button.clicked.connect(signal)
+        self.together.clicked.connect(self.copy_wanted)
+        theme.changed.connect(self._show)
+        self.show_traces([])
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self._inside)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.board)
+        column.addWidget(self.about)
+        form = QFormLayout()
+        form.setSpacing(8)
+        form.addRow("Title", self.title)
+        form.addRow("Tags", self.tags)
+        column.addLayout(form)
+        column.addWidget(self.note, 1)
+        column.addWidget(self.keep)
+        column.addWidget(self.open)
+        row = QHBoxLayout()
+        for button in (self.export, self.copy, self.delete):
+            row.addWidget(button)
+        column.addLayout(row)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._inside)
+        layout.addWidget(self.hint)
+        layout.addWidget(self.together, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addStretch()
+        layout.setStretchFactor(self._inside, 1)
+
+    def show_traces(self, chosen: list[KeptTrace]) -> None:
+        """One is shown with all that is known of it; of several it is said how many they are."""
+        kept = chosen[0] if len(chosen) == 1 else None
+        if kept == self._kept and kept is not None:
+            return
+        if kept is None or self._kept is None or kept.path != self._kept.path:
+            self._write()  # what was begun about the one before
+        self._kept = kept
+        self._inside.setVisible(kept is not None)
+        self.hint.setVisible(kept is None)
+        self.together.setVisible(len(chosen) > 1)
+        self.hint.setText(f"{len(chosen)} traces are chosen." if chosen else "Choose a trace to see more of it. A double click opens it.")
+        self._show()
+
+    def _show(self) -> None:
+        kept = self._kept
+        if kept is None:
+            return
+        self.board.setPixmap(small_board(kept, self._theme.palette, self.font(), _BOARD, self.devicePixelRatioF()))
+        word, colour = outcome(kept)
+        others = f"<br>{kept.others} more trace{'s' if kept.others > 1 else ''} in this file" if kept.others else ""
+        self.about.setText(
+            f'<span style="color:{getattr(self._theme.palette, colour)}">{word}</span> · {kept.task} · {kept.model or "unnamed model"}<br>'
+            f"{kept.segments} segments, {kept.steps} steps · states {kept.states} · {size(kept.nbytes)}<br>{when(kept)}{others}"
+        )
+        for field, text in ((self.title, kept.title), (self.tags, " ".join(kept.tags))):
+            if not field.hasFocus():
+                field.setText(text)
+        if not self.note.hasFocus():
+            self.note.setPlainText(kept.note)
+        self.keep.setVisible(kept.automatic)
+
+    def _write(self) -> None:
+        """Hand over what was changed."""
+        kept = self._kept
+        if kept is None:
+            return
+        tags = tuple(dict.fromkeys(self.tags.text().replace("#", " ").replace(",", " ").split()))
+        fields = {"title": self.title.text().strip() or kept.title, "tags": tags, "note": self.note.toPlainText()}
+        if any(getattr(kept, name) != value for name, value in fields.items()):
+            self.changed.emit(kept, fields)
+
+    def _keep(self) -> None:
+        if self._kept is not None:
+            self.changed.emit(self._kept, {"automatic": False})
+
+    def _left_note(self, event: QFocusEvent) -> None:
+        QPlainTextEdit.focusOutEvent(self.note, event)
+        self._write()

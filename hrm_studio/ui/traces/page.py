@@ -1,0 +1,251 @@
+"""Traces: what was recorded, to be found, written about, opened again, given away or deleted. Wiring only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import qtawesome
+from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListView,
+    QMenu,
+    QPushButton,
+    QSpinBox,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from hrm_studio.actions import Entry, typing_now
+from hrm_studio.models.trace_shelf import KeptTrace
+from hrm_studio.studio import Studio
+from hrm_studio.ui.dialogs.export_trace import ExportDialog
+from hrm_studio.ui.traces.details import TraceDetails
+from hrm_studio.ui.traces.list import TraceRowDelegate, TraceRows
+from hrm_studio.ui.widgets.undo_bar import UndoBar
+from hrm_studio.words import size
+
+
+class TracesPage(QWidget):
+    """Made by the window with what pages share."""
+
+    def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._studio = studio
+        self.library = studio.kept
+        self.rows = TraceRows(self.library, self)
+        self.search = QLineEdit(placeholderText="Search: title, task, model, tag, note, solved, unsolved", clearButtonEnabled=True)
+        self.search.setAccessibleName("Search traces")
+        self.list = QListView(objectName="runs", accessibleName="Traces", uniformItemSizes=True, mouseTracking=True)
+        self.details = TraceDetails(studio.theme)
+        self.bar = UndoBar()
+        self.empty = QLabel(objectName="muted", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+        self.used, self.automatic = QLabel(objectName="muted"), QLabel(objectName="muted")
+        self.faulty = QLabel(wordWrap=True, visible=False)
+        self.limit = QSpinBox(minimum=0, maximum=1_000_000, singleStep=100, suffix=" MB", keyboardTracking=False)
+        self.limit.setToolTip(
+            "Each trace that Explore records is kept by itself; the oldest go where they need more than this. 0 keeps none."
+        )
+        self.limit.setAccessibleName("Room for traces kept by themselves")
+        self.limit.setValue(self.library.limit_mb)
+        self.take = QPushButton("Add a file …", toolTip="A copy of a trace file from elsewhere; it can be dropped on this page too")
+        self.setAcceptDrops(True)
+        self._lay_out()
+        self._connect()
+        self._show_all()
+        studio.actions.add(self._entries(), page="traces")
+
+    def _lay_out(self) -> None:
+        self.list.setModel(self.rows)
+        self.list.setItemDelegate(TraceRowDelegate(self._studio.theme, self.list))
+        self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        left = QWidget()
+        column = QVBoxLayout(left)
+        column.setContentsMargins(12, 12, 6, 12)
+        column.setSpacing(8)
+        top = QHBoxLayout()
+        top.addWidget(self.search, 1)
+        top.addWidget(self.take)
+        column.addLayout(top)
+        column.addWidget(self.empty)
+        column.addWidget(self.list, 1)
+        foot = QHBoxLayout()
+        foot.addWidget(self.used, 1)
+        foot.addWidget(self.automatic)
+        foot.addWidget(self.limit)
+        column.addWidget(self.faulty)
+        column.addLayout(foot)
+        right = QWidget()
+        column = QVBoxLayout(right)
+        column.setContentsMargins(10, 14, 16, 12)
+        column.addWidget(self.details, 1)
+        column.addWidget(self.bar)
+        splitter = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
+        splitter.addWidget(left)
+        splitter.addWidget(right)
+        splitter.setStretchFactor(0, 1)
+        splitter.setSizes([760, 420])
+        left.setMinimumWidth(360)
+        right.setMinimumWidth(330)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(splitter)
+
+    def _connect(self) -> None:
+        library, details = self.library, self.details
+        self.search.textChanged.connect(self._search)
+        self.take.clicked.connect(self._add_files)
+        self.limit.valueChanged.connect(library.set_limit_mb)
+        self.list.doubleClicked.connect(lambda _: self.open())
+        self.list.customContextMenuRequested.connect(self._menu)
+        self.list.selectionModel().selectionChanged.connect(self._show_chosen)
+        library.changed.connect(self._show_all)
+        library.added.connect(self._choose)
+        details.open_wanted.connect(self.open)
+        details.export_wanted.connect(self.export)
+        details.copy_wanted.connect(self.save_copy)
+        details.delete_wanted.connect(self.delete)
+        details.changed.connect(lambda kept, fields: library.change(kept, **fields))
+        self._studio.theme.changed.connect(self._icons)
+        self._icons()
+
+    def _entries(self) -> list[Entry]:
+        return [
+            Entry("trace_open", "&Trace", "Open in Explore", "Ctrl+Return", "mdi6.eye-outline", self.open, "Watch the chosen trace"),
+            Entry("trace_export", "&Trace", "Pictures and tables …", "", "mdi6.image-outline", self.export, "Of the chosen trace"),
+            Entry(
+                "trace_copy",
+                "&Trace",
+                "Save a copy …",
+                "",
+                "mdi6.content-save-outline",
+                self.save_copy,
+                "Of the chosen trace's file; several traces go into one file",
+            ),
+            Entry("trace_delete", "&Trace", "Delete", "Del", "mdi6.delete-outline", self.delete, "The chosen traces; this can be undone"),
+            Entry("trace_add", "&Trace", "Add a file …", "", "mdi6.plus", self._add_files, "A copy of a trace file from elsewhere"),
+        ]
+
+    def _icons(self) -> None:
+        self.faulty.setStyleSheet(f"color: {self._studio.theme.palette.warning}")
+        self.take.setIcon(qtawesome.icon("mdi6.plus", color=self._studio.theme.palette.text))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self.library.refresh()
+        super().showEvent(event)
+
+    # Looking ---------------------------------------------------------------------------------------------------------
+
+    def chosen(self) -> list[KeptTrace]:
+        """The traces that are chosen in the list, in its order."""
+        return [self.rows.rows[index.row()] for index in sorted(self.list.selectedIndexes(), key=lambda index: index.row())]
+
+    def _search(self, text: str) -> None:
+        self.rows.set_search(text)
+        self._show_all()
+
+    def _show_all(self) -> None:
+        traces, there = self.library.traces, self.rows.rows
+        self.used.setText(f"{len(traces)} trace{'s' if len(traces) != 1 else ''}, {size(sum(kept.nbytes for kept in traces))}")
+        faults = self.library.faults
+        others = len(faults) - 1
+        more = f"; {others} more file{'s' if others > 1 else ''} cannot be read" if others > 0 else ""
+        self.faulty.setText(f"▲ {faults[0]}{more}" if faults else "")
+        self.faulty.setToolTip("\n".join(faults[:20]))
+        self.faulty.setVisible(bool(faults))
+        self.automatic.setText(f"kept by themselves: {size(self.library.automatic_bytes)} of")
+        self.empty.setVisible(not there)
+        self.list.setVisible(bool(there))
+        self.empty.setText(
+            "No trace is like that."
+            if traces
+            else "Nothing was recorded yet. Let a model think about a puzzle in Explore: its trace is kept here."
+        )
+        self._show_chosen()
+
+    def _show_chosen(self) -> None:
+        self.details.show_traces(self.chosen())
+
+    def _choose(self, kept: KeptTrace) -> None:
+        for row, each in enumerate(self.rows.rows):
+            if each.path == kept.path:
+                self.list.selectionModel().select(self.rows.index(row), QItemSelectionModel.SelectionFlag.ClearAndSelect)
+                self.list.scrollTo(self.rows.index(row))
+        self.bar.tell(f"{kept.title} is kept.")
+
+    # Doing -----------------------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Show the chosen trace in Explore."""
+        chosen = self.chosen()
+        if chosen:
+            self._studio.opener.wanted.emit("trace", chosen[0].path)
+
+    def open_path(self, path: Path) -> None:
+        """Take in a trace file that was dropped here."""
+        self.library.adopt(path)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _trace_files(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        event.acceptProposedAction()
+        for path in _trace_files(event):
+            self.open_path(path)
+
+    def _add_files(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(self, "Add trace files", "", "Traces (*.h5 *.hdf5);;All files (*)")
+        for name in names:
+            self.library.adopt(Path(name))
+
+    def export(self) -> None:
+        chosen = self.chosen()
+        if chosen:
+            ExportDialog(chosen[0].path, self._studio.theme, self._studio.settings, self).open()
+
+    def save_copy(self) -> None:
+        chosen = self.chosen()
+        if not chosen:
+            return
+        name, _ = QFileDialog.getSaveFileName(self, "Save a copy", str(Path.home() / chosen[0].path.name), "Traces (*.h5)")
+        if not name:
+            return
+        path = Path(name) if Path(name).suffix else Path(name).with_suffix(".h5")
+        if len(chosen) == 1:
+            self.library.save_copy(chosen[0], path)
+        else:
+            self.library.join(chosen, path, lambda made: self.bar.tell(f"{len(chosen)} traces are in {made.name}."))
+
+    def delete(self) -> None:
+        """Take the chosen ones away, with a way back."""
+        chosen = self.chosen()
+        if not chosen or typing_now():
+            return
+        self.library.delete(chosen)
+        what = f"“{chosen[0].title}”" if len(chosen) == 1 else f"{len(chosen)} traces"
+        self.bar.tell(f"Deleted {what}", lambda: self.library.undelete(chosen))
+
+    def _menu(self, place: QPoint) -> None:
+        chosen = self.chosen()
+        if not chosen:
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for name in ("trace_open", "trace_export", "trace_copy", "trace_delete"):
+            menu.addAction(self._studio.actions.by_name[name])
+        menu.popup(self.list.viewport().mapToGlobal(place))
+
+
+def _trace_files(event: QDropEvent) -> list[Path]:
+    """Trace files of a drop; all else goes on to the window."""
+    paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+    return paths if paths and all(path.suffix in (".h5", ".hdf5") for path in paths) else []

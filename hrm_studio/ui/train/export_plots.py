@@ -1,0 +1,97 @@
+"""Curves of runs as a picture, a drawing or a table."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QMarginsF, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QImage, QPainter
+from PySide6.QtSvg import QSvgGenerator
+
+from hrm_studio.models.runs import RunModel
+from hrm_studio.theme import Palette
+from hrm_studio.ui.plots.plot import Plot
+
+_GAP, _LEGEND, _SCALE = 12, 24, 2  # pixels; a picture has twice a screen's resolution
+
+Legend = Sequence[tuple[str, QColor]]  # names of runs and their colours
+
+
+def write_png(plots: Sequence[Plot], legend: Legend, palette: Palette, file: Path) -> None:
+    """A PNG picture of the plots as they stand on the screen. OSError where it cannot be written."""
+    size = _size(plots)
+    image = QImage(size * _SCALE, QImage.Format.Format_ARGB32)
+    image.setDevicePixelRatio(_SCALE)
+    with QPainter(image) as painter:
+        _paint(painter, plots, legend, palette, size)
+    beside = _beside(file)
+    if not image.save(str(beside), "PNG"):  # type: ignore[call-overload]
+        raise OSError(f"{file}: the picture could not be written; is the folder there, and is there room on the disk?")
+    os.replace(beside, file)
+
+
+def write_svg(plots: Sequence[Plot], legend: Legend, palette: Palette, file: Path) -> None:
+    """An SVG drawing of the plots: lines stay lines, text stays text. OSError where it cannot be written."""
+    size, beside = _size(plots), _beside(file)
+    beside.write_bytes(b"")  # Qt only warns where it cannot write
+    drawing = QSvgGenerator()
+    drawing.setFileName(str(beside))
+    drawing.setSize(size)
+    drawing.setViewBox(QRectF(QPointF(0, 0), size.toSizeF()))
+    drawing.setTitle("HRM Studio")
+    with QPainter(drawing) as painter:
+        _paint(painter, plots, legend, palette, size)
+    os.replace(beside, file)
+
+
+def write_csv(runs: Iterable[RunModel], file: Path) -> None:
+    """Every value that the runs told, one event a row. Columns: run, event, step, seconds, then each metric's name.
+
+    OSError where it cannot be written. Reads arrays only: another thread may do it.
+    """
+    tables = [
+        (run.name, kind, table) for run in runs for kind, table in (("metrics", run.log.metrics), ("evaluation", run.log.evaluations))
+    ]
+    names = list(dict.fromkeys(name for _, _, table in tables for name in table.names))
+    beside = _beside(file)
+    with beside.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["run", "event", *names])
+        for run, kind, table in tables:
+            for row in np.column_stack([table[name] for name in names]) if len(table) else ():
+                writer.writerow([run, kind, *("" if value != value else f"{value:.10g}" for value in row.tolist())])
+    os.replace(beside, file)
+
+
+def _beside(file: Path) -> Path:
+    return file.with_name(file.name + ".part")
+
+
+def _size(plots: Sequence[Plot]) -> QSize:
+    right = max(plot.geometry().right() for plot in plots)
+    bottom = max(plot.geometry().bottom() for plot in plots)
+    return QSize(right + 1 + 2 * _GAP, bottom + 1 + 2 * _GAP + _LEGEND)
+
+
+def _paint(painter: QPainter, plots: Sequence[Plot], legend: Legend, palette: Palette, size: QSize) -> None:
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.fillRect(QRectF(QPointF(0, 0), size.toSizeF()), palette.color("window"))
+    font = QFont(plots[0].font())
+    font.setPixelSize(12)
+    painter.setFont(font)
+    left = float(_GAP)
+    for name, colour in legend:
+        painter.fillRect(QRectF(left, _GAP + 2, 10, 10), colour)
+        painter.setPen(palette.color("text"))
+        width = painter.fontMetrics().horizontalAdvance(name)
+        painter.drawText(QRectF(left + 16, _GAP - 3, width + 4, 20), Qt.AlignmentFlag.AlignVCenter, name)
+        left += width + 36
+    for plot in plots:
+        place = QRectF(plot.geometry()).translated(_GAP, _GAP + _LEGEND)
+        painter.fillRect(place, palette.color("surface"))
+        plot.scene().prepareForPaint()
+        plot.scene().render(painter, place.marginsRemoved(QMarginsF(1, 1, 1, 1)), QRectF(plot.viewport().rect()))

@@ -1,0 +1,226 @@
+"""Above a run's curves: what it is, how it stands, how far it is, and what one can do with it now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import qtawesome
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from hrm_studio.models.runs import RunModel
+from hrm_studio.theme import Theme
+from hrm_studio.ui.train.run_words import facts, state_colour, state_sign, state_words
+from hrm_studio.ui.widgets.elided import Elided
+from hrm_studio.words import share
+from trainer.runs.log import Mark
+
+
+@dataclass(frozen=True)
+class Control:
+    """A button: what it asks for, and in which states of a run it is there."""
+
+    name: str
+    text: str
+    icon: str
+    states: tuple[str, ...]
+    tip: str
+    small: bool = False  # its icon alone
+
+
+CONTROLS = (
+    Control("pause", "Pause", "mdi6.pause", ("running",), "Stop computing after this step; everything is kept, and the process waits"),
+    Control("resume", "Resume", "mdi6.play", ("paused", "stopped", "killed", "failed", "new"), "Go on where it stands"),
+    # Going on as it is would end in the same way.
+    Control(
+        "change",
+        "Continue with changes …",
+        "mdi6.tune",
+        ("diverged",),
+        "Another learning rate, a longer warm-up, clipped gradients, or an earlier end",
+    ),
+    Control("save", "Save now", "mdi6.content-save-outline", ("running", "paused"), "Write a checkpoint after this step", True),
+    Control(
+        "stop",
+        "Stop and save",
+        "mdi6.stop",
+        ("running", "paused", "starting"),
+        "End the process with a checkpoint; Resume goes on from there",
+    ),
+    Control(
+        "discard",
+        "Discard …",
+        "mdi6.delete-outline",
+        ("running", "paused", "starting"),
+        "End the process without a checkpoint and delete the run",
+        True,
+    ),
+)
+
+
+ASKED = {"pause": "pausing …", "stop": "saving and ending …"}  # until the trainer's step, or its evaluation, is over
+
+
+def standing_warnings(marks: Iterable[Mark]) -> list[Mark]:
+    """Warnings, oldest first, without those of a full disk that a later checkpoint has made good."""
+    found: list[Mark] = []
+    for mark in marks:
+        if mark.kind == "saved":
+            found = [warning for warning in found if warning.code != "disk-full"]
+        elif mark.kind == "warning":
+            found.append(mark)
+    return found
+
+
+class Progress(QWidget):
+    """A thin bar. Its share is told by the text beside it."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme, self._share, self._colour = theme, 0.0, "accent"
+        self.setFixedHeight(4)
+
+    def tell(self, share: float, colour: str) -> None:
+        self._share, self._colour = share, colour
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.palette.color("muted", 0.2))
+        painter.drawRoundedRect(QRectF(self.rect()), 2, 2)
+        painter.setBrush(self._theme.palette.color(self._colour))
+        painter.drawRoundedRect(QRectF(0, 0, self.width() * self._share, 4), 2, 2)
+
+
+class RunHeader(QWidget):
+    """Signals
+    -------
+    wanted(str)         a Control's name
+    explore_wanted()    open the run's best model in Explore
+    menu_wanted(object) everything else, at a global position
+    """
+
+    wanted = Signal(str)
+    explore_wanted = Signal()
+    menu_wanted = Signal(object)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._run: RunModel | None = None
+        self._asked: tuple[str, str] | None = None  # what was asked of it, in which state
+        self.name = Elided("title")
+        self.state = QLabel(objectName="position")
+        self.best = QLabel(objectName="position")
+        self.facts = Elided("muted")
+        for line in (self.name, self.facts):
+            line.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.progress = Progress(theme)
+        self.buttons: dict[str, QToolButton] = {}
+        for control in CONTROLS:
+            style = Qt.ToolButtonStyle.ToolButtonIconOnly if control.small else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+            tip = f"{control.text}: {control.tip[0].lower()}{control.tip[1:]}" if control.small else control.tip
+            button = QToolButton(text=control.text, toolTip=tip, toolButtonStyle=style, accessibleName=control.text)
+            button.clicked.connect(lambda _=False, name=control.name: self.wanted.emit(name))
+            self.buttons[control.name] = button
+        self.explore = QToolButton(text="Open in Explore", objectName="go", toolButtonStyle=Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.explore.clicked.connect(self.explore_wanted)
+        self.more = QToolButton(objectName="flat", toolTip="Rename, fork, delete …", accessibleName="More about this run")
+        self.more.clicked.connect(lambda: self.menu_wanted.emit(self.more.mapToGlobal(self.more.rect().bottomLeft())))
+        self.banner = QFrame(objectName="banner", visible=False)
+        self.banner_icon, self.banner_text = (
+            QLabel(),
+            QLabel(wordWrap=True, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse),
+        )
+        self.banner_text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self._lay_out()
+        theme.changed.connect(self.refresh)
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        first = QHBoxLayout()
+        first.setSpacing(10)
+        first.addWidget(self.name, 1)
+        first.addWidget(self.best)
+        first.addWidget(self.explore)
+        second = QHBoxLayout()
+        second.setSpacing(6)
+        second.addWidget(self.state)
+        second.addSpacing(4)
+        second.addWidget(self.facts, 1)
+        for button in self.buttons.values():
+            second.addWidget(button)
+        second.addWidget(self.more)
+        banner = QHBoxLayout(self.banner)
+        banner.setContentsMargins(12, 8, 12, 8)
+        banner.addWidget(self.banner_icon, 0, Qt.AlignmentFlag.AlignTop)
+        banner.addWidget(self.banner_text, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(first)
+        layout.addLayout(second)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.banner)
+
+    def show_run(self, run: RunModel | None) -> None:
+        if self._run is not None:
+            self._run.changed.disconnect(self.refresh)
+            self._run.grew.disconnect(self._tell_warnings)
+        self._run, self._asked = run, None
+        if run is not None:
+            run.changed.connect(self.refresh)
+            run.grew.connect(self._tell_warnings)
+        self.refresh()
+
+    def tell_asked(self, name: str) -> None:
+        """Show that a command is on its way, until the run's state is another one."""
+        if self._run is not None and name in ASKED:
+            self._asked = name, self._run.summary.state
+            self.refresh()
+
+    def refresh(self) -> None:
+        palette = self._theme.palette
+        for control in CONTROLS:
+            self.buttons[control.name].setIcon(qtawesome.icon(control.icon, color=palette.text))
+        self.explore.setIcon(qtawesome.icon("mdi6.eye-outline", color=palette.on_accent))
+        self.more.setIcon(qtawesome.icon("mdi6.dots-horizontal", color=palette.text))
+        if self._run is None:
+            return
+        summary = self._run.summary
+        self.name.setText(summary.name)
+        if self._asked is not None and self._asked[1] != summary.state:
+            self._asked = None
+        words = ASKED[self._asked[0]] if self._asked is not None else state_words(summary)
+        colour = state_colour(summary)
+        self.state.setText(f'<span style="color:{getattr(palette, colour)}">{state_sign(summary)} {words}</span>')
+        self.facts.setText("  ·  ".join(facts(summary)))
+        self.best.setText(f"{share(summary.best)} solved" if summary.best is not None else "")
+        self.best.setToolTip(f"Best share of unseen puzzles solved, at step {summary.best_step:,}")
+        self.progress.tell(summary.progress, colour)
+        for control in CONTROLS:
+            self.buttons[control.name].setVisible(summary.state in control.states)
+        self.explore.setVisible(summary.model is not None)
+        self.explore.setToolTip(f"Solve puzzles with {summary.model.name}" if summary.model else "")
+        self._tell_warnings()
+
+    def _tell_warnings(self) -> None:
+        """Why it ended, or else the newest warning."""
+        if self._run is None:
+            return
+        summary, palette = self._run.summary, self._theme.palette
+        warnings = standing_warnings(self._run.log.marks)
+        text, bad = summary.message, state_colour(summary) == "wrong"
+        if not text and warnings:
+            text = f"Step {warnings[-1].step:,}: {warnings[-1].text}"
+        if text != self.banner_text.text():
+            self.banner_text.setText(text)
+        self.banner.setVisible(bool(text))
+        colour = palette.wrong if bad else palette.warning
+        self.banner_icon.setPixmap(
+            qtawesome.icon("mdi6.alert-circle-outline" if bad else "mdi6.information-outline", color=colour).pixmap(QSize(18, 18))
+        )

@@ -1,0 +1,218 @@
+"""Writes datasets in the published layout (`published.py`), group after group, in bounded memory.
+
+What is made depends on the recipe alone. It grows in a folder beside its place, `NAME.building`, and is renamed when whole; after a kill
+the same recipe goes on where the files end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from hrm_model.tasks.arc.augment import turned
+from hrm_model.tasks.base import Grids, Task
+from trainer.data.published import GROUPS, IDENTIFIERS, INPUTS, LABELS, PUZZLES, Dataset, DatasetError
+
+_ROWS = 8192  # examples made together
+BLANK = "<blank>"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How a split is divided: groups into puzzles, puzzles into examples."""
+
+    group_puzzles: NDArray[np.intp]  # (groups,) puzzles of each
+    puzzle_examples: NDArray[np.intp]  # (puzzles,) examples of each
+    identifiers: NDArray[np.intp]  # (puzzles,)
+
+    @property
+    def first_example(self) -> NDArray[np.intp]:
+        """(groups + 1,) first example of each group."""
+        examples = np.concatenate([[0], np.cumsum(self.puzzle_examples)])
+        return examples[np.concatenate([[0], np.cumsum(self.group_puzzles)])]
+
+
+class Source(ABC):
+    """Where a split's examples come from. `rows` of the same groups are the same whenever they are asked for."""
+
+    seq_len: int
+    vocab_size: int
+    dtype: DTypeLike = np.uint8
+    num_identifiers = 1
+
+    @abstractmethod
+    def sizes(self) -> Sizes: ...
+
+    @abstractmethod
+    def rows(self, begin: int, end: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Input and label tokens (n, S) of the groups from `begin` to `end` − 1."""
+
+
+class GridSource(Source):
+    """Puzzles of a task and their solutions: each is a group, itself and then its augmented copies.
+
+    Mazes have up to eight copies, the rotations and reflections in the published order, the maze itself among them; other tasks have
+    `copies` random ones beside the puzzle itself.
+    """
+
+    def __init__(self, task: Task, puzzles: Grids, solutions: Grids, copies: int = 0, seed: int = 0) -> None:
+        self.task, self.puzzles, self.solutions, self.copies, self.seed = task, puzzles, solutions, copies, seed
+        self.seq_len, self.vocab_size = task.cells, task.vocab_size
+        self.turns = task.name.startswith("maze")
+        # As published, where augmented Sudokus come out as the digit permutation's own type.
+        self.dtype = np.int64 if copies and not self.turns else np.uint8
+
+    def sizes(self) -> Sizes:
+        each = min(8, 1 + self.copies) if self.turns else 1 + self.copies
+        puzzles = len(self.puzzles) * each
+        return Sizes(np.full(len(self.puzzles), each), np.ones(puzzles, np.intp), np.zeros(puzzles, np.intp))
+
+    def rows(self, begin: int, end: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        made = [self._group(g) for g in range(begin, end)]
+        inputs, labels = (np.concatenate(part) for part in zip(*made, strict=True))
+        return self.task.to_tokens(inputs), self.task.to_tokens(labels)
+
+    def _group(self, number: int) -> tuple[Grids, Grids]:
+        puzzle, solution = self.puzzles[number], self.solutions[number]
+        if self.turns:
+            copies = range(min(8, 1 + self.copies))
+            return self._turned(puzzle, copies), self._turned(solution, copies)
+        rng = np.random.default_rng(np.random.SeedSequence([self.seed, number]))
+        moved = self.task.augment(np.tile(puzzle, (self.copies, 1)), np.tile(solution, (self.copies, 1)), rng)
+        return np.concatenate([puzzle[None], moved[0]]), np.concatenate([solution[None], moved[1]])
+
+    def _turned(self, grid: NDArray[np.int8], copies: range) -> Grids:
+        square = grid.reshape(self.task.side, self.task.side)
+        return np.stack([turned(square, k).ravel() for k in copies])
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a build is."""
+
+    done: int  # examples
+    total: int
+
+
+def build(
+    folder: Path, sources: Mapping[str, Source], recipe: Mapping[str, Any], identifiers: list[str] | None = None, overwrite: bool = False
+) -> Iterator[Progress]:
+    """Write the splits of a dataset (`train`, `test`), telling now and then how far it is. DatasetError where the folder is taken.
+
+    `recipe` is kept as build.json: what the examples are made from. An unfinished build of the same recipe goes on.
+    """
+    if folder.exists() and not overwrite:
+        raise DatasetError(f"{folder}: is there already; choose another name, or overwrite it")
+    names = identifiers or [BLANK]
+    unfinished = folder.with_name(folder.name + ".building")
+    sizes = {name: source.sizes() for name, source in sources.items()}
+    told = json.dumps({"recipe": dict(recipe), "examples": {n: int(s.puzzle_examples.sum()) for n, s in sizes.items()}}, indent=1)
+    try:
+        if not unfinished.is_dir() or _text(unfinished / "build.json") != told:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
+            (unfinished / "build.json").write_text(told, encoding="utf-8")
+        total = sum(int(s.puzzle_examples.sum()) for s in sizes.values())
+        before = 0
+        for name, source in sources.items():
+            for done in _write_split(unfinished / name, source, sizes[name], len(names)):
+                yield Progress(before + done, total)
+            before += int(sizes[name].puzzle_examples.sum())
+        (unfinished / "identifiers.json").write_text(json.dumps(names), encoding="utf-8")
+        Dataset(unfinished)  # it reads as what it should be
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(unfinished, folder)
+    except OSError as error:
+        raise DatasetError(
+            f"{error.filename or unfinished}: cannot be written ({error.strerror or error}); what is there is kept"
+        ) from None
+    yield Progress(total, total)
+
+
+def _write_split(folder: Path, source: Source, sizes: Sizes, identifiers: int) -> Iterator[int]:
+    """Yields examples done."""
+    folder.mkdir(exist_ok=True)
+    first = sizes.first_example
+    examples, groups = int(first[-1]), len(sizes.group_puzzles)
+    indices = {
+        IDENTIFIERS: sizes.identifiers,
+        PUZZLES: np.concatenate([[0], np.cumsum(sizes.puzzle_examples)]),
+        GROUPS: np.concatenate([[0], np.cumsum(sizes.group_puzzles)]),
+    }
+    for name, array in indices.items():
+        np.save(folder / f"all__{name}.npy", array.astype(np.int32))
+    shape = (examples, source.seq_len)
+    files = [_Growing(folder / f"all__{field}.npy", shape, source.dtype) for field in (INPUTS, LABELS)]
+    try:
+        # The last group that is whole in both files.
+        begin = int(np.searchsorted(first, min(file.rows for file in files), side="right")) - 1
+        for file in files:
+            file.cut(int(first[begin]))
+        while begin < groups:
+            yield int(first[begin])
+            end = max(begin + 1, int(np.searchsorted(first, first[begin] + _ROWS, side="right")) - 1)
+            for file, rows in zip(files, source.rows(begin, end), strict=True):
+                file.add(rows)
+            begin = end
+    finally:
+        for file in files:
+            file.close()
+    puzzles = len(sizes.puzzle_examples)
+    metadata = {
+        "pad_id": 0, "ignore_label_id": 0, "blank_identifier_id": 0, "vocab_size": source.vocab_size, "seq_len": source.seq_len,
+        "num_puzzle_identifiers": identifiers, "total_groups": groups, "mean_puzzle_examples": examples / puzzles if puzzles else 0.0,
+        "sets": ["all"],
+    }  # fmt: skip
+    (folder / "dataset.json").write_text(json.dumps(metadata), encoding="utf-8")
+    yield examples
+
+
+class _Growing:
+    """An .npy file whose header tells its final size from the start, written row by row; `rows` are there already."""
+
+    def __init__(self, file: Path, shape: tuple[int, int], dtype: DTypeLike) -> None:
+        self.dtype = np.dtype(dtype)
+        head = BytesIO()
+        np.lib.format.write_array_header_1_0(
+            head, {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False, "shape": shape}
+        )
+        self.head, self.row_bytes = len(head.getvalue()), shape[1] * self.dtype.itemsize
+        known = file.exists() and _begins_with(file, head.getvalue())
+        self.stream = file.open("r+b" if known else "w+b")
+        if not known:
+            self.stream.write(head.getvalue())
+        self.stream.seek(0, os.SEEK_END)
+        self.rows = (self.stream.tell() - self.head) // self.row_bytes
+
+    def cut(self, rows: int) -> None:
+        self.stream.truncate(self.head + rows * self.row_bytes)
+        self.stream.seek(0, os.SEEK_END)
+
+    def add(self, rows: NDArray[Any]) -> None:
+        self.stream.write(np.ascontiguousarray(rows, self.dtype).tobytes())
+
+    def close(self) -> None:
+        self.stream.close()
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def _begins_with(file: Path, head: bytes) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(len(head)) == head

@@ -1,0 +1,80 @@
+"""ARC tasks as a dataset's splits, as published: each task a group, itself and its augmented copies, every copy with a name of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrm_model.tasks.arc import puzzle as arc
+from hrm_model.tasks.arc.augment import Augmentation, augmented, distinct_augmentations, encode_pair
+from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair
+from trainer.data.build import BLANK, Sizes, Source
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A task's pairs of one split, and the copies to make."""
+
+    task: str
+    pairs: tuple[Pair, ...]
+    copies: tuple[Augmentation, ...]  # the first one leaves it as it is
+    first_identifier: int
+
+
+class ArcSource(Source):
+    """One split of ARC tasks."""
+
+    seq_len, vocab_size = arc.CELLS, arc.VOCAB_SIZE
+
+    def __init__(self, groups: list[_Group], seed: int, translate: bool) -> None:
+        self.groups, self.seed, self.translate = groups, seed, translate
+
+    def sizes(self) -> Sizes:
+        puzzles = [(len(g.pairs), g.first_identifier + k) for g in self.groups for k in range(len(g.copies))]
+        examples, identifiers = (np.array(column, np.intp) for column in zip(*puzzles, strict=True))
+        return Sizes(np.array([len(g.copies) for g in self.groups], np.intp), examples, identifiers)
+
+    def rows(self, begin: int, end: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        encoded = [row for number in range(begin, end) for row in self._group(number)]
+        inputs, labels = zip(*encoded, strict=True)
+        return np.stack(inputs), np.stack(labels)
+
+    def _group(self, number: int) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+        group, rng = self.groups[number], np.random.default_rng(np.random.SeedSequence([self.seed, 2, number]))
+        made = []
+        for by in group.copies:
+            copy = augmented(ArcPuzzle(group.task, group.pairs, ()), by).train
+            still = int(rng.integers(len(copy)))  # one example of each copy stays in the corner
+            made += [encode_pair(pair, rng if self.translate and i != still else None) for i, pair in enumerate(copy)]
+        return made
+
+
+def arc_sources(training: list[ArcPuzzle], evaluation: list[ArcPuzzle], copies: int, seed: int) -> tuple[dict[str, Source], list[str]]:
+    """Splits, and the names of all copies (identifiers.json).
+
+    Trained on: all pairs of the training tasks and the demonstrations of the evaluation tasks, moved on the board; judged on: the test
+    pairs of the evaluation tasks. ValueError where a name stands for two tasks, or there is no task.
+    """
+    names = [BLANK]
+    train, test = [], []
+    known = [p.name for p in (*evaluation, *training)]
+    if not known:
+        raise ValueError("there is no ARC task to build a dataset from")
+    if len(set(known)) < len(known):
+        twice = next(name for name in known if known.count(name) > 1)
+        raise ValueError(f"the task {twice!r} is there twice; training and evaluation tasks must differ")
+    for number, puzzle in enumerate((*evaluation, *training)):
+        found = distinct_augmentations(puzzle, copies, np.random.default_rng(np.random.SeedSequence([seed, 1, number])))
+        all_copies = (Augmentation(), *found)
+        judged = number < len(evaluation)
+        pairs = puzzle.train if judged else puzzle.train + tuple(p for p in puzzle.test if p.output is not None)
+        train.append(_Group(puzzle.name, pairs, all_copies, len(names)))
+        if judged:
+            test.append(_Group(puzzle.name, puzzle.test, all_copies, len(names)))
+        names += [puzzle.name, *(by.name(puzzle.name) for by in found)]
+    sources: dict[str, Source] = {"train": ArcSource(train, seed, translate=True)}
+    if test:
+        sources["test"] = ArcSource(test, seed, translate=False)
+    return sources, names

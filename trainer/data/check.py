@@ -1,0 +1,74 @@
+"""Whether a dataset is what it should be: every token one, every answer right, nothing to be learned by heart from train for test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hrm_model.tasks.base import Task
+from trainer.data.published import Dataset, Split
+
+_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found."""
+
+    examples: int
+    wrong_answers: dict[str, int]  # by split: examples whose label is no right answer to the input
+    first_wrong: dict[str, int]  # by split: the first of them
+    shared_classes: int  # test puzzles that are symmetric to a training puzzle, or tasks whose test pairs are trained on
+
+    @property
+    def fine(self) -> bool:
+        return not any(self.wrong_answers.values()) and not self.shared_classes
+
+    def lines(self) -> list[str]:
+        """For people."""
+        found = [f"{self.examples:,} examples hold tokens only"]
+        for split, wrong in self.wrong_answers.items():
+            found.append(
+                f"{split}: {wrong:,} answers are wrong, the first of example {self.first_wrong[split]}"
+                if wrong
+                else f"{split}: answers are right"
+            )
+        found.append(
+            f"{self.shared_classes:,} test puzzles are trained on too, or a symmetry of them"
+            if self.shared_classes
+            else "no test puzzle is trained on, nor a symmetry of it"
+        )
+        return found
+
+
+def check_dataset(dataset: Dataset) -> Check:
+    """Reads everything. DatasetError where a file cannot be read or holds what is no token."""
+    task = dataset.task
+    wrong, first = {}, {}
+    classes: dict[str, np.ndarray] = {}
+    for name, split in dataset.splits.items():
+        wrong[name], first[name], classes[name] = _read(task, split)
+    shared = int(np.isin(classes["test"], classes["train"]).sum()) if len(classes) == 2 else 0
+    return Check(sum(split.examples for split in dataset.splits.values()), wrong, first, shared)
+
+
+def _read(task: Task, split: Split) -> tuple[int, int, np.ndarray]:
+    """Wrong answers, the first of them, and the classes of examples: of a group's first puzzle alone where its others are copies of it."""
+    wrong, first = 0, -1
+    found = []
+    heads = np.zeros(split.examples, bool)
+    heads[split.puzzle_indices[split.group_indices[:-1]] if task.known_rules else np.arange(split.examples)] = True
+    for start in range(0, split.examples, _ROWS):
+        rows = np.arange(start, min(start + _ROWS, split.examples))
+        inputs, labels = split.rows(rows)
+        puzzles, solutions = task.from_tokens(inputs), task.from_tokens(labels)
+        if task.known_rules:
+            bad = ~(task.right(solutions, puzzles, None) & task.sound(puzzles))
+            wrong += int(bad.sum())
+            if bad.any() and first < 0:
+                first = start + int(bad.argmax())
+            found.append(task.classes(puzzles[heads[rows]]))
+        else:
+            found.append(task.classes(np.concatenate([puzzles, solutions], axis=1)))
+    return wrong, first, np.concatenate(found) if found else np.zeros(0, np.uint64)

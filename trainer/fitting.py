@@ -1,0 +1,180 @@
+"""How a run is fitted to the machine it runs on: how many examples at once, and whether one segment is compiled.
+
+Nothing here is hoped: memory is worked out from what one example keeps for its backward, and compiling is tried by a child process,
+so that a compiler that fails, hangs or makes things slower costs a minute and no run.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from trainer.config import RunConfig
+
+SHARE = {"cuda": 0.85, "mps": 0.75, "cpu": 0.7}  # of the free memory that a run may take
+_SPARE = 1.25  # what is worked out, times this: allocators keep pieces, kernels need room to work
+_WORTH = 20 * 60.0  # seconds that a run must last before compiling is tried
+_GAIN = 1.05  # as many times faster a compiled step must be
+_PATIENCE = 600.0  # seconds for the child
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What was decided, where, and why; kept in the run directory so that a run that is started again there decides the same."""
+
+    device: str
+    micro_batch: int
+    compile: bool
+    why: str = ""
+    machine: str = ""  # a compiler of another machine, or of another torch, proves nothing here
+    rows: int = 0  # examples of a batch that there were to cut
+
+    def is_as_asked(self, config: RunConfig) -> bool:
+        """Whether it is what a configuration, edited since perhaps, wants to have; "auto" wants what was found."""
+        cut = config.micro_batch == "auto" or self.micro_batch == min(config.micro_batch, self.rows)
+        return cut and config.compile in ("auto", "on" if self.compile else "off")
+
+
+def this_machine() -> str:
+    """What tells this machine and its torch from others."""
+    return f"{platform.node()} {platform.machine()}, torch {torch.__version__}"
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free for this process."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type == "mps":
+        return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+    return int(psutil.virtual_memory().available)
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether memory ran out: CUDA has an error of its own for that, Apple's and the CPU's allocators only words."""
+    words = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in words or "can't allocate memory" in words
+
+
+def first_line(error: Exception) -> str:
+    """The beginning of what an error says."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def rows_that_fit(free: int, *, fixed: int, a_row: int, batch: int, share: float) -> int:
+    """Examples at once, so that `fixed` bytes and `a_row` bytes for each stay inside `share` of the free memory.
+
+    A batch is cut into parts of nearly equal size. 1 where not even one example fits: that may still go well.
+    """
+    most = int((free * share / _SPARE - fixed) // max(1, a_row))
+    if most >= batch:
+        return batch
+    parts = math.ceil(batch / max(1, most))
+    return math.ceil(batch / parts)
+
+
+def decide(config: RunConfig, device: torch.device, file: Path, *, rows: int, free: Callable[[torch.device], int] = free_memory) -> Fit:
+    """The fit of a run on this device: what `file` keeps of an earlier start if that still is as asked, else found now and kept there.
+
+    `rows`: examples of a batch that this process works on.
+    """
+    kept = _read(file)
+    if kept is not None and (kept.device, kept.machine, kept.rows) == (str(device), this_machine(), rows) and kept.is_as_asked(config):
+        return kept
+    from trainer.measure import needs
+
+    micro_batch, why = rows, []
+    if isinstance(config.micro_batch, int):
+        micro_batch = min(config.micro_batch, rows)
+    else:
+        needed = needs(config, device)
+        there = free(device)
+        micro_batch = rows_that_fit(there, fixed=needed.fixed, a_row=needed.a_row, batch=rows, share=SHARE[device.type])
+        if micro_batch < rows:
+            why.append(
+                f"{micro_batch} of {rows} examples at once: one takes {needed.a_row / 1e6:.0f} MB, and {there / 1e9:.1f} GB are free on {device}."
+            )
+    compiled = config.compile == "on"
+    if config.compile == "auto":
+        compiled, said = try_compile(config, device, micro_batch)
+        why.append(said)
+    fit = Fit(str(device), micro_batch, compiled, " ".join(filter(None, why)), this_machine(), rows)
+    from trainer.runs.run_dir import write_json
+
+    with suppress(OSError):  # a full disk: found again next time
+        write_json(file, asdict(fit))
+    return fit
+
+
+def _read(file: Path) -> Fit | None:
+    try:
+        return Fit(**json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def try_compile(
+    config: RunConfig, device: torch.device, micro_batch: int, run: Callable[..., dict[str, Any]] | None = None
+) -> tuple[bool, str]:
+    """Whether compiled segments are quicker here, and what to say of it. `run` measures in a child process."""
+    if config.minutes is not None and 60 * config.minutes < _WORTH:
+        return False, ""
+    print("seeing how long this will take, and whether compiling pays", flush=True)
+    measure = run or measure_in_child
+    begin = time.monotonic()
+    changes = {"device": str(device), "micro_batch": micro_batch, "evaluation": ()}
+    plain = measure(config.model_copy(update={**changes, "compile": "off"}))
+    if "error" in plain:
+        return False, f"Not compiled: no step could be measured ({plain['error']})."
+    if plain["training_seconds"] < _WORTH:
+        return False, ""
+    compiled = measure(config.model_copy(update={**changes, "compile": "on"}))
+    spent = f"tried for {time.monotonic() - begin:.0f} s"
+    if "error" in compiled:
+        return False, f"Not compiled: {compiled['error']} ({spent})."
+    gain = plain["seconds_per_step"] / compiled["seconds_per_step"]
+    saved = plain["training_seconds"] * (1 - 1 / gain) - compiled["compile_seconds"]
+    how = f"a step is {gain:.2f} times as fast ({spent})."
+    return (True, f"Compiled: {how}") if gain >= _GAIN and saved > 0 else (False, f"Not compiled: {how}")
+
+
+def measure_in_child(config: RunConfig, timeout: float = _PATIENCE) -> dict[str, Any]:
+    """`python -m trainer --probe` of a configuration; {'error': …} where it failed."""
+    import tempfile
+
+    from trainer.config import write_config
+
+    with tempfile.TemporaryDirectory(prefix="hrm-probe-") as folder:
+        file = Path(folder) / "config.yaml"
+        write_config(config, file)
+        here = str(Path(__file__).parents[1])
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])}
+        for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+            environment.pop(name, None)
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "trainer", "--probe", str(file)], capture_output=True, text=True, timeout=timeout, env=environment,
+                stdin=subprocess.DEVNULL, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return {"error": f"the trial took longer than {timeout / 60:.0f} minutes"}
+        except OSError as error:
+            return {"error": str(error)}
+    try:
+        found: dict[str, Any] = json.loads(done.stdout.strip().rpartition("\n")[2])
+    except ValueError:
+        words = done.stderr.strip().rpartition("\n")[2][:300]
+        return {"error": words or f"the trial ended with {done.returncode}"}
+    return found

@@ -1,0 +1,180 @@
+"""The run directory: the single source of truth about a run. Imports neither torch nor Qt.
+
+config.yaml, env.json      what was asked; versions, device, git state of the last start (every start's: events.jsonl)
+events.jsonl               what happened, append-only;  commands.jsonl  what was asked of it meanwhile
+status.json                pid, state, step, ETA; replaced atomically
+checkpoints/step_001000/   model.safetensors, config.json, training_state.pt;  `last` and `best` hold a folder's name
+probes/step_001000.h5      traces of a few evaluation puzzles, to watch them being learned
+tensorboard/               its event files, where they were asked for
+log.txt                    what the process printed;  .lock  held by the one trainer that works here
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import os
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import psutil
+from filelock import FileLock, Timeout
+
+from hrm_model.folders import home
+from trainer.config import RunConfig, read_config, write_config
+from trainer.runs.events import COMMANDS, VERSION, LineReader, append_line
+
+_ADJECTIVES = [
+    "amber", "brisk", "calm", "clever", "cosy", "eager", "early", "fair", "gentle", "happy", "keen", "lively",
+    "lucky", "mellow", "neat", "noble", "quick", "quiet", "rapid", "sunny", "swift", "tidy", "warm", "wise",
+]  # fmt: skip
+_ANIMALS = [
+    "badger", "beaver", "crane", "deer", "falcon", "finch", "fox", "hare", "heron", "ibis", "lark", "lynx",
+    "marten", "mole", "otter", "owl", "panda", "raven", "robin", "seal", "stork", "swan", "tern", "wren",
+]  # fmt: skip
+
+
+class RunError(ValueError):
+    """A run directory that cannot be used as asked."""
+
+
+def new_run_path(preset: str, root: Path | None = None) -> Path:
+    """A name not yet taken, such as runs/2026-11-23-sudoku-4x4-swift-otter."""
+    root = root or home() / "runs"
+    names = random.SystemRandom()
+    while True:
+        path = root / f"{datetime.date.today()}-{preset}-{names.choice(_ADJECTIVES)}-{names.choice(_ANIMALS)}"
+        if not path.exists():
+            return path
+
+
+class RunDir:
+    """One run directory, for its trainer and for all who follow it."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.config_file = self.path / "config.yaml"
+        self.events_file = self.path / "events.jsonl"
+        self.commands_file = self.path / "commands.jsonl"
+        self.status_file = self.path / "status.json"
+        self.checkpoints = self.path / "checkpoints"
+        self.probes = self.path / "probes"
+
+    @classmethod
+    def create(cls, path: str | Path, config: RunConfig) -> RunDir:
+        """A new run directory. RunError where one is already."""
+        run = cls(path)
+        if run.config_file.exists():
+            raise RunError(f"{run.path}: holds a run already; start it again without a preset to go on with it, or name another folder")
+        run.path.mkdir(parents=True, exist_ok=True)
+        write_config(config, run.config_file)
+        return run
+
+    def config(self) -> RunConfig:
+        """ConfigError where it cannot be read."""
+        return read_config(self.config_file)
+
+    def events(self) -> LineReader:
+        """A reader that begins with the first event."""
+        return LineReader(self.events_file)
+
+    def emit(self, entry: dict[str, Any]) -> None:
+        append_line(self.events_file, entry)
+
+    def command(self, kind: str) -> None:
+        """Ask the trainer to pause, resume, save, stop (with a checkpoint) or abort (without one)."""
+        if kind not in COMMANDS:
+            raise RunError(f"there is no command {kind!r}; these are: {', '.join(COMMANDS)}")
+        append_line(self.commands_file, {"v": VERSION, "type": kind})
+
+    def status(self) -> dict[str, Any]:
+        """pid, state, step, steps, eta_seconds …; {} before the first start. A trainer that was killed has state 'killed'."""
+        try:
+            status: dict[str, Any] = json.loads(self.status_file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}
+        if status.get("state") in ("starting", "running", "paused") and not self._alive(status):
+            status["state"] = "killed"
+        return status
+
+    def write_status(self, **fields: Any) -> None:
+        me = psutil.Process()
+        write_json(self.status_file, {"v": VERSION, "pid": me.pid, "started": me.create_time(), **fields})
+
+    @staticmethod
+    def _alive(status: dict[str, Any]) -> bool:
+        # A number alone may belong to another process by now; its time of birth tells.
+        try:
+            return abs(psutil.Process(status["pid"]).create_time() - status["started"]) < 1 and (
+                psutil.Process(status["pid"]).status() != psutil.STATUS_ZOMBIE
+            )
+        except (psutil.Error, KeyError):
+            return False
+
+    def claim(self) -> None:
+        """Take this run for this process, until it ends. RunError where another trainer works here, or where there is no run."""
+        self.config()
+        self._lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            pid = self.status().get("pid", "of another trainer")
+            raise RunError(f"{self.path}: process {pid} is training here already; follow it, or stop it first") from None
+        self.write_status(state="starting", step=self.status().get("step", 0))
+
+    # Checkpoints -----------------------------------------------------------------------------------------------------
+
+    def pointer(self, name: str) -> Path | None:
+        """The folder that 'last' or 'best' names, where it is there."""
+        try:
+            folder = self.checkpoints / (self.checkpoints / name).read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
+        return folder if folder.is_dir() and folder != self.checkpoints else None
+
+    def point(self, name: str, folder: Path) -> None:
+        beside = self.checkpoints / f"{name}.part"
+        beside.write_text(folder.name + "\n", encoding="utf-8")
+        os.replace(beside, self.checkpoints / name)
+
+    def all_checkpoints(self) -> list[Path]:
+        """Whole checkpoint folders, oldest first."""
+        found = [p for p in self.checkpoints.glob("step_*") if p.is_dir() and p.name.removeprefix("step_").isdigit()]
+        return sorted(found, key=lambda p: int(p.name.removeprefix("step_")))
+
+    def prune(self, keep: int, every: int) -> None:
+        """Delete all checkpoints but those that `kept_checkpoints` names, the last and the best, and what killed writers left."""
+        names = kept_checkpoints([folder.name for folder in self.all_checkpoints()], keep, every)
+        kept = {*(self.checkpoints / name for name in names), self.pointer("last"), self.pointer("best")}
+        for folder in self.checkpoints.glob("step_*"):
+            if folder not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def kept_checkpoints(names: list[str], keep: int, every: int) -> set[str]:
+    """Of checkpoint names, oldest first: the newest `keep`, and those of the 1st, 2nd, 4th, 8th … multiple of `every` steps.
+
+    So a long run leaves its beginnings densely and its later course thinly, and the number kept grows by one with each doubling.
+    """
+    kept = set(names[-keep:])
+    for name in names:
+        step = int(name.removeprefix("step_"))
+        times = step // every
+        if step % every == 0 and times & (times - 1) == 0:
+            kept.add(name)
+    return kept
+
+
+def most_checkpoints(config: RunConfig) -> int:
+    """How many checkpoints a whole run keeps at most, with the best and the one that is being written."""
+    return config.keep_checkpoints + 2 + int(math.log2(max(1, config.steps // config.checkpoint_every)))
+
+
+def write_json(file: Path, content: dict[str, Any]) -> None:
+    """Written beside and renamed: readers see the old or the new one, never half of one."""
+    beside = file.with_name(file.name + ".part")
+    beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    os.replace(beside, file)

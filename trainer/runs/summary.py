@@ -1,0 +1,204 @@
+"""What a list of runs tells of each run, read from its directory without opening the whole of its events."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from trainer.config import ConfigError, RunConfig
+from trainer.runs.run_dir import RunDir
+
+LIVE = ("starting", "running", "paused")
+_LAST_WORDS = 20_000  # bytes at the end of log.txt that an explanation is looked for in
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One run as a list shows it. Shares are 0 … 1; times in seconds."""
+
+    path: Path
+    preset: str = ""
+    task: str = ""
+    # new, starting, running, paused, stopped, finished, failed, diverged (a failure that would come again), killed, unreadable
+    state: str = "new"
+    step: int = 0
+    steps: int = 0
+    best: float | None = None  # share of held-out puzzles solved, at its best
+    best_step: int = 0
+    seconds: float = 0.0  # computing time
+    eta_seconds: float | None = None
+    steps_per_second: float | None = None
+    device: str = ""
+    created: float = 0.0  # seconds since 1970
+    size: int = 0  # bytes
+    message: str = ""  # why it ended, where that needs words
+    model: Path | None = None  # the best checkpoint's folder, else the last
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def live(self) -> bool:
+        """Whether a trainer works on it."""
+        return self.state in LIVE
+
+    @property
+    def progress(self) -> float:
+        """Share of its steps that is done."""
+        return min(1.0, self.step / self.steps) if self.steps else 0.0
+
+
+class Survey:
+    """Keeps one run's summary up to date; reads only what is new. Used by one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.run = RunDir(path)
+        self.config: RunConfig | None = None
+        self.summary = RunSummary(path)
+        self._reader = self.run.events()
+        self._size_looked = -1e9
+        self._best: dict[int, float] = {}
+        self._failure = self._error = ""
+        self._ended = ""
+
+    def look(self, now: float, most_bytes: int = 1 << 20) -> RunSummary:
+        """The summary as of `now` (monotonic seconds), having read at most so many bytes of events."""
+        if self.config is None:
+            try:
+                self.config = self.run.config()
+            except (ConfigError, OSError) as error:
+                self.summary = replace(self.summary, state="unreadable", message=str(error))
+                return self.summary
+        more = self._read(most_bytes)
+        try:
+            status: Mapping[str, Any] = self.run.status()
+        except OSError as error:
+            status = {"state": "unreadable", "message": str(error)}
+        state = str(status.get("state") or self._state_told)
+        if state == "failed" and self._error == "Diverged":
+            state = "diverged"
+        best_step, best = max(self._best.items(), key=lambda pair: pair[1], default=(0, None))
+        size = self.summary.size
+        if now - self._size_looked > (5.0 if state in LIVE else 60.0) or state != self.summary.state:
+            self._size_looked, size = now, folder_size(self.run.path)
+        changed = state != self.summary.state
+        self.summary = RunSummary(
+            path=self.run.path, preset=self.config.preset, task=self.config.task, state=state,
+            step=int(status.get("step") or self._step), steps=self.config.steps, best=best, best_step=best_step, seconds=self._seconds,
+            eta_seconds=status.get("eta_seconds") if state in LIVE else None, steps_per_second=status.get("steps_per_second"),
+            device=str(status.get("device") or ""), created=self._created(), size=size,
+            message=self._explain(state, status) if changed or more else self.summary.message,
+            model=self.run.pointer("best") or self.run.pointer("last"),
+        )  # fmt: skip
+        return self.summary
+
+    @property
+    def behind(self) -> bool:
+        """Whether there are events that were not read yet."""
+        try:
+            return self.run.events_file.stat().st_size > self._reader.offset + 4096
+        except OSError:
+            return False
+
+    @property
+    def _state_told(self) -> str:
+        """For a directory without status.json, of an old run or a copied one: what its events say."""
+        if not self._step:
+            return "new"
+        return "failed" if self._failure else "finished" if self._ended == "done" else "stopped"
+
+    _seconds = 0.0
+    _step = 0
+
+    def _read(self, most_bytes: int) -> bool:
+        lines = self._reader.lines(most_bytes)
+        # Metrics are most of the file, and only the newest tells something here.
+        chosen = [line for line in lines[:-1] if b'"metrics"' not in line[:64]] + lines[-1:]
+        for entry in self._reader.parse(chosen):
+            step = self._step = entry.get("step", 0)
+            if isinstance(entry.get("seconds"), int | float):
+                self._seconds = float(entry["seconds"])
+            if entry["type"] == "started":
+                self._best = {s: best for s, best in self._best.items() if s <= step}
+                self._failure = self._error = self._ended = ""
+            elif entry["type"] == "evaluation":
+                exact = (entry.get("values") or {}).get("exact_accuracy")
+                if isinstance(exact, int | float):
+                    self._best[step] = float(exact)
+            elif entry["type"] == "failed":
+                self._error = str(entry.get("error") or "")
+                self._failure = str(entry.get("message") or self._error)
+            elif entry["type"] == "finished":
+                self._ended = str(entry.get("message") or entry.get("reason") or "")
+        return bool(lines)
+
+    def _created(self) -> float:
+        if self.summary.created:
+            return self.summary.created
+        try:
+            return self.run.config_file.stat().st_mtime
+        except OSError:
+            return 0.0
+
+    def _explain(self, state: str, status: Mapping[str, Any]) -> str:
+        if state in ("failed", "diverged"):
+            return self._failure or str(status.get("message") or "") or last_words(self.run.path)
+        if state == "killed":
+            words = last_words(self.run.path)
+            said = f" Its last words: {words}" if words else ""
+            return f"The trainer's process ended without a word at about step {status.get('step', 0):,}.{said} Resume goes on from its last checkpoint."
+        if state in LIVE or state == "new":
+            return ""
+        return {"done": "", "stopped": "", "aborted": "Discarded what came after its last checkpoint."}.get(self._ended, self._ended)
+
+
+def last_words(path: Path, *, of_many: bool = False) -> str:
+    """The line of a run's log.txt that says best why its trainer died; '' where it says nothing.
+
+    `of_many`: another trainer goes on writing into the log, so that the line need not be its last.
+    """
+    try:
+        with (path / "log.txt").open("rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LAST_WORDS))
+            lines = stream.read().decode("utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    lines = [line.strip() for line in lines if line.strip()]
+    # A traceback's last line names the error; the trainer's own lines begin with 'step'.
+    words = [line for line in lines if not line.startswith("step ")] if of_many else lines
+    return words[-1] if words and not words[-1].startswith("step ") else ""
+
+
+def folder_size(path: Path) -> int:
+    """Bytes of all files in a folder; files that vanish meanwhile count nothing."""
+    total, folders = 0, [path]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(Path(entry.path))
+                    else:
+                        total += entry.stat(follow_symlinks=False).st_size
+        except OSError:
+            continue
+    return total
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder is a run directory."""
+    return (path / "config.yaml").is_file()
+
+
+def environment(path: Path) -> dict[str, Any]:
+    """env.json of a run; {} where it is not there or damaged."""
+    try:
+        found = json.loads((path / "env.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
