@@ -18,26 +18,26 @@ import torch
 from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
-from hrm_model.checkpoint import about, load, sha256
-from hrm_model.checkpoint_inspect import inspect
-from hrm_model.trace import Trace
-from hrm_model.trace_file import TraceReader, check
+from hrm_model.checkpoint.format import about, load, sha256
+from hrm_model.checkpoint.inspect import inspect
+from hrm_model.trace.data import Trace
+from hrm_model.trace_file.io import TraceReader, check
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.bookmarks import Bookmarks
-from hrm_studio.models.estimate import from_json
 from hrm_studio.models.recent_puzzles import RecentPuzzles
-from hrm_studio.models.run_log import RunLog, Table, digest
-from hrm_studio.models.run_summary import Survey, environment, last_words
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.models.trace_shelf import Shelf
 from hrm_studio.theme import Theme
-from trainer.dataset import cached_pool, training_batches
-from trainer.events import LineReader
-from trainer.fit import Fit
+from trainer.data.batches import cached_pool, training_batches
+from trainer.fitting import Fit
 from trainer.loop import Trainer
-from trainer.manage import origin
 from trainer.results import Place, kept_results
-from trainer.run_dir import RunDir
+from trainer.runs.estimate import from_json
+from trainer.runs.events import LineReader
+from trainer.runs.log import RunLog, Table, digest
+from trainer.runs.manage import origin
+from trainer.runs.run_dir import RunDir
+from trainer.runs.summary import Survey, environment, last_words
 
 DATA = Path(__file__).parent / "data"
 OLD = DATA / "before_0.2"
