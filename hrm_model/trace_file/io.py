@@ -1,4 +1,4 @@
-"""Trace ↔ HDF5: the one module to import for it. Neither torch nor Qt is needed. `assets/trace-format.md` describes the format.
+"""Trace ↔ HDF5: the one module to import for it. Neither torch nor Qt is needed. `docs/trace-format.md` describes the format.
 
 trace = read("t.h5")                       # the first trace of a file; NumPy arrays
 write("t.h5", trace, states="float16")

@@ -1,4 +1,4 @@
-"""How a trace lies in an HDF5 file: names, datasets that can grow, derived values, ready plots. `assets/trace-format.md` tells it in words.
+"""How a trace lies in an HDF5 file: names, datasets that can grow, derived values, ready plots. `docs/trace-format.md` describes it.
 
 Everything of one entry is made before its first step is there, so that steps can be appended in HDF5's single-writer mode, in
 which a file stays readable whenever its writer dies.
