@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from hrm_model.hub.client import HubError, HubSettings, from_cache, is_repo_id
+from hrm_model.errors import HubError
+from hrm_model.hub.client import HubSettings, from_cache, is_repo_id
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,79 @@
-"""What is said of a checkpoint that cannot be used."""
+"""Everything that a person can cause and can mend: one base class and a kind for each part of the program.
+
+The message of an HRMError is for people: what happened, in which file or field, and what to do. The studio and the command line
+print it as it is. Any other exception is a bug in this program, except OSError and MemoryError, which the machine causes.
+"""
 
 from __future__ import annotations
 
 
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; says which file, what is wrong with it, and what would do."""
+class HRMError(ValueError):
+    """Base class of all errors that a person can cause. A ValueError too, so that pydantic reports it with the field at fault."""
+
+
+class UsageError(HRMError):
+    """Options or arguments that do not exist, are out of range, or contradict each other."""
+
+
+class ConfigError(HRMError):
+    """The settings of a model or of a run cannot be used; names the file or field."""
+
+
+class DeviceError(HRMError):
+    """This machine does not have the device that was asked for."""
+
+
+class PuzzleError(HRMError):
+    """A puzzle cannot be read, solved or made. `cell`: the index of the cell at fault, if there is one."""
+
+    def __init__(self, message: str, cell: int | None = None) -> None:
+        super().__init__(message)
+        self.cell = cell
+
+
+class CheckpointError(HRMError):
+    """A checkpoint cannot be found, used or written; names the file."""
+
+
+class MismatchError(HRMError):
+    """Two things do not fit together: a model and a puzzle, a model and a trace, two traces."""
+
+
+class TraceError(HRMError):
+    """A trace does not hold what was asked for, such as states."""
+
+
+class TraceFileError(TraceError):
+    """A trace file cannot be read; names the file and the fault."""
+
+
+class HubError(HRMError):
+    """The Hub, the way to it or the disk refused a request.
+
+    `kind`: not_found, token, rate, server, network, offline, disk, hash, choice, busy or other.
+    """
+
+    def __init__(self, message: str, kind: str = "other") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+    @property
+    def passing(self) -> bool:
+        """Whether trying again later may help."""
+        return self.kind in ("rate", "server", "network")
+
+
+class DatasetError(HRMError):
+    """A dataset cannot be used or built; names the file."""
+
+
+class RunError(HRMError):
+    """A run, or its directory, cannot be used as asked."""
+
+
+class ExportError(HRMError):
+    """A picture, video or table cannot be made as asked."""
+
+
+class OpenError(HRMError):
+    """The studio cannot open this file or folder."""

@@ -13,13 +13,13 @@ import traceback
 from contextlib import suppress
 from types import FrameType
 
-from trainer.config import ConfigError
+from hrm_model.errors import ConfigError, RunError
 from trainer.distributed import World, join
 from trainer.loop import Diverged
 from trainer.machine import keep_memory
 from trainer.measure import print_measured
 from trainer.runs.events import event
-from trainer.runs.run_dir import RunDir, RunError
+from trainer.runs.run_dir import RunDir
 from trainer.session import Session
 
 

@@ -9,13 +9,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hrm_model.config import Gradient, ModelConfig
+from hrm_model.errors import ConfigError
 from hrm_model.tasks.registry import task_named
 
 VERSION = 1  # of config.yaml and with it of the run directory
-
-
-class ConfigError(ValueError):
-    """A run configuration that cannot be used; says which file or field, and why."""
 
 
 class _Strict(BaseModel):

@@ -18,7 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from trainer.runs.run_dir import RunError
+from hrm_model.errors import RunError
 
 # An evaluation by the first process keeps the others waiting.
 _PATIENCE = datetime.timedelta(hours=6)

@@ -20,6 +20,7 @@ import torch
 from hrm_model.act import Batch, act_step, initial_carry
 from hrm_model.config import parameter_count
 from hrm_model.device import describe, pick_device, pick_dtype, pick_training_dtype, wait_for
+from hrm_model.errors import ConfigError
 from hrm_model.loss import act_loss
 from hrm_model.model import HRM
 from hrm_model.reason import solve_batch
@@ -220,7 +221,7 @@ def print_measured(file: str) -> int:
     import json
     from pathlib import Path
 
-    from trainer.config import ConfigError, read_config
+    from trainer.config import read_config
 
     try:
         config = read_config(Path(file))

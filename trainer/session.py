@@ -17,6 +17,7 @@ import torch
 
 from hrm_model.checkpoint import format as checkpoint
 from hrm_model.device import pick_device
+from hrm_model.errors import RunError
 from trainer.data.batches import evaluation_sets, training_batches
 from trainer.distributed import World
 from trainer.fitting import Fit, decide, first_line
@@ -26,7 +27,7 @@ from trainer.machine import Machine, free_bytes
 from trainer.probe_puzzles import write_probes
 from trainer.runs.events import Event, LineReader, describe, event
 from trainer.runs.manage import origin
-from trainer.runs.run_dir import RunDir, RunError, write_json
+from trainer.runs.run_dir import RunDir, write_json
 from trainer.state import begin_anew
 from trainer.tensorboard import Board
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from hrm_model.errors import RunError
 from trainer.runs.events import Event
-from trainer.runs.run_dir import RunError
 
 
 class Board:

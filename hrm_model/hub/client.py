@@ -15,24 +15,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hrm_model.checkpoint.locate import is_weights_name, rank
+from hrm_model.errors import HubError
 from hrm_model.hub.known import known
 
 _ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 _FULL_DISK = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _HASH = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
-
-
-class HubError(ValueError):
-    """What the Hub, the way to it or the disk denied. `kind`: not_found, token, rate, server, network, offline, disk, hash, choice, busy, other."""
-
-    def __init__(self, message: str, kind: str = "other") -> None:
-        super().__init__(message)
-        self.kind = kind
-
-    @property
-    def passing(self) -> bool:
-        """Whether trying again may help by itself."""
-        return self.kind in ("rate", "server", "network")
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from typing import Any, BinaryIO
 
 from filelock import FileLock, Timeout
 
-from hrm_model.hub.client import HubError, HubFile, HubSettings, Repo, choose, describe, from_cache, told
+from hrm_model.errors import HubError
+from hrm_model.hub.client import HubFile, HubSettings, Repo, choose, describe, from_cache, told
 
 Event = dict[str, Any]
 

@@ -16,14 +16,6 @@ Grids = NDArray[np.int8]  # (N, S)
 Tokens = NDArray[np.int64]
 
 
-class PuzzleError(ValueError):
-    """A puzzle that cannot be used. The message is a sentence for people; `cell` is the index of the cell at fault, where one is."""
-
-    def __init__(self, message: str, cell: int | None = None) -> None:
-        super().__init__(message)
-        self.cell = cell
-
-
 def hashes(grids: Grids) -> NDArray[np.uint64]:
     """(N, S) → (N,) a hash of each grid, the same on every machine."""
     weights = np.random.default_rng(20261124).integers(1, 2**63, size=(128, grids.shape[1]), dtype=np.uint64)

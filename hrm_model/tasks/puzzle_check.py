@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hrm_model.tasks.base import Grid, PuzzleError, Task
+from hrm_model.errors import PuzzleError
+from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.sudoku.grid import cell_name, conflicts

@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hrm_model.tasks.base import Grids, PuzzleError, Task
+from hrm_model.errors import PuzzleError
+from hrm_model.tasks.base import Grids, Task
 from hrm_model.tasks.puzzle_rows import Row, rows_of
 from hrm_model.tasks.registry import parse_any
 

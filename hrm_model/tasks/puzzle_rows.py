@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TextIO
 
-from hrm_model.tasks.base import PuzzleError
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.maze.grid import is_maze_text
 from hrm_model.tasks.sudoku.grid import VARIANTS
 

@@ -15,9 +15,9 @@ from typing import Any
 import h5py
 import numpy as np
 
+from hrm_model.errors import TraceFileError
 from hrm_model.trace.data import Array
 from hrm_model.trace_file.hdf5 import (
-    TraceFileError,
     attribute,
     load,
     make_collection,

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hrm_model.trace_file.hdf5 import TraceFileError
+from hrm_model.errors import TraceFileError
 from hrm_model.trace_file.reader import MAX_BYTES, EntryInfo, TraceReader
 
 MEMORY_BYTES = 2 << 30  # of address space, which Python with NumPy and HDF5 takes up to a third of

@@ -10,16 +10,13 @@ from typing import Any
 import h5py
 import numpy as np
 
+from hrm_model.errors import TraceFileError
 from hrm_model.trace.data import Array
 
 MAX_CHUNK = 256 << 20  # bytes
 MAX_TEXT = 1 << 20
 _PIECE = 4 << 20  # bytes that are read or written at once
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
-
-
-class TraceFileError(ValueError):
-    """Names the file and what is wrong with it."""
 
 
 # Writing ---------------------------------------------------------------------------------------------------------------

@@ -23,9 +23,10 @@ import h5py
 import numpy as np
 
 from hrm_model.analysis.core import solved_step, task_of, verdict
+from hrm_model.errors import TraceFileError
 from hrm_model.trace.data import LEVEL_H, LEVEL_L, Array, ModelInfo, PuzzleInfo, Trace
 from hrm_model.trace_file.extras import Extras, read_extras
-from hrm_model.trace_file.hdf5 import TraceFileError, attribute, load, member, member_names, numbers, read_text, row_sums, scalar
+from hrm_model.trace_file.hdf5 import attribute, load, member, member_names, numbers, read_text, row_sums, scalar
 from hrm_model.trace_file.layout import FORMAT, STATES, STEP_NAMES, VERSION
 
 MAX_BYTES = 4 << 30  # of one trace in memory, unless the caller allows more

@@ -14,7 +14,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from hrm_model.tasks.base import Grid, PuzzleError, Task
+from hrm_model.errors import PuzzleError
+from hrm_model.tasks.base import Grid, Task
 
 if TYPE_CHECKING:
     from hrm_model.model import HRM

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from hrm_model.assets import find_model
+from hrm_model.errors import DatasetError
 from hrm_model.tasks.base import Grids, Task
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_studio.cli.common import AsJson, Device, Segments, load_model, must_read, plain_errors, print_json
@@ -96,7 +97,7 @@ def _read(source: Path, limit: int | None) -> _Set:
         assert read.solutions is not None
         return _Set(read.task, read.puzzles, read.solutions, ratings=read.ratings)
     from trainer.data.batches import examples_of
-    from trainer.data.published import Dataset, DatasetError, Split
+    from trainer.data.published import Dataset, Split
 
     if (source / "dataset.json").is_file():
         split, names = Split(source), Dataset(source.parent).identifiers  # a split itself was named

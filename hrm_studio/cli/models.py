@@ -14,7 +14,8 @@ from rich.table import Table
 
 from hrm_model.assets import bundled_models, find_model
 from hrm_model.checkpoint.inspect import Inspection, dtypes, inspect, statistics
-from hrm_model.hub.client import HubError, HubSettings, cached, clear, is_repo_id, push, search
+from hrm_model.errors import HubError
+from hrm_model.hub.client import HubSettings, cached, clear, is_repo_id, push, search
 from hrm_model.hub.known import KNOWN
 from hrm_studio.cli.common import AsJson, plain_errors, print_json
 

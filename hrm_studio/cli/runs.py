@@ -14,12 +14,13 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from hrm_model.errors import RunError
 from hrm_studio.cli.common import AsJson, plain_errors, print_json
 from hrm_studio.services.trainer_process import start_trainer
 from hrm_studio.words import duration, share, size
 from trainer.runs import manage
 from trainer.runs.events import describe
-from trainer.runs.run_dir import RunDir, RunError
+from trainer.runs.run_dir import RunDir
 from trainer.runs.summary import RunSummary, Survey, environment
 
 runs = typer.Typer(help="Runs: list, show, follow, pause, resume, save, stop, fork, rename, delete, undelete.", no_args_is_help=True)

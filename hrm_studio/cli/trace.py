@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hrm_model.assets import find_model, model_for_task
-from hrm_model.tasks.base import Grid, PuzzleError, Task
+from hrm_model.errors import PuzzleError
+from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.registry import parse_any
 from hrm_model.trace_file import io as trace_file

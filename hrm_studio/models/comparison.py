@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from hrm_model.analysis.compare import differing, same_moment
+from hrm_model.errors import PuzzleError
 from hrm_model.relabel import random_relabelling
-from hrm_model.tasks.base import Grid, PuzzleError, Task
+from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.registry import parse_any
 from hrm_model.trace.data import Trace
 from hrm_studio.models.arc_tasks import ArcTasks

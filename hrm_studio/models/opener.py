@@ -8,6 +8,7 @@ from typing import Literal
 from PySide6.QtCore import QObject, QSettings, Signal
 
 from hrm_model.checkpoint.locate import begins_like_weights, is_weights_name
+from hrm_model.errors import OpenError
 from hrm_model.tasks.arc.puzzle import LARGEST_FILE, task_folders
 
 Kind = Literal["trace", "checkpoint", "run", "dataset", "puzzles"]
@@ -18,10 +19,6 @@ _LARGEST_TEXT = 1 << 20  # bytes; a longer file is a data set, not a puzzle
 _HEAD = 1024  # bytes of a file that tell what it is
 _KINDS = "puzzles as text, ARC tasks (.json), a trace (.h5) or a checkpoint (.safetensors, or a file that torch.save wrote)"
 _WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".zip")
-
-
-class OpenError(ValueError):
-    """A path that is nothing the studio opens."""
 
 
 def kind_of(path: Path) -> Kind:

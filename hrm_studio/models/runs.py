@@ -10,13 +10,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from hrm_model.errors import RunError
 from hrm_studio.services.run_follower import RunFollower
 from hrm_studio.services.trainer_process import Trainers
 from trainer.config import RunConfig
 from trainer.data.published import ready
 from trainer.runs import manage
 from trainer.runs.log import Part, RunLog
-from trainer.runs.run_dir import RunDir, RunError, home, new_run_path
+from trainer.runs.run_dir import RunDir, home, new_run_path
 from trainer.runs.summary import RunSummary, is_run, last_words
 
 _TRASH_DAYS = 7.0

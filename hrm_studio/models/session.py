@@ -11,9 +11,10 @@ import numpy as np
 from PySide6.QtCore import QObject, QSettings, QTimer, Signal
 
 from hrm_model.assets import puzzle_lines
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair, grid_on, looks_like_json, task_from_text
 from hrm_model.tasks.arc.task import ArcTask
-from hrm_model.tasks.base import Grid, PuzzleError, Task
+from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.registry import parse_any, task_named
 from hrm_model.tasks.sudoku.ladder import generate_rated
 from hrm_model.tasks.sudoku.task import SudokuTask

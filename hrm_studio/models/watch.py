@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from hrm_model.assets import puzzle_lines
-from hrm_model.tasks.base import PuzzleError, Task
+from hrm_model.errors import PuzzleError
+from hrm_model.tasks.base import Task
 from hrm_model.tasks.registry import task_named
 from hrm_model.trace.data import PuzzleInfo, Trace
 from hrm_studio.models.player import Player

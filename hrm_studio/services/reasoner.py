@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from PySide6.QtCore import QObject, Signal
 
 from hrm_model.checkpoint.locate import short_name
-from hrm_model.tasks.base import Grid, PuzzleError, Task
+from hrm_model.errors import PuzzleError
+from hrm_model.tasks.base import Grid, Task
 from hrm_model.trace.data import PuzzleInfo, TraceRecorder
 from hrm_studio.services.worker import Job, Report, Worker
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from hrm_model.checkpoint.format import CheckpointError, about, load, save, sha256
+from hrm_model.checkpoint.format import about, load, save, sha256
+from hrm_model.errors import CheckpointError
 from hrm_model.reason import solve_batch
 from tests.evil import Evil
 from tests.hrm_model.test_model import puzzle, tiny

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from hrm_model.checkpoint.export import convert, export
-from hrm_model.checkpoint.format import CheckpointError, about, load
+from hrm_model.checkpoint.format import about, load
 from hrm_model.checkpoint.inspect import inspect
 from hrm_model.config import ModelConfig
+from hrm_model.errors import CheckpointError
 from tests.hrm_model.test_checkpoint_inspect import PUBLISHED, hollow, published
 
 ROOT = Path(__file__).parents[2]

@@ -22,9 +22,10 @@ import pytest
 import torch
 import yaml
 
-from hrm_model.checkpoint.format import CheckpointError, load, save
+from hrm_model.checkpoint.format import load, save
 from hrm_model.checkpoint.inspect import inspect
 from hrm_model.checkpoint.settings import read_config
+from hrm_model.errors import CheckpointError
 from tests.evil import Evil
 from tests.hrm_model.test_model import tiny
 

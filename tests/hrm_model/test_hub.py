@@ -19,8 +19,9 @@ import pytest
 from hrm_model.checkpoint.export import export
 from hrm_model.checkpoint.format import load
 from hrm_model.checkpoint.inspect import inspect
+from hrm_model.errors import HubError
 from hrm_model.hub import download as hub_download
-from hrm_model.hub.client import HubError, HubSettings, cached, choose, clear, describe, from_cache, is_repo_id, push, search
+from hrm_model.hub.client import HubSettings, cached, choose, clear, describe, from_cache, is_repo_id, push, search
 from hrm_model.hub.download import download
 from hrm_model.hub.known import KNOWN
 from tests.hub_server import COMMIT, Hub

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from hrm_model.hub.client import HubError, HubSettings
+from hrm_model.errors import HubError
+from hrm_model.hub.client import HubSettings
 from hrm_model.hub.dataset import local_file
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_studio.cli import data as cli_data

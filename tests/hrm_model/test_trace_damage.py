@@ -15,9 +15,10 @@ import h5py
 import numpy as np
 import pytest
 
+from hrm_model.errors import TraceFileError
 from hrm_model.trace.data import Trace
 from hrm_model.trace_file import guard as trace_guard
-from hrm_model.trace_file.io import TraceFileError, TraceReader, check, info, read, write
+from hrm_model.trace_file.io import TraceReader, check, info, read, write
 from tests.hrm_model.test_trace_file import trace  # noqa: F401 (a fixture)
 from tests.hrm_model.trace_fuzz import mutations, old_format, outcome
 

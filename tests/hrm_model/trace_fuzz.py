@@ -78,7 +78,8 @@ def _read(path: str) -> None:
     """In a process of its own. Exit code 0: read, 3: refused."""
     import resource
 
-    from hrm_model.trace_file.io import TraceFileError, TraceReader
+    from hrm_model.errors import TraceFileError
+    from hrm_model.trace_file.io import TraceReader
 
     resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

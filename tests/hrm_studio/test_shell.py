@@ -16,12 +16,13 @@ from PySide6.QtWidgets import QApplication, QDialog, QMenu
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
+from hrm_model.errors import OpenError
 from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku.grid import SUDOKU_4, format_grid, parse
 from hrm_studio.actions import Entry
 from hrm_studio.fuzzy import score
 from hrm_studio.main_window import MainWindow
-from hrm_studio.models.opener import OpenError, kind_of
+from hrm_studio.models.opener import kind_of
 from hrm_studio.pages import available_pages
 from hrm_studio.theme import DARK, Theme
 from hrm_studio.ui.dialogs.command_palette import CommandPalette

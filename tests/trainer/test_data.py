@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from hrm_model.analysis.survey import wilson
+from hrm_model.errors import ConfigError
 from hrm_model.tasks.registry import task_named
 from tests.trainer.runs import ROOT, small, small_maze
-from trainer.config import ConfigError, RunConfig, read_config, write_config
+from trainer.config import RunConfig, read_config, write_config
 from trainer.data.batches import Batches, DatasetBatches, evaluation_sets, make_pool, training_batches
 from trainer.data.published import on_dataset
 from trainer.loop import Trainer

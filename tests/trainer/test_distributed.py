@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from hrm_model.errors import RunError
 from tests.trainer.runs import ROOT, small, start, told
 from tests.trainer.test_session import of_kind
 from tests.trainer.two_processes import found
 from trainer.distributed import World, join
-from trainer.runs.run_dir import RunDir, RunError
+from trainer.runs.run_dir import RunDir
 
 
 def torchrun(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

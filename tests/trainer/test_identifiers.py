@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from hrm_model.errors import DatasetError
 from trainer.config import write_config
 from trainer.data.identifiers import identify, names_file, number_of
-from trainer.data.published import DatasetError, on_dataset
+from trainer.data.published import on_dataset
 from trainer.presets import PRESETS
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "published"

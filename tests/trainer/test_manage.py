@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from hrm_model.errors import RunError
 from tests.trainer.runs import small, told
 from trainer.runs import manage
-from trainer.runs.run_dir import RunDir, RunError
+from trainer.runs.run_dir import RunDir
 from trainer.session import Session
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from hrm_model.errors import RunError
 from tests.trainer.runs import newest_step, small, start, told, wait_for
-from trainer.runs.run_dir import RunDir, RunError
+from trainer.runs.run_dir import RunDir
 
 
 def test_killed_at_any_moment_the_losses_go_on_bit_for_bit(tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hrm_model.errors import DatasetError
 from hrm_model.tasks.arc.augment import parse_name, turned
 from hrm_model.tasks.arc.puzzle import read_tasks
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.registry import task_named
 from trainer.data.build import GridSource, build
 from trainer.data.build_arc import arc_sources
-from trainer.data.published import Dataset, DatasetError, Split
+from trainer.data.published import Dataset, Split
 from trainer.data.select import Wanted, apart, sample_file, split_off
 
 ROOT = Path(__file__).parents[2]

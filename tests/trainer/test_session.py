@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 import torch
 
+from hrm_model.errors import ConfigError
 from hrm_model.trace_file import io as trace_file
 from tests.trainer.runs import ROOT, small, told
 from trainer import evaluate as evaluate_module
 from trainer import session as session_module
 from trainer.__main__ import explain, main
-from trainer.config import ConfigError, read_config
+from trainer.config import read_config
 from trainer.data.batches import Batches, make_pool
 from trainer.loop import Diverged, Trainer
 from trainer.machine import Machine, keep_memory

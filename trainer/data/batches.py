@@ -18,11 +18,12 @@ import torch
 from numpy.typing import NDArray
 
 from hrm_model.act import Batch
+from hrm_model.errors import DatasetError
 from hrm_model.loss import IGNORE
 from hrm_model.tasks.base import Grids, Task
 from hrm_model.tasks.registry import task_named
 from trainer.config import PuzzleSet, RunConfig
-from trainer.data.published import Dataset, DatasetError, Split
+from trainer.data.published import Dataset, Split
 
 _POOL, _EVALUATION, _BATCHES = 0, 1, 2  # independent random streams of one seed
 

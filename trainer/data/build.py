@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from hrm_model.errors import DatasetError
 from hrm_model.tasks.arc.augment import turned
 from hrm_model.tasks.base import Grids, Task
-from trainer.data.published import GROUPS, IDENTIFIERS, INPUTS, LABELS, PUZZLES, Dataset, DatasetError
+from trainer.data.published import GROUPS, IDENTIFIERS, INPUTS, LABELS, PUZZLES, Dataset
 
 _ROWS = 8192  # examples made together
 BLANK = "<blank>"

@@ -12,9 +12,9 @@ from pathlib import Path
 import yaml
 
 from hrm_model.checkpoint import locate as checkpoint_place
-from hrm_model.errors import CheckpointError
-from trainer.config import ConfigError, read_config
-from trainer.data.published import DatasetError, dataset_folder
+from hrm_model.errors import CheckpointError, ConfigError, DatasetError
+from trainer.config import read_config
+from trainer.data.published import dataset_folder
 
 NAMES = "identifiers.json"
 _LARGEST = 256 << 20  # bytes

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hrm_model.config import ModelConfig
+from hrm_model.errors import DatasetError
 from hrm_model.folders import home
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.registry import task_named
@@ -34,10 +35,6 @@ _FIELDS = (INPUTS, LABELS, IDENTIFIERS, PUZZLES, GROUPS)
 _LARGEST_JSON = 256 << 20  # bytes
 _LARGEST_HEADER = 4096
 _CHUNK = 1 << 22  # numbers looked at together
-
-
-class DatasetError(ValueError):
-    """A dataset that cannot be used; says which file, and why."""
 
 
 class Metadata(BaseModel):

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm_model.errors import DatasetError
 from hrm_model.tasks.puzzle_files import Puzzles, iter_puzzles
-from trainer.data.published import DatasetError
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
+from hrm_model.errors import RunError
 from hrm_model.folders import home
 from trainer.config import RunConfig, read_config, write_config
 from trainer.runs.events import COMMANDS, VERSION, LineReader, append_line
@@ -35,10 +36,6 @@ _ANIMALS = [
     "badger", "beaver", "crane", "deer", "falcon", "finch", "fox", "hare", "heron", "ibis", "lark", "lynx",
     "marten", "mole", "otter", "owl", "panda", "raven", "robin", "seal", "stork", "swan", "tern", "wren",
 ]  # fmt: skip
-
-
-class RunError(ValueError):
-    """A run directory that cannot be used as asked."""
 
 
 def new_run_path(preset: str, root: Path | None = None) -> Path:

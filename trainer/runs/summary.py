@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from trainer.config import ConfigError, RunConfig
+from hrm_model.errors import ConfigError
+from trainer.config import RunConfig
 from trainer.runs.run_dir import RunDir
 
 LIVE = ("starting", "running", "paused")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hrm_model.tasks.base import PuzzleError
+from hrm_model.errors import PuzzleError
 
 SIDE = 30
 CELLS = SIDE * SIDE

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.arc import puzzle as arc
-from hrm_model.tasks.base import Grid, Grids, PuzzleError, Task, Tokens, hashes
+from hrm_model.tasks.base import Grid, Grids, Task, Tokens, hashes
 
 
 @dataclass(frozen=True)

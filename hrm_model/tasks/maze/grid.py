@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hrm_model.tasks.base import Grid, Grids, PuzzleError, hashes
+from hrm_model.errors import PuzzleError
+from hrm_model.tasks.base import Grid, Grids, hashes
 
 CHARACTERS = "# SGo"
 WALL, OPEN, START, GOAL, PATH = range(1, 6)

@@ -12,8 +12,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.base import Grid as Grid
-from hrm_model.tasks.base import PuzzleError as PuzzleError
 
 
 @dataclass(frozen=True)

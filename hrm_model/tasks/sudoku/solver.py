@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hrm_model.tasks.sudoku.grid import Grid, PuzzleError, Variant, cell_name, check_puzzle
+from hrm_model.errors import PuzzleError
+from hrm_model.tasks.sudoku.grid import Grid, Variant, cell_name, check_puzzle
 
 Bits = NDArray[np.uint16]
 

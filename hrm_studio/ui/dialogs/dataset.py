@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from hrm_model.errors import DatasetError
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.maze.task import MazeTask
@@ -31,7 +32,6 @@ from hrm_studio.models.dataset_view import DatasetView, Example, Group, Shown
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.puzzle_picture import cell_rect, paint_puzzle, puzzle_icon
-from trainer.data.published import DatasetError
 
 T = TypeVar("T")
 

@@ -6,8 +6,9 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.arc.task import ArcTask
-from hrm_model.tasks.base import Grid, PuzzleError, Task
+from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.registry import parse_any
 from hrm_model.tasks.sudoku.grid import cell_places
 from hrm_studio.models.puzzle import PuzzleModel

@@ -12,7 +12,8 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QPushButton, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from hrm_model.assets import puzzle_lines
-from hrm_model.tasks.sudoku.grid import PuzzleError, parse, variant_of_cells
+from hrm_model.errors import PuzzleError
+from hrm_model.tasks.sudoku.grid import parse, variant_of_cells
 from hrm_studio.actions import Entry
 from hrm_studio.models.config_fields import fixed_sizes
 from hrm_studio.models.plot_settings import X_AXES

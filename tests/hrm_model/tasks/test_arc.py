@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.arc.augment import Augmentation, augmented, distinct_augmentations, encode_pair, parse_name, random_augmentation
 from hrm_model.tasks.arc.puzzle import (
     ArcPuzzle,
@@ -25,7 +26,6 @@ from hrm_model.tasks.arc.puzzle import (
     task_to_json,
 )
 from hrm_model.tasks.arc.vote import Answer, input_key, pass_at, vote
-from hrm_model.tasks.base import PuzzleError
 from hrm_model.tasks.registry import parse_any, task_named
 
 PUBLISHED = Path(__file__).parents[2] / "data" / "published"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrm_model.tasks.base import PuzzleError
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.maze.generator import generate
 from hrm_model.tasks.registry import parse_any, task_named

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.sudoku import solver as sudoku_solver
 from hrm_model.tasks.sudoku.generator import generate, random_solutions
 from hrm_model.tasks.sudoku.grid import (
@@ -12,7 +13,6 @@ from hrm_model.tasks.sudoku.grid import (
     SUDOKU_6,
     SUDOKU_9,
     VARIANTS,
-    PuzzleError,
     Variant,
     cell_places,
     check_puzzle,

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from hrm_model.errors import RunError
 from hrm_studio.models.runs import RunModel, RunsModel
 from tests.trainer.runs import ROOT, small
 from trainer.config import RunConfig, write_config
 from trainer.runs.events import append_line, event
-from trainer.runs.run_dir import RunDir, RunError
+from trainer.runs.run_dir import RunDir
 
 WAIT = 60_000
 
