@@ -73,8 +73,8 @@ class Looks:
         return traces.trace is not None and not traces.running and not self.window.player.playing
 
     def _open(self, task: str, segments: int) -> None:
-        window, session, before = self.window, self.window.explore.session, self.window.traces.trace
-        session.segments = segments
+        window, explore, before = self.window, self.window.explore.model, self.window.traces.trace
+        explore.segments = segments
         if task == "arc":
             window.models.use(self.arc_model)
             window.opener.open(ARC_TASK)
@@ -82,7 +82,7 @@ class Looks:
             from hrm_model.tasks.registry import task_named
 
             name = {"sudoku": "sudoku-9x9", "maze": "maze-11x11"}[task]
-            session.show_example(task_named(name))
+            explore.show_example(task_named(name))
         self.until(lambda: window.traces.trace is not None and window.traces.trace is not before)
 
     def explore(self, task: str) -> Iterator[str]:
@@ -94,7 +94,7 @@ class Looks:
         self._open(task, 400)
         self.until(lambda: window.traces.trace is not None and len(window.traces.trace) > 40)
         yield "computing"
-        explore.session.cancel()
+        explore.model.cancel()
         self.rest()
         self._open(task, 8 if task == "arc" else 16)
         self.until(self._thought)

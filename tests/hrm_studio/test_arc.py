@@ -46,7 +46,7 @@ class Asked:
 
     def __init__(self, window: MainWindow, calls: list[dict[str, Any]]) -> None:
         self.window, self.calls = window, calls
-        self.session, self.strip = window.explore.session, window.explore.arc_strip
+        self.explore, self.strip = window.explore.model, window.explore.arc_strip
 
     @property
     def error(self) -> str:
@@ -114,19 +114,19 @@ def test_an_edited_input_stays_with_its_task_and_loses_its_answer(asked: Asked, 
     (tmp_path / "t.json").write_text(json.dumps(TASK))
     asked.window.opener.open(tmp_path / "t.json")
     qtbot.waitUntil(lambda: bool(asked.calls))
-    asked.session.puzzle.set_cell(0, arc.FIRST_COLOUR + 5)
-    asked.session.reason()
+    asked.explore.puzzle.set_cell(0, arc.FIRST_COLOUR + 5)
+    asked.explore.reason()
     assert shown(asked.calls[-1]) == ([[5, 7]], None)
     assert asked.calls[-1]["name"] == "t"
     assert not any(b.isChecked() for b in asked.strip.buttons)
-    asked.session.puzzle.undo()
-    asked.session.reason()
+    asked.explore.puzzle.undo()
+    asked.explore.reason()
     assert shown(asked.calls[-1]) == ([[6, 7]], [[7, 6]])
-    asked.session.open_text("53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79", "The text")
+    asked.explore.open_text("53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79", "The text")
     assert not asked.strip.isVisible()
-    asked.session.puzzle.undo()
+    asked.explore.puzzle.undo()
     assert asked.strip.isVisible()
-    assert asked.session.arc.name == "t"
+    assert asked.explore.arc.name == "t"
 
 
 def test_a_low_screen_still_holds_the_window(asked: Asked, qtbot: QtBot) -> None:
@@ -139,11 +139,11 @@ def test_a_low_screen_still_holds_the_window(asked: Asked, qtbot: QtBot) -> None
     qtbot.wait(50)
     asked.window.opener.open(TASKS)
     qtbot.waitUntil(lambda: bool(asked.calls))
-    asked.session.arc.identify(Identified(0, "Not trained on it. " * 20, False))
+    asked.explore.arc.identify(Identified(0, "Not trained on it. " * 20, False))
     assert asked.strip.note.isVisible()
     qtbot.wait(50)
     assert (asked.window.width(), asked.window.height()) == (1280, 720)
-    asked.session.open_text("53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79", "The text")
+    asked.explore.open_text("53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79", "The text")
     assert asked.window.explore.board.minimumHeight() == before
     qtbot.wait(50)
     assert (asked.window.width(), asked.window.height()) == (1280, 720)
@@ -173,7 +173,7 @@ def test_what_cannot_be_read_of_a_folder_is_named_and_the_rest_is_there(asked: A
     asked.window.opener.open(tmp_path)
     qtbot.waitUntil(lambda: bool(asked.calls))
     assert "bad.json: is no ARC task" in asked.error
-    assert asked.session.arc.name == "good"
+    assert asked.explore.arc.name == "good"
 
 
 def test_a_pasted_task(asked: Asked) -> None:
@@ -240,8 +240,8 @@ def test_a_model_is_given_its_own_number_of_the_task(qtbot: QtBot, model_folder:
     window = MainWindow(Theme("light"))
     qtbot.addWidget(window)
     window.show()
-    session, strip, traces = window.explore.session, window.explore.arc_strip, window.studio.traces
-    session.segments = 1
+    explore, strip, traces = window.explore.model, window.explore.arc_strip, window.studio.traces
+    explore.segments = 1
     window.models.use(model_folder)
     window.opener.open(TASKS / "evaluation" / "evinc.json")
 
@@ -292,7 +292,7 @@ def test_a_comparison_thinks_with_the_same_number_and_knows_the_answer(asked: As
     qtbot.waitUntil(lambda: bool(asked.calls))
     page = asked.window.page("compare")
     comparison = page.comparison  # type: ignore[attr-defined]
-    shown = asked.session.puzzle
+    shown = asked.explore.puzzle
     task, grid = parse_any(shown.line)  # as the page's field has it
     comparison.set_puzzle(task, grid)
     comparison.set_up([Setting(model_folder, 1), Setting(model_folder, 1, relabelled=1)])
@@ -302,12 +302,12 @@ def test_a_comparison_thinks_with_the_same_number_and_knows_the_answer(asked: As
     number = json.loads((model_folder / "identifiers.json").read_text()).index("evinc")
     for pane in panes:
         assert pane.traces.trace.puzzle.identifier == number
-        assert np.array_equal(pane.traces.trace.puzzle.solution, asked.session.arc.solution())
+        assert np.array_equal(pane.traces.trace.puzzle.solution, asked.explore.arc.solution())
 
 
 def test_two_attempts_are_those_of_the_command_line(asked: Asked, qtbot: QtBot, model_folder: Path) -> None:
     file = TASKS / "evaluation" / "evinc.json"
-    asked.session.segments = 2
+    asked.explore.segments = 2
     asked.window.models.use(model_folder)
     asked.window.opener.open(file)
     qtbot.waitUntil(lambda: bool(asked.calls))
@@ -337,8 +337,8 @@ def test_attempts_are_stopped_and_their_faults_told(asked: Asked, qtbot: QtBot, 
     asked.window.opener.open(TASKS / "evaluation" / "evinc.json")
     qtbot.waitUntil(lambda: bool(asked.calls))
     attempts = asked.strip.attempts
-    asked.session.puzzle.set_cell(
-        0, arc.FIRST_COLOUR + (0 if asked.session.puzzle.grid[0] > arc.FIRST_COLOUR else 1)
+    asked.explore.puzzle.set_cell(
+        0, arc.FIRST_COLOUR + (0 if asked.explore.puzzle.grid[0] > arc.FIRST_COLOUR else 1)
     )  # an edited input has attempts too, but no answer is known
     attempts.copies.setValue(500)
     attempts.go.click()

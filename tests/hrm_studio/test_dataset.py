@@ -82,7 +82,7 @@ def test_a_puzzle_of_it_is_taken_to_explore(window: MainWindow, qtbot: QtBot) ->
     dialog.puzzles.setCurrentRow(2)
     qtbot.mouseClick(dialog.reason, Qt.MouseButton.LeftButton)
     assert dialog.example is not None
-    assert np.array_equal(window.explore.session.puzzle.grid, dialog.example.given)
+    assert np.array_equal(window.explore.model.puzzle.grid, dialog.example.given)
 
 
 def test_an_example_of_arc_is_shown_with_its_task(window: MainWindow, qtbot: QtBot) -> None:
@@ -90,13 +90,13 @@ def test_an_example_of_arc_is_shown_with_its_task(window: MainWindow, qtbot: QtB
     dialog.puzzles.setCurrentRow(1)
     dialog.examples.setCurrentRow(1)
     qtbot.mouseClick(dialog.reason, Qt.MouseButton.LeftButton)
-    session = window.explore.session
+    explore = window.explore.model
     assert dialog.puzzle is not None
     assert dialog.example is not None
-    assert session.puzzle.task.name == "arc"
-    assert session.arc.name == dialog.puzzle.name
-    assert len(session.arc.task.train) == len(dialog.puzzle.examples) - 1  # type: ignore[union-attr]
-    assert (np.sort(session.puzzle.grid[session.puzzle.grid > 1]) == np.sort(dialog.example.given[dialog.example.given > 1])).all()
+    assert explore.puzzle.task.name == "arc"
+    assert explore.arc.name == dialog.puzzle.name
+    assert len(explore.arc.task.train) == len(dialog.puzzle.examples) - 1  # type: ignore[union-attr]
+    assert (np.sort(explore.puzzle.grid[explore.puzzle.grid > 1]) == np.sort(dialog.example.given[dialog.example.given > 1])).all()
 
 
 def test_a_run_on_it_is_prepared(window: MainWindow, qtbot: QtBot) -> None:

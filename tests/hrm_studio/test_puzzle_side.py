@@ -19,10 +19,10 @@ from hrm_model.tasks.sudoku.grid import SUDOKU_9, parse
 from hrm_model.tasks.sudoku.ladder import generate_rated, ladder
 from hrm_model.tasks.sudoku.rating import rate
 from hrm_model.tasks.sudoku.solver import count_solutions, unique_solution
+from hrm_studio.models.explore import ExploreModel
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.player import Player
 from hrm_studio.models.selection import Selection
-from hrm_studio.models.session import Session
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
@@ -35,7 +35,7 @@ WAIT = 60_000
 
 
 class Rig:
-    """The panel around a session whose reasoner only notes what it is asked."""
+    """The panel around an ExploreModel whose reasoner only notes what it is asked."""
 
     def __init__(self, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[str] = []
@@ -44,9 +44,9 @@ class Rig:
         traces = TraceModel()
         self.reasoner = Reasoner()
         self.settings = QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
-        self.session = Session(self.settings, ModelChoice(bundled_models()), traces, Selection(), Player(traces), self.reasoner)
-        self.puzzle = self.session.puzzle
-        self.panel = PuzzlePanel(self.session, Theme("light"))
+        self.explore = ExploreModel(self.settings, ModelChoice(bundled_models()), traces, Selection(), Player(traces), self.reasoner)
+        self.puzzle = self.explore.puzzle
+        self.panel = PuzzlePanel(self.explore, Theme("light"))
         qtbot.addWidget(self.panel)
         self.panel.resize(300, 720)
         self.panel.show()
@@ -65,7 +65,7 @@ class Rig:
 def rig(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     rig = Rig(qtbot, tmp_path, monkeypatch)
     yield rig
-    rig.session.close()
+    rig.explore.close()
     rig.reasoner.close()
 
 
@@ -116,19 +116,19 @@ def test_only_the_newest_of_many_changes_is_judged_for_good(rig: Rig) -> None:
 def test_difficulty_goes_there_and_back(rig: Rig, qtbot: QtBot) -> None:
     rig.show(NINE)
     slider, given = rig.panel.difficulty.slider, rig.puzzle.grid
-    clues = rig.session.difficulty.clues
+    clues = rig.explore.difficulty.clues
     slider.setValue(clues - 3)
-    qtbot.waitUntil(lambda: rig.session.difficulty.clues == clues - 3, timeout=WAIT)
+    qtbot.waitUntil(lambda: rig.explore.difficulty.clues == clues - 3, timeout=WAIT)
     harder = rig.puzzle.grid
     assert ((harder == given) | (harder == 0)).all()
     assert count_solutions(harder, SUDOKU_9) == 1
     slider.setValue(clues + 9)
     assert ((rig.puzzle.grid == given) | (given == 0)).all()
-    assert rig.session.difficulty.clues == clues + 9
+    assert rig.explore.difficulty.clues == clues + 9
     slider.setValue(clues)
     assert np.array_equal(rig.puzzle.grid, given)
     slider.setValue(slider.minimum())
-    assert rig.session.difficulty.clues == rig.session.difficulty.fewest
+    assert rig.explore.difficulty.clues == rig.explore.difficulty.fewest
     assert "none can go" in rig.panel.difficulty.told.text()
     rig.puzzle.undo()  # all the sliding is one change
     assert np.array_equal(rig.puzzle.grid, given)
@@ -281,7 +281,7 @@ def test_the_maker_follows_the_puzzle(rig: Rig) -> None:
         assert maker.chosen() == rig.puzzle.task
         assert [maker.kind.itemText(i) for i in range(maker.kind.count())] == kinds
     made: list[object] = []
-    rig.session.make = lambda task, **how: made.append((task.name, how))  # type: ignore[method-assign]
+    rig.explore.make = lambda task, **how: made.append((task.name, how))  # type: ignore[method-assign]
     maker.kind.setCurrentIndex(1)
     maker.generate.click()
     maker.kind.setCurrentIndex(2)
@@ -291,9 +291,9 @@ def test_the_maker_follows_the_puzzle(rig: Rig) -> None:
 
 def test_recent_puzzles_are_kept_and_opened(rig: Rig) -> None:
     for text in (NINE, MAZE, FOUR, NINE):
-        rig.session.show_and_reason(*parse_any(text))
-    again = Session(
-        rig.settings, rig.session.models, TraceModel(), Selection(), Player(TraceModel()), rig.reasoner
+        rig.explore.show_and_reason(*parse_any(text))
+    again = ExploreModel(
+        rig.settings, rig.explore.models, TraceModel(), Selection(), Player(TraceModel()), rig.reasoner
     )  # fmt: skip
     assert [task.name for task, _ in again.recent.all()] == ["sudoku-9x9", "sudoku-4x4", "maze-7x7"]
     again.close()
@@ -302,7 +302,7 @@ def test_recent_puzzles_are_kept_and_opened(rig: Rig) -> None:
     rig.panel.recent._chosen(rig.panel.recent.list.item(2))
     assert rig.puzzle.task.name == "maze-7x7"
     rig.settings.setValue("recent_puzzles", ["chess e4", "sudoku-4x4 12"])
-    assert rig.session.recent.all() == []
+    assert rig.explore.recent.all() == []
 
 
 def test_the_ladder_keeps_one_solution_and_ends_minimal() -> None:
@@ -373,16 +373,16 @@ def test_a_file_of_several_puzzles_tells_which_one_is_shown(rig: Rig, qtbot: QtB
     file = tmp_path / "three.txt"
     solved = ["1234341221434321", "2143432112343412", "3412123421434321"]
     file.write_text("\n".join(line[:-1] + "." for line in solved))
-    rig.session.open_puzzles(file)
-    place = rig.panel.maker.place
-    qtbot.waitUntil(lambda: place.text() == "1 of 3; Next example shows the others", timeout=WAIT)
-    assert place.isVisible()
+    rig.explore.open_puzzles(file)
+    position = rig.panel.maker.position
+    qtbot.waitUntil(lambda: position.text() == "1 of 3; Next example shows the others", timeout=WAIT)
+    assert position.isVisible()
     rig.panel.example.click()
-    assert place.text().startswith("2 of 3;")
+    assert position.text().startswith("2 of 3;")
     rig.puzzle.set_cell(0, 0)
-    assert not place.isVisible()
+    assert not position.isVisible()
     rig.puzzle.undo()
-    assert place.isVisible()
+    assert position.isVisible()
     file.write_text(solved[0][:-1] + ".")
-    rig.session.open_puzzles(file)
-    qtbot.waitUntil(lambda: not place.isVisible(), timeout=WAIT)
+    rig.explore.open_puzzles(file)
+    qtbot.waitUntil(lambda: not position.isVisible(), timeout=WAIT)

@@ -95,7 +95,7 @@ def test_the_theme_is_chosen_and_kept(window: MainWindow) -> None:
 
 @pytest.mark.parametrize("name", ["choose_model", "choose_device", "recent_puzzles"])
 def test_what_the_window_offers_to_the_mouse_is_an_action_too(window: MainWindow, qtbot: QtBot, name: str) -> None:
-    window.explore.session.recent.add(task_named("sudoku-4x4"), parse(FOUR))
+    window.explore.model.recent.add(task_named("sudoku-4x4"), parse(FOUR))
     seen: list[int] = []
 
     def look() -> None:  # a menu runs an event loop of its own
@@ -372,8 +372,8 @@ def test_the_first_puzzle_waits_for_the_panels_that_are_shown(window: MainWindow
     lazy = window.explore._lazy
     assert lazy["States"].pending
     window.begin()
-    assert window.explore.session.recent.all() == []
-    qtbot.waitUntil(lambda: bool(window.explore.session.recent.all()), timeout=WAIT)
+    assert window.explore.model.recent.all() == []
+    qtbot.waitUntil(lambda: bool(window.explore.model.recent.all()), timeout=WAIT)
     assert not any(panel.pending for panel in lazy.values())
     assert lazy["Attention"]._view is None  # behind a tab: never shown, never made
 

@@ -137,11 +137,11 @@ def test_bad_puzzles_are_explained_and_what_was_open_stays(solved: MainWindow, q
     assert solved.explore.panel.text.toPlainText() == text
     panel, read = solved.explore.panel, words not in ("2 cells", "'q'")
     qtbot.waitUntil(lambda: panel.known.isHidden() == read, timeout=WAIT)  # what is wrong stands there once
-    assert panel.behind.isHidden() != read  # and where the puzzle is another one, that the board's is not
+    assert panel.stale.isHidden() != read  # and where the puzzle is another one, that the board's is not
     solved.explore.panel.text.setPlainText(FOUR)
     solved.explore.panel.submit()
     assert solved.explore.panel.error.isHidden()
-    qtbot.waitUntil(lambda: not panel.known.isHidden() and panel.behind.isHidden(), timeout=WAIT)
+    qtbot.waitUntil(lambda: not panel.known.isHidden() and panel.stale.isHidden(), timeout=WAIT)
     qtbot.waitUntil(lambda: solved.traces.trace is not before, timeout=WAIT)
     finished(solved, qtbot)
 

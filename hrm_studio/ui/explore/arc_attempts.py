@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
 
-from hrm_studio.models.session import Session
+from hrm_studio.models.explore import ExploreModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.arc_picture import AttemptPicture
 
@@ -19,7 +19,7 @@ _COPIES = 16
 
 
 class ArcAttempts(QWidget):
-    """The pictures of what was found, and `controls`, which ask the session. Another input or task takes away what was found for the last.
+    """The pictures of the attempts, and `controls`, which start and stop them. Another input or task clears both.
 
     Signals
     -------
@@ -28,9 +28,9 @@ class ArcAttempts(QWidget):
 
     told = Signal()
 
-    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, explore: ExploreModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session, self._theme = session, theme
+        self._explore, self._theme = explore, theme
         self.running = False
         self.go = QPushButton("Two attempts", focusPolicy=Qt.FocusPolicy.TabFocus)
         self.go.setToolTip(
@@ -50,10 +50,10 @@ class ArcAttempts(QWidget):
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(6)
         self.go.clicked.connect(self._clicked)
-        session.arc.changed.connect(self.reset)
-        session.puzzle.changed.connect(self.reset)
-        self._model = session.models.path
-        session.models.changed.connect(self._model_changed)
+        explore.arc.changed.connect(self.reset)
+        explore.puzzle.changed.connect(self.reset)
+        self._model = explore.models.path
+        explore.models.changed.connect(self._model_changed)
         theme.changed.connect(lambda: [picture.update() for picture in self.pictures])
 
     def reset(self) -> None:
@@ -63,8 +63,8 @@ class ArcAttempts(QWidget):
         self._show_pictures([])
 
     def _model_changed(self) -> None:
-        if self._session.models.path != self._model:
-            self._model = self._session.models.path
+        if self._explore.models.path != self._model:
+            self._model = self._explore.models.path
             self.reset()
 
     def _clicked(self) -> None:
@@ -75,16 +75,16 @@ class ArcAttempts(QWidget):
         self.running = True
         self.go.setText("Stop")
         self.state.setText("Loading …")
-        self._session.attempt(self.copies.value(), self._told, self._failed)
+        self._explore.attempt(self.copies.value(), self._told, self._failed)
 
     def _stop(self) -> None:
         if self.running:
-            self._session.stop_attempts()
+            self._explore.stop_attempts()
         self.running = False
         self.go.setText("Two attempts")
 
     def _told(self, attempts: Attempts) -> None:
-        pair = self._session.arc.pair
+        pair = self._explore.arc.pair
         wanted = None if pair is None else pair.output
         self._show_pictures(
             [
@@ -105,7 +105,7 @@ class ArcAttempts(QWidget):
     def _failed(self, message: str) -> None:
         self._stop()
         self.state.setText("")
-        self._session.failed.emit(message, -1)
+        self._explore.failed.emit(message, -1)
 
     def _show_pictures(self, pictures: list[AttemptPicture]) -> None:
         for old in self.pictures:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from hrm_model.tasks.arc.puzzle import ArcPuzzle
 from hrm_model.tasks.arc.task import ArcTask
-from hrm_studio.models.session import Session
+from hrm_studio.models.explore import ExploreModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.arc_picture import CAPTION, HEIGHT, MARGIN, PairButton
 from hrm_studio.ui.explore.arc_attempts import ArcAttempts
@@ -28,7 +28,7 @@ from hrm_studio.ui.widgets.elided import Elided
 
 
 class ArcStrip(QWidget):
-    """Hidden where the puzzle is of another kind. Choosing a task or a pair asks the session.
+    """Hidden where the puzzle is of another kind. Choosing a task or a pair reasons about it.
 
     Signals
     -------
@@ -37,10 +37,10 @@ class ArcStrip(QWidget):
 
     toggled = Signal(bool)
 
-    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, explore: ExploreModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("panel")
-        self._session, self._arc, self._theme = session, session.arc, theme
+        self._explore, self._arc, self._theme = explore, explore.arc, theme
         self._shown: ArcPuzzle | None = None
         self._listed: tuple[ArcPuzzle, ...] = ()
         self._on = False
@@ -58,7 +58,7 @@ class ArcStrip(QWidget):
         self.note = Elided("muted")
         self.note.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.pairs = QWidget()
-        self.attempts = ArcAttempts(session, theme)
+        self.attempts = ArcAttempts(explore, theme)
         self._row = QHBoxLayout()
         self._row.setSpacing(4)
         outer = QHBoxLayout(self.pairs)
@@ -79,7 +79,7 @@ class ArcStrip(QWidget):
         self.attempts.told.connect(lambda: QTimer.singleShot(0, self, self._scroll_to_attempts))  # once they are laid out
         self._arc.changed.connect(self._show)
         self._arc.identified.connect(self._tell)
-        session.puzzle.changed.connect(self._show)
+        explore.puzzle.changed.connect(self._show)
         theme.changed.connect(self._colours)
         self._colours()
         self._show()
@@ -125,7 +125,7 @@ class ArcStrip(QWidget):
 
     def _show(self) -> None:
         task = self._arc.task
-        shown = isinstance(self._session.puzzle.task, ArcTask) and task is not None
+        shown = isinstance(self._explore.puzzle.task, ArcTask) and task is not None
         if shown != self._on:
             self._on = shown
             self.hide()
@@ -190,10 +190,10 @@ class ArcStrip(QWidget):
 
     def _choose(self, at: int) -> None:
         if 0 <= at < len(self._arc.tasks):
-            self._session.show_arc(self._arc.tasks[at])
+            self._explore.show_arc(self._arc.tasks[at])
 
     def _take(self, button: QAbstractButton) -> None:
         assert isinstance(button, PairButton)
         assert self._arc.task is not None
-        self._session.show_arc(self._arc.task, button.pair)
+        self._explore.show_arc(self._arc.task, button.pair)
         self._mark()  # a click on the one that is chosen leaves it so

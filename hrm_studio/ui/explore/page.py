@@ -14,9 +14,9 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QVBoxLayout
 from hrm_model.tasks.arc.task import ArcTask
 from hrm_studio.actions import Entry, typing_now
 from hrm_studio.models.bookmarks import Bookmarks
+from hrm_studio.models.explore import ExploreModel
 from hrm_studio.models.opened_file import OpenedFile
 from hrm_studio.models.opener import Kind
-from hrm_studio.models.session import Session
 from hrm_studio.studio import Studio
 from hrm_studio.ui.board.panel import BoardPanel
 from hrm_studio.ui.board.transport import Transport
@@ -52,17 +52,17 @@ class ExplorePage(QMainWindow):
         self.setDockNestingEnabled(True)
         self._studio = studio
         traces, selection, theme = studio.traces, studio.selection, studio.theme
-        self.session = Session(studio.settings, studio.models, traces, selection, studio.player, studio.reasoner, self, studio.arc)
-        self.session.file_opened.connect(self._show_file)
-        self.session.file_read.connect(studio.opener.opened)
+        self.model = ExploreModel(studio.settings, studio.models, traces, selection, studio.player, studio.reasoner, self, studio.arc)
+        self.model.file_opened.connect(self._show_file)
+        self.model.file_read.connect(studio.opener.opened)
         self._file_traces: FileTraces | None = None  # made when it is first needed
         self.bookmarks = Bookmarks(traces, studio.settings, self)
         studio.actions.add(self._entries(), page="explore")
         self.board_panel = BoardPanel(traces, selection, theme)
         self.board = self.board_panel.board
-        self.panel = PuzzlePanel(self.session, theme)
+        self.panel = PuzzlePanel(self.model, theme)
         self.transport = Transport(traces, studio.player, self.bookmarks, studio.actions, theme)
-        self.arc_strip = ArcStrip(self.session, theme)
+        self.arc_strip = ArcStrip(self.model, theme)
         least = self.board.minimumHeight()  # less beneath the strip: an ARC board is wide, and the window may be low
         self.arc_strip.toggled.connect(lambda on: self.board.setMinimumHeight(_BOARD_BENEATH if on else least))
         middle = QWidget()
@@ -198,8 +198,8 @@ class ExplorePage(QMainWindow):
 
         return [
             Entry("file_traces", "&File", "Traces of this file …", "", "mdi6.format-list-bulleted", self.show_others, "Another trace of the file that was opened"),
-            Entry("undo", "&Edit", "Undo", "Ctrl+Z", "mdi6.undo", lambda: self.session.puzzle.undo(), "Take back the last change of the puzzle"),
-            Entry("redo", "&Edit", "Redo", "Ctrl+Shift+Z", "mdi6.redo", lambda: self.session.puzzle.redo()),
+            Entry("undo", "&Edit", "Undo", "Ctrl+Z", "mdi6.undo", lambda: self.model.puzzle.undo(), "Take back the last change of the puzzle"),
+            Entry("redo", "&Edit", "Redo", "Ctrl+Shift+Z", "mdi6.redo", lambda: self.model.puzzle.redo()),
             Entry("copy", "&Edit", "Copy the puzzle", "Ctrl+C", "mdi6.content-copy", lambda: self.panel.copy(), "The puzzle as one line to the clipboard"),
             Entry("paste", "&Edit", "Paste a puzzle", "Ctrl+V", "mdi6.content-paste", lambda: self.panel.paste(), "Think about the puzzle on the clipboard"),
             Entry("clear", "&Edit", "Empty the board", "", "mdi6.eraser", lambda: self.panel.clear()),
@@ -212,7 +212,7 @@ class ExplorePage(QMainWindow):
             Entry("generate", "&Puzzle", "Generate a puzzle", "Ctrl+G", "mdi6.dice-5-outline", lambda: self.panel.generate.click()),
             Entry("example", "&Puzzle", "Next example", "Ctrl+E", "mdi6.book-open-page-variant-outline", lambda: self.panel.example.click()),
             Entry("recent_puzzles", "&Puzzle", "Recent puzzles …", "", "mdi6.history", lambda: self.panel.recent.showMenu(), "Puzzles that were thought about before"),
-            Entry("cancel", "&Puzzle", "Stop thinking", "Esc", "", lambda: self.session.cancel()),
+            Entry("cancel", "&Puzzle", "Stop thinking", "Esc", "", lambda: self.model.cancel()),
             Entry("play", "&Step", "Play or pause", "Space", "mdi6.play", player.toggle),
             Entry("step_on", "&Step", "One step on", "Right", "mdi6.chevron-right", by_hand(traces.move_steps, 1)),
             Entry("step_back", "&Step", "One step back", "Left", "mdi6.chevron-left", by_hand(traces.move_steps, -1)),
@@ -261,24 +261,24 @@ class ExplorePage(QMainWindow):
     def _begin(self, anyway: bool = False) -> None:
         if not self._begun and (anyway or not any(panel.pending for panel in self._lazy.values())):
             self._begun = True
-            self.session.begin()
+            self.model.begin()
 
     def open_path(self, path: Path, kind: Kind) -> None:
         """A file of puzzles, or a trace."""
-        self.session.open_trace(path) if kind == "trace" else self.session.open_puzzles(path)
+        self.model.open_trace(path) if kind == "trace" else self.model.open_puzzles(path)
 
     def reason_about(self, task: Task, puzzle: Shown, at: int) -> None:
         """An example of a dataset's puzzle."""
         from hrm_studio.models.dataset_view import as_arc  # read already where there is a dataset
 
         if isinstance(task, ArcTask):
-            self.session.show_arc(*as_arc(puzzle, at))
+            self.model.show_arc(*as_arc(puzzle, at))
         else:
-            self.session.show_and_reason(task, puzzle.examples[at].given)
+            self.model.show_and_reason(task, puzzle.examples[at].given)
 
     def show_others(self) -> None:
         """The list of the traces that the opened file holds."""
-        opened = self.session.opened
+        opened = self.model.opened
         if opened is None:
             self._studio.opener.refused.emit("No trace file is open. File › Open takes one.")
         else:
@@ -288,7 +288,7 @@ class ExplorePage(QMainWindow):
         several = len(opened.entries) > 1
         if self._file_traces is None and (several or asked):
             self._file_traces = FileTraces(self)
-            self._file_traces.wanted.connect(self.session.open_trace)
+            self._file_traces.wanted.connect(self.model.open_trace)
         if self._file_traces is not None:
             self._file_traces.show_file(opened)
             if not several and not asked:
@@ -299,7 +299,7 @@ class ExplorePage(QMainWindow):
     def open_text(self, text: str) -> None:
         """A dropped puzzle."""
         try:
-            self.session.open_text(text, "The dropped text")
+            self.model.open_text(text, "The dropped text")
         except ValueError as error:
             self._studio.opener.refused.emit(str(error))
 
@@ -388,7 +388,7 @@ class ExplorePage(QMainWindow):
 
     def closing(self) -> None:
         """The window closes: the layout is kept."""
-        self.session.close()
+        self.model.close()
         self._studio.settings.setValue("layout/explore_ours", self._arranged_by_us)
         self._studio.settings.setValue("layout/explore", self.saveState(_LAYOUT_VERSION))
         for dock in self.docks.values():

@@ -12,7 +12,7 @@ from hrm_model.tasks.sudoku.generator import default_clues
 from hrm_model.tasks.sudoku.ladder import LEVELS_THERE
 from hrm_model.tasks.sudoku.rating import LEVELS
 from hrm_model.tasks.sudoku.task import SudokuTask
-from hrm_studio.models.session import Session
+from hrm_studio.models.explore import ExploreModel
 from hrm_studio.theme import Palette
 
 _FEWEST_CLUES = {4: 4, 6: 9, 9: 24}  # below, a puzzle may take long to find
@@ -25,11 +25,11 @@ def task_title(task: Task) -> str:
 
 
 class PuzzleMaker(QWidget):
-    """Chooses a task and a difficulty; asks the session."""
+    """Chooses a task and a difficulty; then asks for such a puzzle."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, explore: ExploreModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self._explore = explore
         self.task = QComboBox(toolTip="Which kind and size of puzzle", accessibleName="Kind and size of the puzzle")
         self.task.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.kind = QComboBox(toolTip="What makes it hard", accessibleName="What makes the puzzle hard")
@@ -44,7 +44,7 @@ class PuzzleMaker(QWidget):
             self.values.addWidget(widget)
         self.generate = QPushButton("Generate", toolTip="Make a new puzzle with one right answer and let the model solve it (Ctrl+G)")
         self.example = QPushButton("Next example", toolTip="A puzzle that ships, or the next one of the file that was opened (Ctrl+E)")
-        self.place = QLabel(wordWrap=True, objectName="muted", visible=False)
+        self.position = QLabel(wordWrap=True, objectName="muted", visible=False)
         top, middle, bottom = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         top.addWidget(QLabel("Another puzzle", objectName="heading"), 1)
         top.addWidget(self.task)
@@ -57,13 +57,13 @@ class PuzzleMaker(QWidget):
         layout.setSpacing(8)
         for row in (top, middle, bottom):
             layout.addLayout(row)
-        layout.addWidget(self.place)
+        layout.addWidget(self.position)
         self.generate.clicked.connect(self._generate)
-        self.example.clicked.connect(lambda: session.show_example(self.chosen()))
+        self.example.clicked.connect(lambda: explore.show_example(self.chosen()))
         self.task.currentIndexChanged.connect(self._task_chosen)
         self.kind.currentIndexChanged.connect(self._kind_chosen)
-        session.puzzle.changed.connect(self._puzzle_changed)
-        session.example_shown.connect(self._tell_place)
+        explore.puzzle.changed.connect(self._puzzle_changed)
+        explore.example_shown.connect(self._show_position)
         self._fill_tasks()
 
     def chosen(self) -> Task:
@@ -74,12 +74,12 @@ class PuzzleMaker(QWidget):
         self.example.setIcon(qtawesome.icon("mdi6.book-open-page-variant-outline", color=colours.text))
 
     def _fill_tasks(self) -> None:
-        wanted = self._session.puzzle.task.name
-        names = [task.name for task in self._session.tasks()]
+        wanted = self._explore.puzzle.task.name
+        names = [task.name for task in self._explore.tasks()]
         if names != [self.task.itemData(i) for i in range(self.task.count())]:
             self.task.blockSignals(True)
             self.task.clear()
-            for task in self._session.tasks():
+            for task in self._explore.tasks():
                 self.task.addItem(task_title(task), task.name)
             self.task.blockSignals(False)
         self.task.blockSignals(True)
@@ -88,19 +88,19 @@ class PuzzleMaker(QWidget):
         self._task_chosen()
 
     def _puzzle_changed(self) -> None:
-        if self._session.puzzle.task.name != self.task.currentData():
+        if self._explore.puzzle.task.name != self.task.currentData():
             self._fill_tasks()
-        self._tell_place()
+        self._show_position()
 
-    def _tell_place(self) -> None:
-        place = self._session.place
-        self.place.setText(f"{place}; Next example shows the others")
-        self.place.setVisible(bool(place))
+    def _show_position(self) -> None:
+        position = self._explore.position
+        self.position.setText(f"{position}; Next example shows the others")
+        self.position.setVisible(bool(position))
 
     def _task_chosen(self) -> None:
         task = self.chosen()
         self.generate.setEnabled(task.known_rules)
-        self.example.setEnabled(task.known_rules or bool(self._session.arc.tasks))
+        self.example.setEnabled(task.known_rules or bool(self._explore.arc.tasks))
         self.kind.setVisible(task.known_rules)
         self.kind.clear()
         if isinstance(task, SudokuTask):
@@ -128,10 +128,10 @@ class PuzzleMaker(QWidget):
     def _generate(self) -> None:
         kind, task = self.kind.currentData(), self.chosen()
         if kind == "clues":
-            self._session.make(task, clues=self.clues.value())
+            self._explore.make(task, clues=self.clues.value())
         elif kind == "rating":
-            self._session.make(task, rating=self.rating.currentData())
+            self._explore.make(task, rating=self.rating.currentData())
         elif kind == "path":
-            self._session.make(task, min_path=self.path.value())
+            self._explore.make(task, min_path=self.path.value())
         else:
-            self._session.make(task)
+            self._explore.make(task)

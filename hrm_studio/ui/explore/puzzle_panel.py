@@ -1,4 +1,4 @@
-"""The left panel: which puzzle, how hard, how long to think. What it says of a puzzle comes from the session."""
+"""The left panel: which puzzle, how hard, how many segments. What it shows of a puzzle comes from the ExploreModel."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from hrm_model.tasks.arc.task import ArcTask
 from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.sudoku.rating import LEVELS
 from hrm_model.tasks.sudoku.task import SudokuTask
-from hrm_studio.models.session import Session
+from hrm_studio.models.explore import ExploreModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.explore.arc_tools import ArcTools, beginning
 from hrm_studio.ui.explore.difficulty_slider import DifficultySlider
@@ -46,9 +46,9 @@ _LONGEST_SHOWN = 21_000  # characters; the largest maze has fewer, and laying ou
 class PuzzlePanel(QWidget):
     """An editor (a board, or the text), what is known about the puzzle, and the ways to another one."""
 
-    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, explore: ExploreModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session, self._puzzle, self._theme = session, session.puzzle, theme
+        self._explore, self._puzzle, self._theme = explore, explore.puzzle, theme
         self.editor = PuzzleEditor(self._puzzle, theme)
         self.editor.entered.connect(self.submit)
         self.maze_tools = MazeTools(self._puzzle, self.editor.brush)
@@ -59,18 +59,18 @@ class PuzzlePanel(QWidget):
         self.ways.addWidget(self.editor)
         self.ways.addWidget(self.text)
         self.error = QLabel(wordWrap=True, objectName="error")
-        self.behind = QLabel("The board still shows the puzzle before.", wordWrap=True, visible=False, objectName="muted")
+        self.stale = QLabel("The board still shows the puzzle before.", wordWrap=True, visible=False, objectName="muted")
         self.known = QLabel(wordWrap=True, objectName="known")
         self.known.setTextFormat(Qt.TextFormat.RichText)
         self.reason = QPushButton("Reason", objectName="primary")
         self.reason.setToolTip("Let the model think about this puzzle (Ctrl+Return)")
         self.reason.clicked.connect(self.submit)
-        self.difficulty = DifficultySlider(session.difficulty)
-        self.maker = PuzzleMaker(session)
+        self.difficulty = DifficultySlider(explore.difficulty)
+        self.maker = PuzzleMaker(explore)
         self.generate, self.example = self.maker.generate, self.maker.example
-        self.segments = QSpinBox(minimum=1, maximum=512, value=session.segments, suffix=" segments", accessibleName="Segments")
+        self.segments = QSpinBox(minimum=1, maximum=512, value=explore.segments, suffix=" segments", accessibleName="Segments")
         self.segments.setToolTip("Segments to think for. One segment is H-cycles × (L-steps + 1 H step).")
-        self.segments.valueChanged.connect(lambda value: setattr(session, "segments", value))
+        self.segments.valueChanged.connect(lambda value: setattr(explore, "segments", value))
         self.as_board = self._tool("mdi6.grid", "Edit on a board", self.edit_on_board)
         self.as_text = self._tool("mdi6.text-box-outline", "Edit as text", self.edit_as_text)
         for button in (self.as_board, self.as_text):
@@ -80,13 +80,13 @@ class PuzzlePanel(QWidget):
         self.redo = self._tool("mdi6.redo", "Redo (Ctrl+Shift+Z)", self._puzzle.redo)
         self.pasted = self._tool("mdi6.content-paste", "Paste a puzzle (Ctrl+V)", self.paste)
         self.emptied = self._tool("mdi6.eraser", "Empty the board", self.clear)
-        self.recent = RecentButton(session, theme)
+        self.recent = RecentButton(explore, theme)
         self._lay_out()
         self.as_board.setChecked(True)
         for any_button in self.findChildren(QAbstractButton):
             # A click leaves the keyboard where it was; Tab reaches them all.
             any_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        session.failed.connect(lambda message, cell: self.show_error(message, None if cell < 0 else cell))
+        explore.failed.connect(lambda message, cell: self.show_error(message, None if cell < 0 else cell))
         self.ways.currentChanged.connect(self._show_tools)
         self._puzzle.changed.connect(self._changed)
         self._puzzle.judged.connect(self._tell)
@@ -121,7 +121,7 @@ class PuzzlePanel(QWidget):
         self._error_area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._error_area.setWidget(self.error)
         layout.addWidget(self._error_area)
-        layout.addWidget(self.behind)
+        layout.addWidget(self.stale)
         row = QHBoxLayout()
         row.addWidget(self.reason, 1)
         row.addWidget(self.segments)
@@ -173,7 +173,7 @@ class PuzzlePanel(QWidget):
     def _changed(self) -> None:
         self.undo.setEnabled(self._puzzle.can_undo)
         self.redo.setEnabled(self._puzzle.can_redo)
-        self.difficulty.setVisible(self._session.difficulty.possible)
+        self.difficulty.setVisible(self._explore.difficulty.possible)
         self.show_error("")
         self._show_tools()
         self._tell()
@@ -192,14 +192,14 @@ class PuzzlePanel(QWidget):
         for widget in (self.error, self._error_area):
             widget.setVisible(error)
         self.known.setVisible(not (error and wrong))
-        self.behind.setVisible((error or wrong) and self._session.behind)
+        self.stale.setVisible((error or wrong) and self._explore.trace_is_stale)
         self._share_height()
 
     def _tell(self) -> None:
         """The judgement in words; what is not known yet keeps its place, so that nothing jumps."""
         judgement, colours = self._puzzle.judgement, self._theme.palette
         self._show_faults()
-        clues = f" · {self._session.difficulty.clues} clues" if isinstance(self._puzzle.task, SudokuTask) else ""
+        clues = f" · {self._explore.difficulty.clues} clues" if isinstance(self._puzzle.task, SudokuTask) else ""
         if judgement is None:
             self.known.setText(f'<span style="color:{colours.muted}">…{clues}<br>&nbsp;</span>')
             return
@@ -227,7 +227,7 @@ class PuzzlePanel(QWidget):
         """Think about what was written; text that is no puzzle is explained."""
         self.show_error("")
         if self.text.take():
-            self._session.reason()
+            self._explore.reason()
 
     def edit_on_board(self) -> None:
         self.show_error("")  # it was about the text
@@ -247,7 +247,7 @@ class PuzzlePanel(QWidget):
             self.show_error("There is no text on the clipboard. Copy a puzzle first: its digits, with 0 . * _ or x for blanks.")
             return
         try:
-            self._session.open_text(text, "The clipboard")
+            self._explore.open_text(text, "The clipboard")
         except ValueError as error:
             if len(text) > _LONGEST_SHOWN or looks_like_json(text):
                 self.show_error(str(error))
@@ -262,7 +262,7 @@ class PuzzlePanel(QWidget):
 
     def draw_maze(self) -> None:
         """An open maze to put walls into: as large as the one at hand, else as the model of mazes reads."""
-        for task in (self._puzzle.task, *self._session.tasks()):
+        for task in (self._puzzle.task, *self._explore.tasks()):
             if isinstance(task, MazeTask):
                 self.maze_tools.start(task)
                 self.edit_on_board()
@@ -271,7 +271,7 @@ class PuzzlePanel(QWidget):
 
     def draw_arc(self) -> None:
         """A black grid to paint on."""
-        self._session.arc.follow(beginning(), edited=False)
+        self._explore.arc.follow(beginning(), edited=False)
         self._puzzle.replace(ArcTask(), beginning())
         self.edit_on_board()
 

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QListWidget, QListWidgetItem, QMenu, QToolButton, 
 
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.sudoku.task import SudokuTask
-from hrm_studio.models.session import Session
+from hrm_studio.models.explore import ExploreModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.puzzle_picture import puzzle_icon
 from hrm_studio.ui.explore.puzzle_maker import task_title
@@ -19,9 +19,9 @@ _PICTURE = 56  # pixels
 class RecentButton(QToolButton):
     """Its list is made when it is opened."""
 
-    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, explore: ExploreModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session, self._theme = session, theme
+        self._explore, self._theme = explore, theme
         self.setObjectName("flat")
         self.setToolTip("Puzzles that were thought about before")
         self.setAccessibleName("Recent puzzles")
@@ -40,15 +40,15 @@ class RecentButton(QToolButton):
         action.setDefaultWidget(holder)
         menu.addAction(action)
         menu.aboutToShow.connect(self._fill)
-        session.recent.changed.connect(self._enable)
+        explore.recent.changed.connect(self._enable)
         self._enable()
 
     def _enable(self) -> None:
-        self.setEnabled(bool(self._session.recent.all()))
+        self.setEnabled(bool(self._explore.recent.all()))
 
     def _fill(self) -> None:
         self.list.clear()
-        for task, grid in self._session.recent.all():
+        for task, grid in self._explore.recent.all():
             item = QListWidgetItem(puzzle_icon(task, grid, self._theme.palette, self.font(), _PICTURE), _words(task, grid))
             item.setData(Qt.ItemDataRole.UserRole, (task, grid))
             self.list.addItem(item)
@@ -57,7 +57,7 @@ class RecentButton(QToolButton):
     def _chosen(self, item: QListWidgetItem) -> None:
         task, grid = item.data(Qt.ItemDataRole.UserRole)
         self.menu().close()
-        self._session.show_and_reason(task, grid)
+        self._explore.show_and_reason(task, grid)
 
 
 class _RecentList(QListWidget):

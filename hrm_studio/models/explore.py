@@ -58,14 +58,14 @@ class _Examples:
         return self.grids[self.at]
 
 
-class Session(QObject):
+class ExploreModel(QObject):
     """The puzzle at hand (`puzzle`), its difficulty, and what was thought about before. Asks the reasoner and fills the trace model.
 
     Signals
     -------
     failed(str, int)        a sentence for people, and the cell at fault or −1
     file_opened(object)     an OpenedFile whose trace is shown now; `opened` is it from then on
-    example_shown()         `place` may be another
+    example_shown()         `position` may be another
     file_read(object)       the Path of a file, of puzzles or traces, that could be read
     """
 
@@ -126,7 +126,7 @@ class Session(QObject):
         return [task_named(name) for name in names]
 
     @property
-    def place(self) -> str:
+    def position(self) -> str:
         """'2 of 3' of a file of several puzzles, while the puzzle at hand is the one from there; else ''."""
         examples = self._examples.get(self.puzzle.task.name)
         if examples is None or not examples.of or not np.array_equal(examples.grids[examples.at], self.puzzle.grid):
@@ -134,7 +134,7 @@ class Session(QObject):
         return f"{examples.at + 1:,} of {examples.of}"
 
     @property
-    def behind(self) -> bool:
+    def trace_is_stale(self) -> bool:
         """Whether the trace that is shown is of another puzzle than the one at hand."""
         trace, task = self._traces.trace, self.puzzle.task
         if trace is None:
