@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.paths import ROOT
+
 FORBIDDEN = {"hrm_model": {"trainer", "hrm_studio", "PySide6"}, "trainer": {"hrm_studio", "PySide6"}, "hrm_studio": set()}
 LIGHT = (
     "hrm_model.config", "hrm_model.trace.data", "hrm_model.analysis.core", "hrm_model.assets", "hrm_model.tasks.sudoku.grid", "hrm_model.tasks.sudoku.solver",

@@ -28,6 +28,7 @@ from hrm_studio.models.recent_puzzles import RecentPuzzles
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.models.trace_shelf import Shelf
 from hrm_studio.theme import Theme
+from tests.paths import DATA
 from trainer.data.batches import cached_pool, training_batches
 from trainer.fitting import Fit
 from trainer.loop import Trainer
@@ -39,7 +40,6 @@ from trainer.runs.manage import origin
 from trainer.runs.run_dir import RunDir
 from trainer.runs.summary import Survey, environment, last_words
 
-DATA = Path(__file__).parent / "data"
 OLD = DATA / "before_0.2"
 EXPECTED: dict[str, Any] = json.loads((OLD / "expected.json").read_text(encoding="utf-8"))
 

@@ -7,7 +7,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.paths import ROOT
 
 
 def test_the_wheel_carries_models_and_puzzles_and_no_tests(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from PySide6.QtWidgets import QApplication
 from hrm_studio.app import make_application
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
-from tests.hrm_studio.monkey import Monkey, keep_in_the_cage
 from tests.hrm_studio.test_monkey import widgets
+from tests.support.monkey import Monkey, keep_in_the_cage
 
 
 def play(seconds: float, seed: int, folder: Path) -> list[str]:

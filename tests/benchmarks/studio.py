@@ -91,7 +91,7 @@ def cursor(task: str, width: int, segments: int = 16, panels: tuple[str, ...] = 
     from hrm_studio.app import make_application
     from hrm_studio.main_window import MainWindow
     from hrm_studio.theme import Theme
-    from tests.hrm_studio.made import arc_info, made, maze_info, sudoku_info
+    from tests.support.made import arc_info, made, maze_info, sudoku_info
 
     application = make_application(["bench"])
     # Not open_window(): that one would solve its first puzzle, and its trace would take the place of this one.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,14 +13,13 @@ import torch
 from hrm_model.act import Carry, act_step
 from hrm_model.checkpoint.format import load
 from hrm_model.loss import act_loss
-from tests.hrm_model.reference_run import DATA, reference_batch
-
-ROOT = Path(__file__).parents[2]
+from tests.paths import ROOT
+from tests.support.reference_run import PUBLISHED, reference_batch
 
 
 @pytest.fixture(scope="module")
 def expected() -> dict[str, np.ndarray]:
-    with np.load(DATA / "expected.npz") as file:
+    with np.load(PUBLISHED / "expected.npz") as file:
         return dict(file)
 
 
@@ -33,7 +31,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     """
     file = tmp_path_factory.mktemp("reference") / "found.npz"
     environment = {**os.environ, "ATEN_CPU_CAPABILITY": "avx2", "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-m", "tests.hrm_model.reference_run", str(file)], check=True, cwd=ROOT, env=environment, timeout=300)
+    subprocess.run([sys.executable, "-m", "tests.support.reference_run", str(file)], check=True, cwd=ROOT, env=environment, timeout=300)
     with np.load(file) as content:
         return dict(content)
 
@@ -79,7 +77,7 @@ def test_previews_of_steps_are_the_reference_logits_as_probabilities(expected: d
 
 
 def test_each_segment_alone_on_the_instruction_set_at_hand(expected: dict[str, np.ndarray]) -> None:
-    model, batch = load(DATA, device="cpu"), reference_batch()
+    model, batch = load(PUBLISHED, device="cpu"), reference_batch()
     for k in range(1, model.config.halt_max_steps):
         carry = Carry(
             z_H=torch.tensor(expected[f"eval/{k - 1}/z_H"]),

@@ -9,7 +9,7 @@ from hrm_model.analysis.compare import common_plane, differing, same_moment, ste
 from hrm_model.relabel import random_relabelling
 from hrm_model.tasks.registry import task_named
 from hrm_model.trace.data import PuzzleInfo
-from tests.hrm_studio.made import FOUR, arc_info, made, maze_info, sudoku_info
+from tests.support.made import FOUR, arc_info, made, maze_info, sudoku_info
 
 
 @pytest.mark.parametrize("info", [sudoku_info(), sudoku_info(FOUR), maze_info(11)], ids=["9", "4", "maze"])

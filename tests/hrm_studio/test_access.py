@@ -27,7 +27,7 @@ import hrm_model.reason  # noqa: F401  (torch, whose import in a thread would ou
 from hrm_studio.main_window import MainWindow
 from hrm_studio.pages import PAGES
 from hrm_studio.theme import Theme
-from tests.hrm_studio.made import made, sudoku_info
+from tests.support.made import made, sudoku_info
 
 _FIELDS = (QComboBox, QAbstractSpinBox, QLineEdit, QPlainTextEdit, QAbstractSlider, QAbstractItemView)
 _WHOLE = (QComboBox, QAbstractSpinBox, QLineEdit, QMenuBar)  # their own parts have no names of their own

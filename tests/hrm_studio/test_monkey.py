@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
-from tests.hrm_studio.monkey import Monkey, keep_in_the_cage
+from tests.support.monkey import Monkey, keep_in_the_cage
 
 SECONDS = 20
 

@@ -27,8 +27,8 @@ from hrm_studio.pages import available_pages
 from hrm_studio.theme import DARK, Theme
 from hrm_studio.ui.dialogs.command_palette import CommandPalette
 from hrm_studio.ui.dialogs.shortcuts import ShortcutsDialog
+from tests.hrm_studio.cli.test_main import FOUR
 from tests.hrm_studio.models.test_runs import recorded
-from tests.hrm_studio.test_cli import FOUR
 
 WAIT = 60_000  # ms; a busy machine is slow
 

@@ -19,8 +19,8 @@ from hrm_model.tasks.sudoku.grid import format_line, from_tokens
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import DARK, LIGHT, Theme
 from hrm_studio.ui.plots.plot import Plot
-from tests.evil import Evil
-from tests.hrm_studio.test_cli import FOUR
+from tests.hrm_studio.cli.test_main import FOUR
+from tests.support.evil import Evil
 
 WAIT = 60_000  # ms; a busy machine is slow
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from hrm_model.checkpoint.format import load
-from tests.trainer.runs import small, start
+from tests.support.runs import small, start
 from trainer.config import RunConfig
 from trainer.data.batches import Batches, make_pool
 from trainer.loop import Trainer

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.trainer.runs import ROOT, newest_step, small, start, told, wait_for
+from tests.paths import ROOT
+from tests.support.runs import newest_step, small, start, told, wait_for
 from tests.trainer.test_session import of_kind
 from trainer.runs.run_dir import RunDir
 from trainer.session import Session

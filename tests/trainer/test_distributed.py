@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from hrm_model.errors import RunError
-from tests.trainer.runs import ROOT, small, start, told
+from tests.paths import ROOT
+from tests.support.runs import small, start, told
+from tests.support.two_processes import found
 from tests.trainer.test_session import of_kind
-from tests.trainer.two_processes import found
 from trainer.distributed import World, join
 from trainer.runs.run_dir import RunDir
 
@@ -25,7 +26,7 @@ def torchrun(*arguments: str, check: bool = True) -> subprocess.CompletedProcess
 
 
 def test_two_processes_give_the_gradients_of_one_with_the_whole_batch(tmp_path: Path) -> None:
-    torchrun("-m", "tests.trainer.two_processes", str(tmp_path / "found.pt"))
+    torchrun("-m", "tests.support.two_processes", str(tmp_path / "found.pt"))
     one = found(World(), None)
     for two in torch.load(tmp_path / "found.pt", weights_only=True):
         assert two["gradients"].keys() == one["gradients"].keys()

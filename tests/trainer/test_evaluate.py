@@ -15,9 +15,10 @@ from hrm_model.assets import model_dir
 from hrm_model.checkpoint.format import load
 from hrm_model.tasks.registry import task_named
 from hrm_studio.cli.main import app
+from tests.paths import DATA
 from trainer.evaluate import Judged, by_difficulty, evaluate, judge, share_interval, summary
 
-PUBLISHED = Path(__file__).parents[1] / "data" / "published"
+PUBLISHED = DATA / "published"
 TASK = task_named("sudoku-4x4")
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import torch
 
-from tests.trainer.runs import ROOT, small
+from tests.paths import ROOT
+from tests.support.runs import small
 from trainer import fitting as fit
 from trainer import measure
 from trainer.config import write_config
@@ -54,7 +55,7 @@ def test_what_an_example_needs_is_what_training_takes() -> None:
     script = """
 import re, sys, torch
 from pathlib import Path
-from tests.trainer.runs import small
+from tests.support.runs import small
 from trainer.measure import RandomBatches, Trainer
 config = small(batch_size=int(sys.argv[1]), dtype="float32", threads=1)
 trainer = Trainer(config, RandomBatches(config))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.trainer.runs import small
+from tests.support.runs import small
 from trainer.config import RunConfig
 from trainer.guards import Guards
 from trainer.runs.events import Event, event

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hrm_model.model import PuzzleTable
-from tests.trainer.runs import small
+from tests.support.runs import small
 from trainer.data.batches import Batches, make_pool
 from trainer.loop import Trainer
 from trainer.optim import EMA, AdamATan2, Muon, MuonAdamW, SignSGD, learning_rate

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from hrm_model.errors import RunError
-from tests.trainer.runs import newest_step, small, start, told, wait_for
+from tests.support.runs import newest_step, small, start, told, wait_for
 from trainer.runs.run_dir import RunDir
 
 

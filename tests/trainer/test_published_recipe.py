@@ -14,13 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tests.paths import DATA
 from trainer.config import RunConfig
 from trainer.data.batches import training_batches
 from trainer.data.published import on_dataset
 from trainer.loop import Trainer
 from trainer.presets import preset
 
-PUBLISHED = Path(__file__).parents[1] / "data" / "published"
+PUBLISHED = DATA / "published"
 STEPS = 20
 
 

@@ -8,7 +8,7 @@ import torch
 
 from hrm_model.config import ModelConfig
 from hrm_model.tasks.registry import task_named
-from tests.trainer.runs import small
+from tests.support.runs import small
 from trainer.config import PuzzleSet, RunConfig
 from trainer.data.batches import Batches, make_pool
 from trainer.loop import Trainer

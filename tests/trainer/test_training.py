@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.trainer.runs import small
+from tests.support.runs import small
 from trainer.data.batches import Batches, make_pool
 from trainer.loop import Trainer
 

@@ -14,8 +14,8 @@ from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku import grid as sudoku
 from hrm_model.tasks.sudoku.generator import generate
 from hrm_model.tasks.sudoku.grid import SUDOKU_9
+from tests.paths import DATA
 
-DATA = Path(__file__).parents[2] / "data"
 PUZZLES, SOLUTIONS = generate(SUDOKU_9, 3, 30, np.random.default_rng(5))
 LINES = [sudoku.format_line(p) for p in PUZZLES]
 ROWS = "\n".join(LINES[0][r * 9 : r * 9 + 9] for r in range(9))

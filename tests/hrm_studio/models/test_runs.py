@@ -14,7 +14,8 @@ from pytestqt.qtbot import QtBot
 
 from hrm_model.errors import RunError
 from hrm_studio.models.runs import RunModel, RunsModel
-from tests.trainer.runs import ROOT, small
+from tests.paths import ROOT
+from tests.support.runs import small
 from trainer.config import RunConfig, write_config
 from trainer.runs.events import append_line, event
 from trainer.runs.run_dir import RunDir

@@ -18,7 +18,7 @@ from hrm_model.trace_file.io import read, write
 from hrm_studio.models.trace_library import TraceLibrary
 from hrm_studio.models.trace_shelf import Shelf
 from tests.hrm_model.test_model import tiny
-from tests.hrm_model.test_trace_file import PUZZLE
+from tests.hrm_model.trace_file.test_trace_file import PUZZLE
 
 
 @pytest.fixture(scope="module")

@@ -23,9 +23,10 @@ from hrm_studio.models.watch import WatchModel
 from hrm_studio.services.background import Background
 from hrm_studio.services.reasoner import Reasoner
 from tests.hrm_studio.models.test_runs import recorded
+from tests.paths import ROOT
 
 WAIT = 60_000
-TRAINING = Path(__file__).parents[3] / "training"
+TRAINING = ROOT / "training"
 
 
 @cache

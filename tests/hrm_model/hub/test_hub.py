@@ -1,0 +1,401 @@
+"""The Hub, as its own client meets it: a local server answers, well or badly, and the client is unchanged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import namedtuple
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hrm_model.checkpoint.export import export
+from hrm_model.checkpoint.format import load
+from hrm_model.checkpoint.inspect import inspect
+from hrm_model.errors import HubError
+from hrm_model.hub import download as hub_download
+from hrm_model.hub.client import HubSettings, cached, choose, clear, describe, from_cache, is_repo_id, push, search
+from hrm_model.hub.download import download
+from hrm_model.hub.known import KNOWN
+from tests.paths import DATA, ROOT
+from tests.support.hub_server import COMMIT, Hub
+
+PUBLISHED = DATA / "sudoku_tiny"
+ID = "sapientinc/HRM-checkpoint-sudoku-extreme"
+
+
+@pytest.fixture(autouse=True)
+def _no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "HF_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    # huggingface_hub itself waits some seconds after each cut or denial; a test need not.
+    hurried = SimpleNamespace(**{n: getattr(time, n) for n in ("time", "monotonic", "perf_counter")}, sleep=lambda _: None)
+    monkeypatch.setattr("huggingface_hub.file_download.time", hurried)
+    monkeypatch.setattr("huggingface_hub.utils._http.time", hurried)
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    files = {n: (PUBLISHED / n).read_bytes() for n in ("step_7", "all_config.yaml")}
+    files |= {"README.md": b"# The model\n", "hrm_act_v1.py": b"open('ran', 'w')", "big_dataset.npy": b"x" * 5000}
+    with Hub({ID: files}) as server:
+        yield server
+
+
+@pytest.fixture
+def settings(hub: Hub, tmp_path: Path) -> HubSettings:
+    return HubSettings(endpoint=hub.url, cache=tmp_path / "cache")
+
+
+def fetch(settings: HubSettings, **options: Any) -> list[dict[str, Any]]:
+    return list(download(ID, settings, first_wait=0.01, **options))
+
+
+def refused(settings: HubSettings, kind: str, *words: str, **options: Any) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = []
+    with pytest.raises(HubError) as caught:
+        events.extend(download(ID, settings, first_wait=0.01, **options))
+    assert caught.value.kind == kind
+    for word in (ID, *words):
+        assert word in str(caught.value)
+    assert "\n" not in str(caught.value)
+    return events
+
+
+def test_a_model_is_fetched_checked_and_loads(hub: Hub, settings: HubSettings) -> None:
+    events = fetch(settings)
+    assert [e["type"] for e in events if e["type"] != "progress"] == ["started", "verifying", "verifying", "verifying", "finished"]
+    started, finished = events[0], events[-1]
+    assert {n for n, _ in started["files"]} == {"step_7", "all_config.yaml", "README.md"}  # neither code nor data
+    assert started["commit"] == finished["commit"] == COMMIT
+    assert started["have"] == 0
+    progress = [e for e in events if e["type"] == "progress"][-1]
+    assert progress["bytes"] == progress["total"] == started["bytes"]
+    folder = Path(finished["path"])
+    assert folder == settings.cache_dir / f"models--{ID.replace('/', '--')}" / "snapshots" / COMMIT
+    assert inspect(folder).fault == ""
+    assert load(folder, "cpu").config.hidden_size == 64
+    asked = [path for _, path, _ in hub.requests]
+    assert not any(".py" in path or ".npy" in path for path in asked)
+    again = fetch(settings)
+    assert again[0]["have"] == again[0]["bytes"]
+    assert again[-1]["path"] == str(folder)
+
+
+def test_huggingface_hub_itself_finds_what_was_fetched(settings: HubSettings) -> None:
+    from huggingface_hub import hf_hub_download
+
+    fetch(settings)
+    found = hf_hub_download(ID, "step_7", cache_dir=settings.cache_dir, local_files_only=True)
+    assert Path(found).read_bytes() == (PUBLISHED / "step_7").read_bytes()
+
+
+def test_cuts_and_faults_are_gone_over(hub: Hub, settings: HubSettings) -> None:
+    hub.faults = {
+        "api": [("status", 500), ("status", 503)],
+        "content": [("cut", 300_000), ("cut", 200_000), ("cut", 100_000)],
+        "cdn": [("status", 500), ("status", 429)],
+    }
+    events = fetch(settings)
+    assert events[-1]["type"] == "finished"
+    assert [e["attempt"] for e in events if e["type"] == "retrying"] == [1, 2, 1]
+    begins = [int(h["Range"].removeprefix("bytes=").rstrip("-")) for _, p, h in hub.requests if "/cdn/" in p and "Range" in h]
+    assert begins == sorted(begins)
+    assert max(begins) > 500_000
+    assert load(events[-1]["path"], "cpu")
+
+
+def test_a_pause_keeps_what_is_there_and_the_rest_is_fetched(hub: Hub, settings: HubSettings) -> None:
+    hub.faults = {"content": [("slow", 400_000)]}
+    running = download(ID, settings)
+    for event in running:
+        if event["type"] == "progress" and event["bytes"] > 200_000:
+            break
+    running.close()
+    time.sleep(0.3)
+    assert not from_there(settings)
+    events = fetch(settings)
+    assert events[0]["have"] >= 200_000
+    assert events[-1]["type"] == "finished"
+    (begin,) = [h.get("Range", "none") for _, p, h in hub.requests if "/cdn/" in p][1:]
+    assert int(begin.removeprefix("bytes=").rstrip("-")) >= 200_000
+
+
+def from_there(settings: HubSettings) -> bool:
+    return any(c.weights for c in cached(settings))
+
+
+def test_two_do_not_fetch_the_same_at_once(hub: Hub, settings: HubSettings) -> None:
+    hub.faults = {"content": [("slow", 300_000)]}
+    first = download(ID, settings)
+    for event in first:
+        if event["type"] == "progress":
+            break
+    refused(settings, "busy", "another process is fetching it")
+    first.close()
+    time.sleep(0.3)
+    assert fetch(settings)[-1]["type"] == "finished"
+
+
+def test_a_server_without_ranges_begins_anew(hub: Hub, settings: HubSettings) -> None:
+    hub.faults = {"content": [("cut", 300_000)]}
+    hub.ranges = False
+    events = fetch(settings)
+    assert events[-1]["type"] == "finished"
+    assert [e for e in events if e["type"] == "progress"][-1]["bytes"] == events[0]["bytes"]
+
+
+def test_speed_falls_to_zero_on_a_stall_and_comes_back(hub: Hub, settings: HubSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_download, "_SPEED_OVER", 0.8)
+    hub.faults = {"content": [("stall", 500_000, 2.5)]}
+    progress = [e for e in fetch(settings) if e["type"] == "progress"]
+    assert progress[0]["speed"] > 100_000
+    stalled = [e for e in progress if e["stalled"] > 1.2]
+    assert stalled
+    assert {e["speed"] for e in stalled} == {0}
+    assert {e["bytes"] for e in stalled} == {500_000 // 65536 * 65536}
+    assert progress[-1]["bytes"] == progress[-1]["total"]
+
+
+def test_a_stall_without_end_is_told(hub: Hub, settings: HubSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DOWNLOAD_TIMEOUT", 0.2)
+    hub.faults = {"content": [("stall", 1000, 60)] * 100}
+    monkeypatch.setattr(hub_download, "_ATTEMPTS", 1)
+    hub.faults = {"content": [("stall", 0, 60)] * 100}
+    refused(settings, "network", "did not answer in time")
+
+
+@pytest.mark.parametrize(
+    ("faults", "kind", "words"),
+    [
+        ({"api": [("status", 500)] * 9}, "server", "fault of its own (500)"),
+        ({"api": [("status", 429)] * 9}, "rate", "429"),
+        ({"api": [("status", 403)]}, "token", "token"),
+        ({"api": [("status", 404)]}, "not_found", "404"),
+        ({"api": [("status", 418)]}, "other", "418"),
+        ({"cdn": [("status", 404)]}, "not_found", "404"),
+        ({"cdn": [("status", 403)]}, "token", "403"),
+        ({"cdn": [("status", 500)] * 9}, "server", "500"),
+        ({"cdn": [("status", 429)] * 99}, "rate", "429"),
+    ],
+)
+def test_what_the_hub_denies_is_said(hub: Hub, settings: HubSettings, faults: dict[str, Any], kind: str, words: str) -> None:
+    hub.faults = faults
+    refused(settings, kind, words)
+
+
+def test_names_tokens_and_revisions(hub: Hub, settings: HubSettings) -> None:
+    with pytest.raises(HubError, match=r"no such model, or it is private") as caught:
+        describe("nobody/nothing", settings)
+    assert caught.value.kind == "not_found"
+    refused(settings, "not_found", "no such revision", revision="v9")
+    assert fetch(settings, revision=COMMIT)[-1]["commit"] == COMMIT
+    with pytest.raises(HubError, match="is no name of a model"):
+        describe("no such name at all", settings)
+    hub.token = "hf_secret"
+    refused(settings, "not_found", "private")
+    refused(HubSettings(hub.url, "hf_wrong", settings.cache), "token", "refused the token (401)")
+    good = HubSettings(hub.url, "hf_secret", settings.cache)
+    assert fetch(good)[-1]["type"] == "finished"
+    assert all("hf_secret" not in str(e) for e in fetch(good))
+
+
+def test_no_way_to_the_hub(tmp_path: Path) -> None:
+    refused(HubSettings("http://127.0.0.1:9", cache=tmp_path), "network", "cannot be reached")
+
+
+def test_a_wrong_hash_is_never_kept(hub: Hub, settings: HubSettings) -> None:
+    hub.corrupt = True
+    refused(settings, "hash", "step_7", "it was deleted")
+    assert not any(f.is_file() for f in settings.cache_dir.rglob("blobs/*"))
+    hub.corrupt = False
+    assert fetch(settings)[-1]["type"] == "finished"
+
+
+def test_names_and_hashes_that_would_leave_the_cache(hub: Hub, settings: HubSettings) -> None:
+    real = hub.sibling
+    for change in ({"blobId": "../../x"}, {"rfilename": "../../../x"}, {"rfilename": "/x"}, {"blobId": ""}):
+        hub.sibling = lambda n, c, change=change: {k: v for k, v in real(n, c).items() if k != "lfs"} | change  # type: ignore[method-assign]
+        refused(settings, "hash", "was refused")
+
+
+def test_room_is_looked_at_first(settings: HubSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 9, 1_000_000))
+    assert [e["type"] for e in refused(settings, "disk", "1 MB free", "make room")] == ["started"]
+
+
+def test_a_disk_that_fills_up(hub: Hub, settings: HubSettings) -> None:
+    """A process whose files may have 500,000 bytes stands for a full disk: the write fails as on one."""
+    script = f"""
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
+from pathlib import Path
+from hrm_model.hub.client import HubSettings
+from hrm_model.hub.download import download
+try:
+    for event in download({ID!r}, HubSettings({hub.url!r}, cache=Path({str(settings.cache)!r}))): pass
+except ValueError as error:
+    print(error.kind, error)
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False, timeout=60)
+    assert run.stdout.startswith("disk ")
+    assert "the disk is full" in run.stdout, run.stderr
+    events = fetch(settings)
+    assert events[0]["have"] == 500_000
+    assert events[-1]["type"] == "finished"
+
+
+# A process of its own ---------------------------------------------------------------------------------------------------
+
+
+def child(settings: HubSettings) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hrm_model.hub.process"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert process.stdin is not None
+    process.stdin.write(json.dumps({"do": "download", "id": ID, "endpoint": settings.endpoint, "cache": str(settings.cache)}) + "\n")
+    process.stdin.flush()
+    return process
+
+
+def test_a_killed_process_is_a_pause(hub: Hub, settings: HubSettings) -> None:
+    hub.faults = {"content": [("slow", 500_000)]}
+    with child(settings) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line).get("type") == "progress" and json.loads(line)["bytes"] > 100_000:
+                break
+        process.send_signal(signal.SIGKILL)
+    with child(settings) as process:
+        assert process.stdout is not None
+        events = [json.loads(line) for line in process.stdout]
+    assert events[0]["have"] > 100_000
+    assert events[-1]["type"] == "finished"
+    assert process.returncode == 0
+
+
+def test_it_ends_with_who_started_it(hub: Hub, settings: HubSettings) -> None:
+    hub.faults = {"content": [("stall", 1000, 60)]}
+    with child(settings) as process:
+        assert process.stdout is not None
+        json.loads(process.stdout.readline())
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(timeout=20) == 2
+
+
+def test_a_fault_is_its_last_word(hub: Hub, settings: HubSettings) -> None:
+    hub.faults = {"api": [("status", 404)]}
+    with child(settings) as process:
+        assert process.stdout is not None
+        last = json.loads(list(process.stdout)[-1])
+    assert (last["type"], last["kind"], process.returncode) == ("failed", "not_found", 1)
+
+
+# Choosing, searching, the cache, pushing ----------------------------------------------------------------------------------
+
+
+def test_which_files(hub: Hub, settings: HubSettings) -> None:
+    weights = (PUBLISHED / "step_7").read_bytes()
+    config = (PUBLISHED / "all_config.yaml").read_bytes()
+    hub.files["a/steps"] = {"step_5": weights, "step_12": weights, "all_config.yaml": config, "losses.py": b"x"}
+    assert [f.name for f in choose(describe("a/steps", settings))] == ["step_12", "all_config.yaml"]
+    assert choose(describe("a/steps", settings), "step_5")[0].name == "step_5"
+    hub.files["a/runs"] = {"one/step_5": weights, "two/step_5": weights, "one/all_config.yaml": config}
+    with pytest.raises(HubError, match=r"several; name one as file: .*one/step_5"):
+        choose(describe("a/runs", settings))
+    assert [f.name for f in choose(describe("a/runs", settings), "one/step_5")] == ["one/step_5", "one/all_config.yaml"]
+    events = list(download("a/runs", settings, file="one/step_5"))
+    assert inspect(events[-1]["path"]).fault == ""
+    hub.files["a/none"] = {"README.md": b"x", "data.csv": b"x"}
+    with pytest.raises(HubError, match="holds no checkpoint"):
+        choose(describe("a/none", settings))
+    with pytest.raises(HubError, match="no weights file 'x'; it has: two/step_5, one/step_5"):
+        choose(describe("a/runs", settings), "x")
+
+
+def test_search(hub: Hub, settings: HubSettings) -> None:
+    hub.files["me/HRM-mine"] = {}
+    assert [f.id for f in search("hrm", settings)] == [ID, "me/HRM-mine"]
+    assert search("mine", settings)[0].licence == "mit"
+    assert search("mine", settings)[0].updated == "2026-01-02"
+    hub.faults = {"api": [("status", 429)] * 9}
+    with pytest.raises(HubError, match="429"):
+        search("hrm", settings)
+
+
+def test_offline_only_the_cache_answers(settings: HubSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    offline = HubSettings(settings.endpoint, cache=settings.cache, offline=True)
+    refused(offline, "offline", "not in the cache")
+    path = fetch(settings)[-1]["path"]
+    assert list(download(ID, offline))[-1]["path"] == path
+    assert from_cache(ID, offline, "main").commit == COMMIT
+    assert from_cache(ID, offline, COMMIT[:8]).commit == COMMIT
+    refused(offline, "offline", revision="v9")
+    for call in (lambda: describe(ID, offline), lambda: search("x", offline), lambda: push(PUBLISHED, "me/x", offline)):
+        with pytest.raises(HubError, match="not asked while offline"):
+            call()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert list(download(ID, settings))[-1]["path"] == path
+
+
+def test_the_cache_is_shown_and_cleared(hub: Hub, settings: HubSettings) -> None:
+    assert cached(settings) == []
+    fetch(settings)
+    other = settings.cache_dir / "models--meta--llama" / "snapshots" / "x"
+    other.mkdir(parents=True)
+    (other / "model.safetensors").write_bytes(b"x")
+    (other / "config.json").write_text("{}")
+    (there,) = cached(settings)
+    assert (there.id, there.commit, there.weights) == (ID, COMMIT, "step_7")
+    assert there.nbytes == sum(len(hub.files[ID][n]) for n in ("step_7", "all_config.yaml", "README.md"))
+    assert clear(ID, settings) == there.nbytes
+    assert cached(settings) == []
+    assert other.exists()
+    with pytest.raises(HubError, match="is not in the cache"):
+        clear(ID, settings)
+    with pytest.raises(HubError, match="is not in the cache"):
+        clear("../..", settings)
+
+
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # huggingface_hub's own
+def test_a_model_is_pushed_with_its_card(hub: Hub, settings: HubSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)  # the server takes large files the older way
+    folder = export(inspect(PUBLISHED), tmp_path / "out", "apache-2.0")
+    hub.token = "hf_write"
+    signed = HubSettings(hub.url, "hf_write", settings.cache)
+    assert push(folder, "me/mine", signed).endswith("/me/mine")
+    assert hub.created[0]["name"] == "mine"
+    assert hub.created[0].get("private") or hub.created[0].get("visibility") == "private"
+    assert hub.uploads["README.md"] == (folder / "README.md").read_bytes()
+    weights = (folder / "model.safetensors").read_bytes()
+    assert weights in hub.uploads.values()
+    assert {line["value"]["path"] for line in hub.commits[0]["lines"] if line["key"] != "header"} == {
+        "README.md",
+        "config.json",
+        "model.safetensors",
+    }
+    with pytest.raises(HubError, match="refused the token"):
+        push(folder, "me/mine", HubSettings(hub.url, "hf_wrong", settings.cache))
+    with pytest.raises(HubError, match=r"lacks model\.safetensors"):
+        push(PUBLISHED, "me/mine", signed)
+    with pytest.raises(HubError, match="'owner/name' is one"):
+        push(folder, "mine", signed)
+
+
+def test_the_known_models() -> None:
+    assert len({m.id for m in KNOWN}) == len(KNOWN)
+    for model in KNOWN:
+        assert is_repo_id(model.id)
+        assert bool(model.accuracy) == bool(model.source)

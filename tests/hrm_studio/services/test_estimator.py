@@ -1,0 +1,97 @@
+"""Estimates: a probe does some real steps, and what a run will take is worked out from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from hrm_studio.services.estimator import Estimator, read_probe
+from hrm_studio.ui.train import preset_words
+from tests.support.runs import small
+from trainer.presets import PRESETS
+from trainer.runs.estimate import Measured, disk_of, from_json, key, seconds_of, to_json
+
+WAIT = 240_000
+
+
+@pytest.fixture
+def estimator(qtbot: QtBot, tmp_path: Path) -> Iterator[Estimator]:
+    found = Estimator(tmp_path / "estimates.json")
+    yield found
+    found.close()
+
+
+def test_a_probe_really_trains_and_is_remembered(estimator: Estimator, qtbot: QtBot, tmp_path: Path) -> None:
+    config = small(batch_size=8)
+    with qtbot.waitSignal(estimator.measured, timeout=WAIT) as told:
+        estimator.ask(config)
+    name, found = told.args
+    assert name == key(config)
+    assert 0 < found.seconds_per_step < 60
+    assert found.seconds_per_puzzle > 0
+    assert found.memory > 50e6
+    assert found.checkpoint > 100e3
+    assert found.device == "cpu"
+    again = Estimator(tmp_path / "estimates.json")
+    assert again.known == {name: found}
+    assert not list((tmp_path).glob("hrm-probe-*"))
+
+
+def test_a_probe_that_cannot_run_says_why(estimator: Estimator, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(estimator.failed, timeout=WAIT) as told:
+        estimator.ask(small(device="cuda:7"))
+    assert "cuda" in told.args[1].lower()
+    assert not estimator.known
+
+
+def test_cancelling_ends_the_probe_and_tells_nothing(estimator: Estimator, qtbot: QtBot) -> None:
+    heard: list[object] = []
+    estimator.measured.connect(lambda *a: heard.append(a))
+    estimator.failed.connect(lambda *a: heard.append(a))
+    with qtbot.waitSignal(estimator.started, timeout=WAIT):
+        estimator.ask(small())
+    qtbot.waitUntil(lambda: estimator._child is not None, timeout=WAIT)
+    child = estimator._child
+    assert child is not None
+    estimator.cancel()
+    qtbot.waitUntil(lambda: child.poll() is not None and estimator._child is None, timeout=WAIT)
+    qtbot.wait(100)
+    assert not heard
+
+
+def test_what_a_run_will_take() -> None:
+    config = small(steps=1000, evaluate_every=100, evaluation=[{"clues": 6, "count": 50}])
+    measured = Measured(0.5, 0.01, 10**9, 10**6, "cpu")
+    assert seconds_of(config, measured) == pytest.approx(1000 * 0.5 + 10 * 50 * 0.01)
+    assert seconds_of(config.model_copy(update={"minutes": 2.0}), measured) == pytest.approx(120 + 2.4 * 50 * 0.01)
+    assert disk_of(config, measured) > 4 * 10**6
+    assert disk_of(config) > 0
+
+
+def test_estimates_survive_a_damaged_file() -> None:
+    found = {"a": Measured(0.5, 0.01, 10**9, 10**6, "cpu")}
+    assert from_json(to_json(found)) == found
+    for text in ("", "[]", "{", '{"a": 3}', '{"a": {"seconds": 1}}'):
+        assert from_json(text) == {}
+
+
+def test_what_costs_no_time_needs_no_new_measurement() -> None:
+    config = small()
+    assert key(small(lr=5e-4, seed=3, steps=7)) == key(config)
+    for costly in ({"batch_size": 8}, {"q_continue": True}, {"dtype": "bfloat16"}):
+        assert key(small(**costly)) != key(config)
+
+
+def test_a_preset_of_a_dataset_that_is_not_there_is_measured_and_says_what_is_missing() -> None:
+    config = PRESETS["arc-agi-1"]
+    assert "still to be made" in preset_words.data(config)
+    assert disk_of(config) > 5e9
+
+
+def test_last_words_of_a_probe_that_measured_nothing() -> None:
+    for told, words in (("", "before its first step"), ("Traceback\nMemoryError", "MemoryError"), ('{"error": "no kernel"}', "no kernel")):
+        with pytest.raises(ValueError, match=words):
+            read_probe(told)

@@ -1,0 +1,243 @@
+"""Boards of all tasks: what is painted where, and what the mouse does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QWheelEvent
+from pytestqt.qtbot import QtBot
+
+from hrm_model.trace.data import PuzzleInfo, Trace
+from hrm_studio.models.selection import Selection
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.theme import LIGHT, Theme
+from hrm_studio.ui.board.panel import BoardPanel
+from tests.support.made import FOUR, arc_info, made, maze_info, sudoku_info
+
+INFOS = {"sudoku-9x9": sudoku_info(), "sudoku-4x4": sudoku_info(FOUR), "maze": maze_info(15), "arc": arc_info()}
+
+
+def panel_of(trace: Trace | None, qtbot: QtBot, cursor: int | None = None) -> BoardPanel:
+    traces, selection = TraceModel(), Selection()
+    panel = BoardPanel(traces, selection, Theme("light"))
+    panel.models = (traces, selection)
+    traces.setParent(panel)
+    selection.setParent(panel)
+    qtbot.addWidget(panel)
+    panel.resize(640, 760)
+    panel.show()
+    if trace is not None:
+        traces.open(trace, cursor=cursor)
+    return panel
+
+
+def colour_at(panel: BoardPanel, cell: int, grid: int = 0, dx: float = 0.0, dy: float = 0.0) -> QColor:
+    """Of a point in a cell, (0, 0) being its middle and ±0.5 its edges."""
+    board = panel.board
+    box = board.drawing.cell_rects(board._board(), cell)[grid]
+    return board.grab().toImage().pixelColor(round(box.center().x() + dx * box.width()), round(box.center().y() + dy * box.height()))
+
+
+@pytest.mark.parametrize("task", INFOS)
+def test_every_cell_is_where_it_is_drawn(task: str, qtbot: QtBot) -> None:
+    panel = panel_of(made(INFOS[task], segments=2), qtbot)
+    board, cells = panel.board, len(INFOS[task].given)
+    place = board._board()
+    drawn = 0
+    for cell in range(cells):
+        for box in board.drawing.cell_rects(place, cell):
+            assert board.cell_at(box.center()) == cell
+            drawn += 1
+    assert drawn == (3 * 9 * 12 if task == "arc" else cells)
+    assert board.cell_at(QPointF(1, 1)) is None
+
+
+def test_a_maze_shows_walls_path_and_what_is_wrong(qtbot: QtBot) -> None:
+    info = maze_info(11)
+    trace = made(info, segments=8)
+    panel = panel_of(trace, qtbot, cursor=len(trace) - 1)
+    path, wall = int(np.flatnonzero(info.solution == 5)[3]), int(np.flatnonzero(info.given == 1)[0])
+    assert colour_at(panel, path).name() == LIGHT.answer
+    assert colour_at(panel, wall).lightness() < colour_at(panel, int(np.flatnonzero(info.solution == 2)[0])).lightness()
+    other = trace.prediction.copy()
+    other[-1, path] = 2
+    panel.models[0].open(replace(trace, prediction=other))
+    ring = colour_at(panel, path, dx=0.26)
+    assert ring.red() > ring.blue() + 80
+    assert "solution: path" in panel.board.tip(path)
+
+
+def test_a_broken_path_of_a_maze_is_underlined(qtbot: QtBot) -> None:
+    info = maze_info(11)
+    trace = made(info, segments=2)
+    prediction = np.tile(info.solution, (len(trace), 1))
+    path = np.flatnonzero(info.solution == 5)
+    gone = int(path[len(path) // 2])
+    prediction[:, gone] = 2
+    whole = replace(info, solution=None)  # rules need no solution
+    panel = panel_of(replace(trace, prediction=prediction, puzzle=whole), qtbot, cursor=3)
+    panel.board.set_look(candidates=False)
+    ends = [c for c in (gone - 1, gone + 1, gone - 11, gone + 11) if 0 <= c < 121 and prediction[0, c] in (3, 4, 5)]
+    assert len(ends) == 2
+    for cell in range(24, 97):  # beside the discs of start and goal
+        underlined = near(colour_at(panel, cell, dy=0.38), LIGHT.wrong, 60)
+        assert underlined == (cell in ends), cell
+    wall = int(np.flatnonzero(info.given == 1)[0])
+    before = colour_at(panel, wall)
+    panel._switches["confidence"].click()
+    assert colour_at(panel, wall) == before  # no answer to be sure of
+
+
+def test_an_arc_board_shows_input_answer_and_expectation(qtbot: QtBot) -> None:
+    info = arc_info()
+    panel = panel_of(made(info, segments=8), qtbot)
+    from hrm_studio.ui.board.arc import COLOURS
+
+    for cell in (0, 5, 31):
+        for grid, tokens in ((0, info.given), (1, info.solution), (2, info.solution)):
+            assert near(colour_at(panel, cell, grid, -0.32, 0.35), COLOURS[tokens[cell] - 2], 40), (cell, grid)
+    unknown = replace(info, solution=None)
+    panel.models[0].open(replace(made(info, segments=2), puzzle=unknown))
+    assert len(panel.board.drawing.boards) == 2
+    assert not panel.grab().isNull()
+
+
+def near(found: QColor, wanted: str, apart: int) -> bool:
+    want = QColor(wanted)
+    return max(abs(found.red() - want.red()), abs(found.green() - want.green()), abs(found.blue() - want.blue())) <= apart
+
+
+@pytest.mark.parametrize("task", INFOS)
+def test_switches_are_those_of_the_task_and_change_the_picture(task: str, qtbot: QtBot) -> None:
+    panel = panel_of(made(INFOS[task], segments=3, solves=False), qtbot, cursor=5)
+    assert list(panel._switches) == [option.name for option in panel.board.drawing.options]
+    for name, switch in panel._switches.items():
+        before = panel.board.grab().toImage()
+        switch.click()
+        assert getattr(panel.board.look, name) == switch.isChecked()
+        assert panel.board.grab().toImage() != before, name
+
+
+def test_what_is_said_of_a_step_explains_itself(qtbot: QtBot) -> None:
+    panel = panel_of(made(INFOS["sudoku-9x9"], segments=3), qtbot, cursor=1)
+    assert "works out details" in panel.what.text()
+    assert "fast network" in panel.what.toolTip()
+    assert "round of thought" in panel.outcome.toolTip()
+    panel._traces.set_cursor(2)
+    assert "slow network" in panel.what.toolTip()
+
+
+def test_zooming_keeps_what_is_under_the_mouse(qtbot: QtBot) -> None:
+    panel = panel_of(made(maze_info(30), segments=1), qtbot)
+    board = panel.board
+    point = QPointF(150, 200)
+    cell = board.cell_at(point)
+    before = board.models if hasattr(board, "models") else panel.models[0].cursor
+
+    def wheel(modifiers: Qt.KeyboardModifier, delta: int) -> None:
+        event = QWheelEvent(point, board.mapToGlobal(point), QPoint(), QPoint(0, delta), Qt.MouseButton.NoButton, modifiers,
+                            Qt.ScrollPhase.NoScrollPhase, False)  # fmt: skip
+        board.wheelEvent(event)
+
+    for _ in range(6):
+        wheel(Qt.KeyboardModifier.ControlModifier, 120)
+    assert board.zoom == pytest.approx(1.2**6)
+    assert board.cell_at(point) == cell
+    assert panel.models[0].cursor == before
+    wheel(Qt.KeyboardModifier.NoModifier, 120)
+    assert panel.models[0].cursor == before - 1
+    qtbot.mouseDClick(board, Qt.MouseButton.LeftButton, pos=point.toPoint())
+    assert board.zoom == 1
+
+
+def test_the_keyboard_zooms_on_what_is_selected(qtbot: QtBot) -> None:
+    panel = panel_of(made(INFOS["maze"], segments=1), qtbot)
+    board = panel.board
+    board.zoom_step(1)
+    middle = QPointF(board.width() / 2, board.height() / 2)
+    assert board.zoom == pytest.approx(1.5)
+    assert board.cell_at(middle) == 7 * 15 + 7
+    board.reset_zoom()
+    panel.models[1].set((3 * 15 + 11,))
+    for _ in range(4):
+        board.zoom_step(1)
+    assert board.cell_at(middle) == 3 * 15 + 11
+    for _ in range(9):
+        board.zoom_step(-1)
+    assert board.zoom == 1
+    assert board._offset == QPointF(0, 0)
+
+
+def test_cells_are_selected_by_click_sweep_and_key(qtbot: QtBot) -> None:
+    panel = panel_of(made(sudoku_info(), segments=1), qtbot)
+    board, selection = panel.board, panel.models[1]
+    place = board._board()
+    middle = [board.drawing.cell_rects(place, cell)[0].center().toPoint() for cell in range(81)]
+    qtbot.mouseClick(board, Qt.MouseButton.LeftButton, pos=middle[10])
+    assert selection.cells == {10}
+    qtbot.mouseClick(board, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier, pos=middle[40])
+    assert selection.cells == {10, 40}
+    qtbot.keyClick(board, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
+    assert selection.cells == {19}
+    qtbot.mousePress(board, Qt.MouseButton.LeftButton, pos=middle[0])
+    for cell in (1, 2):
+        qtbot.mouseMove(board, middle[cell])
+    qtbot.mouseRelease(board, Qt.MouseButton.LeftButton, pos=middle[2])
+    assert selection.cells >= {0}
+
+
+def test_the_strip_jumps_and_follows(qtbot: QtBot) -> None:
+    panel = panel_of(made(sudoku_info(FOUR), segments=40), qtbot, cursor=0)
+    strip, traces = panel.strip, panel.models[0]
+    assert strip._first == 0
+    qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=QPoint(round(2.5 * strip._pitch()), 30))
+    assert traces.cursor == 17
+    traces.set_cursor(239)
+    assert strip._first == 40 - strip._room()
+    strip.set_every_step(True)
+    assert len(strip._stops) == 240
+    assert strip.stop_at((strip._room() - 0.5) * strip._pitch()) == 239
+    panel.grab()
+    assert len(strip._pictures) <= 2 * (strip._room() + 2)
+    strip.set_every_step(False)
+    traces.set_cursor(0)
+    traces.set_cursor(6 * strip._room() - 1)  # the last board in sight: a narrower strip goes on with it
+    panel.resize(420, 760)
+    panel.grab()
+    assert strip._first <= strip._here() <= strip._first + strip._room() - 1
+
+
+def test_a_narrow_grid_has_room_for_its_numbers(qtbot: QtBot) -> None:
+    canvas = np.zeros((30, 30), int)
+    canvas[:10, 0] = 4
+    canvas[10, :2] = canvas[:11, 1] = 1
+    info = PuzzleInfo("arc", canvas.ravel(), canvas.ravel())
+    panel = panel_of(made(info, segments=12), qtbot)
+    assert panel.board.drawing.small_aspect == pytest.approx(0.1)
+    assert panel.strip._pitch() > panel.fontMetrics().horizontalAdvance("12 ★")
+
+
+def test_a_hidden_board_follows_nothing_and_catches_up(qtbot: QtBot) -> None:
+    panel = panel_of(made(sudoku_info(FOUR), segments=4), qtbot, cursor=0)
+    traces = panel.models[0]
+    told = panel.what.text()
+    panel.hide()
+    assert not panel.following
+    traces.set_cursor(5)
+    assert panel.what.text() == told
+    panel.show()
+    assert "slow module" in panel.what.text()
+
+
+def test_nothing_and_the_unknown_are_explained(qtbot: QtBot) -> None:
+    panel = panel_of(None, qtbot)
+    assert panel.board.drawing is None
+    assert not panel.grab().isNull()
+    info = sudoku_info(FOUR)
+    trace = replace(made(info, segments=1), puzzle=PuzzleInfo("chess", info.given, info.solution))
+    panel.models[0].open(trace)
+    assert panel.board.tip(3) == ""
+    assert not panel.grab().isNull()

@@ -1,0 +1,174 @@
+"""Attention with a real model: asked, shown, remembered, and what cannot be answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QScrollArea
+from pytestqt.qtbot import QtBot
+
+from hrm_model.assets import bundled_models
+from hrm_model.checkpoint import format as checkpoint
+from hrm_model.probe import attention
+from hrm_model.reason import record
+from hrm_model.trace.data import ModelInfo, Trace
+from hrm_model.trace_file.io import Extras, TraceReader, write
+from hrm_studio.models.model_choice import ModelChoice
+from hrm_studio.models.selection import Selection
+from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.services.reasoner import Reasoner
+from hrm_studio.theme import Theme
+from hrm_studio.ui.board.board import BoardView
+from hrm_studio.ui.explore.attention import AttentionView
+from tests.support.made import FOUR, sudoku_info
+
+WAIT = 60_000
+
+
+@pytest.fixture(scope="module")
+def trace() -> Trace:
+    path = next(m.path for m in bundled_models() if m.task == "sudoku-4x4")
+    return record(checkpoint.load(path, "cpu"), sudoku_info(FOUR), name=path.name, segments=3)
+
+
+@pytest.fixture
+def view(qtbot: QtBot) -> Iterator[AttentionView]:
+    traces, selection, models, reasoner = TraceModel(), Selection(), ModelChoice(bundled_models()), Reasoner()
+    models.device = "cpu"
+    board = BoardView(traces, selection, Theme("light"))
+    view = AttentionView(traces, selection, models, reasoner, board, Theme("light"))
+    for part in (traces, selection, models):
+        part.setParent(view)
+    qtbot.addWidget(board)
+    qtbot.addWidget(view)
+    board.resize(300, 300)
+    view.resize(460, 420)
+    board.show()
+    view.show()
+    yield view
+    reasoner.close()
+
+
+def test_what_is_shown_is_what_the_model_computes(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
+    traces = view._traces
+    traces.open(trace, cursor=9)
+    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    model = checkpoint.load(next(m.path for m in bundled_models() if m.task == "sudoku-4x4"), "cpu")
+    h_step = max(k for k in range(10) if trace.level[k] == 1)
+    for level, step in (("L", 9), ("H", h_step)):
+        assert view._found[9, 0][level].step == step
+        wanted = attention(model, trace, step, 0)[:, -16:, -16:]
+        np.testing.assert_allclose(view._found[9, 0][level].weights, wanted, atol=1e-3)
+        np.testing.assert_allclose(view.boards[level].weights, wanted.mean(axis=0), atol=1e-3)
+    view._selection.set((5,))
+    assert view.boards["L"].cell == 5
+    told = view.bars._shares["L"]
+    assert sum(told.values()) == pytest.approx(1, abs=1e-2)
+    row = view.boards["L"].weights[5]
+    assert told["row"] == pytest.approx(row[[4, 6, 7]].sum(), abs=1e-4)
+    view.head.setCurrentIndex(1)
+    view.head.activated.emit(1)
+    np.testing.assert_allclose(view.boards["H"].weights, view._found[9, 0]["H"].weights[0], atol=1e-3)
+
+
+def test_a_hovered_cell_is_looked_from_while_the_cursor_goes_on(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
+    assert (view.layer.currentText(), view.head.currentText()) == ("Layer 1", "All heads")
+    view._traces.open(trace, cursor=9)
+    assert "where the cursor rests" in view.state.text()
+    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    assert view.state.text() == ""
+    view._main.hovered.emit(6)
+    view._traces.set_cursor(10)
+    assert {small.cell for small in view.boards.values()} == {6}
+    view._main.hovered.emit(-1)
+    view._selection.set((2,))
+    assert view.boards["H"].cell == 2
+
+
+def test_arrows_stand_on_the_large_board_only_while_the_view_is_shown(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
+    view._traces.open(trace, cursor=4)
+    qtbot.waitUntil(lambda: view._main.over is not None, timeout=WAIT)
+    plain = view._main.grab().toImage()
+    view._main.hovered.emit(6)
+    assert view._main.grab().toImage() != plain
+    view.hide()
+    assert view._main.over is None
+    assert view._main.grab().toImage() == plain
+
+
+def test_another_step_makes_the_last_answer_stale_until_it_is_there(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
+    view._traces.open(trace, cursor=4)
+    qtbot.waitUntil(lambda: (4, 0) in view._found, timeout=WAIT)
+    view._follow_cursor.setChecked(False)
+    view._traces.set_cursor(7)
+    assert view.boards["L"].stale
+    view._ask_now()
+    qtbot.waitUntil(lambda: not view.boards["L"].stale, timeout=WAIT)
+
+
+def test_what_cannot_be_computed_is_said(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
+    assert "appears here" in view.state.text()
+    view._traces.open(replace(trace, z_H=None, z_L=None))
+    assert "without states" in view.state.text()
+    view._traces.open(replace(trace, model=replace(trace.model, name="somebody-else's")))
+    view._ask_now()
+    assert "somebody-else's" in view.state.text()
+    view._traces.open(replace(trace, z_L=trace.z_L[::-1].copy()))
+    view._ask_now()
+    qtbot.waitUntil(lambda: "another model" in view.state.text(), timeout=WAIT)
+    assert not view.grab().isNull()
+
+
+def test_what_is_kept_goes_with_the_trace_and_needs_no_model(view: AttentionView, trace: Trace, qtbot: QtBot, tmp_path: Path) -> None:
+    traces = view._traces
+    traces.open(trace, cursor=9)
+    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    assert not traces.attention
+    view._keep.setChecked(True)
+    assert set(traces.attention) == {(look.step, 0) for look in view._found[9, 0].values()}
+    shown = view.boards["H"].weights
+    elsewhere = replace(trace, model=ModelInfo("a model from elsewhere", trace.model.config))
+    path = write(tmp_path / "t.h5", elsewhere, states="none", extras=[Extras(attention=traces.attention)])
+    with TraceReader(path) as reader:
+        kept, extras = reader.read(), reader.extras()
+    view._keep.setChecked(False)
+    assert not traces.attention
+    traces.open(kept, cursor=9, extras=extras)
+    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    np.testing.assert_array_equal(view.boards["H"].weights, shown)
+    assert not view.state.text()
+    traces.set_cursor(3)
+    qtbot.waitUntil(lambda: "a model from elsewhere" in view.state.text(), timeout=WAIT)
+
+
+def test_all_of_it_fits_into_a_low_panel_and_a_high_one(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
+    """In a scroll area, as Explore has it: nothing to scroll to, there and back."""
+    area = QScrollArea(widgetResizable=True)
+    area.setWidget(view)
+    qtbot.addWidget(area)
+    area.show()
+    view._traces.open(trace, cursor=9)
+    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    for height, beside in ((500, False), (230, True), (360, False), (229, True), (500, False)):
+        area.resize(460, height)
+        qtbot.waitUntil(lambda beside=beside: (view.bars.x() > view.boards["H"].x()) == beside, timeout=2000)
+        qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() == 0, timeout=2000)
+        assert not view.bars.visibleRegion().isEmpty()
+        view.bars.grab()  # it is painted either way
+    area.takeWidget()
+
+
+def test_titles_fit_side_by_side_in_the_smallest_default_layout(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
+    view._traces.open(trace, cursor=9)
+    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    view.resize(452, 216)
+    view.grab()
+    for level, title in view.titles.items():
+        assert level in title.text()
+        widest = title.text().replace("2.", "16.")
+        assert title.fontMetrics().horizontalAdvance(widest) < title.width()
+    assert view.bars.width() > view.bars.fontMetrics().horizontalAdvance("Of the chosen cell")

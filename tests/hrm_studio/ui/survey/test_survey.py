@@ -1,0 +1,147 @@
+"""The whole set with a real model: it streams, stops, is drawn, saved, and opens one puzzle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from pytestqt.qtbot import QtBot
+
+from hrm_studio.main_window import MainWindow
+from hrm_studio.theme import Theme
+from hrm_studio.ui.survey.page import SurveyPage
+from tests.support.made import FOUR
+
+WAIT = 120_000
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> Iterator[MainWindow]:
+    window = MainWindow(Theme("light"))
+    qtbot.addWidget(window)
+    window.resize(1280, 800)
+    window.show()
+    window.show_page("survey")
+    page = window.page("survey")
+    page.task.setCurrentText("sudoku-4x4")
+    page.segments.setValue(3)
+    page.count.setValue(20)
+    page.low.setValue(5)
+    page.high.setValue(9)
+    yield window
+    window.close()
+
+
+def ran(page: SurveyPage, qtbot: QtBot) -> None:
+    page.run()
+    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+
+
+def test_a_set_is_run_sorted_saved_and_one_of_it_opened(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    page = window.page("survey")
+    ran(page, qtbot)
+    rows = page.table.rows
+    assert len(rows) == 20
+    assert {5, 9} <= {row.difficulty for row in rows} <= {5, 6, 7, 8, 9}
+    assert len({row.text for row in rows}) > 15
+    solved = sum(row.solved for row in rows)
+    assert f"({solved} of 20" in page.result.text()
+    for name in ("Stable in", "Late drift", "Puzzle"):
+        column = [c for c, _ in page.table.columns].index(name)
+        page.view.sortByColumn(column, Qt.SortOrder.DescendingOrder)
+        values = [page.table.rows[k] for k in page.table.order]
+        key = {"Stable in": lambda r: r.stable_at, "Late drift": lambda r: r.drift, "Puzzle": lambda r: rows.index(r)}[name]
+        assert [key(r) for r in values] == sorted((key(r) for r in rows), reverse=True)
+    page.save(tmp_path / "set.csv")
+    assert "puzzle_text,puzzle,clues,rating" in (tmp_path / "set.csv").read_text()
+    lines = (tmp_path / "set.csv").read_text().splitlines()
+    assert len(lines) == 21
+    assert lines[3].startswith(f'"{rows[2].text}",3,{rows[2].difficulty},')
+    page.save(tmp_path / "nowhere" / "set.csv")
+    assert "could not be written" in page.error.text()
+    assert page.error.isVisible()
+    assert headings(page)[:3] == ["Puzzle", "Clues", "Rating"]
+    assert page.view.horizontalHeader().length() <= page.view.viewport().width()  # nothing is cut off
+    x, y = page.scatter.pixels()[7]
+    assert page.scatter.line_at(QPointF(x, y)) == 7
+    assert page.scatter.tip(7).startswith(f"Puzzle: 8\nClues: {rows[7].difficulty}\nRating: ")
+    assert page.scatter.line_at(QPointF(-100, -100)) is None
+    qtbot.mouseClick(page.scatter.plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y)))
+    chosen = page._chosen
+    assert np.hypot(*(page.scatter.pixels()[chosen] - (x, y))) < 3
+    qtbot.waitUntil(lambda: window.traces.trace is not None and not window.traces.running, timeout=WAIT)
+    assert window.traces.trace.puzzle.text == rows[chosen].text
+    assert not page.isVisible()
+
+
+def headings(page: SurveyPage) -> list[str]:
+    return [name for name, _ in page.table.columns]
+
+
+def test_mazes_have_moves_within_the_range_and_no_rating(window: MainWindow, qtbot: QtBot) -> None:
+    page = window.page("survey")
+    ran(page, qtbot)
+    page.scatter.up.setCurrentText("Rating")
+    page.view.sortByColumn(headings(page).index("Would halt"), Qt.SortOrder.DescendingOrder)
+    page.task.setCurrentText("maze-11x11")
+    assert headings(page)[1] == "Clues"  # the lines are still of the Sudokus
+    page.low.setValue(11)
+    page.high.setValue(15)
+    ran(page, qtbot)
+    assert headings(page)[:3] == ["Puzzle", "Path moves", "Solved"]
+    moves = {row.difficulty for row in page.table.rows}
+    assert moves <= set(range(11, 16))
+    assert len(moves) > 1
+    assert (page.table.order == np.arange(20)).all()
+    axes = [page.scatter.across.itemText(k) for k in range(page.scatter.across.count())]
+    assert axes[0] == "Path moves"
+    assert "Rating" not in axes
+    assert page.scatter.across.currentText() == page.scatter.up.currentText() == "Path moves"
+    assert "more are harder" in page.scatter.up.toolTip()
+    assert page.scatter.plot.getAxis("bottom").labelText == "Path moves"
+    page.task.setCurrentText("sudoku-4x4")
+    ran(page, qtbot)
+    assert page.scatter.across.currentText() == "Clues"
+
+
+def test_it_can_be_stopped_and_keeps_what_is_there(window: MainWindow, qtbot: QtBot) -> None:
+    page = window.page("survey")
+    page.count.setValue(5000)
+    page.run()
+    qtbot.waitUntil(lambda: len(page.table.rows) > 0, timeout=WAIT)
+    page.toggle()
+    there = len(page.table.rows)
+    qtbot.wait(200)
+    assert len(page.table.rows) == there
+    assert not page.running
+    assert "Stopped" in page.state.text()
+
+
+def test_a_file_of_puzzles_and_one_that_is_none(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    page = window.page("survey")
+    file = tmp_path / "three.txt"
+    file.write_text(FOUR + "\n" + "." * 15 + "1\n")
+    page._use_file(file)
+    assert page._from_file.isChecked()
+    assert not page.low.isEnabled()
+    ran(page, qtbot)
+    assert "several solutions" in page.error.text()
+    file.write_text(FOUR + "\n")
+    ran(page, qtbot)
+    assert [row.text for row in page.table.rows] == [FOUR]
+    assert not page.error.isVisible()
+    assert not page.grab().isNull()
+    page._use_file(tmp_path / "nothing.txt")
+    assert "nothing.txt" in page.error.text()
+    assert page.error.isVisible()
+    assert page._file == file
+    task = tmp_path / "task.json"
+    task.write_text('{"train": [], "test": []}')
+    page._use_file(task)
+    assert "ARC task is opened in Explore" in page.error.text()
+    page._use_file(None)
+    assert page.generated.isChecked()
+    assert not page.error.isVisible()

@@ -1,0 +1,60 @@
+"""Small runs to be tried, in this process and in one of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.paths import ROOT
+from trainer.config import RunConfig
+from trainer.presets import preset
+from trainer.runs.run_dir import RunDir
+
+
+def small(**changes: object) -> RunConfig:
+    config = preset("sudoku-4x4").model_dump() | {
+        "steps": 40, "minutes": None, "batch_size": 16, "log_every": 1, "evaluate_every": 20, "checkpoint_every": 7, "threads": 1,
+        "puzzles": [{"clues": 6, "count": 64}], "evaluation": [{"clues": 6, "count": 16}], "evaluation_segments": 2, "stop_at_exact": None, "probe_puzzles": 0, "compile": "off", "device": "cpu",
+    }  # fmt: skip
+    return RunConfig.model_validate(config | changes)
+
+
+def start(run: Path) -> subprocess.Popen[bytes]:
+    """A real trainer process; what it complains of goes to stderr.txt beside the run."""
+    with (run.parent / "stderr.txt").open("wb") as errors:
+        return subprocess.Popen([sys.executable, "-m", "trainer", str(run)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=errors)
+
+
+def told(run: RunDir) -> list[tuple[str, int, dict[str, float]]]:
+    """Metrics and evaluations in order; what a killed process told of later steps is taken back by its successor."""
+    found: list[tuple[str, int, dict[str, float]]] = []
+    for entry in run.events().read():
+        if entry["type"] == "started":
+            found = [f for f in found if f[1] <= entry["step"]]
+        elif entry["type"] in ("metrics", "evaluation"):
+            found.append((entry["type"], entry["step"], entry["values"]))
+    return found
+
+
+def newest_step(run: RunDir) -> int:
+    return max((step for _, step, _ in told(run)), default=0)
+
+
+def wait_for(condition: object, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def small_maze(**changes: object) -> RunConfig:
+    model = preset("sudoku-4x4").model.model_dump() | {
+        "seq_len": 49, "vocab_size": 6, "hidden_size": 32, "puzzle_emb_ndim": 32, "box_height": 0, "box_width": 0,
+    }  # fmt: skip
+    config = {
+        "task": "maze-7x7", "model": model, "puzzles": [{"min_path": 6, "count": 300}, {"min_path": 12, "max_path": 14, "count": 50}],
+        "evaluation": [{"min_path": 8, "count": 20}, {"min_path": 12, "max_path": 14, "count": 10}],
+    }  # fmt: skip
+    return small(**(config | changes))

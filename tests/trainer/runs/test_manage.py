@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from hrm_model.errors import RunError
+from tests.support.runs import small, told
+from trainer.runs import manage
+from trainer.runs.run_dir import RunDir
+from trainer.session import Session
+
+
+def made(folder: Path, *names: str) -> list[RunDir]:
+    runs = [RunDir.create(folder / name, small()) for name in names]
+    for age, run in enumerate(runs):
+        os.utime(run.config_file, (1e9 + age, 1e9 + age))
+    return runs
+
+
+def test_runs_are_found_by_path_name_part_and_last(tmp_path: Path) -> None:
+    first, second = made(tmp_path, "2026-sudoku-swift-otter", "2026-sudoku-calm-crane")
+    (tmp_path / "no-run").mkdir()
+    assert [run.path for run in manage.all_runs(tmp_path)] == [first.path, second.path]
+    for name in (str(first.path), first.path.name, "otter"):
+        assert manage.find_run(name, tmp_path).path == first.path
+    assert manage.find_run("last", tmp_path).path == second.path
+    for name, words in (("sudoku", "fits several"), ("whale", "swift-otter")):
+        with pytest.raises(RunError, match=words):
+            manage.find_run(name, tmp_path)
+    with pytest.raises(RunError, match="there are: none"):
+        manage.find_run("last", tmp_path / "nowhere")
+
+
+def test_a_deleted_run_comes_back_and_a_live_one_is_not_deleted(tmp_path: Path) -> None:
+    run, other = made(tmp_path, "a", "b")
+    manage.delete(run)
+    assert [r.path.name for r in manage.all_runs(tmp_path)] == ["b"]
+    (again,) = made(tmp_path, "a")
+    place = manage.delete(again)
+    assert place.name == "a.2"
+    assert manage.undelete(None, tmp_path) == tmp_path / "a"
+    with pytest.raises(RunError, match="is there already"):
+        manage.undelete("a", tmp_path)
+    manage.rename(RunDir(tmp_path / "a"), "c")
+    assert manage.undelete("a", tmp_path) == tmp_path / "a"
+    with pytest.raises(RunError, match="no run was deleted"):
+        manage.undelete(None, tmp_path)
+    other.write_status(state="running", step=3)  # of this very process
+    for act in (manage.delete, lambda r: manage.rename(r, "d")):
+        with pytest.raises(RunError, match="is being trained"):
+            act(other)
+    with pytest.raises(RunError, match="no name"):
+        manage.rename(RunDir(tmp_path / "a"), "x/y")
+
+
+def test_settings_are_changed_by_dotted_names() -> None:
+    config = manage.changed(small(), {"lr": 5e-4, "model.H_cycles": 3, "steps": 90})
+    assert (config.lr, config.model.H_cycles, config.steps) == (5e-4, 3, 90)
+    for changes, words in (({"speed": 3}, "no setting 'speed'"), ({"lr": -1}, "lr"), ({"model.x.y": 1}, "model.x.y")):
+        with pytest.raises(RunError, match=words):
+            manage.changed(small(), changes)
+
+
+def test_a_run_continued_with_nothing_changed_but_its_length_is_the_longer_run(tmp_path: Path) -> None:
+    # A constant rate: the schedule's end is part of a run.
+    config = small(steps=14, lr_min_ratio=1.0, warmup_steps=0, evaluate_every=100)
+    longer = manage.changed(config, {"steps": 30})
+    whole, run = RunDir.create(tmp_path / "whole", longer), RunDir.create(tmp_path / "run", config)
+    Session(whole).go()
+    Session(run).go()
+    new = manage.fork(run, longer, checkpoint="step_000014", path=tmp_path / "new")
+    Session(new).go()
+    metrics = [t for t in told(whole) if t[0] == "metrics"]
+    assert [t for t in told(new) if t[0] == "metrics"] == metrics[14:]
+    assert manage.origin(new)["checkpoint"] == "step_000014"
+    assert manage.origin(run) == {}
+    assert run.status()["step"] == 14
+    # Killed before its own first checkpoint, it begins at the same place.
+    again = manage.fork(run, longer, path=tmp_path / "again")
+    Session(again).go()
+    assert told(again)[:3] == told(new)[:3]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "muon"}, {"batch_size": 24}, {"ema": 0.9}, {"dtype": "bfloat16", "optimizer": "muon"}, {"model.H_cycles": 1, "lr": 1e-4},
+        {"betas": [0.8, 0.9], "weight_decay": 0.0},
+    ],
+)  # fmt: skip
+def test_a_run_is_continued_with_changes(tmp_path: Path, changes: dict[str, Any]) -> None:
+    run = RunDir.create(tmp_path / "run", small(steps=14, ema=0.0, dtype="float32", patience=1, evaluate_every=7))
+    Session(run).go()
+    before = [v for kind, _, v in told(run) if kind == "metrics"]
+    new = manage.fork(run, manage.changed(run.config(), {"steps": 24, **changes}), path=tmp_path / "new")
+    session = Session(new)
+    session.go()
+    after = [v for kind, _, v in told(new) if kind == "metrics"]
+    assert len(after) >= 7
+    assert after[0]["lm_loss"] < 0.5 * (before[0]["lm_loss"] + before[-1]["lm_loss"]) + 0.2  # what was learned is there
+    group = session.trainer.optimizer.param_groups[-1]
+    assert tuple(group["betas"]) == tuple(new.config().betas)
+    assert group["weight_decay"] == new.config().weight_decay
+    assert session.trainer.model.config.forward_dtype == new.config().dtype
+    assert session.trainer.carry.z_H.dtype == getattr(torch, new.config().dtype)
+
+
+def test_what_cannot_be_continued_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    run = RunDir.create(tmp_path / "run", small(steps=7, evaluate_every=100))
+    with pytest.raises(RunError, match="no checkpoint 'last'; there are: none"):
+        manage.fork(run, small(), path=tmp_path / "new")
+    Session(run).go()
+    config = run.config()
+    wide = config.model.model_copy(update={"hidden_size": 128})
+    for changed, words in ((config, "stands at step 7"), (config.model_copy(update={"model": wide, "steps": 9}), "hidden_size")):
+        with pytest.raises(RunError, match=words):
+            manage.fork(run, changed, path=tmp_path / "new")
+    with pytest.raises(RunError, match="there are: step_000007"):
+        manage.fork(run, config, checkpoint="step_000004", path=tmp_path / "new")
+    shutil.copytree(run.checkpoints / "step_000007", run.checkpoints / "step_000004", ignore=shutil.ignore_patterns("*.pt"))
+    with pytest.raises(RunError, match="step_000004: holds weights without a trainer's state"):
+        manage.fork(run, config, checkpoint="step_000004", path=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
