@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from hrm_model.model import HRM
-from hrm_model.reason import solve_batch
+from hrm_model.reasoning import solve_batch
 from hrm_model.tasks.arc.augment import Augmentation, augmented, distinct_augmentations, encode_pair, parse_name
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair
 from hrm_model.tasks.arc.vote import Answer, Candidate, input_key, vote

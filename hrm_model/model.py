@@ -99,7 +99,7 @@ class PuzzleTable(nn.Module):
 
 
 class HRM(nn.Module):
-    """The model of one segment. What decides how many segments follow each other is in `act.py` and `reason.py`."""
+    """The model of one segment. What decides how many segments follow each other is in `act.py` and `reasoning.py`."""
 
     H_init: Tensor
     L_init: Tensor

@@ -57,4 +57,4 @@ def test_the_window_loads_no_torch() -> None:
 
 
 def test_the_model_and_the_trainer_load_no_qt() -> None:
-    assert "PySide6" not in _loaded_after("import hrm_model.reason, hrm_model.checkpoint.format, trainer.loop, trainer.__main__")
+    assert "PySide6" not in _loaded_after("import hrm_model.reasoning, hrm_model.checkpoint.format, trainer.loop, trainer.__main__")

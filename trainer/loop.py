@@ -19,13 +19,13 @@ from torch import Tensor, nn
 
 from hrm_model.act import Batch, Carry, act_step, initial_carry
 from hrm_model.device import is_small, pick_device, pick_dtype, pick_training_dtype, wait_for
+from hrm_model.evaluation import evaluate, told
 from hrm_model.loss import IGNORE, act_loss
 from hrm_model.model import HRM
 from trainer.capture import Captured
 from trainer.config import RunConfig
 from trainer.data.batches import Ahead
 from trainer.distributed import World
-from trainer.evaluate import evaluate, told
 from trainer.fitting import first_line, out_of_memory
 from trainer.neighbours import look_at_neighbours
 from trainer.optim import EMA, SignSGD, learning_rate, optimizer_for

@@ -23,7 +23,7 @@ from hrm_model.device import describe, pick_device, pick_dtype, pick_training_dt
 from hrm_model.errors import ConfigError
 from hrm_model.loss import act_loss
 from hrm_model.model import HRM
-from hrm_model.reason import solve_batch
+from hrm_model.reasoning import solve_batch
 from trainer.config import RunConfig
 from trainer.fitting import first_line
 from trainer.loop import Trainer

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hrm_model.model import HRM
-from hrm_model.reason import record
+from hrm_model.reasoning import record
 from hrm_model.tasks.registry import task_named
 from hrm_model.trace.data import PuzzleInfo
 from hrm_model.trace_file import io as trace_file

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm_model.evaluation import Judged
 from hrm_model.folders import home
 from hrm_model.tasks.base import Grids
-from trainer.evaluate import Judged
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,12 @@ import numpy as np
 from hrm_model.analysis.survey import wilson
 from hrm_model.assets import assets_dir, find_model
 from hrm_model.checkpoint.format import load
+from hrm_model.evaluation import evaluate, judge
 from hrm_model.tasks.base import Grids
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.sudoku.grid import SUDOKU_9, Grid
 from hrm_model.tasks.sudoku.rating import LEVELS, rate
 from hrm_model.tasks.sudoku.solver import OPEN, branch, count_solutions, propagate, to_bits
-from trainer.evaluate import evaluate, judge
 
 OURS = assets_dir() / "puzzles" / "test" / "sudoku-9x9"
 

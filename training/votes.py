@@ -21,7 +21,7 @@ from hrm_model.analysis.survey import wilson
 from hrm_model.assets import find_model
 from hrm_model.checkpoint.format import load
 from hrm_model.model import HRM
-from hrm_model.reason import solve_batch
+from hrm_model.reasoning import solve_batch
 from hrm_model.relabel import random_relabelling
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.puzzle_files import read_puzzles

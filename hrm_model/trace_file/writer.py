@@ -16,7 +16,8 @@ from typing import Any
 
 import h5py
 
-from hrm_model.trace.data import Array, ModelInfo, PuzzleInfo, Step, Trace, TraceRecorder
+from hrm_model.trace.data import Array, ModelInfo, PuzzleInfo, Step, Trace
+from hrm_model.trace.recorder import TraceRecorder
 from hrm_model.trace_file.extras import Extras
 from hrm_model.trace_file.hdf5 import write_attributes
 from hrm_model.trace_file.layout import FORMAT, VERSION, EntryWriter, Planes, States, blocks, planes_of

@@ -21,7 +21,7 @@ from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_studio.cli.common import AsJson, Device, Segments, load_model, must_read, plain_errors, print_json
 
 if TYPE_CHECKING:
-    from trainer.evaluate import Evaluation, Judged
+    from hrm_model.evaluation import Evaluation, Judged
 
 _KEEP_EVERY = 20.0  # seconds
 
@@ -64,7 +64,7 @@ def evaluate_file(
         found = _read(puzzles, limit)
         path = find_model(model)
         from hrm_model.checkpoint.format import about, sha256
-        from trainer.evaluate import by_difficulty, summary
+        from hrm_model.evaluation import by_difficulty, summary
         from trainer.results import place
 
         network = load_model(path, device)
@@ -114,7 +114,7 @@ def _read(source: Path, limit: int | None) -> _Set:
 
 def _judge(network: Any, found: _Set, where: Any, again: bool, **options: Any) -> Judged:
     """All puzzles, going on where an earlier attempt was cut off, with a progress bar on a terminal."""
-    from trainer.evaluate import Judged, judge
+    from hrm_model.evaluation import Judged, judge
 
     kept = None if again else where.load_part()
     parts = [kept] if kept is not None and len(kept) <= len(found.puzzles) else []

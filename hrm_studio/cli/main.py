@@ -76,7 +76,7 @@ def solve(
         known = task.solve(grid)
         path = find_model(model) if model else model_for_task(task.name).path
         from hrm_model.device import use_threads
-        from hrm_model.reason import reason
+        from hrm_model.reasoning import reason
 
         network = load_model(path, device)
         use_threads(network)

@@ -60,9 +60,10 @@ def record(
         path = find_model(model) if model else model_for_task(task.name).path
         from hrm_model.checkpoint.format import about, sha256
         from hrm_model.device import use_threads
-        from hrm_model.probe import attention_bytes, attention_of_all
-        from hrm_model.reason import model_info, reason
-        from hrm_model.trace.data import PuzzleInfo, TraceRecorder
+        from hrm_model.reasoning import model_info, reason
+        from hrm_model.recompute import attention_bytes, attention_of_all
+        from hrm_model.trace.data import PuzzleInfo
+        from hrm_model.trace.recorder import TraceRecorder
 
         network = load_model(path, device)
         use_threads(network)

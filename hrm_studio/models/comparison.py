@@ -19,7 +19,7 @@ from hrm_model.trace.data import Trace
 from hrm_studio.models.arc_tasks import ArcTasks
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.trace_model import TraceModel
-from hrm_studio.services.questions import thinking
+from hrm_studio.services.model_jobs import thinking
 from hrm_studio.services.reasoner import Reasoner
 
 MOST_PANES = 4

@@ -254,7 +254,7 @@ def _read(file: Path, puzzle: int, foreign: bool) -> Trace | str:
 
 def _think(model: HRM, about: dict[str, Any], task: str) -> Iterator[Trace]:
     """Let a checkpoint think about a puzzle that ships with the studio."""
-    from hrm_model.reason import record
+    from hrm_model.reasoning import record
 
     kind = task_named(task)
     given, solution, text = _example(kind)

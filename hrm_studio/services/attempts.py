@@ -11,7 +11,7 @@ import numpy as np
 from hrm_model.tasks.arc.augment import augmented, encode_pair
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair
 from hrm_model.tasks.arc.vote import ATTEMPTS, Answer, Candidate, vote
-from hrm_studio.services.questions import About, Question
+from hrm_studio.services.model_jobs import About, Question
 from trainer.data.identifiers import copies_in, names_file
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from PySide6.QtCore import QObject, Signal
 from hrm_model.checkpoint.locate import short_name
 from hrm_model.errors import PuzzleError
 from hrm_model.tasks.base import Grid, Task
-from hrm_model.trace.data import PuzzleInfo, TraceRecorder
+from hrm_model.trace.data import PuzzleInfo
+from hrm_model.trace.recorder import TraceRecorder
 from hrm_studio.services.worker import Job, Report, Worker
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class Reasoner(QObject):
     def _think(
         self, model: HRM, about: dict[str, Any], grid: Grid, solution: Grid | None, task: Task, segments: int, identifier: int
     ) -> Iterator[Callable[[], None]]:
-        from hrm_model.reason import model_info, reason
+        from hrm_model.reasoning import model_info, reason
 
         self.busy_changed.emit("Thinking …")
         info = model_info(model, about["name"], q_continue=about["q_continue"], sha256=about["sha256"])
@@ -247,7 +248,7 @@ def _import_torch() -> None:
     # milliseconds, again and again; so none runs meanwhile, and afterwards they are left out of all later ones.
     gc.disable()
     try:
-        import hrm_model.reason  # noqa: F401 (and with it torch)
+        import hrm_model.reasoning  # noqa: F401 (and with it torch)
     finally:
         gc.freeze()
         gc.enable()

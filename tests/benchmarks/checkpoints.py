@@ -28,10 +28,10 @@ ARCH = """arch:
 ROUND = """
 import json, re, sys, time
 import numpy as np
-import hrm_model.reason
+import hrm_model.reasoning
 from hrm_model.checkpoint.format import load_inspected
 from hrm_model.checkpoint.inspect import inspect, statistics
-from hrm_model.reason import record
+from hrm_model.reasoning import record
 from hrm_model.trace.data import PuzzleInfo
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
 now = lambda: (time.perf_counter(), time.process_time())
@@ -52,7 +52,7 @@ record(model, puzzle, segments=16, previews=False, state_dtype="float16"); lap("
 print(json.dumps({"seconds": found, "memory": peak() - idle}))
 """
 TABLE_ROUND = """
-import json, re, sys, time, torch, hrm_model.reason
+import json, re, sys, time, torch, hrm_model.reasoning
 from hrm_model.checkpoint.format import load
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
 idle, begin = peak(), time.perf_counter()

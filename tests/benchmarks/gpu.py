@@ -26,7 +26,7 @@ from hrm_model.assets import model_dir
 from hrm_model.checkpoint.format import load
 from hrm_model.config import ModelConfig
 from hrm_model.model import HRM
-from hrm_model.reason import reason, solve_batch
+from hrm_model.reasoning import reason, solve_batch
 from tests.benchmarks.model import seconds
 from trainer.fitting import SHARE, first_line, free_memory, rows_that_fit
 from trainer.loop import Trainer

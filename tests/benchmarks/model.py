@@ -11,7 +11,7 @@ import torch
 
 from hrm_model.config import ModelConfig
 from hrm_model.model import HRM
-from hrm_model.reason import reason, solve_batch
+from hrm_model.reasoning import reason, solve_batch
 
 
 def seconds(work: Callable[[], object], times: int = 7) -> float:

@@ -9,7 +9,7 @@ import torch
 from hrm_model.assets import assets_dir, bundled_models, model_dir
 from hrm_model.checkpoint.format import load
 from hrm_model.device import describe, pick_device, pick_dtype
-from hrm_model.reason import reason, solve_batch
+from hrm_model.reasoning import reason, solve_batch
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.registry import task_named

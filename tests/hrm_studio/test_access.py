@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-import hrm_model.reason  # noqa: F401  (torch, whose import in a thread would outlast a test on a busy machine)
+import hrm_model.reasoning  # noqa: F401  (torch, whose import in a thread would outlast a test on a busy machine)
 from hrm_studio.main_window import MainWindow
 from hrm_studio.pages import PAGES
 from hrm_studio.theme import Theme

@@ -14,7 +14,7 @@ from hrm_model.act import act_step, initial_carry
 from hrm_model.checkpoint.format import load
 from hrm_model.loss import act_loss
 from hrm_model.model import HRM
-from hrm_model.reason import reason
+from hrm_model.reasoning import reason
 from tests.paths import DATA
 from trainer.optim import SignSGD
 

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import torch
 
+from hrm_model import evaluation as evaluate_module
 from hrm_model.errors import ConfigError
 from hrm_model.trace_file import io as trace_file
 from tests.paths import ROOT
 from tests.support.runs import small, told
-from trainer import evaluate as evaluate_module
 from trainer import session as session_module
 from trainer.__main__ import explain, main
 from trainer.config import read_config

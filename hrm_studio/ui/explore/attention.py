@@ -17,7 +17,7 @@ from hrm_model.trace.data import Trace
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
-from hrm_studio.services.questions import Look, attention_at
+from hrm_studio.services.model_jobs import Look, attention_at
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.board import BoardView

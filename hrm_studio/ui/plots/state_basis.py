@@ -10,7 +10,7 @@ from hrm_model.analysis.states import Basis
 from hrm_model.trace.data import Trace
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.trace_model import TraceModel
-from hrm_studio.services.questions import basis_of_set
+from hrm_studio.services.model_jobs import basis_of_set
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.ui.plots.state_fit import Fitted, umap_there
 

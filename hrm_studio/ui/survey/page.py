@@ -31,7 +31,7 @@ from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_studio.actions import Entry
-from hrm_studio.services.questions import Progress, Source, surveying
+from hrm_studio.services.model_jobs import Progress, Source, surveying
 from hrm_studio.studio import Studio
 from hrm_studio.ui.survey.scatter import SurveyScatter
 from hrm_studio.ui.survey.table import SurveyTable, columns_of

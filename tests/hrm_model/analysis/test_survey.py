@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hrm_model.analysis.survey import hardness, summary, survey_rows
-from hrm_model.reason import record, solve_batch
+from hrm_model.reasoning import record, solve_batch
 from hrm_model.survey import run_batch
 from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku.grid import from_tokens

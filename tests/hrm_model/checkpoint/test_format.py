@@ -13,7 +13,7 @@ import torch
 
 from hrm_model.checkpoint.format import about, load, save, sha256
 from hrm_model.errors import CheckpointError
-from hrm_model.reason import solve_batch
+from hrm_model.reasoning import solve_batch
 from tests.hrm_model.test_model import puzzle, tiny
 from tests.paths import DATA
 from tests.support.evil import Evil

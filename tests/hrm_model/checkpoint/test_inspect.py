@@ -19,7 +19,7 @@ from hrm_model.checkpoint.format import about, load, load_inspected, save
 from hrm_model.checkpoint.inspect import dtypes, inspect, statistics
 from hrm_model.config import ModelConfig, tensor_shapes
 from hrm_model.model import HRM
-from hrm_model.reason import reason, solve_batch
+from hrm_model.reasoning import reason, solve_batch
 from tests.hrm_model.test_model import tiny
 from tests.paths import DATA, ROOT
 from tests.support import trm_reference

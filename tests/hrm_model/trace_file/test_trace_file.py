@@ -17,7 +17,7 @@ from silx.io.nxdata import NXdata, get_default
 
 from hrm_model.analysis import core as analysis
 from hrm_model.errors import TraceFileError
-from hrm_model.reason import reason, record
+from hrm_model.reasoning import reason, record
 from hrm_model.tasks.sudoku.grid import parse, to_tokens
 from hrm_model.trace.data import PuzzleInfo, Trace
 from hrm_model.trace_file.io import (

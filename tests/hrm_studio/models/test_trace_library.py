@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
-from hrm_model.reason import record
+from hrm_model.reasoning import record
 from hrm_model.trace.data import Trace
 from hrm_model.trace_file.io import read, write
 from hrm_studio.models.trace_library import TraceLibrary

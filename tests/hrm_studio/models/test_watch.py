@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import model_dir
 from hrm_model.checkpoint.format import load
-from hrm_model.reason import record
+from hrm_model.reasoning import record
 from hrm_model.tasks.registry import task_named
 from hrm_model.trace.data import PuzzleInfo, Trace
 from hrm_model.trace_file import io as trace_file

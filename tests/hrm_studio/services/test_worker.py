@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-import hrm_model.reason  # noqa: F401 (torch, before the clock runs)
+import hrm_model.reasoning  # noqa: F401 (torch, before the clock runs)
 from hrm_model.assets import bundled_models
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.services.worker import Worker

@@ -116,9 +116,9 @@ def test_maze_batches_hold_mazes_whose_only_shortest_path_is_the_label() -> None
 
 
 def test_evaluation_counts_another_shortest_path_as_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hrm_model.reason import BatchAnswers
+    from hrm_model import evaluation as module
+    from hrm_model.reasoning import BatchAnswers
     from hrm_model.tasks.maze import grid as maze
-    from trainer import evaluate as module
 
     config = small_maze()
     model = Trainer(config, Batches(config, *make_pool(config))).model

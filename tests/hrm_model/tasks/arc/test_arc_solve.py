@@ -12,7 +12,7 @@ from hrm_model.arc_solve import copies_of, solve_task
 from hrm_model.checkpoint.format import save
 from hrm_model.config import ModelConfig
 from hrm_model.model import HRM
-from hrm_model.reason import BatchAnswers
+from hrm_model.reasoning import BatchAnswers
 from hrm_model.tasks.arc.augment import Augmentation
 from hrm_model.tasks.arc.puzzle import decode, encode, read_task
 from hrm_studio.cli.main import app

@@ -13,8 +13,8 @@ from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
 from hrm_model.checkpoint import format as checkpoint
-from hrm_model.probe import attention
-from hrm_model.reason import record
+from hrm_model.reasoning import record
+from hrm_model.recompute import attention
 from hrm_model.trace.data import ModelInfo, Trace
 from hrm_model.trace_file.io import Extras, TraceReader, write
 from hrm_studio.models.model_choice import ModelChoice

@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from hrm_model.analysis.states import movement, paths_in
 from hrm_model.assets import bundled_models
 from hrm_model.checkpoint import format as checkpoint
-from hrm_model.reason import record
+from hrm_model.reasoning import record
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.selection import Selection

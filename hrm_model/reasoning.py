@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from hrm_model.model import HRM
-from hrm_model.trace.data import Array, ModelInfo, PuzzleInfo, Step, Trace, TraceRecorder
+from hrm_model.trace.data import Array, ModelInfo, PuzzleInfo, Step, Trace
+from hrm_model.trace.recorder import TraceRecorder
 
 
 def reason(

@@ -18,7 +18,8 @@ from hrm_model.tasks.base import Grid, Grids, Task
 from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.registry import task_named
-from hrm_model.trace.data import Array, PuzzleInfo, Trace, TraceRecorder
+from hrm_model.trace.data import Array, PuzzleInfo, Trace
+from hrm_model.trace.recorder import TraceRecorder
 from hrm_studio.services.reasoner import identified
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def attention_at(trace: Trace, step: int, layer: int) -> Question[dict[str, Look
     """Attention of the last call of both modules up to a step, by 'L' and 'H'. `layer` counts from 0; too high a one means the last."""
 
     def question(model: HRM, about: About) -> Iterator[dict[str, Look]]:
-        from hrm_model.probe import attention
+        from hrm_model.recompute import attention
 
         cells, found = len(trace.puzzle.given), {}
         for level, blocks in (("L", model.L_level.layers), ("H", model.H_level.layers)):
@@ -68,7 +69,7 @@ def thinking(
     """
 
     def question(model: HRM, about: About) -> Iterator[tuple[Trace, int, bool] | None]:
-        from hrm_model.reason import model_info, reason
+        from hrm_model.reasoning import model_info, reason
 
         if model.config.task != task.name:
             raise ValueError(f"{about['name']} reads {model.config.task}; the puzzle is {task.name}. Choose another model or puzzle.")

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 from hrm_model.analysis.survey import wilson
 from hrm_model.assets import model_dir
 from hrm_model.checkpoint.format import load
+from hrm_model.evaluation import Judged, by_difficulty, evaluate, judge, share_interval, summary
 from hrm_model.tasks.registry import task_named
 from hrm_studio.cli.main import app
 from tests.paths import DATA
-from trainer.evaluate import Judged, by_difficulty, evaluate, judge, share_interval, summary
 
 PUBLISHED = DATA / "published"
 TASK = task_named("sudoku-4x4")
@@ -126,8 +126,8 @@ def test_eval_tells_by_difficulty_and_keeps_its_result(puzzles: Path) -> None:
 
 
 def test_an_evaluation_that_was_cut_off_goes_on(puzzles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hrm_model import evaluation as module
     from hrm_studio.cli import eval as cli_eval
-    from trainer import evaluate as module
 
     whole = json.loads(run("eval", "sudoku-4x4", puzzles, "--segments", 4, "--batch", 8, "--json"))
     monkeypatch.setattr(cli_eval, "_KEEP_EVERY", 0.0)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hrm_model.analysis.survey import wilson
 from hrm_model.model import HRM
-from hrm_model.reason import solve_batch
+from hrm_model.reasoning import solve_batch
 from hrm_model.tasks.base import Grids
 from hrm_model.tasks.registry import task_named
 

@@ -1,0 +1,89 @@
+"""Collects a model's Steps and gives them as a Trace at any moment. NumPy only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hrm_model.trace.data import LEVEL_NAMES, Array, ModelInfo, PuzzleInfo, Step, Trace
+
+
+class TraceRecorder:
+    """Collects Steps into growing arrays. `trace()` is cheap at any moment: its arrays are views of what is there so far.
+
+    At an L step without a preview the last prediction is repeated. States are kept as `state_dtype`, or not at all with None.
+    """
+
+    def __init__(self, puzzle: PuzzleInfo, model: ModelInfo, *, state_dtype: str | None = "float32", capacity: int = 96) -> None:
+        self.puzzle, self.model = puzzle, model
+        self.state_dtype = state_dtype
+        self._capacity = max(1, capacity)
+        self._count = 0
+        self._q: list[tuple[float, float]] = []
+        self._arrays: dict[str, Array] = {}
+        self._rows = {"H": 0, "L": 0}
+
+    def add(self, step: Step) -> None:
+        """Append one step. Its probability gives the vocabulary, its state T and D; the first step must bring `initial` for states."""
+        first = self._count == 0
+        if first:
+            self._allocate(step)
+        elif self._count == self._capacity:
+            self._grow()
+        i, a = self._count, self._arrays
+        if step.state is not None and self.state_dtype is not None:
+            self._rows[step.level] += 1
+            a[f"z_{step.level}"][self._rows[step.level]] = step.state
+        a["segment"][i], a["h_cycle"][i], a["l_step"][i] = step.segment, step.h_cycle, step.l_step
+        a["level"][i] = LEVEL_NAMES.index(step.level)
+        a["h_row"][i], a["l_row"][i] = self._rows["H"], self._rows["L"]
+        if step.prediction is not None and step.probability is not None:
+            a["prediction"][i], a["probability"][i] = step.prediction, step.probability
+        elif first:
+            a["prediction"][i] = self.puzzle.given
+            a["probability"][i] = 1 / a["probability"].shape[-1]
+        else:
+            a["prediction"][i], a["probability"][i] = a["prediction"][i - 1], a["probability"][i - 1]
+        if step.q_halt is not None and step.q_continue is not None:
+            self._q.append((step.q_halt, step.q_continue))
+        self._count += 1
+
+    def trace(self) -> Trace:
+        """What was recorded so far. ValueError before the first step."""
+        if not self._count:
+            raise ValueError("nothing was recorded yet")
+        n, a = self._count, self._arrays
+        q = np.array(self._q, dtype=np.float32).reshape(-1, 2)
+        states: dict[str, Any] = {f"z_{k}": a[f"z_{k}"][: self._rows[k] + 1] if f"z_{k}" in a else None for k in "HL"}
+        flat = {name: array[:n] for name, array in a.items() if not name.startswith("z_")}
+        return Trace(self.puzzle, self.model, q_halt=q[:, 0], q_continue=q[:, 1], **flat, **states)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def _allocate(self, step: Step) -> None:
+        n, cells = self._capacity, len(self.puzzle.given)
+        vocabulary = self.model.config.get("vocab_size") or (step.probability.shape[-1] if step.probability is not None else 0)
+        if not vocabulary:
+            raise ValueError("the first step brings no probabilities and the model's vocab_size is not known")
+        self._arrays = {name: np.zeros(n, np.int32) for name in ("segment", "h_cycle", "l_step", "h_row", "l_row")}
+        self._arrays["level"] = np.zeros(n, np.int8)
+        self._arrays["prediction"] = np.zeros((n, cells), np.int16)
+        self._arrays["probability"] = np.zeros((n, cells, vocabulary), np.float32)
+        if self.state_dtype is not None and step.state is not None:
+            if step.initial is None:
+                raise ValueError("the first step must bring the initial states")
+            for key, start in zip("HL", step.initial, strict=True):
+                # Sized for the worst case of one level; the operating system gives no memory before it is written.
+                self._arrays[f"z_{key}"] = np.zeros((n + 1, *start.shape), self.state_dtype)
+                self._arrays[f"z_{key}"][0] = start
+
+    def _grow(self) -> None:
+        # New arrays, so that traces handed out before keep theirs.
+        self._capacity *= 2
+        for name, old in self._arrays.items():
+            rows = self._capacity + name.startswith("z_")
+            new = np.zeros((rows, *old.shape[1:]), old.dtype)
+            new[: len(old)] = old
+            self._arrays[name] = new
