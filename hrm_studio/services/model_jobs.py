@@ -34,25 +34,25 @@ _BATCH = 16  # puzzles at a time
 
 
 @dataclass(frozen=True)
-class Look:
-    """Where the cells of a board looked in one layer of one module call."""
+class AttentionWeights:
+    """The attention of one layer in one module call, between the cells of the board."""
 
     step: int  # of the call
     layers: int  # of that module
     weights: Array  # (A, S, S) float16: heads, who looks, what is looked at; what goes to puzzle slots is missing from a row's sum
 
 
-def attention_at(trace: Trace, step: int, layer: int) -> Question[dict[str, Look]]:
+def attention_at(trace: Trace, step: int, layer: int) -> Question[dict[str, AttentionWeights]]:
     """Attention of the last call of both modules up to a step, by 'L' and 'H'. `layer` counts from 0; too high a one means the last."""
 
-    def question(model: HRM, about: About) -> Iterator[dict[str, Look]]:
+    def question(model: HRM, about: About) -> Iterator[dict[str, AttentionWeights]]:
         from hrm_model.recompute import attention
 
         cells, found = len(trace.puzzle.given), {}
         for level, blocks in (("L", model.L_level.layers), ("H", model.H_level.layers)):
             at = call_at(trace, step, level)
             weights = attention(model, trace, at, min(layer, len(blocks) - 1))
-            found[level] = Look(at, len(blocks), weights[:, -cells:, -cells:].astype(np.float16))
+            found[level] = AttentionWeights(at, len(blocks), weights[:, -cells:, -cells:].astype(np.float16))
         yield found
 
     return question

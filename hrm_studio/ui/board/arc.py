@@ -11,8 +11,8 @@ from hrm_studio.theme import Palette
 from hrm_studio.ui.board.drawing import (
     CHANGED,
     Drawing,
-    Look,
-    Option,
+    Overlays,
+    Overlay,
     _cell,
     _row_column,
     corner,
@@ -44,11 +44,11 @@ class ArcDrawing(Drawing):
     """
 
     fills = True
-    options = (
-        Option("candidates", "Confidence", "The less sure the model is of a colour, the paler it is."),
+    offers = (
+        Overlay("candidates", "Confidence", "The less sure the model is of a colour, the paler it is."),
         CHANGED,
-        Option("wrong", "Wrong", "A corner marks a cell that differs from what is expected."),
-        Option("numerals", "Numbers", "Each colour's number, for those to whom some colours look alike."),
+        Overlay("wrong", "Wrong", "A corner marks a cell that differs from what is expected."),
+        Overlay("numerals", "Numbers", "Each colour's number, for those to whom some colours overlays alike."),
     )
 
     def __init__(self, trace: Trace, palette: Palette, font: QFont) -> None:
@@ -106,16 +106,16 @@ class ArcDrawing(Drawing):
 
     # Painting -------------------------------------------------------------------------------------------------------
 
-    def paint(self, painter: QPainter, place: QRectF, step: int, look: Look) -> None:
+    def paint(self, painter: QPainter, place: QRectF, step: int, overlays: Overlays) -> None:
         answer = self.trace.prediction[step]
         grids = self.grids(place)
-        self._paint_still(painter, grids, look)
+        self._paint_still(painter, grids, overlays)
         grid = grids[1]
-        sure = self.trace.probability[step].max(axis=1) if look.candidates else np.ones(len(answer))
-        self._paint_grid(painter, grid, answer, sure, look)
+        sure = self.trace.probability[step].max(axis=1) if overlays.candidates else np.ones(len(answer))
+        self._paint_grid(painter, grid, answer, sure, overlays)
         colours, wrong = self.palette, self.wrong(step) & self.shown
         changed = (answer != self.trace.prediction[max(0, step - 1)]) & self.shown
-        for flags, mark in ((changed & look.changed, self._ring), (wrong & look.wrong, corner)):
+        for flags, mark in ((changed & overlays.changed, self._ring), (wrong & overlays.wrong, corner)):
             colour = colours.color("warning" if mark is self._ring else "wrong")
             for cell in np.flatnonzero(flags).tolist():
                 mark(painter, self.cell_rects(place, cell)[1], colour)
@@ -131,14 +131,14 @@ class ArcDrawing(Drawing):
         painter.setPen(QPen(colour, max(1.5, place.width() * 0.08)))
         painter.drawRect(place.adjusted(1.5, 1.5, -1.5, -1.5))
 
-    def _paint_still(self, painter: QPainter, grids: list[QRectF], look: Look) -> None:
+    def _paint_still(self, painter: QPainter, grids: list[QRectF], overlays: Overlays) -> None:
         """Input and expected output, drawn once and kept."""
         ratio = painter.device().devicePixelRatio()
         for k, (name, tokens) in enumerate(self.boards):
             if tokens is None:
                 continue
             grid = grids[k]
-            key = (k, grid.width(), grid.height(), ratio, look.numerals)
+            key = (k, grid.width(), grid.height(), ratio, overlays.numerals)
             if key not in self._still:
                 if len(self._still) > 8:
                     self._still.clear()
@@ -146,7 +146,7 @@ class ArcDrawing(Drawing):
                 kept.setDevicePixelRatio(ratio)
                 kept.fill(Qt.GlobalColor.transparent)
                 with QPainter(kept) as inner:
-                    self._paint_grid(inner, QRectF(QPointF(0, 0), grid.size()), tokens, np.ones(len(tokens)), look)
+                    self._paint_grid(inner, QRectF(QPointF(0, 0), grid.size()), tokens, np.ones(len(tokens)), overlays)
                 self._still[key] = kept
             painter.drawPixmap(grid.topLeft(), self._still[key])
             self._caption(painter, grid, name)
@@ -161,7 +161,7 @@ class ArcDrawing(Drawing):
                 painter.setFont(self.sized(10))
         painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
 
-    def _paint_grid(self, painter: QPainter, grid: QRectF, tokens: Array, sure: np.ndarray, look: Look) -> None:
+    def _paint_grid(self, painter: QPainter, grid: QRectF, tokens: Array, sure: np.ndarray, overlays: Overlays) -> None:
         shown = np.asarray(tokens)[self.shown].astype(int)
         strength = np.where(shown > END, 0.25 + 0.75 * sure[self.shown], 1.0)[:, None]
         mixed_colours = self._tokens[shown] * strength + self._tokens[PAD] * (1 - strength)
@@ -171,7 +171,7 @@ class ArcDrawing(Drawing):
         lines = [QLineF(grid.left(), grid.top() + k * size, grid.right(), grid.top() + k * size) for k in range(self.rows + 1)]
         lines += [QLineF(grid.left() + k * size, grid.top(), grid.left() + k * size, grid.bottom()) for k in range(self.columns + 1)]
         painter.drawLines(lines)
-        if look.numerals and size >= _SMALLEST_NUMERAL:
+        if overlays.numerals and size >= _SMALLEST_NUMERAL:
             font = self.sized(min(size * 0.5, 15))
             light = mixed_colours @ (0.299, 0.587, 0.114) > 110
             for k in np.flatnonzero(shown > END).tolist():

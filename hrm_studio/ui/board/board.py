@@ -15,7 +15,7 @@ from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Palette, Theme
 from hrm_studio.ui.board.arc import ArcDrawing
-from hrm_studio.ui.board.drawing import Drawing, Look
+from hrm_studio.ui.board.drawing import Drawing, Overlays
 from hrm_studio.ui.board.maze import MazeDrawing
 from hrm_studio.ui.board.sudoku import SudokuDrawing
 from hrm_studio.ui.widgets.visible import View
@@ -56,7 +56,7 @@ class BoardView(View):
         self._hover = -1
         self._drag: QPointF | None = None
         self._swept: set[int] | None = None
-        self.look = Look()
+        self.overlays = Overlays()
         self.zoom, self._offset = 1.0, QPointF(0, 0)
         self.over: Callable[[QPainter, Drawing, QRectF], None] | None = None  # paints on top, attention say
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -74,9 +74,9 @@ class BoardView(View):
     def sizeHint(self) -> QSize:
         return QSize(600, 600)
 
-    def set_look(self, **switches: bool) -> None:
-        """Turn parts of the board on or off by name (`Look`)."""
-        self.look = replace(self.look, **switches)
+    def show_overlays(self, **switches: bool) -> None:
+        """Turn overlays on or off by their name in `Overlays`."""
+        self.overlays = replace(self.overlays, **switches)
         self.update()
 
     @property
@@ -156,7 +156,7 @@ class BoardView(View):
             words = "The puzzle appears here\nas the model solves it."
             painter.drawText(place, Qt.AlignmentFlag.AlignCenter, words if trace is None else f"No board for the task {trace.puzzle.task}.")
             return
-        found.paint(painter, place, self._traces.cursor, self.look)
+        found.paint(painter, place, self._traces.cursor, self.overlays)
         if self.over is not None:
             self.over(painter, found, place)
         painter.setBrush(Qt.BrushStyle.NoBrush)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,8 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Look:
-    """What of a board is drawn beside the answer itself."""
+class Overlays:
+    """What a board shows in addition to the answer."""
 
     candidates: bool = True  # how likely each answer is: pencil marks, glow, faded colours
     changed: bool = True  # cells whose answer differs from the step before
@@ -29,20 +29,17 @@ class Look:
     numerals: bool = True  # a colour's number, for ARC
 
 
-LOOKS = tuple(f.name for f in fields(Look))
-
-
 @dataclass(frozen=True)
-class Option:
-    """A switch of `Look`, as it is offered to people."""
+class Overlay:
+    """One field of `Overlays`, as a switch with a label and a tooltip."""
 
     name: str
     label: str
     tip: str
 
 
-CHANGED = Option("changed", "Changed", "A tint marks the cells whose answer differs from the step before.")
-CONFIDENCE = Option("confidence", "Confidence", "A purple tint: the stronger, the more probable the model holds its answer to be.")
+CHANGED = Overlay("changed", "Changed", "A tint marks the cells whose answer differs from the step before.")
+CONFIDENCE = Overlay("confidence", "Confidence", "A purple tint: the stronger, the more probable the model holds its answer to be.")
 
 
 class Drawing(ABC):
@@ -51,7 +48,7 @@ class Drawing(ABC):
     aspect = 1.0  # width / height of the whole drawing
     small_aspect = 1.0  # and of the small picture
     fills = False  # takes all the room there is and centres itself, captions and all
-    options: tuple[Option, ...] = ()
+    offers: tuple[Overlay, ...] = ()  # those that make sense for the task
 
     def __init__(self, trace: Trace, palette: Palette, font: QFont) -> None:
         self.trace, self.palette, self.font = trace, palette, font
@@ -63,7 +60,7 @@ class Drawing(ABC):
         self._fonts: dict[tuple[int, QFont.Weight], QFont] = {}
 
     @abstractmethod
-    def paint(self, painter: QPainter, place: QRectF, step: int, look: Look) -> None:
+    def paint(self, painter: QPainter, place: QRectF, step: int, overlays: Overlays) -> None:
         """The board after `step`, filling `place`."""
 
     @abstractmethod

@@ -14,8 +14,8 @@ from hrm_studio.ui.board.drawing import (
     CONFIDENCE,
     Drawing,
     Flags,
-    Look,
-    Option,
+    Overlays,
+    Overlay,
     mixed,
     opaque,
     percent,
@@ -30,11 +30,11 @@ _NAMES = ("padding", "wall", "floor", "start", "goal", "path")
 class MazeDrawing(Drawing):
     """Any square maze."""
 
-    options = (
-        Option("candidates", "Glow", "The brighter a cell glows, the more probable the model holds the path to lead through it."),
+    offers = (
+        Overlay("candidates", "Glow", "The brighter a cell glows, the more probable the model holds the path to lead through it."),
         CHANGED,
-        Option("wrong", "Wrong", "A cross marks a step of the path that the solution does not take, a ring one that is missing."),
-        Option(
+        Overlay("wrong", "Wrong", "A cross marks a step of the path that the solution does not take, a ring one that is missing."),
+        Overlay(
             "rules", "Rule breaks", "A line under a cell: the path ends or branches there, or start, goal or a wall is not left as it is."
         ),
         CONFIDENCE,
@@ -46,25 +46,25 @@ class MazeDrawing(Drawing):
         colours = np.where((self.given == WALL)[:, None], rgb(wall), rgb(floor))
         self._ground = picture(opaque(colours), self.side)
 
-    def paint(self, painter: QPainter, place: QRectF, step: int, look: Look) -> None:
+    def paint(self, painter: QPainter, place: QRectF, step: int, overlays: Overlays) -> None:
         colours, trace = self.palette, self.trace
         width = place.width() / self.side
         painter.drawImage(place, self._ground)
         answer = trace.prediction[step]
-        if look.changed:
+        if overlays.changed:
             self._squares(painter, place, answer != trace.prediction[max(0, step - 1)], colours.color("changed"))
-        if look.confidence:
+        if overlays.confidence:
             tint = self.tint(step)
             tint[self.given == WALL] = 0  # what is given is no answer to be sure of
             painter.drawImage(place, picture(tint, self.side))
-        if look.candidates:
+        if overlays.candidates:
             painter.drawImage(place, picture(premultiplied(colours.answer, 0.75 * trace.probability[step][:, PATH]), self.side))
         if width >= 12:
             self._paint_lattice(painter, place)
         self._paint_path(painter, place, answer, colours.color("answer"), max(1.5, width * 0.3))
-        if look.wrong and self.solution is not None:
+        if overlays.wrong and self.solution is not None:
             self._paint_wrong(painter, place, answer, width)
-        if look.rules:
+        if overlays.rules:
             self._paint_faults(painter, place, faults(answer[None], self.given)[0] > 0, width)
         self._paint_ends(painter, place, width)
         painter.setPen(QPen(colours.color("muted"), 1.5))

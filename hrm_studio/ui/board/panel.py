@@ -13,7 +13,7 @@ from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.board import BoardView
-from hrm_studio.ui.board.drawing import Option
+from hrm_studio.ui.board.drawing import Overlay
 from hrm_studio.ui.board.narration import narrate
 from hrm_studio.ui.board.strip import BoardStrip
 from hrm_studio.ui.widgets.elided import Elided
@@ -32,7 +32,7 @@ class BoardPanel(View):
         self.strip = BoardStrip(traces, self.board, theme)
         self.what, self.outcome = Elided("title"), Elided("muted")
         self._switches: dict[str, QToolButton] = {}
-        self._offered: tuple[Option, ...] = ()
+        self._offered: tuple[Overlay, ...] = ()
         self._every = QToolButton(
             text="Steps", checkable=True, objectName="chip", accessibleName="Every step"
         )  # all switches fit 1280 pixels
@@ -52,7 +52,7 @@ class BoardPanel(View):
 
     def _tell(self) -> None:
         trace, found = self._traces.trace, self.board.drawing
-        self._offer(found.options if found is not None else ())
+        self._offer(found.offers if found is not None else ())
         if trace is None or self._traces.cursor < 0:
             self.what.setText("")
             self.outcome.setText("")
@@ -64,25 +64,25 @@ class BoardPanel(View):
         self.what.setToolTip(tip("H step" if slow else "L-step"))
         self.outcome.setToolTip(f"<p>{outcome}</p>" + tip("segment") + ("" if slow else tip("preview")))
 
-    def _offer(self, options: tuple[Option, ...]) -> None:
+    def _offer(self, offers: tuple[Overlay, ...]) -> None:
         """The switches of the task at hand."""
-        if options == self._offered:
+        if offers == self._offered:
             return
-        self._offered = options
+        self._offered = offers
         for switch in self._switches.values():
             self._legend.row.removeWidget(switch)
             switch.hide()  # it goes only once the event loop runs again
             switch.deleteLater()
         self._switches = {}
-        for k, option in enumerate(options):
-            switch = QToolButton(text=option.label, checkable=True, toolTip=option.tip, objectName="chip")
-            switch.setChecked(getattr(self.board.look, option.name))
-            switch.toggled.connect(partial(self._switch, option.name))
+        for k, overlay in enumerate(offers):
+            switch = QToolButton(text=overlay.label, checkable=True, toolTip=overlay.tip, objectName="chip")
+            switch.setChecked(getattr(self.board.overlays, overlay.name))
+            switch.toggled.connect(partial(self._switch, overlay.name))
             self._legend.row.insert(k, switch)
-            self._switches[option.name] = switch
+            self._switches[overlay.name] = switch
         order: list[QWidget] = [self.board, *self._switches.values(), self._every]
         for before, after in pairwise(order):
             self.setTabOrder(before, after)  # else what is made later comes last of all in the window
 
     def _switch(self, name: str, on: bool) -> None:
-        self.board.set_look(**{name: on})
+        self.board.show_overlays(**{name: on})

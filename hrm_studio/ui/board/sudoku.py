@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPen
 from hrm_model.tasks.sudoku.grid import Variant, cell_name, conflicts, from_tokens, variant_of_task
 from hrm_model.trace.data import Trace
 from hrm_studio.theme import Palette
-from hrm_studio.ui.board.drawing import CHANGED, CONFIDENCE, Drawing, Look, Option, corner, percent, picture
+from hrm_studio.ui.board.drawing import CHANGED, CONFIDENCE, Drawing, Overlays, Overlay, corner, percent, picture
 
 SURE = 0.75  # probability from which an answer is written as a digit; below, pencil marks
 _PENCIL = 0.06  # least probability of a pencil mark
@@ -18,11 +18,11 @@ _PENCIL = 0.06  # least probability of a pencil mark
 class SudokuDrawing(Drawing):
     """4×4, 6×6 and 9×9."""
 
-    options = (
-        Option("candidates", "Candidates", "Below 75 % the likely digits stand as pencil marks; the likelier, the larger and stronger."),
+    offers = (
+        Overlay("candidates", "Candidates", "Below 75 % the likely digits stand as pencil marks; the likelier, the larger and stronger."),
         CHANGED,
-        Option("wrong", "Wrong", "A filled corner marks a digit that differs from the solution."),
-        Option("rules", "Rule breaks", "A line under a digit: it stands in its row, column or box again."),
+        Overlay("wrong", "Wrong", "A filled corner marks a digit that differs from the solution."),
+        Overlay("rules", "Rule breaks", "A line under a digit: it stands in its row, column or box again."),
         CONFIDENCE,
     )
 
@@ -31,10 +31,10 @@ class SudokuDrawing(Drawing):
         self.variant: Variant = variant_of_task(trace.puzzle.task)
         self.is_given = self.given > 1
 
-    def paint(self, painter: QPainter, place: QRectF, step: int, look: Look) -> None:
+    def paint(self, painter: QPainter, place: QRectF, step: int, overlays: Overlays) -> None:
         colours, width = self.palette, place.width() / self.side
         digits, probability = from_tokens(self.trace.prediction[step]), self.trace.probability[step]
-        sure = probability.max(axis=1) >= SURE if look.candidates else np.ones(len(digits), bool)
+        sure = probability.max(axis=1) >= SURE if overlays.candidates else np.ones(len(digits), bool)
         changed = self.trace.prediction[step] != self.trace.prediction[max(0, step - 1)]
         wrong = self.wrong(step)
         clash = conflicts(np.where(sure | self.is_given, digits, 0), self.variant)
@@ -44,11 +44,11 @@ class SudokuDrawing(Drawing):
         given_ink, answer_ink, wrong_ink = colours.color("given"), colours.color("answer"), colours.color("wrong")
         boxes = self.boxes(place)
         for cell, box in enumerate(boxes):
-            if changed[cell] and look.changed:
+            if changed[cell] and overlays.changed:
                 painter.fillRect(box, changed_tint)
             elif self.is_given[cell]:
                 painter.fillRect(box, given_tint)
-        if look.confidence:
+        if overlays.confidence:
             tint = self.tint(step)
             tint[self.is_given] = 0
             painter.drawImage(place, picture(tint, self.side))
@@ -57,13 +57,13 @@ class SudokuDrawing(Drawing):
                 # What was given stands, whatever the model says; its contradiction is marked as wrong.
                 self.put_glyph(painter, box, str(int(self.given[cell]) - 1), bold, given_ink)
             elif sure[cell]:
-                colour = wrong_ink if wrong[cell] and look.wrong else answer_ink
+                colour = wrong_ink if wrong[cell] and overlays.wrong else answer_ink
                 self.put_glyph(painter, box, str(digits[cell]) if digits[cell] else "·", big, colour)
             else:
                 self._paint_pencil(painter, box, probability[cell], answer_ink)
-            if look.wrong and wrong[cell] and (sure[cell] or self.is_given[cell]):
+            if overlays.wrong and wrong[cell] and (sure[cell] or self.is_given[cell]):
                 corner(painter, box, wrong_ink)
-            if look.rules and clash[cell]:
+            if overlays.rules and clash[cell]:
                 painter.setPen(QPen(wrong_ink, max(1.5, width * 0.035)))
                 low, left, right = box.bottom() - width * 0.12, box.left() + width * 0.28, box.right() - width * 0.28
                 painter.drawLine(QPointF(left, low), QPointF(right, low))

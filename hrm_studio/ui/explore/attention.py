@@ -17,7 +17,7 @@ from hrm_model.trace.data import Trace
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
-from hrm_studio.services.model_jobs import Look, attention_at
+from hrm_studio.services.model_jobs import AttentionWeights, attention_at
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.board import BoardView
@@ -36,10 +36,10 @@ LANE = "attention"
 
 
 @dataclass(frozen=True)
-class Seen:
+class HeadWeights:
     """A module's weights as they are shown."""
 
-    look: Look
+    found: AttentionWeights
     head: int
     weights: Floats  # (S, S)
     looked_at: Floats  # (S,) mean over who looks
@@ -56,9 +56,9 @@ class AttentionView(View):
         self._traces, self._selection, self._models, self._reasoner, self._main, self._theme = (
             traces, selection, models, reasoner, board, theme,
         )  # fmt: skip
-        self._found: OrderedDict[tuple[int, int], dict[str, Look]] = OrderedDict()  # by step and layer
+        self._found: OrderedDict[tuple[int, int], dict[str, AttentionWeights]] = OrderedDict()  # by step and layer
         self._found_for: Trace | None = None
-        self._last: dict[str, Seen] = {}
+        self._last: dict[str, HeadWeights] = {}
         self._around: tuple[int, Neighbourhood | None] | None = None
         self.boards = {level: AttentionBoard(level, traces, selection, board, theme) for level in "LH"}
         self.titles = {level: Elided("muted") for level in "LH"}
@@ -164,7 +164,7 @@ class AttentionView(View):
         if key in self._found:
             self._show()
             return
-        kept = self._kept_looks(trace, *key)
+        kept = self._kept_weights(trace, *key)
         if kept:
             self._answered(trace, key, kept)
             return
@@ -179,7 +179,7 @@ class AttentionView(View):
             path, self._models.device, attention_at(trace, *key), lambda found: self._answered(trace, key, found), self._tell, lane=LANE
         )
 
-    def _answered(self, trace: Trace, key: tuple[int, int], found: dict[str, Look]) -> None:
+    def _answered(self, trace: Trace, key: tuple[int, int], found: dict[str, AttentionWeights]) -> None:
         now = self._traces.trace
         if now is None or now.puzzle is not trace.puzzle:
             return  # another trace was opened meanwhile
@@ -187,7 +187,7 @@ class AttentionView(View):
         if self._keep.isChecked():
             self._remember(key[1], found)
         self._trim()
-        layers, heads = max(look.layers for look in found.values()), found["L"].weights.shape[0]
+        layers, heads = max(of.layers for of in found.values()), found["L"].weights.shape[0]
         for box, count, words in ((self.layer, layers, "Layer {}"), (self.head, heads + 1, "Head {}")):
             if box.count() != count:
                 at = max(0, box.currentIndex())
@@ -209,11 +209,11 @@ class AttentionView(View):
             self._remember(layer, found)
         self._trim()
 
-    def _remember(self, layer: int, found: dict[str, Look]) -> None:
-        for look in found.values():
-            self._traces.attention[look.step, min(layer, look.layers - 1)] = look.weights
+    def _remember(self, layer: int, found: dict[str, AttentionWeights]) -> None:
+        for of in found.values():
+            self._traces.attention[of.step, min(layer, of.layers - 1)] = of.weights
 
-    def _kept_looks(self, trace: Trace, step: int, layer: int) -> dict[str, Look]:
+    def _kept_weights(self, trace: Trace, step: int, layer: int) -> dict[str, AttentionWeights]:
         """What was kept with the trace, without asking a model; nothing where that is not all of it."""
         cells, found = len(trace.puzzle.given), {}
         for level in "LH" if self._traces.attention else "":
@@ -223,7 +223,7 @@ class AttentionView(View):
             weights = self._traces.attention.get((at, min(layer, layers - 1)))
             if weights is None or weights.shape[-1] < cells:
                 return {}
-            found[level] = Look(at, layers, weights[:, -cells:, -cells:])
+            found[level] = AttentionWeights(at, layers, weights[:, -cells:, -cells:])
         return found
 
     def _trim(self) -> None:
@@ -238,14 +238,14 @@ class AttentionView(View):
 
     # Showing ---------------------------------------------------------------------------------------------------------
 
-    def _seen(self, level: str, look: Look) -> Seen:
+    def _head_weights(self, level: str, found: AttentionWeights) -> HeadWeights:
         """What the chosen head of a module saw; computed once, for a maze's weights are large."""
         head = self.head.currentIndex()
         known = self._last.get(level)
-        if known is None or known.look is not look or known.head != head:
-            chosen = look.weights.mean(axis=0, dtype=np.float32) if head <= 0 else look.weights[min(head, len(look.weights)) - 1]
+        if known is None or known.found is not found or known.head != head:
+            chosen = found.weights.mean(axis=0, dtype=np.float32) if head <= 0 else found.weights[min(head, len(found.weights)) - 1]
             weights = np.asarray(chosen, np.float32)
-            known = self._last[level] = Seen(look, head, weights, weights.mean(axis=0), {})
+            known = self._last[level] = HeadWeights(found, head, weights, weights.mean(axis=0), {})
         return known
 
     def _show(self) -> None:
@@ -255,8 +255,8 @@ class AttentionView(View):
         if found is None and self._found:
             found = next(reversed(self._found.values()))
         for level, small in self.boards.items():
-            seen = self._seen(level, found[level]) if found is not None and trace is not None else None
-            small.weights, small.looked_at = (None, None) if seen is None else (seen.weights, seen.looked_at)
+            shown = self._head_weights(level, found[level]) if found is not None and trace is not None else None
+            small.weights, small.looked_at = (None, None) if shown is None else (shown.weights, shown.looked_at)
             small.stale = stale
             small.arrows = self._arrows.isChecked()
             there = f" at {short_step_name(trace, found[level].step)}" if found is not None and trace is not None else ""

@@ -79,7 +79,7 @@ def test_a_broken_path_of_a_maze_is_underlined(qtbot: QtBot) -> None:
     prediction[:, gone] = 2
     whole = replace(info, solution=None)  # rules need no solution
     panel = panel_of(replace(trace, prediction=prediction, puzzle=whole), qtbot, cursor=3)
-    panel.board.set_look(candidates=False)
+    panel.board.show_overlays(candidates=False)
     ends = [c for c in (gone - 1, gone + 1, gone - 11, gone + 11) if 0 <= c < 121 and prediction[0, c] in (3, 4, 5)]
     assert len(ends) == 2
     for cell in range(24, 97):  # beside the discs of start and goal
@@ -113,11 +113,11 @@ def near(found: QColor, wanted: str, apart: int) -> bool:
 @pytest.mark.parametrize("task", INFOS)
 def test_switches_are_those_of_the_task_and_change_the_picture(task: str, qtbot: QtBot) -> None:
     panel = panel_of(made(INFOS[task], segments=3, solves=False), qtbot, cursor=5)
-    assert list(panel._switches) == [option.name for option in panel.board.drawing.options]
+    assert list(panel._switches) == [overlay.name for overlay in panel.board.drawing.offers]
     for name, switch in panel._switches.items():
         before = panel.board.grab().toImage()
         switch.click()
-        assert getattr(panel.board.look, name) == switch.isChecked()
+        assert getattr(panel.board.overlays, name) == switch.isChecked()
         assert panel.board.grab().toImage() != before, name
 
 

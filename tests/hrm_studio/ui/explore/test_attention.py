@@ -129,7 +129,7 @@ def test_what_is_kept_goes_with_the_trace_and_needs_no_model(view: AttentionView
     qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
     assert not traces.attention
     view._keep.setChecked(True)
-    assert set(traces.attention) == {(look.step, 0) for look in view._found[9, 0].values()}
+    assert set(traces.attention) == {(of.step, 0) for of in view._found[9, 0].values()}
     shown = view.boards["H"].weights
     elsewhere = replace(trace, model=ModelInfo("a model from elsewhere", trace.model.config))
     path = write(tmp_path / "t.h5", elsewhere, states="none", extras=[Extras(attention=traces.attention)])
