@@ -112,7 +112,7 @@ def cursor(task: str, width: int, segments: int = 16, panels: tuple[str, ...] = 
     opened, opening = (time.perf_counter() - begin) * 1000, (time.thread_time() - busy) * 1000
     for panel in panels:
         window.explore.docks[panel].raise_()
-    until(lambda: bool(window.explore.states._fits), 120)
+    until(lambda: bool(window.explore.states.points), 120)
     until(lambda: False, 0.5)
     times, computing = [], []
     for k in range(CURSOR_MOVES):

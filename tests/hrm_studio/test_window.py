@@ -225,7 +225,7 @@ def test_states_and_curves_follow(solved: MainWindow, qtbot: QtBot) -> None:
     assert trace is not None
     assert trace.z_L is not None
     rows = len(trace.z_L)
-    qtbot.waitUntil(lambda: bool(solved.explore.states._fits) and len(solved.explore.states._fits["L"].path) == rows, timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(solved.explore.states.points) and len(solved.explore.states.points["L"].path) == rows, timeout=WAIT)
     curves = solved.explore.curves
     qtbot.waitUntil(lambda: curves._known is not None and len(curves._known.residual) == len(trace), timeout=WAIT)
     accent = QColor(solved.theme.palette.accent)
@@ -236,7 +236,7 @@ def test_states_and_curves_follow(solved: MainWindow, qtbot: QtBot) -> None:
             assert near(plot, x, plot.height() // 2, accent)
         row = int(trace.l_row[step])
         plot = solved.explore.states.plots["L"]
-        x, y = plot.to_pixels(solved.explore.states._fits["L"].path[row])[0]
+        x, y = plot.to_pixels(solved.explore.states.points["L"].path[row])[0]
         assert near(plot, round(x), round(y), accent)
 
 
@@ -281,9 +281,7 @@ def test_cells_show_a_trace_without_a_solution_as_unjudged_and_can_be_picked(sol
     assert trace is not None
     solved.traces.open(replace(trace, puzzle=replace(trace.puzzle, solution=None)))
     solved.explore.states.set_mode("cells")
-    qtbot.waitUntil(
-        lambda: len(solved.explore.states._fits) == 2 and solved.explore.states._fitted_for[0] is solved.traces.trace, timeout=WAIT
-    )
+    qtbot.waitUntil(lambda: len(solved.explore.states.points) == 2 and solved.explore.states.up_to_date, timeout=WAIT)
     plot = solved.explore.states.plots["H"]
     image = plot.grab().toImage()
     colours = {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())}

@@ -11,8 +11,8 @@ from hrm_studio.theme import Palette
 from hrm_studio.ui.board.drawing import (
     CHANGED,
     Drawing,
-    Overlays,
     Overlay,
+    Overlays,
     _cell,
     _row_column,
     corner,

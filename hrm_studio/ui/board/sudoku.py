@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPen
 from hrm_model.tasks.sudoku.grid import Variant, cell_name, conflicts, from_tokens, variant_of_task
 from hrm_model.trace.data import Trace
 from hrm_studio.theme import Palette
-from hrm_studio.ui.board.drawing import CHANGED, CONFIDENCE, Drawing, Overlays, Overlay, corner, percent, picture
+from hrm_studio.ui.board.drawing import CHANGED, CONFIDENCE, Drawing, Overlay, Overlays, corner, percent, picture
 
 SURE = 0.75  # probability from which an answer is written as a digit; below, pencil marks
 _PENCIL = 0.06  # least probability of a pencil mark

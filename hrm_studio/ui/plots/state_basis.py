@@ -12,7 +12,7 @@ from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.model_jobs import basis_of_set
 from hrm_studio.services.reasoner import Reasoner
-from hrm_studio.ui.plots.state_fit import Fitted, umap_there
+from hrm_studio.ui.plots.state_projection import ProjectedTrace, umap_there
 
 SET = 16  # puzzles of the set that a basis is fitted on
 LANE = "basis"
@@ -83,14 +83,14 @@ class BasisChoice(QComboBox):
         """This basis is drawn now; it is what `keep` keeps."""
         self._shown = basis
 
-    def words(self, trace: Trace, fitted: Fitted) -> str:
+    def words(self, trace: Trace, projected: ProjectedTrace) -> str:
         """What is to be said about the basis that is shown; nothing where it is the one that was chosen."""
         if self.currentData() == "set":
             found = self._sets.get((trace.model.name, trace.puzzle.task), "")
             return found if isinstance(found, str) else ""
         if self.umap:
-            return fitted.trouble
-        kept = self.currentData() == "kept" and fitted.own_basis
+            return projected.trouble
+        kept = self.currentData() == "kept" and projected.own_basis
         return "The kept basis is of states of other sizes; this trace is shown in its own." if kept else ""
 
     def _keep(self) -> None:

@@ -15,7 +15,7 @@ from hrm_model.trace.data import Trace
 from hrm_studio.theme import Palette
 from hrm_studio.ui.board.arc import COLOURS as ARC_COLOURS
 from hrm_studio.ui.plots.plot import Plot, polygon
-from hrm_studio.ui.plots.state_fit import Fit
+from hrm_studio.ui.plots.state_projection import PlotPoints
 
 TRAIL = 120  # moves that are drawn strongly; what is older is faint
 _AGES = 5  # steps of fading
@@ -28,7 +28,7 @@ _MARGINS = QMarginsF(21, 24, 21, 10)  # pixels that marks, the letters of module
 
 
 @dataclass
-class Turn:
+class Rotation:
     """How three components are looked at. None of it is used for two."""
 
     on: bool = False
@@ -48,21 +48,21 @@ def scale(palette: Palette) -> list[QColor]:
     return found
 
 
-def to_pixels(plot: Plot, points: Floats, fit: Fit, turn: Turn, cells: bool) -> Floats:
+def to_pixels(plot: Plot, components: Floats, points: PlotPoints, rotation: Rotation, cells: bool) -> Floats:
     """(…, 3) components → (…, 2) pixels of the widget."""
-    if not turn.on:
-        return plot.to_pixels(points[:, :2])
-    low, high = fit.extent(cells)
-    return plot.to_pixels(rotated(points - (low + high) / 2, turn.yaw, turn.pitch)[:, :2])
+    if not rotation.on:
+        return plot.to_pixels(components[:, :2])
+    low, high = points.extent(cells)
+    return plot.to_pixels(rotated(components - (low + high) / 2, rotation.yaw, rotation.pitch)[:, :2])
 
 
-def radius(fit: Fit, cells: bool) -> float:
+def radius(points: PlotPoints, cells: bool) -> float:
     """Of the ball that holds everything, around the middle."""
-    low, high = fit.extent(cells)
+    low, high = points.extent(cells)
     return float(np.linalg.norm(high - low)) / 2 or 1.0
 
 
-def view_of(fit: Fit, cells: bool, turned: bool, width: float, height: float) -> tuple[tuple[float, float], tuple[float, float]]:
+def view_of(points: PlotPoints, cells: bool, turned: bool, width: float, height: float) -> tuple[tuple[float, float], tuple[float, float]]:
     """Which x and y a plot of so many pixels shows, so that everything is in sight with the marks, whose size is in pixels."""
     side, end = _MARGINS.left() + _MARGINS.right(), _MARGINS.top() + _MARGINS.bottom()
     room = np.maximum((width - side, height - end), (width / 4, height / 4))
@@ -71,12 +71,12 @@ def view_of(fit: Fit, cells: bool, turned: bool, width: float, height: float) ->
         (_MARGINS.right() / side, _MARGINS.top() / end),
     ]
     if turned:
-        reach = radius(fit, cells)
+        reach = radius(points, cells)
         low, high = np.full(2, -reach), np.full(2, reach)
         unit = np.full(2, 2 * reach / room.min())  # the same both ways, or a turn would change the shape
         around += (room - room.min()) / 2
     else:
-        low, high = (corner[:2] for corner in fit.extent(cells))
+        low, high = (corner[:2] for corner in points.extent(cells))
         unit = np.maximum(high - low, 1e-3) / room
     (left, bottom), (right, top) = (low - unit * around[0]).tolist(), (high + unit * around[1]).tolist()
     return (left, right), (bottom, top)
@@ -91,61 +91,61 @@ class PathPainter:
         self._pixels: dict[str, Floats] = {}
         self._whole: dict[str, QPolygonF] = {}
 
-    def _place(self, plot: Plot, fit: Fit, turn: Turn) -> None:
+    def _place(self, plot: Plot, points: PlotPoints, rotation: Rotation) -> None:
         view = plot.getPlotItem().vb
         key = (
-            id(fit),
+            id(points),
             plot.width(),
             plot.height(),
             str(view.viewRange()),
             view.sceneBoundingRect().getRect(),
-            turn.on,
-            turn.yaw,
-            turn.pitch,
+            rotation.on,
+            rotation.yaw,
+            rotation.pitch,
         )
         if key != self._key:
             self._key = key
-            self._pixels = {level: to_pixels(plot, path, fit, turn, False) for level, path in fit.paths.items()}
+            self._pixels = {level: to_pixels(plot, path, points, rotation, False) for level, path in points.paths.items()}
             self._whole = {level: polygon(pixels) for level, pixels in self._pixels.items()}
 
     def paint(
         self,
         painter: QPainter,
         plot: Plot,
-        fit: Fit,
+        points: PlotPoints,
         trace: Trace,
         step: int,
-        turn: Turn,
+        rotation: Rotation,
         palette: Palette,
         values: Floats | None,
         verdict: Verdict,
     ) -> None:
         """values: (N,) 0…1 that colour the steps, None for the module's colour."""
-        self._place(plot, fit, turn)
+        self._place(plot, points, rotation)
         self.marks = []
-        if turn.on:
-            paint_axes(painter, plot, turn, palette, fit.explained)
-            self.paint_whole(painter, plot, fit, turn, palette)
-        for level in fit.paths:
+        if rotation.on:
+            paint_axes(painter, plot, rotation, palette, points.explained)
+            self.paint_whole(painter, plot, points, rotation, palette)
+        for level in points.paths:
             colour = QColor(palette.level_H if level == "H" else palette.level_L)
             row = min(row_at(trace, step, level), len(self._pixels[level]) - 1)
             self._trail(painter, trace, level, row, colour, palette, values)
             self._marks(painter, trace, level, row, palette, verdict)
-        for level in fit.paths:
+        for level in points.paths:
             row = min(row_at(trace, step, level), len(self._pixels[level]) - 1)
             here = QPointF(*self._pixels[level][row].tolist())
             painter.setPen(QPen(palette.color("surface"), 2))
             painter.setBrush(palette.color("accent"))
             painter.drawEllipse(here, 6.5, 6.5)
-            if len(fit.paths) > 1:
+            if len(points.paths) > 1:
                 painter.setPen(palette.color("text"))
                 painter.drawText(here + QPointF(8, -6), level)
 
-    def paint_whole(self, painter: QPainter, plot: Plot, fit: Fit, turn: Turn, palette: Palette) -> None:
+    def paint_whole(self, painter: QPainter, plot: Plot, points: PlotPoints, rotation: Rotation, palette: Palette) -> None:
         """The whole path, faint; it does not move with the cursor."""
-        self._place(plot, fit, turn)
+        self._place(plot, points, rotation)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        for level in fit.paths:
+        for level in points.paths:
             painter.setPen(QPen(palette.color("level_H" if level == "H" else "level_L", 0.28), 1))
             painter.drawPolyline(self._whole[level])
 
@@ -191,7 +191,7 @@ class PathPainter:
                 continue
             angle = atan2(to_y - y, to_x - x)
             tip = QPointF(x + 0.6 * (to_x - x), y + 0.6 * (to_y - y))
-            wings = [QPointF(tip.x() - 8 * cos(angle + turn), tip.y() - 8 * sin(angle + turn)) for turn in (0.45, -0.45)]
+            wings = [QPointF(tip.x() - 8 * cos(angle + bend), tip.y() - 8 * sin(angle + bend)) for bend in (0.45, -0.45)]
             painter.drawPolygon(QPolygonF([tip, *wings]))
 
     def _marks(self, painter: QPainter, trace: Trace, level: str, row: int, palette: Palette, verdict: Verdict) -> None:
@@ -218,12 +218,12 @@ class PathPainter:
                 self.marks.append((place, mark))
 
 
-def paint_axes(painter: QPainter, plot: Plot, turn: Turn, palette: Palette, explained: Floats) -> None:
+def paint_axes(painter: QPainter, plot: Plot, rotation: Rotation, palette: Palette, explained: Floats) -> None:
     """The three components as short lines in a corner, and their shares (3,) of the variance."""
     box = plot.getPlotItem().vb.sceneBoundingRect()
     origin = QPointF(box.left() + 34, box.bottom() - 30)
     painter.setPen(QPen(palette.color("muted"), 1.2))
-    for k, (x, y, _) in enumerate(rotated(np.eye(3), turn.yaw, turn.pitch).tolist()):
+    for k, (x, y, _) in enumerate(rotated(np.eye(3), rotation.yaw, rotation.pitch).tolist()):
         end = origin + QPointF(22 * x, -22 * y)
         painter.drawLine(origin, end)
         painter.drawText(origin + QPointF(30 * x - 4, -30 * y + 4), f"{k + 1}")
@@ -232,18 +232,26 @@ def paint_axes(painter: QPainter, plot: Plot, turn: Turn, palette: Palette, expl
         painter.drawText(box.adjusted(0, 0, -4, -2), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, words)
 
 
-def cell_pixels(plot: Plot, fit: Fit, trace: Trace, step: int, level: str, turn: Turn) -> Floats:
+def cell_pixels(plot: Plot, points: PlotPoints, trace: Trace, step: int, level: str, rotation: Rotation) -> Floats:
     """Where the cells' points stand, (S, 2)."""
-    assert fit.cells is not None
+    assert points.cells is not None
     states = np.asarray(states_of(trace, level)[row_at(trace, step, level)][-len(trace.puzzle.given) :], np.float32)
-    return to_pixels(plot, fit.cells(states), fit, turn, True)
+    return to_pixels(plot, points.cells(states), points, rotation, True)
 
 
 def paint_trails(
-    painter: QPainter, plot: Plot, fit: Fit, trace: Trace, step: int, level: str, turn: Turn, palette: Palette, selected: frozenset[int]
+    painter: QPainter,
+    plot: Plot,
+    points: PlotPoints,
+    trace: Trace,
+    step: int,
+    level: str,
+    rotation: Rotation,
+    palette: Palette,
+    selected: frozenset[int],
 ) -> None:
     """The ways that selected cells came, up to a step; older parts fade."""
-    assert fit.cells is not None
+    assert points.cells is not None
     states, row, cells = states_of(trace, level), row_at(trace, step, level), len(trace.puzzle.given)
     colour = palette.color("level_H" if level == "H" else "level_L")
     first = max(0, row - TRAIL)
@@ -251,7 +259,7 @@ def paint_trails(
         if cell >= cells or row == 0:
             continue
         own = np.asarray(states[first : row + 1, states.shape[1] - cells + cell], np.float32)
-        pixels = to_pixels(plot, fit.cells(own), fit, turn, True)
+        pixels = to_pixels(plot, points.cells(own), points, rotation, True)
         edges = np.unique(np.linspace(0, len(pixels) - 1, _AGES + 1).astype(int))
         for age, (start, end) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
             painter.setOpacity(0.25 + 0.65 * (age + 1) / max(1, len(edges) - 1))

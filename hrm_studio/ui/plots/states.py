@@ -24,14 +24,14 @@ from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
 from hrm_studio.ui.plots.plot import dress, new_plot, show_axes, swatch
 from hrm_studio.ui.plots.state_basis import BasisChoice
-from hrm_studio.ui.plots.state_fit import BOTH, Fit, Fitted, fit_plots, fit_umap
 from hrm_studio.ui.plots.state_heat import KINDS, StateHeat
 from hrm_studio.ui.plots.state_legend import legend
-from hrm_studio.ui.plots.state_painter import PathPainter, Turn, cell_pixels, paint_axes, paint_cells, paint_trails, view_of
+from hrm_studio.ui.plots.state_painter import PathPainter, Rotation, cell_pixels, paint_axes, paint_cells, paint_trails, view_of
+from hrm_studio.ui.plots.state_projection import BOTH, PlotPoints, ProjectedTrace, project_by_umap, project_trace
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.visible import View
 
-_REFIT_MS = 250
+_PROJECT_MS = 250
 _NO_STATES = "This trace was recorded"  # … without them, say
 _CLICK_PIXELS = 12  # a click this near to a point means it
 
@@ -60,14 +60,14 @@ class StatesView(View):
         super().__init__(parent)
         self._traces, self._selection, self._background, self._theme = traces, selection, background, theme
         self._palette = theme.palette
-        self._fitted: Fitted | None = None
-        self._fitted_for: tuple[Trace, int, Basis | None, bool] | None = None  # with its length then, the wanted basis, UMAP
-        self._fitting = False
+        self.projected: ProjectedTrace | None = None
+        self._projected_for: tuple[Trace, int, Basis | None, bool] | None = None  # with its length then, the wanted basis, UMAP
+        self._projecting = False
         self._shades: tuple[Trace, str, Floats | None] | None = None  # what a path is coloured by
         self.basis = BasisChoice(traces, models, reasoner)
         self._keep = self.basis.keep
         self.mode = "path"
-        self.turn = Turn()
+        self.rotation = Rotation()
         self._grabbed: QPointF | None = None
         self.plots = {name: new_plot() for name in ("H", "L", BOTH)}
         self._painters = {name: PathPainter() for name in self.plots}
@@ -77,15 +77,15 @@ class StatesView(View):
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._empty.setWordWrap(True)
         self._arrange()
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.setInterval(_REFIT_MS)
-        self._later.timeout.connect(self._fit)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_PROJECT_MS)
+        self._soon.timeout.connect(self._project)
         self.follow(
             [
                 (traces.trace_replaced, self._replaced),
                 (traces.trace_grew, self._grew),
-                (traces.running_changed, self._fit),
+                (traces.running_changed, self._project),
                 (traces.cursor_moved, self._refresh),
                 (selection.changed, self._refresh),
                 (theme.changed, self._redraw),
@@ -116,7 +116,7 @@ class StatesView(View):
             self.kind.setItemData(self.kind.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self.kind.setCurrentIndex(self.kind.findData("moved"))
         self.colour.activated.connect(self._redraw)
-        self.basis.changed.connect(self._fit)
+        self.basis.changed.connect(self._project)
         self.basis.changed.connect(self._redraw)
         self.kind.activated.connect(self._kind_chosen)
         for box in (self.colour, self.basis):
@@ -163,7 +163,7 @@ class StatesView(View):
             self.colour.addItem(f"by {label.lower()}", kind)
 
     def _set_three(self, on: bool) -> None:
-        self.turn.on = on
+        self.rotation.on = on
         self._redraw()
 
     def _kind_chosen(self) -> None:
@@ -171,54 +171,59 @@ class StatesView(View):
             heat.set_kind(self.kind.currentData())
         self._redraw()
 
-    # Fitting ---------------------------------------------------------------------------------------------------------
+    # Projecting ------------------------------------------------------------------------------------------------------
 
     @property
-    def _fits(self) -> dict[str, Fit]:
-        """By 'H' and 'L'; empty before the first fit."""
-        return {level: self._fitted.plots[level] for level in "HL"} if self._fitted is not None else {}
+    def up_to_date(self) -> bool:
+        """Whether the open trace is the one that is drawn, and no projection is on its way."""
+        return self._projected_for is not None and self._projected_for[0] is self._traces.trace and not self._projecting
+
+    @property
+    def points(self) -> dict[str, PlotPoints]:
+        """By 'H' and 'L'; empty before the first projection."""
+        return {level: self.projected.plots[level] for level in "HL"} if self.projected is not None else {}
 
     def _replaced(self) -> None:
-        trace, shown = self._traces.trace, self._fitted_for
+        trace, shown = self._traces.trace, self._projected_for
         same_run = (
             trace is not None and trace.has_states and shown is not None and len(trace) >= shown[1]
             and trace.puzzle is shown[0].puzzle and trace.model is shown[0].model
         )  # fmt: skip
         if not same_run:
-            self._fitted = self._fitted_for = None
+            self.projected = self._projected_for = None
         if not same_run or self._palette is not self._theme.palette:
             self._redraw()
-        self._fit()
+        self._project()
 
     def _grew(self) -> None:
-        if not self._later.isActive():
-            self._later.start()
+        if not self._soon.isActive():
+            self._soon.start()
 
-    def _fit(self) -> None:
+    def _project(self) -> None:
         trace, umap = self._traces.trace, self.basis.umap
-        if trace is None or self._fitting or not len(trace) or not trace.has_states:
+        if trace is None or self._projecting or not len(trace) or not trace.has_states:
             return
         wanted = self.basis.wanted(trace)
         job = (trace, len(trace), wanted, umap)
-        if self._fitted_for is not None and self._fitted_for[1:] == job[1:] and self._fitted_for[0] is trace:
+        if self._projected_for is not None and self._projected_for[1:] == job[1:] and self._projected_for[0] is trace:
             return
-        self._fitting = True
+        self._projecting = True
 
-        def work() -> Fitted:
-            fitted = fit_plots(trace, wanted)
-            return fit_umap(trace, fitted) if umap else fitted
+        def work() -> ProjectedTrace:
+            projected = project_trace(trace, wanted)
+            return project_by_umap(trace, projected) if umap else projected
 
-        self._background.run(work, lambda found: self._fit_found(job, found))
+        self._background.run(work, lambda found: self._projection_found(job, found))
 
-    def _fit_found(self, job: tuple[Trace, int, Basis | None, bool], found: Fitted) -> None:
-        self._fitting = False
+    def _projection_found(self, job: tuple[Trace, int, Basis | None, bool], found: ProjectedTrace) -> None:
+        self._projecting = False
         trace = self._traces.trace
         if trace is not None and trace.puzzle is job[0].puzzle and trace.model is job[0].model:
-            self._fitted, self._fitted_for = found, job
+            self.projected, self._projected_for = found, job
             self.basis.shown(found.basis)
             self._redraw()
         if self.following:
-            self._fit()  # what came meanwhile, another trace even
+            self._project()  # what came meanwhile, another trace even
 
     # Drawing ---------------------------------------------------------------------------------------------------------
 
@@ -252,36 +257,38 @@ class StatesView(View):
         of_cells = self.mode == "cells" or (self.mode == "heat" and self.kind.currentData() != "channels")
         if trace is not None and trace.pooled and of_cells:
             return f"{_NO_STATES} with its states averaged over the cells."
-        if trace is None or (self._fitted is None and self.mode != "heat"):
+        if trace is None or (self.projected is None and self.mode != "heat"):
             return "States appear here as the model thinks."
-        return self.basis.words(trace, self._fitted) if self._fitted is not None and self.mode != "heat" else ""
+        return self.basis.words(trace, self.projected) if self.projected is not None and self.mode != "heat" else ""
 
     def _dress(self, name: str) -> None:
         colours, plot = self._theme.palette, self.plots[name]
-        fit = self._fitted.plots[name] if self._fitted is not None else None
+        points = self.projected.plots[name] if self.projected is not None else None
         plot.clear()
         plot.redraw()
         titles = {"H": swatch(colours.level_H, "z_H, slow"), "L": swatch(colours.level_L, "z_L, fast")}
         titles[BOTH] = f"{titles['H']} &nbsp; {titles['L']}"
         dress(plot, colours, titles[name])
-        plot.getPlotItem().showGrid(x=not self.turn.on, y=not self.turn.on, alpha=0.12)
-        show_axes(plot, fit is not None and not self.turn.on)
-        plot.setCursor(Qt.CursorShape.OpenHandCursor if self.turn.on else Qt.CursorShape.ArrowCursor)
-        if fit is None:
+        plot.getPlotItem().showGrid(x=not self.rotation.on, y=not self.rotation.on, alpha=0.12)
+        show_axes(plot, points is not None and not self.rotation.on)
+        plot.setCursor(Qt.CursorShape.OpenHandCursor if self.rotation.on else Qt.CursorShape.ArrowCursor)
+        if points is None:
             return
         cells = self.mode == "cells"
-        explained = fit.cells.explained if cells and fit.cells is not None else fit.explained
-        for axis, k in (("bottom", 0), ("left", 1)) if not self.turn.on else ():
+        explained = points.cells.explained if cells and points.cells is not None else points.explained
+        for axis, k in (("bottom", 0), ("left", 1)) if not self.rotation.on else ():
             named = f"PC {k + 1} ({explained[k]:.0%})" if explained[0] else ""
             plot.setLabel(axis, named, color=colours.muted, **{"font-size": "8pt"})
         self._frame(name)
 
     def _frame(self, name: str, *_: object) -> None:
         """The plot shows all its points, with room for the marks around them at the size that it has."""
-        if self._fitted is not None:
+        if self.projected is not None:
             plot = self.plots[name]
             box = plot.getPlotItem().vb
-            x, y = view_of(self._fitted.plots[name], self.mode == "cells", self.turn.on, max(1.0, box.width()), max(1.0, box.height()))
+            x, y = view_of(
+                self.projected.plots[name], self.mode == "cells", self.rotation.on, max(1.0, box.width()), max(1.0, box.height())
+            )
             plot.setRange(xRange=x, yRange=y, padding=0)
             plot.redraw()
 
@@ -306,31 +313,33 @@ class StatesView(View):
 
     def _paint_fixed(self, name: str, painter: QPainter) -> None:
         """What of a flat path stays as it is when the cursor moves."""
-        fit = self._fitted.plots.get(name) if self._fitted is not None else None
-        if fit is not None and self.mode == "path" and not self.turn.on:
+        points = self.projected.plots.get(name) if self.projected is not None else None
+        if points is not None and self.mode == "path" and not self.rotation.on:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            self._painters[name].paint_whole(painter, self.plots[name], fit, self.turn, self._theme.palette)
+            self._painters[name].paint_whole(painter, self.plots[name], points, self.rotation, self._theme.palette)
 
     def _paint(self, name: str, painter: QPainter) -> None:
         trace, step = self._traces.trace, self._traces.cursor
-        fit = self._fitted.plots.get(name) if self._fitted is not None else None
-        if trace is None or step < 0 or fit is None or not trace.has_states:
+        points = self.projected.plots.get(name) if self.projected is not None else None
+        if trace is None or step < 0 or points is None or not trace.has_states:
             return
         plot, palette = self.plots[name], self._theme.palette
         if self.mode == "cells" and (name == BOTH or trace.pooled):
             return
         if self.mode == "cells":
-            pixels = cell_pixels(plot, fit, trace, step, name, self.turn)
-            if self.turn.on and fit.cells is not None:
-                paint_axes(painter, plot, self.turn, palette, fit.cells.explained)
-            paint_trails(painter, plot, fit, trace, step, name, self.turn, palette, self._selection.cells)
+            pixels = cell_pixels(plot, points, trace, step, name, self.rotation)
+            if self.rotation.on and points.cells is not None:
+                paint_axes(painter, plot, self.rotation, palette, points.cells.explained)
+            paint_trails(painter, plot, points, trace, step, name, self.rotation, palette, self._selection.cells)
             paint_cells(painter, pixels, trace, step, palette, self.colour.currentData(), self._selection.cells)
         elif self.mode == "path":
-            self._painters[name].paint(painter, plot, fit, trace, step, self.turn, palette, self._values(trace), self._traces.verdict)
+            self._painters[name].paint(
+                painter, plot, points, trace, step, self.rotation, palette, self._values(trace), self._traces.verdict
+            )
 
     def _cell_pixels(self, trace: Trace, step: int, level: str) -> Floats:
         """Where the cells' points (S, 2) stand in the plot."""
-        return cell_pixels(self.plots[level], self._fits[level], trace, step, level, self.turn)
+        return cell_pixels(self.plots[level], self.points[level], trace, step, level, self.rotation)
 
     # Mouse -----------------------------------------------------------------------------------------------------------
 
@@ -346,15 +355,15 @@ class StatesView(View):
             marks = self.marks_at(watched, event.pos())
             QToolTip.showText(event.globalPos(), "".join(map(glossary.tip, marks)), self)
             return bool(marks)
-        if not isinstance(event, QMouseEvent) or not self.turn.on:
+        if not isinstance(event, QMouseEvent) or not self.rotation.on:
             return False
         if event.type() == QEvent.Type.MouseButtonPress and event.button() == Qt.MouseButton.LeftButton:
             self._grabbed = event.position()
         elif event.type() == QEvent.Type.MouseMove and self._grabbed is not None:
             moved = event.position() - self._grabbed
             self._grabbed = event.position()
-            self.turn.yaw += moved.x() * 0.01
-            self.turn.pitch = min(1.57, max(-1.57, self.turn.pitch + moved.y() * 0.01))
+            self.rotation.yaw += moved.x() * 0.01
+            self.rotation.pitch = min(1.57, max(-1.57, self.rotation.pitch + moved.y() * 0.01))
             self._refresh()
             return True
         elif event.type() == QEvent.Type.MouseButtonRelease:
@@ -364,7 +373,7 @@ class StatesView(View):
     def _clicked(self, name: str, event: object) -> None:
         """In 'Cells' a click selects the nearest cell, on the board too (Ctrl adds); a click beside all clears the selection."""
         trace = self._traces.trace
-        if self.mode != "cells" or trace is None or trace.pooled or name not in self._fits:
+        if self.mode != "cells" or trace is None or trace.pooled or name not in self.points:
             return
         place: QPointF = event.scenePos()  # type: ignore[attr-defined]
         apart = np.hypot(*(self._cell_pixels(trace, self._traces.cursor, name) - (place.x(), place.y())).T)

@@ -25,9 +25,9 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
-from hrm_studio.ui.plots import state_basis, state_fit
-from hrm_studio.ui.plots.state_fit import BOTH
+from hrm_studio.ui.plots import state_basis, state_projection
 from hrm_studio.ui.plots.state_painter import paint_trails, to_pixels
+from hrm_studio.ui.plots.state_projection import BOTH
 from hrm_studio.ui.plots.states import StatesView
 from tests.support.made import FOUR, arc_info, made, maze_info, sudoku_info
 
@@ -50,8 +50,8 @@ def view(qtbot: QtBot) -> Iterator[StatesView]:
     reasoner.close()
 
 
-def fitted(view: StatesView, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: view._fitted_for is not None and view._fitted_for[0] is view._traces.trace and not view._fitting, timeout=WAIT)
+def projected(view: StatesView, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: view.up_to_date, timeout=WAIT)
 
 
 def choose(view: StatesView, kind: str) -> None:
@@ -62,7 +62,7 @@ def choose(view: StatesView, kind: str) -> None:
 @pytest.mark.parametrize("info", [sudoku_info(FOUR), maze_info(11), arc_info()], ids=["sudoku", "maze", "arc"])
 def test_every_mode_and_colour_is_drawn(view: StatesView, qtbot: QtBot, info: object) -> None:
     view._traces.open(made(info, segments=4), cursor=13)
-    fitted(view, qtbot)
+    projected(view, qtbot)
     view._selection.set((3,))
     seen = []
     for mode in ("path", "cells", "heat"):
@@ -85,31 +85,31 @@ def test_every_mode_and_colour_is_drawn(view: StatesView, qtbot: QtBot, info: ob
 def test_both_modules_share_a_plane(view: StatesView, qtbot: QtBot) -> None:
     trace = made(sudoku_info(FOUR), segments=4)
     view._traces.open(trace, cursor=10)
-    fitted(view, qtbot)
+    projected(view, qtbot)
     view._together.setChecked(True)
     assert [name for name, plot in view.plots.items() if plot.isVisible()] == [BOTH]
-    paths = view._fitted.plots[BOTH].paths
+    paths = view.projected.plots[BOTH].paths
     assert {level: len(path) for level, path in paths.items()} == {"H": len(trace.z_H), "L": len(trace.z_L)}
-    basis = view._fitted.basis.together
+    basis = view.projected.basis.together
     np.testing.assert_allclose(paths["L"], basis(trace.z_L.reshape(len(trace.z_L), -1)), atol=1e-4)
 
 
 def test_a_kept_basis_holds_for_the_next_trace_or_says_that_it_cannot(view: StatesView, qtbot: QtBot) -> None:
     first, second = made(sudoku_info(FOUR), segments=3), made(sudoku_info(FOUR), segments=4, seed=2)
     view._traces.open(first)
-    fitted(view, qtbot)
+    projected(view, qtbot)
     view._keep.click()
-    kept = view._fitted.basis
+    kept = view.projected.basis
     view._traces.open(second)
-    fitted(view, qtbot)
-    assert view._fitted.basis is kept
-    np.testing.assert_allclose(view._fits["H"].paths["H"], paths_in(kept, second).apart["H"])
+    projected(view, qtbot)
+    assert view.projected.basis is kept
+    np.testing.assert_allclose(view.points["H"].paths["H"], paths_in(kept, second).apart["H"])
     view._traces.open(made(maze_info(11), segments=1))
-    fitted(view, qtbot)
-    assert view._fitted.own_basis
+    projected(view, qtbot)
+    assert view.projected.own_basis
     assert "other sizes" in view._empty.text()
     choose(view, "trace")
-    qtbot.waitUntil(lambda: not view._fitted.own_basis and view._fitted_for[2] is None, timeout=WAIT)
+    qtbot.waitUntil(lambda: not view.projected.own_basis and view._projected_for[2] is None, timeout=WAIT)
     assert not view._empty.isVisible()
 
 
@@ -117,10 +117,10 @@ def test_a_basis_of_a_set_is_fitted_by_the_model_itself(view: StatesView, qtbot:
     path = next(m.path for m in bundled_models() if m.task == "sudoku-4x4")
     trace = record(checkpoint.load(path, "cpu"), sudoku_info(FOUR), name=path.name, segments=2)
     view._traces.open(trace)
-    fitted(view, qtbot)
+    projected(view, qtbot)
     choose(view, "set")
-    qtbot.waitUntil(lambda: view._fitted.basis.name == f"{state_basis.SET} puzzles", timeout=WAIT)
-    assert not view._fitted.own_basis
+    qtbot.waitUntil(lambda: view.projected.basis.name == f"{state_basis.SET} puzzles", timeout=WAIT)
+    assert not view.projected.own_basis
 
 
 def test_each_task_has_a_set_of_its_own_and_arc_has_none(view: StatesView, qtbot: QtBot) -> None:
@@ -131,15 +131,15 @@ def test_each_task_has_a_set_of_its_own_and_arc_has_none(view: StatesView, qtbot
     found = []
     for trace in (small, maze, small):
         view._traces.open(trace)
-        qtbot.waitUntil(lambda: view._fitted is not None and view._fitted.basis.name == f"{state_basis.SET} puzzles", timeout=WAIT)
+        qtbot.waitUntil(lambda: view.projected is not None and view.projected.basis.name == f"{state_basis.SET} puzzles", timeout=WAIT)
         assert not view._empty.isVisible()
-        found.append(view._fitted.basis)
+        found.append(view.projected.basis)
     assert found[0] is found[2]
     assert found[0].shape != found[1].shape
     view._traces.open(made(arc_info(), segments=1))
-    fitted(view, qtbot)
+    projected(view, qtbot)
     assert "only people make those" in view._empty.text()
-    assert view._fitted.basis.name == "this trace"
+    assert view.projected.basis.name == "this trace"
 
 
 @pytest.mark.parametrize("size", [(452, 216), (452, 180), (900, 700)])
@@ -150,16 +150,16 @@ def test_marks_have_room_at_any_size(view: StatesView, qtbot: QtBot, size: tuple
     prediction = trace.prediction.copy()
     prediction[5:] = trace.puzzle.solution
     view._traces.open(replace(trace, prediction=prediction, q_halt=np.array([-1, 1, 1, 1]), q_continue=np.zeros(4)), cursor=10)
-    fitted(view, qtbot)
+    projected(view, qtbot)
     view._together.setChecked(together)
     view._three.setChecked(three)
     view.resize(*size)  # after it was dressed: the marks stay as large as they are
     view.grab()
     for name in [BOTH] if together else ["H", "L"]:
-        plot, fit = view.plots[name], view._fitted.plots[name]
+        plot, points = view.plots[name], view.projected.plots[name]
         place, told = plot.getPlotItem().vb.sceneBoundingRect(), set()
-        for path in fit.paths.values():
-            x, y = to_pixels(plot, path, fit, view.turn, False).T
+        for path in points.paths.values():
+            x, y = to_pixels(plot, path, points, view.rotation, False).T
             assert place.left() + 20 <= x.min() < x.max() <= place.right() - 20
             assert place.top() + 23 <= y.min() < y.max() <= place.bottom() - 9
         for box, mark in view._painters[name].marks:
@@ -172,7 +172,7 @@ def test_marks_have_room_at_any_size(view: StatesView, qtbot: QtBot, size: tuple
 
 def test_selected_cells_show_the_way_they_came(view: StatesView, qtbot: QtBot) -> None:
     view._traces.open(made(sudoku_info(FOUR), segments=4), cursor=0)
-    fitted(view, qtbot)
+    projected(view, qtbot)
     view.set_mode("cells")
 
     def ink(step: int, cells: tuple[int, ...]) -> int:
@@ -181,7 +181,7 @@ def test_selected_cells_show_the_way_they_came(view: StatesView, qtbot: QtBot) -
         image.fill(Qt.GlobalColor.white)
         with QPainter(image) as painter:
             paint_trails(
-                painter, plot, view._fits["L"], view._traces.trace, step, "L", view.turn, view._theme.palette, frozenset(cells)
+                painter, plot, view.points["L"], view._traces.trace, step, "L", view.rotation, view._theme.palette, frozenset(cells)
             )  # fmt: skip
         return sum(image.pixel(x, y) != 0xFFFFFFFF for x in range(image.width()) for y in range(image.height()))
 
@@ -196,7 +196,7 @@ def test_selected_cells_show_the_way_they_came(view: StatesView, qtbot: QtBot) -
 def test_colours_are_explained(view: StatesView, qtbot: QtBot) -> None:
     trace = made(sudoku_info(FOUR), segments=2)
     view._traces.open(trace)
-    fitted(view, qtbot)
+    projected(view, qtbot)
     told = {}
     for mode, colours in (("path", ("module", "step", "right", "confidence")), ("cells", ("judgement", "digit", "cell", "confidence"))):
         view.set_mode(mode)
@@ -209,7 +209,7 @@ def test_colours_are_explained(view: StatesView, qtbot: QtBot) -> None:
     assert told["cells", "judgement"].split() == ["■", "right", "&nbsp;▲", "wrong", "&nbsp;■", "given"]
     assert told["cells", "digit"] == "– 1 2 3 4"  # made up from noise, it answers with a blank too
     view._traces.open(replace(trace, puzzle=replace(trace.puzzle, solution=None)))
-    fitted(view, qtbot)
+    projected(view, qtbot)
     view.set_mode("path")
     view.colour.setCurrentIndex(view.colour.findData("right"))
     view.colour.activated.emit(view.colour.currentIndex())
@@ -225,7 +225,7 @@ def test_what_a_trace_does_not_hold_is_told_and_nothing_empty_is_shown(view: Sta
         assert "without states" in view._empty.text()
         assert not any(part.isVisible() for part in (*view.plots.values(), *view.heats.values()))
     view._traces.open(replace(whole, z_H=whole.z_H.mean(1, keepdims=True), z_L=whole.z_L.mean(1, keepdims=True)))
-    fitted(view, qtbot)
+    projected(view, qtbot)
     for kind, told in (("moved", True), ("to go", True), ("channels", False)):
         view.kind.setCurrentIndex(view.kind.findData(kind))
         view.kind.activated.emit(view.kind.currentIndex())
@@ -238,14 +238,14 @@ def test_what_a_trace_does_not_hold_is_told_and_nothing_empty_is_shown(view: Sta
 
 def test_dragging_turns_three_components(view: StatesView, qtbot: QtBot) -> None:
     view._traces.open(made(sudoku_info(FOUR), segments=3))
-    fitted(view, qtbot)
+    projected(view, qtbot)
     view._three.setChecked(True)
     plot = view.plots["H"]
-    before, yaw = view.grab().toImage(), view.turn.yaw
+    before, yaw = view.grab().toImage(), view.rotation.yaw
     qtbot.mousePress(plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(60, 60))
     qtbot.mouseMove(plot.viewport(), QPoint(110, 80))
     qtbot.mouseRelease(plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(110, 80))
-    assert view.turn.yaw == pytest.approx(yaw + 0.5)
+    assert view.rotation.yaw == pytest.approx(yaw + 0.5)
     assert view.grab().toImage() != before
 
 
@@ -268,7 +268,7 @@ def test_heat_tells_and_selects(view: StatesView, qtbot: QtBot) -> None:
 
 
 def test_umap_is_offered_only_where_it_is_installed(view: StatesView, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert view.basis.model().item(view.basis.findData("umap")).isEnabled() == state_fit.umap_there()
+    assert view.basis.model().item(view.basis.findData("umap")).isEnabled() == state_projection.umap_there()
 
     class Umap:
         def __init__(self, **settings: object) -> None:
@@ -280,21 +280,21 @@ def test_umap_is_offered_only_where_it_is_installed(view: StatesView, qtbot: QtB
     monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=Umap))
     trace = made(sudoku_info(FOUR), segments=2)
     view._traces.open(trace)
-    fitted(view, qtbot)
+    projected(view, qtbot)
     choose(view, "umap")
-    qtbot.waitUntil(lambda: view._fitted_for[3], timeout=WAIT)
+    qtbot.waitUntil(lambda: view._projected_for[3], timeout=WAIT)
     flat = trace.z_H.reshape(len(trace.z_H), -1)
-    np.testing.assert_allclose(view._fits["H"].path, flat[:, :2] * 2, rtol=1e-5)
+    np.testing.assert_allclose(view.points["H"].path, flat[:, :2] * 2, rtol=1e-5)
     assert not view.grab().isNull()
     assert view._empty.text() == ""
     view._traces.open(made(sudoku_info(FOUR), segments=1))
-    fitted(view, qtbot)
+    projected(view, qtbot)
     assert "needs more steps" in view._empty.text()
     monkeypatch.setitem(sys.modules, "umap", None)  # installed, and broken
     view._traces.open(trace)
-    fitted(view, qtbot)
+    projected(view, qtbot)
     assert "cannot be loaded" in view._empty.text()
-    assert view._fits["H"].explained[0] > 0  # the components are shown
+    assert view.points["H"].explained[0] > 0  # the components are shown
 
 
 def test_a_panel_behind_a_tab_follows_nothing(qtbot: QtBot) -> None:

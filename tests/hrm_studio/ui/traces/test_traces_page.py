@@ -172,7 +172,7 @@ def test_a_trace_of_every_kind_of_states_is_shown_by_every_view(window: MainWind
     window.explore.docks["States"].raise_()
     qtbot.waitUntil(view.isVisible, timeout=WAIT)
     if states != "none":
-        qtbot.waitUntil(lambda: bool(view._fits), timeout=WAIT)
+        qtbot.waitUntil(lambda: bool(view.points), timeout=WAIT)
     for mode in ("path", "cells", "heat"):
         view.set_mode(mode)
         assert not window.grab().isNull()

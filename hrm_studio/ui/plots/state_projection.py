@@ -18,7 +18,7 @@ _UMAP_POINTS = 5  # neighbours of fewer mean nothing
 
 
 @dataclass(frozen=True)
-class Fit:
+class PlotPoints:
     """One plot's points."""
 
     paths: dict[str, Floats]  # (R, 3) by module: one, or both in BOTH
@@ -41,16 +41,16 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class ProjectedTrace:
     """All plots of one trace."""
 
     basis: Basis
-    plots: dict[str, Fit]  # 'H', 'L', BOTH
+    plots: dict[str, PlotPoints]  # 'H', 'L', BOTH
     own_basis: bool  # the basis that was wanted has other sizes, so the trace's own is shown
     trouble: str = ""  # why UMAP could not lay it out
 
 
-def fit_plots(trace: Trace, wanted: Basis | None) -> Fitted:
+def project_trace(trace: Trace, wanted: Basis | None) -> ProjectedTrace:
     """A trace in the wanted basis; in its own where none is wanted, or where it does not fit."""
     usable = wanted is not None and fits(wanted, trace)
     basis = wanted if usable and wanted is not None else fit_trace(trace)
@@ -61,12 +61,12 @@ def fit_plots(trace: Trace, wanted: Basis | None) -> Fitted:
         z = states_of(trace, level)
         sample = np.asarray(z[:: max(1, len(z) // _CELL_ROWS), -cells:], np.float32)
         points = basis.cells[level](sample.reshape(-1, sample.shape[-1]))
-        plots[level] = Fit(
+        plots[level] = PlotPoints(
             {level: paths.apart[level]}, basis.whole[level].explained, basis.cells[level], points.min(axis=0), points.max(axis=0)
         )  # fmt: skip
     none = np.zeros(3)
-    plots[BOTH] = Fit(dict(paths.together), basis.together.explained, None, none, none)
-    return Fitted(basis, plots, wanted is not None and not usable)
+    plots[BOTH] = PlotPoints(dict(paths.together), basis.together.explained, None, none, none)
+    return ProjectedTrace(basis, plots, wanted is not None and not usable)
 
 
 def umap_there() -> bool:
@@ -74,14 +74,14 @@ def umap_there() -> bool:
     return importlib.util.find_spec("umap") is not None
 
 
-def fit_umap(trace: Trace, fitted: Fitted) -> Fitted:
+def project_by_umap(trace: Trace, projected: ProjectedTrace) -> ProjectedTrace:
     """The same trace with its paths laid out by UMAP, each module for itself and both together. Its axes mean nothing."""
     try:
         umap = importlib.import_module("umap")
     except ImportError as error:  # it is there, and what it needs is not
-        return replace(fitted, trouble=f"UMAP cannot be loaded: {error}.")
+        return replace(projected, trouble=f"UMAP cannot be loaded: {error}.")
     if min(len(states_of(trace, level)) for level in "HL") < _UMAP_POINTS:
-        return replace(fitted, trouble="UMAP needs more steps than these; they are shown by principal components.")
+        return replace(projected, trouble="UMAP needs more steps than these; they are shown by principal components.")
     flat = {level: np.asarray(states_of(trace, level), np.float32).reshape(len(states_of(trace, level)), -1) for level in "HL"}
 
     def laid_out(points: Floats) -> Floats:
@@ -93,6 +93,6 @@ def fit_umap(trace: Trace, fitted: Fitted) -> Fitted:
     count = len(flat["H"])
     paths = {level: {level: laid_out(flat[level])} for level in "HL"} | {BOTH: {"H": together[:count], "L": together[count:]}}
     plots = {
-        name: Fit(paths[name], np.zeros(3), fit.cells, fit.cells_low, fit.cells_high) for name, fit in fitted.plots.items()
+        name: PlotPoints(paths[name], np.zeros(3), old.cells, old.cells_low, old.cells_high) for name, old in projected.plots.items()
     }  # fmt: skip
-    return Fitted(fitted.basis, plots, fitted.own_basis)
+    return ProjectedTrace(projected.basis, plots, projected.own_basis)
