@@ -36,9 +36,9 @@ from hrm_studio.ui.shell.status_line import StatusLine
 from hrm_studio.ui.shell.top_bar import TopBar
 from hrm_studio.ui.shell.tour import Tour
 from hrm_studio.ui.shell.tour_stops import tour_stops
+from hrm_studio.ui.widgets.focus_keys import FocusKeys
 from hrm_studio.ui.widgets.focus_ring import FocusRing
 from hrm_studio.ui.widgets.hover_help import explain
-from hrm_studio.ui.widgets.own_keys import OwnKeys
 
 if TYPE_CHECKING:
     from hrm_model.tasks.base import Task
@@ -84,7 +84,7 @@ class MainWindow(QMainWindow):
         self.actions_table.menu("&File").insertMenu(self.actions_table.by_name["quit"], self._recent)
         self._fill_recent()
         self.setAcceptDrops(True)
-        OwnKeys(self)
+        FocusKeys(self)
         self.focus_ring = FocusRing(theme, self)
         self._connect()
         self._apply_theme()

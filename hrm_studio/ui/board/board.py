@@ -18,7 +18,7 @@ from hrm_studio.ui.board.arc import ArcDrawing
 from hrm_studio.ui.board.drawing import Drawing, Overlays
 from hrm_studio.ui.board.maze import MazeDrawing
 from hrm_studio.ui.board.sudoku import SudokuDrawing
-from hrm_studio.ui.widgets.visible import View
+from hrm_studio.ui.widgets.view import View
 
 _MARGIN = 12
 _MOST_ZOOM = 12.0

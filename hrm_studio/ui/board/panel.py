@@ -18,7 +18,7 @@ from hrm_studio.ui.board.narration import narrate
 from hrm_studio.ui.board.strip import BoardStrip
 from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.flow_layout import FlowRow
-from hrm_studio.ui.widgets.visible import View
+from hrm_studio.ui.widgets.view import View
 
 
 class BoardPanel(View):

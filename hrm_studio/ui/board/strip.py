@@ -15,7 +15,7 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.board import BoardView
 from hrm_studio.ui.board.timeline import step_name
-from hrm_studio.ui.widgets.visible import View
+from hrm_studio.ui.widgets.view import View
 
 _GAP, _LABEL = 8, 16
 _NARROWEST = 0.5  # width / height of a small board; less would push the labels below into each other

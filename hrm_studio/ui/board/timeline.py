@@ -15,7 +15,7 @@ from hrm_studio.models.player import Player
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.drawing import picture, premultiplied
-from hrm_studio.ui.widgets.visible import View
+from hrm_studio.ui.widgets.view import View
 
 _SIDE = 28  # pixels left and right of the lanes; holds their letters
 _HEIGHT = 86

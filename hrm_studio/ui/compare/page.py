@@ -38,7 +38,7 @@ from hrm_studio.ui.board.timeline import TimelineView, step_name
 from hrm_studio.ui.compare.pane import ComparePane
 from hrm_studio.ui.compare.plots import ComparePlots
 from hrm_studio.ui.widgets.elided import Elided
-from hrm_studio.ui.widgets.fault_label import FaultLabel
+from hrm_studio.ui.widgets.error_label import ErrorLabel
 
 _BUTTONS = (
     "compare_to_start", "compare_segment_back", "compare_step_back", "compare_play", "compare_step_on", "compare_segment_on", "compare_to_end",
@@ -65,7 +65,7 @@ class ComparePage(QWidget):
         self.puzzle.returnPressed.connect(self.run)
         self.state = Elided("muted")
         self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.error = FaultLabel()
+        self.error = ErrorLabel()
         self._grid = QGridLayout()
         self._grid.setSpacing(8)
         self.plots = ComparePlots(self.comparison, self._background, studio.theme)

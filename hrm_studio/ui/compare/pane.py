@@ -15,7 +15,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.ui.board.board import BoardView
 from hrm_studio.ui.board.drawing import Drawing, percent
 from hrm_studio.ui.widgets.elided import Elided
-from hrm_studio.ui.widgets.visible import View
+from hrm_studio.ui.widgets.view import View
 
 _PUZZLES = ("Same puzzle", "Relabelled", "Own puzzle …")
 _ERROR_LINES = 3

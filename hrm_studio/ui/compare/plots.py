@@ -15,8 +15,8 @@ from hrm_model.trace.data import Trace
 from hrm_studio.models.comparison import LETTERS, Comparison, Pane
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
-from hrm_studio.ui.plots.plot import dress, new_plot, polygon, show_axes, swatch
-from hrm_studio.ui.widgets.visible import View
+from hrm_studio.ui.plots.plot import legend_entry, new_plot, polygon, show_axes, style_plot
+from hrm_studio.ui.widgets.view import View
 
 _REFIT_MS = 300
 _LETTER = 16  # pixels of height
@@ -99,7 +99,7 @@ class ComparePlots(View):
             words = f"paths of the {name}, one basis"
             if found is None and self._fitted:
                 words = f"{name}: states of different sizes fit in no one plane"
-            dress(plot, palette, words)
+            style_plot(plot, palette, words)
             show_axes(plot, found is not None)
             if found is not None:
                 for pane, path in zip(self._fitted, found.paths, strict=True):
@@ -118,8 +118,8 @@ class ComparePlots(View):
         plot, palette = self.plots["right"], self._theme.palette
         plot.clear()
         there = [pane for pane in self._comparison.panes if pane.traces.trace is not None]
-        names = " &nbsp; ".join(swatch(self._colour(p), LETTERS[self._comparison.panes.index(p)]) for p in there)
-        dress(plot, palette, f"right, over segments &nbsp; {names}")
+        names = " &nbsp; ".join(legend_entry(self._colour(p), LETTERS[self._comparison.panes.index(p)]) for p in there)
+        style_plot(plot, palette, f"right, over segments &nbsp; {names}")
         show_axes(plot, bool(there))
         longest = 1.0
         for pane in there:

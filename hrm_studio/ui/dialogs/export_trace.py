@@ -30,7 +30,7 @@ from hrm_studio.export.spec import MOVING, VIEWS, Spec
 from hrm_studio.services.background import Background
 from hrm_studio.services.exporter import Exporter
 from hrm_studio.theme import Theme
-from hrm_studio.ui.widgets.fault_label import FaultLabel
+from hrm_studio.ui.widgets.error_label import ErrorLabel
 from hrm_studio.words import size
 
 _KINDS = {
@@ -89,7 +89,7 @@ class ExportDialog(QDialog):
         self.step = QSpinBox(minimum=-1, maximum=last, value=step, specialValueText="the last", accessibleName="Step")
         self.speed = QDoubleSpinBox(minimum=0.5, maximum=60, value=8, decimals=1, suffix=" steps/s")
         self.whole = QCheckBox("To the end, even where the answer changes no more")
-        self.error = FaultLabel()
+        self.error = ErrorLabel()
         self.told = QLabel(objectName="muted", wordWrap=True)
         self.bar = QProgressBar(visible=False, textVisible=False, maximumHeight=8)
         self.go = QPushButton("Make …", objectName="go", default=True)

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from hrm_studio.ui.widgets.fault_label import FaultLabel
+from hrm_studio.ui.widgets.error_label import ErrorLabel
 
 
 def panels_of(page: QWidget) -> dict[str, QWidget]:
@@ -54,7 +54,7 @@ class PanelPicture(QDialog):
             "Pixels of a PNG for one of the screen: 2 is sharp on fine screens and in print. SVG and PDF are lines and letters."
         )
         self.size_ = QLabel(objectName="muted")
-        self.error = FaultLabel()
+        self.error = ErrorLabel()
         self.go = QPushButton("Save …", objectName="go", default=True)
         form = QFormLayout(self)
         form.setContentsMargins(18, 16, 18, 16)

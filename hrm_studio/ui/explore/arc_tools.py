@@ -13,7 +13,7 @@ from hrm_model.tasks.base import Grid
 from hrm_studio.models.puzzle import PuzzleModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.arc import COLOURS, token_name
-from hrm_studio.ui.explore.stroke import Brush
+from hrm_studio.ui.explore.brush import Brush
 
 _SWATCH = 22  # pixels
 _BEGIN = 10  # rows and columns of a new grid

@@ -26,7 +26,7 @@ from hrm_studio.ui.explore.attention_board import AttentionBoard, paint_arrows
 from hrm_studio.ui.explore.share_bars import ShareBars
 from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.flow_layout import FlowRow
-from hrm_studio.ui.widgets.visible import View
+from hrm_studio.ui.widgets.view import View
 
 _REST_MS = 120  # the cursor rests so long before attention is computed
 _KEPT = 8  # answers that are remembered, of small boards; all of them with Keep

@@ -17,7 +17,7 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.drawing import percent
 from hrm_studio.ui.board.token_text import token_text
-from hrm_studio.ui.widgets.visible import View
+from hrm_studio.ui.widgets.view import View
 
 _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()

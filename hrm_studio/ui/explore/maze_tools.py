@@ -13,7 +13,7 @@ from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.puzzle_check import Judgement
 from hrm_studio.models.puzzle import PuzzleModel
-from hrm_studio.ui.explore.stroke import Brush
+from hrm_studio.ui.explore.brush import Brush
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 
 _ENDS = (maze.START, maze.GOAL)

@@ -24,7 +24,7 @@ from hrm_studio.ui.explore.arc_strip import ArcStrip
 from hrm_studio.ui.explore.file_traces import FileTraces
 from hrm_studio.ui.explore.puzzle_panel import PuzzlePanel
 from hrm_studio.ui.widgets.dock_title import DockTitle
-from hrm_studio.ui.widgets.lazy_panel import LazyPanel, Turns
+from hrm_studio.ui.widgets.lazy_panel import BuildQueue, LazyPanel
 
 if TYPE_CHECKING:
     from hrm_model.tasks.base import Task
@@ -80,9 +80,9 @@ class ExplorePage(QMainWindow):
         self._later = QTimer(self, singleShot=True, interval=0)
         self._later.timeout.connect(self._arrange)
         self._add_dock("Puzzle", self.panel, _LEFT)
-        turns = Turns(self)
+        queue = BuildQueue(self)
         for title, (make, module, size) in self._right_panels().items():
-            self._lazy[title] = LazyPanel(make, f"hrm_studio.ui.{module}", size, studio.background, turns)
+            self._lazy[title] = LazyPanel(make, f"hrm_studio.ui.{module}", size, studio.background, queue)
             self._add_dock(title, self._lazy[title], _RIGHT)
         self._add_dock("Timeline", self.transport, _BOTTOM)
         for name in ("Attention", "Cells"):

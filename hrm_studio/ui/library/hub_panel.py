@@ -24,7 +24,7 @@ from hrm_studio.models.downloads import Download, Downloads
 from hrm_studio.models.library import Entry
 from hrm_studio.services.hub_service import Event
 from hrm_studio.theme import Theme
-from hrm_studio.ui.widgets.fault_label import FaultLabel
+from hrm_studio.ui.widgets.error_label import ErrorLabel
 from hrm_studio.words import count, duration, size
 
 _TASKS = {"sudoku-9x9": "Sudoku 9×9", "maze-30x30": "mazes of 30×30", "arc": "ARC tasks, up to 30×30"}
@@ -100,7 +100,7 @@ class HubPanel(QWidget):
         line.addWidget(self.speed)
         column.addLayout(line)
         column.addWidget(self.bar)
-        self.message = FaultLabel()
+        self.message = ErrorLabel()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(12)

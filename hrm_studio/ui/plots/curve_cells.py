@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt
 from hrm_model.analysis.cells import cell_breaks, cell_loss, cell_residuals, entropy
 from hrm_model.analysis.core import Floats
 from hrm_model.trace.data import LEVEL_H, Trace
-from hrm_studio.ui.plots.plot import Plot, swatch
+from hrm_studio.ui.plots.plot import Plot, legend_entry
 
 MOST_CELLS = 6  # of which curves are drawn
 _BAR, _APART = 0.94, 0.07  # where the first bar of broken rules stands, and how far the next is below it: shares of the plot's height
@@ -22,7 +22,7 @@ Drawn = list[tuple[str, pg.PlotDataItem]]
 
 def cell_legend(cells: list[int], side: int, colours: tuple[str, ...] | list[str]) -> str:
     """Which colour is which cell, and how many have none."""
-    names = [swatch(colours[k % len(colours)], f"{cell // side + 1}, {cell % side + 1}") for k, cell in enumerate(cells[:MOST_CELLS])]
+    names = [legend_entry(colours[k % len(colours)], f"{cell // side + 1}, {cell % side + 1}") for k, cell in enumerate(cells[:MOST_CELLS])]
     more = [f"and {len(cells) - MOST_CELLS} more, not drawn"] if len(cells) > MOST_CELLS else []
     return " &nbsp; ".join(["cells (row, column)", *names, *more])
 

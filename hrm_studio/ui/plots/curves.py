@@ -20,9 +20,9 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
 from hrm_studio.ui.plots.curve_cells import cell_legend, draw_cells
-from hrm_studio.ui.plots.plot import NUMBERS_APART, Plot, dress, new_plot, show_axes, swatch
+from hrm_studio.ui.plots.plot import NUMBERS_APART, Plot, legend_entry, new_plot, show_axes, style_plot
 from hrm_studio.ui.widgets.flow_layout import FlowRow
-from hrm_studio.ui.widgets.visible import View
+from hrm_studio.ui.widgets.view import View
 
 _REFRESH_MS = 66  # a growing trace is redrawn at most this often
 _AT_ONCE = 400_000  # probabilities up to which curves are computed in the GUI thread; more take the background's
@@ -62,7 +62,7 @@ class CurvesView(View):
         super().__init__(parent)
         self._traces, self._theme = traces, theme
         self._selection, self._background = selection or Selection(self), background
-        self._dressed_for: tuple[bool, bool, str] | None = None
+        self._styled_for: tuple[bool, bool, str] | None = None
         self._curve: dict[str, pg.PlotDataItem] = {}
         self._of_cells: list[tuple[str, pg.PlotDataItem]] = []
         self._known: StepCurves | None = None  # a growing trace adds its new steps only
@@ -108,7 +108,7 @@ class CurvesView(View):
                 (traces.running_changed, self._draw_soon),
                 (traces.cursor_moved, self._move),
                 (self._selection.changed, self._draw_cells),
-                (theme.changed, self._dress),
+                (theme.changed, self._style),
             ],
             self._replaced,
         )
@@ -150,7 +150,7 @@ class CurvesView(View):
     def _replaced(self) -> None:
         self._known = None
         self._run += 1
-        if self._shape() == self._dressed_for:
+        if self._shape() == self._styled_for:
             self._draw()
         else:
             QTimer.singleShot(0, self, self._draw)  # other axes and curves take a while; other views have their turn before
@@ -205,13 +205,13 @@ class CurvesView(View):
             place = plot.getPlotItem().vb.sceneBoundingRect()
             painter.drawLine(QPointF(x, place.top()), QPointF(x, place.bottom()))
 
-    def _dress(self) -> None:
+    def _style(self) -> None:
         """Titles, axes, colours, and the curves without their data."""
-        self._dressed_for = self._shape()
+        self._styled_for = self._shape()
         colours, trace = self._theme.palette, self._traces.trace
         for name, plot in self.plots.items():
             plot.clear()
-            dress(plot, colours, self._title(name, trace))
+            style_plot(plot, colours, self._title(name, trace))
         self.plots["sureness"].getPlotItem().getAxis("left").setTicks([[(0, "0"), (0.5, "50 %"), (1, "100 %")]])
         self._show_axes()
         self._of_cells = []
@@ -242,8 +242,8 @@ class CurvesView(View):
 
     def _draw(self) -> None:
         """The trace's data into the curves; computed first, in the background where there is much of it."""
-        if self._shape() != self._dressed_for:
-            self._dress()
+        if self._shape() != self._styled_for:
+            self._style()
             return
         trace = self._traces.trace
         if trace is None or not len(trace):
@@ -279,7 +279,7 @@ class CurvesView(View):
         )
         self._curve["violations"].setData(*_finite(steps, verdict.violations))
         for name, plot in self.plots.items():
-            dress(plot, self._theme.palette, self._title(name, trace))  # of another task, perhaps, or without what some need
+            style_plot(plot, self._theme.palette, self._title(name, trace))  # of another task, perhaps, or without what some need
         self.plots["violations"].setYRange(0, self._rules_top(), padding=0.05)
         self._curve["confidence"].setData(steps, curves.confidence)
         self._curve["accuracy"].setData(*_finite(steps, verdict.accuracy))
@@ -337,22 +337,22 @@ class CurvesView(View):
         if name == "residuals":
             if there and trace is not None and not trace.has_states:
                 return "movement: recorded without states"
-            return f"movement &nbsp; {swatch(colours.level_H, 'H')} &nbsp; {swatch(colours.level_L, 'L')}"
+            return f"movement &nbsp; {legend_entry(colours.level_H, 'H')} &nbsp; {legend_entry(colours.level_L, 'L')}"
         if name == "violations":
             known = not there or np.isfinite(self._traces.verdict.violations).any()
             return "rule breaks" if known else "no fixed rules to break"
         if name == "sureness" and unsolved:
-            return f"{swatch(colours.series[3], 'sure')} &nbsp; no solution known"
+            return f"{legend_entry(colours.series[3], 'sure')} &nbsp; no solution known"
         if name == "loss" and unsolved:
             return "loss: no solution known"
         if name == "sureness":
-            return f"{swatch(colours.right, 'right')} &nbsp; {swatch(colours.series[3], 'sure')}"
+            return f"{legend_entry(colours.right, 'right')} &nbsp; {legend_entry(colours.series[3], 'sure')}"
         if name in ("entropy", "loss"):
             return "entropy (bits a cell)" if name == "entropy" else "loss (nats a cell)"
-        halt = swatch(colours.right, "q_halt")
+        halt = legend_entry(colours.right, "q_halt")
         if not self._learned_to_continue(trace):
             return f"{halt} (halts above 0)"
-        return f"{halt} &nbsp; {swatch(colours.warning, 'q_continue')}"
+        return f"{halt} &nbsp; {legend_entry(colours.warning, 'q_continue')}"
 
 
 def _finite(steps: np.ndarray, values: Floats) -> tuple[np.ndarray, Floats]:

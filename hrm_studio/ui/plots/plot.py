@@ -45,7 +45,7 @@ class Plot(pg.PlotWidget):
 
     def __init__(self) -> None:
         self._picture: QPixmap | None = None
-        self.dressed: tuple[Palette, str, bool] | None = None  # by `dress`
+        self.styled: tuple[Palette, str, bool] | None = None  # by `style_plot`
         self.over: Callable[[QPainter], None] | None = None
         self.fixed: Callable[[QPainter], None] | None = None  # painted once, with the picture
         super().__init__(
@@ -123,7 +123,7 @@ def polygon(pixels: NDArray[np.floating[Any]]) -> QPolygonF:
 
 
 def new_plot() -> Plot:
-    """An empty plot without menus or buttons. `dress` gives it colours."""
+    """An empty plot without menus or buttons. `style_plot` gives it colours."""
     plot = Plot()
     setup_plot(plot)
     return plot
@@ -142,10 +142,10 @@ def setup_plot(plot: Plot) -> None:
     plot.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
 
 
-def dress(plot: Plot, palette: Palette, title: str, left: bool = False) -> None:
+def style_plot(plot: Plot, palette: Palette, title: str, left: bool = False) -> None:
     """Colours of a palette on background, axes and title. Quick where only the title is another, or nothing."""
-    before, plot.dressed = plot.dressed, (palette, title, left)
-    if before == plot.dressed:
+    before, plot.styled = plot.styled, (palette, title, left)
+    if before == plot.styled:
         return
     item = plot.getPlotItem()
     item.setTitle(title, color=palette.text, size="8pt", justify="left" if left else "center")
@@ -169,6 +169,6 @@ def show_axes(plot: Plot, shown: bool) -> None:
         plot.getPlotItem().showAxis(name, shown)
 
 
-def swatch(colour: str, text: str) -> str:
+def legend_entry(colour: str, text: str) -> str:
     """A legend entry for a title: a coloured mark and its name."""
     return f'<span style="color:{colour}">■</span> {text}'

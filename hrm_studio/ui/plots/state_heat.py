@@ -14,7 +14,7 @@ from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Palette, Theme
 from hrm_studio.ui.board.drawing import opaque, picture, rgb
-from hrm_studio.ui.widgets.visible import View
+from hrm_studio.ui.widgets.view import View
 
 KINDS = {
     "channels": "Each row a position, each column a channel: the whole state (blue below zero, orange above)",

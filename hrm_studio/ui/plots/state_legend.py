@@ -8,7 +8,7 @@ from hrm_model.analysis.core import blanks
 from hrm_model.trace.data import Trace
 from hrm_studio.theme import Palette
 from hrm_studio.ui.board.token_text import token_text
-from hrm_studio.ui.plots.plot import swatch
+from hrm_studio.ui.plots.plot import legend_entry
 from hrm_studio.ui.plots.state_painter import scale, token_colour
 
 _ENDS = {"step": ("start", "end"), "right": ("0 %", "100 % right"), "confidence": ("unsure", "sure")}
@@ -26,13 +26,13 @@ def legend(by: str | None, cells: bool, trace: Trace | None, palette: Palette) -
         band = "".join(f'<span style="color:{shade.name()}">■</span>' for shade in shades[::2])
         return f"{low} {band} {high}"
     if by == "judgement":
-        parts = [swatch(palette.right if known else palette.answer, "right" if known else "answered")]
+        parts = [legend_entry(palette.right if known else palette.answer, "right" if known else "answered")]
         parts += [f'<span style="color:{palette.wrong}">▲</span> wrong'] if known else []
-        return " &nbsp;".join(parts + ([swatch(palette.muted, "given")] if not blanks(trace).all() else []))
+        return " &nbsp;".join(parts + ([legend_entry(palette.muted, "given")] if not blanks(trace).all() else []))
     if by == "digit":
         tokens = np.unique(trace.prediction[:, blanks(trace)]).tolist()
         words = [(token_text(trace.puzzle.task, t), token_colour(trace.puzzle.task, t, palette).name()) for t in tokens]
         if trace.puzzle.task.startswith("sudoku"):
             return " ".join(f'<b style="color:{colour}">{text}</b>' for text, colour in words)
-        return " &nbsp;".join(swatch(colour, text.split(" (")[0]) for text, colour in words)
+        return " &nbsp;".join(legend_entry(colour, text.split(" (")[0]) for text, colour in words)
     return "hue: row &nbsp;brightness: column"

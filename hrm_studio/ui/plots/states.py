@@ -22,14 +22,14 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
-from hrm_studio.ui.plots.plot import dress, new_plot, show_axes, swatch
+from hrm_studio.ui.plots.plot import legend_entry, new_plot, show_axes, style_plot
 from hrm_studio.ui.plots.state_basis import BasisChoice
 from hrm_studio.ui.plots.state_heat import KINDS, StateHeat
 from hrm_studio.ui.plots.state_legend import legend
 from hrm_studio.ui.plots.state_painter import PathPainter, Rotation, cell_pixels, paint_axes, paint_cells, paint_trails, view_of
 from hrm_studio.ui.plots.state_projection import BOTH, PlotPoints, ProjectedTrace, project_by_umap, project_trace
 from hrm_studio.ui.widgets.flow_layout import FlowRow
-from hrm_studio.ui.widgets.visible import View
+from hrm_studio.ui.widgets.view import View
 
 _PROJECT_MS = 250
 _NO_STATES = "This trace was recorded"  # … without them, say
@@ -235,7 +235,7 @@ class StatesView(View):
         there = trace is None or trace.has_states
         for name, plot in self.plots.items():
             plot.setVisible(name in shown and not heat and there)
-            self._dress(name)
+            self._style(name)
         for view in self.heats.values():
             view.setVisible(heat and there)
         self._together.setVisible(self.mode == "path")
@@ -261,14 +261,14 @@ class StatesView(View):
             return "States appear here as the model thinks."
         return self.basis.words(trace, self.projected) if self.projected is not None and self.mode != "heat" else ""
 
-    def _dress(self, name: str) -> None:
+    def _style(self, name: str) -> None:
         colours, plot = self._theme.palette, self.plots[name]
         points = self.projected.plots[name] if self.projected is not None else None
         plot.clear()
         plot.redraw()
-        titles = {"H": swatch(colours.level_H, "z_H, slow"), "L": swatch(colours.level_L, "z_L, fast")}
+        titles = {"H": legend_entry(colours.level_H, "z_H, slow"), "L": legend_entry(colours.level_L, "z_L, fast")}
         titles[BOTH] = f"{titles['H']} &nbsp; {titles['L']}"
-        dress(plot, colours, titles[name])
+        style_plot(plot, colours, titles[name])
         plot.getPlotItem().showGrid(x=not self.rotation.on, y=not self.rotation.on, alpha=0.12)
         show_axes(plot, points is not None and not self.rotation.on)
         plot.setCursor(Qt.CursorShape.OpenHandCursor if self.rotation.on else Qt.CursorShape.ArrowCursor)

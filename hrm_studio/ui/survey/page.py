@@ -36,9 +36,9 @@ from hrm_studio.studio import Studio
 from hrm_studio.ui.survey.scatter import SurveyScatter
 from hrm_studio.ui.survey.table import SurveyTable, columns_of
 from hrm_studio.ui.widgets.elided import Elided
-from hrm_studio.ui.widgets.fault_label import FaultLabel
+from hrm_studio.ui.widgets.error_label import ErrorLabel
 from hrm_studio.ui.widgets.flow_layout import FlowRow
-from hrm_studio.ui.widgets.visible import View
+from hrm_studio.ui.widgets.view import View
 
 LANE = "survey"
 
@@ -87,7 +87,7 @@ class SurveyPage(View):
         self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.scatter = SurveyScatter(self.table, studio.theme)
         self.view = QTableView(objectName="survey")
-        self.error = FaultLabel()
+        self.error = ErrorLabel()
         self._arrange()
         self.task.currentTextChanged.connect(self._task_chosen)
         self._task_chosen()

@@ -9,10 +9,10 @@ from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QComboBox, QLabel, QToolTip, QVBoxLayout
 
 from hrm_studio.theme import Theme
-from hrm_studio.ui.plots.plot import dress, new_plot, show_axes
+from hrm_studio.ui.plots.plot import new_plot, show_axes, style_plot
 from hrm_studio.ui.survey.table import SurveyTable, number, text
 from hrm_studio.ui.widgets.flow_layout import FlowRow
-from hrm_studio.ui.widgets.visible import View
+from hrm_studio.ui.widgets.view import View
 
 _NO_AXIS = ("Puzzle", "Solved")
 _NEAR = 12  # pixels
@@ -86,7 +86,7 @@ class SurveyScatter(View):
         """All points of the table as it is now."""
         palette, plot = self._theme.palette, self.plot
         plot.clear()
-        dress(plot, palette, "a point a puzzle: ● solved &nbsp; ▲ not")
+        style_plot(plot, palette, "a point a puzzle: ● solved &nbsp; ▲ not")
         points = self._points()
         there = points[np.isfinite(points).all(axis=1)]
         show_axes(plot, len(there) > 0)

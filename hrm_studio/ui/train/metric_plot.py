@@ -14,7 +14,7 @@ from hrm_studio.models.runs import RunModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.plots.curve_item import CurveItem
 from hrm_studio.ui.plots.curves import log_ticks
-from hrm_studio.ui.plots.plot import Plot, dress, setup_plot, show_axes, swatch
+from hrm_studio.ui.plots.plot import Plot, legend_entry, setup_plot, show_axes, style_plot
 from hrm_studio.ui.train.metric_panels import Panel, Series, series_of
 from trainer.runs.curve import Curve
 from trainer.runs.log import Floats
@@ -82,14 +82,14 @@ class MetricPlot(Plot):
                 self.addItem(item)
                 self.lines.append(Line(run, series, *self._curves(run, series), colour, item))
                 if series.label and series.label not in [n for n, _ in names]:
-                    names.append((series.label, swatch(colour.name(), series.label) if alone else f"{'—╌┈┄'[k % 4]} {series.label}"))
+                    names.append((series.label, legend_entry(colour.name(), series.label) if alone else f"{'—╌┈┄'[k % 4]} {series.label}"))
         names = _shortened(names)
         crowded = len(names) >= 5
         gap = " " if crowded else " &nbsp;"
         legend = gap.join(text for _, text in names) if len(names) > 1 else ""
         if crowded:
             legend = f'<span style="font-size:7pt">{legend}</span>'
-        dress(self, self._theme.palette, f"<b>{self.panel.heading}</b>{gap}{legend}", left=True)
+        style_plot(self, self._theme.palette, f"<b>{self.panel.heading}</b>{gap}{legend}", left=True)
         self._logs = (self._settings.log_x, self._settings.log_y and self.panel.log)
         self.getPlotItem().getAxis("bottom").setLogMode(self._logs[0])
 

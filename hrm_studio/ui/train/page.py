@@ -30,7 +30,7 @@ from hrm_studio.ui.train.run_events import RunEvents
 from hrm_studio.ui.train.run_header import RunHeader
 from hrm_studio.ui.train.run_list import RunList
 from hrm_studio.ui.train.watch_learning import WatchLearning
-from hrm_studio.ui.widgets.deferred import Later
+from hrm_studio.ui.widgets.deferred import Deferred
 from hrm_studio.ui.widgets.undo_bar import UndoBar
 from hrm_studio.words import disk_trouble
 from trainer.config import RunConfig
@@ -57,10 +57,10 @@ class TrainPage(QWidget):
         self.new = QPushButton("New run", objectName="primary", toolTip="Presets, each with one click to start")
         self.list = RunList(self.runs, theme, self._colour_of)
         self.cards = PresetCards(PRESETS, self.estimator, self.runs.folder, theme)
-        self._form = Later(self._make_form)
+        self._form = Deferred(self._make_form)
         self.header = RunHeader(theme)
         self.curves = RunCurves(studio.background, theme)
-        self._watch = Later(self._make_watch)
+        self._watch = Deferred(self._make_watch)
         self.events = RunEvents(theme)
         self.table = ConfigTable(theme)
         self.bar = UndoBar()

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from hrm_studio.models.runs import RunModel
 from hrm_studio.theme import Theme
-from hrm_studio.ui.widgets.visible import View
+from hrm_studio.ui.widgets.view import View
 
 _MOST = 500  # events shown
 _TAIL = 20_000  # bytes of log.txt shown

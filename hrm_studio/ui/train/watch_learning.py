@@ -16,9 +16,9 @@ from hrm_studio.ui.board.timeline import TimelineView, step_name
 from hrm_studio.ui.plots.curves import CurvesView
 from hrm_studio.ui.plots.states import StatesView
 from hrm_studio.ui.train.watch_timeline import TrainingTimeline
-from hrm_studio.ui.widgets.deferred import Later
+from hrm_studio.ui.widgets.deferred import Deferred
 from hrm_studio.ui.widgets.elided import Elided
-from hrm_studio.ui.widgets.visible import View
+from hrm_studio.ui.widgets.view import View
 from hrm_studio.words import share
 
 
@@ -38,8 +38,8 @@ class WatchLearning(View):
         self.watch = watch = WatchModel(background, reasoner, self)
         self.timeline = TrainingTimeline(watch, theme)
         self.board = BoardView(watch.traces, watch.selection, theme)
-        self._curves = Later(lambda: CurvesView(watch.traces, theme))
-        self._states = Later(lambda: StatesView(watch.traces, watch.selection, background, theme))
+        self._curves = Deferred(lambda: CurvesView(watch.traces, theme))
+        self._states = Deferred(lambda: StatesView(watch.traces, watch.selection, background, theme))
         self.thinking = TimelineView(watch.traces, theme)
         self.through = _button("Go through the training from its start, one moment after the other")
         self.play = _button("Play this thought")

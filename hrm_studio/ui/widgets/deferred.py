@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 W = TypeVar("W", bound=QWidget)
 
 
-class Later(QWidget, Generic[W]):
+class Deferred(QWidget, Generic[W]):
     """Makes its content once: when it is asked for, else as soon as it was shown and the event loop has had its turn."""
 
     def __init__(self, make: Callable[[], W]) -> None:

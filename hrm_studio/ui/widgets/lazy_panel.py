@@ -13,7 +13,7 @@ from hrm_studio.services.background import Background
 from hrm_studio.ui.widgets.hover_help import explain
 
 
-class Turns(QTimer):
+class BuildQueue(QTimer):
     """Does what it is given one after the other, with time for the window in between."""
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -47,10 +47,16 @@ class LazyPanel(QWidget):
     made = Signal()
 
     def __init__(
-        self, make: Callable[[], QWidget], module: str, size: QSize, background: Background, turns: Turns, parent: QWidget | None = None
+        self,
+        make: Callable[[], QWidget],
+        module: str,
+        size: QSize,
+        background: Background,
+        queue: BuildQueue,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._make, self._module, self._size, self._background, self._turns = make, module, size, background, turns
+        self._make, self._module, self._size, self._background, self._queue = make, module, size, background, queue
         self._asked = False
         self._view: QWidget | None = None
         self._layout = QVBoxLayout(self)
@@ -77,4 +83,4 @@ class LazyPanel(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         if not self._asked:
             self._asked = True
-            self._background.run(lambda: importlib.import_module(self._module), lambda _: self._turns.add(self.view))
+            self._background.run(lambda: importlib.import_module(self._module), lambda _: self._queue.add(self.view))

@@ -14,8 +14,8 @@ from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.registry import task_named
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
+from hrm_studio.ui.explore.brush import line
 from hrm_studio.ui.explore.maze_tools import beginning
-from hrm_studio.ui.explore.stroke import line
 from tests.hrm_studio.ui.explore.test_puzzle_side import MAZE, Rig, rig  # noqa: F401  (a fixture)
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton

@@ -153,7 +153,7 @@ def test_marks_have_room_at_any_size(view: StatesView, qtbot: QtBot, size: tuple
     projected(view, qtbot)
     view._together.setChecked(together)
     view._three.setChecked(three)
-    view.resize(*size)  # after it was dressed: the marks stay as large as they are
+    view.resize(*size)  # after it was styled: the marks stay as large as they are
     view.grab()
     for name in [BOTH] if together else ["H", "L"]:
         plot, points = view.plots[name], view.projected.plots[name]

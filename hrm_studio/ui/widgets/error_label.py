@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QLabel
 
 
-class FaultLabel(QLabel):
+class ErrorLabel(QLabel):
     """In as many lines as it needs; hidden while nothing is wrong."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ _KEYS: tuple[tuple[type[QWidget], set[Qt.Key]], ...] = (
 )
 
 
-class OwnKeys(QObject):
+class FocusKeys(QObject):
     """Watches only the widget that has the keyboard, so that no other event passes through Python."""
 
     def __init__(self, parent: QObject) -> None:
