@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidge
 
 from hrm_studio.models.explore import ExploreModel
 from hrm_studio.theme import Theme
-from hrm_studio.ui.board.arc_picture import AttemptPicture
+from hrm_studio.ui.explore.arc_pictures import AttemptPicture
 
 if TYPE_CHECKING:
     from hrm_studio.services.attempts import Attempts

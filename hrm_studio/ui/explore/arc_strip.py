@@ -22,8 +22,8 @@ from hrm_model.tasks.arc.puzzle import ArcPuzzle
 from hrm_model.tasks.arc.task import ArcTask
 from hrm_studio.models.explore import ExploreModel
 from hrm_studio.theme import Theme
-from hrm_studio.ui.board.arc_picture import CAPTION, HEIGHT, MARGIN, PairButton
 from hrm_studio.ui.explore.arc_attempts import ArcAttempts
+from hrm_studio.ui.explore.arc_pictures import CAPTION, HEIGHT, MARGIN, PairButton
 from hrm_studio.ui.widgets.elided import Elided
 
 

@@ -18,11 +18,11 @@ from hrm_studio.models.explore import ExploreModel
 from hrm_studio.models.opened_file import OpenedFile
 from hrm_studio.models.opener import Kind
 from hrm_studio.studio import Studio
-from hrm_studio.ui.board.panel import BoardPanel
-from hrm_studio.ui.board.transport import Transport
 from hrm_studio.ui.explore.arc_strip import ArcStrip
+from hrm_studio.ui.explore.board_panel import BoardPanel
 from hrm_studio.ui.explore.file_traces import FileTraces
 from hrm_studio.ui.explore.puzzle_panel import PuzzlePanel
+from hrm_studio.ui.explore.transport import Transport
 from hrm_studio.ui.widgets.dock_title import DockTitle
 from hrm_studio.ui.widgets.lazy_panel import BuildQueue, LazyPanel
 

@@ -1,0 +1,1 @@
+"""The Library page: the models on this machine and on the Hub, and what is in a checkpoint."""

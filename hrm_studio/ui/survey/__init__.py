@@ -1,0 +1,1 @@
+"""The Whole set page: one model on many puzzles, as a table and a scatter plot."""

@@ -1,0 +1,1 @@
+"""The Traces page: the recorded traces, to open, join and delete."""

@@ -1,0 +1,1 @@
+"""Small widgets without knowledge of models or puzzles. Used by all pages."""

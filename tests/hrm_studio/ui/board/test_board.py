@@ -14,7 +14,7 @@ from hrm_model.trace.data import PuzzleInfo, Trace
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import LIGHT, Theme
-from hrm_studio.ui.board.panel import BoardPanel
+from hrm_studio.ui.explore.board_panel import BoardPanel
 from tests.support.made import FOUR, arc_info, made, maze_info, sudoku_info
 
 INFOS = {"sudoku-9x9": sudoku_info(), "sudoku-4x4": sudoku_info(FOUR), "maze": maze_info(15), "arc": arc_info()}

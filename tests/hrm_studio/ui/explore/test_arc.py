@@ -31,7 +31,7 @@ from hrm_studio.main_window import MainWindow
 from hrm_studio.models.comparison import Setting
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
-from hrm_studio.ui.board.arc_picture import AttemptPicture
+from hrm_studio.ui.explore.arc_pictures import AttemptPicture
 from tests.paths import DATA
 from trainer.data.identifiers import Identified
 

@@ -15,7 +15,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.ui.board.board import BoardView
 from hrm_studio.ui.board.drawing import Overlay
 from hrm_studio.ui.board.narration import narrate
-from hrm_studio.ui.board.strip import BoardStrip
+from hrm_studio.ui.explore.board_strip import BoardStrip
 from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View

@@ -5,7 +5,7 @@ import pyqtgraph as pg
 from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
-from hrm_studio.ui.plots.curve_item import CurveItem
+from hrm_studio.ui.train.curve_item import CurveItem
 
 
 def red_pixels(qtbot: QtBot, values: int) -> int:
