@@ -226,7 +226,7 @@ def export(
 def _make(file: Path, name: str, spec: Spec, target: Path) -> None:
     """In a process of its own, as the studio does: a scale belongs to a whole process of Qt."""
     asked = {"trace": str(file), "name": name, "spec": asdict(spec), "out": str(target)}
-    command = [sys.executable, "-m", "hrm_studio.export"]
+    command = [sys.executable, "-m", "hrm_studio.render"]
     with (
         _progress(quiet=not spec.moving) as progress,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,

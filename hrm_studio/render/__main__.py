@@ -1,4 +1,4 @@
-"""`python -m hrm_studio.export`: the process that makes pictures. Reads one JSON object from standard input, tells its progress as JSON lines.
+"""`python -m hrm_studio.render`: the process that makes pictures. Reads one JSON object from standard input, tells its progress as JSON lines.
 
 In: `{"trace": PATH, "name": ENTRY, "spec": {…}, "out": PATH}`. Out: `{"done": k, "total": n}` …, at the end `{"finished": PATH}` or `{"failed": SENTENCE}`.
 """

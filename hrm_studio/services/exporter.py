@@ -46,7 +46,7 @@ class Exporter(QObject):
         process.readyReadStandardOutput.connect(self._read)
         process.finished.connect(self._ended)
         process.errorOccurred.connect(self._could_not)
-        process.start(sys.executable, ["-m", "hrm_studio.export"])
+        process.start(sys.executable, ["-m", "hrm_studio.render"])
         asked = {"trace": str(trace), "name": name, "spec": asdict(spec), "out": str(out)}
         process.write(json.dumps(asked).encode())
         process.closeWriteChannel()
