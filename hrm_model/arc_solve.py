@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from hrm_model.errors import MismatchError
 from hrm_model.model import HRM
 from hrm_model.reasoning import solve_batch
 from hrm_model.tasks.arc.augment import Augmentation, augmented, distinct_augmentations, encode_pair, parse_name
@@ -28,11 +29,11 @@ def copies_of(puzzle: ArcPuzzle, identifiers: Iterable[tuple[int, str]], count: 
 def solve_task(
     model: HRM, puzzle: ArcPuzzle, copies: Sequence[tuple[int, Augmentation]], *, segments: int = 16, batch: int = 32
 ) -> list[list[Candidate]]:
-    """For each test input its candidates, the best first; the ARC prize takes the first two. ValueError for a number the model has no vector of."""
+    """For each test input its candidates, the best first; the ARC prize takes the first two. MismatchError for a number the model has no vector of."""
     rows = model.config.num_puzzle_identifiers
     for number, by in copies:
         if number >= rows:
-            raise ValueError(f"{by.name(puzzle.name)} is puzzle {number}; the model has vectors for {rows}")
+            raise MismatchError(f"{by.name(puzzle.name)} is puzzle {number}; the model has vectors for {rows}")
     asked = [
         (number, by, encode_pair(Pair(pair.input, None))[0], pair.input)
         for number, by in copies

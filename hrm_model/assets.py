@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from hrm_model.errors import HubError
+from hrm_model.errors import CheckpointError, HubError
 from hrm_model.hub.client import HubSettings, from_cache, is_repo_id
 
 
@@ -36,16 +36,16 @@ def bundled_models() -> list[BundledModel]:
 
 
 def model_dir(name: str) -> Path:
-    """The folder of a bundled model. ValueError lists the names there are."""
+    """The folder of a bundled model. CheckpointError lists the names there are."""
     models = bundled_models()
     for model in models:
         if model.name == name:
             return model.path
-    raise ValueError(f"there is no bundled model {name!r}; these are: {', '.join(m.name for m in models) or 'none'}")
+    raise CheckpointError(f"there is no bundled model {name!r}; these are: {', '.join(m.name for m in models) or 'none'}")
 
 
 def find_model(name_or_path: str) -> Path:
-    """A bundled model by its name, a checkpoint's folder or file, or a Hub id that was pulled. ValueError where it is none of them."""
+    """A bundled model by its name, a checkpoint's folder or file, or a Hub id that was pulled. CheckpointError where it is none of them."""
     if Path(name_or_path).exists():
         return Path(name_or_path)
     if is_repo_id(name_or_path):
@@ -55,16 +55,16 @@ def find_model(name_or_path: str) -> Path:
             raise HubError(f"{error} (`hrm-studio models pull {name_or_path}`)", error.kind) from None
     try:
         return model_dir(name_or_path)
-    except ValueError as error:
-        raise ValueError(f"{name_or_path}: there is no such file or folder, and {error}") from None
+    except CheckpointError as error:
+        raise CheckpointError(f"{name_or_path}: there is no such file or folder, and {error}") from None
 
 
 def model_for_task(task: str) -> BundledModel:
-    """The first bundled model for a task. ValueError where none is."""
+    """The first bundled model for a task. CheckpointError where none is."""
     for model in bundled_models():
         if model.task == task:
             return model
-    raise ValueError(f"no bundled model reads {task}; name a checkpoint")
+    raise CheckpointError(f"no bundled model reads {task}; name a checkpoint")
 
 
 def puzzle_lines(name: str) -> list[str]:

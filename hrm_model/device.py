@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from hrm_model.errors import DeviceError
 from hrm_model.layers import attention_backend
 from hrm_model.model import HRM
 
@@ -20,16 +21,16 @@ def available_devices() -> list[str]:
 
 
 def pick_device(name: str | None = None) -> torch.device:
-    """The device of that name, or the best one there is for None and 'auto'. ValueError names what is not there."""
+    """The device of that name, or the best one there is for None and 'auto'. DeviceError names what is not there."""
     devices = available_devices()
     if name in (None, "", "auto"):
         return torch.device(devices[0])
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise ValueError(f"there is no device {name!r}; this machine has: {', '.join(devices)}") from None
+        raise DeviceError(f"there is no device {name!r}; this machine has: {', '.join(devices)}") from None
     if not any(known.startswith(str(device)) for known in devices):
-        raise ValueError(f"this machine has no device {name!r}; it has: {', '.join(devices)}")
+        raise DeviceError(f"this machine has no device {name!r}; it has: {', '.join(devices)}")
     return device
 
 

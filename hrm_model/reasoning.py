@@ -13,6 +13,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from hrm_model.errors import MismatchError, UsageError
 from hrm_model.model import HRM
 from hrm_model.trace.data import Array, ModelInfo, PuzzleInfo, Step, Trace
 from hrm_model.trace.recorder import TraceRecorder
@@ -35,9 +36,9 @@ def reason(
     """
     inputs = _tokens(model, np.asarray(puzzle)[None])
     if segments < 1:
-        raise ValueError(f"{segments} segments were asked for; at least 1 is needed")
+        raise UsageError(f"{segments} segments were asked for; at least 1 is needed")
     if not 0 <= puzzle_id < model.config.num_puzzle_identifiers:
-        raise ValueError(f"puzzle {puzzle_id} was asked for; the model has vectors of {model.config.num_puzzle_identifiers}")
+        raise MismatchError(f"puzzle {puzzle_id} was asked for; the model has vectors of {model.config.num_puzzle_identifiers}")
     return _steps(model, inputs, segments, previews, states, puzzle_id)
 
 
@@ -131,14 +132,14 @@ def solve_batch(model: HRM, puzzles: ArrayLike, *, segments: int = 16, puzzle_id
 
 
 def _tokens(model: HRM, puzzles: ArrayLike) -> Tensor:
-    """(B, S) on the model's device; ValueError where they do not fit it."""
+    """(B, S) on the model's device; MismatchError where they do not fit it."""
     tokens = np.asarray(puzzles)
     config = model.config
     if tokens.ndim != 2 or tokens.shape[1] != config.seq_len:
         cells = tokens.shape[-1] if tokens.ndim else 0
-        raise ValueError(f"this model reads boards of {config.seq_len} cells; the puzzle has {cells}")
+        raise MismatchError(f"this model reads boards of {config.seq_len} cells; the puzzle has {cells}")
     if tokens.size and (tokens.min() < 0 or tokens.max() >= config.vocab_size):
-        raise ValueError(f"tokens of this model go from 0 to {config.vocab_size - 1}; the puzzle has {tokens.min()} to {tokens.max()}")
+        raise MismatchError(f"tokens of this model go from 0 to {config.vocab_size - 1}; the puzzle has {tokens.min()} to {tokens.max()}")
     return torch.as_tensor(tokens.astype(np.int64), device=model.device)
 
 

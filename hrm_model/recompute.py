@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from hrm_model.config import ModelConfig
+from hrm_model.errors import MismatchError, TraceError, UsageError
 from hrm_model.layers import Block, rms_norm
 from hrm_model.model import HRM
 from hrm_model.trace.data import LEVEL_NAMES, Array, Trace
@@ -22,13 +23,13 @@ _SAME = 0.05  # relative distance below which a state counts as the recorded one
 def call_input(model: HRM, trace: Trace, step: int) -> tuple[Tensor, Tensor]:
     """What the module that moved at `step` was called with: its state and what was injected, (1, T, D) each.
 
-    ValueError where the trace holds no states, or the model's sizes are others.
+    HRMError where the trace holds no states, or the model's sizes are others.
     """
     if trace.z_H is None or trace.z_L is None:
-        raise ValueError("this trace was recorded without states; record it again with them to look inside")
+        raise TraceError("this trace was recorded without states; record it again with them to look inside")
     config = model.config
     if trace.z_H.shape[1:] != (config.positions, config.hidden_size):
-        raise ValueError(
+        raise MismatchError(
             f"this trace's states are {trace.z_H.shape[1]} × {trace.z_H.shape[2]}, this model's {config.positions} × {config.hidden_size}"
         )
 
@@ -41,7 +42,7 @@ def call_input(model: HRM, trace: Trace, step: int) -> tuple[Tensor, Tensor]:
     given = torch.as_tensor(np.asarray(trace.puzzle.given).astype(np.int64), device=model.device)[None]
     identifier = trace.puzzle.identifier
     if identifier >= config.num_puzzle_identifiers:
-        raise ValueError(f"this trace is of puzzle {identifier}; this model has vectors of {config.num_puzzle_identifiers}")
+        raise MismatchError(f"this trace is of puzzle {identifier}; this model has vectors of {config.num_puzzle_identifiers}")
     x = model.embed(given, torch.tensor([identifier], device=model.device))
     return state(trace.z_L, fast - 1), state(trace.z_H, h) + x
 
@@ -49,14 +50,14 @@ def call_input(model: HRM, trace: Trace, step: int) -> tuple[Tensor, Tensor]:
 def attention(model: HRM, trace: Trace, step: int, layer: int) -> Array:
     """(A, T, T) float32: with what weight each position looked at each other in a layer of the module that moved at `step`.
 
-    The step is computed again from the trace's states. ValueError where another model than this one recorded the trace.
+    The step is computed again from the trace's states. HRMError where another model than this one recorded the trace.
     """
     level = LEVEL_NAMES[trace.level[step]]
     blocks = model.H_level.layers if level == "H" else model.L_level.layers
     if not 0 <= layer < len(blocks):
-        raise ValueError(f"module {level} has {len(blocks)} layers; there is no layer {layer + 1}")
+        raise UsageError(f"module {level} has {len(blocks)} layers; there is no layer {layer + 1}")
     if model.config.mixer != "attention":
-        raise ValueError("this model mixes its positions without attention (an MLP does), so there is nothing to see here")
+        raise MismatchError("this model mixes its positions without attention (an MLP does), so there is nothing to see here")
     model.eval()
     with torch.inference_mode():
         state, injected = call_input(model, trace, step)
@@ -80,7 +81,7 @@ def attention_bytes(config: ModelConfig, *, segments: int) -> int:
 
 
 def attention_of_all(model: HRM, trace: Trace) -> dict[tuple[int, int], Array]:
-    """By (step, layer): (A, S, S) float16, `attention` of every layer at every step, cells only. ValueError as there."""
+    """By (step, layer): (A, S, S) float16, `attention` of every layer at every step, cells only. HRMError as there."""
     cells, found = len(trace.puzzle.given), {}
     for step in range(len(trace)):
         blocks = model.H_level.layers if LEVEL_NAMES[trace.level[step]] == "H" else model.L_level.layers
@@ -99,4 +100,4 @@ def _check_same(state: Tensor, recorded: Array) -> None:
     wanted = torch.as_tensor(np.array(recorded, np.float32), device=state.device)
     apart = float((state.float() - wanted).norm() / wanted.norm().clamp(min=1e-12))
     if apart > _SAME:
-        raise ValueError("this trace was recorded by another model than the one that is open; open that one to look inside")
+        raise MismatchError("this trace was recorded by another model than the one that is open; open that one to look inside")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.sudoku.grid import VARIANTS, Variant
 from hrm_model.tasks.sudoku.symmetry import random_order
@@ -62,7 +63,7 @@ class Relabelling:
 
 
 def random_relabelling(task: str, rng: np.random.Generator) -> Relabelling:
-    """A symmetry of a task by chance. ValueError for a task of which none is known here."""
+    """A symmetry of a task by chance. PuzzleError for a task of which none is known here."""
     for variant in VARIANTS:
         if variant.task == task:
             return _of_sudoku(variant, rng)
@@ -74,7 +75,7 @@ def random_relabelling(task: str, rng: np.random.Generator) -> Relabelling:
         # Colour 0 is the ground and keeps its place; padding and end of grid are tokens 0 and 1. The canvas is not turned.
         colours = np.concatenate([[0, 1, 2], 3 + rng.permutation(9)])
         return Relabelling(np.arange(900), colours, "colours exchanged")
-    raise ValueError(f"no symmetry of {task!r} is known here; Sudoku, mazes and ARC can be relabelled")
+    raise PuzzleError(f"no symmetry of {task!r} is known here; Sudoku, mazes and ARC can be relabelled")
 
 
 def _of_sudoku(variant: Variant, rng: np.random.Generator) -> Relabelling:

@@ -13,7 +13,7 @@ import traceback
 from contextlib import suppress
 from types import FrameType
 
-from hrm_model.errors import ConfigError, RunError
+from hrm_model.errors import HRMError, RunError
 from trainer.distributed import World, join
 from trainer.loop import Diverged
 from trainer.machine import keep_memory
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
         if world.first:
             run.claim()
         session = Session(run, world, device)
-    except (ConfigError, RunError) as error:
+    except HRMError as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:

@@ -130,7 +130,7 @@ class RunConfig(_Strict):
     def _fits(self) -> RunConfig:
         if self.model.task != self.task:
             raise ValueError(f"the model's sizes are those of {self.model.task!r}, the task is {self.task!r}")
-        task_named(self.task)  # ValueError lists those there are
+        task_named(self.task)  # PuzzleError lists those there are
         if self.loss_cells == "blanks" and not self.task.startswith("sudoku"):
             raise ValueError(f"'loss_cells: blanks' is for Sudoku; of {self.task!r} every cell has to be learned")
         for wanted in (*self.puzzles, *self.evaluation):

@@ -18,7 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from hrm_model.errors import RunError
+from hrm_model.errors import ConfigError, RunError
 
 # An evaluation by the first process keeps the others waiting.
 _PATIENCE = datetime.timedelta(hours=6)
@@ -37,9 +37,9 @@ class World:
         return self.rank == 0
 
     def rows(self, count: int) -> tuple[int, int]:
-        """First and last + 1 of this process's rows of a batch. ValueError where they cannot be dealt out evenly."""
+        """First and last + 1 of this process's rows of a batch. ConfigError where they cannot be dealt out evenly."""
         if count % self.size:
-            raise ValueError(f"batch_size {count} cannot be dealt out evenly to {self.size} processes")
+            raise ConfigError(f"batch_size {count} cannot be dealt out evenly to {self.size} processes")
         share = count // self.size
         return self.rank * share, (self.rank + 1) * share
 

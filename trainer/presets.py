@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hrm_model.config import ModelConfig
+from hrm_model.errors import ConfigError
 from trainer.config import Phase, PuzzleSet, RunConfig
 
 
@@ -106,7 +107,7 @@ PRESETS: dict[str, RunConfig] = {
 
 
 def preset(name: str) -> RunConfig:
-    """The preset of that name; ValueError lists those there are."""
+    """The preset of that name; ConfigError lists those there are."""
     if name not in PRESETS:
-        raise ValueError(f"there is no preset {name!r}; these are: {', '.join(PRESETS)}")
+        raise ConfigError(f"there is no preset {name!r}; these are: {', '.join(PRESETS)}")
     return PRESETS[name]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrm_model.analysis.core import Floats
+from hrm_model.errors import TraceError
 from hrm_model.trace.data import LEVEL_NAMES, Trace
 
 
@@ -18,7 +19,7 @@ def call_at(trace: Trace, step: int, level: str) -> int:
     """The step of the last call of a module ('H' or 'L') up to `step`, or the first one where none came yet."""
     calls = np.flatnonzero(trace.level == LEVEL_NAMES.index(level))
     if not len(calls):
-        raise ValueError(f"this trace holds no step of module {level}")
+        raise TraceError(f"this trace holds no step of module {level}")
     before = calls[calls <= step]
     return int(before[-1] if len(before) else calls[0])
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku.grid import Variant, variant_of_task
@@ -87,7 +88,7 @@ def task_of(trace: Trace) -> Task | None:
     """The task of a trace's puzzle, None for one that is not known here."""
     try:
         return task_named(trace.puzzle.task)
-    except ValueError:
+    except PuzzleError:
         return None
 
 
@@ -95,7 +96,7 @@ def sudoku_variant(trace: Trace) -> Variant | None:
     """The Sudoku size of a trace's puzzle, None for other tasks."""
     try:
         return variant_of_task(trace.puzzle.task)
-    except ValueError:
+    except PuzzleError:
         return None
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrm_model.analysis.core import Floats, Projection, pca
+from hrm_model.errors import TraceError
 from hrm_model.trace.data import LEVEL_NAMES, Array, Trace
 
 COMPONENTS = 3
@@ -42,10 +43,10 @@ class Paths:
 
 
 def states_of(trace: Trace, level: str) -> Array:
-    """z_H or z_L, (R, T, D). ValueError where they were not kept."""
+    """z_H or z_L, (R, T, D). TraceError where they were not kept."""
     states = trace.z_H if level == "H" else trace.z_L
     if states is None:
-        raise ValueError("this trace was recorded without states")
+        raise TraceError("this trace was recorded without states")
     return states
 
 

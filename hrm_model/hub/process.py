@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from hrm_model.errors import HRMError
 from hrm_model.hub.client import HubSettings, describe, push, search
 from hrm_model.hub.download import Event, download
 
@@ -58,7 +59,7 @@ def main() -> int:
     try:
         for event in answer(request):
             print(json.dumps(event), flush=True)
-    except ValueError as error:
+    except (HRMError, OSError) as error:
         print(json.dumps({"type": "failed", "kind": getattr(error, "kind", "other"), "message": str(error)}), flush=True)
         return 1
     return 0

@@ -126,7 +126,7 @@ class Task(ABC):
     ) -> tuple[Grids, Grids]:
         """Puzzles with one right answer, and these answers. `clues`: a Sudoku's given digits; `min_path`, `max_path`: a maze's moves.
 
-        ValueError where so hard a puzzle was not found.
+        PuzzleError where so hard a puzzle was not found.
         """
 
     @abstractmethod

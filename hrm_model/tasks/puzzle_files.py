@@ -60,14 +60,14 @@ class Puzzles:
 def read_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -> Puzzles:
     """All puzzles of a file, or the first `limit`. `solve`: solutions that the file lacks are found.
 
-    Solutions are kept only where every puzzle has one. ValueError names the file, the line and what is wrong with it.
+    Solutions are kept only where every puzzle has one. PuzzleError names the file, the line and what is wrong with it.
     """
     try:
         parts = list(iter_puzzles(file, solve=solve, limit=limit))
     except OSError as error:
-        raise ValueError(f"{file}: cannot be read ({error.strerror or error})") from None
+        raise PuzzleError(f"{file}: cannot be read ({error.strerror or error})") from None
     if not parts:
-        raise ValueError(f"{file}: holds no puzzle; one a line is needed, or drawn grids")
+        raise PuzzleError(f"{file}: holds no puzzle; one a line is needed, or drawn grids")
     solutions = [p.solutions for p in parts if p.solutions is not None]
     ratings = [p.ratings for p in parts if p.ratings is not None]
     return Puzzles(
@@ -80,23 +80,28 @@ def read_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -
 
 
 def iter_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -> Iterator[Puzzles]:
-    """A file's puzzles, some ten thousand at a time, so that a file of millions needs no more memory than these. OSError, ValueError."""
+    """A file's puzzles, some ten thousand at a time, so that a file of millions needs no more memory than these. OSError, PuzzleError."""
     if file.stat().st_size > LARGEST_FILE:
-        raise ValueError(f"{file}: has {file.stat().st_size / 1e9:.1f} GB; files up to {LARGEST_FILE >> 30} GB are read")
+        raise PuzzleError(f"{file}: has {file.stat().st_size / 1e9:.1f} GB; files up to {LARGEST_FILE >> 30} GB are read")
     task: Task | None = None
     with file.open(encoding="utf-8-sig", newline="") as stream:
-        try:
-            rows = itertools.islice(rows_of(stream, file.suffix.lower()), limit)
-            while chunk := list(itertools.islice(rows, _AT_ONCE)):
-                found = _to_grids(chunk, task, file, solve)
-                task = found.task
-                yield found
-        except PuzzleError as error:
-            raise ValueError(f"{file}, {error}") from None
-        except UnicodeDecodeError:
-            raise ValueError(f"{file}: cannot be read (it is not text)") from None
-        except csv.Error as error:
-            raise ValueError(f"{file}: cannot be read ({error})") from None
+        rows = itertools.islice(rows_of(stream, file.suffix.lower()), limit)
+        while chunk := _next(rows, file):
+            found = _to_grids(chunk, task, file, solve)
+            task = found.task
+            yield found
+
+
+def _next(rows: Iterator[Row], file: Path) -> list[Row]:
+    """Up to _AT_ONCE rows; none at the end of the file."""
+    try:
+        return list(itertools.islice(rows, _AT_ONCE))
+    except PuzzleError as error:
+        raise PuzzleError(f"{file}, {error}") from None
+    except UnicodeDecodeError:
+        raise PuzzleError(f"{file}: cannot be read (it is not text)") from None
+    except csv.Error as error:
+        raise PuzzleError(f"{file}: cannot be read ({error})") from None
 
 
 def _to_grids(rows: list[Row], task: Task | None, file: Path, solve: bool) -> Puzzles:
@@ -114,7 +119,7 @@ def _to_grids(rows: list[Row], task: Task | None, file: Path, solve: bool) -> Pu
         answered = [row for row in rows if row.answer]
         solutions[told] = _parsed(answered, [row.answer for row in answered], task, file)
         for i in np.flatnonzero(told)[~task.right(solutions[told], puzzles[told], None)]:
-            raise ValueError(f"{file}, {rows[i].where}: the answer is not a solution of the puzzle before it.")
+            raise PuzzleError(f"{file}, {rows[i].where}: the answer is not a solution of the puzzle before it.")
     if not told.all() and solve:
         missing = np.flatnonzero(~told)
         solutions[missing], fine = task.solve_all(puzzles[missing])
@@ -144,7 +149,7 @@ def _named(file: Path, row: Row) -> Iterator[None]:
     try:
         yield
     except PuzzleError as error:
-        raise ValueError(f"{file}, {row.where}: {error}") from None
+        raise PuzzleError(f"{file}, {row.where}: {error}") from None
 
 
 def _number(text: str) -> float:

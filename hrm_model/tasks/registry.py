@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.arc import puzzle as arc
 from hrm_model.tasks.arc.task import ArcTask
 from hrm_model.tasks.base import Grid, Task
@@ -21,7 +22,7 @@ _ARC_LINE = re.compile(r"\s*\d+(/\d+)+\s*", re.ASCII)
 
 @cache
 def task_named(name: str) -> Task:
-    """'sudoku-9x9', 'maze-11x11', 'arc' → the task. ValueError for another name."""
+    """'sudoku-9x9', 'maze-11x11', 'arc' → the task. PuzzleError for another name."""
     found = re.fullmatch(r"maze-(\d{1,3})x(\d{1,3})", name)
     if found and found[1] == found[2] and maze.SMALLEST <= int(found[1]) <= maze.LARGEST:
         return MazeTask(int(found[1]))
@@ -30,7 +31,7 @@ def task_named(name: str) -> Task:
     for variant in sudoku.VARIANTS:
         if variant.task == name:
             return SudokuTask(variant)
-    raise ValueError(
+    raise PuzzleError(
         f"{name!r} is no task; these are: {', '.join(v.task for v in sudoku.VARIANTS)}, arc,"
         f" and maze-NxN for N from {maze.SMALLEST} to {maze.LARGEST}"
     )

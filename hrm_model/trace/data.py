@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm_model.errors import TraceError
+
 Array = NDArray[Any]
 
 LEVEL_L, LEVEL_H = 0, 1
@@ -119,10 +121,10 @@ class Trace:
         return self.z_H is not None and self.z_H.shape[1] == 1 < len(self.puzzle.given)
 
     def state_after(self, step: int, level: str) -> Array:
-        """z_H or z_L ('H' or 'L') as it holds after `step`, (T, D). ValueError where states were not kept."""
+        """z_H or z_L ('H' or 'L') as it holds after `step`, (T, D). TraceError where states were not kept."""
         states, rows = (self.z_H, self.h_row) if level == "H" else (self.z_L, self.l_row)
         if states is None:
-            raise ValueError("this trace was recorded without states")
+            raise TraceError("this trace was recorded without states")
         return states[rows[step]]
 
     def segment_end(self, segment: int) -> int:
@@ -143,4 +145,4 @@ def _check(name: str, array: Array, shape: tuple[int | None, ...]) -> None:
     fits = array.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
     if not fits:
         wanted = " × ".join("any" if s is None else str(s) for s in shape)
-        raise ValueError(f"{name} has shape {array.shape}; a trace needs {wanted}")
+        raise TraceError(f"{name} has shape {array.shape}; a trace needs {wanted}")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hrm_model.errors import TraceError
 from hrm_model.trace.data import LEVEL_NAMES, Array, ModelInfo, PuzzleInfo, Step, Trace
 
 
@@ -50,9 +51,9 @@ class TraceRecorder:
         self._count += 1
 
     def trace(self) -> Trace:
-        """What was recorded so far. ValueError before the first step."""
+        """What was recorded so far. TraceError before the first step."""
         if not self._count:
-            raise ValueError("nothing was recorded yet")
+            raise TraceError("nothing was recorded yet")
         n, a = self._count, self._arrays
         q = np.array(self._q, dtype=np.float32).reshape(-1, 2)
         states: dict[str, Any] = {f"z_{k}": a[f"z_{k}"][: self._rows[k] + 1] if f"z_{k}" in a else None for k in "HL"}
@@ -66,14 +67,14 @@ class TraceRecorder:
         n, cells = self._capacity, len(self.puzzle.given)
         vocabulary = self.model.config.get("vocab_size") or (step.probability.shape[-1] if step.probability is not None else 0)
         if not vocabulary:
-            raise ValueError("the first step brings no probabilities and the model's vocab_size is not known")
+            raise TraceError("the first step brings no probabilities and the model's vocab_size is not known")
         self._arrays = {name: np.zeros(n, np.int32) for name in ("segment", "h_cycle", "l_step", "h_row", "l_row")}
         self._arrays["level"] = np.zeros(n, np.int8)
         self._arrays["prediction"] = np.zeros((n, cells), np.int16)
         self._arrays["probability"] = np.zeros((n, cells, vocabulary), np.float32)
         if self.state_dtype is not None and step.state is not None:
             if step.initial is None:
-                raise ValueError("the first step must bring the initial states")
+                raise TraceError("the first step must bring the initial states")
             for key, start in zip("HL", step.initial, strict=True):
                 # Sized for the worst case of one level; the operating system gives no memory before it is written.
                 self._arrays[f"z_{key}"] = np.zeros((n + 1, *start.shape), self.state_dtype)

@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from hrm_model.errors import TraceFileError
+from hrm_model.errors import TraceError, TraceFileError
 from hrm_model.trace.data import Array
 from hrm_model.trace_file.hdf5 import (
     attribute,
@@ -44,7 +44,7 @@ class Record:
     def __post_init__(self) -> None:
         for name in self.arrays:
             if not _NAME.fullmatch(name):
-                raise ValueError(f"{name!r} cannot be an array's name; letters, digits and _ can, not beginning with a digit")
+                raise TraceError(f"{name!r} cannot be an array's name; letters, digits and _ can, not beginning with a digit")
 
 
 @dataclass(frozen=True)

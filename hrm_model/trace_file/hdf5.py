@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from hrm_model.errors import TraceFileError
+from hrm_model.errors import TraceError, TraceFileError
 from hrm_model.trace.data import Array
 
 MAX_CHUNK = 256 << 20  # bytes
@@ -37,7 +37,7 @@ def write_text(group: h5py.Group, name: str, value: str) -> None:
     """A text as a scalar dataset of fixed length in UTF-8."""
     encoded = value.encode()
     if len(encoded) > MAX_TEXT:
-        raise ValueError(f"{name} is a text of {len(encoded):,} bytes; up to {MAX_TEXT:,} are kept")
+        raise TraceError(f"{name} is a text of {len(encoded):,} bytes; up to {MAX_TEXT:,} are kept")
     kind = h5py.string_dtype("utf-8", max(1, len(encoded)))
     group.create_dataset(name, data=np.array(encoded, kind), dtype=kind)
 

@@ -30,7 +30,7 @@ def read(path: str | os.PathLike[str], name: str | int = 0, *, guard: bool = Tru
     """One trace of a file, by its place or its name, all of it in memory.
 
     `guard`: a child process reads the file first (about a third of a second), so that not even a file made to crash HDF5 can
-    end the caller. TraceFileError (a ValueError) names the file and what is wrong with it.
+    end the caller. TraceFileError names the file and what is wrong with it.
     """
     if guard:
         scan(path, max_bytes=max_bytes)

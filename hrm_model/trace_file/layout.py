@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from hrm_model.analysis import core as analysis
+from hrm_model.errors import TraceError
 from hrm_model.trace.data import LEVEL_H, LEVEL_L, LEVEL_NAMES, Array, Trace
 from hrm_model.trace_file.extras import Extras, write_extras
 from hrm_model.trace_file.hdf5 import make_collection, pieces, row_sums, write_attributes, write_text
@@ -43,7 +44,7 @@ def pack(states: Array, kept: States) -> Array:
             with np.errstate(over="raise"):
                 return states.astype(np.float16)
         except FloatingPointError:
-            raise ValueError(f"states go up to {np.abs(states).max():g}, beyond float16's 65504; keep them in full") from None
+            raise TraceError(f"states go up to {np.abs(states).max():g}, beyond float16's 65504; keep them in full") from None
     if kept == "pooled":
         return states.mean(axis=1, keepdims=True, dtype=np.float32)
     return states

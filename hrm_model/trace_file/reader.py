@@ -65,7 +65,7 @@ class StepArrays:
 class TraceReader:
     """An open trace file. Use it as a context manager; `names` lists its traces.
 
-    TraceFileError (a ValueError) names the file and the fault. A file whose writer was killed is read up to its last whole segment.
+    TraceFileError names the file and the fault. A file whose writer was killed is read up to its last whole segment.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> None:

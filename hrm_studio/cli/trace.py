@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hrm_model.assets import find_model, model_for_task
-from hrm_model.errors import PuzzleError
+from hrm_model.errors import ExportError, PuzzleError, TraceFileError, UsageError
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.registry import parse_any
@@ -54,7 +54,7 @@ def record(
     """Let a model think about a puzzle, or many of a file, and keep every step as it is computed."""
     with plain_errors():
         if states not in trace_file.STATES:
-            raise ValueError(f"states cannot be kept as {states!r}; {', '.join(trace_file.STATES)} can")
+            raise UsageError(f"states cannot be kept as {states!r}; {', '.join(trace_file.STATES)} can")
         task, grids = _puzzles(puzzle, most)
         solutions = [_solved(task, grid, number if len(grids) > 1 else 0) for number, grid in enumerate(grids, 1)]
         path = find_model(model) if model else model_for_task(task.name).path
@@ -75,7 +75,7 @@ def record(
         )  # fmt: skip
         more = attention_bytes(config, segments=segments) if attention else 0
         if more > _MOST_ATTENTION:
-            raise ValueError(
+            raise UsageError(
                 f"attention of {segments} segments takes {more / 1e9:,.1f} GB; up to {_MOST_ATTENTION / 1e9:.0f} GB are kept. Record fewer --segments"
             )
         progress = _progress(quiet=as_json)
@@ -149,7 +149,7 @@ def check(file: File) -> None:
         entries = trace_file.check(file)
         broken = [entry.name for entry in entries if not entry.complete]
         if broken:
-            raise ValueError(
+            raise TraceFileError(
                 f"{file}: the writer of {', '.join(broken)} was interrupted; `hrm-studio trace merge` keeps the whole segments"
             )
     print(f"{file}: {len(entries)} trace{'s' if len(entries) > 1 else ''}, {sum(e.steps for e in entries)} steps, all whole")
@@ -164,7 +164,7 @@ def merge(
     """Put the traces of several files into one; of a single one, write it anew (smaller states, say)."""
     with plain_errors():
         if states not in trace_file.STATES:
-            raise ValueError(f"states cannot be kept as {states!r}; {', '.join(trace_file.STATES)} can")
+            raise UsageError(f"states cannot be kept as {states!r}; {', '.join(trace_file.STATES)} can")
         count = merge_files(files, out, states)  # type: ignore[arg-type]
     print(f"{out}: {count} trace{'s' if count > 1 else ''}, {out.stat().st_size / 1e6:,.1f} MB")
 
@@ -201,12 +201,12 @@ def export(
         (*MOVING, *STILL, "csv", "npy"), (gif, mp4, frames, png, svg, pdf, as_csv, npy), strict=True) if on]  # fmt: skip
     with plain_errors():
         if not wanted:
-            raise ValueError("what to make? --gif, --mp4, --frames, --png, --svg, --pdf, --csv or --npy")
+            raise UsageError("what to make? --gif, --mp4, --frames, --png, --svg, --pdf, --csv or --npy")
         if out is not None and len(wanted) > 1:
-            raise ValueError(f"--out names one place; {', '.join('--' + kind for kind in wanted)} were asked for")
+            raise UsageError(f"--out names one place; {', '.join('--' + kind for kind in wanted)} were asked for")
         entries = trace_file.check(file)
         if trace > len(entries):
-            raise ValueError(f"{file}: holds {len(entries)} trace{'s' if len(entries) > 1 else ''}; there is no number {trace}")
+            raise TraceFileError(f"{file}: holds {len(entries)} trace{'s' if len(entries) > 1 else ''}; there is no number {trace}")
         name = entries[trace - 1].name
         for kind in wanted:
             target = out or file.with_name(file.stem + {"frames": "_frames", "npy": "_arrays"}.get(kind, f".{kind}"))
@@ -244,7 +244,7 @@ def _make(file: Path, name: str, spec: Spec, target: Path) -> None:
                 progress.update(bar, completed=told["done"], total=told["total"])
         words = process.stderr.read().strip().rpartition("\n")[2]
     if "finished" not in told:
-        raise ValueError(told.get("failed") or f"{target}: could not be made ({words or f'exit code {process.returncode}'})")
+        raise ExportError(told.get("failed") or f"{target}: could not be made ({words or f'exit code {process.returncode}'})")
 
 
 def _progress(*, quiet: bool) -> Progress:

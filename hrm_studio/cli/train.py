@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from hrm_model.errors import UsageError
 from hrm_studio.cli.common import plain_errors
 from trainer.config import RunConfig
 from trainer.data.published import on_dataset, ready
@@ -52,13 +53,13 @@ def train(
 
 
 def _must_agree(run: RunDir, preset: str, asked: dict[str, Any]) -> None:
-    """ValueError where a run that is there was begun with other options."""
+    """UsageError where a run that is there was begun with other options."""
     config: RunConfig = run.config()
     if config.preset != preset:
-        raise ValueError(f"{run.path}: is a run of {config.preset!r}, not of {preset!r}")
+        raise UsageError(f"{run.path}: is a run of {config.preset!r}, not of {preset!r}")
     for name, value in asked.items():
         if getattr(config, name) != value:
-            raise ValueError(
+            raise UsageError(
                 f"{run.path}: this run was begun with {name} {getattr(config, name)}; leave --{name} out to go on with it, "
                 "or begin another with another --run-dir"
             )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from hrm_model.analysis.core import solved_step
+from hrm_model.errors import ExportError
 from hrm_model.trace.data import Trace
 
 VIEWS = ("board", "states", "curves", "timeline")
@@ -16,7 +17,7 @@ _LEAST_PIXELS, _MOST_PIXELS = 320, 8192
 
 @dataclass(frozen=True)
 class Spec:
-    """ValueError where something cannot be drawn."""
+    """ExportError where something cannot be drawn."""
 
     kind: str  # one of STILL or MOVING
     views: tuple[str, ...] = ("board", "timeline")
@@ -35,20 +36,20 @@ class Spec:
 
     def __post_init__(self) -> None:
         if self.kind not in STILL + MOVING:
-            raise ValueError(f"{self.kind!r} cannot be made; {', '.join(STILL + MOVING)} can")
+            raise ExportError(f"{self.kind!r} cannot be made; {', '.join(STILL + MOVING)} can")
         unknown = [view for view in self.views if view not in VIEWS]
         if unknown or not self.views:
-            raise ValueError(f"there is no view {', '.join(map(repr, unknown)) or 'chosen'}; these are: {', '.join(VIEWS)}")
+            raise ExportError(f"there is no view {', '.join(map(repr, unknown)) or 'chosen'}; these are: {', '.join(VIEWS)}")
         if self.theme not in ("light", "dark"):
-            raise ValueError(f"{self.theme!r} is no theme; light and dark are")
+            raise ExportError(f"{self.theme!r} is no theme; light and dark are")
         for name, value, least, most in (
             ("width", self.width, _LEAST_PIXELS, _MOST_PIXELS), ("height", self.height or _LEAST_PIXELS, _LEAST_PIXELS, _MOST_PIXELS), ("scale", self.scale, 0.5, 8),
             ("speed", self.speed, 0.1, 100), ("hold", self.hold, 0, 60),
         ):  # fmt: skip
             if not least <= value <= most:
-                raise ValueError(f"a {name} of {value:g} cannot be made; {least:g} to {most:g} can")
+                raise ExportError(f"a {name} of {value:g} cannot be made; {least:g} to {most:g} can")
         if max(self.width, self.height) * self.scale > _MOST_PIXELS:
-            raise ValueError(
+            raise ExportError(
                 f"a picture of {max(self.width, self.height) * self.scale:.0f} pixels is too large; up to {_MOST_PIXELS} can be made"
             )
 
@@ -57,18 +58,18 @@ class Spec:
         return self.kind in MOVING
 
     def steps(self, trace: Trace) -> list[int]:
-        """The steps that are shown, in order. ValueError where there are none such."""
+        """The steps that are shown, in order. ExportError where there are none such."""
         n = len(trace)
         if not self.moving:
             if not -n <= self.step < n:
-                raise ValueError(f"the trace has {n} steps; there is no step {self.step}")
+                raise ExportError(f"the trace has {n} steps; there is no step {self.step}")
             return [self.step % n]
         first, last = (k + n if k < 0 else k for k in (self.first, self.last))
         solved = solved_step(trace)
         if self.last == -1 and not self.whole and solved is not None:
             last = min(n - 1, max(first, trace.segment_end(min(trace.segments - 1, int(trace.segment[solved]) + 1))))
         if not 0 <= first <= last < n:
-            raise ValueError(f"the trace has {n} steps; an animation from {self.first} to {self.last} cannot be made")
+            raise ExportError(f"the trace has {n} steps; an animation from {self.first} to {self.last} cannot be made")
         return list(range(first, last + 1))
 
     def to_json(self) -> str:

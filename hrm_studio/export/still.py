@@ -11,17 +11,19 @@ from PySide6.QtGui import QImage, QPageSize, QPainter, QPdfWriter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QWidget
 
+from hrm_model.errors import ExportError
+
 ENDINGS = (".png", ".svg", ".pdf")
 
 
 def save_still(widget: QWidget, path: Path, scale: float = 1.0) -> Path:
     """As the file's ending says, as large as the widget is now; `scale` is pixels of a PNG for one of these.
 
-    An earlier file is replaced once the new one is whole. ValueError and OSError name the file.
+    An earlier file is replaced once the new one is whole. ExportError and OSError name the file.
     """
     kind = path.suffix.lower()
     if kind not in ENDINGS:
-        raise ValueError(f"{path}: pictures end in {', '.join(ENDINGS)}")
+        raise ExportError(f"{path}: pictures end in {', '.join(ENDINGS)}")
     part = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
         if kind == ".png":

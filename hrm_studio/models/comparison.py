@@ -139,7 +139,7 @@ class Comparison(QObject):
             task, grid = self._puzzle_of(setting)
             task.check(grid)
             relabelling = random_relabelling(task.name, np.random.default_rng(setting.relabelled)) if setting.relabelled else None
-        except (PuzzleError, ValueError) as error:
+        except PuzzleError as error:
             pane.fail(str(error))
             return
         solution, name = self._arc.told(grid) if self._arc is not None else (None, "")
@@ -154,7 +154,7 @@ class Comparison(QObject):
         if setting.puzzle.strip():
             return parse_any(setting.puzzle)
         if self.task is None or self.grid is None:
-            raise ValueError("There is no puzzle yet.")
+            raise PuzzleError("There is no puzzle yet.")
         return self.task, self.grid
 
     def _told(self, pane: Pane, answer: tuple[Trace, int, bool]) -> None:

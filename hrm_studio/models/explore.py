@@ -11,7 +11,7 @@ import numpy as np
 from PySide6.QtCore import QObject, QSettings, QTimer, Signal
 
 from hrm_model.assets import puzzle_lines
-from hrm_model.errors import PuzzleError
+from hrm_model.errors import HRMError, PuzzleError
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair, grid_on, looks_like_json, task_from_text
 from hrm_model.tasks.arc.task import ArcTask
 from hrm_model.tasks.base import Grid, Task
@@ -157,14 +157,14 @@ class ExploreModel(QObject):
             self.make(task)
 
     def open_text(self, text: str, name: str) -> None:
-        """Think about a pasted or dropped puzzle. ValueError names what cannot be read."""
+        """Think about a pasted or dropped puzzle. PuzzleError names what cannot be read."""
         if looks_like_json(text):
             self._show_arc(Opened((task_from_text(text, "", name),)))
             return
         try:
             task, grid = parse_any(text)
         except PuzzleError as error:
-            raise ValueError(f"{name}: {error}") from None
+            raise PuzzleError(f"{name}: {error}") from None
         self.show_and_reason(task, grid)
 
     def open_puzzles(self, path: Path) -> None:
@@ -276,14 +276,14 @@ class ExploreModel(QObject):
     # Files -----------------------------------------------------------------------------------------------------------
 
     def _read(self, path: Path, work: Callable[[], T], show: Callable[[T], None]) -> None:
-        def safely() -> T | ValueError | OSError:
+        def safely() -> T | HRMError | OSError:
             try:
                 return work()
-            except (ValueError, OSError) as error:
+            except (HRMError, OSError) as error:
                 return error
 
-        def done(found: T | ValueError | OSError) -> None:
-            if isinstance(found, ValueError | OSError):
+        def done(found: T | HRMError | OSError) -> None:
+            if isinstance(found, HRMError | OSError):
                 self.failed.emit(str(found), -1)
             else:
                 self.file_read.emit(path)
@@ -322,7 +322,7 @@ class ExploreModel(QObject):
             grid = task.from_tokens(trace.puzzle.given)
             self.arc.follow(grid, edited=False)
             self.puzzle.replace(task, grid)
-        except ValueError:
+        except PuzzleError:
             pass  # a task that cannot be edited here; its trace can be seen all the same
         self.failed.emit(opened.warning, -1)
         self._selection.clear()

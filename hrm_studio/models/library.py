@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QSettings, Signal
 
 from hrm_model.assets import bundled_models
 from hrm_model.checkpoint.locate import is_weights_name
+from hrm_model.errors import HRMError
 from hrm_model.hub.client import HubSettings, cached, clear
 from hrm_model.hub.known import KNOWN, known
 from hrm_studio.services.background import Background
@@ -250,6 +251,6 @@ def _tried(hub: HubSettings, paths: list[Path], tried: Path | None) -> list[Entr
 def _cleared(repo: str, hub: HubSettings) -> str:
     try:
         clear(repo, hub)
-    except ValueError as error:
+    except HRMError as error:
         return str(error)
     return ""

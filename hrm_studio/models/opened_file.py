@@ -32,7 +32,7 @@ class OpenedFile:
 def open_file(path: Path, at: int = 0, before: OpenedFile | None = None) -> OpenedFile:
     """Read the trace at that place. A file is checked once: not again where `before` is the same one, unchanged.
 
-    ValueError and OSError name the file and the fault.
+    TraceFileError and OSError name the file and the fault.
     """
     from hrm_model.trace_file.io import TraceReader, check
 

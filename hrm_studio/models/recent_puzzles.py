@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, QSettings, Signal
 
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.registry import task_named
 
@@ -38,7 +39,7 @@ class RecentPuzzles(QObject):
             try:
                 task = task_named(name)
                 found.append((task, task.parse(line)))
-            except ValueError:
+            except PuzzleError:
                 continue  # of a later version, or spoilt
         return found
 

@@ -188,7 +188,7 @@ class RunsModel(QObject):
     # Doing -----------------------------------------------------------------------------------------------------------
 
     def start_new(self, config: RunConfig) -> RunModel:
-        """Make a run directory and start its trainer. ValueError or OSError where that cannot be."""
+        """Make a run directory and start its trainer. HRMError or OSError where that cannot be."""
         run = RunDir.create(new_run_path(config.preset or config.task, self.folder), ready(config))
         return self.start(run)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import QObject, QSettings, Signal
 
+from hrm_model.errors import HRMError
 from hrm_model.trace.data import Trace
 from hrm_studio.models.trace_shelf import KeptTrace, Shelf
 from hrm_studio.services.background import Background
@@ -141,7 +142,7 @@ class TraceLibrary(QObject):
             result, fault = None, ""
             try:
                 result = work()
-            except (ValueError, OSError, MemoryError) as error:
+            except (HRMError, OSError, MemoryError) as error:
                 fault = str(error) or type(error).__name__
             return result, fault, self._shelf.all(), tuple(sorted(self._shelf.faults.values()))
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hrm_model.analysis.core import blanks, solved_step, task_of
+from hrm_model.errors import HRMError
 from hrm_model.trace.data import Trace
 
 if TYPE_CHECKING:  # the window's start needs no HDF5
@@ -55,7 +56,7 @@ class KeptTrace:
 
 
 class Shelf:
-    """Reads and changes the folder. OSError and ValueError name what cannot be done."""
+    """Reads and changes the folder. OSError and HRMError name what cannot be done."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -84,7 +85,7 @@ class Shelf:
         if path not in self._seen or self._seen[path][0] != written:
             try:
                 known: KeptTrace | str = self._describe_file(path)
-            except (ValueError, OSError) as error:
+            except (HRMError, OSError) as error:
                 known = str(error)
             self._seen[path] = written, known
         return self._seen[path][1]
@@ -107,7 +108,7 @@ class Shelf:
         return self._write(made if before is None else replace(made, title=before.title, tags=before.tags, note=before.note))
 
     def adopt(self, file: Path) -> KeptTrace:
-        """Copy a trace file from elsewhere. ValueError where it is none."""
+        """Copy a trace file from elsewhere. HRMError where it is none."""
         from hrm_model.trace_file.io import check
 
         check(file)

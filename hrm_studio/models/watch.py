@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from hrm_model.assets import puzzle_lines
-from hrm_model.errors import PuzzleError
+from hrm_model.errors import HRMError, PuzzleError
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.registry import task_named
 from hrm_model.trace.data import PuzzleInfo, Trace
@@ -237,7 +237,7 @@ def _about(file: Path, step: int) -> Moment | None:
 
     try:
         entries = info(file)
-    except (ValueError, OSError):
+    except (HRMError, OSError):
         return None
     return Moment(step, file=file, titles=tuple(e.title or e.name for e in entries), solved=tuple(e.solved for e in entries))
 
@@ -248,7 +248,7 @@ def _read(file: Path, puzzle: int, foreign: bool) -> Trace | str:
 
     try:
         return read(file, puzzle, guard=foreign)
-    except (ValueError, OSError) as error:
+    except (HRMError, OSError) as error:
         return str(error)
 
 

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hrm_model.errors import ExportError, HRMError
+
 
 def prepare(scale: float) -> None:
     """Before Qt is imported: no window system is needed, and pictures come out at their scale."""
@@ -32,7 +34,7 @@ def main() -> int:
 
     def report(done: int, total: int) -> None:
         if asked_to_stop:
-            raise ValueError("stopped")  # here, and not within Qt's calls: what was begun is cleared away
+            raise ExportError("stopped")  # here, and not within Qt's calls: what was begun is cleared away
         _tell(done=done, total=total)
 
     asked = json.loads(sys.stdin.read())
@@ -49,7 +51,7 @@ def main() -> int:
             trace = reader.read(asked["name"] or reader.names[0])
         make_application(["export"])
         _tell(finished=str(export(trace, spec, Path(asked["out"]), report)))
-    except (ValueError, OSError, MemoryError) as error:
+    except (HRMError, OSError, MemoryError) as error:
         _tell(failed=str(error) or type(error).__name__)
         return 2
     return 0

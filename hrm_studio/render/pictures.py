@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 from PySide6.QtGui import QImage
 
+from hrm_model.errors import ExportError
 from hrm_model.trace.data import Trace
 from hrm_studio.export.spec import Spec
 from hrm_studio.export.still import write_pdf, write_svg
@@ -23,7 +24,7 @@ _PALETTE_FROM = 8  # pictures that a GIF's colours are chosen from
 
 
 def export(trace: Trace, spec: Spec, path: Path, report: Report = lambda done, total: None) -> Path:
-    """Make the file (a folder for 'frames'), replacing an earlier one only once it is whole. OSError or ValueError names what is wrong.
+    """Make the file (a folder for 'frames'), replacing an earlier one only once it is whole. OSError or ExportError names what is wrong.
 
     An exception raised by `report` ends it and leaves nothing behind.
     """
@@ -119,7 +120,7 @@ def _mp4(pictures: Iterator[Image.Image], stage: Stage, steps: list[int], spec: 
     try:
         import imageio_ffmpeg
     except ImportError:
-        raise ValueError("an MP4 needs the extra `video`: pip install 'hrm-studio[video]' (a GIF does not)") from None
+        raise ExportError("an MP4 needs the extra `video`: pip install 'hrm-studio[video]' (a GIF does not)") from None
     size = stage.pixels()
     even = (size.width() // 2 * 2, size.height() // 2 * 2)  # what the common players can show
     writer = imageio_ffmpeg.write_frames(

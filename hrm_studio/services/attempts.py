@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hrm_model.errors import MismatchError
 from hrm_model.tasks.arc.augment import augmented, encode_pair
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair
 from hrm_model.tasks.arc.vote import ATTEMPTS, Answer, Candidate, vote
@@ -37,7 +38,7 @@ def attempting(name: str, pair: Pair, copies: int, segments: int) -> Question[At
         from hrm_model.survey import run_batch
 
         if model.config.task != "arc":
-            raise ValueError(f"{about['name']} reads {model.config.task}; this is an ARC task. Choose another model.")
+            raise MismatchError(f"{about['name']} reads {model.config.task}; this is an ARC task. Choose another model.")
         task = ArcPuzzle(name or "task", (), (pair,))
         rows = model.config.num_puzzle_identifiers if model.config.puzzle_emb_ndim else 0
         file = names_file(about["path"]) if name and rows > 1 else None

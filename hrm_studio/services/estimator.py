@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 from PySide6.QtCore import QObject, Signal
 
+from hrm_model.errors import HRMError, RunError
 from hrm_studio.services.trainer_process import child_environment, spawn
 from trainer.config import RunConfig, write_config
 from trainer.runs.estimate import Measured, from_json, key, to_json
@@ -101,7 +102,7 @@ class Estimator(QObject):
             try:
                 with tempfile.TemporaryDirectory(prefix="hrm-probe-", ignore_cleanup_errors=True) as folder:
                     told = self._probe(config, Path(folder) / "run")
-            except (ValueError, OSError) as error:
+            except (HRMError, OSError) as error:
                 told = str(error)
             if number != self._round:
                 continue
@@ -126,7 +127,7 @@ class Estimator(QObject):
         return read_probe((folder / "told.txt").read_text(encoding="utf-8", errors="replace"))
 
     def _watch(self, child: subprocess.Popen[bytes]) -> None:
-        """Wait for the child. ValueError where it takes too long or too much."""
+        """Wait for the child. RunError where it takes too long or too much."""
         begin = time.monotonic()
         process = psutil.Process(child.pid)
         if os.name == "posix":
@@ -137,22 +138,22 @@ class Estimator(QObject):
             except psutil.Error:
                 break
             if used > _LONGEST * (os.cpu_count() or 1) or time.monotonic() - begin > _LONGEST_WAIT:
-                raise ValueError(f"no step was done in {time.monotonic() - begin:.0f} seconds")
+                raise RunError(f"no step was done in {time.monotonic() - begin:.0f} seconds")
             if psutil.virtual_memory().percent > 100 * _FULL:
-                raise ValueError("it needs more memory than this machine has free")
+                raise RunError("it needs more memory than this machine has free")
             time.sleep(0.05)
         child.wait()
 
 
 def read_probe(told: str) -> Measured:
-    """What `python -m trainer --probe` printed. ValueError with its last words where it measured nothing."""
+    """What `python -m trainer --probe` printed. RunError with its last words where it measured nothing."""
     line = told.strip().rpartition("\n")[2]
     try:
         found = json.loads(line)
     except ValueError:
-        raise ValueError(line or "the probe ended before its first step") from None
+        raise RunError(line or "the probe ended before its first step") from None
     if "error" in found:
-        raise ValueError(str(found["error"]))
+        raise RunError(str(found["error"]))
     return Measured(
         seconds_per_step=found["seconds_per_step"], seconds_per_puzzle=found["seconds_per_puzzle"], memory=found["memory_bytes"],
         checkpoint=found["checkpoint_bytes"], device=found["device"],

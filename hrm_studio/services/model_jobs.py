@@ -13,6 +13,7 @@ import numpy as np
 from hrm_model.analysis.attention import call_at
 from hrm_model.analysis.states import Basis, fit_basis
 from hrm_model.analysis.survey import Surveyed, survey_rows
+from hrm_model.errors import MismatchError
 from hrm_model.relabel import Relabelling
 from hrm_model.tasks.base import Grid, Grids, Task
 from hrm_model.tasks.maze.task import MazeTask
@@ -72,7 +73,7 @@ def thinking(
         from hrm_model.reasoning import model_info, reason
 
         if model.config.task != task.name:
-            raise ValueError(f"{about['name']} reads {model.config.task}; the puzzle is {task.name}. Choose another model or puzzle.")
+            raise MismatchError(f"{about['name']} reads {model.config.task}; the puzzle is {task.name}. Choose another model or puzzle.")
         right = task.solve(grid) if task.known_rules else solution
         answer, number = None if right is None else task.to_tokens(right), identified(model, about, task, name).number
         info = PuzzleInfo(task.name, task.to_tokens(grid), answer, task.format_line(grid), number)
@@ -158,7 +159,7 @@ def surveying(source: Source, segments: int) -> Question[Progress]:
 
         task = source.task
         if model.config.task != task.name:
-            raise ValueError(
+            raise MismatchError(
                 f"{about['name']} reads {model.config.task}; these puzzles are {task.name}. Choose another model or other puzzles."
             )
         total = source.count
@@ -166,7 +167,7 @@ def surveying(source: Source, segments: int) -> Question[Progress]:
         if source.file is not None:
             read = read_puzzles(source.file, limit=source.count)
             if read.task != task:
-                raise ValueError(f"{source.file}: holds {read.task.name}; {task.name} was asked for")
+                raise MismatchError(f"{source.file}: holds {read.task.name}; {task.name} was asked for")
             total = len(read)
         for start in range(0, total, _BATCH):
             count = min(_BATCH, total - start)

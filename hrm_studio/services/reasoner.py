@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from PySide6.QtCore import QObject, Signal
 
 from hrm_model.checkpoint.locate import short_name
-from hrm_model.errors import PuzzleError
+from hrm_model.errors import MismatchError, PuzzleError
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.trace.data import PuzzleInfo
 from hrm_model.trace.recorder import TraceRecorder
@@ -158,7 +158,7 @@ class Reasoner(QObject):
             self.model_refused.emit()
             raise
         if model.config.task != task.name:
-            raise ValueError(f"{about['name']} reads {model.config.task}; the puzzle is {task.name}. Choose another model or puzzle.")
+            raise MismatchError(f"{about['name']} reads {model.config.task}; the puzzle is {task.name}. Choose another model or puzzle.")
         known = identified(model, about, task, name)
         yield lambda: self.model_loaded.emit(about)
         yield lambda: self.identified.emit(known)

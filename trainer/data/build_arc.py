@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm_model.errors import DatasetError
 from hrm_model.tasks.arc import puzzle as arc
 from hrm_model.tasks.arc.augment import Augmentation, augmented, distinct_augmentations, encode_pair
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair
@@ -55,16 +56,16 @@ def arc_sources(training: list[ArcPuzzle], evaluation: list[ArcPuzzle], copies: 
     """Splits, and the names of all copies (identifiers.json).
 
     Trained on: all pairs of the training tasks and the demonstrations of the evaluation tasks, moved on the board; judged on: the test
-    pairs of the evaluation tasks. ValueError where a name stands for two tasks, or there is no task.
+    pairs of the evaluation tasks. DatasetError where a name stands for two tasks, or there is no task.
     """
     names = [BLANK]
     train, test = [], []
     known = [p.name for p in (*evaluation, *training)]
     if not known:
-        raise ValueError("there is no ARC task to build a dataset from")
+        raise DatasetError("there is no ARC task to build a dataset from")
     if len(set(known)) < len(known):
         twice = next(name for name in known if known.count(name) > 1)
-        raise ValueError(f"the task {twice!r} is there twice; training and evaluation tasks must differ")
+        raise DatasetError(f"the task {twice!r} is there twice; training and evaluation tasks must differ")
     for number, puzzle in enumerate((*evaluation, *training)):
         found = distinct_augmentations(puzzle, copies, np.random.default_rng(np.random.SeedSequence([seed, 1, number])))
         all_copies = (Augmentation(), *found)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hrm_model.config import ModelConfig
-from hrm_model.errors import DatasetError
+from hrm_model.errors import DatasetError, PuzzleError
 from hrm_model.folders import home
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.registry import task_named
@@ -54,7 +54,7 @@ class Metadata(BaseModel):
 
     @property
     def task(self) -> Task:
-        """The task that has these boards. ValueError where none here has."""
+        """The task that has these boards. PuzzleError where none here has."""
         return task_named(ModelConfig(seq_len=self.seq_len, vocab_size=self.vocab_size).task)
 
 
@@ -209,7 +209,7 @@ class Dataset:
         """DatasetError where these boards belong to no task known here."""
         try:
             return self.metadata.task
-        except ValueError:
+        except PuzzleError:
             meta = self.metadata
             raise DatasetError(
                 f"{self.folder}: boards of {meta.seq_len} cells and {meta.vocab_size} tokens belong to no task known here"

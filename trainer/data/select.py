@@ -33,7 +33,7 @@ class Wanted:
 def sample_file(file: Path, wanted: Wanted, seed: int) -> Puzzles:
     """A random sample of a file's puzzles, in the file's order, with solutions. Memory is that of the sample, however long the file.
 
-    ValueError names the file where it cannot be read or no puzzle is left.
+    DatasetError names the file where it cannot be read or no puzzle is left.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, 3]))
     kept: Puzzles | None = None
@@ -49,7 +49,7 @@ def sample_file(file: Path, wanted: Wanted, seed: int) -> Puzzles:
                 best = np.sort(np.argpartition(keys, wanted.count)[: wanted.count])
                 kept, keys = kept[best], keys[best]
     except OSError as error:
-        raise ValueError(f"{file}: cannot be read ({error.strerror or error})") from None
+        raise DatasetError(f"{file}: cannot be read ({error.strerror or error})") from None
     if kept is None:
         raise DatasetError(f"{file}: no puzzle is as asked (rating {wanted.min_rating} to {wanted.max_rating})")
     return kept

@@ -78,7 +78,7 @@ class ArcTask(Task):
     def generate(
         self, count: int, rng: np.random.Generator, *, clues: int | None = None, min_path: int | None = None, max_path: int | None = None
     ) -> tuple[Grids, Grids]:
-        raise ValueError("ARC tasks are made by people; build a dataset from task files: hrm-studio data build arc")
+        raise PuzzleError("ARC tasks are made by people; build a dataset from task files: hrm-studio data build arc")
 
     def augment(self, puzzles: Grids, solutions: Grids, rng: np.random.Generator) -> tuple[Grids, Grids]:
         """As they are: an ARC dataset holds its augmented copies, each under a name of its own."""

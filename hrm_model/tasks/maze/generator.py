@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.base import Grids
 from hrm_model.tasks.maze.grid import GOAL, LARGEST, OPEN, PATH, SMALLEST, START, WALL, distances
 
@@ -19,14 +20,14 @@ def generate(
     """Mazes and the same with their only shortest path marked, each (count, side²).
 
     From start to goal it takes `min_path` (none: 2 · side) to `max_path` (none: any number of) moves. Corridors branch and wind from
-    one maze to the next more or less; about half of the mazes have loops. ValueError where such a maze was not found in many attempts.
+    one maze to the next more or less; about half of the mazes have loops. PuzzleError where such a maze was not found in many attempts.
     """
     if not SMALLEST <= side <= LARGEST:
-        raise ValueError(f"a maze of side {side}: {SMALLEST} to {LARGEST} is possible")
+        raise PuzzleError(f"a maze of side {side}: {SMALLEST} to {LARGEST} is possible")
     least = min(2 * side, side * side // 3) if min_path is None else min_path
     most = side * side if max_path is None else max_path
     if not 2 <= least <= most:
-        raise ValueError(f"a path of {least} to {most} moves: at least 2 are needed, and no fewer at most than at least")
+        raise PuzzleError(f"a path of {least} to {most} moves: at least 2 are needed, and no fewer at most than at least")
     puzzles: list[Grids] = []
     solutions: list[Grids] = []
     have = tries = 0
@@ -36,7 +37,7 @@ def generate(
         made, solved = _with_ends(open_cells, least, most, rng)
         tries = 0 if len(made) else tries + 1
         if tries == _PATIENCE:
-            raise ValueError(f"no {side} × {side} maze with a path of {least} to {most} moves was found in {_PATIENCE * size} attempts")
+            raise PuzzleError(f"no {side} × {side} maze with a path of {least} to {most} moves was found in {_PATIENCE * size} attempts")
         puzzles.append(made)
         solutions.append(solved)
         have += len(made)

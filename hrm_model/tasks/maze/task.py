@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.base import Grid, Grids, Task, Tokens
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.maze.generator import generate
@@ -85,7 +86,7 @@ class MazeTask(Task):
         self, count: int, rng: np.random.Generator, *, clues: int | None = None, min_path: int | None = None, max_path: int | None = None
     ) -> tuple[Grids, Grids]:
         if clues is not None:
-            raise ValueError(f"a {self.name} has a path, no clues; leave clues out")
+            raise PuzzleError(f"a {self.name} has a path, no clues; leave clues out")
         return generate(self.side, count, rng, min_path=min_path, max_path=max_path)
 
     def augment(self, puzzles: Grids, solutions: Grids, rng: np.random.Generator) -> tuple[Grids, Grids]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.sudoku.grid import Variant
 from hrm_model.tasks.sudoku.solver import IMPOSSIBLE, SOLVED, Bits, candidates, digits_of, propagate, search, to_bits, to_digits
 
@@ -49,10 +50,10 @@ def _guess(boards: Bits, free: Bits, variant: Variant, rng: np.random.Generator)
 def generate(variant: Variant, count: int, clues: int | None, rng: np.random.Generator) -> tuple[Grids, Grids]:
     """Puzzles and their solutions, each (count, cells). `clues` given digits each; None: minimal, so that no clue can be taken away.
 
-    ValueError for a clue count that is no puzzle's, or that was not met within a fair number of attempts.
+    PuzzleError for a clue count that is no puzzle's, or that was not met within a fair number of attempts.
     """
     if clues is not None and not 0 < clues <= variant.cells:
-        raise ValueError(f"{clues} clues: a {variant.side}×{variant.side} Sudoku has 1 to {variant.cells}")
+        raise PuzzleError(f"{clues} clues: a {variant.side}×{variant.side} Sudoku has 1 to {variant.cells}")
     puzzles: list[Grids] = []
     solutions: list[Grids] = []
     have = tries = 0
@@ -64,7 +65,7 @@ def generate(variant: Variant, count: int, clues: int | None, rng: np.random.Gen
             dug, full = dug[met], full[met]
         tries = 0 if len(dug) else tries + 1
         if tries == _PATIENCE:
-            raise ValueError(
+            raise PuzzleError(
                 f"no {variant.side}×{variant.side} puzzle with {clues} clues was found in {_PATIENCE * _BATCH} attempts; ask for more clues"
             )
         puzzles.append(dug)

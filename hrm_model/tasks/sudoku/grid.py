@@ -71,11 +71,11 @@ _SIZES = "16 (4×4), 36 (6×6) or 81 (9×9)"
 
 
 def variant_of_task(task: str) -> Variant:
-    """'sudoku-9x9' → its Variant. ValueError for another task."""
+    """'sudoku-9x9' → its Variant. PuzzleError for another task."""
     for variant in VARIANTS:
         if variant.task == task:
             return variant
-    raise ValueError(f"{task!r} is no Sudoku; these are: {', '.join(v.task for v in VARIANTS)}")
+    raise PuzzleError(f"{task!r} is no Sudoku; these are: {', '.join(v.task for v in VARIANTS)}")
 
 
 def variant_of_cells(cells: int) -> Variant:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.base import Grid, Grids
 from hrm_model.tasks.sudoku.generator import default_clues, generate
 from hrm_model.tasks.sudoku.grid import Variant
@@ -43,7 +44,7 @@ def ladder(grid: Grid, solution: Grid, variant: Variant, rng: np.random.Generato
 def generate_rated(variant: Variant, level: int, rng: np.random.Generator) -> Iterator[Grid | None]:
     """Makes puzzles until one needs just the technique LEVELS[level]; that one comes last, None between attempts.
 
-    ValueError where none was found in a fair number of attempts.
+    PuzzleError where none was found in a fair number of attempts.
     """
     made = 0
     while made < _TRIES:
@@ -55,6 +56,6 @@ def generate_rated(variant: Variant, level: int, rng: np.random.Generator) -> It
         yield found
         if found is not None:
             return
-    raise ValueError(
+    raise PuzzleError(
         f"No {variant.side}×{variant.side} Sudoku that needs a {LEVELS[level]} was found among {made:,}; choose another rating."
     )

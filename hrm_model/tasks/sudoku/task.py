@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.base import Grid, Grids, Task, Tokens
 from hrm_model.tasks.sudoku import grid as sudoku
 from hrm_model.tasks.sudoku.classes import symmetry_classes
@@ -109,7 +110,7 @@ class SudokuTask(Task):
         self, count: int, rng: np.random.Generator, *, clues: int | None = None, min_path: int | None = None, max_path: int | None = None
     ) -> tuple[Grids, Grids]:
         if min_path is not None or max_path is not None:
-            raise ValueError(f"a {self.name} has clues, no path; leave min_path and max_path out")
+            raise PuzzleError(f"a {self.name} has clues, no path; leave min_path and max_path out")
         return generate(self.variant, count, clues, rng)
 
     def augment(self, puzzles: Grids, solutions: Grids, rng: np.random.Generator) -> tuple[Grids, Grids]:

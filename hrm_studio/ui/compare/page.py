@@ -346,7 +346,7 @@ class ComparePage(QWidget):
         try:
             task, grid = parse_any(self.puzzle.text())
             task_named(task.name).check(grid)
-        except (PuzzleError, ValueError) as error:
+        except PuzzleError as error:
             self.error.tell(str(error))
             return
         self.error.tell("")

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from hrm_model.errors import HRMError
 from hrm_model.trace.data import Trace
 from hrm_studio.export import tables
 from hrm_studio.export.spec import MOVING, VIEWS, Spec
@@ -162,7 +163,7 @@ class ExportDialog(QDialog):
         def work() -> list[tuple[str, str]]:
             try:
                 return [(entry.title or entry.name, entry.name) for entry in info(self._trace)]
-            except (ValueError, OSError):
+            except (HRMError, OSError):
                 return []  # what is wrong is told when something is made of it
 
         def show(found: list[tuple[str, str]]) -> None:
@@ -177,7 +178,7 @@ class ExportDialog(QDialog):
     # Making ----------------------------------------------------------------------------------------------------------
 
     def spec(self) -> Spec:
-        """What was chosen. ValueError where it cannot be drawn."""
+        """What was chosen. ExportError where it cannot be drawn."""
         return Spec(
             self.kind.currentData(), tuple(view for view, box in self.views.items() if box.isChecked()), self.theme.currentText(),  # type: ignore[arg-type]
             self.width_.value(), self.height_.value(), self.scale.value(), self.caption.text().strip(), self.captions.isChecked(), self.step.value(),
@@ -199,7 +200,7 @@ class ExportDialog(QDialog):
         kind = self.kind.currentData()
         try:
             spec = None if kind in _TABLES else self.spec()
-        except ValueError as error:
+        except HRMError as error:
             self.error.tell(str(error))
             return
         self._keep(out)
@@ -218,7 +219,7 @@ class ExportDialog(QDialog):
             try:
                 with TraceReader(self._trace) as reader:
                     write(reader.read(self._name or reader.names[0]), out)
-            except (ValueError, OSError) as error:
+            except (HRMError, OSError) as error:
                 return str(error)
             return ""
 

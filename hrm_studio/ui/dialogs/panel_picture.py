@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from hrm_studio.ui.widgets.error_label import ErrorLabel
+from hrm_model.errors import HRMError
 
 
 def panels_of(page: QWidget) -> dict[str, QWidget]:
@@ -89,7 +90,7 @@ class PanelPicture(QDialog):
 
         try:
             save_still(self._panels[self.which.currentText()], path, self.scale.value())
-        except (ValueError, OSError) as error:
+        except (HRMError, OSError) as error:
             self.error.tell(str(error))
             return
         self._settings.setValue("export_folder", str(path.parent))

@@ -11,6 +11,7 @@ from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
+from hrm_model.errors import HRMError
 from hrm_model.tasks.arc.task import ArcTask
 from hrm_studio.actions import Entry, typing_now
 from hrm_studio.models.bookmarks import Bookmarks
@@ -300,7 +301,7 @@ class ExplorePage(QMainWindow):
         """A dropped puzzle."""
         try:
             self.model.open_text(text, "The dropped text")
-        except ValueError as error:
+        except HRMError as error:
             self._studio.opener.refused.emit(str(error))
 
     def showEvent(self, event: QShowEvent) -> None:

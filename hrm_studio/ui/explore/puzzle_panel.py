@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from hrm_model.errors import HRMError
 from hrm_model.tasks.arc.puzzle import FIRST_COLOUR, looks_like_json
 from hrm_model.tasks.arc.task import ArcTask
 from hrm_model.tasks.maze.task import MazeTask
@@ -248,7 +249,7 @@ class PuzzlePanel(QWidget):
             return
         try:
             self._explore.open_text(text, "The clipboard")
-        except ValueError as error:
+        except HRMError as error:
             if len(text) > _LONGEST_SHOWN or looks_like_json(text):
                 self.show_error(str(error))
                 return

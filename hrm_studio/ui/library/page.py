@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QScrollArea, QSpl
 
 from hrm_model.checkpoint.export import convert, export, keep_settings
 from hrm_model.checkpoint.inspect import Inspection, inspect
+from hrm_model.errors import HRMError
 from hrm_studio.actions import Entry as Action
 from hrm_studio.models.downloads import Downloads
 from hrm_studio.models.library import Entry, LibraryModel
@@ -159,7 +160,7 @@ class LibraryPage(QWidget):
             try:
                 assert entry.path is not None
                 return inspect(entry.path, asked)
-            except (ValueError, OSError, MemoryError) as error:
+            except (HRMError, OSError, MemoryError) as error:
                 return str(error) or type(error).__name__
 
         self._studio.background.run(work, lambda found: self._looked(entry, found))
@@ -226,7 +227,7 @@ class LibraryPage(QWidget):
         def tried() -> Path | str:
             try:
                 return work()
-            except (ValueError, OSError) as error:
+            except (HRMError, OSError) as error:
                 return str(error)
 
         self._studio.background.run(tried, lambda done: self._studio.opener.refused.emit(done) if isinstance(done, str) else then(done))

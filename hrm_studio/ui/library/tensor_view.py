@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHeaderView, QLabel, QSplitte
 
 from hrm_model.checkpoint.inspect import Inspection, Statistics, statistics
 from hrm_model.config import tensor_shapes
+from hrm_model.errors import HRMError
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
 from hrm_studio.words import count, share
@@ -209,7 +210,7 @@ class TensorView(QWidget):
         def work() -> Statistics | str:
             try:
                 return statistics(found, name)
-            except (ValueError, OSError) as error:
+            except (HRMError, OSError) as error:
                 return str(error)
 
         self._background.run(work, lambda told: self._show(name, tensor.numel, told))

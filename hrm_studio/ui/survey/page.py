@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from hrm_model.analysis.survey import summary
+from hrm_model.errors import HRMError, OpenError
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.registry import task_named
@@ -214,9 +215,9 @@ class SurveyPage(View):
         if path is not None:
             try:
                 if path.suffix.lower() == ".json":
-                    raise ValueError(f"{path}: {_NO_ARC}")
+                    raise OpenError(f"{path}: {_NO_ARC}")
                 task = read_puzzles(path, limit=1).task
-            except (ValueError, OSError) as error:
+            except (HRMError, OSError) as error:
                 self.error.tell(str(error))
                 path = self._file
             else:

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from hrm_model.errors import HRMError
 from hrm_studio.models.config_fields import fields_of, told, value_at
 from hrm_studio.models.runs import RunModel
 from hrm_studio.theme import Theme
@@ -62,7 +63,7 @@ class ConfigTable(QWidget):
         for run in self._runs:
             try:
                 found.append((run.name, run.config))
-            except (ValueError, OSError):
+            except (HRMError, OSError):
                 continue  # its header tells why
         if len(found) == 1 and found[0][1].preset in PRESETS:
             found.insert(0, (f"preset {found[0][1].preset}", PRESETS[found[0][1].preset]))

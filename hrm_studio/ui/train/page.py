@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QPushButton, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from hrm_model.assets import puzzle_lines
-from hrm_model.errors import PuzzleError
+from hrm_model.errors import HRMError, PuzzleError
 from hrm_model.tasks.sudoku.grid import parse, variant_of_cells
 from hrm_studio.actions import Entry
 from hrm_studio.models.config_fields import fixed_sizes
@@ -384,5 +384,5 @@ def _fork(run: RunDir, config: RunConfig) -> RunDir | str:
         return fork(run, config)
     except OSError as error:
         return disk_trouble(error)
-    except ValueError as error:
+    except HRMError as error:
         return str(error)

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, QPoint, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QInputDialog, QMenu, QMessageBox, QWidget
 
+from hrm_model.errors import HRMError
 from hrm_studio.models.runs import RunModel, RunsModel
 from hrm_studio.ui.widgets.undo_bar import UndoBar
 from hrm_studio.words import disk_trouble
@@ -60,7 +61,7 @@ class RunActions(QObject):
         """Do something that may be refused, and tell why it is."""
         try:
             act()
-        except (ValueError, OSError) as error:
+        except (HRMError, OSError) as error:
             self.refused.emit(disk_trouble(error) if isinstance(error, OSError) else str(error))
             return False
         return True
