@@ -20,7 +20,7 @@ import torch
 from hrm_model.act import Batch, act_step, initial_carry
 from hrm_model.config import parameter_count
 from hrm_model.device import describe, pick_device, pick_dtype, pick_training_dtype, wait_for
-from hrm_model.errors import ConfigError
+from hrm_model.errors import ConfigError, HRMError
 from hrm_model.loss import act_loss
 from hrm_model.model import HRM
 from hrm_model.reasoning import solve_batch
@@ -230,7 +230,7 @@ def print_measured(file: str) -> int:
         return 2
     try:
         found = measure(config)
-    except (RuntimeError, ValueError) as error:
+    except (HRMError, RuntimeError, MemoryError) as error:  # RuntimeError: torch's word for all that a machine cannot do
         found = {"error": first_line(error)}
     print(json.dumps(found))
     return 1 if "error" in found else 0

@@ -10,10 +10,12 @@ import hashlib
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +57,7 @@ class Place:
         try:
             with np.load(self.part, allow_pickle=False) as stored:
                 return Judged(**{f.name: stored[f.name] for f in fields(Judged)})
-        except Exception:  # damage shows itself in many ways; the work is done again
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):  # cut short or damaged: the work is done again
             return None
 
 

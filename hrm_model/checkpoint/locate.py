@@ -7,12 +7,27 @@ import os
 import re
 import shutil
 import stat
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from hrm_model.errors import CheckpointError
 from hrm_model.folders import cache
+
+# What zipfile raises on damaged archives; RuntimeError also on encrypted ones.
+DAMAGED_ZIP = (
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 _STEP = re.compile(r"^(?:step_(\d+)|checkpoint)(\.pt|\.pth)?$")
 _SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
@@ -172,7 +187,7 @@ def _is_archive(path: Path) -> bool:
             return not any(n.endswith("data.pkl") and n.count("/") <= 1 for n in archive.namelist())
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except Exception:  # no zip that zipfile can read: torch's reader will say so
+    except DAMAGED_ZIP:  # no zip that zipfile can read: torch's reader will say so
         return False
 
 
@@ -202,7 +217,7 @@ def unpack(path: Path) -> Path:
         raise
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be unpacked into {folder.parent} ({error.strerror or error})") from None
-    except Exception as error:  # BadZipFile, zlib.error, RuntimeError of an encrypted one, …
+    except DAMAGED_ZIP as error:
         raise CheckpointError(f"{path}: is not a whole zip archive ({str(error)[:200] or type(error).__name__})") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)

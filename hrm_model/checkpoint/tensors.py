@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from hrm_model.checkpoint.locate import begins_like_weights
+from hrm_model.checkpoint.locate import DAMAGED_ZIP, begins_like_weights
 from hrm_model.checkpoint.pickle import MOST_BYTES, DamagedPickle, StoredTensor, read_pickle
 from hrm_model.errors import CheckpointError
 
@@ -236,11 +236,9 @@ def _read_torch(path: Path, begin: bytes) -> list[TensorInfo]:
                 return [_torch_entry(path, stream, members, base, name, tensor) for name, tensor in state.items()]
     except CheckpointError:
         raise
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, IndexError, struct.error) as error:
+    except (*DAMAGED_ZIP, KeyError, IndexError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise CheckpointError(f"{path}: is not a whole checkpoint ({reason}); copy or download it again") from None
-    except Exception as error:  # zlib.error and whatever a damaged archive makes zipfile stumble over
-        raise CheckpointError(f"{path}: is not a whole checkpoint ({type(error).__name__}); copy or download it again") from None
 
 
 def _state_dict(content: Any) -> dict[str, StoredTensor] | None:

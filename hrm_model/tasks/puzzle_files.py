@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,17 +86,17 @@ def iter_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -
         raise PuzzleError(f"{file}: has {file.stat().st_size / 1e9:.1f} GB; files up to {LARGEST_FILE >> 30} GB are read")
     task: Task | None = None
     with file.open(encoding="utf-8-sig", newline="") as stream:
-        rows = itertools.islice(rows_of(stream, file.suffix.lower()), limit)
-        while chunk := _next(rows, file):
+        rows = _rows(stream, file, limit)
+        while chunk := list(itertools.islice(rows, _AT_ONCE)):
             found = _to_grids(chunk, task, file, solve)
             task = found.task
             yield found
 
 
-def _next(rows: Iterator[Row], file: Path) -> list[Row]:
-    """Up to _AT_ONCE rows; none at the end of the file."""
+def _rows(stream: TextIO, file: Path, limit: int | None) -> Iterator[Row]:
+    """The file's rows; its name stands in each PuzzleError."""
     try:
-        return list(itertools.islice(rows, _AT_ONCE))
+        yield from itertools.islice(rows_of(stream, file.suffix.lower()), limit)
     except PuzzleError as error:
         raise PuzzleError(f"{file}, {error}") from None
     except UnicodeDecodeError:

@@ -29,6 +29,8 @@ from hrm_model.trace_file.extras import Extras, read_extras
 from hrm_model.trace_file.hdf5 import attribute, load, member, member_names, numbers, read_text, row_sums, scalar
 from hrm_model.trace_file.layout import FORMAT, STATES, STEP_NAMES, VERSION
 
+# What h5py raises on damaged files.
+_H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError, NotImplementedError)
 MAX_BYTES = 4 << 30  # of one trace in memory, unless the caller allows more
 _MAX_ENTRIES = 10_000
 _MAX_CELLS, _MAX_VOCABULARY = 1 << 16, 1 << 12
@@ -85,7 +87,7 @@ class TraceReader:
         except TraceFileError as error:
             self.close()
             raise TraceFileError(f"{self.path}: {error}") from None
-        except Exception as error:  # whatever h5py raises on a damaged file, and that is nearly everything
+        except _H5PY_ERRORS as error:
             self.close()
             reason = " ".join(str(error).split()) or type(error).__name__
             raise TraceFileError(f"{self.path}: is damaged ({reason[:300]})") from error

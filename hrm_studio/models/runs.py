@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from hrm_model.errors import RunError
+from hrm_model.errors import ConfigError, RunError
 from hrm_studio.services.run_follower import RunFollower
 from hrm_studio.services.trainer_process import Trainers
 from trainer.config import RunConfig
@@ -63,7 +63,7 @@ class RunModel(QObject):
         """Share of the pool that one step takes; NaN where the configuration does not tell."""
         try:
             return self.config.batch_size / sum(s.count for s in self.config.puzzles)
-        except (ValueError, AttributeError, TypeError, ZeroDivisionError):
+        except (ConfigError, OSError, ZeroDivisionError):
             return float("nan")
 
     def update(self, summary: RunSummary) -> None:

@@ -55,7 +55,10 @@ class Metadata(BaseModel):
     @property
     def task(self) -> Task:
         """The task that has these boards. PuzzleError where none here has."""
-        return task_named(ModelConfig(seq_len=self.seq_len, vocab_size=self.vocab_size).task)
+        try:
+            return task_named(ModelConfig(seq_len=self.seq_len, vocab_size=self.vocab_size).task)
+        except ValidationError:
+            raise PuzzleError(f"boards of {self.seq_len} cells and {self.vocab_size} tokens belong to no task known here") from None
 
 
 class Split:

@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from hrm_studio.ui.widgets.error_label import ErrorLabel
 from hrm_model.errors import HRMError
+from hrm_studio.ui.widgets.error_label import ErrorLabel
 
 
 def panels_of(page: QWidget) -> dict[str, QWidget]:
