@@ -1,4 +1,4 @@
-"""Settings of all tests: no screen, no user's folders, no silent Qt warnings."""
+"""Settings of all tests: no screen, no user's folders, one core a process, no silent Qt warnings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# Tests and the trainers they start run side by side. Threads that wait for a partner on a busy core take several times as long.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means: a worker a core, at most 8, since each takes about 1.5 GB."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, 8)
 
 
 @pytest.fixture(autouse=True)
