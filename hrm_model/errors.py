@@ -77,3 +77,8 @@ class ExportError(HRMError):
 
 class OpenError(HRMError):
     """The studio cannot open this file or folder."""
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, else its kind: long messages of libraries go on with advice that does not apply here."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,24 +146,16 @@ def evaluate(
     batch: int = 128,
     q_continue: bool = False,
     keep_givens: bool = False,
-    between: Callable[[], None] = lambda: None,
+    after_batch: Callable[[], None] = lambda: None,
 ) -> Evaluation:
-    """`summary` of `judge`. `between` is called after each batch; what it raises ends the evaluation."""
+    """`summary` of `judge`. `after_batch` is called after each batch; what it raises ends the evaluation."""
     parts = []
     for part in judge(
         model, puzzles, solutions, identifiers, segments=segments, batch=batch, q_continue=q_continue, keep_givens=keep_givens
     ):
         parts.append(part)
-        between()
+        after_batch()
     return summary(Judged.joined(parts))
-
-
-def told(found: Evaluation) -> dict[str, Any]:
-    """What an evaluation event says of a set."""
-    return {
-        "puzzles": found.puzzles, "exact": found.exact, "low": found.interval[0], "high": found.interval[1], "cells": found.cells,
-        "mean_segments": found.mean_segments, "exact_by_segment": list(found.exact_by_segment), "q_halt_accuracy": found.q_halt_accuracy,
-    }  # fmt: skip
 
 
 def by_difficulty(judged: Judged, difficulty: NDArray[np.floating]) -> dict[str, Evaluation]:

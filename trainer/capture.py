@@ -1,74 +1,77 @@
-"""A small model's step is a thousand small kernels, and a graphics card waits for Python to ask for each. Captured as one CUDA graph,
-forward and backward are asked for all at once; they compute the same. https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
+"""Forward and backward of a small model as one CUDA graph.
+
+A small model's step is a thousand small kernels, and a graphics card waits for Python to launch each. A captured graph launches them all
+at once and computes the same. https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hrm_model.act import Batch, Carry
+from trainer.optim import SignSGD, drop_gradients
 
-if TYPE_CHECKING:
-    from trainer.loop import Trainer
+_WARM_UP = 3  # passes before the capture, in which libraries choose their kernels and allocate memory
 
-_WARM = 3  # passes before the capture, in which libraries choose their kernels and memory
+Gradients = Callable[[Batch, Carry], tuple[Carry, dict[str, Tensor]]]
 
 
-class Captured:
-    """Forward and backward of a whole batch at one phase's depth. Replayed, they work in place on the memory of the capture."""
+class CapturedStep:
+    """Gradients of one batch as a CUDA graph. Each replay works in place, on the memory of the capture."""
 
-    def __init__(self, trainer: Trainer, batch: Batch) -> None:
-        """RuntimeError where something cannot be captured; the trainer goes on as before then."""
-        self.device = trainer.device
+    def __init__(self, gradients: Gradients, batch: Batch, carry: Carry, parameters: Iterable[nn.Parameter], table: SignSGD | None) -> None:
+        """`gradients`: takes a batch and its carry, adds to the gradients of `parameters` and `table`, returns the new carry and sums.
+
+        RuntimeError if something in it cannot be captured. No gradients are left then; nothing else has changed.
+        """
+        self.device, self.parameters, self.table = carry.z_H.device, list(parameters), table
         self.batch = {name: tensor.clone() for name, tensor in batch.items()}
-        self.phase, self.rows = trainer.phase, trainer.micro_batch
+        self.carry = Carry(**{name: tensor.clone() for name, tensor in carry.state().items()})
         self.graph = torch.cuda.CUDAGraph()
-        carry = trainer.carry
-        self.carry = trainer.carry = Carry(**{name: tensor.clone() for name, tensor in carry.state().items()})
         with torch.cuda.device(self.device):
             stream = torch.cuda.current_stream()
             try:
-                self.sums = self._capture(trainer)
+                self.sums = self._capture(gradients)
             except BaseException:
-                torch.cuda.set_stream(stream)  # a capture that breaks leaves its own
-                trainer.carry = carry
-                trainer.forget_gradients()
+                torch.cuda.set_stream(stream)  # a capture that fails leaves its own stream behind
+                drop_gradients(self.parameters, table)
                 raise
-        self.collected = trainer.sign_sgd.collected() if trainer.sign_sgd else ([], [])
-        self.gradients = [(p, p.grad) for p in trainer.model.parameters()]
+        self.collected = table.collected() if table else ([], [])
+        self.gradients = [parameter.grad for parameter in self.parameters]
 
-    def _capture(self, trainer: Trainer) -> dict[str, Tensor]:
+    def _capture(self, gradients: Gradients) -> dict[str, Tensor]:
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
-            for _ in range(_WARM):
-                trainer.forget_gradients()
-                trainer.backward(self.batch)
+            for _ in range(_WARM_UP):
+                drop_gradients(self.parameters, self.table)
+                gradients(self.batch, self.carry)
         torch.cuda.current_stream().wait_stream(aside)
-        # Without a gradient to add to, backward writes new ones, and so does every replay.
-        trainer.forget_gradients()
-        # thread_local: the thread that makes batches may go on asking for memory. The stream is of this device, torch's own need not be.
+        # Without a gradient to add to, backward writes a new one, and so does every replay.
+        drop_gradients(self.parameters, self.table)
+        # thread_local: the thread that makes batches may go on allocating. The stream must be this device's; torch's default need not be.
         with torch.cuda.graph(self.graph, stream=aside, capture_error_mode="thread_local"):
-            carry, sums = trainer.backward(self.batch)
-            for name, tensor in carry.state().items():
-                self.carry.state()[name].copy_(tensor)
+            carry, sums = gradients(self.batch, self.carry)
+            _copy(carry.state(), self.carry.state())
         return sums
 
-    def fits(self, trainer: Trainer) -> bool:
-        """Whether this is still what the trainer would compute."""
-        return self.carry is trainer.carry and (self.phase, self.rows) == (trainer.phase, trainer.micro_batch)
-
-    def replay(self, trainer: Trainer, batch: Batch) -> tuple[Carry, dict[str, Tensor]]:
-        """What `Trainer.backward` gives, and its gradients; both are overwritten by the next replay."""
+    def replay(self, batch: Batch, carry: Carry) -> tuple[Carry, dict[str, Tensor]]:
+        """What the captured function returns, and its gradients. The next replay overwrites both."""
         with torch.cuda.device(self.device):
-            for name, tensor in batch.items():
-                self.batch[name].copy_(tensor, non_blocking=True)
+            _copy(batch, self.batch)
+            if carry is not self.carry:
+                _copy(carry.state(), self.carry.state())
             self.graph.replay()
-        for parameter, gradient in self.gradients:
+        for parameter, gradient in zip(self.parameters, self.gradients, strict=True):
             parameter.grad = gradient
-        if trainer.sign_sgd:
-            trainer.sign_sgd.put(*self.collected)
+        if self.table:
+            self.table.put(*self.collected)
         return self.carry, dict(self.sums)
+
+
+def _copy(source: dict[str, Tensor], target: dict[str, Tensor]) -> None:
+    for name, tensor in source.items():
+        target[name].copy_(tensor, non_blocking=True)

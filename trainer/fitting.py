@@ -7,11 +7,11 @@ so that a compiler that fails, hangs or makes things slower costs a minute and n
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,13 +19,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 
-from trainer.config import RunConfig
+from trainer.config import RunConfig, write_config
+from trainer.measure import memory_needs
+from trainer.memory import MEMORY_SHARE, free_memory, rows_that_fit
+from trainer.runs.run_dir import write_json
 
-SHARE = {"cuda": 0.85, "mps": 0.75, "cpu": 0.7}  # of the free memory that a run may take
-_SPARE = 1.25  # what is worked out, times this: allocators keep pieces, kernels need room to work
 _WORTH = 20 * 60.0  # seconds that a run must last before compiling is tried
 _GAIN = 1.05  # as many times faster a compiled step must be
 _PATIENCE = 600.0  # seconds for the child
@@ -53,38 +53,6 @@ def this_machine() -> str:
     return f"{platform.node()} {platform.machine()}, torch {torch.__version__}"
 
 
-def free_memory(device: torch.device) -> int:
-    """Bytes that are free for this process."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    if device.type == "mps":
-        return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
-    return int(psutil.virtual_memory().available)
-
-
-def out_of_memory(error: RuntimeError) -> bool:
-    """Whether memory ran out: CUDA has an error of its own for that, Apple's and the CPU's allocators only words."""
-    words = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in words or "can't allocate memory" in words
-
-
-def first_line(error: Exception) -> str:
-    """The beginning of what an error says."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
-
-
-def rows_that_fit(free: int, *, fixed: int, a_row: int, batch: int, share: float) -> int:
-    """Examples at once, so that `fixed` bytes and `a_row` bytes for each stay inside `share` of the free memory.
-
-    A batch is cut into parts of nearly equal size. 1 where not even one example fits: that may still go well.
-    """
-    most = int((free * share / _SPARE - fixed) // max(1, a_row))
-    if most >= batch:
-        return batch
-    parts = math.ceil(batch / max(1, most))
-    return math.ceil(batch / parts)
-
-
 def decide(config: RunConfig, device: torch.device, file: Path, *, rows: int, free: Callable[[torch.device], int] = free_memory) -> Fit:
     """The fit of a run on this device: what `file` keeps of an earlier start if that still is as asked, else found now and kept there.
 
@@ -93,26 +61,22 @@ def decide(config: RunConfig, device: torch.device, file: Path, *, rows: int, fr
     kept = _read(file)
     if kept is not None and (kept.device, kept.machine, kept.rows) == (str(device), this_machine(), rows) and kept.is_as_asked(config):
         return kept
-    from trainer.measure import needs
-
     micro_batch, why = rows, []
     if isinstance(config.micro_batch, int):
         micro_batch = min(config.micro_batch, rows)
     else:
-        needed = needs(config, device)
+        needed = memory_needs(config, device)
         there = free(device)
-        micro_batch = rows_that_fit(there, fixed=needed.fixed, a_row=needed.a_row, batch=rows, share=SHARE[device.type])
+        micro_batch = rows_that_fit(there, fixed=needed.fixed, per_row=needed.per_row, batch=rows, share=MEMORY_SHARE[device.type])
         if micro_batch < rows:
             why.append(
-                f"{micro_batch} of {rows} examples at once: one takes {needed.a_row / 1e6:.0f} MB, and {there / 1e9:.1f} GB are free on {device}."
+                f"{micro_batch} of {rows} examples at once: one takes {needed.per_row / 1e6:.0f} MB, and {there / 1e9:.1f} GB are free on {device}."
             )
     compiled = config.compile == "on"
     if config.compile == "auto":
         compiled, said = try_compile(config, device, micro_batch)
         why.append(said)
     fit = Fit(str(device), micro_batch, compiled, " ".join(filter(None, why)), this_machine(), rows)
-    from trainer.runs.run_dir import write_json
-
     with suppress(OSError):  # a full disk: found again next time
         write_json(file, asdict(fit))
     return fit
@@ -152,10 +116,6 @@ def try_compile(
 
 def measure_in_child(config: RunConfig, timeout: float = _PATIENCE) -> dict[str, Any]:
     """`python -m trainer --probe` of a configuration; {'error': …} where it failed."""
-    import tempfile
-
-    from trainer.config import write_config
-
     with tempfile.TemporaryDirectory(prefix="hrm-probe-") as folder:
         file = Path(folder) / "config.yaml"
         write_config(config, file)

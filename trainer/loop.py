@@ -1,4 +1,4 @@
-"""Training: `Trainer.train()` yields after every step what there is to tell; files, processes and screens are others' business.
+"""Training: `Trainer.train()` yields the events of each step. It writes no files and knows no run directory.
 
 Shapes: B batch, S cells.
 """
@@ -7,45 +7,40 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from hrm_model.act import Batch, Carry, act_step, initial_carry
 from hrm_model.device import is_small, pick_device, pick_dtype, pick_training_dtype, wait_for
-from hrm_model.evaluation import evaluate, told
+from hrm_model.errors import first_line
+from hrm_model.evaluation import evaluate
 from hrm_model.loss import IGNORE, act_loss
 from hrm_model.model import HRM
-from trainer.capture import Captured
+from trainer.capture import CapturedStep
 from trainer.config import RunConfig
-from trainer.data.batches import Ahead
+from trainer.data.batches import Ahead, least_segments
 from trainer.distributed import World
-from trainer.fitting import first_line, out_of_memory
+from trainer.memory import out_of_memory
+from trainer.metrics import MetricsWindow, Rate, set_figures
 from trainer.neighbours import look_at_neighbours
-from trainer.optim import EMA, SignSGD, learning_rate, optimizer_for
+from trainer.optim import EMA, MuonAdamW, SignSGD, drop_gradients, hyperparameters, learning_rate, optimizer_for
 from trainer.runs.events import Event, event
-from trainer.state import restore, state_of
-
-_EXPLORATION = 3  # a random stream of the seed; dataset.py has the others
-_RATE_OVER = 2.0  # seconds of computing that examples_per_second is taken over, at least
 
 
 class Diverged(RuntimeError):
-    """The loss or its gradient is no number any more."""
+    """The loss, a gradient or a weight is NaN or infinite."""
 
 
-class CutShort(Exception):
-    """Raised by `Trainer.between` to leave an evaluation, which the run then begins with when it goes on."""
+class EvaluationCancelled(Exception):
+    """Raised by `Trainer.after_batch` to leave an evaluation; a resumed run begins with it."""
 
 
 class Trainer:
-    """All that changes while a model is trained. `state_dict` and `load_state_dict` carry every bit of it."""
+    """A model in training: one step, the loop over steps, and the whole state for a checkpoint."""
 
     def __init__(
         self,
@@ -59,12 +54,11 @@ class Trainer:
         world: World | None = None,
         device: str | None = None,
     ) -> None:
-        """`batches`: a step's batch. `sets`: puzzles, solutions and perhaps identifiers to be judged by, by name.
+        """`batches`: gives the batch of a step. `sets`: evaluation sets by name: puzzles, solutions and perhaps identifiers.
 
-        `micro_batch`: rows at once, None for all.
-
-        `compiled`: whether a segment is compiled; None: where the configuration says 'on'. `captured`: whether steps are replayed as a
-        CUDA graph; None: where a small model is alone on a card. `device`: this process's, not the config's.
+        `micro_batch`: rows computed at once; None: all. `compiled`: whether to compile a segment; None: if the configuration says 'on'.
+        `captured`: whether to replay steps as a CUDA graph; None: if the model is small and this process the only one.
+        `device`: this process's device, if it is not the configuration's.
         """
         self.config, self.batches, self.sets = config, batches, sets or {}
         self.world = world or World()
@@ -76,16 +70,15 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.step = self.phase = 0
         self.running_accuracy = 0.0
-        self.seconds = 0.0  # computing time, pauses left out
+        self.seconds = 0.0  # of computing; pauses and evaluations do not count
         self.done = False
-        self.reason = ""  # why it is done before its steps are
-        self.judged = -1  # the step of the last evaluation
-        self.best, self.since_best = -1.0, 0  # held-out exact accuracy, and evaluations since it was this good
-        self.between: Callable[[], None] = lambda: None  # called between the batches of an evaluation, which takes longer than a step
-        self.notices: list[tuple[str, str]] = []  # what people should know of the last step: a warning's code and text
-        self.window: dict[str, Tensor] = {}  # sums since the last metrics event
-        self.window_steps = 0
-        self._rate: deque[tuple[float, int]] = deque([(0.0, 0)])  # seconds, examples
+        self.reason = ""  # why the run ended before its last step
+        self.evaluated_at = -1  # the step of the last evaluation
+        self.best, self.since_best = -1.0, 0  # best exact accuracy on unseen puzzles, and how many evaluations ago
+        self.after_batch: Callable[[], None] = lambda: None  # called after each batch of an evaluation, which takes longer than a step
+        self.notices: list[tuple[str, str]] = []  # warnings of the last step: code and message
+        self.window = MetricsWindow()
+        self.rate = Rate()
         self.dtype = pick_training_dtype(self.device, config.dtype)
         self.model = HRM(config.model.model_copy(update={"forward_dtype": self.dtype}))
         if config.start == "neighbours":
@@ -94,36 +87,33 @@ class Trainer:
         self.enter_phase(0)
         if config.compile == "on" if compiled is None else compiled:
             self.model.segment = torch.compile(self.model.segment)  # type: ignore[method-assign]
-        self.through = self.world.wrap(self.model)
+        self.wrapped_model = self.world.wrap(self.model)
         self.optimizer = optimizer_for(config, self.model)
         table = self.model.puzzle_emb
         self.sign_sgd = SignSGD(table, config.puzzle_emb_weight_decay) if table is not None and config.puzzle_emb_lr else None
         self.ema = EMA(self.model, config.ema) if config.ema else None
-        # Large models keep a card busy by themselves.
+        # A large model keeps a card busy without a captured graph.
         self.captures = self.device.type == "cuda" and self.world.size == 1 and is_small(self.model) if captured is None else captured
-        self.captured: Captured | None = None
         self.ahead = Ahead(self._make_batch)
         self.carry: Carry = initial_carry(self.model, self.batch(0))
 
     def _make_batch(self, step: int) -> Batch:
-        """This process's rows of a step, with the least number of segments that exploration asks of each."""
-        config = self.config
+        """This process's rows of a step's batch."""
         batch = self.batches(step)
-        most = config.model.halt_max_steps
-        if most > 1:
-            rng = np.random.default_rng(np.random.SeedSequence([config.seed, _EXPLORATION, step]))
-            explores = rng.random(config.batch_size) < config.model.halt_exploration_prob
-            batch["least_segments"] = torch.from_numpy(rng.integers(2, most + 1, size=config.batch_size, dtype=np.int32) * explores)
+        if self.config.model.halt_max_steps > 1:
+            batch["least_segments"] = least_segments(self.config, step)
         rows = {name: tensor[self.first_row : self.end_row] for name, tensor in batch.items()}
         return {name: tensor.pin_memory() for name, tensor in rows.items()} if self.device.type == "cuda" else rows
 
     def batch(self, step: int) -> Batch:
+        """This process's rows of a step's batch, on its device."""
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in self.ahead(step).items()}
 
     def enter_phase(self, phase: int) -> None:
+        """Train at a phase's depth from now on. Weights do not depend on it: only the order of calls changes."""
         depth = self.config.depth(phase)
         self.phase = phase
-        # Weights do not depend on depth: only the order of calls changes.
+        self.captured: CapturedStep | None = None  # it is of one depth
         self.model.config = self.model.config.model_copy(
             update={"H_cycles": depth.H_cycles, "L_cycles": depth.L_cycles, "gradient": depth.gradient}
         )
@@ -139,10 +129,10 @@ class Trainer:
 
     def train_step(self) -> dict[str, Tensor]:
         """One segment for every row and one optimizer step. Returns sums over the batch as tensors, so that CUDA need not wait;
-        they hold until the next step.
+        the next step may overwrite them.
 
-        Raises Diverged before the weights are touched where a CPU finds a loss or gradient that is no number; on other devices, where
-        looking at once would cost time, `check` finds it.
+        On a CPU, raises Diverged before the weights change if the loss or gradient is NaN or infinite. Elsewhere that check would make the
+        processor wait for the device at every step, so `check` does it before anything is saved.
         """
         config = self.config
         self.model.train()
@@ -154,12 +144,12 @@ class Trainer:
             except RuntimeError as error:
                 if not out_of_memory(error) or self.micro_batch == 1 or self.world.size > 1:
                     raise
-                said = first_line(error)
-            # Outside the handler: the error holds on to the frames, and they to what fills the memory.
-            self._halve(said)
+                reason = first_line(error)
+            # Outside the handler: the error keeps the frames alive, and they the tensors that fill the memory.
+            self._halve_micro_batch(reason)
         self.carry = carry
-        longest = config.clip or math.inf
-        sums["grad_norm"] = nn.utils.clip_grad_norm_(self.model.parameters(), longest)
+        max_norm = config.clip or math.inf
+        sums["grad_norm"] = nn.utils.clip_grad_norm_(self.model.parameters(), max_norm)
         if self.device.type == "cpu":
             self._must_be_finite(sums["loss"], sums["grad_norm"], f"step {self.step}")
         phase = config.depth(self.phase)
@@ -180,99 +170,87 @@ class Trainer:
 
     def _captured_or_plain(self, batch: Batch) -> tuple[Carry, dict[str, Tensor]]:
         if not self.captures or self.micro_batch < self.end_row - self.first_row:
-            return self.backward(batch)
-        if self.captured is None or not self.captured.fits(self):
-            self.captured = None  # its memory first
+            return self.backward(batch, self.carry)
+        if self.captured is None:
             try:
-                self.captured = Captured(self, batch)
+                self.captured = CapturedStep(self.backward, batch, self.carry, self.model.parameters(), self.sign_sgd)
             except RuntimeError as error:
                 if out_of_memory(error):
                     raise
                 self.captures = False
-                said = (
-                    f"Steps cannot be captured as a CUDA graph here ({first_line(error)}); they are computed one by one, which is slower."
-                )
-                self.notices.append(("capture", said))
-        # (Not in the handler, whose error holds on to what was captured.)
-        return self.captured.replay(self, batch) if self.captured else self.backward(batch)
+                message = f"CUDA graph capture failed ({first_line(error)}). Training goes on without it, more slowly."
+                self.notices.append(("capture", message))
+        # (Not in the handler, whose error keeps alive what was captured.)
+        return self.captured.replay(batch, self.carry) if self.captured else self.backward(batch, self.carry)
 
-    def backward(self, batch: Batch) -> tuple[Carry, dict[str, Tensor]]:
-        """The gradient of the mean loss, micro-batch by micro-batch; the new carry, and sums over this process's rows."""
-        config = self.config
-        # A model that has learned to halt early otherwise never sees what more segments do to its answer, and loses it there.
+    def backward(self, batch: Batch, carry: Carry) -> tuple[Carry, dict[str, Tensor]]:
+        """Add the gradient of the mean loss, micro-batch by micro-batch. Returns the new carry, and sums over this process's rows."""
+        config, most = self.config, self.model.config.halt_max_steps
+        # Without rows that stay to the end, a model that halts early never sees what later segments do to its answer, and spoils it there.
         staying = round(config.full_length * config.batch_size) - self.first_row
         count = self.end_row - self.first_row
         carries: list[Carry] = []
         sums: dict[str, Tensor] = {}
         for start in range(0, count, self.micro_batch):
             end = min(start + self.micro_batch, count)
-            part = {name: tensor[start:end] for name, tensor in batch.items()}
-            with self.world.unsynchronised(self.through) if end < count else nullcontext():
-                carry, outputs = act_step(self.model, self.carry.rows(start, end), part, config.q_continue, self.through)
+            rows = {name: tensor[start:end] for name, tensor in batch.items()}
+            with self.world.unsynchronised(self.wrapped_model) if end < count else nullcontext():
+                part, outputs = act_step(self.model, carry.rows(start, end), rows, config.q_continue, self.wrapped_model)
                 if start < staying:
-                    carry.halted[: staying - start] = carry.steps[: staying - start] >= self.model.config.halt_max_steps
+                    part.halted[: staying - start] = part.steps[: staying - start] >= most
                 if config.wrong_go_on:
-                    # A row that takes its wrong answer for right would leave at once, and how to get out of such a state is never learned.
-                    right = (outputs["logits"].detach().argmax(dim=-1) == carry.labels).logical_or(carry.labels == IGNORE).all(dim=-1)
-                    carry.halted &= right | (carry.steps >= self.model.config.halt_max_steps)
-                loss, metrics = act_loss(carry, outputs, config.q_continue, config.loss, config.loss_cells)
-                # DistributedDataParallel takes the mean over processes; what is wanted is the sum.
+                    # A row that takes its wrong answer for right would halt at once and never learn to leave such a state.
+                    right = (outputs["logits"].detach().argmax(dim=-1) == part.labels).logical_or(part.labels == IGNORE).all(dim=-1)
+                    part.halted &= right | (part.steps >= most)
+                loss, metrics = act_loss(part, outputs, config.q_continue, config.loss, config.loss_cells)
+                # DistributedDataParallel averages over processes; the sum is needed.
                 (loss * (self.world.size / config.batch_size)).backward()
             if self.sign_sgd:
                 self.sign_sgd.collect()
-            carries.append(carry)
+            carries.append(part)
             for name, value in {"loss": loss.detach(), **metrics}.items():
                 sums[name] = sums[name] + value if name in sums else value
         return Carry.joined(carries), sums
 
-    def forget_gradients(self) -> None:
-        """Those of parameters and of puzzle vectors."""
-        self.optimizer.zero_grad(set_to_none=True)
-        if self.sign_sgd:
-            self.sign_sgd.collect()
-            self.sign_sgd.forget()
-
-    def _halve(self, said: str) -> None:
+    def _halve_micro_batch(self, reason: str) -> None:
         self.captured = None
-        self.forget_gradients()
+        drop_gradients(self.model.parameters(), self.sign_sgd)
         before, self.micro_batch = self.micro_batch, (self.micro_batch + 1) // 2
         message = (
-            f"Out of memory at step {self.step} with {before} examples at once ({said}). Going on with {self.micro_batch} at once; "
-            f"the batch stays {self.config.batch_size}."
+            f"Out of memory at step {self.step} with {before} examples at once ({reason}). Training goes on with {self.micro_batch} at once; "
+            f"the batch size stays {self.config.batch_size}."
         )
         self.notices.append(("memory", message))
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _must_be_finite(self, loss: Tensor, grad_norm: Tensor, where: str) -> None:
-        for name, value in (("loss", float(loss)), ("gradient's length", float(grad_norm))):
+    def _must_be_finite(self, loss: Tensor, grad_norm: Tensor, when: str) -> None:
+        for name, value in (("loss", float(loss)), ("gradient norm", float(grad_norm))):
             if not math.isfinite(value):
-                raise Diverged(f"the {name} is {value} at {where}")
+                raise Diverged(f"the {name} is {value} at {when}")
 
     def check(self) -> None:
-        """Raise Diverged where a step since the last metrics was no number. Called before anything is saved."""
-        if self.window_steps and self.device.type != "cpu":
-            self._must_be_finite(self.window["loss"], self.window["grad_norm"], f"a step up to {self.step}")
+        """Raise Diverged if a step since the last metrics was NaN or infinite. Called before anything is saved."""
+        if self.window.steps and self.device.type != "cpu":
+            self._must_be_finite(self.window.sums["loss"], self.window.sums["grad_norm"], f"a step up to {self.step}")
 
     # The run ---------------------------------------------------------------------------------------------------------
 
     def train(self) -> Iterator[list[Event]]:
-        """Train to the end, yielding once a step its metrics and evaluation events (often none).
+        """Train to the end. Yields the events of each step: metrics, evaluations, warnings, often none.
 
-        Between two yields a step is whole: `state_dict` then holds all that the rest of the run depends on. Raises Diverged where the
-        loss stops being a number.
+        Each yield comes between two steps, when `state_dict` holds all that the rest of the run depends on. Raises Diverged if the loss
+        becomes NaN or infinite.
         """
-        if self.step and self.step % self.config.evaluate_every == 0 and self.judged != self.step:
-            yield self._evaluated()  # it was cut short
+        if self.step and self.step % self.config.evaluate_every == 0 and self.evaluated_at != self.step:
+            yield self._evaluated()  # it was cancelled
         while not self.done and self.step < self.config.steps and not self._out_of_time():
             if self._phase_is_over():
                 self.enter_phase(self.phase + 1)
             begin = time.perf_counter()
-            for name, value in self.train_step().items():
-                self.window[name] = self.window[name] + value if name in self.window else value.clone()  # a replay overwrites them
-            self.window_steps += 1
+            self.window.add(self.train_step())
             if any(self.step % every == 0 for every in (self.config.log_every, self.config.evaluate_every, self.config.checkpoint_every)):
-                wait_for(self.device)  # a card computes behind: what it still owes belongs to these steps
+                wait_for(self.device)  # CUDA is asynchronous: finish these steps before the clock is read
             self.seconds += time.perf_counter() - begin
             events = [event("warning", self.step, code=code, message=message) for code, message in self.notices]
             self.notices.clear()
@@ -283,85 +261,63 @@ class Trainer:
             yield events
         if not self.done and self.step < self.config.steps:
             self.reason = (
-                f"Its {self.config.minutes:g} minutes of computing are used up, at step {self.step:,} of {self.config.steps:,}. "
-                "To train on, go on from here with changes and allow more minutes."
+                f"Time limit reached: {self.config.minutes:g} minutes of computing, at step {self.step:,} of {self.config.steps:,}. "
+                "To train on, continue this run with changes and allow more minutes."
             )
-        if self.judged != self.step:
+        if self.evaluated_at != self.step:
             yield self._evaluated(last=True)
 
     def _evaluated(self, *, last: bool = False) -> list[Event]:
-        """This step's evaluation; nothing where it was cut short. The last one cannot end the run any more."""
+        """This step's evaluation, or nothing if it was cancelled. The last evaluation of a run no longer decides whether to stop early."""
         self.check()
         try:
             found = self.evaluation_event()
-        except CutShort:
+        except EvaluationCancelled:
             return []
         if not last:
-            self._judge(found)
+            self._stop_early(found)
         return [found]
 
     def _out_of_time(self) -> bool:
         return bool(self.world.from_first(self.config.minutes is not None and self.seconds >= 60 * self.config.minutes))
 
-    def _judge(self, result: Event) -> None:
-        """Whether an evaluation ends the run: good enough, or no better for too long."""
-        if not result["sets"]:
+    def _stop_early(self, evaluation: Event) -> None:
+        """End the run if the evaluation is good enough, or no better for too long."""
+        if not evaluation["sets"]:
             return
-        exact, wanted, patience = result["values"]["exact_accuracy"], self.config.stop_at_exact, self.config.patience
+        exact, wanted, patience = evaluation["values"]["exact_accuracy"], self.config.stop_at_exact, self.config.patience
         better = exact > self.best
         self.best, self.since_best = (exact, 0) if better else (self.best, self.since_best + 1)
-        if wanted is not None and all(s["exact"] >= wanted for s in result["sets"].values()):
-            self.done, self.reason = True, f"Every evaluation set is solved to {wanted:.2%} or better."
+        if wanted is not None and all(s["exact"] >= wanted for s in evaluation["sets"].values()):
+            self.done, self.reason = True, f"Target reached: {wanted:.2%} or more of every evaluation set solved."
         elif patience is not None and self.since_best >= patience:
             self.done = True
-            self.reason = (
-                f"{patience} evaluations brought no more than the best, {self.best:.1%} of unseen puzzles; stopped early as asked."
-            )
+            self.reason = f"Stopped early: no improvement in {patience} evaluations; the best solved {self.best:.1%} of unseen puzzles."
 
     def _metrics(self) -> Event:
-        """Means since the last time, under the published names: losses over all examples, the others over those that just ended."""
-        shared = ("lr", "grad_norm")  # alike in all processes
-        self.world.add(total for name, total in self.window.items() if name not in shared)
-        value = {name: float(total) for name, total in self.window.items()}
-        taken = self.window_steps
-        self.window, self.window_steps = {}, 0
-        examples = taken * self.config.batch_size
-        ended = value.pop("count")
-        means: dict[str, Any] = {name: value.pop(name) / taken for name in shared}
-        for name, total in value.items():
-            count = examples if name.endswith("loss") else ended
-            means[name] = total / count if count else None
+        means, ended = self.window.take(self.config.batch_size, self.world)
         means["weight_norm"] = float(nn.utils.get_total_norm(self.model.parameters()))
         for name in ("loss", "grad_norm", "weight_norm"):
             if not math.isfinite(means[name]):
                 raise Diverged(f"the {name.replace('_', ' ')} is {means[name]} at step {self.step}")
         if ended:
-            # Weighted by how many ended: with few of them a window says little.
+            # Weighted by how many examples ended: a few say little.
             weight = min(1.0, ended / 500)
             self.running_accuracy += weight * (means["accuracy"] - self.running_accuracy)
+        examples = self.step * self.config.batch_size
         return event(
             "metrics",
             self.step,
             values=means,
             phase=self.phase,
-            examples=self.step * self.config.batch_size,
-            examples_per_second=self._examples_per_second(),
-            ended=int(ended),
+            examples=examples,
+            examples_per_second=self.rate.update(self.seconds, examples),
+            ended=ended,
             seconds=round(self.seconds, 2),
         )
 
-    def _examples_per_second(self) -> float | None:
-        """Over the last two seconds or more of computing; evaluations and pauses do not count."""
-        now = (self.seconds, self.step * self.config.batch_size)
-        while len(self._rate) > 1 and now[0] - self._rate[1][0] >= _RATE_OVER:
-            self._rate.popleft()
-        before = self._rate[0]
-        self._rate.append(now)
-        took = now[0] - before[0]
-        return round((now[1] - before[1]) / took, 2) if took > 0 else None
-
     def averaged_model(self) -> HRM:
-        """A copy with the averaged weights (the trained ones where no average is kept), ready to reason."""
+        """A copy with the averaged weights (the trained ones if no average is kept), ready to reason."""
         generator_state = torch.get_rng_state()  # a new model draws random weights; training must not notice
         dtype = pick_dtype(self.device, trained_in=self.model.config.forward_dtype)
         copy = HRM(self.model.config.model_copy(update={"forward_dtype": dtype})).to(self.device)
@@ -370,29 +326,90 @@ class Trainer:
         return copy.eval()
 
     def evaluation_event(self) -> Event:
-        """The averaged model on every evaluation set; `exact_accuracy` and `accuracy` are means over the sets."""
+        """Evaluate the averaged model on every set; `exact_accuracy` and `accuracy` are means over the sets."""
         found = dict(self.world.from_first(self._evaluation() if self.world.first else None))
-        self.judged = self.step
+        self.evaluated_at = self.step
         return found
 
     def _evaluation(self) -> Event:
         model, config = self.averaged_model(), self.config
-        givens = config.loss_cells == "blanks"  # which then are not the model's to repeat
-        how = partial(evaluate, model, segments=config.evaluation_segments, q_continue=config.q_continue, keep_givens=givens)
-        found = {name: how(*puzzles, between=self.between) for name, puzzles in self.sets.items()}
-        sets = {name: told(figures) for name, figures in found.items()}
+        sets: dict[str, Any] = {}
+        for name, puzzles in self.sets.items():
+            found = evaluate(
+                model, *puzzles, segments=config.evaluation_segments, q_continue=config.q_continue,
+                keep_givens=config.loss_cells == "blanks",  # such a model never learned to repeat them
+                after_batch=self.after_batch,
+            )  # fmt: skip
+            sets[name] = set_figures(found)
         means = {"exact_accuracy": "exact", "accuracy": "cells"} if sets else {}
         values = {name: sum(s[key] for s in sets.values()) / len(sets) for name, key in means.items()}
-        return event(
-            "evaluation", self.step, values=values, sets=sets, segments=self.config.evaluation_segments, seconds=round(self.seconds, 2)
-        )
+        return event("evaluation", self.step, values=values, sets=sets, segments=config.evaluation_segments, seconds=round(self.seconds, 2))
 
-    def rate_from_here(self) -> None:
-        """Forget how quick earlier steps were."""
-        self._rate = deque([(self.seconds, self.step * self.config.batch_size)])
+    # Its state -------------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        return state_of(self)
+        """All that the rest of the run depends on: tensors, numbers and text only, so that reading it unpickles nothing else.
+
+        All processes call it together; the carry is that of the whole batch, so a run goes on with any number of processes.
+        """
+        return {
+            "step": self.step, "phase": self.phase, "dtype": self.model.config.forward_dtype, "running_accuracy": self.running_accuracy,
+            "seconds": self.seconds, "done": self.done, "reason": self.reason, "best": self.best, "since_best": self.since_best,
+            **self.window.state_dict(self.world), "micro_batch": self.micro_batch, "optimizer_name": self.config.optimizer,
+            "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
+            "carry": {name: self.world.all_rows(tensor) for name, tensor in self.carry.state().items()},
+            "ema": self.ema and {"shadow": self.ema.shadow, "updates": self.ema.updates},
+            "rng": torch.get_rng_state(), "cuda_rng": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
+        }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        restore(self, state)
+        """Take over a state from `state_dict`, whatever device and number of processes wrote it."""
+        self.step, self.running_accuracy, self.seconds = state["step"], state["running_accuracy"], state["seconds"]
+        self.done = state["done"]
+        # Older states do not have these.
+        self.reason, self.best, self.since_best = state.get("reason", ""), state.get("best", -1.0), state.get("since_best", 0)
+        self.window.load_state_dict(state, self.device, self.world)
+        # A run keeps the dtype it began with, on whatever machine. States from before bfloat16 training have none.
+        self.model.config = self.model.config.model_copy(update={"forward_dtype": state.get("dtype", "float32")})
+        self.enter_phase(state["phase"])
+        self.model.load_state_dict(state["model"])
+        self.optimizer = optimizer_for(self.config, self.model)  # Muon computes in the model's dtype
+        if state.get("optimizer_name", self.config.optimizer) == self.config.optimizer:
+            self.optimizer.load_state_dict(state["optimizer"])
+            for group in self.optimizer.param_groups:
+                # The state holds the values of the run that wrote it; a continued run may set others.
+                group.update({name: value for name, value in hyperparameters(self.config).items() if name in group})
+        carry = Carry(**{name: tensor.to(self.device, copy=True) for name, tensor in state["carry"].items()})
+        if len(carry.steps) == self.config.batch_size:
+            self.carry = carry.rows(self.first_row, self.end_row)
+        else:  # another batch size: every row begins with a new example
+            self.carry = initial_carry(self.model, self.batch(self.step))
+        if self.world.size == 1:
+            self.micro_batch = min(state.get("micro_batch", self.micro_batch), self.config.batch_size)
+        self._restart_rate()
+        if self.ema:
+            # A run that continues one without an average starts its own from the weights.
+            average = state["ema"] or {"updates": 0, "shadow": {name: p.detach() for name, p in self.ema.params.items()}}
+            self.ema.updates = average["updates"]
+            for name, tensor in average["shadow"].items():
+                self.ema.shadow[name].copy_(tensor)
+        torch.set_rng_state(state["rng"].cpu())
+        if self.device.type == "cuda":
+            # (This machine may have fewer cards.)
+            for card, generator in enumerate(state["cuda_rng"][: torch.cuda.device_count()]):
+                torch.cuda.set_rng_state(generator.cpu(), card)
+
+    def begin_fork(self, micro_batch: int) -> None:
+        """Start a run of its own from the state just loaded: the clock, the best accuracy and the dtype are this run's."""
+        self.done, self.reason, self.best, self.since_best, self.seconds, self.evaluated_at = False, "", -1.0, 0, 0.0, self.step
+        self.window.clear()
+        self.enter_phase(min(self.phase, max(0, len(self.config.phases) - 1)))
+        self.model.config = self.model.config.model_copy(update={"forward_dtype": self.dtype})
+        self.carry.z_H, self.carry.z_L = self.carry.z_H.to(self.model.dtype), self.carry.z_L.to(self.model.dtype)
+        if isinstance(self.optimizer, MuonAdamW):
+            self.optimizer.parts[0].dtype = self.model.dtype
+        self.micro_batch = min(micro_batch, self.end_row - self.first_row)
+        self._restart_rate()
+
+    def _restart_rate(self) -> None:
+        self.rate = Rate(self.seconds, self.step * self.config.batch_size)

@@ -6,12 +6,14 @@ with one and with several at once, and the time is taken to grow in proportion.
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -20,13 +22,13 @@ import torch
 from hrm_model.act import Batch, act_step, initial_carry
 from hrm_model.config import parameter_count
 from hrm_model.device import describe, pick_device, pick_dtype, pick_training_dtype, wait_for
-from hrm_model.errors import ConfigError, HRMError
+from hrm_model.errors import ConfigError, HRMError, first_line
 from hrm_model.loss import act_loss
 from hrm_model.model import HRM
 from hrm_model.reasoning import solve_batch
-from trainer.config import RunConfig
-from trainer.fitting import first_line
+from trainer.config import RunConfig, read_config
 from trainer.loop import Trainer
+from trainer.memory import MEMORY_SHARE, free_memory, rows_that_fit
 from trainer.runs.run_dir import most_checkpoints
 
 _LONGEST = 1.5  # seconds that a measured step should take at most
@@ -35,11 +37,11 @@ _MEASURED = 1.0  # seconds of steps that a time is taken from
 
 
 @dataclass(frozen=True)
-class Needs:
+class MemoryNeeds:
     """Bytes of memory that training takes."""
 
     fixed: int  # weights, gradients, moments, average
-    a_row: int  # what one example keeps for its backward, and its carry
+    per_row: int  # what one example keeps for its backward, and its carry
 
 
 class RandomBatches:
@@ -64,16 +66,16 @@ def state_bytes(config: RunConfig) -> int:
     return 4 * ((numbers - table) * (1 + moments + bool(config.ema)) + table)
 
 
-def needs(config: RunConfig, device: torch.device) -> Needs:
+def memory_needs(config: RunConfig, device: torch.device) -> MemoryNeeds:
     """Measured by running one and two examples forward and counting what is kept for the backward."""
     trainer = Trainer(_small(config, 2), RandomBatches(_small(config, 2)), device=str(device))
     kept = [_kept_bytes(trainer, rows) for rows in (1, 2)]
     trainer.ahead.close()
     model = config.final_model
     carry = 2 * 2 * model.positions * model.hidden_size * (2 if trainer.model.config.forward_dtype == "bfloat16" else 4)  # old and new
-    a_row = max(1, kept[1] - kept[0])
+    per_row = max(1, kept[1] - kept[0])
     gradients = 4 * (parameter_count(config.model) - model.num_puzzle_identifiers * model.puzzle_emb_ndim)
-    return Needs(fixed=state_bytes(config) + gradients + max(0, kept[0] - a_row), a_row=a_row + carry)
+    return MemoryNeeds(fixed=state_bytes(config) + gradients + max(0, kept[0] - per_row), per_row=per_row + carry)
 
 
 def _small(config: RunConfig, rows: int) -> RunConfig:
@@ -105,19 +107,17 @@ def _kept_bytes(trainer: Trainer, rows: int) -> int:
 
 def measure(config: RunConfig) -> dict[str, Any]:
     """Times, memory, disk and an estimate of the whole run, as plain numbers (seconds, bytes)."""
-    from trainer.fitting import SHARE, free_memory, rows_that_fit
-
     device = pick_device(config.device)
     if config.threads:
         torch.set_num_threads(config.threads)
     # What a process takes before it has a model; on a card only the run's own counts.
     base = psutil.Process().memory_info().rss if device.type == "cpu" else 0
-    needed = needs(config, device)
+    needed = memory_needs(config, device)
     rows = config.batch_size
     if isinstance(config.micro_batch, int):
         rows = min(config.micro_batch, rows)
     else:
-        rows = rows_that_fit(free_memory(device), fixed=needed.fixed, a_row=needed.a_row, batch=rows, share=SHARE[device.type])
+        rows = rows_that_fit(free_memory(device), fixed=needed.fixed, per_row=needed.per_row, batch=rows, share=MEMORY_SHARE[device.type])
     measured: dict[tuple[int, int, str], float] = {}  # by depth: phases of one depth are compiled once
     compile_seconds = 0.0
     phases, training, reached = [], 0.0, 0
@@ -145,7 +145,7 @@ def measure(config: RunConfig) -> dict[str, Any]:
         "device": str(device), "name": describe(model.to(device))["device"], "threads": torch.get_num_threads(),
         "parameters": parameter_count(config.model), "batch_size": config.batch_size, "micro_batch": rows, "compiled": config.compile == "on",
         "compile_seconds": round(compile_seconds, 1), "phases": phases, "seconds_per_step": each, "steps_per_second": 1 / each,
-        "examples_per_second": config.batch_size / each, "memory_bytes": base + needed.fixed + rows * needed.a_row, "free_bytes": free_memory(device),
+        "examples_per_second": config.batch_size / each, "memory_bytes": base + needed.fixed + rows * needed.per_row, "free_bytes": free_memory(device),
         "checkpoint_bytes": state, "disk_bytes": kept * state, "training_seconds": training, "evaluation_seconds": puzzles * a_puzzle, "seconds_per_puzzle": a_puzzle,
         "estimate_seconds": training + evaluations * puzzles * a_puzzle + compile_seconds,
     }  # fmt: skip
@@ -218,11 +218,6 @@ def _seconds_per_puzzle(config: RunConfig, device: torch.device) -> float:
 
 def print_measured(file: str) -> int:
     """The body of `--probe`: one JSON object on standard output. 2 where the file is no configuration."""
-    import json
-    from pathlib import Path
-
-    from trainer.config import read_config
-
     try:
         config = read_config(Path(file))
     except ConfigError as error:

@@ -170,6 +170,15 @@ class SignSGD:
         self.table.weights[rows] = self.table.weights[rows] * (1 - lr * self.weight_decay) - lr * total.sign()
 
 
+def drop_gradients(parameters: Iterable[nn.Parameter], table: SignSGD | None) -> None:
+    """Drop all gradients: of parameters, and of the rows of a puzzle table."""
+    for parameter in parameters:
+        parameter.grad = None
+    if table:
+        table.collect()
+        table.forget()
+
+
 class EMA:
     """An exponential moving average of a model's parameters; early on it forgets faster: min(decay, (1 + t) / (10 + t))."""
 
@@ -193,15 +202,15 @@ def learning_rate(step: int, *, lr: float, warmup_steps: int, total_steps: int, 
     return lr * (min_ratio + (1 - min_ratio) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def hyper(config: RunConfig) -> dict[str, Any]:
-    """What a run's optimizer is told."""
+def hyperparameters(config: RunConfig) -> dict[str, Any]:
+    """What a run's configuration sets of its optimizer."""
     return {"lr": config.lr, "betas": config.betas, "weight_decay": config.weight_decay}
 
 
 def optimizer_for(config: RunConfig, model: HRM) -> torch.optim.Optimizer | MuonAdamW:
     """The optimizer that a run asks for."""
     if config.optimizer == "muon":
-        return MuonAdamW(model, dtype=model.config.forward_dtype, **hyper(config))
+        return MuonAdamW(model, dtype=model.config.forward_dtype, **hyperparameters(config))
     if config.optimizer == "adam_atan2":
-        return AdamATan2(model.parameters(), **hyper(config))
-    return torch.optim.AdamW(model.parameters(), fused=True, **hyper(config))
+        return AdamATan2(model.parameters(), **hyperparameters(config))
+    return torch.optim.AdamW(model.parameters(), fused=True, **hyperparameters(config))

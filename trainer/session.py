@@ -17,18 +17,17 @@ import torch
 
 from hrm_model.checkpoint import format as checkpoint
 from hrm_model.device import pick_device
-from hrm_model.errors import RunError
+from hrm_model.errors import RunError, first_line
 from trainer.data.batches import evaluation_sets, training_batches
 from trainer.distributed import World
-from trainer.fitting import Fit, decide, first_line
+from trainer.fitting import Fit, decide
 from trainer.guards import Guards
-from trainer.loop import CutShort, Trainer
+from trainer.loop import EvaluationCancelled, Trainer
 from trainer.machine import Machine, free_bytes
 from trainer.probe_puzzles import write_probes
 from trainer.runs.events import Event, LineReader, describe, event
 from trainer.runs.manage import origin
 from trainer.runs.run_dir import RunDir, write_json
-from trainer.state import begin_anew
 from trainer.tensorboard import Board
 
 _STATUS_EVERY = 1.0  # seconds
@@ -70,7 +69,7 @@ class Session:
         resumed = self.load_newest()
         begun = origin(run)
         if begun and trainer.step == begun.get("step"):
-            begin_anew(trainer, fit.micro_batch)
+            trainer.begin_fork(fit.micro_batch)
         self.recall()
         self.begin_step, self.begin_seconds = trainer.step, trainer.seconds
         card = trainer.device.index or 0 if trainer.device.type == "cuda" else None
@@ -87,7 +86,7 @@ class Session:
         if fit.why:
             self.say(fit.why)
         if world.size == 1:  # several obey together, and only the first evaluates
-            trainer.between = self.obey_within
+            trainer.after_batch = self.obey_within
         for events in trainer.train():
             judged = next((e for e in events if e["type"] == "evaluation"), None)
             if judged:
@@ -136,7 +135,7 @@ class Session:
                 if old["type"] == "evaluation" and old["values"]:
                     self.best = max(self.best, old["values"]["exact_accuracy"])
                 if old["type"] == "evaluation" and old["step"] == self.trainer.step:
-                    here, self.trainer.judged = old, old["step"]
+                    here, self.trainer.evaluated_at = old, old["step"]
         if here and self.world.first and (here["values"] or {}).get("exact_accuracy", -1.0) >= self.best and self.saved_now():
             self.run.point("best", self.run.checkpoints / f"step_{self.trainer.step:06d}")  # a kill may have come before that
 
@@ -243,7 +242,7 @@ class Session:
         self.obey()
         self.status("running")
         if self.ending:
-            raise CutShort
+            raise EvaluationCancelled
 
     def save(self, evaluation: Event | None = None) -> None:
         """A checkpoint folder, written beside, flushed to disk, and renamed. A full disk is told and survived."""

@@ -25,12 +25,13 @@ import torch
 from hrm_model.assets import model_dir
 from hrm_model.checkpoint.format import load
 from hrm_model.config import ModelConfig
+from hrm_model.errors import first_line
 from hrm_model.model import HRM
 from hrm_model.reasoning import reason, solve_batch
 from tests.benchmarks.model import seconds
-from trainer.fitting import SHARE, first_line, free_memory, rows_that_fit
 from trainer.loop import Trainer
-from trainer.measure import RandomBatches, needs
+from trainer.measure import RandomBatches, memory_needs
+from trainer.memory import MEMORY_SHARE, free_memory, rows_that_fit
 from trainer.presets import preset
 
 _SIZE = 8192  # of the large matrices
@@ -77,8 +78,8 @@ def train(name: str, way: str, dtype: str) -> None:
     config = preset(name)
     config = config.model_copy(update={"model": config.final_model, "phases": (), "device": "cuda", "dtype": dtype})
     device = torch.device("cuda")
-    told = needs(config, device)
-    rows = rows_that_fit(free_memory(device), fixed=told.fixed, a_row=told.a_row, batch=config.batch_size, share=SHARE["cuda"])
+    told = memory_needs(config, device)
+    rows = rows_that_fit(free_memory(device), fixed=told.fixed, per_row=told.per_row, batch=config.batch_size, share=MEMORY_SHARE["cuda"])
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
@@ -101,7 +102,7 @@ def train(name: str, way: str, dtype: str) -> None:
     say(
         what="train", preset=name, dtype=trainer.model.config.forward_dtype, way=way, batch=config.batch_size, at_once=trainer.micro_batch,
         steps_per_second=round(1 / each, 2), examples_per_second=round(config.batch_size / each, 1), warm_seconds=round(warm, 1),
-        peak_mb=round((torch.cuda.max_memory_allocated() - before) / 1e6), worked_out_mb=round((told.fixed + trainer.micro_batch * told.a_row) / 1e6),
+        peak_mb=round((torch.cuda.max_memory_allocated() - before) / 1e6), worked_out_mb=round((told.fixed + trainer.micro_batch * told.per_row) / 1e6),
         notices=trainer.notices,
     )  # fmt: skip
 

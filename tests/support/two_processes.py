@@ -21,7 +21,7 @@ CONFIG: dict[str, Any] = {
 def found(world: World, micro_batch: int | None) -> dict[str, Any]:
     config = small(**CONFIG)
     trainer = Trainer(config, Batches(config, *make_pool(config)), micro_batch=micro_batch, world=world)
-    trainer.backward(trainer.batch(0))
+    trainer.backward(trainer.batch(0), trainer.carry)
     gradients = {name: p.grad.clone() for name, p in trainer.model.named_parameters() if p.grad is not None}
     trainer.optimizer.zero_grad()
     assert trainer.sign_sgd is not None

@@ -15,7 +15,7 @@ from tests.support.runs import small, start
 from trainer.config import RunConfig
 from trainer.data.batches import Batches, make_pool
 from trainer.loop import Trainer
-from trainer.measure import RandomBatches, needs
+from trainer.measure import RandomBatches, memory_needs
 from trainer.presets import preset
 from trainer.runs.run_dir import RunDir
 
@@ -111,7 +111,7 @@ def test_less_memory_than_thought_halves_the_micro_batch() -> None:
 @pytest.mark.parametrize("name", ["sudoku-9x9", "maze-11x11"])
 def test_memory_is_what_was_worked_out(name: str) -> None:
     config = preset(name).model_copy(update={"batch_size": 64, "phases": (), "compile": "off"})
-    told = needs(config, torch.device("cuda"))
+    told = memory_needs(config, torch.device("cuda"))
     torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
@@ -119,4 +119,4 @@ def test_memory_is_what_was_worked_out(name: str) -> None:
     for _ in range(2):
         trainer.train_step()
     peak = torch.cuda.max_memory_allocated() - before
-    assert 0.5 * peak < told.fixed + 64 * told.a_row < 2 * peak
+    assert 0.5 * peak < told.fixed + 64 * told.per_row < 2 * peak

@@ -17,7 +17,8 @@ from tests.support.runs import small
 from trainer import fitting as fit
 from trainer import measure
 from trainer.config import write_config
-from trainer.fitting import Fit, decide, rows_that_fit, try_compile
+from trainer.fitting import Fit, decide, try_compile
+from trainer.memory import rows_that_fit
 from trainer.runs.run_dir import RunDir
 from trainer.session import Session
 
@@ -29,11 +30,11 @@ CPU = torch.device("cpu")
     [(80, 384), (20, 192), (8, 96), (6, 77), (2, 20), (0.1, 1)],  # a card of 8 GB takes a quarter of the published batch at a time
 )
 def test_examples_at_once_stay_inside_the_free_memory(free_gb: float, rows: int) -> None:
-    fixed, a_row = 550_000_000, 40_000_000
+    fixed, per_row = 550_000_000, 40_000_000
     free = int(free_gb * 1e9)
-    found = rows_that_fit(free, fixed=fixed, a_row=a_row, batch=384, share=0.85)
+    found = rows_that_fit(free, fixed=fixed, per_row=per_row, batch=384, share=0.85)
     assert found == rows
-    assert found == 1 or fixed + found * a_row < 0.85 * free
+    assert found == 1 or fixed + found * per_row < 0.85 * free
     parts = -(-384 // found)
     assert parts * found - 384 < parts  # parts of nearly equal size
 
@@ -41,10 +42,10 @@ def test_examples_at_once_stay_inside_the_free_memory(free_gb: float, rows: int)
 def test_what_an_example_needs_grows_with_depth_width_and_precision() -> None:
     shallow = small(dtype="float32", q_continue=False)
     model = shallow.model.model_copy(update={"gradient": "step"})
-    deep, low = (measure.needs(c, CPU) for c in (shallow, shallow.model_copy(update={"dtype": "bfloat16"})))
-    once = measure.needs(shallow.model_copy(update={"model": model}), CPU)
-    assert once.a_row < 0.55 * deep.a_row  # two module calls with gradient of six
-    assert low.a_row < 0.75 * deep.a_row
+    deep, low = (measure.memory_needs(c, CPU) for c in (shallow, shallow.model_copy(update={"dtype": "bfloat16"})))
+    once = measure.memory_needs(shallow.model_copy(update={"model": model}), CPU)
+    assert once.per_row < 0.55 * deep.per_row  # two module calls with gradient of six
+    assert low.per_row < 0.75 * deep.per_row
     parameters = sum(p.numel() for p in measure.Trainer(shallow, measure.RandomBatches(shallow)).model.parameters())
     assert deep.fixed == pytest.approx(4 * 5 * parameters, rel=0.2)  # weights, gradients, two moments, average
 
@@ -69,14 +70,14 @@ print(peak() - before)
         int(subprocess.run([sys.executable, "-c", script, str(n)], cwd=ROOT, capture_output=True, text=True, check=True).stdout)
         for n in (512, 1024)
     ]
-    a_row = (found[1] - found[0]) / 512
-    assert measure.needs(small(dtype="float32"), CPU).a_row == pytest.approx(a_row, rel=0.5)
+    per_row = (found[1] - found[0]) / 512
+    assert measure.memory_needs(small(dtype="float32"), CPU).per_row == pytest.approx(per_row, rel=0.5)
 
 
 def test_little_free_memory_makes_micro_batches_and_the_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = small(steps=4, evaluate_every=100)
-    needed = measure.needs(config, CPU)
-    free = int((needed.fixed + 5.5 * needed.a_row) * 1.25 / 0.7)
+    needed = measure.memory_needs(config, CPU)
+    free = int((needed.fixed + 5.5 * needed.per_row) * 1.25 / 0.7)
     monkeypatch.setattr(fit, "free_memory", lambda device: free)
     assert decide(config, CPU, tmp_path / "fit.json", rows=16, free=lambda device: free).micro_batch == 4
     run = RunDir.create(tmp_path / "run", config)

@@ -122,7 +122,7 @@ def test_what_cannot_be_captured_is_computed_step_by_step(monkeypatch: pytest.Mo
     def refuse(*_: object) -> None:
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    monkeypatch.setattr("trainer.loop.Captured", refuse)
+    monkeypatch.setattr("trainer.loop.CapturedStep", refuse)
     config = small(steps=6)
     pool = make_pool(config)
     plain, other = (Trainer(config, Batches(config, *pool), captured=captured) for captured in (False, True))

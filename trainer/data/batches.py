@@ -25,7 +25,7 @@ from hrm_model.tasks.registry import task_named
 from trainer.config import PuzzleSet, RunConfig
 from trainer.data.published import Dataset, Split
 
-_POOL, _EVALUATION, _BATCHES = 0, 1, 2  # independent random streams of one seed
+_POOL, _EVALUATION, _BATCHES, _EXPLORATION = 0, 1, 2, 3  # independent random streams of one seed
 
 
 def make_puzzles(task: Task, wanted: PuzzleSet, rng: np.random.Generator, *, unseen: bool) -> tuple[Grids, Grids]:
@@ -169,6 +169,13 @@ class Batches:
             "labels": torch.from_numpy(self.task.to_tokens(solutions)),
             "puzzle_identifiers": torch.zeros(len(puzzles), dtype=torch.long),
         }
+
+
+def least_segments(config: RunConfig, step: int) -> torch.Tensor:
+    """(B,) int32: segments that exploration makes each example of a step take at least; 0 for most of them."""
+    rng = np.random.default_rng(np.random.SeedSequence([config.seed, _EXPLORATION, step]))
+    explores = rng.random(config.batch_size) < config.model.halt_exploration_prob
+    return torch.from_numpy(rng.integers(2, config.model.halt_max_steps + 1, size=config.batch_size, dtype=np.int32) * explores)
 
 
 class Ahead:
