@@ -28,7 +28,7 @@ from hrm_studio.style import qt_palette, style_sheet
 from hrm_studio.theme import Mode, Theme
 from hrm_studio.trace_actions import TraceActions
 from hrm_studio.ui.dialogs.command_palette import CommandPalette
-from hrm_studio.ui.dialogs.glossary import WordsDialog
+from hrm_studio.ui.dialogs.glossary import GlossaryDialog
 from hrm_studio.ui.dialogs.shortcuts import ShortcutsDialog
 from hrm_studio.ui.explore.page import ExplorePage
 from hrm_studio.ui.shell.notice import Notice
@@ -126,7 +126,7 @@ class MainWindow(QMainWindow):
             Entry("palette", "&View", "Command palette …", "Ctrl+Shift+P", "mdi6.console-line", self._show_palette, "Find any action by some of its letters"),
             Entry("full_screen", "&View", "Full screen", "F11", "", self._toggle_full_screen),
             Entry("shortcuts", "&Help", "Keyboard shortcuts …", "", "mdi6.keyboard-outline", self._show_shortcuts, "Look up and change which keys do what"),
-            Entry("words", "&Help", "Words …", "F1", "mdi6.book-alphabet", self._show_words, "What the technical terms mean"),
+            Entry("glossary", "&Help", "Glossary …", "F1", "mdi6.book-alphabet", self._show_glossary, "What the technical terms mean"),
             Entry("tour", "&Help", "Tour", "", "mdi6.map-marker-path", self.start_tour, "Five places of the window, in two sentences each"),
             Entry("choose_model", "&File", "Choose the model …", "", "mdi6.brain", self.top_bar.model.showMenu, "The model that thinks"),
             Entry("choose_device", "&File", "Choose the device …", "", "mdi6.chip", self.top_bar.device.showMenu, "Where the model computes"),
@@ -242,8 +242,8 @@ class MainWindow(QMainWindow):
     def _show_shortcuts(self) -> None:
         ShortcutsDialog(self.actions_table, self).open()
 
-    def _show_words(self) -> None:
-        WordsDialog(self.theme, self).open()
+    def _show_glossary(self) -> None:
+        GlossaryDialog(self.theme, self).open()
 
     def start_tour(self) -> None:
         """Begin the tour; one that is under way is ended."""

@@ -30,7 +30,7 @@ PAGES = (
     PageEntry("explore", "Explore", "mdi6.eye-outline", "explore.page", "ExplorePage", "Watch a model think about a puzzle"),
     PageEntry("train", "Train", "mdi6.chart-line", "train.page", "TrainPage", "Train models and follow their runs"),
     PageEntry("compare", "Compare", "mdi6.compare-horizontal", "compare.page", "ComparePage", "Models or puzzles side by side"),
-    PageEntry("survey", "Whole set", "mdi6.chart-scatter-plot", "survey.page", "SurveyPage", "Run a model over hundreds of puzzles"),
+    PageEntry("evaluate", "Evaluate", "mdi6.chart-scatter-plot", "evaluate.page", "EvaluatePage", "Run a model over hundreds of puzzles"),
     PageEntry("library", "Library", "mdi6.bookshelf", "library.page", "LibraryPage", "Models, puzzles and data sets on this machine"),
     PageEntry("traces", "Traces", "mdi6.movie-open-outline", "traces.page", "TracesPage", "Recorded reasoning: find, open, export"),
 )

@@ -66,7 +66,7 @@ def style_sheet(p: Palette) -> str:
     QDialog#palette QListWidget {{ border: none; }}
     QTreeWidget::item, QTableView::item {{ padding: 4px 4px; }}
     QHeaderView::section {{ background: {p.raised}; color: {p.muted}; border: none; padding: 5px 8px; }}
-    QTableView#survey QHeaderView::section {{ padding: 5px 1px; }}
+    QTableView#evaluation QHeaderView::section {{ padding: 5px 1px; }}
     QLabel#bigtitle {{ font-size: 20px; font-weight: 700; }}
     QLabel#group {{ font-size: 14px; font-weight: 700; padding-top: 14px; }}
     QFrame#card {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 10px; }}

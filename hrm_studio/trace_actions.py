@@ -17,7 +17,7 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.studio import Studio
 from hrm_studio.ui.dialogs.export_trace import ExportDialog
-from hrm_studio.ui.dialogs.panel_picture import PanelPicture, panels_of
+from hrm_studio.ui.dialogs.panel_picture import PanelPictureDialog, panels_of
 from hrm_studio.ui.dialogs.save_trace import SaveTraceDialog
 
 if TYPE_CHECKING:  # the window's start needs no HDF5
@@ -108,7 +108,7 @@ class TraceActions(QObject):
     def panel_picture(self) -> None:
         """Of the page that is shown, as it is now."""
         page = self._window.stack.currentWidget()  # type: ignore[attr-defined]
-        PanelPicture(panels_of(page), self._studio.settings, self._window).open()
+        PanelPictureDialog(panels_of(page), self._studio.settings, self._window).open()
 
     def close(self) -> None:
         """The window goes."""

@@ -24,7 +24,7 @@ from hrm_model.trace_file.io import Extras, TraceReader, TraceWriter
 from hrm_model.trace_file.merge import merge as merge_files
 from hrm_studio.cli.common import AsJson, Device, load_model, must_read, plain_errors, print_json, puzzle_text
 from hrm_studio.export import tables
-from hrm_studio.export.spec import MOVING, STILL, VIEWS, Spec
+from hrm_studio.export.spec import ANIMATIONS, PICTURES, VIEWS, Spec
 
 app = typer.Typer(no_args_is_help=True, help="Recorded reasoning runs: HDF5 files with plots ready.")
 
@@ -198,7 +198,7 @@ def export(
 ) -> None:
     """Make pictures, animations and tables of a trace."""
     wanted = [kind for kind, on in zip(
-        (*MOVING, *STILL, "csv", "npy"), (gif, mp4, frames, png, svg, pdf, as_csv, npy), strict=True) if on]  # fmt: skip
+        (*ANIMATIONS, *PICTURES, "csv", "npy"), (gif, mp4, frames, png, svg, pdf, as_csv, npy), strict=True) if on]  # fmt: skip
     with plain_errors():
         if not wanted:
             raise UsageError("what to make? --gif, --mp4, --frames, --png, --svg, --pdf, --csv or --npy")
@@ -228,7 +228,7 @@ def _make(file: Path, name: str, spec: Spec, target: Path) -> None:
     asked = {"trace": str(file), "name": name, "spec": asdict(spec), "out": str(target)}
     command = [sys.executable, "-m", "hrm_studio.render"]
     with (
-        _progress(quiet=not spec.moving) as progress,
+        _progress(quiet=not spec.animated) as progress,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
     ):
         assert process.stdin is not None

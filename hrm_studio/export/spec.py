@@ -11,7 +11,7 @@ from hrm_model.errors import ExportError
 from hrm_model.trace.data import Trace
 
 VIEWS = ("board", "states", "curves", "timeline")
-STILL, MOVING = ("png", "svg", "pdf"), ("gif", "mp4", "frames")
+PICTURES, ANIMATIONS = ("png", "svg", "pdf"), ("gif", "mp4", "frames")
 _LEAST_PIXELS, _MOST_PIXELS = 320, 8192
 
 
@@ -19,7 +19,7 @@ _LEAST_PIXELS, _MOST_PIXELS = 320, 8192
 class Spec:
     """ExportError where something cannot be drawn."""
 
-    kind: str  # one of STILL or MOVING
+    kind: str  # one of PICTURES or ANIMATIONS
     views: tuple[str, ...] = ("board", "timeline")
     theme: Literal["light", "dark"] = "light"
     width: int = 480  # pixels before `scale`
@@ -35,8 +35,8 @@ class Spec:
     hold: float = 2.0  # seconds that the last step stays
 
     def __post_init__(self) -> None:
-        if self.kind not in STILL + MOVING:
-            raise ExportError(f"{self.kind!r} cannot be made; {', '.join(STILL + MOVING)} can")
+        if self.kind not in PICTURES + ANIMATIONS:
+            raise ExportError(f"{self.kind!r} cannot be made; {', '.join(PICTURES + ANIMATIONS)} can")
         unknown = [view for view in self.views if view not in VIEWS]
         if unknown or not self.views:
             raise ExportError(f"there is no view {', '.join(map(repr, unknown)) or 'chosen'}; these are: {', '.join(VIEWS)}")
@@ -54,13 +54,13 @@ class Spec:
             )
 
     @property
-    def moving(self) -> bool:
-        return self.kind in MOVING
+    def animated(self) -> bool:
+        return self.kind in ANIMATIONS
 
     def steps(self, trace: Trace) -> list[int]:
         """The steps that are shown, in order. ExportError where there are none such."""
         n = len(trace)
-        if not self.moving:
+        if not self.animated:
             if not -n <= self.step < n:
                 raise ExportError(f"the trace has {n} steps; there is no step {self.step}")
             return [self.step % n]
@@ -77,5 +77,5 @@ class Spec:
 
     @classmethod
     def from_json(cls, text: str) -> Spec:
-        told = json.loads(text)
-        return cls(**told | {"views": tuple(told["views"])})
+        values = json.loads(text)
+        return cls(**values | {"views": tuple(values["views"])})

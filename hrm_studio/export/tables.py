@@ -43,8 +43,8 @@ def answer_rows(trace: Trace) -> Iterator[dict[str, Any]]:
     task = analysis.task_of(trace)
     for step in range(len(trace)):
         tokens = trace.prediction[step]
-        told = task.format_line(task.from_tokens(tokens)) if task is not None else " ".join(map(str, tokens.tolist()))
-        yield {"step": step, "answer": told}
+        text = task.format_line(task.from_tokens(tokens)) if task is not None else " ".join(map(str, tokens.tolist()))
+        yield {"step": step, "answer": text}
 
 
 def write_csv(trace: Trace, path: Path) -> Path:

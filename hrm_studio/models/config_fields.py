@@ -124,7 +124,7 @@ def text_of(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def told(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as one reads it in a table."""
     if isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
         return "; ".join(", ".join(f"{k} {text_of(v)}" for k, v in record.items() if v is not None) for record in value)

@@ -24,7 +24,7 @@ def prepare(scale: float) -> None:
     os.environ["QT_LOGGING_RULES"] = "qt.qpa.*=false"
 
 
-def _tell(**values: Any) -> None:
+def _send(**values: Any) -> None:
     print(json.dumps(values), flush=True)
 
 
@@ -35,7 +35,7 @@ def main() -> int:
     def report(done: int, total: int) -> None:
         if asked_to_stop:
             raise ExportError("stopped")  # here, and not within Qt's calls: what was begun is cleared away
-        _tell(done=done, total=total)
+        _send(done=done, total=total)
 
     asked = json.loads(sys.stdin.read())
     from hrm_studio.export.spec import Spec
@@ -50,9 +50,9 @@ def main() -> int:
         with TraceReader(asked["trace"]) as reader:
             trace = reader.read(asked["name"] or reader.names[0])
         make_application(["export"])
-        _tell(finished=str(export(trace, spec, Path(asked["out"]), report)))
+        _send(finished=str(export(trace, spec, Path(asked["out"]), report)))
     except (HRMError, OSError, MemoryError) as error:
-        _tell(failed=str(error) or type(error).__name__)
+        _send(failed=str(error) or type(error).__name__)
         return 2
     return 0
 

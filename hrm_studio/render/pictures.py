@@ -14,9 +14,9 @@ from PySide6.QtGui import QImage
 
 from hrm_model.errors import ExportError
 from hrm_model.trace.data import Trace
+from hrm_studio.export.image import write_pdf, write_svg
 from hrm_studio.export.spec import Spec
-from hrm_studio.export.still import write_pdf, write_svg
-from hrm_studio.render.stage import Stage
+from hrm_studio.render.canvas import Canvas
 
 Report = Callable[[int, int], object]  # pictures made, pictures in all
 _COLOURS = 96  # of a GIF; letters and lines need no more
@@ -29,19 +29,19 @@ def export(trace: Trace, spec: Spec, path: Path, report: Report = lambda done, t
     An exception raised by `report` ends it and leaves nothing behind.
     """
     steps = spec.steps(trace)
-    stage = Stage(trace, spec)
+    canvas = Canvas(trace, spec)
     try:
         with _beside(path, folder=spec.kind == "frames") as part:
-            if spec.moving:
-                pictures = _counted(stage, steps, report)
-                {"gif": _gif, "mp4": _mp4, "frames": _frames}[spec.kind](pictures, stage, steps, spec, part)
+            if spec.animated:
+                pictures = _counted(canvas, steps, report)
+                {"gif": _gif, "mp4": _mp4, "frames": _frames}[spec.kind](pictures, canvas, steps, spec, part)
             else:
-                stage.go(steps[0])
-                {"png": _png, "svg": write_svg, "pdf": write_pdf}[spec.kind](stage, part)
+                canvas.go(steps[0])
+                {"png": _png, "svg": write_svg, "pdf": write_pdf}[spec.kind](canvas, part)
                 report(1, 1)
     finally:
-        stage.close()
-        stage.deleteLater()
+        canvas.close()
+        canvas.deleteLater()
     return path
 
 
@@ -67,10 +67,10 @@ def _beside(path: Path, *, folder: bool) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _counted(stage: Stage, steps: list[int], report: Report) -> Iterator[Image.Image]:
+def _counted(canvas: Canvas, steps: list[int], report: Report) -> Iterator[Image.Image]:
     for done, step in enumerate(steps, 1):
-        stage.go(step)
-        yield _to_pillow(stage.image())
+        canvas.go(step)
+        yield _to_pillow(canvas.image())
         report(done, len(steps))
 
 
@@ -81,15 +81,15 @@ def _to_pillow(image: QImage) -> Image.Image:
 # Still -----------------------------------------------------------------------------------------------------------------
 
 
-def _png(stage: Stage, path: Path) -> None:
-    _to_pillow(stage.image()).save(path, "PNG", optimize=True)
+def _png(canvas: Canvas, path: Path) -> None:
+    _to_pillow(canvas.image()).save(path, "PNG", optimize=True)
 
 
 # Moving ----------------------------------------------------------------------------------------------------------------
 
 
-def _gif(pictures: Iterator[Image.Image], stage: Stage, steps: list[int], spec: Spec, path: Path) -> None:
-    palette = _palette(stage, steps)
+def _gif(pictures: Iterator[Image.Image], canvas: Canvas, steps: list[int], spec: Spec, path: Path) -> None:
+    palette = _palette(canvas, steps)
     # A GIF counts hundredths of a second; browsers play anything below two of them slowly.
     a_step = max(20, round(100 / spec.speed) * 10)
     durations = [a_step] * (len(steps) - 1) + [a_step + round(spec.hold * 1000)]
@@ -98,30 +98,30 @@ def _gif(pictures: Iterator[Image.Image], stage: Stage, steps: list[int], spec: 
         next(packed).save(file, "GIF", save_all=True, append_images=packed, duration=durations, loop=0, optimize=True, disposal=1)
 
 
-def _palette(stage: Stage, steps: list[int]) -> Image.Image:
+def _palette(canvas: Canvas, steps: list[int]) -> Image.Image:
     """Colours that suit the whole animation: one table for all pictures keeps what does not change unchanged, and a free place in
     it lets Pillow leave that out."""
     some = steps[:: max(1, len(steps) // _PALETTE_FROM)]
-    size = stage.pixels()
+    size = canvas.pixels()
     sheet = Image.new("RGB", (size.width(), size.height() * len(some)))
     for k, step in enumerate(some):
-        stage.go(step)
-        sheet.paste(_to_pillow(stage.image()), (0, k * size.height()))
+        canvas.go(step)
+        sheet.paste(_to_pillow(canvas.image()), (0, k * size.height()))
     return sheet.quantize(_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
 
 
-def _frames(pictures: Iterator[Image.Image], stage: Stage, steps: list[int], spec: Spec, path: Path) -> None:
+def _frames(pictures: Iterator[Image.Image], canvas: Canvas, steps: list[int], spec: Spec, path: Path) -> None:
     digits = len(str(steps[-1]))
     for step, picture in zip(steps, pictures, strict=True):
         picture.save(path / f"step_{step:0{digits}d}.png", "PNG")
 
 
-def _mp4(pictures: Iterator[Image.Image], stage: Stage, steps: list[int], spec: Spec, path: Path) -> None:
+def _mp4(pictures: Iterator[Image.Image], canvas: Canvas, steps: list[int], spec: Spec, path: Path) -> None:
     try:
         import imageio_ffmpeg
     except ImportError:
         raise ExportError("an MP4 needs the extra `video`: pip install 'hrm-studio[video]' (a GIF does not)") from None
-    size = stage.pixels()
+    size = canvas.pixels()
     even = (size.width() // 2 * 2, size.height() // 2 * 2)  # what the common players can show
     writer = imageio_ffmpeg.write_frames(
         str(path), even, fps=spec.speed, codec="libx264", pix_fmt_in="rgb24", macro_block_size=2, quality=8, ffmpeg_log_level="error",

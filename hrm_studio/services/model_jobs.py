@@ -151,7 +151,7 @@ class Progress:
     doing: str
 
 
-def surveying(source: Source, segments: int) -> Question[Progress]:
+def evaluating(source: Source, segments: int) -> Question[Progress]:
     """A model over many puzzles, some at a time."""
 
     def question(model: HRM, about: About) -> Iterator[Progress | None]:

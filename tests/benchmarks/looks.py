@@ -2,7 +2,7 @@
 
 Every page for the three tasks: empty, computing, full, and with an error. ARC is thought about by a small untrained model, whose answers mean
 nothing. `--size` counts points; with `--scale 2` a picture has twice as many pixels each way. `--only` takes the pages and tasks whose
-names contain TEXT ("explore-maze", "survey", "arc" …).
+names contain TEXT ("explore-maze", "evaluate", "arc" …).
 """
 
 from __future__ import annotations
@@ -154,10 +154,10 @@ class Looks:
         self.rest()
         yield "error"
 
-    def survey(self, task: str) -> Iterator[str]:
+    def evaluate(self, task: str) -> Iterator[str]:
         window = self.window
-        window.show_page("survey")
-        page = window.page("survey")
+        window.show_page("evaluate")
+        page = window.page("evaluate")
         self.rest()
         yield "empty"
         if task == "arc":
@@ -218,7 +218,7 @@ class Looks:
             self.rest(1.5)
             yield name
         window.show_page("explore")
-        for action in ("palette", "shortcuts", "words", "trace_pictures", "tour"):
+        for action in ("palette", "shortcuts", "glossary", "trace_pictures", "tour"):
             if action in window.actions_table.by_name:
                 window.actions_table.by_name[action].trigger()
                 self.rest(0.8)
@@ -233,7 +233,7 @@ def take(out: Path, theme: str, size: tuple[int, int], only: str) -> None:
         os.environ["HRM_STUDIO_HOME"] = folder
         looks = Looks(theme, size, Path(folder), untrained_arc_model(Path(folder)))
         for task in ("sudoku", "maze", "arc"):
-            for page in ("explore", "compare", "survey", "train", "others"):
+            for page in ("explore", "compare", "evaluate", "train", "others"):
                 if (page in ("train", "others") and task != "sudoku") or only not in f"{page}-{task}":
                     continue
                 for moment in getattr(looks, page)(task):

@@ -100,7 +100,7 @@ def reach(window: MainWindow, qtbot: QtBot) -> list[QWidget]:
     return reached
 
 
-@pytest.mark.parametrize("page", ["explore", "compare", "survey", "library"])
+@pytest.mark.parametrize("page", ["explore", "compare", "evaluate", "library"])
 def test_tab_shows_where_it_is_and_gets_lost_nowhere(window: MainWindow, qtbot: QtBot, page: str) -> None:
     window.show_page(page)
     window.activateWindow()

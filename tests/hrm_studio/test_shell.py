@@ -183,7 +183,7 @@ def test_keys_that_another_action_has_are_told_and_can_be_taken_over(window: Mai
     dialog.choose("theme")
     assert dialog.keys.keySequence().toString() == "Ctrl+T"
     dialog.keys.setKeySequence(QKeySequence("Ctrl+G"))
-    assert "Generate a puzzle" in dialog.told.text()
+    assert "Generate a puzzle" in dialog.hint.text()
     dialog.use.click()
     actions = window.actions_table
     assert (actions.shortcut("theme"), actions.shortcut("generate")) == ("Ctrl+G", "")
@@ -249,7 +249,7 @@ def drop(window: MainWindow, paths: list[Path]) -> None:
     [
         "palette",
         "shortcuts",
-        "words",
+        "glossary",
         "panel_picture",
         "library_hub",
     ],

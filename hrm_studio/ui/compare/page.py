@@ -73,8 +73,8 @@ class ComparePage(QWidget):
         studio.actions.add(self._entries(), page="compare")
         self.puzzle.addAction(studio.actions.by_name["compare_explore"], QLineEdit.ActionPosition.TrailingPosition)
         self._arrange()
-        self.comparison.clock.cursor_moved.connect(self._tell)
-        self.comparison.grew.connect(self._tell)
+        self.comparison.clock.cursor_moved.connect(self._refresh)
+        self.comparison.grew.connect(self._refresh)
         self.comparison.panes_changed.connect(self._renew_panes)
         self.player.playing_changed.connect(self._icons)
         studio.theme.changed.connect(self._icons)
@@ -253,10 +253,10 @@ class ComparePage(QWidget):
         if known:
             return known
         try:
-            told = json.loads((path / "config.json").read_text(encoding="utf-8"))
+            config = json.loads((path / "config.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return ""
-        return str(told.get("task", "")) if isinstance(told, dict) else ""
+        return str(config.get("task", "")) if isinstance(config, dict) else ""
 
     def _model(self) -> Path:
         """The model in use where it reads the puzzle, else a bundled one that does."""
@@ -321,7 +321,7 @@ class ComparePage(QWidget):
             pane = ComparePane(self.comparison, index, models, self.selection, self._studio.theme)
             pane.closed.connect(lambda index=index: self._close_pane(index))
             pane.entered.connect(self.run)
-            pane.pane.changed.connect(self._tell_failure)
+            pane.pane.changed.connect(self._show_failure)
             self._grid.addWidget(pane, 0, index)
             self.panes.append(pane)
         self.add.setEnabled(len(self.panes) < MOST_PANES)
@@ -354,7 +354,7 @@ class ComparePage(QWidget):
         self.state.setText("Thinking …")
         self.comparison.run()
 
-    def _tell(self) -> None:
+    def _refresh(self) -> None:
         clock = self.comparison.clock
         if clock.trace is None or clock.cursor < 0:
             return
@@ -362,7 +362,7 @@ class ComparePage(QWidget):
         words = f"{step_name(clock.trace, clock.cursor)}:  {what}"
         self.state.setText(words + ("  ·  thinking …" if self.comparison.running else ""))
 
-    def _tell_failure(self) -> None:
+    def _show_failure(self) -> None:
         if all(pane.error for pane in self.comparison.panes):
             self.state.setText("")
             self.error.tell("No pane can think about this puzzle; each says why.")

@@ -25,7 +25,7 @@ _TIP = (
 )
 
 
-class Told(Elided):
+class PaneMessage(Elided):
     """A line, cut where the pane ends; or so many lines, for an error is to be read to its end.
 
     A QLabel that wraps would make the pane as high as its board would like to be, and the page scroll.
@@ -35,7 +35,7 @@ class Told(Elided):
         super().__init__("position")
         self._lines = 1
 
-    def say(self, words: str, lines: int) -> None:
+    def show_text(self, words: str, lines: int) -> None:
         self._lines = lines
         self.setFixedHeight(self.fontMetrics().lineSpacing() * lines + 2)
         self.setText(words)
@@ -95,7 +95,7 @@ class ComparePane(View):
         self.board.setMinimumSize(160, 160)
         self.board.setAccessibleName(f"Board of pane {LETTERS[index]}")
         self.board.over = self._mark
-        self.told, self.apart = Told(), Elided("muted")
+        self.message, self.apart = PaneMessage(), Elided("muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
@@ -103,7 +103,7 @@ class ComparePane(View):
         if under is not top:
             layout.addLayout(under)
         layout.addWidget(self.own)
-        layout.addWidget(self.told)
+        layout.addWidget(self.message)
         layout.addWidget(self.board, 1)
         layout.addWidget(self.apart)
         self.model.activated.connect(self._model_picked)
@@ -112,8 +112,13 @@ class ComparePane(View):
         self.own.returnPressed.connect(self._own_entered)
         self.own.editingFinished.connect(self._own_written)
         self.follow(
-            [(comparison.moved, self._tell), (comparison.grew, self._tell), (self.pane.changed, self._tell), (theme.changed, self._tell)],
-            self._tell,
+            [
+                (comparison.moved, self._refresh),
+                (comparison.grew, self._refresh),
+                (self.pane.changed, self._refresh),
+                (theme.changed, self._refresh),
+            ],
+            self._refresh,
         )
 
     def _fill(self, models: list[tuple[str, Path]]) -> None:
@@ -156,12 +161,12 @@ class ComparePane(View):
         if self.puzzle.currentIndex() == 2 and self.own.text() != self.pane.setting.puzzle:
             self._comparison.change(self._index, puzzle=self.own.text())
 
-    def _tell(self) -> None:
+    def _refresh(self) -> None:
         self.letter.setStyleSheet(f"color: {self._theme.palette.series[self._index]}")
         traces = self.pane.traces
         trace, step = traces.trace, traces.cursor
-        self.told.say(self.pane.error or self._words(), lines=_ERROR_LINES if self.pane.error else 1)
-        self.told.setStyleSheet(f"color: {self._theme.palette.wrong}" if self.pane.error else "")
+        self.message.show_text(self.pane.error or self._words(), lines=_ERROR_LINES if self.pane.error else 1)
+        self.message.setStyleSheet(f"color: {self._theme.palette.wrong}" if self.pane.error else "")
         apart = self._comparison.differences(self._index)
         if self._index == 0:
             self.apart.setText("Others are compared with this one.")

@@ -110,7 +110,7 @@ class DatasetDialog(QDialog):
         self.examples.setFixedHeight(_ICON + 46)
         self.examples.setWrapping(False)
         self.picture = ExamplePicture(theme)
-        self.told = QLabel("", objectName="muted", wordWrap=True)
+        self.about_puzzle = QLabel("", objectName="muted", wordWrap=True)
         self.reason = QPushButton("Reason about it", autoDefault=False, toolTip="Take this puzzle to Explore")
         self.train = QPushButton("Train on it …", objectName="primary", autoDefault=False, toolTip="Every setting of a run on this dataset")
         self._lay_out()
@@ -142,7 +142,7 @@ class DatasetDialog(QDialog):
         left, right = QVBoxLayout(), QVBoxLayout()
         left.addWidget(self.about)
         left.addWidget(self.puzzles, 1)
-        right.addWidget(self.told)
+        right.addWidget(self.about_puzzle)
         right.addWidget(self.picture, 1)
         right.addWidget(self.examples)
         buttons = QHBoxLayout()
@@ -241,12 +241,12 @@ class DatasetDialog(QDialog):
         self.examples.setVisible(puzzle is not None and len(puzzle.examples) > 1)
         if puzzle is not None:
             count = f"{puzzle.all_examples:,} example" + ("" if puzzle.all_examples == 1 else "s")
-            self.told.setText(" · ".join(filter(None, (puzzle.name, f"puzzle {puzzle.number:,} of the split", count))))
+            self.about_puzzle.setText(" · ".join(filter(None, (puzzle.name, f"puzzle {puzzle.number:,} of the split", count))))
             for k, example in enumerate(puzzle.examples):
                 self.examples.addItem(self._item(example, str(k + 1), ""))
             self.examples.setCurrentRow(0)
         else:
-            self.told.setText("")
+            self.about_puzzle.setText("")
             self._show_example(-1)
 
     def _show_example(self, _: int) -> None:

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 from hrm_model.errors import HRMError
 from hrm_model.trace.data import Trace
 from hrm_studio.export import tables
-from hrm_studio.export.spec import MOVING, VIEWS, Spec
+from hrm_studio.export.spec import ANIMATIONS, VIEWS, Spec
 from hrm_studio.services.background import Background
 from hrm_studio.services.exporter import Exporter
 from hrm_studio.theme import Theme
@@ -91,7 +91,7 @@ class ExportDialog(QDialog):
         self.speed = QDoubleSpinBox(minimum=0.5, maximum=60, value=8, decimals=1, suffix=" steps/s")
         self.whole = QCheckBox("To the end, even where the answer changes no more")
         self.error = ErrorLabel()
-        self.told = QLabel(objectName="muted", wordWrap=True)
+        self.status = QLabel(objectName="muted", wordWrap=True)
         self.bar = QProgressBar(visible=False, textVisible=False, maximumHeight=8)
         self.go = QPushButton("Make …", objectName="go", default=True)
         self.stop = QPushButton("Cancel", visible=False)
@@ -134,7 +134,7 @@ class ExportDialog(QDialog):
             self._rows[name] = holder
             self.form.addRow(label, holder)
         buttons = QHBoxLayout()
-        buttons.addWidget(self.told, 1)
+        buttons.addWidget(self.status, 1)
         for button in (self.show_, self.stop, self.go):
             buttons.addWidget(button)
         layout = QVBoxLayout(self)
@@ -149,7 +149,7 @@ class ExportDialog(QDialog):
     def _show_fitting(self) -> None:
         """Only what concerns the kind that is chosen."""
         kind = self.kind.currentData()
-        moving, drawn = kind in MOVING, kind not in _TABLES
+        moving, drawn = kind in ANIMATIONS, kind not in _TABLES
         for name, holder in self._rows.items():
             self.form.setRowVisible(
                 holder, {"step": drawn and not moving, "speed": moving and kind != "frames", "whole": moving}.get(name, drawn)
@@ -206,7 +206,7 @@ class ExportDialog(QDialog):
         self._keep(out)
         self._name = self.which.currentData() or self._name
         self._busy(True)
-        self.told.setText("Beginning …")
+        self.status.setText("Beginning …")
         if spec is not None:
             self.exporter.start(self._trace, self._name, spec, out)
         else:
@@ -228,20 +228,20 @@ class ExportDialog(QDialog):
     def _progress(self, done: int, total: int) -> None:
         self.bar.setRange(0, total)
         self.bar.setValue(done)
-        self.told.setText(f"Picture {done} of {total}")
+        self.status.setText(f"Picture {done} of {total}")
 
     def _finished(self, path: Path) -> None:
         self._busy(False)
         self._made = path
         held = sum(f.stat().st_size for f in path.iterdir()) if path.is_dir() else path.stat().st_size
-        self.told.setText(f"{path.name}, {size(held)}")
-        self.told.setToolTip(str(path))
+        self.status.setText(f"{path.name}, {size(held)}")
+        self.status.setToolTip(str(path))
         self.show_.show()
         self.made.emit(path)
 
     def _failed(self, sentence: str) -> None:
         self._busy(False)
-        self.told.setText("" if sentence else "Cancelled; nothing was written.")
+        self.status.setText("" if sentence else "Cancelled; nothing was written.")
         self.error.tell(sentence)
 
     def _busy(self, busy: bool) -> None:

@@ -15,17 +15,17 @@ from hrm_studio.theme import Theme
 _STEP = re.compile(r"^\d+\.\d+\.([HL])\d*$")  # any step is looked for as the one that the glossary takes for an example
 
 
-class WordsDialog(QDialog):
+class GlossaryDialog(QDialog):
     """Searches the glossary."""
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Words")
+        self.setWindowTitle("Glossary")
         self.resize(560, 600)
         self._theme = theme
-        self.filter = QLineEdit(placeholderText="Search", clearButtonEnabled=True, accessibleName="Search words")
-        self.text = QTextBrowser(accessibleName="Words and their meanings")
+        self.filter = QLineEdit(placeholderText="Search", clearButtonEnabled=True, accessibleName="Search terms")
+        self.text = QTextBrowser(accessibleName="Terms and their meanings")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.close)
         layout = QVBoxLayout(self)
@@ -48,4 +48,4 @@ class WordsDialog(QDialog):
         if wanted:
             found.sort(key=lambda pair: -pair[0])
         rows = [f'<p><b>{html.escape(t.name)}</b><br><span style="color:{muted}">{html.escape(t.meaning)}</span></p>' for _, t in found]
-        self.text.setHtml("".join(rows) or f'<p style="color:{muted}">No word like this.</p>')
+        self.text.setHtml("".join(rows) or f'<p style="color:{muted}">No such term.</p>')

@@ -33,7 +33,7 @@ def panels_of(page: QWidget) -> dict[str, QWidget]:
     return found
 
 
-class PanelPicture(QDialog):
+class PanelPictureDialog(QDialog):
     """Asks which panel and how large, then where to.
 
     Signals
@@ -66,12 +66,12 @@ class PanelPicture(QDialog):
         form.addRow(self.error)
         form.addRow("", self.go)
         self.setMinimumWidth(360)
-        self.which.currentIndexChanged.connect(self._tell)
-        self.scale.valueChanged.connect(self._tell)
+        self.which.currentIndexChanged.connect(self._show_size)
+        self.scale.valueChanged.connect(self._show_size)
         self.go.clicked.connect(self._ask_where)
-        self._tell()
+        self._show_size()
 
-    def _tell(self) -> None:
+    def _show_size(self) -> None:
         size = self._panels[self.which.currentText()].size() * self.scale.value()
         self.size_.setText(f"{size.width()} × {size.height()} pixels; resize the panel for another shape")
 
@@ -86,10 +86,10 @@ class PanelPicture(QDialog):
 
     def save(self, path: Path) -> None:
         """Make it, and close where that went well."""
-        from hrm_studio.export.still import save_still
+        from hrm_studio.export.image import save_image
 
         try:
-            save_still(self._panels[self.which.currentText()], path, self.scale.value())
+            save_image(self._panels[self.which.currentText()], path, self.scale.value())
         except (HRMError, OSError) as error:
             self.error.tell(str(error))
             return

@@ -47,7 +47,7 @@ class ShortcutsDialog(QDialog):
         self.none = QPushButton("None", toolTip="No keys for this action")
         self.default = QPushButton("Default", toolTip="The keys that it ships with")
         self.defaults = QPushButton("All defaults", toolTip="The keys that all actions ship with")
-        self.told = QLabel("Choose an action, then press the keys it should have.", wordWrap=True, objectName="muted")
+        self.hint = QLabel("Choose an action, then press the keys it should have.", wordWrap=True, objectName="muted")
         row = QHBoxLayout()
         for widget in (self.keys, self.use, self.none, self.default):
             row.addWidget(widget, 1 if widget is self.keys else 0)
@@ -60,11 +60,11 @@ class ShortcutsDialog(QDialog):
         layout.addWidget(self.filter)
         layout.addWidget(self.table, 1)
         layout.addLayout(row)
-        layout.addWidget(self.told)
+        layout.addWidget(self.hint)
         layout.addWidget(buttons)
         self.filter.textChanged.connect(self._fill)
         self.table.currentItemChanged.connect(self._chosen)
-        self.keys.keySequenceChanged.connect(self._tell_clash)
+        self.keys.keySequenceChanged.connect(self._show_clash)
         self.use.clicked.connect(self._use)
         self.none.clicked.connect(lambda: self._set(""))
         self.default.clicked.connect(lambda: self._set(None))
@@ -102,14 +102,14 @@ class ShortcutsDialog(QDialog):
         if name is not None:
             self.keys.setKeySequence(QKeySequence(self._actions.shortcut(name)))
 
-    def _tell_clash(self, keys: QKeySequence) -> None:
+    def _show_clash(self, keys: QKeySequence) -> None:
         name = self._name()
         other = self._actions.clash(name, keys.toString()) if name is not None else None
         if other is None:
-            self.told.setText("Choose an action, then press the keys it should have." if name is None else "")
+            self.hint.setText("Choose an action, then press the keys it should have." if name is None else "")
             self.use.setText("Use")
         else:
-            self.told.setText(
+            self.hint.setText(
                 f"{keys.toString(_NATIVE)} already does “{self._actions.entries[other].text}”, which would have no keys then."
             )
             self.use.setText("Take over")
@@ -128,7 +128,7 @@ class ShortcutsDialog(QDialog):
         if name is not None:
             self._actions.set_shortcut(name, keys)
             self._fill()
-            self._tell_clash(self.keys.keySequence())
+            self._show_clash(self.keys.keySequence())
 
     def _reset_all(self) -> None:
         for name in self._actions.entries:

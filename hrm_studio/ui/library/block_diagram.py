@@ -171,10 +171,10 @@ class BlockDiagram(QWidget):
             steps = config.L_cycles if config else 0
             cycles = config.H_cycles if config else 0
             if self._shared:
-                self._card(painter, fast, "One module for both states", self._told("L"), ("level_L", "level_H"))
+                self._card(painter, fast, "One module for both states", self._module_size("L"), ("level_L", "level_H"))
             else:
-                self._card(painter, fast, "L  fast", self._told("L"), ("level_L", "level_L"))
-                self._card(painter, slow, "H  slow", self._told("H"), ("level_H", "level_H"))
+                self._card(painter, fast, "L  fast", self._module_size("L"), ("level_L", "level_L"))
+                self._card(painter, slow, "H  slow", self._module_size("H"), ("level_H", "level_H"))
             for bar in self._bars:
                 self._bar(painter, bar)
             y = fast.center().y()
@@ -192,7 +192,7 @@ class BlockDiagram(QWidget):
                 painter.setFont(self._font(8))
                 painter.drawText(QRectF(0, below + 2, fast.left() + slow.right(), 18), Qt.AlignmentFlag.AlignCenter, words)
 
-    def _told(self, level: str) -> str:
+    def _module_size(self, level: str) -> str:
         assert self._inspection is not None
         numbers = sum(t.numel for t in self._inspection.tensors if t.name.startswith(f"{level}_level."))
         layers = self._layers(level)

@@ -28,8 +28,8 @@ from hrm_studio.models.opener import short_path
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
 from hrm_studio.ui.library.block_diagram import BlockDiagram
-from hrm_studio.ui.library.card_text import set_card
-from hrm_studio.ui.library.settings_origin import SettingsOrigin
+from hrm_studio.ui.library.model_card import show_card
+from hrm_studio.ui.library.settings_table import SettingsTable
 from hrm_studio.ui.library.tensor_view import TensorView
 from hrm_studio.ui.widgets.flow_layout import FlowLayout
 from hrm_studio.words import count, size
@@ -81,7 +81,7 @@ class ModelDetails(QWidget):
         self.banner = QLabel(objectName="banner", wordWrap=True, visible=False)
         self.diagram = BlockDiagram(theme)
         self.tensors = TensorView(background, theme)
-        self.settings = SettingsOrigin(theme)
+        self.settings = SettingsTable(theme)
         self.card = QTextBrowser(openExternalLinks=True, openLinks=True, accessibleName="Model card")
         area = QScrollArea(widgetResizable=True)
         area.setAccessibleName("Structure")
@@ -114,7 +114,7 @@ class ModelDetails(QWidget):
         """While it is looked into."""
         self._entry, self._inspection = entry, None
         self._head(entry)
-        self._tell_tiles([])
+        self._show_tiles([])
         self.banner.hide()
         self.tabs.hide()
         self._enable(False)
@@ -127,7 +127,7 @@ class ModelDetails(QWidget):
     def show_inspection(self, entry: Entry, found: Inspection, by_hand: dict[str, object]) -> None:
         self._entry, self._inspection = entry, found
         self._head(entry)
-        self._tell_tiles(_tiles(found))
+        self._show_tiles(_tiles(found))
         assumed = [f.name for f in found.inferred if f.assumed]
         if found.fault:
             self._banner(f"It cannot be loaded yet: {found.fault}.", "wrong")
@@ -171,7 +171,7 @@ class ModelDetails(QWidget):
         )
         self.banner.show()
 
-    def _tell_tiles(self, tiles: list[tuple[str, str, str]]) -> None:
+    def _show_tiles(self, tiles: list[tuple[str, str, str]]) -> None:
         while (item := self._flow.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
@@ -196,7 +196,7 @@ class ModelDetails(QWidget):
                 text = f"{file}: cannot be read ({error.strerror})"
         if text.startswith("---\n"):
             text = text.partition("\n---")[2].partition("\n")[2]
-        set_card(self.card.document(), text, self._theme.palette)
+        show_card(self.card.document(), text, self._theme.palette)
         self.card.setTextCursor(QTextCursor(self.card.document()))  # the top is seen first
         self.tabs.setTabVisible(3, bool(text))
 

@@ -20,8 +20,8 @@ from hrm_studio.services.hub_service import Event, HubService
 from hrm_studio.studio import Studio
 from hrm_studio.ui.library.hub_dialogs import HubSettingsDialog, PushDialog
 from hrm_studio.ui.library.hub_panel import HubPanel
-from hrm_studio.ui.library.list import LibraryList
 from hrm_studio.ui.library.model_details import ModelDetails
+from hrm_studio.ui.library.model_list import ModelList
 from hrm_studio.ui.widgets.undo_bar import UndoBar
 
 
@@ -34,7 +34,7 @@ class LibraryPage(QWidget):
         self.library = LibraryModel(studio.background, studio.settings, self)
         self.service = HubService(self)
         self.downloads = Downloads(self.service, self.library.request_settings, self)
-        self.list = LibraryList(self.library, self.downloads, studio.theme)
+        self.list = ModelList(self.library, self.downloads, studio.theme)
         self.details = ModelDetails(studio.background, studio.theme)
         self.hub = HubPanel(self.downloads, studio.theme)
         self.bar = UndoBar()
@@ -263,9 +263,9 @@ class LibraryPage(QWidget):
     def hub_settings(self) -> None:
         HubSettingsDialog(self.library, self).open()
 
-    def _ask(self, told: Callable[[Event], object], **request: Any) -> None:
+    def _ask(self, answered: Callable[[Event], object], **request: Any) -> None:
         self.service.settings = self.library.request_settings()
-        self.service.ask(told, **request)
+        self.service.ask(answered, **request)
 
     def search_hub(self, text: str) -> None:
         """Look for models by name."""

@@ -26,7 +26,7 @@ class Histogram(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self.told: Statistics | None = None
+        self.statistics: Statistics | None = None
         self.colour = "accent"
         self.setMinimumHeight(120)
         theme.changed.connect(self.update)
@@ -41,10 +41,10 @@ class Histogram(QWidget):
             plot = QRectF(self.rect()).adjusted(2, 6, -2, -20)
             painter.setPen(QPen(palette.color("border"), 1))
             painter.drawLine(plot.bottomLeft(), plot.bottomRight())
-            if self.told is None or not self.told.counts.sum():
+            if self.statistics is None or not self.statistics.counts.sum():
                 return
-            told = self.told
-            heights = told.counts / told.counts.max()
+            found = self.statistics
+            heights = found.counts / found.counts.max()
             width = plot.width() / len(heights)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(palette.color(self.colour, 0.75))
@@ -52,7 +52,7 @@ class Histogram(QWidget):
                 if height:
                     tall = max(1.0, float(height) * plot.height())
                     painter.drawRect(QRectF(plot.left() + number * width, plot.bottom() - tall, max(width - 1, 1), tall))
-            low, high = float(told.edges[0]), float(told.edges[-1])
+            low, high = float(found.edges[0]), float(found.edges[-1])
             if low < 0 < high:
                 x = plot.left() + plot.width() * -low / (high - low)
                 painter.setPen(QPen(palette.color("muted"), 1, Qt.PenStyle.DashLine))
@@ -202,7 +202,7 @@ class TensorView(QWidget):
         self.name.setText(name)
         self.shape.setText(f"{' × '.join(f'{n:,}' for n in tensor.shape)}, {tensor.dtype}")
         self.note.setText("Reading …")
-        self.histogram.told = None
+        self.histogram.statistics = None
         self.histogram.update()
         level = {"H": "level_H", "L": "level_L"}
         self.histogram.colour = level.get(name[0], "accent") if name[1:6] in ("_leve", "_init") else "accent"
@@ -213,20 +213,20 @@ class TensorView(QWidget):
             except (HRMError, OSError) as error:
                 return str(error)
 
-        self._background.run(work, lambda told: self._show(name, tensor.numel, told))
+        self._background.run(work, lambda found: self._show(name, tensor.numel, found))
 
-    def _show(self, name: str, numel: int, told: Statistics | str) -> None:
+    def _show(self, name: str, numel: int, found: Statistics | str) -> None:
         if name != self._name:
             return  # another one was chosen meanwhile
-        if isinstance(told, str):
-            self.failed.emit(told)
+        if isinstance(found, str):
+            self.failed.emit(found)
             return
-        self.histogram.told = told
+        self.histogram.statistics = found
         self.histogram.update()
-        for title, value in (("mean", told.mean), ("std", told.std), ("lowest", told.low), ("highest", told.high)):
+        for title, value in (("mean", found.mean), ("std", found.std), ("lowest", found.low), ("highest", found.high)):
             self.values[title].setText(f"{value:.5g}")
-        self.values["zeros"].setText(share(told.zeros))
-        self.values["not finite"].setText(f"{told.not_finite:,}")
+        self.values["zeros"].setText(share(found.zeros))
+        self.values["not finite"].setText(f"{found.not_finite:,}")
         self.note.setText(
-            f"From {told.numbers:,} of {numel:,} numbers, evenly spread." if told.numbers < numel else f"All {numel:,} numbers."
+            f"From {found.numbers:,} of {numel:,} numbers, evenly spread." if found.numbers < numel else f"All {numel:,} numbers."
         )

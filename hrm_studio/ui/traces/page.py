@@ -26,8 +26,8 @@ from hrm_studio.actions import Entry, typing_now
 from hrm_studio.models.trace_shelf import KeptTrace
 from hrm_studio.studio import Studio
 from hrm_studio.ui.dialogs.export_trace import ExportDialog
-from hrm_studio.ui.traces.details import TraceDetails
-from hrm_studio.ui.traces.list import TraceRowDelegate, TraceRows
+from hrm_studio.ui.traces.trace_details import TraceDetails
+from hrm_studio.ui.traces.trace_list import TraceRowDelegate, TraceRows
 from hrm_studio.ui.widgets.undo_bar import UndoBar
 from hrm_studio.words import size
 

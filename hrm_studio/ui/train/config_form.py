@@ -21,10 +21,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from hrm_studio.models.config_fields import Field, build, fields_of, told, value_at
+from hrm_studio.models.config_fields import Field, build, fields_of, format_value, value_at
 from hrm_studio.services.estimator import Estimator
 from hrm_studio.theme import Theme
-from hrm_studio.ui.train import preset_words
+from hrm_studio.ui.train import preset_labels
 from hrm_studio.ui.train.field_editors import Editor, RecordsEditor, editor_for
 from hrm_studio.words import about, size
 from trainer.config import RunConfig
@@ -196,16 +196,16 @@ class ConfigForm(QWidget):
         self.different = set()
         for path, row in self.rows.items():
             was = value_at(first, path)
-            differs = value_at(now, path) != was if now is not None else told(row.editor.value()) != told(was)
+            differs = value_at(now, path) != was if now is not None else format_value(row.editor.value()) != format_value(was)
             if differs:
                 self.different.add(path)
-            row.show_state(differs, told(was), faults.get(path, ""))
+            row.show_state(differs, format_value(was), faults.get(path, ""))
         self.start.setEnabled(self.config is not None)
-        self._tell(faults)
+        self._show_verdict(faults)
         if self.only.isChecked():
             self._filter()
 
-    def _tell(self, faults: dict[tuple[str, ...], str]) -> None:
+    def _show_verdict(self, faults: dict[tuple[str, ...], str]) -> None:
         palette = self._theme.palette
         if self.config is None:
             path, message = next(iter(faults.items()))
@@ -217,7 +217,7 @@ class ConfigForm(QWidget):
         changed = "no setting differs" if not count else "1 setting differs" if count == 1 else f"{count} settings differ"
         found = self._estimator.known.get(key(self.config))
         takes = f"about {about(seconds_of(self.config, found))}, {size(found.memory)} of memory, " if found is not None else ""
-        self.verdict.setText(f"{changed}  ·  {preset_words.plan(self.config)}  ·  {takes}{size(disk_of(self.config, found))} on disk")
+        self.verdict.setText(f"{changed}  ·  {preset_labels.plan(self.config)}  ·  {takes}{size(disk_of(self.config, found))} on disk")
         self.verdict.setStyleSheet("")
         self.measure.setVisible(found is None)
 

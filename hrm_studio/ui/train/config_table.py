@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from hrm_model.errors import HRMError
-from hrm_studio.models.config_fields import fields_of, told, value_at
+from hrm_studio.models.config_fields import fields_of, format_value, value_at
 from hrm_studio.models.runs import RunModel
 from hrm_studio.theme import Theme
 from trainer.config import RunConfig
@@ -90,7 +90,7 @@ class ConfigTable(QWidget):
             name.setToolTip(field.help)
             self.table.setItem(k, 0, name)
             for column, value in enumerate(values, 1):
-                item = QTableWidgetItem(told(value))
+                item = QTableWidgetItem(format_value(value))
                 if differs and value != values[0]:
                     item.setFont(bold)
                     item.setForeground(QBrush(self._theme.palette.color("accent")))

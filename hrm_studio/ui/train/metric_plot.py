@@ -259,7 +259,7 @@ class MetricPlot(Plot):
                 painter.setPen(QPen(palette.color("surface"), 1.5))
                 painter.setBrush(line.colour)
                 painter.drawEllipse(QPointF(*at.tolist()), 4, 4)
-            texts.append((line.colour, self.told(value)))
+            texts.append((line.colour, self.value_text(value)))
         self._paint_values(painter, place, pixel, texts)
 
     def _paint_values(self, painter: QPainter, place: QRectF, pixel: float, texts: list[tuple[QColor, str]]) -> None:
@@ -282,7 +282,7 @@ class MetricPlot(Plot):
             painter.setPen(self._theme.palette.color("text"))
             painter.drawText(QRectF(box.left() + 17, top, width - 17, 15), Qt.AlignmentFlag.AlignVCenter, text)
 
-    def told(self, value: float) -> str:
+    def value_text(self, value: float) -> str:
         """A value in words."""
         return f"{value:.2%}" if self.panel.share else f"{value * self.panel.scale:.4g}{self.panel.unit}"
 

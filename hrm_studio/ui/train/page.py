@@ -23,13 +23,13 @@ from hrm_studio.studio import Studio
 from hrm_studio.ui.train.config_form import ConfigForm
 from hrm_studio.ui.train.config_table import ConfigTable
 from hrm_studio.ui.train.preset_cards import PresetCards
-from hrm_studio.ui.train.preset_words import title
+from hrm_studio.ui.train.preset_labels import title
 from hrm_studio.ui.train.run_actions import RunActions, ask_before_closing
 from hrm_studio.ui.train.run_curves import RunCurves
 from hrm_studio.ui.train.run_events import RunEvents
 from hrm_studio.ui.train.run_header import RunHeader
 from hrm_studio.ui.train.run_list import RunList
-from hrm_studio.ui.train.watch_learning import WatchLearning
+from hrm_studio.ui.train.watch_view import WatchView
 from hrm_studio.ui.widgets.deferred import Deferred
 from hrm_studio.ui.widgets.undo_bar import UndoBar
 from hrm_studio.words import disk_trouble
@@ -119,14 +119,14 @@ class TrainPage(QWidget):
         """Every setting of a run; made when it is first wanted."""
         return self._form.content
 
-    def _make_watch(self) -> WatchLearning:
-        watch = WatchLearning(self._studio.background, self._studio.reasoner, self._studio.theme)
-        watch.told.connect(self.bar.tell)
+    def _make_watch(self) -> WatchView:
+        watch = WatchView(self._studio.background, self._studio.reasoner, self._studio.theme)
+        watch.message.connect(self.bar.tell)
         watch.show_run(self.current)
         return watch
 
     @property
-    def watch(self) -> WatchLearning:
+    def watch(self) -> WatchView:
         return self._watch.content
 
     def _connect(self) -> None:
@@ -143,7 +143,7 @@ class TrainPage(QWidget):
         self.acts.overlay_wanted.connect(self.overlay)
         self.acts.edit_wanted.connect(self._edit_run)
         self.acts.fork_wanted.connect(self._fork_run)
-        self.curves.told.connect(self.bar.tell)
+        self.curves.message.connect(self.bar.tell)
         self.runs.refused.connect(self._studio.opener.refused)
         self.runs.removed.connect(self._removed)
         self.runs.listed.connect(self._listed)
@@ -168,7 +168,7 @@ class TrainPage(QWidget):
 
     def _control(self, name: str) -> None:
         if self.current is not None and self.acts.control(self.current, name):
-            self.header.tell_asked(name)
+            self.header.show_pending(name)
 
     # Starting --------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QButtonGroup, QLabel, QMenu, QSlider, QToolButton,
 from hrm_studio.models.plot_settings import X_AXES, PlotSettings
 from hrm_studio.models.runs import RunModel
 from hrm_studio.theme import Theme
-from hrm_studio.ui.train.run_words import short_name
+from hrm_studio.ui.train.run_labels import short_name
 from hrm_studio.ui.widgets.flow_layout import FlowLayout
 
 _SMOOTHING = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)  # stops of the slider
@@ -65,14 +65,14 @@ class PlotToolbar(QWidget):
         self.at = QLabel(objectName="muted")
         row.addWidget(self.at)
         settings.changed.connect(self._refresh)
-        settings.crosshair_moved.connect(self._tell_crosshair)
+        settings.crosshair_moved.connect(self._show_crosshair)
         self._refresh()
 
     def set_smoothing(self, weight: float) -> None:
         """The slider's stop nearest to this weight of the past."""
         self.smoothing.setValue(min(range(len(_SMOOTHING)), key=lambda k: abs(_SMOOTHING[k] - weight)))
 
-    def _tell_crosshair(self) -> None:
+    def _show_crosshair(self) -> None:
         x, name = self._settings.crosshair, self._settings.x
         self.at.setText(
             "" if x is None else f"{x:.2f} min" if name == "time" else f"{name} {x:,.0f}" if name == "step" else f"{name} {x:.2f}"

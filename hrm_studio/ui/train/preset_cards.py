@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushBut
 from hrm_model.config import parameter_count
 from hrm_studio.services.estimator import Estimator
 from hrm_studio.theme import Theme
-from hrm_studio.ui.train import preset_words
+from hrm_studio.ui.train import preset_labels
 from hrm_studio.words import about, size
 from trainer.config import RunConfig
 from trainer.runs.estimate import disk_of, key, seconds_of
@@ -38,8 +38,8 @@ class PresetCard(QFrame):
         self._estimator, self._folder, self._theme = estimator, folder, theme
         self._trouble = ""
         self._busy = False
-        title = QLabel(preset_words.title(name), objectName="title")
-        what = QLabel(preset_words.what(name, config), wordWrap=True)
+        title = QLabel(preset_labels.title(name), objectName="title")
+        what = QLabel(preset_labels.what(name, config), wordWrap=True)
         what.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.MinimumExpanding)
         what.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.rows: dict[str, QLabel] = {}
@@ -61,7 +61,7 @@ class PresetCard(QFrame):
             grid.addWidget(mark, row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(text, row, 1)
         grid.setColumnStretch(1, 1)
-        self.start = QPushButton("Start", objectName="go", toolTip=f"Train {preset_words.title(name)} now, in a process of its own")
+        self.start = QPushButton("Start", objectName="go", toolTip=f"Train {preset_labels.title(name)} now, in a process of its own")
         self.start.clicked.connect(lambda: self.start_wanted.emit(config))
         self.edit = QPushButton("Change …", toolTip="Look at every setting and start a run with other ones")
         self.edit.clicked.connect(lambda: self.edit_wanted.emit(config))
@@ -79,8 +79,8 @@ class PresetCard(QFrame):
         layout.addWidget(what, 1)
         layout.addLayout(grid)
         layout.addLayout(buttons)
-        self.rows["data"].setText(preset_words.data(config))
-        self.rows["model"].setText(preset_words.model(config))
+        self.rows["data"].setText(preset_labels.data(config))
+        self.rows["model"].setText(preset_labels.model(config))
         theme.changed.connect(self.refresh)
         estimator.started.connect(self._measuring)
         estimator.measured.connect(lambda *_: self._ended())
@@ -115,7 +115,7 @@ class PresetCard(QFrame):
         elif self._trouble:
             self.rows["time"].setText(f"could not be measured: {self._trouble}")
         else:
-            self.rows["time"].setText(preset_words.plan(config))
+            self.rows["time"].setText(preset_labels.plan(config))
         self.measure.setVisible(found is None and not self._busy)
         disk = disk_of(config, found)
         text = f"{size(found.memory)} of memory, " if found is not None else ""

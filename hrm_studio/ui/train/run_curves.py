@@ -25,10 +25,10 @@ _FILTERS = {"png": "PNG picture (*.png)", "svg": "SVG drawing (*.svg)", "csv": "
 class RunCurves(QWidget):
     """Signals
     -------
-    told(str)   a sentence: what was exported, or why not
+    message(str)   a sentence: what was exported, or why not
     """
 
-    told = Signal(str)
+    message = Signal(str)
 
     def __init__(self, background: Background, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,14 +73,14 @@ class RunCurves(QWidget):
         """Write a file: pictures here, tables in the background."""
         runs = self.grid.visible_runs
         if not runs:
-            self.told.emit("There is no run to export.")
+            self.message.emit("There is no run to export.")
             return
         if kind == "csv":
-            self._background.run(lambda: _tried(lambda: write_csv(runs, file), file), self.told.emit)
+            self._background.run(lambda: _tried(lambda: write_csv(runs, file), file), self.message.emit)
             return
         legend = [(run.name, self._colours[run]) for run in runs]
         write = write_png if kind == "png" else write_svg
-        self.told.emit(_tried(lambda: write(plots or self.grid.plots, legend, self._theme.palette, file), file))
+        self.message.emit(_tried(lambda: write(plots or self.grid.plots, legend, self._theme.palette, file), file))
 
 
 def _tried(write: Callable[[], None], file: Path) -> str:

@@ -37,7 +37,7 @@ class RunEvents(View):
         super().__init__()
         self._theme = theme
         self._run: RunModel | None = None
-        self._told: tuple[int, int] = (-1, -1)
+        self._shown: tuple[int, int] = (-1, -1)
         self.table = QTableWidget(columnCount=4, accessibleName="Events of the run")
         self.table.setHorizontalHeaderLabels(["when", "step", "what", ""])
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -75,22 +75,22 @@ class RunEvents(View):
     def show_run(self, run: RunModel | None) -> None:
         if self._run is not None:
             self._run.grew.disconnect(self._grew)
-        self._run, self._told = run, (-1, -1)
+        self._run, self._shown = run, (-1, -1)
         if run is not None:
             run.grew.connect(self._grew)
         self._grew()
 
     def _grew(self) -> None:
         if self.isVisible() and self._run is not None:
-            told = len(self._run.log.marks), _size(self._run.path / "log.txt")
-            if told != self._told:
+            seen = len(self._run.log.marks), _size(self._run.path / "log.txt")
+            if seen != self._shown:
                 self._fill()
 
     def _fill(self) -> None:
         if self._run is None or not self.isVisible():
             return
         marks = self._run.log.marks[-_MOST:][::-1]
-        self._told = len(self._run.log.marks), _size(self._run.path / "log.txt")
+        self._shown = len(self._run.log.marks), _size(self._run.path / "log.txt")
         self.table.setRowCount(len(marks))
         for row, mark in enumerate(marks):
             when = datetime.datetime.fromtimestamp(mark.time).strftime("%d %b %H:%M:%S") if mark.time == mark.time else ""

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolBut
 
 from hrm_studio.models.runs import RunModel
 from hrm_studio.theme import Theme
-from hrm_studio.ui.train.run_words import facts, state_colour, state_sign, state_words
+from hrm_studio.ui.train.run_labels import facts, state_colour, state_sign, state_words
 from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.words import share
 from trainer.runs.log import Mark
@@ -60,7 +60,7 @@ CONTROLS = (
 )
 
 
-ASKED = {"pause": "pausing …", "stop": "saving and ending …"}  # until the trainer's step, or its evaluation, is over
+PENDING = {"pause": "pausing …", "stop": "saving and ending …"}  # until the trainer's step, or its evaluation, is over
 
 
 def standing_warnings(marks: Iterable[Mark]) -> list[Mark]:
@@ -82,7 +82,7 @@ class Progress(QWidget):
         self._theme, self._share, self._colour = theme, 0.0, "accent"
         self.setFixedHeight(4)
 
-    def tell(self, share: float, colour: str) -> None:
+    def set_share(self, share: float, colour: str) -> None:
         self._share, self._colour = share, colour
         self.update()
 
@@ -112,7 +112,7 @@ class RunHeader(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._run: RunModel | None = None
-        self._asked: tuple[str, str] | None = None  # what was asked of it, in which state
+        self._pending: tuple[str, str] | None = None  # what was asked of it, in which state
         self.name = Elided("title")
         self.state = QLabel(objectName="position")
         self.best = QLabel(objectName="position")
@@ -170,17 +170,17 @@ class RunHeader(QWidget):
     def show_run(self, run: RunModel | None) -> None:
         if self._run is not None:
             self._run.changed.disconnect(self.refresh)
-            self._run.grew.disconnect(self._tell_warnings)
-        self._run, self._asked = run, None
+            self._run.grew.disconnect(self._show_warnings)
+        self._run, self._pending = run, None
         if run is not None:
             run.changed.connect(self.refresh)
-            run.grew.connect(self._tell_warnings)
+            run.grew.connect(self._show_warnings)
         self.refresh()
 
-    def tell_asked(self, name: str) -> None:
+    def show_pending(self, name: str) -> None:
         """Show that a command is on its way, until the run's state is another one."""
-        if self._run is not None and name in ASKED:
-            self._asked = name, self._run.summary.state
+        if self._run is not None and name in PENDING:
+            self._pending = name, self._run.summary.state
             self.refresh()
 
     def refresh(self) -> None:
@@ -193,22 +193,22 @@ class RunHeader(QWidget):
             return
         summary = self._run.summary
         self.name.setText(summary.name)
-        if self._asked is not None and self._asked[1] != summary.state:
-            self._asked = None
-        words = ASKED[self._asked[0]] if self._asked is not None else state_words(summary)
+        if self._pending is not None and self._pending[1] != summary.state:
+            self._pending = None
+        words = PENDING[self._pending[0]] if self._pending is not None else state_words(summary)
         colour = state_colour(summary)
         self.state.setText(f'<span style="color:{getattr(palette, colour)}">{state_sign(summary)} {words}</span>')
         self.facts.setText("  ·  ".join(facts(summary)))
         self.best.setText(f"{share(summary.best)} solved" if summary.best is not None else "")
         self.best.setToolTip(f"Best share of unseen puzzles solved, at step {summary.best_step:,}")
-        self.progress.tell(summary.progress, colour)
+        self.progress.set_share(summary.progress, colour)
         for control in CONTROLS:
             self.buttons[control.name].setVisible(summary.state in control.states)
         self.explore.setVisible(summary.model is not None)
         self.explore.setToolTip(f"Solve puzzles with {summary.model.name}" if summary.model else "")
-        self._tell_warnings()
+        self._show_warnings()
 
-    def _tell_warnings(self) -> None:
+    def _show_warnings(self) -> None:
         """Why it ended, or else the newest warning."""
         if self._run is None:
             return

@@ -9,7 +9,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from hrm_studio.services.estimator import Estimator, read_probe
-from hrm_studio.ui.train import preset_words
+from hrm_studio.ui.train import preset_labels
 from tests.support.runs import small
 from trainer.presets import PRESETS
 from trainer.runs.estimate import Measured, disk_of, from_json, key, seconds_of, to_json
@@ -87,7 +87,7 @@ def test_what_costs_no_time_needs_no_new_measurement() -> None:
 
 def test_a_preset_of_a_dataset_that_is_not_there_is_measured_and_says_what_is_missing() -> None:
     config = PRESETS["arc-agi-1"]
-    assert "still to be made" in preset_words.data(config)
+    assert "still to be made" in preset_labels.data(config)
     assert disk_of(config) > 5e9
 
 

@@ -117,7 +117,7 @@ def test_each_pane_tells_what_is_wrong_with_it_and_the_others_go_on(page: Compar
     nine = next(m.path for m in bundled_models() if m.task == "sudoku-9x9")
     page._compare([Setting(four(), 1), Setting(nine, 1), Setting(tmp_path / "nowhere", 1), Setting(four(), 1, puzzle="11" + "." * 14)])
     done(page, qtbot)
-    words = [pane.told.text() for pane in page.panes]
+    words = [pane.message.text() for pane in page.panes]
     assert "reads sudoku-9x9" in words[1]
     assert "nowhere" in words[2]
     assert "stands twice" in words[3]
@@ -194,7 +194,7 @@ def test_a_pane_has_its_own_puzzle(page: ComparePage, qtbot: QtBot) -> None:
     pane = page.panes[1]
     pane.puzzle.setCurrentIndex(2)
     pane.puzzle.activated.emit(2)
-    assert pane.told.text() == "Press Think to see"
+    assert pane.message.text() == "Press Think to see"
     qtbot.keyClicks(pane.own, "1.......41.22.4.")
     qtbot.keyClick(pane.own, Qt.Key.Key_Return)
     done(page, qtbot)
@@ -207,7 +207,7 @@ def test_where_no_pane_can_think_nothing_pretends_to(page: ComparePage, qtbot: Q
     nine = next(m.path for m in bundled_models() if m.task == "sudoku-9x9")
     page._compare([Setting(nine, 1), Setting(nine, 2)])
     qtbot.waitUntil(lambda: page.error.text().startswith("No pane can think"), timeout=WAIT)
-    assert all("Choose another model" in pane.told.text() for pane in page.panes)
+    assert all("Choose another model" in pane.message.text() for pane in page.panes)
 
 
 def test_explores_puzzle_is_taken(page: ComparePage, qtbot: QtBot) -> None:

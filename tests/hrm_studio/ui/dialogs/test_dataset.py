@@ -69,7 +69,7 @@ def test_one_leafs_through_finds_by_name_and_looks_at_copies(window: MainWindow,
     assert dialog.puzzles.count() == len(dialog.view.group("train", 3).puzzles)
     dialog.puzzles.setCurrentRow(1)
     assert dialog.puzzle is not None
-    assert dialog.puzzle.name in dialog.told.text()
+    assert dialog.puzzle.name in dialog.about_puzzle.text()
     dialog.search.setText("no such task")
     qtbot.keyClick(dialog.search, Qt.Key.Key_Return)
     assert "no such task" in dialog.about.text()

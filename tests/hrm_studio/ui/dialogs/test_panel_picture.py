@@ -11,10 +11,10 @@ from PIL import Image
 from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
-from hrm_studio.export.still import save_still
+from hrm_studio.export.image import save_image
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
-from hrm_studio.ui.dialogs.panel_picture import PanelPicture, panels_of
+from hrm_studio.ui.dialogs.panel_picture import PanelPictureDialog, panels_of
 from tests.support.made import NINE, made, sudoku_info
 
 WAIT = 60_000
@@ -31,10 +31,10 @@ def test_every_panel_that_is_seen_becomes_a_picture(qtbot: QtBot, tmp_path: Path
     qtbot.waitUntil(lambda: not any(panel.pending for panel in window.explore._lazy.values()), timeout=WAIT)
     panels = panels_of(window.explore)
     for name, widget in panels.items():
-        with Image.open(save_still(widget, tmp_path / f"{name}.png", 1.5)) as image:
+        with Image.open(save_image(widget, tmp_path / f"{name}.png", 1.5)) as image:
             assert image.size == (int(widget.width() * 1.5 + 0.5), int(widget.height() * 1.5 + 0.5)), name
             assert len(image.convert("RGB").getcolors(1 << 24)) > 20, name
-    dialog = PanelPicture(panels, QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat), window)
+    dialog = PanelPictureDialog(panels, QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat), window)
     dialog.which.setCurrentText("Timeline")
     for ending in ("svg", "pdf"):
         files = []
@@ -53,5 +53,5 @@ def test_other_endings_are_refused(qtbot: QtBot, tmp_path: Path) -> None:
     window = MainWindow(Theme("light"))
     qtbot.addWidget(window)
     with pytest.raises(ValueError, match=r"pictures end in \.png, \.svg, \.pdf"):
-        save_still(window, tmp_path / "t.bmp")
+        save_image(window, tmp_path / "t.bmp")
     window.close()

@@ -16,7 +16,7 @@ from hrm_studio import glossary
 from hrm_studio.app import open_window
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
-from hrm_studio.ui.dialogs.glossary import WordsDialog
+from hrm_studio.ui.dialogs.glossary import GlossaryDialog
 from hrm_studio.ui.shell.tour import Tour
 from hrm_studio.ui.widgets.hover_help import explain
 from tests.paths import ROOT
@@ -67,8 +67,8 @@ def test_no_help_of_a_panel_is_one_long_line(window: MainWindow) -> None:
 
 
 def test_words_are_searched(window: MainWindow, qtbot: QtBot) -> None:
-    window.actions_table.by_name["words"].trigger()
-    dialog = window.findChild(WordsDialog)
+    window.actions_table.by_name["glossary"].trigger()
+    dialog = window.findChild(GlossaryDialog)
     assert dialog is not None
     dialog.filter.setText("lr")
     assert "learning rate" in dialog.text.toPlainText()
@@ -76,7 +76,7 @@ def test_words_are_searched(window: MainWindow, qtbot: QtBot) -> None:
         dialog.filter.setText(sign)
         assert wanted in dialog.text.toPlainText(), sign
     dialog.filter.setText("zzzz")
-    assert "No word" in dialog.text.toPlainText()
+    assert "No such term" in dialog.text.toPlainText()
     with qtbot.waitSignal(dialog.destroyed):
         dialog.close()
 

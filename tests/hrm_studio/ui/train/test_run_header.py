@@ -35,7 +35,7 @@ def test_what_was_asked_is_shown_until_the_state_is_another_one(qtbot: QtBot, tm
     qtbot.addWidget(header)
     run = RunModel(RunSummary(tmp_path / "run", state="running", steps=100))
     header.show_run(run)
-    header.tell_asked("pause")
+    header.show_pending("pause")
     assert "pausing" in header.state.text()
     run.update(replace(run.summary, step=7))
     assert "pausing" in header.state.text()

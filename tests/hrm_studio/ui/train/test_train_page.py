@@ -135,8 +135,8 @@ def test_the_crosshair_runs_through_all_plots_and_tells_values(opened: TrainPage
     opened.curves.settings.point_at(20.0)
     after = solved.grab().toImage()
     assert before != after
-    assert loss.told(0.25) == "0.25"
-    assert solved.told(0.25) == "25.00%"
+    assert loss.value_text(0.25) == "0.25"
+    assert solved.value_text(0.25) == "25.00%"
     x = loss.to_pixels((20.0, 0))[0, 0]
     assert loss._x_at(x) == pytest.approx(20)
     qtbot.mouseMove(loss.viewport(), QPoint(round(x), loss.height() // 2))
@@ -161,7 +161,7 @@ def test_dragging_zooms_all_plots_and_a_double_click_shows_all(opened: TrainPage
 
 def test_curves_are_exported_as_picture_drawing_and_table(opened: TrainPage, qtbot: QtBot, tmp_path: Path) -> None:
     told: list[str] = []
-    opened.curves.told.connect(told.append)
+    opened.curves.message.connect(told.append)
     opened.curves.export("png", tmp_path / "c.png")
     image = QImage(str(tmp_path / "c.png"))
     assert image.width() > 800

@@ -6,7 +6,7 @@ from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import model_dir
 from hrm_studio.theme import DARK, LIGHT, Palette
-from hrm_studio.ui.library.card_text import set_card
+from hrm_studio.ui.library.model_card import show_card
 
 TEXT = """# A model
 
@@ -33,7 +33,7 @@ def tables(document: QTextDocument) -> list[list[list[str]]]:
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
 def test_a_header_that_says_nothing_is_no_row(qtbot: QtBot, palette: Palette) -> None:
     document = QTextDocument()
-    set_card(document, TEXT, palette)
+    show_card(document, TEXT, palette)
     assert tables(document) == [[["width", "96"], ["heads", "3"]], [["set", "solved"], ["easy", "99 %"]]]
     words = document.find("Words")
     assert words.blockFormat().bottomMargin() > 0
@@ -46,7 +46,7 @@ def test_a_card_that_ships_keeps_all_its_words(qtbot: QtBot) -> None:
     plain, shown = QTextDocument(), QTextDocument()
     text = (model_dir("sudoku-9x9") / "card.md").read_text(encoding="utf-8")
     plain.setMarkdown(text)
-    set_card(shown, text, LIGHT)
+    show_card(shown, text, LIGHT)
     assert shown.toPlainText().split() == plain.toPlainText().split()
-    set_card(shown, "", LIGHT)
+    show_card(shown, "", LIGHT)
     assert QTextCursor(shown).atEnd()

@@ -99,8 +99,8 @@ class TraceRows(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return kept.title
         if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
-            told = f"{kept.title}: {outcome(kept)[0]}, {kept.segments} segments, {kept.steps} steps, {size(kept.nbytes)}, {when(kept)}"
-            return told + (f"\n{kept.note}" if kept.note else "") + f"\n{kept.path}"
+            words = f"{kept.title}: {outcome(kept)[0]}, {kept.segments} segments, {kept.steps} steps, {size(kept.nbytes)}, {when(kept)}"
+            return words + (f"\n{kept.note}" if kept.note else "") + f"\n{kept.path}"
         return kept if role == Qt.ItemDataRole.UserRole else None
 
 
@@ -139,9 +139,9 @@ class TraceRowDelegate(QStyledItemDelegate):
             colour=palette.color(colour),
         )
         marks = "  ".join(f"#{tag}" for tag in kept.tags)
-        told = "  ·  ".join(part for part in (marks, kept.note.partition("\n")[0]) if part)
+        words = "  ·  ".join(part for part in (marks, kept.note.partition("\n")[0]) if part)
         others = f"and {kept.others} more in this file" if kept.others else ""
-        self._line(painter, text, 42, told or others or f"states {kept.states}", "" if kept.automatic else "kept", accent=bool(told))
+        self._line(painter, text, 42, words or others or f"states {kept.states}", "" if kept.automatic else "kept", accent=bool(words))
         painter.restore()
 
     def _board(self, kept: KeptTrace, font: QFont, ratio: float) -> QPixmap:

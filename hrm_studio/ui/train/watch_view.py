@@ -22,13 +22,13 @@ from hrm_studio.ui.widgets.view import View
 from hrm_studio.words import share
 
 
-class WatchLearning(View):
+class WatchView(View):
     """Signals
     -------
-    told(str)   a sentence: why a moment cannot be shown
+    message(str)   a sentence: why a moment cannot be shown
     """
 
-    told = Signal(str)
+    message = Signal(str)
 
     def __init__(self, background: Background, reasoner: Reasoner, theme: Theme) -> None:
         super().__init__()
@@ -82,9 +82,9 @@ class WatchLearning(View):
         self.through.clicked.connect(watch.go_through)
         self.play.clicked.connect(watch.player.toggle)
         self.puzzle.activated.connect(watch.choose)
-        watch.failed.connect(self.told)
+        watch.failed.connect(self.message)
         signals = (watch.changed, watch.traces.cursor_moved, watch.traces.trace_replaced, watch.player.playing_changed, self._theme.changed)
-        self.follow([(signal, self._tell) for signal in signals], self._tell)
+        self.follow([(signal, self._refresh) for signal in signals], self._refresh)
 
     def show_run(self, run: RunModel | None) -> None:
         """Watch this run as soon as the view is on screen."""
@@ -100,7 +100,7 @@ class WatchLearning(View):
             self.watch.set_run(self._run)
             self.watch.look()
 
-    def _tell(self) -> None:
+    def _refresh(self) -> None:
         if self.following:
             self._grew()
         watch, palette = self.watch, self._theme.palette
@@ -128,8 +128,8 @@ class WatchLearning(View):
         verdict = watch.traces.verdict
         right = float(verdict.accuracy[cursor])
         solved = verdict.solved is not None and cursor >= verdict.solved
-        told = "★ solved" if solved else f"{share(right, 0)} of the open cells right" if right == right else ""
-        self.where.setText("  ·  ".join(filter(None, [step_name(trace, cursor), told])))
+        outcome = "★ solved" if solved else f"{share(right, 0)} of the open cells right" if right == right else ""
+        self.where.setText("  ·  ".join(filter(None, [step_name(trace, cursor), outcome])))
 
 
 def _button(tip: str) -> QToolButton:

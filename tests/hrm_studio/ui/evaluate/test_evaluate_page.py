@@ -1,4 +1,4 @@
-"""The whole set with a real model: it streams, stops, is drawn, saved, and opens one puzzle."""
+"""The Evaluate page with a real model: it streams, stops, is drawn, saved, and opens one puzzle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
-from hrm_studio.ui.survey.page import SurveyPage
+from hrm_studio.ui.evaluate.page import EvaluatePage
 from tests.support.made import FOUR
 
 WAIT = 120_000
@@ -24,8 +24,8 @@ def window(qtbot: QtBot) -> Iterator[MainWindow]:
     qtbot.addWidget(window)
     window.resize(1280, 800)
     window.show()
-    window.show_page("survey")
-    page = window.page("survey")
+    window.show_page("evaluate")
+    page = window.page("evaluate")
     page.task.setCurrentText("sudoku-4x4")
     page.segments.setValue(3)
     page.count.setValue(20)
@@ -35,13 +35,13 @@ def window(qtbot: QtBot) -> Iterator[MainWindow]:
     window.close()
 
 
-def ran(page: SurveyPage, qtbot: QtBot) -> None:
+def ran(page: EvaluatePage, qtbot: QtBot) -> None:
     page.run()
     qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
 
 
 def test_a_set_is_run_sorted_saved_and_one_of_it_opened(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    page = window.page("survey")
+    page = window.page("evaluate")
     ran(page, qtbot)
     rows = page.table.rows
     assert len(rows) == 20
@@ -77,12 +77,12 @@ def test_a_set_is_run_sorted_saved_and_one_of_it_opened(window: MainWindow, qtbo
     assert not page.isVisible()
 
 
-def headings(page: SurveyPage) -> list[str]:
+def headings(page: EvaluatePage) -> list[str]:
     return [name for name, _ in page.table.columns]
 
 
 def test_mazes_have_moves_within_the_range_and_no_rating(window: MainWindow, qtbot: QtBot) -> None:
-    page = window.page("survey")
+    page = window.page("evaluate")
     ran(page, qtbot)
     page.scatter.up.setCurrentText("Rating")
     page.view.sortByColumn(headings(page).index("Would halt"), Qt.SortOrder.DescendingOrder)
@@ -108,7 +108,7 @@ def test_mazes_have_moves_within_the_range_and_no_rating(window: MainWindow, qtb
 
 
 def test_it_can_be_stopped_and_keeps_what_is_there(window: MainWindow, qtbot: QtBot) -> None:
-    page = window.page("survey")
+    page = window.page("evaluate")
     page.count.setValue(5000)
     page.run()
     qtbot.waitUntil(lambda: len(page.table.rows) > 0, timeout=WAIT)
@@ -121,7 +121,7 @@ def test_it_can_be_stopped_and_keeps_what_is_there(window: MainWindow, qtbot: Qt
 
 
 def test_a_file_of_puzzles_and_one_that_is_none(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    page = window.page("survey")
+    page = window.page("evaluate")
     file = tmp_path / "three.txt"
     file.write_text(FOUR + "\n" + "." * 15 + "1\n")
     page._use_file(file)

@@ -35,7 +35,7 @@ _ICONS = {
 }  # fmt: skip
 
 
-class LibraryList(QWidget):
+class ModelList(QWidget):
     """Signals
     -------
     open_wanted()               a checkpoint from anywhere

@@ -32,16 +32,16 @@ from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_studio.actions import Entry
-from hrm_studio.services.model_jobs import Progress, Source, surveying
+from hrm_studio.services.model_jobs import Progress, Source, evaluating
 from hrm_studio.studio import Studio
-from hrm_studio.ui.survey.scatter import SurveyScatter
-from hrm_studio.ui.survey.table import SurveyTable, columns_of
+from hrm_studio.ui.evaluate.scatter import PuzzleScatter
+from hrm_studio.ui.evaluate.table import PuzzleTable, columns_of
 from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.error_label import ErrorLabel
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View
 
-LANE = "survey"
+LANE = "evaluate"
 
 _EMPTY = (
     "Run a model over many puzzles: which does it solve, how soon, and does it settle?\n\n"
@@ -54,7 +54,7 @@ _NO_ARC = (
 )
 
 
-class SurveyPage(View):
+class EvaluatePage(View):
     """Signals are those of its models; see the module's first line."""
 
     def __init__(self, studio: Studio) -> None:
@@ -68,7 +68,7 @@ class SurveyPage(View):
         self._chosen = -1  # a line
         self.task = QComboBox(toolTip="Which puzzles", accessibleName="Kind of puzzle")
         self._fill_tasks()
-        self.table = SurveyTable(self._task(), studio.theme, self)
+        self.table = PuzzleTable(self._task(), studio.theme, self)
         self.count = QSpinBox(
             minimum=1, maximum=20_000, value=200, singleStep=50, toolTip="How many puzzles", accessibleName="Number of puzzles"
         )
@@ -86,14 +86,14 @@ class SurveyPage(View):
         self.bar = QProgressBar(textVisible=False, maximumHeight=6)
         self.state, self.result = Elided("muted"), QLabel("", objectName="title")
         self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.scatter = SurveyScatter(self.table, studio.theme)
-        self.view = QTableView(objectName="survey")
+        self.scatter = PuzzleScatter(self.table, studio.theme)
+        self.view = QTableView(objectName="evaluation")
         self.error = ErrorLabel()
         self._arrange()
         self.task.currentTextChanged.connect(self._task_chosen)
         self._task_chosen()
-        studio.actions.add(self._entries(), page="survey")
-        self.follow([(studio.models.changed, self._tell_model)], self._catch_up)
+        studio.actions.add(self._entries(), page="evaluate")
+        self.follow([(studio.models.changed, self._show_model)], self._catch_up)
 
     # What it looks like ----------------------------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ class SurveyPage(View):
         self.open_button.setEnabled(False)
         self.model = QLabel("", objectName="muted")
         top = FlowRow(
-            QLabel("The whole set", objectName="title"), self.model, self.task, self.generated, pick, QLabel("puzzles"), self.count,
+            QLabel("Evaluate", objectName="title"), self.model, self.task, self.generated, pick, QLabel("puzzles"), self.count,
             self.range_label, self.low, QLabel("to"), self.high, self.segments, self.start,
         )  # fmt: skip
         top.row.setSpacing(8)
@@ -157,20 +157,20 @@ class SurveyPage(View):
 
     def _entries(self) -> list[Entry]:
         return [
-            Entry("survey_file", "&File", "Puzzles from a file …", "", "", self._pick_file, "The whole set: a file of puzzles, one a line, CSV, .sdk …"),
-            Entry("survey_generated", "&File", "Generated puzzles", "", "", lambda: self._use_file(None), "The whole set: puzzles that are made anew"),
-            Entry("survey_save", "&File", "Save the table …", "", "", self._save, "All lines of the whole set as CSV"),
-            Entry("survey_run", "&Step", "Run over the whole set, or stop", "Ctrl+Return", "mdi6.brain", self.toggle),
-            Entry("survey_stop", "&Step", "Stop running", "Esc", "", lambda: self.stop() if self.running else None, "What was computed stays"),
-            Entry("survey_watch", "&Step", "Watch the chosen puzzle", "", "mdi6.eye-outline", self._open, "Open it in Explore, with this model"),
+            Entry("evaluate_file", "&File", "Puzzles from a file …", "", "", self._pick_file, "The whole set: a file of puzzles, one a line, CSV, .sdk …"),
+            Entry("evaluate_generated", "&File", "Generated puzzles", "", "", lambda: self._use_file(None), "The whole set: puzzles that are made anew"),
+            Entry("evaluate_save", "&File", "Save the table …", "", "", self._save, "All lines of the whole set as CSV"),
+            Entry("evaluate_run", "&Step", "Run over the whole set, or stop", "Ctrl+Return", "mdi6.brain", self.toggle),
+            Entry("evaluate_stop", "&Step", "Stop running", "Esc", "", lambda: self.stop() if self.running else None, "What was computed stays"),
+            Entry("evaluate_watch", "&Step", "Watch the chosen puzzle", "", "mdi6.eye-outline", self._open, "Open it in Explore, with this model"),
         ]  # fmt: skip
 
     def _catch_up(self) -> None:
-        self._tell_model()
-        self._tell()
+        self._show_model()
+        self._refresh()
         self.scatter.draw()
 
-    def _tell_model(self) -> None:
+    def _show_model(self) -> None:
         path = self._path()
         self.model.setText(f"Model: {self._studio.models.title(path)}" if path is not None else "No model for these puzzles yet")
 
@@ -192,7 +192,7 @@ class SurveyPage(View):
 
     def _task_chosen(self) -> None:
         task = self._task()
-        self._tell_model()
+        self._show_model()
         if isinstance(task, SudokuTask):
             self.range_label.setText("clues from")
             self.low.setValue(round(0.3 * task.cells))
@@ -257,27 +257,27 @@ class SurveyPage(View):
         self.state.setText("Loading …")
         low, high = sorted((self.low.value(), self.high.value()))
         source = Source(task, self.count.value(), self._file, low, high, seed=int(time.time()))
-        self._studio.reasoner.ask(path, choice.device, surveying(source, self.segments.value()), self._told, self._failed, lane=LANE)
-        self._tell()
+        self._studio.reasoner.ask(path, choice.device, evaluating(source, self.segments.value()), self._take, self._failed, lane=LANE)
+        self._refresh()
         self.scatter.draw()
 
     def stop(self, words: str = "Stopped. What was computed stays.") -> None:
         self._studio.reasoner.withdraw(LANE)
         self.start.setText("Run")
-        self._tell()
+        self._refresh()
         self.state.setText(words)
 
     def _failed(self, words: str) -> None:
         self.stop("")
         self.error.tell(words)
 
-    def _told(self, progress: Progress) -> None:
+    def _take(self, progress: Progress) -> None:
         self.table.add(progress.rows)
         self._total = progress.total
         if len(self.table.rows) >= self._total:
             self.stop("Click a point, or double-click a line, to watch it.")
         elif self.following:
-            self._tell()
+            self._refresh()
             self.state.setText(self._ahead(progress.doing))
         if self.following and progress.rows:
             self.scatter.draw()
@@ -289,7 +289,7 @@ class SurveyPage(View):
         left = (time.monotonic() - self._begun) / done * (self._total - done)
         return f"{doing} {done:,} of {self._total:,}  ·  {_duration(left)} left"
 
-    def _tell(self) -> None:
+    def _refresh(self) -> None:
         self.bar.setMaximum(max(1, self._total))
         self.bar.setValue(len(self.table.rows))
         self.bar.setVisible(self.running)

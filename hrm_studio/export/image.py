@@ -16,7 +16,7 @@ from hrm_model.errors import ExportError
 ENDINGS = (".png", ".svg", ".pdf")
 
 
-def save_still(widget: QWidget, path: Path, scale: float = 1.0) -> Path:
+def save_image(widget: QWidget, path: Path, scale: float = 1.0) -> Path:
     """As the file's ending says, as large as the widget is now; `scale` is pixels of a PNG for one of these.
 
     An earlier file is replaced once the new one is whole. ExportError and OSError name the file.

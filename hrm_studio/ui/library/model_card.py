@@ -10,7 +10,7 @@ _ROOM = 8.0  # points of a paragraph's margin below
 _PADDING = 4.0
 
 
-def set_card(document: QTextDocument, text: str, palette: Palette) -> None:
+def show_card(document: QTextDocument, text: str, palette: Palette) -> None:
     """Show Markdown in a document."""
     document.setMarkdown(text)
     for frame in document.rootFrame().childFrames():

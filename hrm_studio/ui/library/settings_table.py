@@ -24,7 +24,7 @@ from hrm_model.config import ModelConfig
 from hrm_studio.theme import Theme
 
 
-class SettingsOrigin(QWidget):
+class SettingsTable(QWidget):
     """Signals
     -------
     asked(dict)     fields of the configuration that a person set: look again with them

@@ -23,7 +23,7 @@ from hrm_studio.ui.widgets.flow_layout import FlowRow
 _BESIDE = 760  # width from which states and curves stand beside the board
 
 
-class Stage(QWidget):
+class Canvas(QWidget):
     """Shows the views of a Spec at any step. `close()` ends its thread."""
 
     def __init__(self, trace: Trace, spec: Spec) -> None:

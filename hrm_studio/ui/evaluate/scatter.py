@@ -9,8 +9,8 @@ from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QComboBox, QLabel, QToolTip, QVBoxLayout
 
 from hrm_studio.theme import Theme
+from hrm_studio.ui.evaluate.table import PuzzleTable, number, text
 from hrm_studio.ui.plots.plot import new_plot, show_axes, style_plot
-from hrm_studio.ui.survey.table import SurveyTable, number, text
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View
 
@@ -18,7 +18,7 @@ _NO_AXIS = ("Puzzle", "Solved")
 _NEAR = 12  # pixels
 
 
-class SurveyScatter(View):
+class PuzzleScatter(View):
     """A point for each line of the table.
 
     Signals
@@ -28,7 +28,7 @@ class SurveyScatter(View):
 
     picked = Signal(int)
 
-    def __init__(self, table: SurveyTable, theme: Theme) -> None:
+    def __init__(self, table: PuzzleTable, theme: Theme) -> None:
         super().__init__()
         self._table, self._theme = table, theme
         self._marked = -1

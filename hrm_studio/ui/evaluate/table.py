@@ -78,7 +78,7 @@ def text(row: Surveyed, index: int, column: str) -> str:
     return f"{value:.1f}" if column == "q_halt" else f"{value:.0f}"
 
 
-class SurveyTable(QAbstractTableModel):
+class PuzzleTable(QAbstractTableModel):
     """Lines as they come, in the order of one column. `rows` keeps the order of the set."""
 
     def __init__(self, task: Task, theme: Theme, parent: QObject | None = None) -> None:

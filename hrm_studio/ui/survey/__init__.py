@@ -1,1 +1,0 @@
-"""The Whole set page: one model on many puzzles, as a table and a scatter plot."""
