@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from hrm_model.config import Gradient, ModelConfig
 from hrm_model.errors import ConfigError
+from hrm_model.files import atomic_write
 from hrm_model.tasks.registry import task_named
 
 VERSION = 1  # of config.yaml and with it of the run directory
@@ -188,4 +189,5 @@ def read_config(file: Path) -> RunConfig:
 
 def write_config(config: RunConfig, file: Path) -> None:
     content = {"version": VERSION, **config.model_dump(mode="json")}
-    file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    with atomic_write(file, "w") as stream:
+        stream.write(yaml.safe_dump(content, sort_keys=False))

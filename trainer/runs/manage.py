@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from hrm_model.config import ModelConfig
 from hrm_model.errors import RunError
+from hrm_model.files import write_json
 from hrm_model.folders import home
 from trainer.config import RunConfig
-from trainer.runs.run_dir import RunDir, new_run_path, write_json
+from trainer.runs.run_dir import RunDir, new_run_path
 
 LIVE = ("starting", "running", "paused")
 TRASH = ".trash"

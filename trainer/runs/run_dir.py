@@ -14,7 +14,6 @@ from __future__ import annotations
 import datetime
 import json
 import math
-import os
 import random
 import shutil
 from pathlib import Path
@@ -24,6 +23,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from hrm_model.errors import RunError
+from hrm_model.files import atomic_write, forget_parts, write_json
 from hrm_model.folders import home
 from trainer.config import RunConfig, read_config, write_config
 from trainer.runs.events import COMMANDS, VERSION, LineReader, append_line
@@ -99,7 +99,7 @@ class RunDir:
 
     def write_status(self, **fields: Any) -> None:
         me = psutil.Process()
-        write_json(self.status_file, {"v": VERSION, "pid": me.pid, "started": me.create_time(), **fields})
+        write_json(self.status_file, {"v": VERSION, "pid": me.pid, "started": me.create_time(), **fields}, sync=False)
 
     @staticmethod
     def _alive(status: dict[str, Any]) -> bool:
@@ -120,6 +120,8 @@ class RunDir:
         except Timeout:
             pid = self.status().get("pid", "of another trainer")
             raise RunError(f"{self.path}: process {pid} is training here already; follow it, or stop it first") from None
+        forget_parts(self.path)
+        forget_parts(self.checkpoints)
         self.write_status(state="starting", step=self.status().get("step", 0))
 
     # Checkpoints -----------------------------------------------------------------------------------------------------
@@ -133,9 +135,8 @@ class RunDir:
         return folder if folder.is_dir() and folder != self.checkpoints else None
 
     def point(self, name: str, folder: Path) -> None:
-        beside = self.checkpoints / f"{name}.part"
-        beside.write_text(folder.name + "\n", encoding="utf-8")
-        os.replace(beside, self.checkpoints / name)
+        with atomic_write(self.checkpoints / name, "w") as stream:
+            stream.write(folder.name + "\n")
 
     def all_checkpoints(self) -> list[Path]:
         """Whole checkpoint folders, oldest first."""
@@ -168,10 +169,3 @@ def kept_checkpoints(names: list[str], keep: int, every: int) -> set[str]:
 def most_checkpoints(config: RunConfig) -> int:
     """How many checkpoints a whole run keeps at most, with the best and the one that is being written."""
     return config.keep_checkpoints + 2 + int(math.log2(max(1, config.steps // config.checkpoint_every)))
-
-
-def write_json(file: Path, content: dict[str, Any]) -> None:
-    """Written beside and renamed: readers see the old or the new one, never half of one."""
-    beside = file.with_name(file.name + ".part")
-    beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    os.replace(beside, file)

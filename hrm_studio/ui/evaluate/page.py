@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 
 from hrm_model.analysis.survey import summary
 from hrm_model.errors import HRMError, OpenError
+from hrm_model.files import atomic_write
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.registry import task_named
@@ -339,7 +340,8 @@ class EvaluatePage(View):
     def save(self, path: Path) -> None:
         """All lines as CSV; what goes wrong is told."""
         try:
-            path.write_text(self.table.lines(), encoding="utf-8")
+            with atomic_write(path, "w") as stream:
+                stream.write(self.table.lines())
         except OSError as error:
             self.error.tell(f"{path} could not be written: {error.strerror or error}.")
         else:

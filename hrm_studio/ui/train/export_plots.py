@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from PySide6.QtCore import QMarginsF, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
 
+from hrm_model.files import atomic_path, atomic_write
 from hrm_studio.models.runs import RunModel
 from hrm_studio.theme import Palette
 from hrm_studio.ui.plots.plot import Plot
@@ -28,24 +28,23 @@ def write_png(plots: Sequence[Plot], legend: Legend, palette: Palette, file: Pat
     image.setDevicePixelRatio(_SCALE)
     with QPainter(image) as painter:
         _paint(painter, plots, legend, palette, size)
-    beside = _beside(file)
-    if not image.save(str(beside), "PNG"):  # type: ignore[call-overload]
-        raise OSError(f"{file}: the picture could not be written; is the folder there, and is there room on the disk?")
-    os.replace(beside, file)
+    with atomic_path(file) as part:
+        if not image.save(str(part), "PNG"):  # type: ignore[call-overload]
+            raise OSError("Qt could not write the picture; is there room on the disk?")
 
 
 def write_svg(plots: Sequence[Plot], legend: Legend, palette: Palette, file: Path) -> None:
     """An SVG drawing of the plots: lines stay lines, text stays text. OSError where it cannot be written."""
-    size, beside = _size(plots), _beside(file)
-    beside.write_bytes(b"")  # Qt only warns where it cannot write
+    size = _size(plots)
     drawing = QSvgGenerator()
-    drawing.setFileName(str(beside))
     drawing.setSize(size)
     drawing.setViewBox(QRectF(QPointF(0, 0), size.toSizeF()))
     drawing.setTitle("HRM Studio")
-    with QPainter(drawing) as painter:
-        _paint(painter, plots, legend, palette, size)
-    os.replace(beside, file)
+    with atomic_path(file) as part:
+        part.write_bytes(b"")  # raises where Qt would only warn
+        drawing.setFileName(str(part))
+        with QPainter(drawing) as painter:
+            _paint(painter, plots, legend, palette, size)
 
 
 def write_csv(runs: Iterable[RunModel], file: Path) -> None:
@@ -57,18 +56,12 @@ def write_csv(runs: Iterable[RunModel], file: Path) -> None:
         (run.name, kind, table) for run in runs for kind, table in (("metrics", run.log.metrics), ("evaluation", run.log.evaluations))
     ]
     names = list(dict.fromkeys(name for _, _, table in tables for name in table.names))
-    beside = _beside(file)
-    with beside.open("w", newline="", encoding="utf-8") as stream:
+    with atomic_write(file, "w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["run", "event", *names])
         for run, kind, table in tables:
             for row in np.column_stack([table[name] for name in names]) if len(table) else ():
                 writer.writerow([run, kind, *("" if value != value else f"{value:.10g}" for value in row.tolist())])
-    os.replace(beside, file)
-
-
-def _beside(file: Path) -> Path:
-    return file.with_name(file.name + ".part")
 
 
 def _size(plots: Sequence[Plot]) -> QSize:
