@@ -79,6 +79,48 @@ class OpenError(HRMError):
     """The studio cannot open this file or folder."""
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of an error's message, else its kind: long messages of libraries go on with advice that does not apply here."""
     return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+# Telling these from bugs -------------------------------------------------------------------------------------------------
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether a person or the machine caused the error: an HRMError, a file or network error, too little memory. All else is a bug."""
+    return isinstance(error, HRMError | OSError | MemoryError) or out_of_memory(error)
+
+
+def message_of(error: BaseException) -> str:
+    """One sentence for people: what an expected error says; for a bug its kind, and that the log has more."""
+    if isinstance(error, HRMError | OSError):
+        return str(error) or type(error).__name__
+    if is_expected(error):
+        return f"Not enough memory ({first_line(error)[:200]})"
+    return f"Internal error ({one_line(error)}). The log has the details."
+
+
+def one_line(error: BaseException) -> str:
+    """'KeyError: 'board'', kind and message of a bug."""
+    return f"{type(error).__name__}: {first_line(error)[:200]}" if str(error) else type(error).__name__
+
+
+def child_crash(what: str, output: str, code: int) -> RuntimeError:
+    """The error to raise if a child process ended by a bug. `output`: what it printed; its traceback appears in logs and reports.
+
+    `what`: 'the process that asks the Hub'.
+    """
+    last = output.strip().rpartition("\n")[2][:200] or (f"ended by signal {-code}" if code < 0 else f"exit code {code}")
+    error = RuntimeError(f"{what} failed: {last}")
+    if output.strip():
+        error.add_note(f"Output of {what}:\n{output.strip()[-20_000:]}")
+    return error
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether torch ran out of memory. CUDA has an error of its own for that, Apple's and the CPU's allocators only words."""
+    words = str(error)
+    return isinstance(error, RuntimeError) and (
+        type(error).__name__ == "OutOfMemoryError" or "out of memory" in words or "can't allocate memory" in words
+    )

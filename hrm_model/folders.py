@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from platformdirs import user_cache_path, user_data_path
+from platformdirs import user_cache_path, user_data_path, user_log_path
 
 
 def home() -> Path:
@@ -18,3 +18,9 @@ def cache() -> Path:
     """What can be made or fetched again: unpacked archives."""
     named = os.environ.get("HRM_STUDIO_HOME")
     return Path(named) / "cache" if named else user_cache_path("hrm-studio", appauthor=False)
+
+
+def logs() -> Path:
+    """Log files of the studio and the command line. A run keeps its own log in its directory."""
+    named = os.environ.get("HRM_STUDIO_HOME")
+    return Path(named) / "logs" if named else user_log_path("hrm-studio", appauthor=False)

@@ -46,15 +46,21 @@ class Actions(QObject):
         self._page = ""
         self.by_name: dict[str, QAction] = {}
         self.entries: dict[str, Entry] = {}
+        self.running: Entry | None = None  # the action being carried out; it stays if the action raised, so that this can be reported
 
     def add(self, entries: Iterable[Entry], page: str = "") -> None:
         """Take actions in, in the order of their menus. `page`: they belong to the page of that name."""
         for entry in entries:
             action = QAction(entry.text, self._window)
-            action.triggered.connect(lambda _=False, entry=entry: entry.run())
+            action.triggered.connect(lambda _=False, entry=entry: self._run(entry))
             self._take(entry, action, page)
         self.show_page(self._page)
         self.changed.emit()
+
+    def _run(self, entry: Entry) -> None:
+        self.running = entry
+        entry.run()
+        self.running = None
 
     def adopt(self, entry: Entry, action: QAction, page: str = "") -> None:
         """Take in an action that is there already, a dock's for example; what the entry runs is that action's own doing."""

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+import platform
 import sys
 from functools import partial
 from pathlib import Path
 
 import qtawesome
-from PySide6.QtCore import QSize, QTimer
+from PySide6.QtCore import QMessageLogContext, QSize, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
+from hrm_studio import crash
+from hrm_studio.log import start_logging
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
+from hrm_studio.ui.dialogs.crash import CrashDialogs
+from hrm_studio.versions import studio_version
 
+_log = logging.getLogger(__name__)
+_LEVELS = {QtMsgType.QtDebugMsg: logging.DEBUG, QtMsgType.QtInfoMsg: logging.INFO, QtMsgType.QtCriticalMsg: logging.ERROR, QtMsgType.QtFatalMsg: logging.CRITICAL}  # fmt: skip
 _TITLE_BAR = 40  # pixels that a desktop draws above a window, about
 _TOUR_AFTER_MS = 2500  # the first puzzle is being solved by then
 
@@ -55,11 +63,36 @@ def _fills(wanted: QSize, room: QSize, least: QSize) -> bool:
     return not fits and least.width() <= room.width()
 
 
-def main(argv: list[str] | None = None, path: Path | None = None) -> int:
+def show_crashes(window: MainWindow) -> CrashDialogs:
+    """From now on unexpected errors of any thread are logged and shown, until the window closes."""
+    dialogs = CrashDialogs(window, window.safe)
+    window.closing.connect(dialogs.close)
+    crash.install(dialogs.show, window.doing)
+    return dialogs
+
+
+def main(argv: list[str] | None = None, path: Path | None = None, debug: bool = False) -> int:
     """Open the studio, with a trace or what else `path` is, and stay until its window is closed."""
+    start_logging(debug=debug)
+    qInstallMessageHandler(_log_qt)
     application = make_application(argv if argv is not None else sys.argv[:1])
     window = open_window(path)
+    show_crashes(window)
+    QTimer.singleShot(0, window, _note_start)
     QTimer.singleShot(_TOUR_AFTER_MS, window, window.offer_tour)
     code = application.exec()
+    _log.info("HRM Studio ends")
+    qInstallMessageHandler(None)
     del window
     return code
+
+
+def _note_start() -> None:
+    _log.info("HRM Studio %s starts (Python %s, %s)", studio_version(), platform.python_version(), platform.platform())
+
+
+def _log_qt(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
+    level = _LEVELS.get(kind, logging.WARNING)
+    logging.getLogger("qt").log(level, "%s", message)
+    if level >= logging.WARNING and sys.stderr is not None:
+        print(message, file=sys.stderr)

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
+from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStackedWidget, QWidget
 
@@ -49,7 +49,14 @@ _PAINT_AFTER_MS = 10  # a new theme
 
 
 class MainWindow(QMainWindow):
-    """The top bar, the pages, and the status line."""
+    """The top bar, the pages, and the status line.
+
+    Signals
+    -------
+    closing()   the window closes for good
+    """
+
+    closing = Signal()
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -128,6 +135,9 @@ class MainWindow(QMainWindow):
             Entry("shortcuts", "&Help", "Keyboard shortcuts …", "", "mdi6.keyboard-outline", self._show_shortcuts, "Look up and change which keys do what"),
             Entry("glossary", "&Help", "Glossary …", "F1", "mdi6.book-alphabet", self._show_glossary, "What the technical terms mean"),
             Entry("tour", "&Help", "Tour", "", "mdi6.map-marker-path", self.start_tour, "Five places of the window, in two sentences each"),
+            Entry("log_folder", "&Help", "Open log folder", "", "mdi6.folder-text-outline", self._open_log_folder, "Where HRM Studio writes what happens"),
+            Entry("versions", "&Help", "Copy versions", "", "mdi6.content-copy", self._copy_versions, "Versions of HRM Studio, Python and the libraries, for a report"),
+            Entry("about", "&Help", "About HRM Studio", "", "mdi6.information-outline", self._show_about, "Which versions run"),
             Entry("choose_model", "&File", "Choose the model …", "", "mdi6.brain", self.top_bar.model.showMenu, "The model that thinks"),
             Entry("choose_device", "&File", "Choose the device …", "", "mdi6.chip", self.top_bar.device.showMenu, "Where the model computes"),
             Entry("theme_system", "&View", "Theme as the system", "", "", partial(self._set_mode, "system")),
@@ -245,6 +255,32 @@ class MainWindow(QMainWindow):
     def _show_glossary(self) -> None:
         GlossaryDialog(self.theme, self).open()
 
+    def _show_about(self) -> None:
+        from hrm_studio.ui.dialogs.about import AboutDialog  # few need it, and not before the first paint
+
+        AboutDialog(self).open()
+
+    def _copy_versions(self) -> None:
+        from hrm_studio.ui.dialogs.about import copy_versions
+
+        copy_versions()
+
+    def _open_log_folder(self) -> None:
+        from hrm_studio.ui.dialogs.crash import open_log_folder
+
+        open_log_folder()
+
+    def doing(self) -> str:
+        """What the window is doing, to complete 'Something went wrong while …'."""
+        page = next((p.title for p in self._entries_of_pages.values() if self.pages.get(p.name) is self.stack.currentWidget()), "")
+        action, self.actions_table.running = self.actions_table.running, None
+        return f"carrying out “{action.text.removesuffix(' …')}”" if action is not None else f"handling an event on the page {page}"
+
+    def safe(self) -> str:
+        """What an unexpected error left alone."""
+        trace = "The open trace, saved" if self.traces.trace is not None else "Saved"
+        return f"HRM Studio goes on, but what it was doing may be incomplete. {trace} files and runs in training are not affected."
+
     def start_tour(self) -> None:
         """Begin the tour; one that is under way is ended."""
         self.show_page("explore")
@@ -276,6 +312,7 @@ class MainWindow(QMainWindow):
         if not all(page.may_close() for page in self.pages.values() if hasattr(page, "may_close")):
             event.ignore()
             return
+        self.closing.emit()
         self.settings.setValue("geometry", self.saveGeometry())
         for page in self.pages.values():
             if hasattr(page, "closing"):

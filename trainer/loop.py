@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from hrm_model.act import Batch, Carry, act_step, initial_carry
 from hrm_model.device import is_small, pick_device, pick_dtype, pick_training_dtype, wait_for
-from hrm_model.errors import first_line
+from hrm_model.errors import first_line, out_of_memory
 from hrm_model.evaluation import evaluate
 from hrm_model.loss import IGNORE, act_loss
 from hrm_model.model import HRM
@@ -24,7 +24,6 @@ from trainer.capture import CapturedStep
 from trainer.config import RunConfig
 from trainer.data.batches import Ahead, least_segments
 from trainer.distributed import World
-from trainer.memory import out_of_memory
 from trainer.metrics import MetricsWindow, Rate, set_figures
 from trainer.neighbours import look_at_neighbours
 from trainer.optim import EMA, MuonAdamW, SignSGD, drop_gradients, hyperparameters, learning_rate, optimizer_for

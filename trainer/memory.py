@@ -20,12 +20,6 @@ def free_memory(device: torch.device) -> int:
     return int(psutil.virtual_memory().available)
 
 
-def out_of_memory(error: RuntimeError) -> bool:
-    """Whether memory ran out. CUDA raises an error of its own; Apple's and the CPU's allocators only say so in the message."""
-    message = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in message or "can't allocate memory" in message
-
-
 def rows_that_fit(free: int, *, fixed: int, per_row: int, batch: int, share: float) -> int:
     """Examples to compute at once, so that `fixed` bytes and `per_row` bytes for each stay within `share` of the free memory.
 

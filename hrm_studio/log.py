@@ -1,0 +1,65 @@
+"""The log file: one for the studio and the command line, in the user's log folder."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import deque
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from hrm_model.folders import logs
+
+_LARGEST = 1_000_000  # bytes of one file; three older ones are kept
+_OLDER = 3
+_FORMAT = "%(asctime)s  %(process)d  %(levelname)-7s  %(name)s: %(message)s"
+_OURS = ("hrm_model", "trainer", "hrm_studio")
+
+
+def log_file() -> Path:
+    return logs() / "hrm-studio.log"
+
+
+def start_logging(*, debug: bool = False) -> None:
+    """Write what happens to the log file: warnings of all libraries, and what our own modules note. `debug`: more, and to stderr too.
+
+    A log that cannot be written stops nobody: the program runs without one.
+    """
+    stop_logging()
+    handlers: list[logging.Handler] = []
+    try:
+        log_file().parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(_Quiet(log_file(), maxBytes=_LARGEST, backupCount=_OLDER, encoding="utf-8"))
+    except OSError as error:
+        print(f"hrm-studio: no log can be written: {error}", file=sys.stderr)
+    if debug:
+        handlers.append(logging.StreamHandler())
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter(_FORMAT))
+        handler.set_name("hrm-studio")
+        logging.getLogger().addHandler(handler)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.INFO)
+
+
+def stop_logging() -> None:
+    root = logging.getLogger()
+    for handler in [h for h in root.handlers if h.get_name() == "hrm-studio"]:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def last_lines(count: int = 40) -> list[str]:
+    """The end of the log; [] if there is none."""
+    try:
+        with log_file().open(encoding="utf-8", errors="replace") as stream:
+            return [line.rstrip("\n") for line in deque(stream, count)]
+    except OSError:
+        return []
+
+
+class _Quiet(RotatingFileHandler):
+    """A full disk, or another process that renames the file, costs a line of the log and no more."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
