@@ -143,7 +143,7 @@ class MainWindow(QMainWindow):
             Entry("theme_system", "&View", "Theme as the system", "", "", partial(self._set_mode, "system")),
             Entry("theme", "&View", "Light or dark", "Ctrl+T", "mdi6.theme-light-dark", self._toggle_theme),
             *(
-                Entry(f"page_{page.name}", "&View", f"Workspace {page.title}", f"Ctrl+{number}", page.icon, partial(self.show_page, page.name))
+                Entry(f"page_{page.name}", "&View", f"Go to {page.title}", f"Ctrl+{number}", page.icon, partial(self.show_page, page.name))
                 for number, page in enumerate(self._entries_of_pages.values(), 1)
             ),
         ]  # fmt: skip

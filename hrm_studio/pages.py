@@ -1,4 +1,4 @@
-"""The workspaces of the window: one table. A page is made when it is first opened.
+"""The pages of the window, in one table. A page is made when it is first opened.
 
 A page is a QWidget made as `Page(studio)` with a Studio. Optional methods: `closing()`, called once as the window closes,
 `may_close()`, which answers False to keep it open, and `open_path(path)`, where it takes a file or folder (see models/opener.py). Its actions it adds by
@@ -27,7 +27,7 @@ class PageEntry:
 
 
 PAGES = (
-    PageEntry("explore", "Explore", "mdi6.eye-outline", "explore.page", "ExplorePage", "Watch a model think about a puzzle"),
+    PageEntry("explore", "Explore", "mdi6.eye-outline", "explore.page", "ExplorePage", "Watch a model reason about a puzzle"),
     PageEntry("train", "Train", "mdi6.chart-line", "train.page", "TrainPage", "Train models and follow their runs"),
     PageEntry("compare", "Compare", "mdi6.compare-horizontal", "compare.page", "ComparePage", "Models or puzzles side by side"),
     PageEntry("evaluate", "Evaluate", "mdi6.chart-scatter-plot", "evaluate.page", "EvaluatePage", "Run a model over hundreds of puzzles"),

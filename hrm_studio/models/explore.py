@@ -1,4 +1,4 @@
-"""Which puzzle is thought about, and by which model: what happens between a puzzle's text and its trace."""
+"""What the page Explore holds: the puzzle, the model that reasons about it, and everything from puzzle text to trace."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ T = TypeVar("T")
 
 _MOST_PUZZLES = 2000  # read of one file
 _SETTLED_MS = 250  # after the difficulty was last moved
-_ATTEMPTS = "attempts"  # the lane of these questions
+_ATTEMPTS = "attempts"  # the reasoner's lane for two attempts
 _NO_ARC_MODEL = (
-    "The model in use reads no ARC tasks, and none that does ships with the studio. Open one of yours, or take the published one"
-    " from the Hub: Library, HRM ARC-AGI-2."
+    "This model does not read ARC tasks, and HRM Studio ships none that does. Open a checkpoint of yours, or download the published"
+    " one: Library, HRM ARC-AGI-2."
 )
 
 
 @dataclass
 class _Examples:
-    """Puzzles that follow one another, the first after the last. `of` is empty where nobody asked how many there are."""
+    """Puzzles in a ring: the first follows the last. `of` says how many there are; it is empty for the bundled ones."""
 
     grids: list[Grid]
     of: str = ""
@@ -59,14 +59,14 @@ class _Examples:
 
 
 class ExploreModel(QObject):
-    """The puzzle at hand (`puzzle`), its difficulty, and what was thought about before. Asks the reasoner and fills the trace model.
+    """The current puzzle (`puzzle`), its difficulty and the recent puzzles. Starts the reasoner and fills the trace model.
 
     Signals
     -------
-    failed(str, int)        a sentence for people, and the cell at fault or −1
-    file_opened(object)     an OpenedFile whose trace is shown now; `opened` is it from then on
-    example_shown()         `position` may be another
-    file_read(object)       the Path of a file, of puzzles or traces, that could be read
+    failed(str, int)        an error message ('' clears it), and the cell at fault or −1
+    file_opened(object)     the OpenedFile whose trace is shown from now on (also in `opened`)
+    example_shown()         `position` may have changed
+    file_read(object)       the Path of a file of puzzles or traces that was read without error
     """
 
     failed = Signal(str, int)
@@ -92,7 +92,7 @@ class ExploreModel(QObject):
         self._examples: dict[str, _Examples] = {}
         self.segments = 16
         self.opened: OpenedFile | None = None
-        self._expecting = False  # a trace; one that was cancelled may still arrive from the thread
+        self._expecting = False  # a trace; after a cancel, one may still arrive from the thread
         self.puzzle = PuzzleModel(task_named(models.bundled[0].task if models.bundled else "sudoku-9x9"), self._background, self)
         self.difficulty = Difficulty(self.puzzle, self._background, self)
         self.arc = arc or ArcTasks(self)
@@ -113,21 +113,23 @@ class ExploreModel(QObject):
         models.picked.connect(self._picked)
 
     def begin(self) -> None:
-        """After the first paint: solve the first example."""
+        """Reason about the first example. Called after the first paint."""
         if not self.models.bundled:
-            self.failed.emit("No model ships with this copy. Open a checkpoint, or train one: hrm-studio train sudoku-4x4", -1)
+            self.failed.emit(
+                "This copy of HRM Studio has no bundled model. Open a checkpoint, or train one: hrm-studio train sudoku-4x4", -1
+            )
             return
         self.show_example(self.puzzle.task)
 
     def tasks(self) -> list[Task]:
-        """The tasks that a bundled model reads, and that of the puzzle at hand."""
+        """The tasks of the bundled models, and the task of the current puzzle."""
         names = dict.fromkeys(model.task for model in self.models.bundled)
         names[self.puzzle.task.name] = None
         return [task_named(name) for name in names]
 
     @property
     def position(self) -> str:
-        """'2 of 3' of a file of several puzzles, while the puzzle at hand is the one from there; else ''."""
+        """'2 of 3' while the current puzzle is one from a file of several; '' otherwise."""
         examples = self._examples.get(self.puzzle.task.name)
         if examples is None or not examples.of or not np.array_equal(examples.grids[examples.at], self.puzzle.grid):
             return ""
@@ -135,7 +137,7 @@ class ExploreModel(QObject):
 
     @property
     def trace_is_stale(self) -> bool:
-        """Whether the trace that is shown is of another puzzle than the one at hand."""
+        """Whether the trace that is shown belongs to another puzzle than the current one."""
         trace, task = self._traces.trace, self.puzzle.task
         if trace is None:
             return False
@@ -144,7 +146,7 @@ class ExploreModel(QObject):
     # Another puzzle --------------------------------------------------------------------------------------------------
 
     def show_example(self, task: Task) -> None:
-        """The next puzzle of that task among those that ship, or of the file that was opened last; a new one where there is none."""
+        """Reason about the task's next puzzle: from the file opened last, else a bundled one, else a new one."""
         if task.name not in self._examples:
             for name, grids in _grouped(puzzle_lines("starter")).items():
                 self._examples.setdefault(name, _Examples(grids))
@@ -157,7 +159,7 @@ class ExploreModel(QObject):
             self.make(task)
 
     def open_text(self, text: str, name: str) -> None:
-        """Think about a pasted or dropped puzzle. PuzzleError names what cannot be read."""
+        """Reason about a pasted or dropped puzzle. PuzzleError says what cannot be read."""
         if looks_like_json(text):
             self._show_arc(Opened((task_from_text(text, "", name),)))
             return
@@ -168,14 +170,14 @@ class ExploreModel(QObject):
         self.show_and_reason(task, grid)
 
     def open_puzzles(self, path: Path) -> None:
-        """Think about the first puzzle of a file; the others are the next examples. ARC tasks, of a file or a folder, are there to choose from."""
+        """Reason about the first puzzle of a file; the others become the next examples. ARC tasks of a file or folder are listed to choose from."""
         if path.is_dir() or path.suffix.lower() == ".json":
             self._read(path, lambda: tasks_of(path), self._show_arc)
             return
         self._read(path, lambda: _puzzles_of(path), self._show_first)
 
     def open_trace(self, path: Path, at: int = 0) -> None:
-        """Show a trace that was kept in a file: the first, or the one at that place."""
+        """Show a trace of a file: number `at`, counted from 0."""
         before = self.opened
         self._read(path, lambda: open_file(path, at, before), self._show_file)
 
@@ -185,12 +187,12 @@ class ExploreModel(QObject):
         self.reason()
 
     def show_arc(self, task: ArcPuzzle, pair: Pair | None = None) -> None:
-        """Think about a pair's input, the first test input where none is named."""
+        """Reason about a pair's input; without a pair, about the first test input."""
         self.puzzle.replace(ArcTask(), self.arc.choose(task, pair or task.test[0]))
         self.reason()
 
     def make(self, task: Task, *, rating: int | None = None, **difficulty: int | None) -> None:
-        """Make a puzzle as hard as `Task.generate` says, or a Sudoku that needs the technique of that rating; then think about it."""
+        """Generate a puzzle (`difficulty` goes to Task.generate), or a Sudoku that needs the technique of that rating; then reason about it."""
 
         def makes() -> Iterator[Grid | None]:
             rng = np.random.default_rng()
@@ -202,10 +204,10 @@ class ExploreModel(QObject):
 
         self._reasoner.make(task, makes)
 
-    # Thinking --------------------------------------------------------------------------------------------------------
+    # Reasoning -------------------------------------------------------------------------------------------------------
 
     def reason(self) -> None:
-        """Think about the puzzle at hand."""
+        """Reason about the current puzzle."""
         task, grid = self.puzzle.task, self.puzzle.grid
         self._settled.stop()
         try:
@@ -215,13 +217,13 @@ class ExploreModel(QObject):
             return
         chosen, fitting = self.models.bundled_as(self.models.path), self.models.for_task(task.name)
         if chosen is not None and chosen.task != task.name and fitting is not None:
-            # A bundled model of another task was chosen: take the one that reads this puzzle.
+            # A bundled model for another task was chosen: switch to the one that reads this puzzle.
             self.models.use(fitting)
         if isinstance(task, ArcTask) and fitting is None and chosen is not None:
             self.failed.emit(_NO_ARC_MODEL, -1)
             return
         if self.models.path is None:
-            self.failed.emit("There is no model yet. Open a checkpoint, or train one: hrm-studio train " + task.name, -1)
+            self.failed.emit("No model is loaded. Open a checkpoint, or train one: hrm-studio train " + task.name, -1)
             return
         self.failed.emit("", -1)
         self.recent.add(task, grid)
@@ -231,27 +233,27 @@ class ExploreModel(QObject):
             self.models.path, grid, task, segments=self.segments, device=self.models.device, solution=solution, name=name
         )  # fmt: skip
 
-    def attempt(self, copies: int, told: Callable[[Attempts], object], failed: Callable[[str], object]) -> None:
-        """Two attempts at the ARC input at hand, better ones the more copies of it the model has answered."""
-        from hrm_studio.services.attempts import attempting  # few need it, and not before the first paint
+    def attempt(self, copies: int, report: Callable[[Attempts], object], failed: Callable[[str], object]) -> None:
+        """Two attempts at the current ARC input. `report` gets them again and again, as the answers come in."""
+        from hrm_studio.services.attempts import attempting  # rarely needed, and never before the first paint
 
         pair = self.arc.pair or Pair(grid_on(self.puzzle.grid), None)
         if self.models.path is not None:
             question = attempting(self.arc.name, pair, copies, self.segments)
-            self._reasoner.ask(self.models.path, self.models.device, question, told, failed, lane=_ATTEMPTS)
+            self._reasoner.ask(self.models.path, self.models.device, question, report, failed, lane=_ATTEMPTS)
 
     def stop_attempts(self) -> None:
-        """What was found stays."""
+        """Stop; the attempts found so far stay."""
         self._reasoner.withdraw(_ATTEMPTS)
 
     def cancel(self) -> None:
-        """Stop thinking; what was shown stays."""
+        """Stop reasoning; the steps shown so far stay."""
         self._expecting = False
         self._reasoner.cancel()
         self._traces.finish()
 
     def close(self) -> None:
-        """End the thread that reads files and judges puzzles."""
+        """End the thread that reads files and checks puzzles."""
         self._settled.stop()
         self._background.close()
 
@@ -301,7 +303,9 @@ class ExploreModel(QObject):
         if self.arc.tasks:
             self.show_arc(self.arc.tasks[(self.arc.at + 1) % len(self.arc.tasks)])
         else:
-            self.failed.emit("Open an ARC task: File › Open … takes an official .json file, File › Open a folder … all of a folder.", -1)
+            self.failed.emit(
+                "Open an ARC task first: File › Open … reads an official .json file, File › Open a folder … reads all of them.", -1
+            )
 
     def _puzzle_changed(self) -> None:
         if isinstance(self.puzzle.task, ArcTask):
@@ -323,7 +327,7 @@ class ExploreModel(QObject):
             self.arc.follow(grid, edited=False)
             self.puzzle.replace(task, grid)
         except PuzzleError:
-            pass  # a task that cannot be edited here; its trace can be seen all the same
+            pass  # a task without an editor; its trace can still be shown
         self.failed.emit(opened.warning, -1)
         self._selection.clear()
         self._traces.open(trace, cursor=0, extras=opened.extras)
@@ -341,7 +345,7 @@ def _grouped(lines: list[str]) -> dict[str, list[Grid]]:
 
 
 def _puzzles_of(path: Path) -> tuple[Task, list[Grid]]:
-    # Imported here: the window's start needs neither.
+    # Imported late, because the first window does not need it.
     from hrm_model.tasks.puzzle_files import read_puzzles
 
     puzzles = read_puzzles(path, limit=_MOST_PUZZLES)

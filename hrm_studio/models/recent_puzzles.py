@@ -1,4 +1,4 @@
-"""The puzzles that were thought about before, newest first."""
+"""The puzzles that a model reasoned about, newest first."""
 
 from __future__ import annotations
 

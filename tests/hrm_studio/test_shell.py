@@ -166,10 +166,10 @@ def test_the_palette_finds_an_action_by_some_letters_and_does_it(window: MainWin
 
 
 @pytest.mark.parametrize(
-    ("wanted", "first"), [("wst", "Workspace Train"), ("gen", "Generate a puzzle"), ("ostep", "One step on"), ("file quit", "Quit File")]
+    ("wanted", "first"), [("gtr", "Go to Train"), ("gen", "Generate a puzzle"), ("ostep", "One step on"), ("file quit", "Quit File")]
 )
 def test_fuzzy_search_puts_the_best_answer_first(wanted: str, first: str) -> None:
-    texts = ["Light or dark", "Workspace Train", "Generate a puzzle", "One step on", "Quit File", "Reset the layout of Explore"]
+    texts = ["Light or dark", "Go to Train", "Generate a puzzle", "One step on", "Quit File", "Reset the layout of Explore"]
     found = {text: score(wanted, text) for text in texts}
     assert max((t for t in texts if found[t] is not None), key=lambda t: found[t] or 0.0) == first
     assert score("xyz", first) is None
@@ -356,7 +356,7 @@ def test_a_window_goes_whole_though_a_panel_floats(qtbot: QtBot) -> None:
 
 
 @pytest.mark.parametrize("width", [1024, 1280, 1920])
-def test_all_menus_and_workspaces_have_room(window: MainWindow, width: int) -> None:
+def test_all_menus_and_tabs_have_room(window: MainWindow, width: int) -> None:
     window.resize(width, 700)
     QApplication.processEvents()
     assert (window.width(), window.height()) == (width, 700)
@@ -396,14 +396,14 @@ def test_the_view_menu_has_groups(window: MainWindow) -> None:
         groups.append([]) if action.isSeparator() else groups[-1].append(action.text())
     panels, zoom, pages, rest = groups
     assert {"States", "Curves"} <= set(panels)
-    assert zoom == ["Larger board", "Smaller board", "All of the board"]
-    assert all(text.startswith("Workspace ") for text in pages)
+    assert zoom == ["Larger board", "Smaller board", "Whole board"]
+    assert all(text.startswith("Go to ") for text in pages)
     assert "Full screen" in rest
     assert not [a for a in window.actions_table.menu("&Puzzle").actions() if a.isSeparator()]
 
 
 @pytest.mark.parametrize("width", [1000, 1280])
-def test_the_workspaces_stay_where_they_are(window: MainWindow, width: int) -> None:
+def test_the_tabs_stay_where_they_are(window: MainWindow, width: int) -> None:
     window.resize(width, 700)
     places = set()
     for name in window.top_bar.tabs:

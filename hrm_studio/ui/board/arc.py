@@ -1,4 +1,4 @@
-"""An ARC task's board: input, the model's answer, and what is expected, side by side in the standard palette."""
+"""The board of an ARC task: input, the model's answer and the expected output side by side, in the standard colours."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLOURS = ("#000000", "#0074d9", "#ff4136", "#2ecc40", "#ffdc00", "#aaaaaa", "#f
 _COLOUR_NAMES = ("black", "blue", "red", "green", "yellow", "grey", "magenta", "orange", "light blue", "maroon")
 _CAPTION = 22.0  # pixels above each grid
 _GAP = 0.07  # between two grids, in widths of one
-_SMALLEST_NUMERAL = 11  # pixels of a cell
+_SMALLEST_NUMERAL = 11  # pixels of a cell that still shows its number
 
 
 def token_name(token: int) -> str:
@@ -38,17 +38,17 @@ def token_name(token: int) -> str:
 
 
 class ArcDrawing(Drawing):
-    """Grids of up to 30×30. Only the part of the canvas that input or expected output use is drawn; what lies outside is counted.
+    """Grids of up to 30×30. Draws the part of the canvas that input or expected output use, and counts answered cells outside it.
 
-    Where there is room, the answer is drawn twice as large, input and expectation on its left.
+    If that makes the answer larger, input and expected output stand at half its size on its left.
     """
 
     fills = True
     offers = (
-        Overlay("candidates", "Confidence", "The less sure the model is of a colour, the paler it is."),
+        Overlay("candidates", "Confidence", "The less sure the model is of a colour, the paler its cell."),
         CHANGED,
-        Overlay("wrong", "Wrong", "A corner marks a cell that differs from what is expected."),
-        Overlay("numerals", "Numbers", "Each colour's number, for those to whom some colours overlays alike."),
+        Overlay("wrong", "Wrong", "A filled corner marks a cell that differs from the expected output."),
+        Overlay("numerals", "Numbers", "The number of each colour, in case some colours look alike to you."),
     )
 
     def __init__(self, trace: Trace, palette: Palette, font: QFont) -> None:
@@ -70,7 +70,7 @@ class ArcDrawing(Drawing):
         self._tokens = np.array([rgb(palette.surface), rgb(palette.border), *(rgb(c) for c in COLOURS)])
         self._still: dict[tuple[float, ...], QPixmap] = {}
 
-    # Where ----------------------------------------------------------------------------------------------------------
+    # Places ---------------------------------------------------------------------------------------------------------
 
     def grids(self, place: QRectF) -> list[QRectF]:
         count = len(self.boards)
@@ -87,7 +87,7 @@ class ArcDrawing(Drawing):
         small_top = (top, top + answer.height() - answer.height() / 2)
         small = [QRectF(left, y, width / 2, answer.height() / 2 - _CAPTION / 2) for y in (top, small_top[1] + _CAPTION / 2)]
         for grid in small:
-            # What the caption takes from the height, the width gives too, so that cells stay square.
+            # Take as much from the width as the caption takes from the height: cells stay square.
             grid.setWidth(grid.height() * self.columns / self.rows)
         return [small[0], answer, small[1]][:count]
 
@@ -132,7 +132,7 @@ class ArcDrawing(Drawing):
         painter.drawRect(place.adjusted(1.5, 1.5, -1.5, -1.5))
 
     def _paint_still(self, painter: QPainter, grids: list[QRectF], overlays: Overlays) -> None:
-        """Input and expected output, drawn once and kept."""
+        """Input and expected output, from a cache: they never change."""
         ratio = painter.device().devicePixelRatio()
         for k, (name, tokens) in enumerate(self.boards):
             if tokens is None:
@@ -156,7 +156,7 @@ class ArcDrawing(Drawing):
         painter.setPen(self.palette.color("text"))
         place = QRectF(grid.left(), grid.top() - _CAPTION, grid.width() * (1 + _GAP), _CAPTION - 4)
         if painter.fontMetrics().horizontalAdvance(words) > place.width():
-            words = words.partition(" · ")[0]  # beside a small grid there is room for its name only
+            words = words.partition(" · ")[0]  # a small grid has room for its name only
             if painter.fontMetrics().horizontalAdvance(words) > place.width():
                 painter.setFont(self.sized(10))
         painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
@@ -190,7 +190,7 @@ class ArcDrawing(Drawing):
         painter.drawRect(grid)
 
     def paint_canvas(self, painter: QPainter, place: QRectF, step: int) -> None:
-        """The answer on the whole canvas, pale, for what is laid over it."""
+        """The answer on the whole canvas, pale, as a ground for overlays."""
         tokens = self._tokens[self.trace.prediction[step].astype(int)] * 0.4 + self._tokens[PAD] * 0.6
         painter.drawImage(place, picture(opaque(tokens), self.side))
 

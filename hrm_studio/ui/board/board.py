@@ -1,4 +1,4 @@
-"""The board: what the puzzle gives, and what the model would answer at the cursor's step."""
+"""The board: the puzzle, and the model's answer at the cursor's step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_ZOOM = 12.0
 
 
 def drawing(trace: Trace, palette: Palette, font: QFont) -> Drawing | None:
-    """The drawing of a trace's task; None for one that no drawing knows."""
+    """The drawing for a trace's task; None for an unknown task."""
     task = trace.puzzle.task
     if task in {v.task for v in VARIANTS}:
         return SudokuDrawing(trace, palette, font)
@@ -37,9 +37,9 @@ def drawing(trace: Trace, palette: Palette, font: QFont) -> Drawing | None:
 
 
 class BoardView(View):
-    """Draws the trace at the cursor. Click selects a cell (Ctrl adds, dragging selects many); hovering tells its distribution.
+    """Draws the trace at the cursor. A click selects a cell (Ctrl adds, dragging selects many); hovering shows its probabilities.
 
-    Ctrl + wheel zooms where the mouse is, the middle button drags the zoomed board, a double click shows all of it again.
+    Ctrl + wheel zooms at the mouse, the middle button drags the zoomed board, a double click shows the whole board again.
 
     Signals
     -------
@@ -58,13 +58,13 @@ class BoardView(View):
         self._swept: set[int] | None = None
         self.overlays = Overlays()
         self.zoom, self._offset = 1.0, QPointF(0, 0)
-        self.over: Callable[[QPainter, Drawing, QRectF], None] | None = None  # paints on top, attention say
+        self.over: Callable[[QPainter, Drawing, QRectF], None] | None = None  # paints on top, for example attention
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(280, 240)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Board")
-        self.setAccessibleDescription("The model's answer at the cursor. Arrow keys with Alt move the selected cell.")
+        self.setAccessibleDescription("The model's answer at the cursor. Alt + arrow keys move the selected cell.")
         signals = (traces.trace_replaced, traces.trace_grew, traces.cursor_moved, selection.changed, theme.changed)
         self.follow([(signal, self._refresh) for signal in signals], self._refresh)
 
@@ -81,7 +81,7 @@ class BoardView(View):
 
     @property
     def drawing(self) -> Drawing | None:
-        """How the open trace is drawn; None without a trace, or where its task has no drawing."""
+        """The drawing of the open trace; None without a trace or for an unknown task."""
         key = (self._traces.trace, self._theme.palette)
         if self._drawn_for is None or self._drawn_for[0] is not key[0] or self._drawn_for[1] is not key[1]:
             trace, old = key[0], self._drawing
@@ -91,10 +91,10 @@ class BoardView(View):
                 self.reset_zoom()
         return self._drawing
 
-    # Where things are ------------------------------------------------------------------------------------------------
+    # Places and zoom ------------------------------------------------------------------------------------------------
 
     def _board(self) -> QRectF:
-        """The place of the whole drawing, zoomed and moved."""
+        """The rectangle of the whole drawing, zoomed and moved."""
         aspect = self.drawing.aspect if self.drawing is not None else 1.0
         room_x, room_y = self.width() - 2 * _MARGIN, self.height() - 2 * _MARGIN
         width = max(20.0, min(room_x, room_y * aspect)) * self.zoom
@@ -110,7 +110,7 @@ class BoardView(View):
         return self.drawing.cell_at(self._board(), point) if self.drawing is not None else None
 
     def zoom_at(self, point: QPointF, factor: float) -> None:
-        """Larger or smaller around a point of the widget, which keeps what is under it."""
+        """Zoom by a factor; the point of the widget stays over the same spot of the board."""
         zoom = min(max(self.zoom * factor, 1.0), _MOST_ZOOM)
         centre = QRectF(self.rect()).center()
         self._offset = point - centre - (point - centre - self._offset) * (zoom / self.zoom)
@@ -118,7 +118,7 @@ class BoardView(View):
         self._keep_in_sight()
 
     def zoom_step(self, steps: int) -> None:
-        """Larger (or smaller) by keyboard: around the selected cells, or the middle."""
+        """Zoom in (or out, if `steps` is negative) around the selected cells, else around the middle."""
         boxes = [
             box for cell in self._selection.cells if self.drawing is not None for box in self.drawing.cell_rects(self._board(), cell)[:1]
         ]
@@ -126,12 +126,12 @@ class BoardView(View):
         middle = QRectF(self.rect()).center()
         around = QPointF(sum(c.x() for c in centres), sum(c.y() for c in centres)) / len(centres) if centres else middle
         self.zoom_at(around, 1.5**steps)
-        if centres and steps > 0:  # what is selected comes to the middle, and stays in sight
+        if centres and steps > 0:  # move the selection to the middle, so that it stays in sight
             self._offset += middle - around
             self._keep_in_sight()
 
     def reset_zoom(self) -> None:
-        """All of the board."""
+        """Show the whole board."""
         self.zoom, self._offset = 1.0, QPointF(0, 0)
         self.update()
 
@@ -153,8 +153,10 @@ class BoardView(View):
             painter.drawRoundedRect(place.adjusted(-6, -6, 6, 6), 10, 10)
             painter.setPen(colours.color("muted"))
             trace = self._traces.trace
-            words = "The puzzle appears here\nas the model solves it."
-            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, words if trace is None else f"No board for the task {trace.puzzle.task}.")
+            words = "The board appears here\nonce the model reasons."
+            painter.drawText(
+                place, Qt.AlignmentFlag.AlignCenter, words if trace is None else f"HRM Studio cannot draw the task {trace.puzzle.task}."
+            )
             return
         found.paint(painter, place, self._traces.cursor, self.overlays)
         if self.over is not None:
@@ -239,7 +241,7 @@ class BoardView(View):
         return super().event(event)
 
     def tip(self, cell: int | None) -> str:
-        """What hovering over a cell tells."""
+        """The tooltip of a cell."""
         if cell is None or self.drawing is None or self._traces.cursor < 0:
             return ""
         return "\n".join(self.drawing.cell_words(cell, self._traces.cursor))

@@ -1,4 +1,4 @@
-"""What the drawings of all tasks' boards share. A drawing knows one trace and one palette; it paints any step, at any place and size."""
+"""The base class of the boards' drawings, and helpers. A drawing has one trace and one palette; it paints any step at any place and size."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Flags = NDArray[np.bool_]
 class Overlays:
     """What a board shows in addition to the answer."""
 
-    candidates: bool = True  # how likely each answer is: pencil marks, glow, faded colours
+    candidates: bool = True  # the probability of each answer: pencil marks, glow, faded colours
     changed: bool = True  # cells whose answer differs from the step before
-    wrong: bool = True  # cells that differ from the solution, where it is known
+    wrong: bool = True  # cells that differ from the solution, if it is known
     rules: bool = True  # cells that break a rule
-    confidence: bool = False  # a tint, the stronger the surer
-    numerals: bool = True  # a colour's number, for ARC
+    confidence: bool = False  # a tint, stronger if the model is surer
+    numerals: bool = True  # the number of each ARC colour
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class Overlay:
 
 
 CHANGED = Overlay("changed", "Changed", "A tint marks the cells whose answer differs from the step before.")
-CONFIDENCE = Overlay("confidence", "Confidence", "A purple tint: the stronger, the more probable the model holds its answer to be.")
+CONFIDENCE = Overlay("confidence", "Confidence", "A purple tint: the stronger, the surer the model is of its answer.")
 
 
 class Drawing(ABC):
-    """A task's board at one trace. Cells are counted row by row, as in the trace."""
+    """The board of a task for one trace. Cells are counted row by row, as in the trace."""
 
     aspect = 1.0  # width / height of the whole drawing
-    small_aspect = 1.0  # and of the small picture
-    fills = False  # takes all the room there is and centres itself, captions and all
+    small_aspect = 1.0  # the same for `paint_small`
+    fills = False  # takes the whole widget and centres itself, with its captions
     offers: tuple[Overlay, ...] = ()  # those that make sense for the task
 
     def __init__(self, trace: Trace, palette: Palette, font: QFont) -> None:
@@ -65,23 +65,23 @@ class Drawing(ABC):
 
     @abstractmethod
     def paint_small(self, painter: QPainter, place: QRectF, step: int) -> None:
-        """The same as a picture of some 60 pixels."""
+        """The same as a picture of about 60 pixels."""
 
     @abstractmethod
     def cell_words(self, cell: int, step: int) -> list[str]:
-        """What hovering over a cell tells, line by line."""
+        """The lines of a cell's tooltip."""
 
     def grids(self, place: QRectF) -> list[QRectF]:
-        """Where the cells lie; most boards have one grid, ARC has three with the same cells."""
+        """Where the grids are. Most boards have one; ARC has up to three with the same cells."""
         return [place]
 
     def cell_rects(self, place: QRectF, cell: int) -> list[QRectF]:
-        """Where a cell is drawn."""
+        """Where a cell is drawn, once for each grid."""
         row, column = divmod(cell, self.side)
         return [_cell(grid, row, column, self.side, self.side) for grid in self.grids(place)]
 
     def cell_at(self, place: QRectF, point: QPointF) -> int | None:
-        """The cell under a point, None beside the board."""
+        """The cell under a point; None outside the board."""
         for grid in self.grids(place):
             if grid.contains(point):
                 row, column = _row_column(grid, point, self.side, self.side)
@@ -89,22 +89,22 @@ class Drawing(ABC):
         return None
 
     def boxes(self, place: QRectF) -> list[QRectF]:
-        """`cell_rects` of all cells in the first grid, made once for a place."""
+        """The rectangles of all cells in the first grid; cached for a place."""
         if self._boxes is None or self._boxes[0] != place:
             grid = self.grids(place)[0]
             self._boxes = QRectF(place), [_cell(grid, *divmod(k, self.side), self.side, self.side) for k in range(len(self.given))]
         return self._boxes[1]
 
-    # For the drawings ------------------------------------------------------------------------------------------------
+    # For subclasses ------------------------------------------------------------------------------------------------
 
     def wrong(self, step: int) -> Flags:
-        """(S,) answers that differ from the solution; none where it is not known."""
+        """(S,) answers that differ from the solution; all False if it is not known."""
         if self.solution is None:
             return np.zeros(len(self.given), bool)
         return np.asarray(self.trace.prediction[step] != self.solution)
 
     def glyph(self, text: str, font: QFont, colour: QColor, ratio: float) -> QPixmap:
-        """A short text's picture. Hundreds may stand on a board; drawing pictures is several times quicker than drawing text."""
+        """A short text as a pixmap. A board may show hundreds, and drawing pixmaps is several times quicker than drawing text."""
         key = (text, font.pixelSize(), int(font.bold()), colour.rgba(), ratio)
         if key not in self._glyphs:
             size = QFontMetricsF(font).boundingRect(text).size().toSize() + QSize(2, 2)
@@ -119,7 +119,7 @@ class Drawing(ABC):
         return self._glyphs[key]
 
     def put_glyph(self, painter: QPainter, place: QRectF, text: str, font: QFont, colour: QColor) -> None:
-        """The glyph in the middle of a place."""
+        """Draw a short text in the middle of a place."""
         if is_vector(painter):
             painter.setFont(font)
             painter.setPen(colour)
@@ -140,7 +140,7 @@ class Drawing(ABC):
         return self._fonts[size, weight]
 
     def tint(self, step: int) -> NDArray[np.uint8]:
-        """(S, 4) the tint of confidence as premultiplied RGBA: nothing at chance, strongest at certainty."""
+        """(S, 4) the tint of confidence as premultiplied RGBA: transparent at chance level, strongest at probability 1."""
         probability = self.trace.probability[step]
         chance = 1 / probability.shape[1]
         sureness = np.clip((probability.max(axis=1) - chance) / (1 - chance), 0, 1)
@@ -175,7 +175,7 @@ def premultiplied(colour: str, alpha: NDArray[np.floating]) -> NDArray[np.uint8]
 
 
 def picture(pixels: NDArray[np.uint8], columns: int) -> QImage:
-    """(N, 4) premultiplied RGBA, row by row → an image so many pixels wide."""
+    """(N, 4) premultiplied RGBA, row by row → an image `columns` pixels wide."""
     data = np.ascontiguousarray(pixels)
     image = QImage(data.data, columns, len(data) // columns, 4 * columns, QImage.Format.Format_RGBA8888_Premultiplied)
     return image.copy()  # owns its bytes
@@ -187,7 +187,7 @@ def opaque(colours: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def corner(painter: QPainter, place: QRectF, colour: QColor) -> None:
-    """A filled corner: wrong is told by shape too."""
+    """A filled corner: marks a wrong cell by shape and not by colour alone."""
     size = place.width() * 0.2
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
@@ -196,7 +196,7 @@ def corner(painter: QPainter, place: QRectF, colour: QColor) -> None:
 
 
 def percent(probability: float) -> str:
-    """'97 %'; never '100 %' nor '0 %' for what is not quite that."""
+    """'97 %'. Rounds neither up to '100 %' nor down to '0 %': '> 99 %', '< 1 %'."""
     if 0 < probability < 0.01:
         return "< 1 %"
     if 0.99 < probability < 1:

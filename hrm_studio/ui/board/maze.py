@@ -1,4 +1,4 @@
-"""A maze's board: walls, start and goal, and the path that the model would take, its probability as a glow."""
+"""The board of a maze: walls, start, goal and the model's path, with its probability as a glow."""
 
 from __future__ import annotations
 
@@ -28,14 +28,16 @@ _NAMES = ("padding", "wall", "floor", "start", "goal", "path")
 
 
 class MazeDrawing(Drawing):
-    """Any square maze."""
+    """A square maze of any size."""
 
     offers = (
-        Overlay("candidates", "Glow", "The brighter a cell glows, the more probable the model holds the path to lead through it."),
+        Overlay("candidates", "Glow", "The brighter a cell glows, the more probable the model finds a path through it."),
         CHANGED,
-        Overlay("wrong", "Wrong", "A cross marks a step of the path that the solution does not take, a ring one that is missing."),
+        Overlay("wrong", "Wrong", "A cross marks a path cell that is not on the solution; a ring marks a missing one."),
         Overlay(
-            "rules", "Rule breaks", "A line under a cell: the path ends or branches there, or start, goal or a wall is not left as it is."
+            "rules",
+            "Rule breaks",
+            "A line under a cell: the path ends or branches there, or the answer changes a wall, the start or the goal.",
         ),
         CONFIDENCE,
     )
@@ -55,7 +57,7 @@ class MazeDrawing(Drawing):
             self._squares(painter, place, answer != trace.prediction[max(0, step - 1)], colours.color("changed"))
         if overlays.confidence:
             tint = self.tint(step)
-            tint[self.given == WALL] = 0  # what is given is no answer to be sure of
+            tint[self.given == WALL] = 0  # walls are given, so there is nothing to be sure of
             painter.drawImage(place, picture(tint, self.side))
         if overlays.candidates:
             painter.drawImage(place, picture(premultiplied(colours.answer, 0.75 * trace.probability[step][:, PATH]), self.side))
@@ -99,7 +101,7 @@ class MazeDrawing(Drawing):
         painter.drawLines(lines)
 
     def _paint_path(self, painter: QPainter, place: QRectF, answer: np.ndarray, colour: QColor, thick: float) -> None:
-        """Neighbouring cells of the path are joined; start and goal belong to it."""
+        """Join neighbouring cells of the path, start and goal included."""
         on = (answer == PATH) | np.isin(self.given, (START, GOAL))
         grid, width = on.reshape(self.side, self.side), place.width() / self.side
         lines = []
@@ -127,7 +129,7 @@ class MazeDrawing(Drawing):
         painter.drawLines(crosses)
 
     def _paint_faults(self, painter: QPainter, place: QRectF, broken: Flags, width: float) -> None:
-        """A line under each, as under a Sudoku's clashing digits."""
+        """A line under each cell, as under clashing digits of a Sudoku."""
         painter.setPen(QPen(self.palette.color("wrong"), max(1.2, width * 0.06)))
         low, half = width * 0.38, width * 0.28
         painter.drawLines([QLineF(c.x() - half, c.y() + low, c.x() + half, c.y() + low) for c in self._centres(place, broken)])
@@ -146,7 +148,7 @@ class MazeDrawing(Drawing):
         row, column = divmod(cell, self.side)
         probability = self.trace.probability[step][cell]
         lines = [f"Row {row + 1}, column {column + 1}: {_NAMES[int(self.given[cell])]}"]
-        lines.append(f"path leads through here:  {percent(float(probability[PATH]))}")
+        lines.append(f"on the path:  {percent(float(probability[PATH]))}")
         best = int(probability.argmax())
         if best != PATH:
             lines.append(f"{_NAMES[best]}:  {percent(float(probability[best]))}")

@@ -1,4 +1,4 @@
-"""What happens at a step, in words for someone who has never heard of the model."""
+"""What happens at a step, in words for people who do not know the model."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from hrm_studio.ui.board.drawing import percent
 
 
 def narrate(trace: Trace, step: int, verdict: Verdict) -> tuple[str, str]:
-    """Two short lines: which module works and what that means; what is shown and what came of this step."""
+    """Two short lines: which module works; what the board shows and what this step changed."""
     if trace.level[step] == LEVEL_H:
-        what, shown = "The slow module H updates its plan", "the answer it holds"
+        what, shown = "The slow module H updates its plan", "its answer"
     else:
-        turn, turns = int(trace.l_step[step]) + 1, int(trace.l_step.max()) + 1
-        what = f"The fast module L works out details, {turn} of {turns}"
-        shown = "where it is heading"
+        number, count = int(trace.l_step[step]) + 1, int(trace.l_step.max()) + 1
+        what = f"The fast module L works out details, {number} of {count}"
+        shown = "a preview of the answer"
     return what, " · ".join([f"Segment {trace.segment[step] + 1}: {shown}", *_outcome(trace, step, verdict)])
 
 
@@ -26,7 +26,7 @@ def _outcome(trace: Trace, step: int, verdict: Verdict) -> list[str]:
     if verdict.solved is not None and step >= verdict.solved:
         words.append("★ solved")
         if step > verdict.solved:
-            words.append("the answer stays")
+            words.append("the answer no longer changes")
         return words
     if step:
         words.append("nothing changed" if not changed else f"{changed} cell{'s' if changed > 1 else ''} changed")

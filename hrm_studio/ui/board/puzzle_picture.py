@@ -1,4 +1,4 @@
-"""How a puzzle is drawn where no model is thinking about it: in the editor and in lists."""
+"""Pictures of a puzzle without a trace: for the editor and for lists."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from hrm_studio.ui.board.arc import COLOURS
 
 
 def cell_rect(place: QRectF, side: int, cell: int, shown: int = 0) -> QRectF:
-    """Where a cell of a square board lies, of which the first `shown` rows and columns (0: all) fill the place."""
+    """Where a cell of a square board is, if its first `shown` rows and columns (0: all) fill the place."""
     width = place.width() / (shown or side)
     return QRectF(place.left() + cell % side * width, place.top() + cell // side * width, width, width)
 
 
 def shown_side(task: Task, grid: Grid) -> int:
-    """Rows and columns that are worth showing: of an ARC board, those that its grid takes."""
+    """How many rows and columns to show: all, except on an ARC board, where it is those of the grid."""
     if not isinstance(task, ArcTask):
         return task.side
     cells = np.flatnonzero(grid >= arc.FIRST_COLOUR)
@@ -31,7 +31,7 @@ def shown_side(task: Task, grid: Grid) -> int:
 
 
 def paint_puzzle(painter: QPainter, place: QRectF, task: Task, grid: Grid, colours: Palette, font: QFont) -> None:
-    """The given cells on their board."""
+    """Paint the given cells."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     if isinstance(task, SudokuTask):
         _paint_digits(painter, place, task, grid, colours, font)

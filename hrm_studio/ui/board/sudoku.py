@@ -1,4 +1,4 @@
-"""A Sudoku's board: bold givens, the answer as digits, and pencil marks where the model is not sure."""
+"""The board of a Sudoku: bold clues, the answer as digits, pencil marks in cells that the model is not sure of."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hrm_model.trace.data import Trace
 from hrm_studio.theme import Palette
 from hrm_studio.ui.board.drawing import CHANGED, CONFIDENCE, Drawing, Overlay, Overlays, corner, percent, picture
 
-SURE = 0.75  # probability from which an answer is written as a digit; below, pencil marks
+SURE = 0.75  # from this probability on, an answer is a digit; below, pencil marks
 _PENCIL = 0.06  # least probability of a pencil mark
 
 
@@ -19,10 +19,12 @@ class SudokuDrawing(Drawing):
     """4×4, 6×6 and 9×9."""
 
     offers = (
-        Overlay("candidates", "Candidates", "Below 75 % the likely digits stand as pencil marks; the likelier, the larger and stronger."),
+        Overlay(
+            "candidates", "Candidates", "Cells below 75 % show the likely digits as pencil marks: the likelier, the larger and stronger."
+        ),
         CHANGED,
         Overlay("wrong", "Wrong", "A filled corner marks a digit that differs from the solution."),
-        Overlay("rules", "Rule breaks", "A line under a digit: it stands in its row, column or box again."),
+        Overlay("rules", "Rule breaks", "A line under a digit: its row, column or box holds it twice."),
         CONFIDENCE,
     )
 
@@ -54,7 +56,7 @@ class SudokuDrawing(Drawing):
             painter.drawImage(place, picture(tint, self.side))
         for cell, box in enumerate(boxes):
             if self.is_given[cell]:
-                # What was given stands, whatever the model says; its contradiction is marked as wrong.
+                # Show the clue whatever the model answers; a different answer is marked as wrong.
                 self.put_glyph(painter, box, str(int(self.given[cell]) - 1), bold, given_ink)
             elif sure[cell]:
                 colour = wrong_ink if wrong[cell] and overlays.wrong else answer_ink
@@ -70,13 +72,13 @@ class SudokuDrawing(Drawing):
         self._paint_lines(painter, place)
 
     def _paint_pencil(self, painter: QPainter, box: QRectF, probability: np.ndarray, colour: QColor) -> None:
-        """The likely digits, the likelier the larger and stronger."""
+        """Pencil marks: the likelier a digit, the larger and stronger."""
         across = self.variant.box_width
         width, height = box.width() / across, box.height() / -(-self.side // across)
         for digit in (np.flatnonzero(probability[2:] >= _PENCIL) + 1).tolist():
             row, column = divmod(digit - 1, across)
             likely = float(probability[digit + 1])
-            size = 0.62 + 0.12 * round(3 * likely)  # three sizes: each is a picture that is kept
+            size = 0.62 + 0.12 * round(3 * likely)  # three sizes only: each is a cached pixmap
             painter.setOpacity(min(1.0, 0.3 + 0.9 * likely))
             mark = QRectF(box.left() + column * width, box.top() + row * height, width, height)
             self.put_glyph(painter, mark, str(digit), self.sized(min(width, height) * size), colour)

@@ -1,4 +1,4 @@
-"""The nested timeline: segment › H-cycle › L-step, what happened when, and the cursor on it."""
+"""The timeline: segments, H steps and L-steps, what changed when, and the cursor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.ui.board.drawing import picture, premultiplied
 from hrm_studio.ui.widgets.view import View
 
-_SIDE = 28  # pixels left and right of the lanes; holds their letters
+_SIDE = 28  # pixels left and right of the lanes, for their letters
 _HEIGHT = 86
 _CHANGES, _H, _L, _CLEAN = (21, 9), (32, 13), (47, 13), (62, 3)  # top and height of the lanes
 _FLAGS = 68
@@ -30,17 +30,17 @@ def step_name(trace: Trace, step: int) -> str:
 
 
 class TimelineView(View):
-    """Lanes of answer changes, H steps and L steps under the segments' numbers; a green line where no rule is broken.
+    """Lanes of answer changes, H steps and L-steps under the segments' numbers; a green line while no rule is broken.
 
-    ☆ is the segment in which the answer is right for the first time, where it is lost again; ★ where it is right for good; ◆ where
-    the model would halt.
+    ★ marks the segment in which the answer becomes right for good, ☆ the first right answer if it is lost again, ◆ the segment
+    after which the model would halt.
 
-    Click or drag moves the cursor, the wheel scrubs. Dragging with Shift chooses the range that is played; a click with Shift
-    gives it up. A double click asks for a bookmark.
+    Click or drag to move the cursor, or scroll. Shift + drag sets the range that is played, Shift + click clears it. A double
+    click asks for a bookmark.
 
     Signals
     -------
-    bookmark_wanted(int)    a note for this step, please
+    bookmark_wanted(int)    edit the bookmark of this step
     """
 
     bookmark_wanted = Signal(int)
@@ -85,7 +85,7 @@ class TimelineView(View):
         colours, trace, cursor = self._theme.palette, self._traces.trace, self._traces.cursor
         if trace is None or cursor < 0:
             painter.setPen(colours.color("muted"))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No trace yet")
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "The steps appear here")
             return
         segment = int(trace.segment[cursor])
         first, last = np.searchsorted(trace.segment, [segment, segment + 1]).tolist()
@@ -105,7 +105,7 @@ class TimelineView(View):
         painter.drawLine(QPointF(x, 18), QPointF(x, _FLAGS))
 
     def _lanes(self, trace: Trace, strength: float) -> QPixmap:
-        """All that does not move with the cursor, drawn once."""
+        """Everything that does not move with the cursor, cached as a pixmap."""
         ratio = self.devicePixelRatioF()
         key = (self._traces.steps, self.width(), self.height(), ratio, self._theme.palette.name, self._traces.running)
         if self._kept_trace is not trace or self._kept_for != key:
@@ -123,7 +123,7 @@ class TimelineView(View):
     def _paint_lanes(self, painter: QPainter, trace: Trace, strength: float) -> None:
         colours, end = self._theme.palette, self._x(len(trace))
         whole = strength == 1.0
-        if not whole:  # what lies under both is drawn with the one that is drawn first
+        if not whole:  # the ground of both is painted once, with the pale lanes
             shade = premultiplied(colours.muted, 0.06 + 0.05 * (trace.segment % 2))
             painter.drawImage(QRectF(_SIDE, 19, end - _SIDE, 48), picture(shade, len(trace)))
             self._paint_names(painter, trace)
@@ -142,7 +142,7 @@ class TimelineView(View):
         )  # fmt: skip
 
     def _blocks(self, painter: QPainter, lane: np.ndarray, top: int, height: int, name: str, strength: float) -> None:
-        """A block a step; where they are too small to be told apart, a picture of all of them."""
+        """A block for each step; if they are too small to tell apart, one scaled image."""
         unit = self._x(1) - self._x(0)
         if unit > 4:
             painter.setPen(Qt.PenStyle.NoPen)
@@ -155,7 +155,7 @@ class TimelineView(View):
             painter.drawImage(place, picture(premultiplied(colour, lane * strength), len(lane)))
 
     def _bars(self, painter: QPainter, changes: np.ndarray, strength: float) -> None:
-        """Cells that changed their answer at each step, on a logarithmic scale; the most of any pixel."""
+        """How many cells changed their answer at each step, on a logarithmic scale. Steps that share a pixel show their highest bar."""
         top, height = _CHANGES
         unit = max(1.0, self._x(1) - self._x(0))
         painter.setPen(Qt.PenStyle.NoPen)
@@ -198,19 +198,19 @@ class TimelineView(View):
         width = painter.fontMetrics().horizontalAdvance(text) + 4
         place = QRectF(middle - width / 2, 2, width, 16)
         if behind:
-            half = painter.fontMetrics().horizontalAdvance(text) / 2 + 3  # no more, or it would cut a neighbour's number
+            half = painter.fontMetrics().horizontalAdvance(text) / 2 + 3  # not wider, or it would cover a neighbour's number
             painter.fillRect(QRectF(middle - half, 2, 2 * half, 16), self._theme.palette.color("window"))
         painter.setPen(self._theme.palette.color("right" if marks and not behind else colour))
         painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_moments(self, painter: QPainter, trace: Trace) -> None:
-        """At which step ★ (or ☆) and ◆ are: dashes and dots, as in Curves."""
+        """Dashed and dotted lines at the steps of ★ (or ☆) and ◆, as in Curves."""
         verdict, colours = self._traces.verdict, self._theme.palette
         halting = trace.segment_end(verdict.halting) if verdict.halting is not None else None
         solved = verdict.first_right if verdict.solved is None else verdict.solved
         for step, side, colour, style in (
-            (solved, 0.0, colours.right, Qt.PenStyle.DashLine),  # as the step begins to be shown
-            (halting, 1.0, colours.muted, Qt.PenStyle.DotLine),  # after the segment
+            (solved, 0.0, colours.right, Qt.PenStyle.DashLine),  # where the step begins
+            (halting, 1.0, colours.muted, Qt.PenStyle.DotLine),  # where the segment ends
         ):
             if step is not None:
                 x = self._x(step + side)
@@ -286,7 +286,7 @@ class TimelineView(View):
 
     @staticmethod
     def _letter_at(point: QPoint) -> str:
-        """The letter before a lane, '' elsewhere."""
+        """The lane's letter under the mouse; '' elsewhere."""
         lanes = {"Δ": _CHANGES, "H": _H, "L": _L} if point.x() < _SIDE else {}
         return next((letter for letter, (top, height) in lanes.items() if top <= point.y() < top + height), "")
 
@@ -295,9 +295,9 @@ class TimelineView(View):
         assert trace is not None
         high = trace.level[step] == LEVEL_H
         what = (
-            "The slow module H moves; the answer is what it holds."
+            "The slow module H updates its state; the board shows its answer."
             if high
-            else "The fast module L moves; the answer is a preview: what H would say next."
+            else "The fast module L updates its state; the board shows a preview: what H would answer next."
         )
         lines = [step_name(trace, step), what]
         verdict = self._traces.verdict
@@ -306,15 +306,15 @@ class TimelineView(View):
             lines.append(f"Δ {changed} cell{'' if changed == 1 else 's'} changed.")
         if verdict.violations[step] == 0:
             lines.append("No rule is broken (green line).")
-        # Of the whole segment, whose number carries the mark.
+        # The marks stand at the segment's number, so all its steps explain them.
         solved, first, segment = verdict.solved, verdict.first_right, trace.segment[step]
         if solved is not None and trace.segment[solved] == segment:
-            lines.append(f"★ From {'here' if step == solved else short_step_name(trace, solved)} on the answer is the solution.")
+            lines.append(f"★ Solved: the answer is right from {'here' if step == solved else short_step_name(trace, solved)} on.")
         elif first is not None and trace.segment[first] == segment:
             where = "here" if step == first else f"at {short_step_name(trace, first)}"
-            lines.append(f"☆ The answer is the solution {where} for the first time; it is lost again later.")
+            lines.append(f"☆ The answer is right {where} for the first time; a later step loses it again.")
         if trace.segment[step] == verdict.halting:
-            lines.append("◆ After this segment the model would halt.")
+            lines.append("◆ The model would halt after this segment.")
         if self._bookmarks is not None and step in self._bookmarks.notes:
             lines.append(f"Bookmark: {self._bookmarks.notes[step] or 'no note'}")
         return "\n".join(lines)

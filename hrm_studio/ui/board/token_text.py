@@ -1,4 +1,4 @@
-"""A token as a person reads it."""
+"""Tokens as text for people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _MAZE_NAMES = ("–", "wall", "floor", "start", "goal", "path")
 
 
 def token_text(task: str, token: int) -> str:
-    """A token as a person reads it on that task's board."""
+    """The name of a token in that task: a digit, 'wall', 'blue (1)'."""
     if task.startswith("sudoku"):
         return str(token - 1) if token > 1 else "–"
     if task.startswith("maze"):

@@ -1,4 +1,4 @@
-"""Two attempts at an ARC input, as the ARC prize allows: the answers to copies of the input that most of these agree on."""
+"""Two attempts at an ARC input, as the ARC Prize allows: copies of the input vote on the two answers."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class ArcAttempts(QWidget):
 
     Signals
     -------
-    told()      there is something new to see
+    updated()   the attempts changed
     """
 
-    told = Signal()
+    updated = Signal()
 
     def __init__(self, explore: ExploreModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -34,13 +34,13 @@ class ArcAttempts(QWidget):
         self.running = False
         self.go = QPushButton("Two attempts", focusPolicy=Qt.FocusPolicy.TabFocus)
         self.go.setToolTip(
-            "Let the model answer turned, mirrored and recoloured copies of this input.\n"
-            "The two answers that most copies agree on are its attempts, as the ARC prize allows."
+            "Let the model reason about rotated, mirrored and recoloured copies of this input.\n"
+            "The two answers with the most votes are its attempts, as the ARC Prize allows."
         )
         self.copies = QSpinBox(minimum=1, maximum=1000, value=_COPIES, suffix=" copies", accessibleName="Copies that vote")
         self.state = QLabel("", objectName="muted")
         self.pictures: list[AttemptPicture] = []
-        self.controls = QWidget()  # they stand where they can be seen, however many pictures there are
+        self.controls = QWidget()  # apart from the pictures, which may scroll out of sight
         row = QHBoxLayout(self.controls)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
@@ -57,7 +57,7 @@ class ArcAttempts(QWidget):
         theme.changed.connect(lambda: [picture.update() for picture in self.pictures])
 
     def reset(self) -> None:
-        """Nothing is found, and nothing asked any longer."""
+        """Stop, and clear the attempts."""
         self._stop()
         self.state.setText("")
         self._show_pictures([])
@@ -74,8 +74,8 @@ class ArcAttempts(QWidget):
         self.reset()
         self.running = True
         self.go.setText("Stop")
-        self.state.setText("Loading …")
-        self._explore.attempt(self.copies.value(), self._told, self._failed)
+        self.state.setText("Loading the model …")
+        self._explore.attempt(self.copies.value(), self._show, self._failed)
 
     def _stop(self) -> None:
         if self.running:
@@ -83,24 +83,24 @@ class ArcAttempts(QWidget):
         self.running = False
         self.go.setText("Two attempts")
 
-    def _told(self, attempts: Attempts) -> None:
+    def _show(self, attempts: Attempts) -> None:
         pair = self._explore.arc.pair
         wanted = None if pair is None else pair.output
         self._show_pictures(
             [
                 AttemptPicture(
                     found.grid,
-                    f"Attempt {k} · {found.votes} of {attempts.done}",
+                    f"Attempt {k} · {found.votes} of {attempts.done} votes",
                     None if wanted is None else np.array_equal(found.grid, wanted),
                     self._theme,
                 )
                 for k, found in enumerate(attempts.found, 1)
             ]
         )
-        self.state.setText(f"{attempts.done} of {attempts.copies} answered")
+        self.state.setText(f"{attempts.done} of {attempts.copies} copies done")
         if attempts.done == attempts.copies:
             self._stop()
-        self.told.emit()
+        self.updated.emit()
 
     def _failed(self, message: str) -> None:
         self._stop()
@@ -110,7 +110,7 @@ class ArcAttempts(QWidget):
     def _show_pictures(self, pictures: list[AttemptPicture]) -> None:
         for old in self.pictures:
             self._row.removeWidget(old)
-            old.hide()  # it goes only once the event loop runs again
+            old.hide()  # deleteLater takes effect only in the event loop's next turn
             old.deleteLater()
         self.pictures = pictures
         for picture in pictures:

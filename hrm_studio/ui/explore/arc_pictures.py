@@ -1,4 +1,4 @@
-"""Grids of an ARC task as small pictures: a pair of it, an attempt at it."""
+"""Small pictures of an ARC task: a pair, and an attempt."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from hrm_studio.theme import Theme
 from hrm_studio.ui.board.arc import COLOURS
 from hrm_studio.ui.board.drawing import opaque, picture, rgb
 
-HEIGHT = 64  # pixels of the higher grid of a pair, at most
+HEIGHT = 64  # pixels: the largest height of a grid
 _LARGEST_CELL, _LINED_CELL = 16.0, 5.0
 CAPTION, MARGIN, _ARROW = 17, 7, 24
 _PIXELS = opaque(np.array([rgb(colour) for colour in COLOURS]))
 
 
 def paint_grid(painter: QPainter, place: QRectF, grid: ColourGrid, theme: Theme) -> None:
-    """Colours in the standard palette, with lines between cells that are large enough."""
+    """A grid in the standard colours; lines between the cells if they are large enough."""
     painter.drawImage(place, picture(_PIXELS[grid.ravel()], grid.shape[1]))
     rows, columns = grid.shape
     size = place.width() / columns
@@ -33,7 +33,7 @@ def paint_grid(painter: QPainter, place: QRectF, grid: ColourGrid, theme: Theme)
 
 
 class PairButton(QAbstractButton):
-    """A pair as a picture, input → output; of a test pair the output is left for the model to find."""
+    """A pair as a picture, input → output. The output of a test pair is not shown: the model is to find it."""
 
     def __init__(self, pair: Pair, caption: str, asks: bool, theme: Theme) -> None:
         super().__init__()
@@ -45,11 +45,11 @@ class PairButton(QAbstractButton):
         self.setFixedSize(self.sizeHint())
         size = _size(pair.input) if self.output is None else f"{_size(pair.input)} → {_size(self.output)}"
         self.setAccessibleName(f"{caption}, {size}")
-        self.setToolTip(f"{caption}: {size}. Click: let the model think about this input.")
+        self.setToolTip(f"{caption}: {size}. Click to reason about this input.")
 
     @property
     def cell(self) -> float:
-        """Pixels of a cell."""
+        """The size of a cell, in pixels."""
         grids = [self.pair.input] if self.output is None else [self.pair.input, self.output]
         return min(_LARGEST_CELL, HEIGHT / max(grid.shape[0] for grid in grids))
 
@@ -97,16 +97,16 @@ class PairButton(QAbstractButton):
 
 
 class AttemptPicture(QWidget):
-    """What a model answers, and whether it is right where that is known."""
+    """An answer of the model, and whether it is right if that is known."""
 
     def __init__(self, grid: ColourGrid, caption: str, right: bool | None, theme: Theme) -> None:
         super().__init__()
         self.grid, self.right, self._theme = grid, right, theme
         self.caption = caption + ("" if right is None else " ✓" if right else " ✕")
         self.setFixedSize(self.sizeHint())
-        told = "" if right is None else ", right" if right else ", wrong"
-        self.setAccessibleName(f"{caption}{told}: {_size(grid)}")
-        self.setToolTip(f"{caption}{told}: {_size(grid)}" if grid.size else f"{caption}: the model drew no grid")
+        outcome = "" if right is None else ", right" if right else ", wrong"
+        self.setAccessibleName(f"{caption}{outcome}: {_size(grid)}")
+        self.setToolTip(f"{caption}{outcome}: {_size(grid)}" if grid.size else f"{caption}: the answer has no grid")
 
     @property
     def cell(self) -> float:

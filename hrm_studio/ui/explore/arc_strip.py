@@ -1,4 +1,4 @@
-"""Above the board while an ARC task is at hand: what the task shows by demonstration, and which of its inputs is thought about."""
+"""Above the board of an ARC task: its examples, and which of its inputs the model reasons about."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from hrm_studio.ui.widgets.elided import Elided
 
 
 class ArcStrip(QWidget):
-    """Hidden where the puzzle is of another kind. Choosing a task or a pair reasons about it.
+    """Hidden for other puzzles. Choosing a task or a pair reasons about it.
 
     Signals
     -------
-    toggled(bool)   it is about to be shown, or is hidden
+    toggled(bool)   the strip is about to be shown, or is hidden
     """
 
     toggled = Signal(bool)
@@ -46,14 +46,14 @@ class ArcStrip(QWidget):
         self._on = False
         self.title = QLabel("", objectName="heading")
         self.tasks = QComboBox(editable=True, insertPolicy=QComboBox.InsertPolicy.NoInsert, accessibleName="ARC task")
-        self.tasks.setToolTip("Which task; type a part of its name")
+        self.tasks.setToolTip("The task. Type a part of its name to search.")
         self.tasks.setMaxVisibleItems(20)
         self.tasks.setMinimumWidth(150)
         completer = self.tasks.completer()
-        assert completer is not None  # an editable box has one
+        assert completer is not None  # an editable box has a completer
         completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
-        self.before, self.after = self._tool("mdi6.chevron-left", "Task before", -1), self._tool("mdi6.chevron-right", "Next task", 1)
+        self.before, self.after = self._tool("mdi6.chevron-left", "Previous task", -1), self._tool("mdi6.chevron-right", "Next task", 1)
         self.count = QLabel("", objectName="muted")
         self.note = Elided("muted")
         self.note.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
@@ -76,9 +76,9 @@ class ArcStrip(QWidget):
         self._lay_out()
         self.tasks.activated.connect(self._choose)
         self._group.buttonClicked.connect(self._take)
-        self.attempts.told.connect(lambda: QTimer.singleShot(0, self, self._scroll_to_attempts))  # once they are laid out
+        self.attempts.updated.connect(lambda: QTimer.singleShot(0, self, self._scroll_to_attempts))  # after they are laid out
         self._arc.changed.connect(self._show)
-        self._arc.identified.connect(self._tell)
+        self._arc.identified.connect(self._show_note)
         explore.puzzle.changed.connect(self._show)
         theme.changed.connect(self._colours)
         self._colours()
@@ -105,7 +105,7 @@ class ArcStrip(QWidget):
         foot.setSpacing(12)
         foot.addWidget(self.attempts.controls)
         foot.addWidget(self.note, 1)
-        foot.addStretch()  # only where the note is hidden does it take room
+        foot.addStretch()  # takes room only while the note is hidden
         layout.addLayout(foot)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
@@ -113,12 +113,12 @@ class ArcStrip(QWidget):
         for button in (self.before, self.after):
             colours = self._theme.palette
             button.setIcon(qtawesome.icon(button.property("icon_name"), color=colours.text, color_disabled=colours.border))
-        self._tell()
+        self._show_note()
         self.update()
 
     @property
     def buttons(self) -> list[PairButton]:
-        """The pairs that are shown, in their order."""
+        """The buttons of the pairs, in order."""
         return [button for button in self._group.buttons() if isinstance(button, PairButton)]
 
     # Showing -----------------------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ class ArcStrip(QWidget):
         if shown != self._on:
             self._on = shown
             self.hide()
-            self.toggled.emit(shown)  # while it is hidden, so that others make room before the window grows for it
+            self.toggled.emit(shown)  # emitted while hidden: others make room first, so that the window need not grow
         self.setVisible(shown)
         if task is None:
             return
@@ -144,16 +144,16 @@ class ArcStrip(QWidget):
         self.title.setText("ARC task" if several else f"ARC task {task.name}" if task.name else "Pasted ARC task")
         for widget in (self.tasks, self.before, self.after, self.count):
             widget.setVisible(several)
-        self.count.setText(f"{at + 1:,} of {len(self._listed):,}" if at >= 0 else f"{task.name or 'pasted'}, not of this list")
+        self.count.setText(f"{at + 1:,} of {len(self._listed):,}" if at >= 0 else f"{task.name or 'pasted'}, not in this list")
         self.before.setEnabled(at > 0)
         self.after.setEnabled(at < len(self._listed) - 1)
         if task is not self._shown:
             self._fill(task)
         self._mark()
-        self._tell()
+        self._show_note()
 
-    def _tell(self) -> None:
-        """What the model knows the task by; that an answer is a guess stands out."""
+    def _show_note(self) -> None:
+        """Whether the model was trained on this task; a warning colour if it was not."""
         known = self._arc.known
         self.note.setVisible(known is not None and bool(known.words))
         if known is not None:
@@ -176,7 +176,7 @@ class ArcStrip(QWidget):
         self.area.horizontalScrollBar().setValue(0)
 
     def _mark(self) -> None:
-        """The pair whose input is the puzzle; none once that was edited."""
+        """Check the pair whose input is the puzzle; none if the puzzle was edited."""
         self._group.setExclusive(False)
         for button in self.buttons:
             button.setChecked(button.pair is self._arc.pair)
@@ -196,4 +196,4 @@ class ArcStrip(QWidget):
         assert isinstance(button, PairButton)
         assert self._arc.task is not None
         self._explore.show_arc(self._arc.task, button.pair)
-        self._mark()  # a click on the one that is chosen leaves it so
+        self._mark()  # a click on the checked button must leave it checked

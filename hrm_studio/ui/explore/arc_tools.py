@@ -1,4 +1,4 @@
-"""Painting an ARC grid: the ten colours, what a stroke with one of them does, and how large the grid is."""
+"""Painting an ARC grid: the brush, the ten colours, and the size of the grid."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from hrm_studio.ui.board.arc import COLOURS, token_name
 from hrm_studio.ui.explore.brush import Brush
 
 _SWATCH = 22  # pixels
-_BEGIN = 10  # rows and columns of a new grid
+_NEW_SIDE = 10  # rows and columns of a new grid
 
 
 def beginning() -> Grid:
     """A black grid to paint on."""
-    return arc.encode(np.zeros((_BEGIN, _BEGIN), np.int8)).astype(np.int8)
+    return arc.encode(np.zeros((_NEW_SIDE, _NEW_SIDE), np.int8)).astype(np.int8)
 
 
 def size_of(grid: Grid) -> tuple[int, int]:
-    """Rows and columns of the grid on a board."""
+    """Rows and columns of the grid on its board."""
     rows, columns = arc.grid_on(grid).shape
     return rows, columns
 
 
 def resized(grid: Grid, rows: int, columns: int) -> Grid:
-    """The grid with so many rows and columns: cut at the right and below, or filled up with colour 0."""
+    """The grid with so many rows and columns: cut at the right and bottom, or filled with colour 0."""
     old = arc.grid_on(grid)
     new = np.zeros((rows, columns), np.int8)
     kept = old[:rows, :columns]
@@ -52,20 +52,20 @@ def cell_after(grid: Grid, cell: int) -> int:
 
 
 def last_of_row(grid: Grid, end: int, side: int) -> int:
-    """The last cell of the grid in the row that ends at `end`; that cell itself where the row has none."""
+    """The last cell of the grid in the board's row that ends at `end`; `end` itself if there is none."""
     there = np.flatnonzero(grid[end + 1 - side : end + 1] >= arc.FIRST_COLOUR)
     return end + 1 - side + int(there[-1]) if len(there) else end
 
 
 class ArcBrush(Brush):
-    """Paints cells of the grid with the chosen colour; what lies outside it stays."""
+    """Paints cells of the grid with the chosen colour; cells outside the grid stay as they are."""
 
     def __init__(self, puzzle: PuzzleModel) -> None:
         super().__init__(puzzle)
         self.colour = 1
 
     def press(self, cell: int, erase: bool = False) -> None:
-        """Begin a stroke; `erase` paints colour 0. Nothing where the puzzle is no ARC grid, or the cell lies outside it."""
+        """Begin a stroke; `erase` paints colour 0. Does nothing outside the grid, or if the puzzle is not an ARC grid."""
         if isinstance(self._puzzle.task, ArcTask) and inside(self._puzzle.grid, cell):
             self._begin(cell, arc.FIRST_COLOUR + (0 if erase else self.colour))
 
@@ -78,7 +78,7 @@ class ArcBrush(Brush):
 
 
 class Swatch(QAbstractButton):
-    """A colour to paint with, and its number."""
+    """The button of a colour, with its number."""
 
     def __init__(self, colour: int, theme: Theme) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class Swatch(QAbstractButton):
         name = token_name(arc.FIRST_COLOUR + colour)
         self.setAccessibleName(f"Paint: {name}")
         self.setToolTip(
-            f"{name.capitalize()}. Click or drag to paint; the right button paints black.\nKey {colour}: this colour at the cursor"
+            f"{name.capitalize()}. Click or drag on the grid to paint; the right button paints black.\nKey {colour} paints at the cursor"
         )
 
     def sizeHint(self) -> QSize:
@@ -111,7 +111,7 @@ class Swatch(QAbstractButton):
 
 
 class ArcTools(QWidget):
-    """Colours of which one is chosen, and the size of the grid."""
+    """The colours, one of them chosen, and the size of the grid."""
 
     def __init__(self, puzzle: PuzzleModel, brush: ArcBrush, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -138,7 +138,7 @@ class ArcTools(QWidget):
         layout.addLayout(size)
         self._group.buttonClicked.connect(self._choose)
         for field in (self.rows, self.columns):
-            field.setToolTip("The grid is cut at the right and below, or filled up with black")
+            field.setToolTip("Cuts the grid at the right and bottom, or fills it with black")
             field.valueChanged.connect(self._resize)
         puzzle.changed.connect(self._show)
         theme.changed.connect(self.update)

@@ -1,4 +1,4 @@
-"""Where the cells look: attention of both modules at the cursor's step, for a layer and a head, computed when asked."""
+"""The attention of both modules at the cursor's step, for one layer and head. Computed on demand."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View
 
-_REST_MS = 120  # the cursor rests so long before attention is computed
-_KEPT = 8  # answers that are remembered, of small boards; all of them with Keep
-_LARGE = 2_000_000  # weights above which only the last answer is remembered without Keep
-_LOW, _WIDE = 330, 420  # pixels: boards with bars below are higher than the first, and beside them wider than the second
+_REST_MS = 120  # attention is computed after the cursor has rested this long
+_KEPT = 8  # results that are remembered for small boards; all of them with Keep
+_LARGE = 2_000_000  # weights of a large board: without Keep only the last result is remembered
+_LOW, _WIDE = 330, 420  # pixels: below the first height and above the second width, the shares stand beside the boards
 LANE = "attention"
 
 
 @dataclass(frozen=True)
 class HeadWeights:
-    """A module's weights as they are shown."""
+    """The weights of one module that are shown."""
 
     found: AttentionWeights
     head: int
     weights: Floats  # (S, S)
-    looked_at: Floats  # (S,) mean over who looks
-    mean_shares: dict[str, float]  # over all cells; filled when first asked for
+    looked_at: Floats  # (S,) mean over the cells that look
+    mean_shares: dict[str, float]  # mean over all cells; filled on demand
 
 
 class AttentionView(View):
-    """A board for L, a board for H, and how much of the attention stays in row, column and box."""
+    """A board for L, a board for H, and the shares of attention on row, column and box."""
 
     def __init__(
         self, traces: TraceModel, selection: Selection, models: ModelChoice, reasoner: Reasoner, board: BoardView, theme: Theme
@@ -65,15 +65,17 @@ class AttentionView(View):
         self.bars = ShareBars(theme)
         self.layer, self.head = QComboBox(accessibleName="Layer"), QComboBox(accessibleName="Head")
         self.layer.setToolTip(
-            "A module is a stack of layers; each looks around once. The first ones look at the puzzle, later ones at what these made of it."
+            "The layer of the module. The first layers look at the puzzle, later ones at what the layers before made of it."
         )
-        self.head.setToolTip("Each layer looks with several heads at once, each in its own way; the mean is all of them together.")
-        self.layer.addItem("Layer 1")  # until an answer tells how many there are
+        self.head.setToolTip("The attention head of the layer. All heads is their mean.")
+        self.layer.addItem("Layer 1")  # until the model says how many there are
         self.head.addItem("All heads")
         self._hovered = -1
-        self._arrows = self._chip("Arrows", "Arrows to the cells that the chosen cell looks at most; also on the large board.", True)
-        self._follow_cursor = self._chip("Follow", "Compute attention again whenever the cursor rests on another step.", True)
-        self._keep = self._chip("Keep", "Remember what was computed, and save it with the trace (a maze needs some 13 MB a step).", False)
+        self._arrows = self._chip("Arrows", "Draw arrows to the cells that the chosen cell looks at most, also on the large board", True)
+        self._follow_cursor = self._chip("Follow", "Compute attention again when the cursor rests on another step", True)
+        self._keep = self._chip(
+            "Keep", "Keep the attention computed so far and save it with the trace (about 13 MB per step for a large maze)", False
+        )
         self.state = Elided("muted")
         self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self._arrange()
@@ -116,15 +118,15 @@ class AttentionView(View):
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(4)
         layout.addWidget(bar)
-        layout.addWidget(self.state)  # above the boards: what stands below them may have to be scrolled to
+        layout.addWidget(self.state)  # above the boards, because below them it might be scrolled out of sight
         self._body.addLayout(grid, 1)
         self._body.addWidget(self.bars)
         layout.addLayout(self._body, 1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """What is told below the boards stands beside them where they would not fit in one above the other."""
+        """The shares move from below the boards to beside them if the panel is low and wide."""
         super().resizeEvent(event)
-        room = self.parentWidget() or self  # of the scroll area, where it is in one
+        room = self.parentWidget() or self  # of the scroll area, if there is one
         low = room.height() < _LOW and room.width() >= _WIDE
         self.bars.show_table(low)
         self._body.setDirection(QBoxLayout.Direction.LeftToRight if low else QBoxLayout.Direction.TopToBottom)
@@ -135,7 +137,7 @@ class AttentionView(View):
         self._main.over = None
         self._main.update()
 
-    # Asking ----------------------------------------------------------------------------------------------------------
+    # Computing -------------------------------------------------------------------------------------------------------
 
     def _moved(self) -> None:
         trace = self._traces.trace
@@ -147,7 +149,7 @@ class AttentionView(View):
         self._show()
         if trace is not None and self._follow_cursor.isChecked() and not self._traces.running and self._key() not in self._found:
             if not self._found and trace.has_states:
-                self._tell("Attention is computed where the cursor rests.")
+                self._show_message("Rest on a step to see its attention.")
             self._rest.start()
 
     def _key(self) -> tuple[int, int]:
@@ -158,7 +160,7 @@ class AttentionView(View):
         if trace is None or self._traces.cursor < 0 or not self.isVisible():
             return
         if self._traces.running:
-            self._tell("Attention is computed once the model has finished thinking.")
+            self._show_message("Attention is computed after the model has finished reasoning.")
             return
         key = self._key()
         if key in self._found:
@@ -170,19 +172,24 @@ class AttentionView(View):
             return
         path = self._models.named(trace.model.name)
         if path is None:
-            self._tell(
-                f"This trace was recorded by {trace.model.name or 'a model without a name'}; open that model to see where it looked."
+            self._show_message(
+                f"This trace was recorded with {trace.model.name or 'an unnamed model'}. Open that model to compute its attention."
             )
             return
-        self._tell("Computing attention …")
+        self._show_message("Computing attention …")
         self._reasoner.ask(
-            path, self._models.device, attention_at(trace, *key), lambda found: self._answered(trace, key, found), self._tell, lane=LANE
+            path,
+            self._models.device,
+            attention_at(trace, *key),
+            lambda found: self._answered(trace, key, found),
+            self._show_message,
+            lane=LANE,
         )
 
     def _answered(self, trace: Trace, key: tuple[int, int], found: dict[str, AttentionWeights]) -> None:
         now = self._traces.trace
         if now is None or now.puzzle is not trace.puzzle:
-            return  # another trace was opened meanwhile
+            return  # another trace was opened in the meantime
         self._found[key] = found
         if self._keep.isChecked():
             self._remember(key[1], found)
@@ -199,11 +206,11 @@ class AttentionView(View):
                 )
                 box.addItems(names)
                 box.setCurrentIndex(min(at, count - 1))
-        self._tell("")
+        self._show_message("")
         self._show()
 
     def _keep_all(self, on: bool) -> None:
-        """What was computed goes with the trace from now on, or no longer."""
+        """Keep what was computed with the trace, or drop it."""
         self._traces.attention.clear()
         for (_, layer), found in self._found.items() if on else ():
             self._remember(layer, found)
@@ -214,7 +221,7 @@ class AttentionView(View):
             self._traces.attention[of.step, min(layer, of.layers - 1)] = of.weights
 
     def _kept_weights(self, trace: Trace, step: int, layer: int) -> dict[str, AttentionWeights]:
-        """What was kept with the trace, without asking a model; nothing where that is not all of it."""
+        """The weights kept with the trace; {} if some are missing. Needs no model."""
         cells, found = len(trace.puzzle.given), {}
         for level in "LH" if self._traces.attention else "":
             at = call_at(trace, step, level)
@@ -233,13 +240,13 @@ class AttentionView(View):
         while len(self._found) > (1 if large else _KEPT):
             self._found.popitem(last=False)
 
-    def _tell(self, words: str) -> None:
-        self.state.setText(words)
+    def _show_message(self, message: str) -> None:
+        self.state.setText(message)
 
     # Showing ---------------------------------------------------------------------------------------------------------
 
     def _head_weights(self, level: str, found: AttentionWeights) -> HeadWeights:
-        """What the chosen head of a module saw; computed once, for a maze's weights are large."""
+        """The weights of the chosen head; computed once, because those of a maze are large."""
         head = self.head.currentIndex()
         known = self._last.get(level)
         if known is None or known.found is not found or known.head != head:
@@ -260,17 +267,17 @@ class AttentionView(View):
             small.stale = stale
             small.arrows = self._arrows.isChecked()
             there = f" at {short_step_name(trace, found[level].step)}" if found is not None and trace is not None else ""
-            self.titles[level].setText(("Fast L" if level == "L" else "Slow H") + there)  # short: two stand side by side in 300 pixels
+            self.titles[level].setText(("Fast L" if level == "L" else "Slow H") + there)  # short: two titles share 300 pixels
         self._main.over = self._paint_on_main if self._arrows.isChecked() and found is not None and not stale else None
         if trace is None:
-            self._tell("Where the model looks appears here once it has thought about a puzzle.")
+            self._show_message("Attention appears here once the model has reasoned about a puzzle.")
         elif not trace.has_states and stale:
-            self._tell("This trace was recorded without states, so where the model looked cannot be computed.")
+            self._show_message("This trace was recorded without states, so attention cannot be computed.")
         self._look_from(self._hovered)
 
     def _look_from(self, cell: int) -> None:
-        """Show where a cell looks; −1 is the selected cell, or all together."""
-        self._hovered = cell  # it stays when the cursor goes on beneath the mouse
+        """Show where a cell looks; −1 stands for the selected cell, else for all cells together."""
+        self._hovered = cell  # stays the same when playing moves the cursor
         if cell < 0 and len(self._selection.cells) == 1:
             cell = next(iter(self._selection.cells))
         trace = self._traces.trace
@@ -283,7 +290,7 @@ class AttentionView(View):
         self.bars.show_shares(self._shares(cell), "the chosen cell" if cell >= 0 else "all cells")
 
     def _shares(self, cell: int) -> dict[str, dict[str, float]]:
-        """By module, the shares of a cell, or their mean over all."""
+        """The shares of a cell, or their mean over all cells, by module."""
         trace = self._traces.trace
         if trace is None or self.boards["L"].weights is None:
             return {}
@@ -308,7 +315,7 @@ class AttentionView(View):
         return found
 
     def _paint_on_main(self, painter: QPainter, drawing: Drawing, place: QRectF) -> None:
-        """Arrows of the module that moved, over the large board."""
+        """Arrows of the module that moved at this step, on the large board."""
         trace = self._traces.trace
         if trace is None or self._key() not in self._found:
             return

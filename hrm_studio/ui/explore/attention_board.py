@@ -1,4 +1,4 @@
-"""A small board with where a cell looks: as heat, and as arrows."""
+"""A small board that shows the attention of one cell: as heat, and as arrows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BoxOf = Callable[[int], QRectF | None]  # where a cell is drawn
 
 
 def paint_arrows(painter: QPainter, box_of: BoxOf, weights: Floats, cell: int, colour: QColor) -> None:
-    """From a cell to those it looks at most; the thicker, the more. weights (S,)."""
+    """Arrows from a cell to those it looks at most; thicker for more. weights (S,)."""
     own = box_of(cell)
     if own is None:
         return
@@ -49,11 +49,11 @@ def paint_arrows(painter: QPainter, box_of: BoxOf, weights: Floats, cell: int, c
 
 
 class AttentionBoard(QWidget):
-    """The board of one module, 'L' or 'H'. Without a cell to look from, the heat is what all cells together look at.
+    """The board of one module, 'L' or 'H'. Without a cell (−1), it shows what all cells together look at.
 
     Signals
     -------
-    hovered(int)    the cell under the mouse, −1 beside the board
+    hovered(int)    the cell under the mouse, −1 outside the board
     """
 
     hovered = Signal(int)
@@ -64,7 +64,7 @@ class AttentionBoard(QWidget):
         self.weights: Floats | None = None  # (S, S)
         self.looked_at: Floats | None = None  # (S,) by all cells together
         self.cell = -1
-        self.stale = False  # these are the weights of another step than the cursor's
+        self.stale = False  # the weights belong to another step than the cursor's
         self.arrows = True
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -95,7 +95,7 @@ class AttentionBoard(QWidget):
         if drawing is None or step < 0:
             return
         if isinstance(drawing, ArcDrawing):
-            drawing.paint_canvas(painter, place, step)  # cropped elsewhere; attention knows all of it
+            drawing.paint_canvas(painter, place, step)  # the other boards crop the canvas, but attention covers all of it
         else:
             drawing.paint_small(painter, place, step)
         if self.weights is None or self.looked_at is None or len(self.weights) != len(drawing.given):

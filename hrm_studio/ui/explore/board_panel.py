@@ -1,4 +1,4 @@
-"""The board with all that explains it: what happens now in words, switches that are its legend, and the overview strip."""
+"""The board with its surroundings: what happens in words, the overlays' switches, and the overview strip."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class BoardPanel(View):
         self._offered: tuple[Overlay, ...] = ()
         self._every = QToolButton(
             text="Steps", checkable=True, objectName="chip", accessibleName="Every step"
-        )  # all switches fit 1280 pixels
-        self._every.setToolTip("The strip below: one small board a step, instead of one a segment (a round of thought).")
+        )  # a short name, so that all switches fit at 1280 pixels
+        self._every.setToolTip("Show one small board per step below, instead of one per segment")
         self._every.toggled.connect(self.strip.set_every_step)
         self._legend = FlowRow(self._every, centred=True)
         layout = QVBoxLayout(self)
@@ -47,10 +47,14 @@ class BoardPanel(View):
         layout.addWidget(self.board, 1)
         layout.addWidget(self._legend)
         layout.addWidget(self.strip)
-        subscriptions = [(traces.trace_replaced, self._tell), (traces.trace_grew, self._tell), (traces.cursor_moved, self._tell)]
-        self.follow(subscriptions, self._tell)
+        subscriptions = [
+            (traces.trace_replaced, self._show_words),
+            (traces.trace_grew, self._show_words),
+            (traces.cursor_moved, self._show_words),
+        ]
+        self.follow(subscriptions, self._show_words)
 
-    def _tell(self) -> None:
+    def _show_words(self) -> None:
         trace, found = self._traces.trace, self.board.drawing
         self._offer(found.offers if found is not None else ())
         if trace is None or self._traces.cursor < 0:
@@ -65,13 +69,13 @@ class BoardPanel(View):
         self.outcome.setToolTip(f"<p>{outcome}</p>" + tip("segment") + ("" if slow else tip("preview")))
 
     def _offer(self, offers: tuple[Overlay, ...]) -> None:
-        """The switches of the task at hand."""
+        """Make the switches of the current task."""
         if offers == self._offered:
             return
         self._offered = offers
         for switch in self._switches.values():
             self._legend.row.removeWidget(switch)
-            switch.hide()  # it goes only once the event loop runs again
+            switch.hide()  # deleteLater takes effect only in the event loop's next turn
             switch.deleteLater()
         self._switches = {}
         for k, overlay in enumerate(offers):
@@ -82,7 +86,7 @@ class BoardPanel(View):
             self._switches[overlay.name] = switch
         order: list[QWidget] = [self.board, *self._switches.values(), self._every]
         for before, after in pairwise(order):
-            self.setTabOrder(before, after)  # else what is made later comes last of all in the window
+            self.setTabOrder(before, after)  # otherwise new buttons come last in the window's tab order
 
     def _switch(self, name: str, on: bool) -> None:
         self.board.show_overlays(**{name: on})

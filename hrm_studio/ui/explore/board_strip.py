@@ -30,10 +30,10 @@ class BoardStrip(View):
         self._traces, self._board, self._theme = traces, board, theme
         self._pictures: OrderedDict[tuple[int, int, float], QPixmap] = OrderedDict()
         self._stops: np.ndarray = np.zeros(0, int)
-        self._first = 0.0  # the leftmost board in sight, counted in boards
+        self._first = 0.0  # index of the leftmost board in sight
         self.every_step = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Overview of the answer, one small board a segment")
+        self.setAccessibleName("Overview of the answer, one small board per segment")
         subscriptions = [
             (traces.trace_replaced, self._renew),
             (traces.trace_grew, self._grew),
@@ -50,11 +50,11 @@ class BoardStrip(View):
         return QSize(160, 92)
 
     def set_every_step(self, wanted: bool) -> None:
-        """One board a step, instead of one a segment."""
+        """Show one board per step, instead of one per segment."""
         self.every_step = wanted
         self._renew()
 
-    # Where -----------------------------------------------------------------------------------------------------------
+    # Places ----------------------------------------------------------------------------------------------------------
 
     def _size(self) -> tuple[float, float]:
         """Width and height of one small board."""
@@ -66,15 +66,15 @@ class BoardStrip(View):
         return self._size()[0] + _GAP
 
     def _room(self) -> int:
-        """How many boards are wholly in sight."""
+        """How many boards are fully in sight."""
         return max(1, int((self.width() - _GAP) / self._pitch()))
 
     def stop_at(self, x: float) -> int | None:
-        """The step that the board under a place shows, None beside them."""
+        """The step of the board at x; None if there is none."""
         k = int((x - _GAP / 2) / self._pitch() + self._first)
         return int(self._stops[k]) if 0 <= k < len(self._stops) and x >= 0 else None
 
-    # What there is ---------------------------------------------------------------------------------------------------
+    # The boards ------------------------------------------------------------------------------------------------------
 
     def _renew(self) -> None:
         self._pictures.clear()
@@ -89,12 +89,12 @@ class BoardStrip(View):
             self._stops = np.arange(len(trace))
         else:
             ends = np.flatnonzero(np.diff(trace.segment, append=trace.segment[-1] + 1))
-            # While a segment is being computed its last step is not there yet.
+            # The last segment is not complete yet.
             self._stops = ends if not self._traces.running else ends[:-1]
         self._follow()
 
     def _here(self) -> int:
-        """Index of the board that the cursor has reached or is heading for."""
+        """Index of the board at the cursor, else of the next one."""
         return min(int(np.searchsorted(self._stops, self._traces.cursor)), max(0, len(self._stops) - 1))
 
     def _follow(self) -> None:
@@ -117,7 +117,7 @@ class BoardStrip(View):
         trace, colours = self._traces.trace, self._theme.palette
         if trace is None or self._board.drawing is None or not len(self._stops):
             painter.setPen(colours.color("muted"))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "One small board a segment appears here.")
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "One small board per segment appears here.")
             return
         width, height = self._size()
         small = QFont(self.font())

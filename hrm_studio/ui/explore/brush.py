@@ -1,4 +1,4 @@
-"""Drawing on a puzzle's board with the mouse: from press to release is one stroke, undone as one."""
+"""Drawing on a puzzle with the mouse. A stroke goes from press to release, and is undone as one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _strokes = itertools.count()
 
 
 def line(first: int, last: int, side: int) -> list[int]:
-    """The cells between two, without the first: each beside the one before, so that no drag leaves a gap, however fast it is."""
+    """The cells from one to another, without the first. Each is next to the one before, so even a fast drag leaves no gap."""
     row, column = divmod(first, side)
     end_row, end_column = divmod(last, side)
     down, right = abs(end_row - row), abs(end_column - column)
@@ -30,28 +30,28 @@ def line(first: int, last: int, side: int) -> list[int]:
 
 
 class Brush(ABC):
-    """A press begins a stroke where the kind of puzzle allows it (`press`); `changed` says what it does to the cells it passes."""
+    """`press` begins a stroke if the puzzle's task allows it; `changed` says what it does to the cells it passes."""
 
     def __init__(self, puzzle: PuzzleModel) -> None:
         self._puzzle = puzzle
-        self._value: int | None = None  # what the stroke writes; None: there is no stroke
-        self._base = self._last = puzzle.grid  # before the stroke, and after what it wrote last
+        self._value: int | None = None  # what the stroke writes; None without a stroke
+        self._base = self._last = puzzle.grid  # before the stroke, and after its last change
         self._at = 0
         self._name = ""
 
     @abstractmethod
     def press(self, cell: int, erase: bool = False) -> None:
-        """Begin a stroke; `erase`: with the right button. Nothing where the puzzle is of another kind."""
+        """Begin a stroke; `erase` for the right button. Does nothing if the puzzle has another task."""
 
     @abstractmethod
     def changed(self, cells: list[int], value: int) -> Grid | None:
-        """The grid once the stroke has passed these cells; None where that changes nothing."""
+        """The grid after the stroke has passed these cells; None to leave it as it is."""
 
     def drag(self, cell: int) -> bool:
-        """Go on to a cell; whether there is a stroke."""
+        """Continue to a cell. Returns whether there is a stroke."""
         if self._value is None:
             return False
-        if self._puzzle.grid is not self._last:  # another puzzle, or an undo, came in between
+        if self._puzzle.grid is not self._last:  # another puzzle was opened, or the stroke undone
             self.release()
             return False
         if cell != self._at:

@@ -1,4 +1,4 @@
-"""All cells in a table: answer, probability, entropy, and the step from which the answer stayed."""
+"""The cells as a table: answer, probability, entropy, and since when the answer is final."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 COLUMNS = (
     ("Cell", "Row and column, counted from 1"),
-    ("Answer", "What the model would answer now"),
-    ("Sure", "How probable the model holds its answer to be"),
-    ("Entropy", "How undecided it is, in bits: 0 is certain, 1 a toss-up between two answers"),
-    ("Final at", "The step from which on this cell's answer never changed again: segment.H-cycle.step"),
-    ("Solution", "What is right, where that is known"),
+    ("Answer", "The model's answer at this step"),
+    ("Sure", "The probability of the answer"),
+    ("Entropy", "How undecided the model is, in bits: 0 is certain, 1 is a toss-up between two answers"),
+    ("Final at", "From this step on the answer never changes again: segment.H-cycle.step"),
+    ("Solution", "The right answer, if it is known"),
 )
 _CELL, _ANSWER, _PROBABILITY, _ENTROPY, _FINAL, _SOLUTION = range(len(COLUMNS))
-_BESIDE_NUMBERS = 28  # pixels: margins, and the arrow of the column that is sorted by
+_BESIDE_NUMBERS = 28  # pixels for margins and the sort arrow
 
 
 class CellTableModel(QAbstractTableModel):
-    """The cells at one step, in the order of the column that was asked for."""
+    """The cells at one step, sorted by a column."""
 
     def __init__(self, theme: Theme, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
         self._trace: Trace | None = None
         self._step = 0
-        self._cells: np.ndarray = np.zeros(0, int)  # which are listed, unsorted
+        self._cells: np.ndarray = np.zeros(0, int)  # those that are listed, unsorted
         self.order: np.ndarray = np.zeros(0, int)  # cells from top to bottom
         self._sort = (_CELL, Qt.SortOrder.AscendingOrder)
         self._final: np.ndarray = np.zeros(0, int)
         self._values: list[np.ndarray] = []
 
     def show(self, trace: Trace | None, cells: np.ndarray, step: int) -> None:
-        """Another trace, or more steps of it, or other cells of it."""
+        """Show a trace, or more steps or other cells of it."""
         self.beginResetModel()
         self._trace, self._cells, self._values, self.order = trace, cells, [], cells
         if trace is not None and step >= 0:
@@ -57,13 +57,13 @@ class CellTableModel(QAbstractTableModel):
         self.endResetModel()
 
     def grow(self, trace: Trace) -> None:
-        """The same run with more steps. Since when answers are final is known at its end."""
+        """The same trace with more steps. Since when answers are final is known only at its end."""
         if trace is not self._trace:
             self._trace = trace
             self._final = np.full(len(self._final), -1)
 
     def set_step(self, step: int) -> None:
-        """The numbers of another step."""
+        """Show another step."""
         if self._trace is None or step < 0:
             return
         self._compute(self._trace, step)
@@ -148,7 +148,7 @@ class CellTableModel(QAbstractTableModel):
 
 
 class CellTable(View):
-    """Rows that are selected are the cells that are selected everywhere."""
+    """The selected rows are the cells that are selected in all views."""
 
     def __init__(self, traces: TraceModel, selection: Selection, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -171,15 +171,15 @@ class CellTable(View):
         for column, widest in ((_CELL, "30, 30"), (_PROBABILITY, "> 99 %"), (_ENTROPY, COLUMNS[_ENTROPY][0]), (_FINAL, "the start")):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, self.fontMetrics().horizontalAdvance(widest) + _BESIDE_NUMBERS)
-        for column in (_ANSWER, _SOLUTION):  # words, which need what is left
+        for column in (_ANSWER, _SOLUTION):  # names may be long, so these share the rest
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._open_only = QToolButton(text="Open cells only", checkable=True, checked=True, objectName="chip")
-        self._open_only.setToolTip("Leave out what the puzzle gives, unless it is selected.")
-        self._open_only.toggled.connect(self._renew)
+        self._blank_only = QToolButton(text="Blank cells only", checkable=True, checked=True, objectName="chip")
+        self._blank_only.setToolTip("Hide given cells, unless they are selected")
+        self._blank_only.toggled.connect(self._renew)
         self._count = QLabel("", objectName="muted")
         bar = QHBoxLayout()
-        bar.addWidget(self._open_only)
+        bar.addWidget(self._blank_only)
         bar.addStretch()
         bar.addWidget(self._count)
         layout = QVBoxLayout(self)
@@ -201,11 +201,11 @@ class CellTable(View):
         )
 
     def _listed(self) -> np.ndarray:
-        """The cells that have a row. What is selected elsewhere has one, be it given."""
+        """The cells that have a row; selected cells always do, even if they are given."""
         trace = self._traces.trace
         if trace is None:
             return np.zeros(0, int)
-        listed = blanks(trace).copy() if self._open_only.isChecked() else np.ones(len(trace.puzzle.given), bool)
+        listed = blanks(trace).copy() if self._blank_only.isChecked() else np.ones(len(trace.puzzle.given), bool)
         listed[[cell for cell in self._selection.cells if cell < len(listed)]] = True
         return np.flatnonzero(listed)
 
@@ -214,7 +214,7 @@ class CellTable(View):
         self._refreshing = True
         self.model.show(trace, cells, self._traces.cursor)
         self._refreshing = False
-        self._count.setText(f"{len(cells)} cells" if trace is not None else "The cells appear here as the model thinks.")
+        self._count.setText(f"{len(cells)} cells" if trace is not None else "The cells appear here once the model reasons.")
         self._show_selection()
 
     def _grew(self) -> None:
@@ -225,7 +225,7 @@ class CellTable(View):
         before = self.model.order
         trace = self._traces.trace
         if trace is not None:
-            self.model.grow(trace)  # the cursor may follow new steps before this view has heard of them
+            self.model.grow(trace)  # the cursor may reach new steps before this view hears of them
         self.model.set_step(self._traces.cursor)
         if not np.array_equal(before, self.model.order):
             self._show_selection()
@@ -243,10 +243,10 @@ class CellTable(View):
             chosen.select(self.model.index(row, 0), self.model.index(row, last))
         self.table.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
         self._refreshing = False
-        QTimer.singleShot(0, self, self._scroll_to_selection)  # once a table that is just being shown has its size
+        QTimer.singleShot(0, self, self._scroll_to_selection)  # a table that is just being shown has no size yet
 
     def _scroll_to_selection(self) -> None:
-        """To the first selected row, where none of them is in sight."""
+        """Scroll to the first selected row, if none is in sight."""
         rows = [self.model.index(row, 0) for row in np.flatnonzero(np.isin(self.model.order, list(self._selection.cells))).tolist()]
         room = self.table.viewport().rect()
         if rows and not any(room.contains(self.table.visualRect(row)) for row in rows):
@@ -254,6 +254,6 @@ class CellTable(View):
 
     def _picked(self) -> None:
         if not self._refreshing:
-            self._picking = True  # no row goes while it is clicked
+            self._picking = True  # no row may vanish while it is clicked
             self._selection.set(int(self.model.order[index.row()]) for index in self.table.selectionModel().selectedRows())
             self._picking = False

@@ -1,4 +1,4 @@
-"""A slider that takes clues away, or gives them back."""
+"""A slider that removes clues, or brings them back."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_studio.models.difficulty import Difficulty
 
-_FEWEST = {4: 4, 6: 8, 9: 17}  # clues that a puzzle with one solution needs (9×9: arXiv 1201.0749)
+_FEWEST = {4: 4, 6: 8, 9: 17}  # least clues of a puzzle with one solution (9×9: arXiv 1201.0749)
 
 
 class DifficultySlider(QWidget):
-    """Left is harder, right easier; the same way back gives the same puzzles."""
+    """Left is harder, right easier. Sliding back brings back the same puzzles."""
 
     def __init__(self, difficulty: Difficulty, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -20,14 +20,14 @@ class DifficultySlider(QWidget):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("Difficulty: number of clues")
         self.slider.setToolTip(
-            "Takes clues away or fills blanks in, one at a time, and thinks about the puzzle again.\n"
-            "The puzzle keeps its one solution; sliding back gives back the same clues."
+            "Removes or adds clues one by one, then lets the model reason again.\n"
+            "The puzzle always has one solution. Sliding back brings back the same clues."
         )
-        self.told = QLabel("", objectName="muted")
+        self.count = QLabel("", objectName="muted")
         row = QHBoxLayout()
         row.addWidget(QLabel("Difficulty", objectName="heading"))
         row.addStretch()
-        row.addWidget(self.told)
+        row.addWidget(self.count)
         ends = QHBoxLayout()
         ends.addWidget(QLabel("harder", objectName="muted"))
         ends.addWidget(self.slider, 1)
@@ -55,5 +55,5 @@ class DifficultySlider(QWidget):
         self.slider.setRange(min(difficulty.clues, _FEWEST[task.side] if fewest is None else fewest), task.cells)
         self.slider.setValue(difficulty.clues)
         self.slider.blockSignals(False)
-        at_end = "  ·  none can go" if fewest == difficulty.clues else ""
-        self.told.setText(f"{difficulty.clues} clues{at_end}")
+        at_end = "  ·  minimal" if fewest == difficulty.clues else ""
+        self.count.setText(f"{difficulty.clues} clues{at_end}")

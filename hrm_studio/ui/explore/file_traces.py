@@ -1,4 +1,4 @@
-"""The traces of one file, to go through: the one that is chosen is shown behind. For a probe series, a comparison, a whole set."""
+"""A dialog that lists the traces of a file and opens the chosen one. For probe series, comparisons and whole sets."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QAbstractItemView, QDialog, QHeaderView, QLabel, Q
 from hrm_studio.models.opened_file import OpenedFile
 
 _COLUMNS = ("", "Trace", "Outcome", "Segments", "Steps", "States")
-_REST_MS = 150  # the choice rests so long before a trace is read
-_SEARCH_FROM = 9  # traces
+_REST_MS = 150  # a trace is read after the choice has rested this long
+_SEARCH_FROM = 9  # a file of at least so many traces has a search field
 
 
 class FileTraces(QDialog):
@@ -17,7 +17,7 @@ class FileTraces(QDialog):
 
     Signals
     -------
-    wanted(object, int)     the Path, and the place of the trace that was chosen
+    wanted(object, int)     the Path, and the number of the chosen trace, counted from 0
     """
 
     wanted = Signal(object, int)
@@ -50,16 +50,16 @@ class FileTraces(QDialog):
         self.list.currentItemChanged.connect(lambda: self._rest.start())
 
     def show_file(self, opened: OpenedFile) -> None:
-        """List a file's traces, the shown one chosen."""
+        """List a file's traces and choose the one that is shown."""
         before, self._opened = self._opened, opened
         if before is None or before.path != opened.path or before.entries != opened.entries:
             self._fill(opened)
         if self._place() != opened.at:
             self.list.setCurrentItem(self._rows[opened.at])
-        self._rest.stop()  # it is there already
+        self._rest.stop()  # it is shown already
 
     def _fill(self, opened: OpenedFile) -> None:
-        self.about.setText(f"{opened.path.name} holds {len(opened.entries)} traces. The one that is chosen here is shown.")
+        self.about.setText(f"{opened.path.name} has {len(opened.entries)} traces. Explore shows the one that you choose here.")
         self.about.setToolTip(str(opened.path))
         self.search.setVisible(len(opened.entries) >= _SEARCH_FROM)
         self.search.clear()

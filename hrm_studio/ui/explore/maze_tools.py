@@ -1,4 +1,4 @@
-"""Drawing a maze with the mouse: the tools, what a stroke with one of them does, and what is still missing in words."""
+"""Drawing a maze with the mouse: the tools, the brush, and what the maze still needs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ENDS = (maze.START, maze.GOAL)
 
 @dataclass(frozen=True)
 class Tool:
-    """What a click or a drag writes."""
+    """A drawing tool and the value it writes."""
 
     name: str
     value: int
@@ -29,57 +29,57 @@ class Tool:
 
 
 TOOLS = (
-    Tool("Wall", maze.WALL, "Click or drag to put up walls; the right button takes them away.\nKey # or W: a wall at the cursor"),
+    Tool("Wall", maze.WALL, "Click or drag to draw walls; the right button removes them.\nKey # or W draws a wall at the cursor"),
     Tool(
         "Open",
         maze.OPEN,
-        "Click or drag to take walls away, as the right button does with any tool.\nSpace or . opens the cell at the cursor",
+        "Click or drag to remove walls, as the right button does with any tool.\nSpace or . opens the cell at the cursor",
     ),
-    Tool("Start", maze.START, "Click where the way starts, or drag the S with any tool.\nKey S: the start at the cursor"),
-    Tool("Goal", maze.GOAL, "Click where the way ends, or drag the G with any tool.\nKey G: the goal at the cursor"),
+    Tool("Start", maze.START, "Click to set the start, or drag the S with any tool.\nKey S sets it at the cursor"),
+    Tool("Goal", maze.GOAL, "Click to set the goal, or drag the G with any tool.\nKey G sets it at the cursor"),
 )
 
 
 def beginning(task: MazeTask, filling: int) -> Grid:
-    """(S,) a maze to begin with: all open or all wall, the start at the top left and the goal at the bottom right."""
+    """(S,) a new maze: all open or all wall, the start at the top left, the goal at the bottom right."""
     grid = np.full(task.cells, filling, np.int8)
     grid[0], grid[-1] = maze.START, maze.GOAL
     return grid
 
 
 def words(grid: Grid, judgement: Judgement) -> str:
-    """What a maze is, or what it still needs and how that is done."""
+    """The state of a maze in words: what it is, or what it still needs."""
     start, goal = ((grid == value).any() for value in _ENDS)
     if not start and not goal:
-        return "No start and no goal yet: choose Start, click a cell; then Goal"
+        return "No start and no goal yet: choose Start and click a cell, then Goal"
     if not start:
         return "No start yet: choose Start and click a cell"
     if not goal:
         return "No goal yet: choose Goal and click a cell"
     if judgement.state in ("broken", "none") and all((grid == value).sum() == 1 for value in _ENDS):
-        return "No way from S to G: take a wall away between them"
+        return "No way from S to G: remove a wall between them"
     return judgement.words
 
 
 class MazeBrush(Brush):
-    """Writes what the chosen tool writes; the start and the goal can be dragged with any."""
+    """Writes the chosen tool's value. The start and the goal can be dragged with any tool."""
 
     def __init__(self, puzzle: PuzzleModel) -> None:
         super().__init__(puzzle)
         self.tool = TOOLS[0]
 
     def holds(self, cell: int) -> bool:
-        """Whether the cell can be taken hold of: the start or the goal of a maze."""
+        """Whether the cell can be dragged: it is the start or the goal."""
         return isinstance(self._puzzle.task, MazeTask) and int(self._puzzle.grid[cell]) in _ENDS
 
     def press(self, cell: int, erase: bool = False) -> None:
-        """Begin a stroke; `erase` opens cells whatever the tool is. Nothing where the puzzle is no maze."""
+        """Begin a stroke; `erase` opens cells with any tool. Does nothing if the puzzle is not a maze."""
         if isinstance(self._puzzle.task, MazeTask):
             held = int(self._puzzle.grid[cell])
             self._begin(cell, maze.OPEN if erase else held if held in _ENDS else self.tool.value)
 
     def changed(self, cells: list[int], value: int) -> Grid | None:
-        """Walls and ways leave start and goal alone; start and goal spare each other and what they are only dragged across."""
+        """Walls and open cells never replace start or goal. Start and goal never replace each other, nor cells they are dragged across."""
         if value in _ENDS:
             other = _ENDS[1 - _ENDS.index(value)]
             if self._base[cells[-1]] == other:
@@ -95,7 +95,7 @@ class MazeBrush(Brush):
 
 
 class MazeTools(QWidget):
-    """Tools of which one is chosen, and (`begin`, a button for the panel's row of buttons) mazes to begin with."""
+    """The tools, one of them chosen, and `begin`: a button with new mazes, for the panel's row of buttons."""
 
     def __init__(self, puzzle: PuzzleModel, brush: MazeBrush, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -109,28 +109,28 @@ class MazeTools(QWidget):
             self.buttons[tool.name] = button
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(FlowRow(*self.buttons.values()))  # never wider than the panel, whose other widgets it would push out of sight
-        self.begin = QToolButton(objectName="flat", toolTip="Begin a new maze", accessibleName="Begin a new maze")
+        row.addWidget(FlowRow(*self.buttons.values()))  # it wraps: a wide row would push the panel's other widgets out of sight
+        self.begin = QToolButton(objectName="flat", toolTip="New maze", accessibleName="New maze")
         self.begin.setProperty("icon_name", "mdi6.plus-box-outline")
         self.begin.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.begin)
-        self.empty = menu.addAction("All open, to put walls up", lambda: self.start(self._puzzle.task))
-        self.walls = menu.addAction("All walls, to dig a way", lambda: self.start(self._puzzle.task, maze.WALL))
+        self.empty = menu.addAction("All open, to draw walls", lambda: self.start(self._puzzle.task))
+        self.walls = menu.addAction("All walls, to dig paths", lambda: self.start(self._puzzle.task, maze.WALL))
         self.begin.setMenu(menu)
         self.choose(brush.tool)
 
     def choose(self, tool: Tool) -> None:
-        """Draw with this tool from now on."""
+        """Draw with this tool."""
         self._brush.tool = tool
         self.buttons[tool.name].setChecked(True)
 
     def start(self, task: Task, filling: int = maze.OPEN) -> None:
-        """A new maze, all open or all wall, and the tool that it needs. Nothing for another task."""
+        """A new maze, all open or all wall, with the fitting tool chosen. Does nothing for another task."""
         if isinstance(task, MazeTask):
             self._puzzle.replace(task, beginning(task, filling))
             self.choose(TOOLS[0] if filling == maze.OPEN else TOOLS[1])
 
 
 def cursor_over(brush: MazeBrush, cell: int | None) -> Qt.CursorShape:
-    """The mouse's shape: a hand over what can be dragged."""
+    """The mouse cursor: a hand over what can be dragged."""
     return Qt.CursorShape.OpenHandCursor if cell is not None and brush.holds(cell) else Qt.CursorShape.ArrowCursor

@@ -1,4 +1,4 @@
-"""Explore: puzzle, board, states, curves and timeline around one trace. Wiring only."""
+"""The Explore page: puzzle, board, states, curves and timeline of one trace. Wiring only."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
     from hrm_model.tasks.base import Task
     from hrm_studio.models.dataset_view import Shown
 
-    # Made when they are first shown, for they take longer to import than the window has.
+    # Imported when they are first shown: they take longer than the window may.
     from hrm_studio.ui.explore.attention import AttentionView
     from hrm_studio.ui.explore.cell_table import CellTable
     from hrm_studio.ui.plots.curves import CurvesView
     from hrm_studio.ui.plots.states import StatesView
 
 _LAYOUT_VERSION = 3
-_BESIDE = ("States", "Curves", "Attention", "Cells")  # the panels beside the board
-_BOARD_BENEATH = 120  # pixels of the board's height at least, beneath the ARC strip
-_LOW = 690  # pixels of a page's height that do not hold two piles of panels
-_PANELS_AT_MOST_MS = 1500  # the first puzzle waits no longer for them
+_BESIDE = ("States", "Curves", "Attention", "Cells")  # the docks beside the board
+_BOARD_BENEATH = 120  # least height of the board in pixels, below the ARC strip
+_LOW = 690  # pixels: a lower page has room for one stack of docks only
+_PANELS_AT_MOST_MS = 1500  # the first puzzle waits no longer for the panels
 _LEFT, _RIGHT, _BOTTOM = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
 
 
 class ExplorePage(QMainWindow):
-    """The board in the middle, docks around it that can be moved, closed, and come back as they were."""
+    """The board in the middle, and docks around it that can be moved and hidden. Their layout is kept."""
 
     def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Widget)
@@ -56,7 +56,7 @@ class ExplorePage(QMainWindow):
         self.model = ExploreModel(studio.settings, studio.models, traces, selection, studio.player, studio.reasoner, self, studio.arc)
         self.model.file_opened.connect(self._show_file)
         self.model.file_read.connect(studio.opener.opened)
-        self._file_traces: FileTraces | None = None  # made when it is first needed
+        self._file_traces: FileTraces | None = None  # made on demand
         self.bookmarks = Bookmarks(traces, studio.settings, self)
         studio.actions.add(self._entries(), page="explore")
         self.board_panel = BoardPanel(traces, selection, theme)
@@ -64,7 +64,7 @@ class ExplorePage(QMainWindow):
         self.panel = PuzzlePanel(self.model, theme)
         self.transport = Transport(traces, studio.player, self.bookmarks, studio.actions, theme)
         self.arc_strip = ArcStrip(self.model, theme)
-        least = self.board.minimumHeight()  # less beneath the strip: an ARC board is wide, and the window may be low
+        least = self.board.minimumHeight()  # less below the strip: an ARC board is wide, and the window may be low
         self.arc_strip.toggled.connect(lambda on: self.board.setMinimumHeight(_BOARD_BENEATH if on else least))
         middle = QWidget()
         layout = QVBoxLayout(middle)
@@ -77,9 +77,9 @@ class ExplorePage(QMainWindow):
         self._areas: dict[str, Qt.DockWidgetArea] = {}
         self._lazy: dict[str, LazyPanel] = {}
         self._begun = self._low = self._arranged = False
-        self._afloat: list[QDockWidget] = []  # to be shown again once the window is shown
-        self._later = QTimer(self, singleShot=True, interval=0)
-        self._later.timeout.connect(self._arrange)
+        self._floating: list[QDockWidget] = []  # floating docks, to be shown again after the window is
+        self._arrange_soon = QTimer(self, singleShot=True, interval=0)
+        self._arrange_soon.timeout.connect(self._arrange)
         self._add_dock("Puzzle", self.panel, _LEFT)
         queue = BuildQueue(self)
         for title, (make, module, size) in self._right_panels().items():
@@ -87,11 +87,11 @@ class ExplorePage(QMainWindow):
             self._add_dock(title, self._lazy[title], _RIGHT)
         self._add_dock("Timeline", self.transport, _BOTTOM)
         for name in ("Attention", "Cells"):
-            self.docks[name].hide()  # until they are tabs: four docks in a column would make the window high
+            self.docks[name].hide()  # until they are tabs: four docks in a column would make the window too high
         self._restore()
 
     def _right_panels(self) -> dict[str, tuple[Callable[[], QWidget], str, QSize]]:
-        """How each panel beside the board is made, in which module it is, and what room it needs at least."""
+        """For each dock beside the board: how to make its view, the view's module, and its least size."""
         s = self._studio
 
         def states() -> QWidget:
@@ -144,7 +144,7 @@ class ExplorePage(QMainWindow):
         dock.setObjectName(title)
         dock.setWidget(widget)
         dock.setTitleBarWidget(DockTitle(dock, self._studio.theme))
-        # Qt does not hide what lies behind another tab, it only moves it away; hidden, it costs nothing, and keeps its room.
+        # Qt only moves a dock behind another tab away. Hidden, its view costs nothing, and it keeps its size.
         policy = widget.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         widget.setSizePolicy(policy)
@@ -153,18 +153,18 @@ class ExplorePage(QMainWindow):
         self.addDockWidget(area, dock)
         self._areas[title] = area
         action = dock.toggleViewAction()
-        entry = Entry(f"show_{title.lower()}", "&View", f"Show {title}", "", "", action.trigger, f"Show or hide the panel {title}")
+        entry = Entry(f"show_{title.lower()}", "&View", f"Show {title}", "", "", action.trigger, f"Show or hide {title}")
         self._studio.actions.adopt(entry, action, page="explore")
         self.docks[title] = dock
 
     def _arrange(self) -> None:
-        # Not before the page is shown: Qt leaves a stray tab bar on the board where two pairs are made before their first layout.
+        # Called after the page is shown: Qt leaves a stray tab bar on the board if two stacks are made before the first layout.
         self._low = self.height() < _LOW
-        if self._low:  # one pile of panels: two would leave plots as flat as a line
+        if self._low:  # one stack of docks: with two, the plots would be too flat to read
             pairs = [("States", "Curves"), ("Curves", "Attention"), ("Attention", "Cells")]
         else:
             if self.docks["Curves"] in self.tabifiedDockWidgets(self.docks["States"]):
-                for title in _BESIDE:  # Qt splits no pile
+                for title in _BESIDE:  # Qt cannot split a stack, so take the docks out first
                     self.removeDockWidget(self.docks[title])
                     self.addDockWidget(_RIGHT, self.docks[title])
                     self.docks[title].show()
@@ -175,7 +175,7 @@ class ExplorePage(QMainWindow):
         for first in ("Curves", "States"):
             self.docks[first].raise_()
         self._share_room()
-        QTimer.singleShot(0, self._share_room)  # once what is behind a tab is hidden
+        QTimer.singleShot(0, self._share_room)  # again, after the views behind tabs are hidden
 
     def _share_room(self) -> None:
         self._resize({"Puzzle": 300, "States": round(0.36 * self.width())}, Qt.Orientation.Horizontal)
@@ -183,7 +183,7 @@ class ExplorePage(QMainWindow):
             self._resize({"States": 420, "Curves": 400}, Qt.Orientation.Vertical)
 
     def _resize(self, sizes: dict[str, int], orientation: Qt.Orientation) -> None:
-        """Those docks that lie in the page; Qt warns of one that floats or was just taken out."""
+        """Resize the docks that are in the page; Qt warns about one that floats or was just removed."""
         lying = [title for title in sizes if self.dockWidgetArea(self.docks[title]) != Qt.DockWidgetArea.NoDockWidgetArea]
         self.resizeDocks([self.docks[title] for title in lying], [sizes[title] for title in lying], orientation)
 
@@ -198,22 +198,22 @@ class ExplorePage(QMainWindow):
             return act
 
         return [
-            Entry("file_traces", "&File", "Traces of this file …", "", "mdi6.format-list-bulleted", self.show_others, "Another trace of the file that was opened"),
-            Entry("undo", "&Edit", "Undo", "Ctrl+Z", "mdi6.undo", lambda: self.model.puzzle.undo(), "Take back the last change of the puzzle"),
-            Entry("redo", "&Edit", "Redo", "Ctrl+Shift+Z", "mdi6.redo", lambda: self.model.puzzle.redo()),
-            Entry("copy", "&Edit", "Copy the puzzle", "Ctrl+C", "mdi6.content-copy", lambda: self.panel.copy(), "The puzzle as one line to the clipboard"),
-            Entry("paste", "&Edit", "Paste a puzzle", "Ctrl+V", "mdi6.content-paste", lambda: self.panel.paste(), "Think about the puzzle on the clipboard"),
-            Entry("clear", "&Edit", "Empty the board", "", "mdi6.eraser", lambda: self.panel.clear()),
+            Entry("file_traces", "&File", "Traces of this file …", "", "mdi6.format-list-bulleted", self.show_others, "Choose another trace of the opened file"),
+            Entry("undo", "&Edit", "Undo", "Ctrl+Z", "mdi6.undo", lambda: self.model.puzzle.undo(), "Undo the last change of the puzzle"),
+            Entry("redo", "&Edit", "Redo", "Ctrl+Shift+Z", "mdi6.redo", lambda: self.model.puzzle.redo(), "Redo the change that was undone last"),
+            Entry("copy", "&Edit", "Copy the puzzle", "Ctrl+C", "mdi6.content-copy", lambda: self.panel.copy(), "Copy the puzzle as one line of text"),
+            Entry("paste", "&Edit", "Paste a puzzle", "Ctrl+V", "mdi6.content-paste", lambda: self.panel.paste(), "Reason about the puzzle on the clipboard"),
+            Entry("clear", "&Edit", "Clear the board", "", "mdi6.eraser", lambda: self.panel.clear()),
             Entry("edit", "&Puzzle", "Edit on a board", "Ctrl+B", "mdi6.grid", lambda: self.panel.edit_on_board()),
             Entry("edit_text", "&Puzzle", "Edit as text", "", "mdi6.text-box-outline", lambda: self.panel.edit_as_text()),
-            Entry("draw_maze", "&Puzzle", "Draw a maze", "", "mdi6.draw", lambda: self.panel.draw_maze(), "An open maze to put walls into"),
-            Entry("attempts", "&Puzzle", "Two attempts at the ARC input", "", "mdi6.numeric-2-box-multiple-outline", self._attempt, "Copies of the input vote on two answers"),
-            Entry("draw_arc", "&Puzzle", "Paint an ARC grid", "", "mdi6.palette-outline", lambda: self.panel.draw_arc(), "A black grid to paint on, of any size up to 30 × 30"),
+            Entry("draw_maze", "&Puzzle", "Draw a maze", "", "mdi6.draw", lambda: self.panel.draw_maze(), "Start with an open maze and draw walls"),
+            Entry("attempts", "&Puzzle", "Two attempts at the ARC input", "", "mdi6.numeric-2-box-multiple-outline", self._attempt, "Let copies of the input vote on two answers"),
+            Entry("draw_arc", "&Puzzle", "Paint an ARC grid", "", "mdi6.palette-outline", lambda: self.panel.draw_arc(), "Start with a black grid of any size up to 30 × 30"),
             Entry("reason", "&Puzzle", "Reason about this puzzle", "Ctrl+Return", "mdi6.brain", lambda: self.panel.submit()),
             Entry("generate", "&Puzzle", "Generate a puzzle", "Ctrl+G", "mdi6.dice-5-outline", lambda: self.panel.generate.click()),
             Entry("example", "&Puzzle", "Next example", "Ctrl+E", "mdi6.book-open-page-variant-outline", lambda: self.panel.example.click()),
-            Entry("recent_puzzles", "&Puzzle", "Recent puzzles …", "", "mdi6.history", lambda: self.panel.recent.showMenu(), "Puzzles that were thought about before"),
-            Entry("cancel", "&Puzzle", "Stop thinking", "Esc", "", lambda: self.model.cancel()),
+            Entry("recent_puzzles", "&Puzzle", "Recent puzzles …", "", "mdi6.history", lambda: self.panel.recent.showMenu(), "Puzzles that a model reasoned about before"),
+            Entry("cancel", "&Puzzle", "Stop reasoning", "Esc", "", lambda: self.model.cancel()),
             Entry("play", "&Step", "Play or pause", "Space", "mdi6.play", player.toggle),
             Entry("step_on", "&Step", "One step on", "Right", "mdi6.chevron-right", by_hand(traces.move_steps, 1)),
             Entry("step_back", "&Step", "One step back", "Left", "mdi6.chevron-left", by_hand(traces.move_steps, -1)),
@@ -223,16 +223,16 @@ class ExplorePage(QMainWindow):
             Entry("segment_back", "&Step", "One segment back", "Ctrl+Left", "mdi6.chevron-double-left", by_hand(traces.move_segments, -1)),
             Entry("to_start", "&Step", "To the start", "Home", "mdi6.skip-previous", by_hand(traces.set_cursor, 0)),
             Entry("to_end", "&Step", "To the end", "End", "mdi6.skip-next", by_hand(traces.set_cursor, 1 << 30)),
-            Entry("reverse", "&Step", "Play backwards", "Shift+Space", "mdi6.swap-horizontal", player.reverse, "Play the other way round"),
-            Entry("loop", "&Step", "Start over at the end", "L", "mdi6.repeat", lambda: player.set_loop(not player.loop), "Play again and again; drag with Shift on the timeline to choose a range"),
-            Entry("follow", "&Step", "Follow while computing", "F", "mdi6.target", lambda: player.set_follow(not player.follow), "The cursor stays on the newest step while the model thinks"),
+            Entry("reverse", "&Step", "Play backwards", "Shift+Space", "mdi6.swap-horizontal", player.reverse, "Change the direction of playing"),
+            Entry("loop", "&Step", "Loop", "L", "mdi6.repeat", lambda: player.set_loop(not player.loop), "Play again and again. Shift + drag on the timeline sets the range"),
+            Entry("follow", "&Step", "Follow while reasoning", "F", "mdi6.target", lambda: player.set_follow(not player.follow), "Keep the cursor on the newest step while the model reasons"),
             Entry("bookmark", "&Step", "Bookmark with a note …", "Ctrl+D", "mdi6.bookmark-outline", lambda: self.transport.ask_for_note(traces.cursor)),
             Entry("next_bookmark", "&Step", "Next bookmark", "Ctrl+PgDown", "", partial(self._to_bookmark, 1)),
             Entry("previous_bookmark", "&Step", "Previous bookmark", "Ctrl+PgUp", "", partial(self._to_bookmark, -1)),
-            Entry("zoom_in", "&View", "Larger board", "Ctrl++", "mdi6.magnify-plus-outline", lambda: self.board.zoom_step(1), "Zoom on the selected cell; Ctrl + wheel does so where the mouse is"),
+            Entry("zoom_in", "&View", "Larger board", "Ctrl++", "mdi6.magnify-plus-outline", lambda: self.board.zoom_step(1), "Zoom in on the selected cell. Ctrl + wheel zooms at the mouse"),
             Entry("zoom_out", "&View", "Smaller board", "Ctrl+-", "mdi6.magnify-minus-outline", lambda: self.board.zoom_step(-1)),
-            Entry("zoom_all", "&View", "All of the board", "Ctrl+0", "mdi6.magnify-scan", lambda: self.board.reset_zoom()),
-            Entry("next_panel", "&View", "Next panel", "F6", "", partial(self._focus_panel, 1), "The keyboard goes to the next panel"),
+            Entry("zoom_all", "&View", "Whole board", "Ctrl+0", "mdi6.magnify-scan", lambda: self.board.reset_zoom()),
+            Entry("next_panel", "&View", "Next panel", "F6", "", partial(self._focus_panel, 1), "Move the focus to the next panel"),
             Entry("previous_panel", "&View", "Previous panel", "Shift+F6", "", partial(self._focus_panel, -1)),
             Entry("reset_layout", "&View", "Reset the layout of Explore", "", "", self.reset_layout),
         ]  # fmt: skip
@@ -241,7 +241,7 @@ class ExplorePage(QMainWindow):
         if self.arc_strip.isVisible():
             self.arc_strip.attempts.go.click()
         else:
-            self._studio.opener.refused.emit("No ARC task is open. File › Open takes an official .json file of one.")
+            self._studio.opener.refused.emit("No ARC task is open. File › Open … reads an official .json file.")
 
     def _to_bookmark(self, direction: int) -> None:
         step = self.bookmarks.next_from(self._studio.traces.cursor, direction)
@@ -250,9 +250,10 @@ class ExplorePage(QMainWindow):
             self._studio.traces.set_cursor(step)
 
     def begin(self) -> None:
-        """After the first paint: solve the first example, once the panels that are shown are made.
+        """Reason about the first example, after the first paint and once the visible panels are made.
 
-        Torch's libraries, mapped meanwhile, would hold the linker's lock, for which an import waits with the interpreter's: the window stops.
+        The panels first: loading torch's libraries holds the linker's lock. An import in another thread would wait for that lock
+        with the interpreter's lock in hand, and the window would freeze.
         """
         for panel in self._lazy.values():
             panel.made.connect(self._begin)
@@ -265,12 +266,12 @@ class ExplorePage(QMainWindow):
             self.model.begin()
 
     def open_path(self, path: Path, kind: Kind) -> None:
-        """A file of puzzles, or a trace."""
+        """Open a file of puzzles, or a trace."""
         self.model.open_trace(path) if kind == "trace" else self.model.open_puzzles(path)
 
     def reason_about(self, task: Task, puzzle: Shown, at: int) -> None:
-        """An example of a dataset's puzzle."""
-        from hrm_studio.models.dataset_view import as_arc  # read already where there is a dataset
+        """Reason about example `at` of a dataset's puzzle."""
+        from hrm_studio.models.dataset_view import as_arc  # imported already if a dataset is open
 
         if isinstance(task, ArcTask):
             self.model.show_arc(*as_arc(puzzle, at))
@@ -278,10 +279,10 @@ class ExplorePage(QMainWindow):
             self.model.show_and_reason(task, puzzle.examples[at].given)
 
     def show_others(self) -> None:
-        """The list of the traces that the opened file holds."""
+        """Show the list of the opened file's traces."""
         opened = self.model.opened
         if opened is None:
-            self._studio.opener.refused.emit("No trace file is open. File › Open takes one.")
+            self._studio.opener.refused.emit("No trace file is open. File › Open … opens one.")
         else:
             self._show_file(opened, asked=True)
 
@@ -298,24 +299,24 @@ class ExplorePage(QMainWindow):
                 self._file_traces.show()
 
     def open_text(self, text: str) -> None:
-        """A dropped puzzle."""
+        """Reason about a dropped puzzle."""
         try:
             self.model.open_text(text, "The dropped text")
         except HRMError as error:
             self._studio.opener.refused.emit(str(error))
 
     def showEvent(self, event: QShowEvent) -> None:
-        """The arrow keys step at once: the keyboard belongs to the board until it is sent elsewhere."""
+        """Focus the board, so that the arrow keys step at once."""
         super().showEvent(event)
         if self.focusWidget() is None:
             self.board.setFocus()
-        if self._afloat:
+        if self._floating:
             QTimer.singleShot(0, self, self._show_again)
 
     # Layout ----------------------------------------------------------------------------------------------------------
 
     def _focus_panel(self, by: int) -> None:
-        """The keyboard goes around: board, then each dock that is shown."""
+        """Move the focus around: the board, then each visible dock."""
         strip = [self.arc_strip] if self.arc_strip.isVisible() else []
         places = [self.board_panel, *strip, *(dock.widget() for dock in self.docks.values() if dock.isVisible())]
         focus = self.focusWidget()
@@ -331,28 +332,28 @@ class ExplorePage(QMainWindow):
                 return
 
     def _show_again(self) -> None:
-        """Panels restored afloat were shown before the window was: the window manager takes them for nobody's, and the window covers them."""
-        afloat, self._afloat = self._afloat, []
-        for dock in afloat:
+        """Restored floating docks are shown before the window: the window manager does not know their owner, and the window covers them."""
+        floating, self._floating = self._floating, []
+        for dock in floating:
             if dock.isFloating() and dock.isVisible():
                 dock.hide()
                 dock.show()
 
     def _put_back(self, dock: QDockWidget) -> None:
-        """A panel floats no longer: it lies where its place is, before the others of its pile."""
+        """Bring a dock that no longer floats to the front of its stack."""
         if dock.isFloating() or dock.isHidden():
             return
         dock.raise_()
-        size = self.size()  # Qt lays out nothing where all places are as they were before; the panel would stay where it floated
+        size = self.size()  # Qt does no layout if all sizes are as before, and the dock would stay where it floated
         self.resize(size.width(), size.height() - 1)
         self.resize(size)
 
     def reset_layout(self) -> None:
-        """All docks where they first were."""
+        """Put all docks back to the default layout."""
         self._arranged = True
         for dock in self.docks.values():
             dock.setFloating(False)
-            self.removeDockWidget(dock)  # hidden: piles that come apart one by one would make the window higher than it was
+            self.removeDockWidget(dock)  # all at once: stacks that come apart one by one would make the window higher
         for title, dock in self.docks.items():
             self.addDockWidget(self._areas[title], dock)
             dock.setVisible(title not in ("Attention", "Cells"))
@@ -364,17 +365,17 @@ class ExplorePage(QMainWindow):
         super().keyPressEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """States and Curves keep their share of the page's width; Qt would take it all from the board."""
+        """Keep the docks' share of the page's width; Qt would give and take all of it at the board."""
         before, states = event.oldSize().width(), self.docks["States"].width()
         super().resizeEvent(event)
         if before > 0:
             self._resize({"States": round(states * event.size().width() / before)}, Qt.Orientation.Horizontal)
         if self._arranged_by_us and self._low != (self.height() < _LOW):
-            self._later.start()
+            self._arrange_soon.start()
 
     @property
     def _arranged_by_us(self) -> bool:
-        """Whether the panels beside the board lie in piles as `_arrange` makes them."""
+        """Whether the docks beside the board are in the stacks that `_arrange` makes."""
         right = [self.docks[title] for title in _BESIDE]
         return self._arranged and not any(d.isFloating() or d.isHidden() or self.dockWidgetArea(d) != _RIGHT for d in right)
 
@@ -383,22 +384,22 @@ class ExplorePage(QMainWindow):
         self._arranged = bool(self._studio.settings.value("layout/explore_ours", True, bool))
         if isinstance(state, QByteArray) and self.restoreState(state, _LAYOUT_VERSION):
             self._low = self.docks["Curves"] in self.tabifiedDockWidgets(self.docks["States"])
-            self._afloat = [dock for dock in self.docks.values() if dock.isFloating()]
+            self._floating = [dock for dock in self.docks.values() if dock.isFloating()]
         else:
-            self._later.start()
+            self._arrange_soon.start()
 
     def closing(self) -> None:
-        """The window closes: the layout is kept."""
+        """Save the layout as the window closes."""
         self.model.close()
         self._studio.settings.setValue("layout/explore_ours", self._arranged_by_us)
         self._studio.settings.setValue("layout/explore", self.saveState(_LAYOUT_VERSION))
         for dock in self.docks.values():
-            # A floating one would outlive what it follows, and take the process down with it.
+            # A floating dock would outlive its models and crash the process.
             dock.hide()
 
 
 def _scrolled(view: QWidget) -> QScrollArea:
-    """The view with scroll bars where it has less room than it needs, so that a small screen is no smaller than the window."""
+    """The view in a scroll area, so that its least size does not make the window larger than a small screen."""
     area = QScrollArea(widgetResizable=True)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.setWidget(view)

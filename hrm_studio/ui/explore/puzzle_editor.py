@@ -1,4 +1,4 @@
-"""A board on which a puzzle is written: type into the cell at the cursor; clashes are marked at once."""
+"""A board to edit a puzzle on: type into the cell at the cursor. Clashes are marked at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hrm_studio.ui.board.puzzle_picture import cell_rect, paint_puzzle, shown_si
 from hrm_studio.ui.explore.arc_tools import ArcBrush, cell_after, inside, last_of_row
 from hrm_studio.ui.explore.maze_tools import MazeBrush, cursor_over
 
-_LARGEST = 300  # pixels along a side
+_LARGEST = 300  # pixels: the largest side of the board
 _MARGIN = 3
 _ARROWS = {Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1), Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0)}
 _MOVES = (*_ARROWS, Qt.Key.Key_Home, Qt.Key.Key_End)
@@ -28,7 +28,7 @@ _ERASERS = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
 
 
 def value_typed(task: Task, character: str) -> int | None:
-    """The number of a grid that a key stands for; None for a key that writes nothing."""
+    """The grid value that a key writes; None if it writes nothing."""
     if isinstance(task, SudokuTask):
         if character in ("0", ".", " ", "-", "_", "*"):
             return 0
@@ -41,12 +41,12 @@ def value_typed(task: Task, character: str) -> int | None:
 
 
 def empty_value(task: Task) -> int:
-    """The number of a cell with nothing in it."""
+    """The grid value of an empty cell."""
     return {MazeTask: maze.OPEN, ArcTask: arc.FIRST_COLOUR}.get(type(task), 0)
 
 
 class PuzzleEditor(QWidget):
-    """Arrows move, digits (walls, S and G in a maze) write and go on to the next cell, Backspace and Delete erase.
+    """Arrow keys move. Digits (in a maze: walls, S and G) write and move on to the next cell. Backspace and Delete erase.
 
     Signals
     -------
@@ -59,10 +59,10 @@ class PuzzleEditor(QWidget):
         super().__init__(parent)
         self._puzzle, self._theme = puzzle, theme
         self.cell = 0
-        self.brush = MazeBrush(puzzle)  # what the mouse draws a maze with
-        self.arc_brush = ArcBrush(puzzle)  # and an ARC grid
+        self.brush = MazeBrush(puzzle)  # draws mazes with the mouse
+        self.arc_brush = ArcBrush(puzzle)  # draws ARC grids
         self.setMouseTracking(True)
-        # The right button draws too; else it would open a menu of the window.
+        # The right button draws too, so it must not open a menu of the window.
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
@@ -83,10 +83,10 @@ class PuzzleEditor(QWidget):
     def hasHeightForWidth(self) -> bool:
         return True
 
-    # Where things are ------------------------------------------------------------------------------------------------
+    # Places ---------------------------------------------------------------------------------------------------------
 
     def board(self) -> QRectF:
-        """The square that the cells fill."""
+        """The square of the cells."""
         size = min(self.width(), self.height()) - 2 * _MARGIN
         return QRectF((self.width() - size) / 2, (self.height() - size) / 2, size, size)
 
@@ -103,7 +103,7 @@ class PuzzleEditor(QWidget):
         return cell_rect(self.board(), task.side, cell, shown_side(task, self._puzzle.grid))
 
     def clashes(self) -> np.ndarray:
-        """(S,) cells that break a rule, known at once; the judgement comes later."""
+        """(S,) cells that break a rule. Known at once for a Sudoku; for others the check in the background says so."""
         task = self._puzzle.task
         if isinstance(task, SudokuTask):
             return conflicts(self._puzzle.grid, task.variant)
@@ -123,7 +123,7 @@ class PuzzleEditor(QWidget):
         painter.drawRoundedRect(board.adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN), 4, 4)
         judgement = puzzle.judgement
         if judgement is not None and judgement.state == "several":
-            # Cells that two solutions fill differently: a clue in one of them is missing.
+            # Cells in which two solutions differ: one of them needs a clue.
             self._fill(painter, judgement.marks & (puzzle.grid == 0), "warning", 0.16)
         clashes = self.clashes()
         self._fill(painter, clashes, "wrong", 0.22)
@@ -148,7 +148,7 @@ class PuzzleEditor(QWidget):
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride:
-            # These keys write here; elsewhere they step through the trace.
+            # These keys write here; without the focus they are shortcuts that step through the trace.
             assert isinstance(event, QKeyEvent)
             if self._answers(event):
                 event.accept()
@@ -201,10 +201,10 @@ class PuzzleEditor(QWidget):
             self.entered.emit()
 
     def write(self, cell: int, value: int) -> None:
-        """Put a value into a cell; a maze has one start and one goal, so that another one moves there."""
+        """Write a value into a cell. A maze has one start and one goal: writing them moves them."""
         task, grid = self._puzzle.task, self._puzzle.grid.copy()
         if isinstance(task, ArcTask) and not inside(grid, cell):
-            return  # the size says where the grid ends
+            return  # only the size fields make the grid larger
         if isinstance(task, MazeTask) and value in (maze.START, maze.GOAL):
             grid[grid == value] = maze.OPEN
         grid[cell] = value
@@ -242,7 +242,7 @@ class PuzzleEditor(QWidget):
             return
         self.move_to(cell)
         if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton):
-            for brush in (self.brush, self.arc_brush):  # one of them, by the task
+            for brush in (self.brush, self.arc_brush):  # the one for the task draws, the other ignores it
                 brush.press(cell, erase=event.button() == Qt.MouseButton.RightButton)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:

@@ -1,4 +1,4 @@
-"""Ways to another puzzle: made by number of clues, rating or length of path, or the next example."""
+"""Get another puzzle: generate one by clues, rating or length of path, or take the next example."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_studio.models.explore import ExploreModel
 from hrm_studio.theme import Palette
 
-_FEWEST_CLUES = {4: 4, 6: 9, 9: 24}  # below, a puzzle may take long to find
+_FEWEST_CLUES = {4: 4, 6: 9, 9: 24}  # with fewer, generating may take long
 
 
 def task_title(task: Task) -> str:
@@ -25,25 +25,27 @@ def task_title(task: Task) -> str:
 
 
 class PuzzleMaker(QWidget):
-    """Chooses a task and a difficulty; then asks for such a puzzle."""
+    """Choose a task and a difficulty; buttons reason about a new puzzle or the next example."""
 
     def __init__(self, explore: ExploreModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._explore = explore
-        self.task = QComboBox(toolTip="Which kind and size of puzzle", accessibleName="Kind and size of the puzzle")
+        self.task = QComboBox(toolTip="Kind and size of the puzzle", accessibleName="Kind and size of the puzzle")
         self.task.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.kind = QComboBox(toolTip="What makes it hard", accessibleName="What makes the puzzle hard")
-        self.clues = QSpinBox(toolTip="Given digits: fewer is harder", accessibleName="Clues", suffix=" clues")
-        self.rating = QComboBox(toolTip="The hardest technique that the puzzle needs", accessibleName="Rating")
+        self.kind = QComboBox(toolTip="How the difficulty is set", accessibleName="How the difficulty is set")
+        self.clues = QSpinBox(toolTip="Number of clues: fewer is usually harder", accessibleName="Clues", suffix=" clues")
+        self.rating = QComboBox(toolTip="The hardest technique that a person needs for the puzzle", accessibleName="Rating")
         self.path = QSpinBox(
-            toolTip="Least number of moves from start to goal", accessibleName="Shortest path", prefix="≥ ", suffix=" moves"
+            toolTip="The least number of moves from start to goal", accessibleName="Shortest path", prefix="≥ ", suffix=" moves"
         )
         self.nothing = QWidget()
         self.values = QStackedWidget()
         for widget in (self.clues, self.rating, self.path, self.nothing):
             self.values.addWidget(widget)
-        self.generate = QPushButton("Generate", toolTip="Make a new puzzle with one right answer and let the model solve it (Ctrl+G)")
-        self.example = QPushButton("Next example", toolTip="A puzzle that ships, or the next one of the file that was opened (Ctrl+E)")
+        self.generate = QPushButton("Generate", toolTip="Make a new puzzle with one solution and reason about it (Ctrl+G)")
+        self.example = QPushButton(
+            "Next example", toolTip="Reason about the next bundled puzzle, or the next one of the opened file (Ctrl+E)"
+        )
         self.position = QLabel(wordWrap=True, objectName="muted", visible=False)
         top, middle, bottom = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         top.addWidget(QLabel("Another puzzle", objectName="heading"), 1)
@@ -94,7 +96,7 @@ class PuzzleMaker(QWidget):
 
     def _show_position(self) -> None:
         position = self._explore.position
-        self.position.setText(f"{position}; Next example shows the others")
+        self.position.setText(f"Puzzle {position} in the file")
         self.position.setVisible(bool(position))
 
     def _task_chosen(self) -> None:

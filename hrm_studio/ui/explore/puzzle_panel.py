@@ -39,13 +39,13 @@ from hrm_studio.ui.explore.recent_button import RecentButton
 
 _STATES = {"broken": ("wrong", "✕"), "none": ("wrong", "✕"), "several": ("warning", "▲"), "one": ("right", "●"), "unknown": ("muted", "○")}
 _WRONG = ("broken", "none", "several")
-_MOST_ERROR = 82  # pixels: five lines; a longer one scrolls
+_MOST_ERROR = 82  # pixels: five lines; a longer message scrolls
 _LEAST_BOARD = 160  # pixels
-_LONGEST_SHOWN = 21_000  # characters; the largest maze has fewer, and laying out a long line would stop the window
+_LONGEST_SHOWN = 21_000  # characters: more than the largest maze; laying out a longer line would freeze the window
 
 
 class PuzzlePanel(QWidget):
-    """An editor (a board, or the text), what is known about the puzzle, and the ways to another one."""
+    """The editor (board or text), what is known about the puzzle, and how to get another one."""
 
     def __init__(self, explore: ExploreModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,21 +56,21 @@ class PuzzlePanel(QWidget):
         self.arc_tools = ArcTools(self._puzzle, self.editor.arc_brush, theme)
         self.text = PuzzleText(self._puzzle)
         self.text.fault.connect(self.show_error)
-        self.ways = QStackedWidget()
-        self.ways.addWidget(self.editor)
-        self.ways.addWidget(self.text)
+        self.editors = QStackedWidget()
+        self.editors.addWidget(self.editor)
+        self.editors.addWidget(self.text)
         self.error = QLabel(wordWrap=True, objectName="error")
-        self.stale = QLabel("The board still shows the puzzle before.", wordWrap=True, visible=False, objectName="muted")
+        self.stale = QLabel("The large board still shows the puzzle before this one.", wordWrap=True, visible=False, objectName="muted")
         self.known = QLabel(wordWrap=True, objectName="known")
         self.known.setTextFormat(Qt.TextFormat.RichText)
         self.reason = QPushButton("Reason", objectName="primary")
-        self.reason.setToolTip("Let the model think about this puzzle (Ctrl+Return)")
+        self.reason.setToolTip("Let the model reason about this puzzle (Ctrl+Return)")
         self.reason.clicked.connect(self.submit)
         self.difficulty = DifficultySlider(explore.difficulty)
         self.maker = PuzzleMaker(explore)
         self.generate, self.example = self.maker.generate, self.maker.example
         self.segments = QSpinBox(minimum=1, maximum=512, value=explore.segments, suffix=" segments", accessibleName="Segments")
-        self.segments.setToolTip("Segments to think for. One segment is H-cycles × (L-steps + 1 H step).")
+        self.segments.setToolTip("How many segments the model reasons for. A segment is H-cycles × (L-steps + 1 H step).")
         self.segments.valueChanged.connect(lambda value: setattr(explore, "segments", value))
         self.as_board = self._tool("mdi6.grid", "Edit on a board", self.edit_on_board)
         self.as_text = self._tool("mdi6.text-box-outline", "Edit as text", self.edit_as_text)
@@ -80,17 +80,17 @@ class PuzzlePanel(QWidget):
         self.undo = self._tool("mdi6.undo", "Undo (Ctrl+Z)", self._puzzle.undo)
         self.redo = self._tool("mdi6.redo", "Redo (Ctrl+Shift+Z)", self._puzzle.redo)
         self.pasted = self._tool("mdi6.content-paste", "Paste a puzzle (Ctrl+V)", self.paste)
-        self.emptied = self._tool("mdi6.eraser", "Empty the board", self.clear)
+        self.emptied = self._tool("mdi6.eraser", "Clear the board", self.clear)
         self.recent = RecentButton(explore, theme)
         self._lay_out()
         self.as_board.setChecked(True)
         for any_button in self.findChildren(QAbstractButton):
-            # A click leaves the keyboard where it was; Tab reaches them all.
+            # A click leaves the focus where it was; Tab reaches all buttons.
             any_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         explore.failed.connect(lambda message, cell: self.show_error(message, None if cell < 0 else cell))
-        self.ways.currentChanged.connect(self._show_tools)
+        self.editors.currentChanged.connect(self._show_tools)
         self._puzzle.changed.connect(self._changed)
-        self._puzzle.judged.connect(self._tell)
+        self._puzzle.judged.connect(self._show_check)
         theme.changed.connect(self._colours)
         self._colours()
         self._changed()
@@ -116,7 +116,7 @@ class PuzzlePanel(QWidget):
         layout.addLayout(row)
         layout.addWidget(self.maze_tools)
         layout.addWidget(self.arc_tools)
-        layout.addWidget(self.ways)
+        layout.addWidget(self.editors)
         layout.addWidget(self.known)
         self._error_area = QScrollArea(widgetResizable=True, horizontalScrollBarPolicy=Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._error_area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -146,18 +146,18 @@ class PuzzlePanel(QWidget):
         self._share_height()
 
     def _share_height(self) -> None:
-        """The board shrinks before anything is pushed out of sight; below its least size the panel scrolls."""
+        """Let the board shrink first if the panel is low; at its least size the panel scrolls."""
         layout = self._inside.layout()
         if layout is None:
-            return  # not laid out yet
+            return  # no layout yet
         room, margins = self._area.size(), layout.contentsMargins()
         inner = room.width() - margins.left() - margins.right()
         self._error_area.setFixedHeight(max(0, min(self.error.heightForWidth(inner), _MOST_ERROR)))
-        item = layout.itemAt(layout.indexOf(self.ways))
+        item = layout.itemAt(layout.indexOf(self.editors))
         assert item is not None
-        shown = item.heightForWidth(inner) if item.hasHeightForWidth() else item.sizeHint().height()  # as the layout reckons
+        shown = item.heightForWidth(inner) if item.hasHeightForWidth() else item.sizeHint().height()  # as the layout computes it
         others = layout.totalHeightForWidth(room.width()) - shown
-        self.ways.setMaximumHeight(max(_LEAST_BOARD, room.height() - others))
+        self.editors.setMaximumHeight(max(_LEAST_BOARD, room.height() - others))
 
     def _colours(self) -> None:
         colours = self._theme.palette
@@ -167,9 +167,9 @@ class PuzzlePanel(QWidget):
             if name:
                 button.setIcon(qtawesome.icon(name, color=colours.muted, color_on=colours.accent, color_disabled=colours.border))
         self.maker.show_icons(colours)
-        self._tell()
+        self._show_check()
 
-    # What is told ----------------------------------------------------------------------------------------------------
+    # Showing ---------------------------------------------------------------------------------------------------------
 
     def _changed(self) -> None:
         self.undo.setEnabled(self._puzzle.can_undo)
@@ -177,17 +177,17 @@ class PuzzlePanel(QWidget):
         self.difficulty.setVisible(self._explore.difficulty.possible)
         self.show_error("")
         self._show_tools()
-        self._tell()
+        self._show_check()
 
     def _show_tools(self) -> None:
-        drawing = isinstance(self._puzzle.task, MazeTask) and self.ways.currentWidget() is self.editor
+        drawing = isinstance(self._puzzle.task, MazeTask) and self.editors.currentWidget() is self.editor
         for widget in (self.maze_tools, self.maze_tools.begin):
             widget.setVisible(drawing)
-        self.arc_tools.setVisible(isinstance(self._puzzle.task, ArcTask) and self.ways.currentWidget() is self.editor)
+        self.arc_tools.setVisible(isinstance(self._puzzle.task, ArcTask) and self.editors.currentWidget() is self.editor)
         self._share_height()
 
     def _show_faults(self) -> None:
-        """What is wrong with a puzzle stands there once: as the error, where there is one. Of which puzzle the board is, is told then too."""
+        """Show a fault of the puzzle once: as the error if there is one, else as the result of the check."""
         judgement, error = self._puzzle.judgement, bool(self.error.text())
         wrong = judgement is not None and judgement.state in _WRONG
         for widget in (self.error, self._error_area):
@@ -196,8 +196,8 @@ class PuzzlePanel(QWidget):
         self.stale.setVisible((error or wrong) and self._explore.trace_is_stale)
         self._share_height()
 
-    def _tell(self) -> None:
-        """The judgement in words; what is not known yet keeps its place, so that nothing jumps."""
+    def _show_check(self) -> None:
+        """Show the result of the check. While it runs, a placeholder keeps the height, so that nothing jumps."""
         judgement, colours = self._puzzle.judgement, self._theme.palette
         self._show_faults()
         clues = f" · {self._explore.difficulty.clues} clues" if isinstance(self._puzzle.task, SudokuTask) else ""
@@ -205,8 +205,8 @@ class PuzzlePanel(QWidget):
             self.known.setText(f'<span style="color:{colours.muted}">…{clues}<br>&nbsp;</span>')
             return
         colour, mark = _STATES[judgement.state]
-        told = maze_words(self._puzzle.grid, judgement) if isinstance(self._puzzle.task, MazeTask) else judgement.words
-        text = f'<span style="color:{getattr(colours, colour)}">{mark}</span> {told}{clues if judgement.state == "one" else ""}'
+        words = maze_words(self._puzzle.grid, judgement) if isinstance(self._puzzle.task, MazeTask) else judgement.words
+        text = f'<span style="color:{getattr(colours, colour)}">{mark}</span> {words}{clues if judgement.state == "one" else ""}'
         if judgement.rating is not None:
             level = judgement.rating.level
             meter = "●" * level + "○" * (len(LEVELS) - 1 - level)
@@ -214,7 +214,7 @@ class PuzzlePanel(QWidget):
         self.known.setText(text)
 
     def show_error(self, message: str, cell: int | None = None) -> None:
-        """A sentence under the puzzle; '' takes it away. The cursor goes to the cell at fault."""
+        """Show a message below the puzzle; '' hides it. The cursor goes to the cell at fault."""
         self.error.setText(message)
         self.error.setToolTip(message)
         self._show_faults()
@@ -222,30 +222,30 @@ class PuzzlePanel(QWidget):
             self.editor.move_to(min(cell, self._puzzle.task.cells - 1))
             self.text.mark(cell)
 
-    # What is done ----------------------------------------------------------------------------------------------------
+    # Actions ---------------------------------------------------------------------------------------------------------
 
     def submit(self) -> None:
-        """Think about what was written; text that is no puzzle is explained."""
+        """Reason about the puzzle in the editor, or show what is wrong with its text."""
         self.show_error("")
         if self.text.take():
             self._explore.reason()
 
     def edit_on_board(self) -> None:
-        self.show_error("")  # it was about the text
-        self.ways.setCurrentWidget(self.editor)
+        self.show_error("")  # the error was about the text
+        self.editors.setCurrentWidget(self.editor)
         self.as_board.setChecked(True)
         self.editor.setFocus()
 
     def edit_as_text(self) -> None:
-        self.ways.setCurrentWidget(self.text)
+        self.editors.setCurrentWidget(self.text)
         self.as_text.setChecked(True)
         self.text.setFocus()
 
     def paste(self) -> None:
-        """Think about the puzzle on the clipboard; what is none is shown as text, with its fault."""
+        """Reason about the puzzle on the clipboard. Text that is not a puzzle is shown in the editor, with the error."""
         text = QApplication.clipboard().text()
         if not text.strip():
-            self.show_error("There is no text on the clipboard. Copy a puzzle first: its digits, with 0 . * _ or x for blanks.")
+            self.show_error("The clipboard has no text. Copy a puzzle first: digits, with 0 . * _ or x for blanks.")
             return
         try:
             self._explore.open_text(text, "The clipboard")
@@ -258,26 +258,26 @@ class PuzzlePanel(QWidget):
             self.text.take()
 
     def copy(self) -> None:
-        """The puzzle as one line to the clipboard."""
+        """Copy the puzzle as one line of text."""
         QApplication.clipboard().setText(self._puzzle.line)
 
     def draw_maze(self) -> None:
-        """An open maze to put walls into: as large as the one at hand, else as the model of mazes reads."""
+        """Edit an open maze, as large as the current one, else as large as a bundled model reads."""
         for task in (self._puzzle.task, *self._explore.tasks()):
             if isinstance(task, MazeTask):
                 self.maze_tools.start(task)
                 self.edit_on_board()
                 return
-        self.show_error("No model here reads mazes. Open one, or train one: hrm-studio train maze-11x11")
+        self.show_error("No model for mazes is loaded. Open a checkpoint, or train one: hrm-studio train maze-11x11")
 
     def draw_arc(self) -> None:
-        """A black grid to paint on."""
+        """Edit a black ARC grid."""
         self._explore.arc.follow(beginning(), edited=False)
         self._puzzle.replace(ArcTask(), beginning())
         self.edit_on_board()
 
     def clear(self) -> None:
-        """A board with nothing given; an ARC grid keeps its size."""
+        """Clear the board; an ARC grid keeps its size."""
         task, grid = self._puzzle.task, self._puzzle.grid
         nothing = np.full_like(grid, empty_value(task))
         self._puzzle.replace(task, np.where(grid >= FIRST_COLOUR, nothing, grid) if isinstance(task, ArcTask) else nothing)

@@ -1,4 +1,4 @@
-"""The puzzle as text, to be typed or pasted in any of the usual forms."""
+"""The puzzle as text, to type or paste in any usual form."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from hrm_studio.models.puzzle import PuzzleModel
 
 
 class PuzzleText(QPlainTextEdit):
-    """Shows the puzzle at hand; what is typed becomes it as soon as it can be read.
+    """Shows the current puzzle. Typed text becomes the puzzle as soon as it can be read.
 
     Signals
     -------
-    fault(str, object)  why the text is no puzzle yet, and the cell at fault or None
+    fault(str, object)  why the text is not a puzzle, and the cell at fault or None
     """
 
     fault = Signal(str, object)
@@ -28,17 +28,17 @@ class PuzzleText(QPlainTextEdit):
         super().__init__(parent)
         self._puzzle = puzzle
         self._showing = self._taking = False
-        self._pending = False  # typed, and not the puzzle yet
+        self._pending = False  # the text was edited and is not the puzzle yet
         self.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        self.setPlaceholderText("Paste a puzzle: digits, with 0 . * _ x for blanks, as one line or as a grid; or a maze of # S G")
+        self.setPlaceholderText("Type or paste a puzzle: digits, with 0 . * _ x for blanks, in one line or as a grid; or a maze of # S G")
         self.setTabChangesFocus(True)
         self.setAccessibleName("Puzzle as text")
-        self.setAcceptDrops(False)  # the window takes them, and tells what they are
+        self.setAcceptDrops(False)  # the window handles drops of all kinds
         self.textChanged.connect(self._typed)
         puzzle.changed.connect(self._show)
 
     def take(self) -> bool:
-        """Make the text the puzzle. Where it is none, `fault` is told and False returned."""
+        """Make the text the puzzle. If it cannot be read, emit `fault` and return False."""
         if not self._pending:
             return True
         try:
@@ -53,13 +53,13 @@ class PuzzleText(QPlainTextEdit):
         return True
 
     def _read(self) -> tuple[Task, Grid]:
-        """Rows of digits are an ARC grid while one is edited, and a Sudoku else. PuzzleError."""
+        """Read the text. Rows of digits are an ARC grid while one is edited, else a Sudoku. Raises PuzzleError."""
         text, task = self.toPlainText(), self._puzzle.task
         if isinstance(task, ArcTask):
             try:
                 return task, task.parse(text)
             except PuzzleError as error:
-                try:  # another kind of puzzle, perhaps
+                try:  # perhaps another task
                     return parse_any(text)
                 except PuzzleError:
                     raise error from None
@@ -81,12 +81,12 @@ class PuzzleText(QPlainTextEdit):
         try:
             self._read()
         except PuzzleError:
-            return  # in the middle of typing; it is told when it is asked for
+            return  # perhaps in the middle of typing: `take` shows the error
         self.take()
 
     def _show(self) -> None:
         if self._taking:
-            return  # the text is where the puzzle comes from: leave it as it was written
+            return  # the puzzle comes from this text: leave it as it was typed
         self._showing = True
         self.setPlainText(self._puzzle.task.format_grid(self._puzzle.grid))
         self._showing = self._pending = False

@@ -1,4 +1,4 @@
-"""A button that opens the list of puzzles that were thought about before."""
+"""A button with the list of recent puzzles."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _PICTURE = 56  # pixels
 
 
 class RecentButton(QToolButton):
-    """Its list is made when it is opened."""
+    """The list is filled when it opens."""
 
     def __init__(self, explore: ExploreModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._explore, self._theme = explore, theme
         self.setObjectName("flat")
-        self.setToolTip("Puzzles that were thought about before")
+        self.setToolTip("Puzzles that a model reasoned about before")
         self.setAccessibleName("Recent puzzles")
         self.setProperty("icon_name", "mdi6.history")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)

@@ -1,4 +1,4 @@
-"""How much of the attention stays in row, column and box."""
+"""The shares of attention on row, column and box, as bars or numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PARTS = ("itself", "row", "column", "box", "elsewhere")
 
 
 class ShareBars(QWidget):
-    """How much of the attention stays where: a bar for L, one for H, and L minus H in numbers."""
+    """A bar for L, a bar for H, and L minus H in numbers."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class ShareBars(QWidget):
         self.setAccessibleName("Share of attention in row, column and box")
 
     def show_table(self, on: bool) -> None:
-        """A narrow table of numbers instead of bars, for where there is room beside the boards and not below them."""
+        """Show a narrow table of numbers instead of bars, to stand beside the boards."""
         if on == self._table:
             return
         self._table = on
@@ -82,14 +82,14 @@ class ShareBars(QWidget):
             x += painter.fontMetrics().horizontalAdvance(words) + 20
 
     def _paint_table(self, painter: QPainter, parts: list[str], colours: dict[str, str]) -> None:
-        """A line a part: its colour, its name, the share of L and that of H."""
+        """A line for each part: its colour, its name, the shares of L and H."""
         palette, width, middle = self._theme.palette, self.width(), Qt.AlignmentFlag.AlignVCenter
-        columns = {"L": width - 46.0, "H": float(width)}  # where each ends
+        columns = {"L": width - 46.0, "H": float(width)}  # their right edges
 
         def write(top: float, end: float, words: str) -> None:
             painter.drawText(QRectF(end - 46, top, 46, 18), Qt.AlignmentFlag.AlignRight | middle, words)
 
-        painter.drawText(QRectF(0, 0, width, 18), Qt.AlignmentFlag.AlignLeft | middle, f"Of {self._of}")
+        painter.drawText(QRectF(0, 0, width, 18), Qt.AlignmentFlag.AlignLeft | middle, f"Attention of {self._of}")
         painter.setPen(palette.color("text"))
         for level, end in columns.items():
             write(20, end, level)

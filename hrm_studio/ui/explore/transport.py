@@ -1,4 +1,4 @@
-"""Below everything: the timeline with its buttons, the place of the cursor in words, and the speed."""
+"""The timeline with its buttons, the step at the cursor in words, and the speed of playing."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from hrm_studio.ui.board.drawing import percent
 from hrm_studio.ui.board.timeline import TimelineView, step_name
 
 _BUTTONS = ("to_start", "segment_back", "step_back", "reverse", "play", "step_on", "segment_on", "to_end", "loop", "follow", "bookmark")
-_SWITCHES = {"reverse": "backwards", "loop": "loop", "follow": "follow"}  # actions and what of the player they switch
+_SWITCHES = {"reverse": "backwards", "loop": "loop", "follow": "follow"}  # action → attribute of the player
 
 
 class Transport(QWidget):
-    """Buttons of the action table around a TimelineView."""
+    """A TimelineView with the buttons that play and step."""
 
     def __init__(
         self, traces: TraceModel, player: Player, bookmarks: Bookmarks, actions: Actions, theme: Theme, parent: QWidget | None = None
@@ -48,7 +48,7 @@ class Transport(QWidget):
         row.addWidget(self.verdict)
         row.addStretch()
         self.speed = QComboBox(accessibleName="Speed of playing")
-        self.speed.setToolTip("Speed of playing: steps a second, or how long the whole trace (or the range) takes")
+        self.speed.setToolTip("Speed of playing: steps per second, or how long the whole trace (or the range) takes")
         for speed in SPEEDS:
             self.speed.addItem(f"{speed} steps/s", speed)
         self.speed.setCurrentIndex(self.speed.findData(player.speed))
@@ -62,13 +62,13 @@ class Transport(QWidget):
         layout.setSpacing(2)
         layout.addLayout(row)
         layout.addWidget(self.timeline)
-        traces.cursor_moved.connect(self._tell)
-        traces.trace_replaced.connect(self._tell)
-        traces.trace_grew.connect(self._tell)
-        traces.running_changed.connect(self._tell)
+        traces.cursor_moved.connect(self._show_step)
+        traces.trace_replaced.connect(self._show_step)
+        traces.trace_grew.connect(self._show_step)
+        traces.running_changed.connect(self._show_step)
         player.playing_changed.connect(self._icons)
         player.changed.connect(self._icons)
-        bookmarks.changed.connect(self._tell)
+        bookmarks.changed.connect(self._show_step)
         theme.changed.connect(self._icons)
         self._icons()
 
@@ -90,18 +90,18 @@ class Transport(QWidget):
         self._player.set_pass_seconds(-chosen) if chosen < 0 else self._player.set_speed(chosen)
 
     def ask_for_note(self, step: int) -> None:
-        """A bookmark at a step: write its note, or an empty one; Cancel leaves all as it was."""
+        """Ask for the note of a step's bookmark. An empty note is allowed for a new one, and removes an old one."""
         if self._traces.trace is None or step < 0:
             return
         there = self._bookmarks.notes.get(step)
-        title = "Bookmark" if there is None else "Change the bookmark (an empty note removes it)"
-        note, given = QInputDialog.getText(self, title, step_name(self._traces.trace, step) + " – a note:", text=there or "")
+        title = "Add a bookmark" if there is None else "Change the bookmark (an empty note removes it)"
+        note, given = QInputDialog.getText(self, title, step_name(self._traces.trace, step) + ". Note:", text=there or "")
         if given and there is not None and not note.strip():
             self._bookmarks.remove(step)
         elif given:
             self._bookmarks.set(step, note.strip())
 
-    def _tell(self) -> None:
+    def _show_step(self) -> None:
         trace, step = self._traces.trace, self._traces.cursor
         if trace is None or step < 0:
             self.position.setText("")
@@ -110,7 +110,7 @@ class Transport(QWidget):
         self.position.setText(step_name(trace, step))
         if self._widest_of is not trace.model or self.position.minimumWidth() < self.position.sizeHint().width():
             self._widest_of = trace.model
-            self.position.setMinimumWidth(self.position.sizeHint().width())  # what stands beside it stays where it is as steps pass
+            self.position.setMinimumWidth(self.position.sizeHint().width())  # what is beside it stays in place as steps pass
         if step in self._bookmarks.notes or self._was_marked:
             self._was_marked = step in self._bookmarks.notes
             self._icons()
@@ -123,7 +123,7 @@ class Transport(QWidget):
             if trace.puzzle.solution is not None and step == len(trace) - 1 and not self._traces.running:
                 words.append(f"not solved after {trace.segments} segment{'s' if trace.segments > 1 else ''}")
             if right == right:
-                words.append(f"{percent(right)} of the open cells right")
+                words.append(f"{percent(right)} of the blank cells right")
             if broken == broken:
                 words.append("no rule broken" if not broken else f"{broken:.0f} rule break{'s' if broken > 1 else ''}")
         self.verdict.setText("  ·  ".join(words))

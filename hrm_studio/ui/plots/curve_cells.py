@@ -1,4 +1,4 @@
-"""Curves of single cells, a colour each, in the plots that have one for a cell."""
+"""Curves of the selected cells, one colour for each, in the plots that know values of single cells."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from hrm_model.analysis.core import Floats
 from hrm_model.trace.data import LEVEL_H, Trace
 from hrm_studio.ui.plots.plot import Plot, legend_entry
 
-MOST_CELLS = 6  # of which curves are drawn
-_BAR, _APART = 0.94, 0.07  # where the first bar of broken rules stands, and how far the next is below it: shares of the plot's height
+MOST_CELLS = 6  # more are not drawn
+_BAR, _APART = 0.94, 0.07  # the first bar of rule breaks, and how much lower each next one is: shares of the plot's height
 
 Drawn = list[tuple[str, pg.PlotDataItem]]
 
 
 def cell_legend(cells: list[int], side: int, colours: tuple[str, ...] | list[str]) -> str:
-    """Which colour is which cell, and how many have none."""
+    """Which colour is which cell, and how many are not drawn."""
     names = [legend_entry(colours[k % len(colours)], f"{cell // side + 1}, {cell % side + 1}") for k, cell in enumerate(cells[:MOST_CELLS])]
     more = [f"and {len(cells) - MOST_CELLS} more, not drawn"] if len(cells) > MOST_CELLS else []
     return " &nbsp; ".join(["cells (row, column)", *names, *more])
@@ -30,10 +30,10 @@ def cell_legend(cells: list[int], side: int, colours: tuple[str, ...] | list[str
 def draw_cells(
     plots: dict[str, Plot], trace: Trace, cells: list[int], colours: tuple[str, ...] | list[str], rules_top: float
 ) -> tuple[Drawn, dict[str, float]]:
-    """What was added to which plot, and each plot's highest value. Cells beyond MOST_CELLS are left out.
+    """Add the curves; return the items by plot, and each plot's highest value. Cells beyond MOST_CELLS are left out.
 
-    'sureness' is thick where the cell's answer is right; 'residuals' has lines for L and dashes for H; in 'violations', which goes up
-    to `rules_top`, a bar lasts as long as the cell breaks a rule.
+    'sureness' is thick while the cell's answer is right; 'residuals' has solid lines for L and dashed ones for H; 'violations', whose
+    axis ends at `rules_top`, has a bar as long as the cell breaks a rule.
     """  # fmt: skip
     cells = cells[:MOST_CELLS]
     picked, steps = _only(trace, np.asarray(cells)), np.arange(len(trace))
@@ -47,7 +47,7 @@ def draw_cells(
         highest[name] = max([highest.get(name, 0.0), *values[there].tolist()])
 
     def stretches(name: str, k: int, height: Floats | float, where: np.ndarray, width: float) -> None:
-        """Thick where `where` holds. Each stretch is drawn half a step to both sides, so that one of a single step is seen."""
+        """Thick lines while `where` is True. Each reaches half a step to both sides, so that a single step is visible."""
         starts = np.flatnonzero(np.diff(where.astype(int), prepend=0) == 1)
         ends = np.flatnonzero(np.diff(where.astype(int), append=0) == -1)
         heights = np.broadcast_to(height, len(steps))
@@ -75,7 +75,7 @@ def draw_cells(
 
 
 def _only(trace: Trace, cells: np.ndarray) -> Trace:
-    """The trace with so few cells, without states."""
+    """The trace with these cells only, and without states."""
     solution = None if trace.puzzle.solution is None else np.asarray(trace.puzzle.solution)[cells]
     puzzle = replace(trace.puzzle, given=np.asarray(trace.puzzle.given)[cells], solution=solution)
     return replace(trace, puzzle=puzzle, prediction=trace.prediction[:, cells], probability=trace.probability[:, cells], z_H=None, z_L=None)

@@ -1,4 +1,4 @@
-"""Curves over the steps of a trace, of all cells or of the selected ones. The cursor is a line through all of them."""
+"""Curves over the steps of a trace, for all cells and for the selected ones. A line through all plots is the cursor."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View
 
 _REFRESH_MS = 66  # a growing trace is redrawn at most this often
-_AT_ONCE = 400_000  # probabilities up to which curves are computed in the GUI thread; more take the background's
+_AT_ONCE = 400_000  # up to so many probabilities, curves are computed in the GUI thread; beyond, in the background
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,17 @@ class Panel:
 
 
 PANELS = (
-    Panel("sureness", "Right", "The share of the open cells that is right, and how sure the model is of its answer. Selected cells: how sure it is of each, thick while that answer is right.", True),
-    Panel("violations", "Rule breaks", "Rules that the answer breaks: digits that stand twice in a row, column or box; holes in a maze's path. Selected cells: a bar each, at the top, as long as it breaks one.", True),
-    Panel("residuals", "Movement", "How far each module's state moves in one step (the residual ‖Δz‖). H falls slowly; L falls within a cycle and jumps after each H step. Selected cells: lines for L, dashes for H.", True),
-    Panel("q", "Halting", "The model's own judgement at each segment's end. It would halt where q_halt lies above q_continue (above 0 where that was not learned).", True),
-    Panel("entropy", "Entropy", "How undecided the model is, in bits a cell: 0 is certain, 1 is a toss-up between two answers.", False),
-    Panel("loss", "Loss", "How improbable the model holds the right answer to be (cross entropy, nats a cell). Dots mark the segments' ends.", False),
+    Panel("sureness", "Right", "The share of blank cells that are right, and how sure the model is of its answer. Selected cells: how sure it is of each; thick while the answer is right.", True),
+    Panel("violations", "Rule breaks", "How many rules the answer breaks: a digit twice in a row, column or box; a gap in a maze's path. Selected cells: a bar at the top while the cell breaks one.", True),
+    Panel("residuals", "Movement", "How far each module's state moves in a step (the residual ‖Δz‖). H falls slowly; L falls within a cycle and jumps after each H step. Selected cells: solid lines for L, dashed ones for H.", True),
+    Panel("q", "Halting", "What the model thinks of its answer at the end of each segment. It would halt if q_halt is above q_continue (above 0 if the model did not learn q_continue).", True),
+    Panel("entropy", "Entropy", "How undecided the model is, in bits per cell: 0 is certain, 1 is a toss-up between two answers.", False),
+    Panel("loss", "Loss", "How improbable the model finds the right answer (cross entropy, nats per cell). Dots mark the ends of segments.", False),
 )  # fmt: skip
 
 
 class CurvesView(View):
-    """Plots that share their steps and the cursor. A click moves the cursor. With cells selected, their own curves are drawn too."""
+    """Plots with a common x axis. A click moves the cursor. Selected cells get curves of their own."""
 
     def __init__(
         self,
@@ -65,8 +65,8 @@ class CurvesView(View):
         self._styled_for: tuple[bool, bool, str] | None = None
         self._curve: dict[str, pg.PlotDataItem] = {}
         self._of_cells: list[tuple[str, pg.PlotDataItem]] = []
-        self._known: StepCurves | None = None  # a growing trace adds its new steps only
-        self._run = 0  # counts traces, so that what the background found for another one is dropped
+        self._known: StepCurves | None = None  # if the trace grows, only the new steps are computed
+        self._run = 0  # counts traces, so that late results for another one are dropped
         self._computing = False
         self._switches: dict[str, QToolButton] = {}
         self._lowest: set[str] = set()
@@ -78,14 +78,14 @@ class CurvesView(View):
             bar.row.addWidget(switch)
             self._switches[panel.name] = switch
             plot = self.plots[panel.name]
-            plot.setParent(self)  # one that is never chosen must go with this view too
+            plot.setParent(self)  # a plot that is never shown must be deleted with this view too
             plot.setToolTip(panel.tip)
             plot.setMouseEnabled(x=False, y=False)
-            plot.setMinimumSize(100, 48)  # three rows in as much as two: a chip must not move from under the mouse
+            plot.setMinimumSize(100, 48)  # three rows fit where two did: a chip must not move away under the mouse
             plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)  # rows and columns share the room evenly
             plot.scene().sigMouseClicked.connect(partial(self._clicked, plot))
             plot.over, plot.fixed = partial(self._paint_over, plot), partial(self._paint_marks, plot)
-        # Not in the plots' titles, which are as narrow as the plots.
+        # Beside the chips: the plots' titles are too narrow for it.
         self.legend = QLabel("", objectName="muted", visible=False, textFormat=Qt.TextFormat.RichText)
         bar.row.addWidget(self.legend)
         self._grid = QGridLayout()
@@ -122,7 +122,7 @@ class CurvesView(View):
             switch.setChecked(name in names)
 
     def _lay_out(self) -> None:
-        """Shown plots in two columns (one column for one)."""
+        """Lay out the shown plots in two columns; a single one fills both."""
         names = self.shown()
         for plot in self.plots.values():
             self._grid.removeWidget(plot)
@@ -133,7 +133,7 @@ class CurvesView(View):
             self.plots[name].setVisible(True)
         for row in range(len(PANELS)):
             self._grid.setRowStretch(row, 1 if row < -(-len(names) // 2) else 0)
-        # All share their steps: only the lowest of a column tells them.
+        # Only the lowest plot of a column shows the common x axis.
         self._lowest = set(names[-2:])
         self._show_axes()
         if self.following:
@@ -145,7 +145,7 @@ class CurvesView(View):
             show_axes(plot, there)
             plot.getPlotItem().showAxis("bottom", there and name in self._lowest)
 
-    # What is drawn ---------------------------------------------------------------------------------------------------
+    # Drawing ---------------------------------------------------------------------------------------------------------
 
     def _replaced(self) -> None:
         self._known = None
@@ -153,10 +153,10 @@ class CurvesView(View):
         if self._shape() == self._styled_for:
             self._draw()
         else:
-            QTimer.singleShot(0, self, self._draw)  # other axes and curves take a while; other views have their turn before
+            QTimer.singleShot(0, self, self._draw)  # new axes and curves take a while; let other views go first
 
     def _shape(self) -> tuple[bool, bool, str]:
-        """What decides which axes and curves there are: whether a trace is open, whether its model learned to continue, and the palette."""
+        """What the axes and curves depend on: whether a trace is open, whether its model has q_continue, and the palette."""
         trace = self._traces.trace
         return trace is not None and len(trace) > 0, self._learned_to_continue(trace), self._theme.palette.name
 
@@ -165,7 +165,7 @@ class CurvesView(View):
             self._soon.start()
 
     def _draw_if_shown(self) -> None:
-        """What is known is of the trace that was followed; while the view is hidden, another one may have taken its place."""
+        """While the view is hidden, another trace may have been opened: then the curves of the old one must not be drawn."""
         if self.following:
             self._draw()
 
@@ -178,7 +178,7 @@ class CurvesView(View):
             self.plots[name].repaint_over()
 
     def _paint_marks(self, plot: Plot, painter: QPainter) -> None:
-        """Thin lines where segments begin, dots where the model would halt, dashes where the solution is there."""
+        """Thin lines at the segments' starts, a dotted line where the model would halt, a dashed one where the answer is right for good."""
         trace, colours = self._traces.trace, self._theme.palette
         if trace is None or not len(trace):
             return
@@ -198,7 +198,7 @@ class CurvesView(View):
             painter.drawLine(QPointF(x, place.top()), QPointF(x, place.bottom()))
 
     def _paint_over(self, plot: Plot, painter: QPainter) -> None:
-        """The cursor."""
+        """Paint the cursor."""
         if self._traces.trace is not None and self._traces.cursor >= 0:
             x = float(plot.to_pixels([(self._traces.cursor, 0)])[0, 0])
             painter.setPen(QPen(self._theme.palette.color("accent"), 1.5))
@@ -206,7 +206,7 @@ class CurvesView(View):
             painter.drawLine(QPointF(x, place.top()), QPointF(x, place.bottom()))
 
     def _style(self) -> None:
-        """Titles, axes, colours, and the curves without their data."""
+        """Set titles, axes and colours, and make the curves without data."""
         self._styled_for = self._shape()
         colours, trace = self._theme.palette, self._traces.trace
         for name, plot in self.plots.items():
@@ -241,7 +241,7 @@ class CurvesView(View):
         self._draw()
 
     def _draw(self) -> None:
-        """The trace's data into the curves; computed first, in the background where there is much of it."""
+        """Fill the curves with the trace's data; compute it first, in the background if it is much."""
         if self._shape() != self._styled_for:
             self._style()
             return
@@ -279,7 +279,7 @@ class CurvesView(View):
         )
         self._curve["violations"].setData(*_finite(steps, verdict.violations))
         for name, plot in self.plots.items():
-            style_plot(plot, self._theme.palette, self._title(name, trace))  # of another task, perhaps, or without what some need
+            style_plot(plot, self._theme.palette, self._title(name, trace))  # the trace may have another task, or lack states or a solution
         self.plots["violations"].setYRange(0, self._rules_top(), padding=0.05)
         self._curve["confidence"].setData(steps, curves.confidence)
         self._curve["accuracy"].setData(*_finite(steps, verdict.accuracy))
@@ -298,9 +298,9 @@ class CurvesView(View):
         self._draw_cells()
 
     def _draw_cells(self) -> None:
-        """Curves of the selected cells, a colour each, in the plots that have one for a cell."""
+        """Draw the curves of the selected cells."""
         if not self._curve:
-            return  # a trace was opened this very moment
+            return  # a trace was opened just now, and has no curves yet
         for plot_name, item in self._of_cells:
             self.plots[plot_name].removeItem(item)
             self.plots[plot_name].redraw()
@@ -323,7 +323,7 @@ class CurvesView(View):
             plot.redraw()
 
     def _rules_top(self) -> float:
-        """How far the plot of rule breaks goes up."""
+        """The upper end of the rule breaks' axis."""
         return max(3.0, _top(self._traces.verdict.violations))
 
     @staticmethod
@@ -336,11 +336,11 @@ class CurvesView(View):
         unsolved = there and trace is not None and trace.puzzle.solution is None
         if name == "residuals":
             if there and trace is not None and not trace.has_states:
-                return "movement: recorded without states"
+                return "movement: trace without states"
             return f"movement &nbsp; {legend_entry(colours.level_H, 'H')} &nbsp; {legend_entry(colours.level_L, 'L')}"
         if name == "violations":
             known = not there or np.isfinite(self._traces.verdict.violations).any()
-            return "rule breaks" if known else "no fixed rules to break"
+            return "rule breaks" if known else "no fixed rules"
         if name == "sureness" and unsolved:
             return f"{legend_entry(colours.series[3], 'sure')} &nbsp; no solution known"
         if name == "loss" and unsolved:
@@ -348,7 +348,7 @@ class CurvesView(View):
         if name == "sureness":
             return f"{legend_entry(colours.right, 'right')} &nbsp; {legend_entry(colours.series[3], 'sure')}"
         if name in ("entropy", "loss"):
-            return "entropy (bits a cell)" if name == "entropy" else "loss (nats a cell)"
+            return "entropy (bits per cell)" if name == "entropy" else "loss (nats per cell)"
         halt = legend_entry(colours.right, "q_halt")
         if not self._learned_to_continue(trace):
             return f"{halt} (halts above 0)"
@@ -356,19 +356,19 @@ class CurvesView(View):
 
 
 def _finite(steps: np.ndarray, values: Floats) -> tuple[np.ndarray, Floats]:
-    """What there is to draw; pyqtgraph warns of curves that are nothing but NaN."""
+    """Without NaN: pyqtgraph warns about curves of nothing else."""
     there = np.isfinite(values)
     return steps[there], values[there]
 
 
 def _top(values: Floats) -> float:
-    """The highest of what is finite, 0 where nothing is."""
+    """The highest finite value, 0 if there is none."""
     finite = values[np.isfinite(values)]
     return float(finite.max()) if len(finite) else 0.0
 
 
 def _log_levels(values: Floats, height: float) -> list[list[tuple[float, str]]]:
-    """Whole decades first, as many as stand apart in so many pixels; what lies between them as a level of its own: a low plot leaves that out."""
+    """Two levels of ticks: as many whole decades as fit in `height` pixels, and those between them, which a low plot leaves out."""
     ticks = log_ticks(values)
     whole, between = [t for t in ticks if t[0].is_integer()], [t for t in ticks if not t[0].is_integer()]
     span = float(np.log10(values.max() / values.min())) if len(values) else 0.0
@@ -377,7 +377,7 @@ def _log_levels(values: Floats, height: float) -> list[list[tuple[float, str]]]:
 
 
 def log_ticks(values: np.ndarray) -> list[tuple[float, str]]:
-    """Ticks (log10 of the value, its text) of a logarithmic axis: whole decades, with 2 and 5 between where these are few."""
+    """Ticks (log10 of the value, its text) of a logarithmic axis: whole decades, with 2 and 5 between if these are few."""
     if not len(values):
         return []
     low, high = np.log10(values.min()), np.log10(values.max())

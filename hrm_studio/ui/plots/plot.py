@@ -1,4 +1,4 @@
-"""How every plot of the studio looks, and the small things they share."""
+"""The plot widget that all pages use, its style, and helpers for titles and axes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from hrm_studio.ui.widgets.vector import is_vector
 
 pg.setConfigOptions(antialias=True)
 
-NUMBERS_APART, _HALF_NUMBER = 14, 5  # pixels between two numbers of an upright axis at least, and half of one's height
+NUMBERS_APART, _HALF_NUMBER = 14, 5  # pixels: least distance of two numbers on the left axis, and half the height of one
 
 
 class UprightAxis(pg.AxisItem):
-    """Its numbers stand apart in a low plot too; pyqtgraph writes those of its first level however little room there is."""
+    """A left axis whose numbers never overlap. In a low plot, pyqtgraph draws all those of its first level, however little room there is."""
 
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
         levels: list[tuple[float, list[float]]] = super().tickValues(low, high, size)
@@ -38,32 +38,32 @@ class UprightAxis(pg.AxisItem):
 
 
 class Plot(pg.PlotWidget):
-    """A plot whose items are drawn once and kept as a picture; `over` paints what moves with the cursor on top of it.
+    """A plot whose items are cached as a pixmap; `over` paints on top what moves with the cursor.
 
-    A cursor move thus costs no drawing of axes, grids and curves. The picture is made again when the scene changes.
+    So a cursor move draws no axes, grids or curves. The pixmap is made again when the scene changes.
     """
 
     def __init__(self) -> None:
         self._picture: QPixmap | None = None
         self.styled: tuple[Palette, str, bool] | None = None  # by `style_plot`
         self.over: Callable[[QPainter], None] | None = None
-        self.fixed: Callable[[QPainter], None] | None = None  # painted once, with the picture
+        self.fixed: Callable[[QPainter], None] | None = None  # painted once, into the pixmap
         super().__init__(
             enableMenu=False, axisItems={"left": UprightAxis("left")}
-        )  # making menus that nobody opens would take a quarter of the time
+        )  # making the menus, which nobody opens, takes a quarter of the time
         self.scene().changed.connect(self.redraw)
 
     def redraw(self) -> None:
-        """The items changed: draw them anew. (The scene tells so too, but only once the event loop runs again.)"""
+        """Draw the items again. The scene signals changes too, but only in the event loop's next turn."""
         self._picture = None
         self.viewport().update()
 
     def repaint_over(self) -> None:
-        """What `over` paints changed."""
+        """Paint `over` again, on the cached pixmap."""
         self.viewport().update()
 
     def to_pixels(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Points (N, 2) of the plot's axes → pixels of the widget."""
+        """Points (N, 2) in axis units → pixels of the widget."""
         box = self.getPlotItem().vb
         (left, right), (bottom, top) = box.viewRange()
         place = box.sceneBoundingRect()
@@ -77,7 +77,7 @@ class Plot(pg.PlotWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self.viewport()) as painter:
             if is_vector(painter):
-                # A view cannot be rendered into a painter that renders it already, but what it did can be done again.
+                # A view cannot render into a painter that renders it already, but a recorded QPicture can be drawn.
                 painter.drawPicture(QPointF(0, 0), self._notes())
             else:
                 painter.drawPixmap(0, 0, self._kept_picture())
@@ -87,10 +87,10 @@ class Plot(pg.PlotWidget):
                 self.over(painter)
 
     def _notes(self) -> QPicture:
-        """All lines and letters of the items."""
+        """The items as a recording of lines and text."""
         items = [item for item in self.scene().items() if hasattr(item, "setExportMode")]
         for item in items:
-            item.setExportMode(True)  # dots too, which are kept pictures else
+            item.setExportMode(True)  # otherwise dots are drawn from cached pixmaps
         notes = QPicture()
         with QPainter(notes) as painter:
             self._paint_items(painter)
@@ -118,7 +118,7 @@ class Plot(pg.PlotWidget):
 
 
 def polygon(pixels: NDArray[np.floating[Any]]) -> QPolygonF:
-    """Pixels (N, 2) as Qt takes them."""
+    """Pixels (N, 2) as a QPolygonF."""
     return QPolygonF([QPointF(x, y) for x, y in pixels.tolist()])
 
 
@@ -131,11 +131,11 @@ def new_plot() -> Plot:
 
 def setup_plot(plot: Plot) -> None:
     """No menus, no buttons, a title in a row of its own."""
-    plot.setMenuEnabled(False)  # nor the items' own
+    plot.setMenuEnabled(False)  # also those of the items
     plot.hideButtons()
     item = plot.getPlotItem()
     item.titleLabel.setMaximumHeight(20)
-    item.titleLabel.updateMin = lambda: None  # else a long title pushes the plot beyond its widget
+    item.titleLabel.updateMin = lambda: None  # otherwise a long title makes the plot wider than its widget
     item.layout.setRowFixedHeight(0, 20)
     item.titleLabel.setVisible(True)
     item.setContentsMargins(2, 0, 8, 2)
@@ -143,7 +143,7 @@ def setup_plot(plot: Plot) -> None:
 
 
 def style_plot(plot: Plot, palette: Palette, title: str, left: bool = False) -> None:
-    """Colours of a palette on background, axes and title. Quick where only the title is another, or nothing."""
+    """Set the colours of background and axes, and the title. Quick if only the title changes, or nothing does."""
     before, plot.styled = plot.styled, (palette, title, left)
     if before == plot.styled:
         return
@@ -164,11 +164,11 @@ def style_plot(plot: Plot, palette: Palette, title: str, left: bool = False) -> 
 
 
 def show_axes(plot: Plot, shown: bool) -> None:
-    """Axes, or none where there is nothing to measure yet."""
+    """Show or hide both axes; a plot without data has none."""
     for name in ("left", "bottom"):
         plot.getPlotItem().showAxis(name, shown)
 
 
 def legend_entry(colour: str, text: str) -> str:
-    """A legend entry for a title: a coloured mark and its name."""
+    """A coloured square and a name, as HTML for a plot's title."""
     return f'<span style="color:{colour}">■</span> {text}'

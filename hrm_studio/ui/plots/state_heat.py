@@ -1,4 +1,4 @@
-"""States as heat: all positions × channels of one module, or one number a cell laid out as the board."""
+"""States as heat maps: all positions × channels of a module, or one number per cell in the shape of the board."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from hrm_studio.ui.board.drawing import opaque, picture, rgb
 from hrm_studio.ui.widgets.view import View
 
 KINDS = {
-    "channels": "Each row a position, each column a channel: the whole state (blue below zero, orange above)",
-    "moved": "How far each cell's state moved in the module's last step",
-    "to go": "How far each cell's state is from where it will end",
+    "channels": "The whole state: a row for each position, a column for each channel; blue is negative, orange positive",
+    "moved": "How far the state of each cell moved in the module's last step",
+    "to go": "How far the state of each cell is from its last one",
 }
 _TOP = 22
 
@@ -32,14 +32,14 @@ def diverging(values: Floats, palette: Palette) -> Floats:
 
 
 class StateHeat(View):
-    """One module, 'H' or 'L'. A click selects the cell, Ctrl adds."""
+    """The heat map of one module, 'H' or 'L'. A click selects a cell, Ctrl adds one."""
 
     def __init__(self, level: str, traces: TraceModel, selection: Selection, theme: Theme) -> None:
         super().__init__()
         self.level, self._traces, self._selection, self._theme = level, traces, selection, theme
         self.kind = "moved"
         self._top: tuple[Trace, dict[str, float]] | None = (
-            None  # the largest value of a kind in this trace, so that colours stay comparable
+            None  # the largest value of each kind in this trace: colours mean the same at every step
         )
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -56,25 +56,25 @@ class StateHeat(View):
         self.update()
 
     def values(self) -> Floats | None:
-        """(T, D) for 'channels', else (S,); None where there is nothing to show."""
+        """(T, D) for 'channels', else (S,); None if there is nothing to show."""
         trace, step = self._traces.trace, self._traces.cursor
         if trace is None or step < 0 or not trace.has_states:
             return None
         if self.kind == "channels":
             return np.asarray(states_of(trace, self.level)[row_at(trace, step, self.level)], np.float32)
         if trace.pooled:
-            return None  # there is no state of a single cell
+            return None  # pooled states do not know single cells
         return movement(trace, step, self.level) if self.kind == "moved" else distance_to_end(trace, step, self.level)
 
     def _highest(self, trace: Trace) -> float:
-        """The largest value over some of the steps."""
+        """The largest value over about 12 steps: the end of the colour scale."""
         if self._top is None or self._top[0] is not trace:
             self._top = trace, {}
         known = self._top[1]
         if self.kind not in known:
             z = states_of(trace, self.level)
             if self.kind == "channels":
-                known[self.kind] = 2.5  # states are normed to a root mean square of 1
+                known[self.kind] = 2.5  # states are normalised to a root mean square of 1
             else:
                 measure = movement if self.kind == "moved" else distance_to_end
                 steps = range(0, len(trace), max(1, len(trace) // 12))
@@ -109,7 +109,7 @@ class StateHeat(View):
             slots = values.shape[0] - len(trace.puzzle.given)
             rows = values.shape[0]
         else:
-            strength = np.sqrt(np.clip(values / high, 0, 1))  # the first moves are far larger than all later ones
+            strength = np.sqrt(np.clip(values / high, 0, 1))  # the root, because the first moves are far larger than all later ones
             image = self._picture(diverging(strength if self.level == "H" else -strength, palette), trace.side)
             slots, rows = 0, trace.side
         painter.drawImage(place, image)
@@ -128,7 +128,7 @@ class StateHeat(View):
                 painter.drawRect(QRectF(place.left() + column * height, place.top() + row * height, height, height))
 
     def _paint_scale(self, painter: QPainter, high: float) -> None:
-        """What the colours stand for, right of the name."""
+        """The colour scale, right of the name."""
         palette, both = self._theme.palette, self.kind == "channels"
         values = np.linspace(-1 if both else 0, 1, 24)
         strength = values if both else np.sqrt(values) * (1 if self.level == "H" else -1)
@@ -148,7 +148,7 @@ class StateHeat(View):
         return picture(opaque(colours), columns)
 
     def cell_at(self, point: QPointF) -> int | None:
-        """The cell that a point belongs to."""
+        """The cell under a point."""
         trace, place = self._traces.trace, self._place()
         if trace is None or not trace.has_states or trace.pooled or not place.contains(point):
             return None
@@ -170,5 +170,5 @@ class StateHeat(View):
             return
         where = f"row {cell // trace.side + 1}, column {cell % trace.side + 1}"
         number = float(np.linalg.norm(values[-len(trace.puzzle.given) + cell])) if self.kind == "channels" else float(values[cell])
-        what = {"channels": "length of the state", "moved": "moved by", "to go": "from its end"}[self.kind]
+        what = {"channels": "length of the state", "moved": "moved by", "to go": "distance to the end"}[self.kind]
         QToolTip.showText(event.globalPosition().toPoint(), f"{where}\n{what} {number:.3g}", self)

@@ -1,4 +1,4 @@
-"""What the colours of the states mean, in one line."""
+"""The legend of the states' colours, in one line."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _ENDS = {"step": ("start", "end"), "right": ("0 %", "100 % right"), "confidence"
 
 
 def legend(by: str | None, cells: bool, trace: Trace | None, palette: Palette) -> str:
-    """For colours by 'step', 'right', 'confidence', of cells by 'judgement', 'digit', 'cell'; '' where there is nothing to tell."""
+    """For colours by 'step', 'right' or 'confidence', and of cells by 'judgement', 'digit' or 'cell'; '' if they need no legend."""
     if trace is None or by is None or by == "module":
         return ""
     known = trace.puzzle.solution is not None
     if by == "right" and not known:
-        return "no solution is known"
+        return "no solution known"
     if by in _ENDS:
         shades, (low, high) = scale(palette), _ENDS[by]
         band = "".join(f'<span style="color:{shade.name()}">■</span>' for shade in shades[::2])

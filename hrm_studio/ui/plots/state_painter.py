@@ -1,4 +1,4 @@
-"""Paints states into a plot: paths with their trail, arrows and marks, or a point a cell. Two components flat, or three turned."""
+"""Paints states into a plot: paths with trail, arrows and marks, or a point for each cell. In two components, or in three, rotated."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from hrm_studio.ui.board.arc import COLOURS as ARC_COLOURS
 from hrm_studio.ui.plots.plot import Plot, polygon
 from hrm_studio.ui.plots.state_projection import PlotPoints
 
-TRAIL = 120  # moves that are drawn strongly; what is older is faint
-_AGES = 5  # steps of fading
-_OLD_POINTS = 300  # of what is older than the trail
+TRAIL = 120  # the last moves, drawn strongly; older ones are faint
+_AGES = 5  # levels of fading
+_OLD_POINTS = 300  # drawn of the path before the trail
 _ARROWS = 14
 _MOST_MARKS = 48  # segment ends
 _MOST_TRAILS = 6  # of single cells
 _SHADES = 9  # of a colour scale
-_MARGINS = QMarginsF(21, 24, 21, 10)  # pixels that marks, the letters of modules and the cursor's dot reach beyond the points
+_MARGINS = QMarginsF(21, 24, 21, 10)  # pixels around the points for marks, letters and the cursor's dot
 
 
 @dataclass
 class Rotation:
-    """How three components are looked at. None of it is used for two."""
+    """From where three components are seen. Not used for two."""
 
     on: bool = False
     yaw: float = 0.6
@@ -37,7 +37,7 @@ class Rotation:
 
 
 def scale(palette: Palette) -> list[QColor]:
-    """Colours from low to high: the fast module's blue over grey to the slow one's orange; told apart by colour-blind people too."""
+    """Colours from low to high: the blue of L, grey, the orange of H. Colour-blind people can tell them apart too."""
     low, middle, high = QColor(palette.level_L), QColor(palette.muted), QColor(palette.level_H)
     found = []
     for k in range(_SHADES):
@@ -57,13 +57,13 @@ def to_pixels(plot: Plot, components: Floats, points: PlotPoints, rotation: Rota
 
 
 def radius(points: PlotPoints, cells: bool) -> float:
-    """Of the ball that holds everything, around the middle."""
+    """The radius of the ball around all points."""
     low, high = points.extent(cells)
     return float(np.linalg.norm(high - low)) / 2 or 1.0
 
 
 def view_of(points: PlotPoints, cells: bool, turned: bool, width: float, height: float) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Which x and y a plot of so many pixels shows, so that everything is in sight with the marks, whose size is in pixels."""
+    """The x and y range of a plot of so many pixels that shows all points, with room for the marks, whose size is in pixels."""
     side, end = _MARGINS.left() + _MARGINS.right(), _MARGINS.top() + _MARGINS.bottom()
     room = np.maximum((width - side, height - end), (width / 4, height / 4))
     around = np.subtract((width, height), room) * [
@@ -73,7 +73,7 @@ def view_of(points: PlotPoints, cells: bool, turned: bool, width: float, height:
     if turned:
         reach = radius(points, cells)
         low, high = np.full(2, -reach), np.full(2, reach)
-        unit = np.full(2, 2 * reach / room.min())  # the same both ways, or a turn would change the shape
+        unit = np.full(2, 2 * reach / room.min())  # the same for x and y, or a rotation would change the shape
         around += (room - room.min()) / 2
     else:
         low, high = (corner[:2] for corner in points.extent(cells))
@@ -83,10 +83,10 @@ def view_of(points: PlotPoints, cells: bool, turned: bool, width: float, height:
 
 
 class PathPainter:
-    """The paths of one plot. Where they lie in pixels is computed once for a place and a turn."""
+    """Paints the paths of one plot. Their pixels are cached for a size, range and rotation."""
 
     def __init__(self) -> None:
-        self.marks: list[tuple[QRectF, str]] = []  # where ★ and ◆ were painted last
+        self.marks: list[tuple[QRectF, str]] = []  # where ★ and ◆ are painted
         self._key: tuple[object, ...] = ()
         self._pixels: dict[str, Floats] = {}
         self._whole: dict[str, QPolygonF] = {}
@@ -120,7 +120,7 @@ class PathPainter:
         values: Floats | None,
         verdict: Verdict,
     ) -> None:
-        """values: (N,) 0…1 that colour the steps, None for the module's colour."""
+        """`values` (N,) 0…1 colour the steps; None paints them in the module's colour."""
         self._place(plot, points, rotation)
         self.marks = []
         if rotation.on:
@@ -142,7 +142,7 @@ class PathPainter:
                 painter.drawText(here + QPointF(8, -6), level)
 
     def paint_whole(self, painter: QPainter, plot: Plot, points: PlotPoints, rotation: Rotation, palette: Palette) -> None:
-        """The whole path, faint; it does not move with the cursor."""
+        """The whole path, faint; it does not depend on the cursor."""
         self._place(plot, points, rotation)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for level in points.paths:
@@ -183,7 +183,7 @@ class PathPainter:
 
     @staticmethod
     def _arrows(painter: QPainter, pixels: Floats, colour: QColor) -> None:
-        """Which way it goes, on the last moves that are long enough."""
+        """The direction of the last moves, if they are long enough."""
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour)
         for (x, y), (to_x, to_y) in zip(pixels[:-1].tolist(), pixels[1:].tolist(), strict=True):
@@ -195,7 +195,7 @@ class PathPainter:
             painter.drawPolygon(QPolygonF([tip, *wings]))
 
     def _marks(self, painter: QPainter, trace: Trace, level: str, row: int, palette: Palette, verdict: Verdict) -> None:
-        """Rings at segment ends, a star where it is solved, a diamond where it would halt."""
+        """Rings at the ends of segments, ★ where the puzzle is solved, ◆ where the model would halt."""
         pixels = self._pixels[level]
         rows = trace.h_row if level == "H" else trace.l_row
         ends = np.flatnonzero(np.diff(trace.segment, append=trace.segment[-1] + 1))
@@ -219,7 +219,7 @@ class PathPainter:
 
 
 def paint_axes(painter: QPainter, plot: Plot, rotation: Rotation, palette: Palette, explained: Floats) -> None:
-    """The three components as short lines in a corner, and their shares (3,) of the variance."""
+    """The three axes as short lines in a corner, and their shares (3,) of the variance."""
     box = plot.getPlotItem().vb.sceneBoundingRect()
     origin = QPointF(box.left() + 34, box.bottom() - 30)
     painter.setPen(QPen(palette.color("muted"), 1.2))
@@ -233,7 +233,7 @@ def paint_axes(painter: QPainter, plot: Plot, rotation: Rotation, palette: Palet
 
 
 def cell_pixels(plot: Plot, points: PlotPoints, trace: Trace, step: int, level: str, rotation: Rotation) -> Floats:
-    """Where the cells' points stand, (S, 2)."""
+    """The pixels (S, 2) of the cells' points."""
     assert points.cells is not None
     states = np.asarray(states_of(trace, level)[row_at(trace, step, level)][-len(trace.puzzle.given) :], np.float32)
     return to_pixels(plot, points.cells(states), points, rotation, True)
@@ -250,7 +250,7 @@ def paint_trails(
     palette: Palette,
     selected: frozenset[int],
 ) -> None:
-    """The ways that selected cells came, up to a step; older parts fade."""
+    """The paths of the selected cells up to a step; older parts fade."""
     assert points.cells is not None
     states, row, cells = states_of(trace, level), row_at(trace, step, level), len(trace.puzzle.given)
     colour = palette.color("level_H" if level == "H" else "level_L")
@@ -269,7 +269,7 @@ def paint_trails(
 
 
 def paint_cells(painter: QPainter, pixels: Floats, trace: Trace, step: int, palette: Palette, by: str, selected: frozenset[int]) -> None:
-    """A point a cell, coloured by 'judgement', 'digit', 'cell' or 'confidence'."""
+    """A point for each cell, coloured by 'judgement', 'digit', 'cell' or 'confidence'."""
     if by == "judgement":
         _judged(painter, pixels, trace, step, palette)
     elif by == "digit":
@@ -296,7 +296,7 @@ def paint_cells(painter: QPainter, pixels: Floats, trace: Trace, step: int, pale
 
 
 def token_colour(task: str, token: int, palette: Palette) -> QColor:
-    """A colour for each answer: ARC's own, and hues around the circle for digits."""
+    """The colour of an answer: ARC's own colours, else a hue."""
     if task.startswith("arc") and token >= 2:
         return QColor(ARC_COLOURS[token - 2])
     if token < 2:

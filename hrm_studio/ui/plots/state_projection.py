@@ -1,4 +1,4 @@
-"""What the states view computes in the background: the basis, and where a trace lies in it."""
+"""The background work of the states view: fit a basis, and project a trace's states into it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from hrm_model.analysis.core import Floats, Projection
 from hrm_model.analysis.states import Basis, fit_trace, fits, paths_in, states_of
 from hrm_model.trace.data import Trace
 
-BOTH = "both"  # beside 'H' and 'L': the name of the plot of both modules together
-_CELL_ROWS = 40  # states whose single cells decide how far the axes of 'Cells' go
-_UMAP_POINTS = 5  # neighbours of fewer mean nothing
+BOTH = "both"  # like 'H' and 'L' the name of a plot: both modules together
+_CELL_ROWS = 40  # states whose cells set the range of the axes in 'Cells'
+_UMAP_POINTS = 5  # with fewer, neighbours have no meaning
 
 
 @dataclass(frozen=True)
 class PlotPoints:
-    """One plot's points."""
+    """The points of one plot."""
 
-    paths: dict[str, Floats]  # (R, 3) by module: one, or both in BOTH
-    explained: Floats  # (3,) shares of the variance; zeros where the axes mean none
-    cells: Projection | None  # of single cells, (…, D) → (…, 3)
+    paths: dict[str, Floats]  # (R, 3) by module; both modules in BOTH
+    explained: Floats  # (3,) shares of the variance; zeros for UMAP
+    cells: Projection | None  # of a cell's state, (…, D) → (…, 3)
     cells_low: Floats
     cells_high: Floats
 
@@ -33,7 +33,7 @@ class PlotPoints:
         return next(iter(self.paths.values()))[:, :2]
 
     def extent(self, cells: bool) -> tuple[Floats, Floats]:
-        """Lowest and highest corner, (3,) each."""
+        """The lowest and the highest corner of all points, (3,) each."""
         if cells:
             return self.cells_low, self.cells_high
         everything = np.concatenate(list(self.paths.values()))
@@ -46,12 +46,12 @@ class ProjectedTrace:
 
     basis: Basis
     plots: dict[str, PlotPoints]  # 'H', 'L', BOTH
-    own_basis: bool  # the basis that was wanted has other sizes, so the trace's own is shown
-    trouble: str = ""  # why UMAP could not lay it out
+    own_basis: bool  # the wanted basis has another size, so this is the trace's own
+    error: str = ""  # why UMAP failed
 
 
 def project_trace(trace: Trace, wanted: Basis | None) -> ProjectedTrace:
-    """A trace in the wanted basis; in its own where none is wanted, or where it does not fit."""
+    """A trace in the wanted basis; in its own if that is None or has another size."""
     usable = wanted is not None and fits(wanted, trace)
     basis = wanted if usable and wanted is not None else fit_trace(trace)
     paths = paths_in(basis, trace)
@@ -75,13 +75,13 @@ def umap_there() -> bool:
 
 
 def project_by_umap(trace: Trace, projected: ProjectedTrace) -> ProjectedTrace:
-    """The same trace with its paths laid out by UMAP, each module for itself and both together. Its axes mean nothing."""
+    """The same trace with paths by UMAP: H, L, and both together. The axes have no meaning."""
     try:
         umap = importlib.import_module("umap")
-    except ImportError as error:  # it is there, and what it needs is not
-        return replace(projected, trouble=f"UMAP cannot be loaded: {error}.")
+    except ImportError as error:  # installed, but one of its own dependencies is not
+        return replace(projected, error=f"UMAP cannot be loaded: {error}.")
     if min(len(states_of(trace, level)) for level in "HL") < _UMAP_POINTS:
-        return replace(projected, trouble="UMAP needs more steps than these; they are shown by principal components.")
+        return replace(projected, error="UMAP needs more steps than this trace has. It is shown by principal components.")
     flat = {level: np.asarray(states_of(trace, level), np.float32).reshape(len(states_of(trace, level)), -1) for level in "HL"}
 
     def laid_out(points: Floats) -> Floats:

@@ -1,6 +1,6 @@
-"""Where the hidden states are: their path through a plane of principal components, one point a cell, or heat.
+"""The hidden states: their path in principal components, one point for each cell, or heat maps.
 
-The basis is fitted once for a trace (again while it still grows), by a thread of its own: moving the cursor never fits.
+The basis is fitted once for a trace (and again while it grows), in the background: moving the cursor never fits.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View
 
 _PROJECT_MS = 250
-_NO_STATES = "This trace was recorded"  # … without them, say
-_CLICK_PIXELS = 12  # a click this near to a point means it
+_RECORDED = "This trace was recorded"
+_CLICK_PIXELS = 12  # a click this close to a point selects it
 
 _MODES = {
-    "path": "One point a step: the whole state, all cells at once",
-    "cells": "One point a cell, at the cursor's step; selected cells show the way that they came",
-    "heat": "Numbers as colours, at the cursor's step",
+    "path": "One point for each step: the whole state, all cells together",
+    "cells": "One point for each cell, at the cursor's step; selected cells show their path",
+    "heat": "The numbers as colours, at the cursor's step",
 }
 _PATH_COLOURS = (("Module", "module"), ("Step", "step"), ("Right", "right"), ("Confidence", "confidence"))
-_CELL_COLOURS = (("Right or wrong", "judgement"), ("Answer", "digit"), ("Place", "cell"), ("Confidence", "confidence"))
+_CELL_COLOURS = (("Right or wrong", "judgement"), ("Answer", "digit"), ("Position", "cell"), ("Confidence", "confidence"))
 
 
 class StatesView(View):
-    """z_H and z_L beside each other, or both in one basis."""
+    """z_H and z_L side by side, or both in one basis."""
 
     def __init__(
         self,
@@ -61,9 +61,9 @@ class StatesView(View):
         self._traces, self._selection, self._background, self._theme = traces, selection, background, theme
         self._palette = theme.palette
         self.projected: ProjectedTrace | None = None
-        self._projected_for: tuple[Trace, int, Basis | None, bool] | None = None  # with its length then, the wanted basis, UMAP
+        self._projected_for: tuple[Trace, int, Basis | None, bool] | None = None  # with its length, the wanted basis and whether by UMAP
         self._projecting = False
-        self._shades: tuple[Trace, str, Floats | None] | None = None  # what a path is coloured by
+        self._shades: tuple[Trace, str, Floats | None] | None = None  # the values that colour the path
         self.basis = BasisChoice(traces, models, reasoner)
         self._keep = self.basis.keep
         self.mode = "path"
@@ -72,7 +72,7 @@ class StatesView(View):
         self.plots = {name: new_plot() for name in ("H", "L", BOTH)}
         self._painters = {name: PathPainter() for name in self.plots}
         self.heats = {level: StateHeat(level, traces, selection, theme) for level in "HL"}
-        self._empty = QLabel("States appear here as the model thinks.", objectName="muted")
+        self._empty = QLabel("The states appear here once the model reasons.", objectName="muted")
         self._empty.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._empty.setWordWrap(True)
@@ -102,15 +102,15 @@ class StatesView(View):
             modes.addButton(button)
             self._modes[mode] = button
         self._together = QToolButton(
-            text="Together", checkable=True, objectName="chip", toolTip="Both modules in one plane, instead of each in its own"
+            text="Together", checkable=True, objectName="chip", toolTip="Both modules in one plot with common axes"
         )
         self._three = QToolButton(
-            text="3-D", checkable=True, objectName="chip", toolTip="Three components; drag with the mouse to turn them"
+            text="3-D", checkable=True, objectName="chip", toolTip="Three components. Drag with the mouse to rotate them."
         )
         self._together.toggled.connect(self._redraw)
         self._three.toggled.connect(self._set_three)
-        self.colour = QComboBox(toolTip="What the colours tell", accessibleName="Colours")
-        self.kind = QComboBox(accessibleName="What the heat shows")
+        self.colour = QComboBox(toolTip="What the colours mean", accessibleName="Colours")
+        self.kind = QComboBox(accessibleName="What the heat map shows")
         for kind, tip in KINDS.items():
             self.kind.addItem({"channels": "Positions × channels", "moved": "Movement", "to go": "Distance to the end"}[kind], kind)
             self.kind.setItemData(self.kind.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
@@ -131,7 +131,7 @@ class StatesView(View):
             plot.setMinimumSize(100, 100)
             plot.setMouseEnabled(x=False, y=False)
             for axis in ("bottom", "left"):
-                plot.getPlotItem().getAxis(axis).enableAutoSIPrefix(False)  # its "(x0.001)" would stand after our label
+                plot.getPlotItem().getAxis(axis).enableAutoSIPrefix(False)  # otherwise pyqtgraph adds "(x0.001)" to our label
             plot.over, plot.fixed = partial(self._paint, name), partial(self._paint_fixed, name)
             plot.scene().sigMouseClicked.connect(partial(self._clicked, name))
             plot.viewport().installEventFilter(self)
@@ -147,7 +147,7 @@ class StatesView(View):
         layout.addLayout(row, 1)
         self._fill_colours()
 
-    # What is chosen --------------------------------------------------------------------------------------------------
+    # Choices ---------------------------------------------------------------------------------------------------------
 
     def set_mode(self, mode: str) -> None:
         """'path', 'cells' or 'heat'."""
@@ -158,7 +158,7 @@ class StatesView(View):
 
     def _fill_colours(self) -> None:
         self.colour.clear()
-        self.colour.setMinimumContentsLength(11 if self.mode == "cells" else 9)  # as the longest of them needs
+        self.colour.setMinimumContentsLength(11 if self.mode == "cells" else 9)  # room for the longest item
         for label, kind in _CELL_COLOURS if self.mode == "cells" else _PATH_COLOURS:
             self.colour.addItem(f"by {label.lower()}", kind)
 
@@ -223,12 +223,12 @@ class StatesView(View):
             self.basis.shown(found.basis)
             self._redraw()
         if self.following:
-            self._project()  # what came meanwhile, another trace even
+            self._project()  # new steps, or another trace, may have come meanwhile
 
     # Drawing ---------------------------------------------------------------------------------------------------------
 
     def _redraw(self) -> None:
-        self._palette = self._theme.palette  # another one may be chosen while this view is hidden
+        self._palette = self._theme.palette  # the theme may change while this view is hidden
         together = self._together.isChecked() and self.mode == "path"
         shown = {"H", "L"} if not together else {BOTH}
         heat, trace = self.mode == "heat", self._traces.trace
@@ -245,20 +245,20 @@ class StatesView(View):
         words = self._words(trace)
         self._empty.setText(words)
         self._empty.setVisible(bool(words))
-        by = None if heat or words.startswith(_NO_STATES) else self.colour.currentData()
+        by = None if heat or words.startswith(_RECORDED) else self.colour.currentData()
         self.legend.setText(legend(by, self.mode == "cells", trace, self._theme.palette))
         self.legend.setVisible(bool(self.legend.text()))
         self._refresh()
 
     def _words(self, trace: Trace | None) -> str:
-        """What is to be said above the plots."""
+        """The message above the plots, '' if there is none."""
         if trace is not None and not trace.has_states:
-            return f"{_NO_STATES} without states, so there is nothing to show here."
+            return f"{_RECORDED} without states, so there is nothing to show here."
         of_cells = self.mode == "cells" or (self.mode == "heat" and self.kind.currentData() != "channels")
         if trace is not None and trace.pooled and of_cells:
-            return f"{_NO_STATES} with its states averaged over the cells."
+            return f"{_RECORDED} with states averaged over the cells, so single cells cannot be shown."
         if trace is None or (self.projected is None and self.mode != "heat"):
-            return "States appear here as the model thinks."
+            return "The states appear here once the model reasons."
         return self.basis.words(trace, self.projected) if self.projected is not None and self.mode != "heat" else ""
 
     def _style(self, name: str) -> None:
@@ -282,7 +282,7 @@ class StatesView(View):
         self._frame(name)
 
     def _frame(self, name: str, *_: object) -> None:
-        """The plot shows all its points, with room for the marks around them at the size that it has."""
+        """Set the range of a plot: all points, with room for the marks."""
         if self.projected is not None:
             plot = self.plots[name]
             box = plot.getPlotItem().vb
@@ -298,7 +298,7 @@ class StatesView(View):
                 plot.repaint_over()
 
     def _values(self, trace: Trace) -> Floats | None:
-        """(N,) 0…1 that the path is coloured by, None for the module's own colour."""
+        """(N,) 0…1 that colour the path; None for the module's colour."""
         by = self.colour.currentData()
         if self._shades is None or self._shades[0] is not trace or self._shades[1] != by:
             self._shades = trace, by, self._shades_of(trace, by)
@@ -312,7 +312,7 @@ class StatesView(View):
         return confidence(trace) if by == "confidence" else None
 
     def _paint_fixed(self, name: str, painter: QPainter) -> None:
-        """What of a flat path stays as it is when the cursor moves."""
+        """The part of a flat path that does not depend on the cursor."""
         points = self.projected.plots.get(name) if self.projected is not None else None
         if points is not None and self.mode == "path" and not self.rotation.on:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -338,19 +338,19 @@ class StatesView(View):
             )
 
     def _cell_pixels(self, trace: Trace, step: int, level: str) -> Floats:
-        """Where the cells' points (S, 2) stand in the plot."""
+        """The pixels (S, 2) of the cells' points."""
         return cell_pixels(self.plots[level], self.points[level], trace, step, level, self.rotation)
 
     # Mouse -----------------------------------------------------------------------------------------------------------
 
     def marks_at(self, viewport: QObject, point: QPoint) -> str:
-        """Those of '★◆' that are painted at a point of a plot's viewport."""
+        """Which of '★◆' are painted at a point of a plot's viewport."""
         painters = [self._painters[name] for name, plot in self.plots.items() if plot.viewport() is viewport]
         marks = {mark for painter in painters for place, mark in painter.marks if place.contains(point)}
         return "".join(mark for mark in "★◆" if mark in marks) if self.mode == "path" else ""
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Dragging turns the three components; ★ and ◆ tell what they mean."""
+        """Dragging rotates three components; hovering over ★ and ◆ explains them."""
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             marks = self.marks_at(watched, event.pos())
             QToolTip.showText(event.globalPos(), "".join(map(glossary.tip, marks)), self)
@@ -371,7 +371,7 @@ class StatesView(View):
         return False
 
     def _clicked(self, name: str, event: object) -> None:
-        """In 'Cells' a click selects the nearest cell, on the board too (Ctrl adds); a click beside all clears the selection."""
+        """In 'Cells', select the nearest cell (Ctrl adds it); a click far from all cells clears the selection."""
         trace = self._traces.trace
         if self.mode != "cells" or trace is None or trace.pooled or name not in self.points:
             return

@@ -1,4 +1,4 @@
-"""A message over the window that stays until it is taken away, or until the next one."""
+"""A message over the window. It stays until it is dismissed or replaced."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolBut
 
 from hrm_studio.theme import Theme
 
-_BELOW = 52  # pixels between it and the window's upper edge: just under the top bar
+_BELOW = 52  # pixels from the window's upper edge: just under the top bar
 _WIDEST = 720
 
 
 class Notice(QFrame):
-    """Hidden until `tell`. Floats under the top bar and takes no room from the page."""
+    """Hidden until `tell`. Floats below the top bar, over the page."""
 
     def __init__(self, theme: Theme, window: QWidget) -> None:
         super().__init__(window, objectName="notice", visible=False)
@@ -21,7 +21,7 @@ class Notice(QFrame):
         self.icon = QLabel()
         self.text = QLabel(wordWrap=True, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.dismiss = QToolButton(objectName="flat", toolTip="Take the message away", accessibleName="Take the message away")
+        self.dismiss = QToolButton(objectName="flat", toolTip="Dismiss", accessibleName="Dismiss the message")
         self.dismiss.clicked.connect(self.hide)
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 8, 8, 8)
@@ -34,7 +34,7 @@ class Notice(QFrame):
         self._colours()
 
     def tell(self, message: str) -> None:
-        """Show a sentence; '' takes it away."""
+        """Show a message; '' hides it."""
         self.text.setText(message)
         self.setAccessibleName(message)
         self.setVisible(bool(message))

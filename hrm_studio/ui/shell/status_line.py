@@ -1,4 +1,4 @@
-"""The line below: what is being done, and what it is done with and how fast."""
+"""The status line: what the worker is doing, with which model, on what device and how fast."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hrm_studio.services.reasoner import Reasoner
 
 
 class StatusLine(QStatusBar):
-    """Left: the worker's doing, or a message. Right: model, parameters, device, dtype, attention, steps a second."""
+    """Left: what the worker is doing. Right: model, parameters, device, dtype, attention backend, steps/s."""
 
     def __init__(self, reasoner: Reasoner, parent: QWidget | None = None) -> None:
         super().__init__(parent)

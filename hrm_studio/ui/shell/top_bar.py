@@ -1,4 +1,4 @@
-"""The bar on top: menus, the workspaces, and which model, device and theme are in use."""
+"""The top bar: menus, tabs of the pages, and which model, device and theme are in use."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from hrm_studio.pages import PageEntry
 from hrm_studio.theme import Mode, Theme
 
 _LONGEST_NAME = 24  # characters of a model's name on its button
-_MODES: tuple[tuple[Mode, str], ...] = (("system", "As the system"), ("light", "Light"), ("dark", "Dark"))
+_MODES: tuple[tuple[Mode, str], ...] = (("system", "System"), ("light", "Light"), ("dark", "Dark"))
 
 
 class _MenuBar(QMenuBar):
-    """As wide as it ever was: what stands beside it keeps its place as menus come and go with the pages."""
+    """Never gets narrower: the tabs beside it stay in place as menus come and go with the pages."""
 
     _widest = 0
 
@@ -33,8 +33,8 @@ class _MenuBar(QMenuBar):
 class TopBar(QWidget):
     """Signals
     -------
-    page_wanted(str)        a workspace was clicked
-    open_model_wanted()     a checkpoint from elsewhere
+    page_wanted(str)        the tab of a page was clicked
+    open_model_wanted()     open a checkpoint from disk
     mode_wanted(str)        'system', 'light' or 'dark'
     """
 
@@ -53,13 +53,13 @@ class TopBar(QWidget):
         for page in pages:
             tab = QToolButton(text=page.title, checkable=True, toolTip=page.about, objectName="tab")
             tab.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-            tab.setAccessibleName(f"Workspace {page.title}")
+            tab.setAccessibleName(f"Page {page.title}")
             tab.clicked.connect(lambda _=False, name=page.name: self.page_wanted.emit(name))
             group.addButton(tab)
             self.tabs[page.name] = tab
-        self.model = self._chooser("Model", "The model that thinks. Bundled ones were trained by this project's trainer.")
-        self.device = self._chooser("Device", "Where the model computes: auto takes a GPU where there is one")
-        self.mode = self._chooser("Theme", "Light, dark, or as the system")
+        self.model = self._chooser("Model", "The model that reasons. The bundled ones were trained with HRM Studio.")
+        self.device = self._chooser("Device", "Where the model runs. auto uses a GPU if there is one.")
+        self.mode = self._chooser("Theme", "Light, dark, or the system's")
         for button, fill in ((self.model, self._fill_models), (self.device, self._fill_devices), (self.mode, self._fill_modes)):
             button.menu().aboutToShow.connect(fill)
         row = self._row = QHBoxLayout(self)
@@ -72,9 +72,9 @@ class TopBar(QWidget):
         row.addStretch(1)
         for button in (self.model, self.device, self.mode):
             row.addWidget(button)
-        models.changed.connect(self._tell)
-        theme.changed.connect(self._tell)
-        self._tell()
+        models.changed.connect(self._show_choices)
+        theme.changed.connect(self._show_choices)
+        self._show_choices()
 
     def _chooser(self, name: str, tip: str) -> QToolButton:
         button = QToolButton(objectName="chooser", toolTip=tip, accessibleName=name, popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -94,7 +94,7 @@ class TopBar(QWidget):
         return QSize(320, super().minimumSizeHint().height())
 
     def _fit(self) -> None:
-        """Drop pictures, then names, until everything has room."""
+        """Drop icons, then names, until everything fits."""
         beside, text, icon = (getattr(Qt.ToolButtonStyle, f"ToolButton{kind}") for kind in ("TextBesideIcon", "TextOnly", "IconOnly"))
         for tabs, model, others in (
             (beside, beside, beside),
@@ -112,7 +112,7 @@ class TopBar(QWidget):
             if self._row.sizeHint().width() <= self.width():
                 return
 
-    def _tell(self) -> None:
+    def _show_choices(self) -> None:
         colours, path = self._theme.palette, self._models.path
         name = self._models.title(path) if path else "No model"
         self.model.setText(name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…")

@@ -1,4 +1,4 @@
-"""The first-run tour: five places of the window, each in two sentences. It dims nothing and stops nothing."""
+"""The first-run tour: a bubble beside each of five places of the window, with two sentences. The window stays usable."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 
 from hrm_studio.theme import Theme
 
-_GAP = 10  # pixels between a place and its bubble
+_GAP = 10  # pixels between a widget and its bubble
 _WIDTH = 320
-_LOOK_MS = 150  # between two looks at where a place is now
+_FOLLOW_MS = 150  # the bubble follows its widget this often
 
 
 @dataclass(frozen=True)
 class Stop:
     title: str
     text: str
-    place: Callable[[], QWidget]  # what it is about, found when the tour gets there
+    widget: Callable[[], QWidget]  # what the bubble points at; asked when the tour gets there
 
 
 class Tour(QFrame):
-    """A bubble beside each stop's widget, which a ring surrounds. Escape, or Skip, ends it.
+    """A bubble beside each stop's widget, and a ring around the widget. Esc or Skip ends the tour.
 
     Signals
     -------
@@ -48,7 +48,7 @@ class Tour(QFrame):
         row.addWidget(self.count, 1)
         for button in (self.skip, self.back, self.next):
             row.addWidget(button)
-            button.setAutoDefault(True)  # Return presses the one that has the keyboard, as in a dialog
+            button.setAutoDefault(True)  # Return presses the focused one, as in a dialog
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 14, 16, 12)
         layout.setSpacing(8)
@@ -59,14 +59,14 @@ class Tour(QFrame):
         self.back.clicked.connect(lambda: self.go(self._at - 1))
         self.next.clicked.connect(lambda: self.go(self._at + 1))
         window.installEventFilter(self)
-        # What a place is in may move it, of which it is told nothing.
-        self._look = QTimer(self, interval=_LOOK_MS)
-        self._look.timeout.connect(self._follow)
-        self._look.start()
+        # A widget gets no event if one of its parents moves.
+        self._follow_timer = QTimer(self, interval=_FOLLOW_MS)
+        self._follow_timer.timeout.connect(self._follow)
+        self._follow_timer.start()
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
 
     def go(self, number: int) -> None:
-        """Show a stop, counted from 0; beyond the last one the tour ends."""
+        """Show a stop, counted from 0; after the last one the tour ends."""
         if number >= len(self._stops):
             self.end()
             return
@@ -91,10 +91,10 @@ class Tour(QFrame):
         self.ended.emit()
 
     def _rect(self) -> QRect:
-        """Where the place is in the window."""
-        widget = self._stops[self._at].place()
+        """Where the stop's widget is in the window."""
+        widget = self._stops[self._at].widget()
         if not widget.isVisible() or widget.window() is not self._window:
-            widget = self._window  # a panel that was closed, or floats
+            widget = self._window  # the panel is closed, or floats
         return QRect(widget.mapTo(self._window, QPoint(0, 0)), widget.size()).intersected(self._window.rect())
 
     def _follow(self) -> None:
@@ -113,7 +113,7 @@ class Tour(QFrame):
         self.raise_()
 
     def _beside(self, place: QRect) -> QPoint:
-        """Right, left, below or above, wherever there is room; else in a corner of the place itself."""
+        """Right, left, below or above, whichever has room; else in a corner of the widget itself."""
         room, width, height = self._window.rect(), self.width(), self.height()
         middle = min(max(place.center().y() - height // 2, 12), room.height() - height - 12)
         across = min(max(place.center().x() - width // 2, 12), room.width() - width - 12)
@@ -148,7 +148,7 @@ class Tour(QFrame):
 
 
 class _Ring(QWidget):
-    """A frame around a place; the mouse goes through it."""
+    """A frame around the widget. Mouse events pass through it."""
 
     def __init__(self, theme: Theme, window: QWidget) -> None:
         super().__init__(window, visible=False)

@@ -1,4 +1,4 @@
-"""What the first-run tour shows."""
+"""The texts of the first-run tour."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ def tour_stops(explore: ExplorePage, top_bar: TopBar) -> list[Stop]:
     """Five stops: board, timeline, states, puzzle, the rest."""
     return [
         Stop(
-            "The answer, right now",
-            "What the model would answer at this very step. Small digits are candidates that it is still weighing; bold ones were given.",
+            "The answer at this step",
+            "The board shows what the model would answer at this step. Bold digits are given; small ones are candidates it is not sure of.",
             lambda: explore.board,
         ),
         Stop(
-            "Every step of thought",
-            "Orange is the slow module H, blue the fast module L; the numbers are segments, rounds of thought. "
-            "Drag, turn the wheel, or press the arrow keys; Space plays.",
+            "Every step",
+            "Orange is the slow module H, blue the fast module L. The numbers count segments, rounds of reasoning. "
+            "Drag, scroll or press the arrow keys to step; Space plays.",
             lambda: explore.transport,
         ),
         Stop(
-            "Where its thoughts are",
-            "The model thinks in thousands of numbers. Here they are flattened to a path in the plane: where it stops moving, it has made up its mind.",
+            "The hidden states",
+            "Each state is thousands of numbers, drawn here as one point. The path shows how H and L move from step to step.",
             lambda: explore.docks["States"],
         ),
         Stop(
             "Your own puzzle",
-            "Type one, paste or drop one, or make one. The slider takes clues away until it becomes hard.",
+            "Type, paste or drop a puzzle, or generate one. The slider makes it harder by removing clues.",
             lambda: explore.docks["Puzzle"],
         ),
         Stop(
-            "And the rest",
-            "Other models, training, light and dark stand up here. Ctrl+Shift+P finds any action by some of its letters; hover over a word to learn what it means.",
+            "Everything else",
+            "Choose pages, models and the theme up here. Ctrl+Shift+P finds any action by a few letters. Hover over a word to see what it means.",
             lambda: top_bar,
         ),
     ]

@@ -1,4 +1,4 @@
-"""A place for a widget that is made when it is first seen."""
+"""A placeholder that makes its widget when it is first shown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ W = TypeVar("W", bound=QWidget)
 
 
 class Deferred(QWidget, Generic[W]):
-    """Makes its content once: when it is asked for, else as soon as it was shown and the event loop has had its turn."""
+    """Makes `content` once: when code asks for it, else in the event loop's next turn after the placeholder is shown."""
 
     def __init__(self, make: Callable[[], W]) -> None:
         super().__init__()

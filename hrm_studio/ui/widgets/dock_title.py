@@ -1,4 +1,4 @@
-"""The title of a dock: its name, and buttons that match the theme."""
+"""The title bar of a dock: its name, and buttons to float and hide it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from hrm_studio.theme import Theme
 
 
 class DockTitle(QWidget):
-    """Drag it to move the dock, double click it to let it float."""
+    """Drag it to move the dock; double-click it to float the dock."""
 
     def __init__(self, dock: QDockWidget, theme: Theme) -> None:
         super().__init__(dock)
         self._dock, self._theme = dock, theme
         self.name = QLabel(dock.windowTitle(), objectName="docktitle")
-        self.float = self._button(f"Let {dock.windowTitle()} float, or put it back", lambda: dock.setFloating(not dock.isFloating()))
-        self.hide_it = self._button(f"Hide {dock.windowTitle()} (the menu View shows it again)", dock.hide)
+        self.float = self._button(f"Float {dock.windowTitle()}, or put it back", lambda: dock.setFloating(not dock.isFloating()))
+        self.hide_it = self._button(f"Hide {dock.windowTitle()} (View › Show {dock.windowTitle()} brings it back)", dock.hide)
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 6, 6, 2)
         row.setSpacing(0)
@@ -25,7 +25,7 @@ class DockTitle(QWidget):
         row.addWidget(self.float)
         row.addWidget(self.hide_it)
         dock.topLevelChanged.connect(self._icons)
-        dock.visibilityChanged.connect(self.setEnabled)  # behind a tab, Qt only moves it away, and Tab would get lost there
+        dock.visibilityChanged.connect(self.setEnabled)  # Qt only moves a dock behind a tab away; Tab would still reach its buttons
         theme.changed.connect(self._icons)
         self._icons()
 

@@ -1,4 +1,4 @@
-"""One line of text that gives way: it ends in … if there is no room for all of it."""
+"""A label of one line that ends in … if it has too little room."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy
 
 
 class Elided(QLabel):
-    """One line (in the middle, unless aligned otherwise) that ends in … where there is no room; hovering tells all of it. It never keeps the window wide."""
+    """Centred unless aligned otherwise. The tooltip shows the whole text. It has no minimum width."""
 
     def __init__(self, name: str) -> None:
         super().__init__(objectName=name)

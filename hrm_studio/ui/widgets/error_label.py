@@ -1,4 +1,4 @@
-"""What went wrong, in a box of its own."""
+"""An error message in a coloured box."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from PySide6.QtWidgets import QLabel
 
 
 class ErrorLabel(QLabel):
-    """In as many lines as it needs; hidden while nothing is wrong."""
+    """Takes as many lines as it needs. Hidden without a message."""
 
     def __init__(self) -> None:
         super().__init__(wordWrap=True, visible=False, objectName="error")
 
     def tell(self, words: str) -> None:
-        """'' takes it away."""
+        """Show a message; '' hides the label."""
         self.setText(words)
         self.setVisible(bool(words))

@@ -1,4 +1,4 @@
-"""Widgets in a row that goes on in the next line where the width ends."""
+"""Widgets in a row that wraps to the next line at the end of the width."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QLayout, QLayoutItem, QSizePolicy, QWidget
 
 
 class FlowLayout(QLayout):
-    """Left to right (or `centred`), then down. Lines are as high as their highest widget; hidden widgets take no room."""
+    """Left to right, then down; each line may be `centred`. A line is as high as its highest widget. Hidden widgets take no room."""
 
     def __init__(self, parent: QWidget | None = None, spacing: int = 8, centred: bool = False) -> None:
         super().__init__(parent)
@@ -22,7 +22,7 @@ class FlowLayout(QLayout):
         self.invalidate()
 
     def insert(self, index: int, widget: QWidget) -> None:
-        """A widget at a place in the row."""
+        """Add a widget at an index of the row."""
         self.addWidget(widget)
         self._items.insert(index, self._items.pop())
 
@@ -85,9 +85,9 @@ class FlowLayout(QLayout):
 
 
 class FlowRow(QWidget):
-    """A FlowLayout (`row`) as a widget that is as high as its lines need at the width it has, and never keeps a panel wide or high.
+    """A widget around a FlowLayout (`row`), as high as its lines at the current width. It has no minimum width.
 
-    It does not tell its height for a width: a panel's least height would then be that of its least width, with many lines.
+    It reports no height-for-width: Qt would compute a panel's minimum height at its minimum width, where there are many lines.
     """
 
     def __init__(self, *widgets: QWidget, centred: bool = False) -> None:

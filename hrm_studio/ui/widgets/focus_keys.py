@@ -1,7 +1,7 @@
-"""Keys that belong to the focused widget although they are also a shortcut.
+"""Keys that go to the focused widget although they are also shortcuts.
 
-Space presses a focused button, arrows move a focused slider or list; elsewhere they play and step through the trace. Qt itself
-keeps only the keys that a text field writes with.
+Space presses a focused button, arrow keys move a focused slider or list; elsewhere they play and step through the trace. Qt
+itself does this for the keys of text fields only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _KEYS: tuple[tuple[type[QWidget], set[Qt.Key]], ...] = (
 
 
 class FocusKeys(QObject):
-    """Watches only the widget that has the keyboard, so that no other event passes through Python."""
+    """Filters the events of the focused widget only: a filter on the application would send every event through Python."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)

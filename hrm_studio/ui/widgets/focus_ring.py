@@ -1,6 +1,6 @@
-"""A ring around the widget that the keyboard has reached. The style sheet takes Qt's own marks from most widgets, and many are painted by hand.
+"""A ring around the focused widget. The style sheet removes Qt's own focus marks, and many of our widgets are painted by hand.
 
-It is seen where a key moved the keyboard, and not after a click, which shows by itself where it went.
+It shows if a key moved the focus, and not after a click: whoever clicks knows where.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _KEYS = (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress)
 
 
 class FocusRing(QObject):
-    """Watches only the widget that has the keyboard, so that no other event passes through Python."""
+    """Filters the events of the focused widget only: a filter on the application would send every event through Python."""
 
     def __init__(self, theme: Theme, parent: QObject) -> None:
         super().__init__(parent)
@@ -40,7 +40,7 @@ class FocusRing(QObject):
 
     @property
     def around(self) -> QWidget | None:
-        """The widget that has the ring."""
+        """The widget inside the ring."""
         return self._frame.widget() if self._frame is not None and isValid(self._frame) else None
 
     def _focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
@@ -48,15 +48,15 @@ class FocusRing(QObject):
             old.removeEventFilter(self)
         if new is not None:
             new.installEventFilter(self)
-        wanted = new if self._by_key and not QApplication.mouseButtons() else None  # a key's release may be lost with its window
-        # A page as a whole holds the keyboard where nothing in it does; a text field's caret and border tell.
+        wanted = new if self._by_key and not QApplication.mouseButtons() else None  # a closed window may swallow the release of a key
+        # No ring around a whole page, which has the focus if nothing in it does, nor around a text field, which has a caret.
         if wanted is not None and (not wanted.focusPolicy() & Qt.FocusPolicy.TabFocus or isinstance(wanted, _TEXTS)):
             wanted = None
-        if self._frame is None or not isValid(self._frame):  # it goes with the window that it was last in
+        if self._frame is None or not isValid(self._frame):  # it is deleted with the window it was last in
             if wanted is None:
                 return
             self._frame = _Frame(self._theme, wanted)
-        self._frame.setWidget(wanted)  # type: ignore[arg-type]  # None takes it away
+        self._frame.setWidget(wanted)  # type: ignore[arg-type]  # None hides it
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in _KEYS:
@@ -80,7 +80,7 @@ class _Frame(QFocusFrame):
 
 
 class _Above(QProxyStyle):
-    """The frame lies on its widget and within it, so that no neighbour and no edge cuts it."""
+    """Draws the frame above its widget and inside it, so that no neighbour and no edge cuts it off."""
 
     def styleHint(
         self,

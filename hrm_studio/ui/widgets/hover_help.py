@@ -1,4 +1,4 @@
-"""Hover help: a label that is a technical term explains itself, and what is long is broken into lines."""
+"""Tooltips: labels that are technical terms get their meaning, and long tooltips are wrapped."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
 
 from hrm_studio import glossary
 
-_LINE = 70  # letters; longer help is made rich text, which Qt breaks into lines
+_LINE = 70  # characters; Qt wraps only rich text, so longer tooltips become that
 
 
 def wrapped(words: str) -> str:
-    """Plain help that is too long for a line, as a paragraph."""
+    """A plain tooltip as rich text, if it is too long for one line."""
     if len(max(words.split("\n"), key=len)) <= _LINE or words.startswith("<"):
         return words
     return f"<p>{html.escape(words)}</p>".replace("\n", "<br>")
 
 
 def explain(root: QWidget) -> None:
-    """Give every label below `root` that is a term, and has no help of its own, the term's meaning; break all help into lines."""
+    """Give labels and buttons below `root` that name a glossary term its meaning, unless they have a tooltip. Wrap all tooltips."""
     for label in root.findChildren(QLabel):
         if not label.toolTip() and glossary.find(label.text()) is not None:
             label.setToolTip(glossary.tip(label.text().strip().rstrip(":")))

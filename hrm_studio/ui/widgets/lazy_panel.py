@@ -1,4 +1,4 @@
-"""A panel whose view is made once it was painted for the first time: the window stands before its plots are there."""
+"""A panel that makes its view after its first paint, so that the window appears before its plots are made."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hrm_studio.ui.widgets.hover_help import explain
 
 
 class BuildQueue(QTimer):
-    """Does what it is given one after the other, with time for the window in between."""
+    """Runs callables one by one, with a pause for the window in between."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -35,13 +35,13 @@ class BuildQueue(QTimer):
 
 
 class LazyPanel(QWidget):
-    """Takes the room of `size` at least. The view's module is imported by a thread, for importing plots would stop the window for a while.
+    """At least as large as `size`. A thread imports the view's module first: in the GUI thread that would freeze the window.
 
-    One that is never shown is never made.
+    A panel that is never shown never makes its view.
 
     Signals
     -------
-    made()
+    made()      the view is there
     """
 
     made = Signal()
@@ -64,15 +64,15 @@ class LazyPanel(QWidget):
 
     @property
     def pending(self) -> bool:
-        """Whether it is on screen and its view is not there yet."""
+        """Whether the panel is on screen and its view is not made yet."""
         return self._view is None and self.isVisible()
 
     def view(self) -> QWidget:
-        """The view, made now where it was not yet."""
+        """The view; made now if it is not there yet."""
         if self._view is None:
             self._view = self._make()
             self._layout.addWidget(self._view)
-            self._view.show()  # the layout would show it only once the event loop runs again
+            self._view.show()  # else the layout shows it only in the event loop's next turn
             explain(self._view)
             self.made.emit()
         return self._view

@@ -1,4 +1,4 @@
-"""What has just happened, at the foot of a page, with a way back for a while."""
+"""A message at the bottom of a page about what has just happened, with an Undo button for a while."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STAYS_MS = 20_000
 
 
 class UndoBar(QFrame):
-    """Hidden until `tell`; goes by itself."""
+    """Hidden until `tell`, and again after 20 seconds."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, objectName="banner", visible=False)
@@ -30,7 +30,7 @@ class UndoBar(QFrame):
         row.addWidget(self.undo)
 
     def tell(self, text: str, undo: Callable[[], object] | None = None) -> None:
-        """Show a sentence; `undo` takes back what it tells."""
+        """Show a message. Undo calls `undo`; without it there is no button."""
         self._back = undo
         self.text.setText(text)
         self.undo.setVisible(undo is not None)

@@ -1,4 +1,4 @@
-"""Painting for files of lines and letters."""
+"""Painting for vector files."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from PySide6.QtGui import QPaintEngine, QPainter
 
 
 def is_vector(painter: QPainter) -> bool:
-    """Whether lines and letters are wanted, for SVG or PDF, and no pictures that were kept."""
+    """Whether this paints an SVG or PDF, where text and lines must be drawn as such and not as cached pixmaps."""
     return painter.paintEngine().type() in (QPaintEngine.Type.SVG, QPaintEngine.Type.Pdf)

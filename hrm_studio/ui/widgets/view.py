@@ -1,4 +1,4 @@
-"""A hidden view costs nothing: its subscriptions hold only while it is shown."""
+"""The base class of views: a hidden view costs nothing, because it is connected to its models only while it is shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Subscriptions = Sequence[tuple[Any, Callable[..., object]]]  # signals and their
 class View(QWidget):
     """A widget that follows models while it is on screen.
 
-    A page of a stack, a dock behind another tab and a minimised window are all hidden.
+    Hidden are also: a page of a stack that is not on top, a dock behind another tab, a minimised window.
     """
 
     _subscriptions: Subscriptions = ()
@@ -23,7 +23,7 @@ class View(QWidget):
     following = False
 
     def follow(self, subscriptions: Subscriptions, catch_up: Callable[[], object]) -> None:
-        """Connect signals to slots whenever the view is shown; `catch_up` then shows what it missed, and is called now too."""
+        """Connect signals to slots whenever the view is shown. `catch_up` then shows what it missed; it is also called at once."""
         self._subscriptions, self._catch_up = subscriptions, catch_up
         catch_up()
 
@@ -39,6 +39,6 @@ class View(QWidget):
         if self.following:
             self.following = False
             for signal, slot in self._subscriptions:
-                with suppress(RuntimeError):  # what is followed may be gone before who follows it
+                with suppress(RuntimeError):  # the model may be deleted before the view
                     signal.disconnect(slot)
         super().hideEvent(event)

@@ -173,7 +173,7 @@ def test_a_whole_segment_tells_what_the_marks_of_its_number_mean(traces: TraceMo
     view = TimelineView(traces, Theme("light"))
     qtbot.addWidget(view)
     for step in range(6, 12):
-        assert ("★ From here on" if step == 8 else "★ From 2.1.H on") in view.tip(step)
+        assert ("right from here on" if step == 8 else "right from 2.1.H on") in view.tip(step)
         assert "◆" in view.tip(step)
     assert not set("★◆") & set(view.tip(5) + view.tip(12))
     letters = [view._letter_at(QPoint(10, top + 4)) for top, _ in (_CHANGES, _H, _L, _CLEAN)]

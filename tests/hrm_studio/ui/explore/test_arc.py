@@ -317,7 +317,7 @@ def test_two_attempts_are_those_of_the_command_line(asked: Asked, qtbot: QtBot, 
     assert attempts.go.text() == "Stop"
     qtbot.waitUntil(lambda: not attempts.running, timeout=60_000)
     qtbot.wait(20)
-    assert attempts.state.text() == "5 of 5 answered", asked.error
+    assert attempts.state.text() == "5 of 5 copies done", asked.error
     task, names = arc.read_task(file), json.loads((model_folder / "identifiers.json").read_text())
     copies = copies_of(task, enumerate(names), 16)
     assert not attempts.pictures[-1].visibleRegion().isEmpty()  # scrolled to

@@ -78,7 +78,7 @@ def test_what_is_shown_is_what_the_model_computes(view: AttentionView, trace: Tr
 def test_a_hovered_cell_is_looked_from_while_the_cursor_goes_on(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
     assert (view.layer.currentText(), view.head.currentText()) == ("Layer 1", "All heads")
     view._traces.open(trace, cursor=9)
-    assert "where the cursor rests" in view.state.text()
+    assert "see its attention" in view.state.text()
     qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
     assert view.state.text() == ""
     view._main.hovered.emit(6)

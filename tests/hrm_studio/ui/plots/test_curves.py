@@ -187,7 +187,7 @@ def test_a_growing_trace_and_a_hidden_view(qtbot: QtBot) -> None:
 def test_a_task_without_rules_says_so_where_rule_breaks_would_be(qtbot: QtBot) -> None:
     view, traces, _ = view_of(qtbot)
     plot = view.plots["violations"].getPlotItem()
-    for info, title in ((sudoku_info(FOUR), "rule breaks"), (arc_info(), "no fixed rules to break"), (sudoku_info(FOUR), "rule breaks")):
+    for info, title in ((sudoku_info(FOUR), "rule breaks"), (arc_info(), "no fixed rules"), (sudoku_info(FOUR), "rule breaks")):
         trace = made(info, segments=2)
         traces.open(trace)
         qtbot.waitUntil(lambda trace=trace: view._known is not None and len(view._known.residual) == len(trace))
