@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.paths import DATA
+from tests.paths import PUBLISHED_DATA
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QDialog
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-ARC_TASK = DATA / "published" / "arc_tasks" / "evaluation" / "evinc.json"
+ARC_TASK = PUBLISHED_DATA / "arc_tasks" / "evaluation" / "evinc.json"
 # What cannot be: two 5 in one row, a maze without a goal, and a text that is no puzzle.
 BAD = {"sudoku": "55..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79", "maze": "#####\n#S  #\n#####", "arc": "[[0, 1, 2], [3, 4]]"}  # fmt: skip
 

@@ -21,8 +21,7 @@ from PySide6.QtWidgets import QApplication
 from hrm_studio.app import make_application
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
-from tests.hrm_studio.test_monkey import widgets
-from tests.support.monkey import Monkey, keep_in_the_cage
+from tests.support.monkey import Monkey, keep_in_the_cage, widgets_by_type
 
 
 def play(seconds: float, seed: int, folder: Path) -> list[str]:
@@ -48,7 +47,7 @@ def play(seconds: float, seed: int, folder: Path) -> list[str]:
     with pytest.MonkeyPatch.context() as patch:
         keep_in_the_cage(patch)
         monkey.play(seconds)
-    there = sum(widgets().values())
+    there = sum(widgets_by_type().values())
     window.close()
     window.deleteLater()
     QApplication.processEvents()
@@ -63,9 +62,9 @@ def main(seconds: float, seed: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HRM_STUDIO_HOME"] = folder
         make_application(["monkey"])
-        before = widgets()
+        before = widgets_by_type()
         faults = play(seconds, seed, Path(folder))
-        leaked = widgets() - before
+        leaked = widgets_by_type() - before
     print(f"{len(faults)} exceptions or Qt warnings; {leaked.total()} widgets outlived the window {dict(leaked)}")
     print(f"memory of the process at its end: {psutil.Process().memory_info().rss / 1e6:.0f} MB")
     return 1 if faults or leaked else 0

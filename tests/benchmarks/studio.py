@@ -91,14 +91,14 @@ def cursor(task: str, width: int, segments: int = 16, panels: tuple[str, ...] = 
     from hrm_studio.app import make_application
     from hrm_studio.main_window import MainWindow
     from hrm_studio.theme import Theme
-    from tests.support.made import arc_info, made, maze_info, sudoku_info
+    from tests.support.traces import arc_info, maze_info, sudoku_info, synthetic
 
     application = make_application(["bench"])
     # Not open_window(): that one would solve its first puzzle, and its trace would take the place of this one.
     window = MainWindow(Theme())
     window.show()
     info = {"sudoku": sudoku_info, "maze": maze_info, "arc": arc_info}[task]()
-    trace = made(info, segments=segments, width=width)
+    trace = synthetic(info, segments=segments, width=width)
 
     def until(condition: Callable[[], bool], seconds: float) -> None:
         end = time.perf_counter() + seconds

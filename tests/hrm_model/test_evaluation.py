@@ -16,9 +16,8 @@ from hrm_model.checkpoint.format import load
 from hrm_model.evaluation import Judged, by_difficulty, evaluate, judge, share_interval, summary
 from hrm_model.tasks.registry import task_named
 from hrm_studio.cli.main import app
-from tests.paths import DATA
+from tests.paths import PUBLISHED_DATA
 
-PUBLISHED = DATA / "published"
 TASK = task_named("sudoku-4x4")
 
 
@@ -162,15 +161,15 @@ def test_eval_takes_a_dataset_and_votes_over_arc(tmp_path: Path) -> None:
     config = ModelConfig(seq_len=900, vocab_size=12, hidden_size=16, num_heads=2, H_layers=1, L_layers=1, swiglu_multiple=16,
                          puzzle_emb_ndim=16, num_puzzle_identifiers=31)  # fmt: skip
     save(HRM(config), tmp_path / "tiny")
-    found = json.loads(run("eval", tmp_path / "tiny", PUBLISHED / "arc", "--segments", 1, "--json"))
+    found = json.loads(run("eval", tmp_path / "tiny", PUBLISHED_DATA / "arc", "--segments", 1, "--json"))
     assert (found["puzzles"], found["tasks"], found["pass_at_1"], found["pass_at_2"]) == (15, 3, 0, 0)
-    names = json.loads((PUBLISHED / "arc/identifiers.json").read_text())[1:16]
-    arrays = {name: np.load(PUBLISHED / f"arc/test/all__{name}.npy") for name in ("inputs", "labels")}
+    names = json.loads((PUBLISHED_DATA / "arc/identifiers.json").read_text())[1:16]
+    arrays = {name: np.load(PUBLISHED_DATA / f"arc/test/all__{name}.npy") for name in ("inputs", "labels")}
     right = pass_at_copies(names, arrays["inputs"], arrays["labels"], arrays["labels"], np.zeros(15))
     assert (right.tasks, right.at_1, right.at_2) == (3, 1, 1)
     spoiled = arrays["labels"].copy()
     spoiled[:3, 0] = 2 + (spoiled[:3, 0] - 1) % 10  # three of the first task's five copies are wrong, each in its own way
     voted = pass_at_copies(names, arrays["inputs"], arrays["labels"], spoiled, np.zeros(15))
     assert voted.at_2 == 1
-    told = run("eval", tmp_path / "tiny", PUBLISHED / "arc", "--segments", 1, "--limit", 4)
+    told = run("eval", tmp_path / "tiny", PUBLISHED_DATA / "arc", "--segments", 1, "--limit", 4)
     assert "with one attempt" in told

@@ -15,22 +15,7 @@ from hrm_model.loss import IGNORE, act_loss, stablemax_cross_entropy
 from hrm_model.model import HRM, segment_calls
 from hrm_model.reasoning import reason, record, solve_batch
 from hrm_model.trace.data import PuzzleInfo
-
-TINY = ModelConfig(
-    seq_len=16, vocab_size=6, hidden_size=16, num_heads=2, H_layers=1, L_layers=1, swiglu_multiple=8, puzzle_emb_ndim=16, halt_max_steps=4
-)
-
-
-def tiny(**changes: object) -> HRM:
-    torch.manual_seed(0)
-    model = HRM(ModelConfig.model_validate(TINY.model_dump() | changes))
-    with torch.no_grad():
-        model.q_head.weight.normal_()
-    return model.eval()
-
-
-def puzzle() -> np.ndarray:
-    return np.random.default_rng(0).integers(1, 6, 16)
+from tests.support.models import TINY, puzzle, tiny
 
 
 def batch(rows: int = 3) -> dict[str, torch.Tensor]:

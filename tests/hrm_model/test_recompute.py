@@ -12,7 +12,7 @@ from hrm_model.reasoning import record
 from hrm_model.recompute import attention, call_input
 from hrm_model.tasks.sudoku.grid import parse, to_tokens
 from hrm_model.trace.data import PuzzleInfo, Trace
-from tests.hrm_model.test_model import tiny
+from tests.support.models import tiny
 
 
 @pytest.fixture(scope="module")

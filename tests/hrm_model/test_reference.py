@@ -13,13 +13,13 @@ import torch
 from hrm_model.act import Carry, act_step
 from hrm_model.checkpoint.format import load
 from hrm_model.loss import act_loss
-from tests.paths import ROOT
-from tests.support.reference_run import PUBLISHED, reference_batch
+from tests.paths import PUBLISHED_MODEL, ROOT
+from tests.support.reference_run import reference_batch
 
 
 @pytest.fixture(scope="module")
 def expected() -> dict[str, np.ndarray]:
-    with np.load(PUBLISHED / "expected.npz") as file:
+    with np.load(PUBLISHED_MODEL / "expected.npz") as file:
         return dict(file)
 
 
@@ -77,7 +77,7 @@ def test_previews_of_steps_are_the_reference_logits_as_probabilities(expected: d
 
 
 def test_each_segment_alone_on_the_instruction_set_at_hand(expected: dict[str, np.ndarray]) -> None:
-    model, batch = load(PUBLISHED, device="cpu"), reference_batch()
+    model, batch = load(PUBLISHED_MODEL, device="cpu"), reference_batch()
     for k in range(1, model.config.halt_max_steps):
         carry = Carry(
             z_H=torch.tensor(expected[f"eval/{k - 1}/z_H"]),

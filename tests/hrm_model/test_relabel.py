@@ -9,7 +9,7 @@ from hrm_model.analysis.compare import common_plane, differing, same_moment, ste
 from hrm_model.relabel import random_relabelling
 from hrm_model.tasks.registry import task_named
 from hrm_model.trace.data import PuzzleInfo
-from tests.support.made import FOUR, arc_info, made, maze_info, sudoku_info
+from tests.support.traces import FOUR, arc_info, maze_info, sudoku_info, synthetic
 
 
 @pytest.mark.parametrize("info", [sudoku_info(), sudoku_info(FOUR), maze_info(11)], ids=["9", "4", "maze"])
@@ -22,7 +22,7 @@ def test_a_relabelled_puzzle_is_one_and_comes_back(info: PuzzleInfo) -> None:
         grid = task.from_tokens(other.given)
         task.check(grid)
         assert task.right(task.from_tokens(other.solution)[None], grid[None], task.solve(grid)[None]).all()
-        trace = made(other, segments=2)
+        trace = synthetic(other, segments=2)
         back = relabelling.undone(trace)
         np.testing.assert_array_equal(back.puzzle.given, info.given)
         np.testing.assert_array_equal(back.puzzle.solution, info.solution)
@@ -45,7 +45,7 @@ def test_arc_exchanges_colours_only() -> None:
 
 
 def test_the_same_moment_of_models_with_other_cycles() -> None:
-    one = made(sudoku_info(FOUR), segments=4)  # six steps a segment
+    one = synthetic(sudoku_info(FOUR), segments=4)  # six steps a segment
     other = replace(
         one, model=replace(one.model, config={"H_cycles": 1, "L_cycles": 2}),
         **{name: getattr(one, name)[:12] for name in ("h_cycle", "l_step", "level", "h_row", "l_row", "prediction", "probability")},
@@ -54,22 +54,22 @@ def test_the_same_moment_of_models_with_other_cycles() -> None:
     assert (steps_of_segment(one), steps_of_segment(other)) == (6, 3)
     assert [same_moment(one, s, other) for s in (0, 1, 2, 5, 6, 23)] == [0, 0, 1, 2, 3, 11]
     assert [same_moment(other, s, one) for s in (0, 2, 3, 11)] == [1, 5, 7, 23]
-    short = made(sudoku_info(FOUR), segments=2)
+    short = synthetic(sudoku_info(FOUR), segments=2)
     assert same_moment(one, 20, short) == 11
 
 
 def test_differences_need_the_same_puzzle() -> None:
-    one, other = made(sudoku_info(FOUR), segments=2), made(sudoku_info(FOUR), segments=2, seed=1)
+    one, other = synthetic(sudoku_info(FOUR), segments=2), synthetic(sudoku_info(FOUR), segments=2, seed=1)
     found = differing(one, 3, other, 4)
     assert found.tolist() == (one.prediction[3] != other.prediction[4]).tolist()
-    assert differing(one, 3, made(sudoku_info(), segments=1), 0) is None
+    assert differing(one, 3, synthetic(sudoku_info(), segments=1), 0) is None
 
 
 def test_one_plane_for_all() -> None:
-    one, other = made(sudoku_info(FOUR), segments=2), made(sudoku_info(FOUR), segments=3, seed=1)
+    one, other = synthetic(sudoku_info(FOUR), segments=2), synthetic(sudoku_info(FOUR), segments=3, seed=1)
     found = common_plane([one, other], "L")
     assert [len(p) for p in found.paths] == [len(one.z_L), len(other.z_L)]
     np.testing.assert_allclose(found.paths[1], found.plane(other.z_L.reshape(len(other.z_L), -1)), rtol=1e-5)
     assert (found.low <= found.paths[0].min(axis=0)).all()
-    assert common_plane([one, made(sudoku_info(), segments=1)], "L") is None
+    assert common_plane([one, synthetic(sudoku_info(), segments=1)], "L") is None
     assert common_plane([one, replace(other, z_H=None, z_L=None)], "H") is None

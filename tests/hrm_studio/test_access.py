@@ -27,7 +27,7 @@ import hrm_model.reasoning  # noqa: F401  (torch, whose import in a thread would
 from hrm_studio.main_window import MainWindow
 from hrm_studio.pages import PAGES
 from hrm_studio.theme import Theme
-from tests.support.made import made, sudoku_info
+from tests.support.traces import sudoku_info, synthetic
 
 _FIELDS = (QComboBox, QAbstractSpinBox, QLineEdit, QPlainTextEdit, QAbstractSlider, QAbstractItemView)
 _WHOLE = (QComboBox, QAbstractSpinBox, QLineEdit, QMenuBar)  # their own parts have no names of their own
@@ -115,7 +115,7 @@ def test_tab_shows_where_it_is_and_gets_lost_nowhere(window: MainWindow, qtbot: 
 
 
 def test_the_boards_switches_follow_the_board(window: MainWindow, qtbot: QtBot) -> None:
-    window.traces.open(made(sudoku_info(), segments=2))
+    window.traces.open(synthetic(sudoku_info(), segments=2))
     window.activateWindow()
     switches = window.explore.board_panel._switches
     qtbot.waitUntil(lambda: all(switch.isVisible() for switch in switches.values()))

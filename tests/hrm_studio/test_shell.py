@@ -27,8 +27,8 @@ from hrm_studio.pages import available_pages
 from hrm_studio.theme import DARK, Theme
 from hrm_studio.ui.dialogs.command_palette import CommandPalette
 from hrm_studio.ui.dialogs.shortcuts import ShortcutsDialog
-from tests.hrm_studio.cli.test_main import FOUR
-from tests.hrm_studio.models.test_runs import recorded
+from tests.support.puzzles import STARTER_4
+from tests.support.runs import recorded
 
 WAIT = 60_000  # ms; a busy machine is slow
 
@@ -95,7 +95,7 @@ def test_the_theme_is_chosen_and_kept(window: MainWindow) -> None:
 
 @pytest.mark.parametrize("name", ["choose_model", "choose_device", "recent_puzzles"])
 def test_what_the_window_offers_to_the_mouse_is_an_action_too(window: MainWindow, qtbot: QtBot, name: str) -> None:
-    window.explore.model.recent.add(task_named("sudoku-4x4"), parse(FOUR))
+    window.explore.model.recent.add(task_named("sudoku-4x4"), parse(STARTER_4))
     seen: list[int] = []
 
     def look() -> None:  # a menu runs an event loop of its own
@@ -198,9 +198,9 @@ def test_keys_that_another_action_has_are_told_and_can_be_taken_over(window: Mai
 
 def test_files_are_dropped_and_opened_by_what_they_are(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     puzzles = tmp_path / "many.txt"
-    puzzles.write_text(f"# two\n{FOUR}\n12..34..2...4...\n")
+    puzzles.write_text(f"# two\n{STARTER_4}\n12..34..2...4...\n")
     drop(window, [puzzles])
-    wanted = format_grid(parse(FOUR), SUDOKU_4)
+    wanted = format_grid(parse(STARTER_4), SUDOKU_4)
     qtbot.waitUntil(lambda: window.explore.panel.text.toPlainText() == wanted, timeout=WAIT)
     qtbot.waitUntil(lambda: window.opener.recent() == [puzzles], timeout=WAIT)
     nothing = tmp_path / "nothing"
@@ -212,7 +212,7 @@ def test_files_are_dropped_and_opened_by_what_they_are(window: MainWindow, qtbot
     assert not window.notice.isVisible()
     assert window.models.path == bundled_models()[1].path
     bad = tmp_path / "bad.txt"
-    bad.write_text(f"{FOUR}\n{FOUR}7\n")
+    bad.write_text(f"{STARTER_4}\n{STARTER_4}7\n")
     drop(window, [bad])
     qtbot.waitUntil(lambda: "17 cells" in window.explore.panel.error.text(), timeout=WAIT)
     assert str(bad) in window.explore.panel.error.text()

@@ -19,8 +19,8 @@ from hrm_model.tasks.sudoku.grid import format_line, from_tokens
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import DARK, LIGHT, Theme
 from hrm_studio.ui.plots.plot import Plot
-from tests.hrm_studio.cli.test_main import FOUR
 from tests.support.evil import Evil
+from tests.support.puzzles import STARTER_4
 
 WAIT = 60_000  # ms; a busy machine is slow
 
@@ -38,7 +38,7 @@ def window(qtbot: QtBot) -> Iterator[MainWindow]:
 
 @pytest.fixture
 def solved(window: MainWindow, qtbot: QtBot) -> MainWindow:
-    window.explore.panel.text.setPlainText(FOUR)
+    window.explore.panel.text.setPlainText(STARTER_4)
     window.explore.panel.submit()
     finished(window, qtbot)
     window.player.pause()
@@ -121,7 +121,7 @@ def test_playing_starts_over_at_the_end_and_stops_there(solved: MainWindow, qtbo
     ("text", "words"),
     [
         ("12", "2 cells"),
-        (FOUR[:-1] + "q", "'q'"),
+        (STARTER_4[:-1] + "q", "'q'"),
         ("11" + "." * 14, "1 stands twice in one row: at row 1, column 1 and at row 1, column 2"),
         ("." * 16, "several solutions"),
         ("123." + "...4" + "." * 8, "no solution"),
@@ -138,7 +138,7 @@ def test_bad_puzzles_are_explained_and_what_was_open_stays(solved: MainWindow, q
     panel, read = solved.explore.panel, words not in ("2 cells", "'q'")
     qtbot.waitUntil(lambda: panel.known.isHidden() == read, timeout=WAIT)  # what is wrong stands there once
     assert panel.stale.isHidden() != read  # and where the puzzle is another one, that the board's is not
-    solved.explore.panel.text.setPlainText(FOUR)
+    solved.explore.panel.text.setPlainText(STARTER_4)
     solved.explore.panel.submit()
     assert solved.explore.panel.error.isHidden()
     qtbot.waitUntil(lambda: not panel.known.isHidden() and panel.stale.isHidden(), timeout=WAIT)
@@ -156,15 +156,15 @@ def test_bad_input_leaves_what_is_being_thought_alone(solved: MainWindow, qtbot:
         QApplication.clipboard().setText(text)
         solved.explore.panel.paste()
 
-    for disturb in (lambda: paste("11" + FOUR[2:]), lambda: paste(unsolvable), lambda: solved.open_model(bad)):
+    for disturb in (lambda: paste("11" + STARTER_4[2:]), lambda: paste(unsolvable), lambda: solved.open_model(bad)):
         solved.explore.panel.segments.setValue(400)
-        paste(FOUR)
+        paste(STARTER_4)
         qtbot.waitUntil(lambda: solved.traces.running and len(solved.traces.trace) > 12, timeout=WAIT)  # type: ignore[arg-type]
         disturb()
         qtbot.waitUntil(lambda: not solved.explore.panel.error.isHidden(), timeout=WAIT)
         finished(solved, qtbot)
         assert len(solved.traces.trace) == 2400  # type: ignore[arg-type]
-        assert solved.traces.trace.puzzle.text == FOUR  # type: ignore[union-attr]
+        assert solved.traces.trace.puzzle.text == STARTER_4  # type: ignore[union-attr]
 
 
 def test_low_windows_pile_the_panels_up_and_high_ones_spread_them(solved: MainWindow, qtbot: QtBot) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import time
 from collections import Counter, deque
@@ -49,6 +50,16 @@ def keep_in_the_cage(patch: pytest.MonkeyPatch) -> None:
     for module in (trainer_process, estimator):
         if hasattr(module, "spawn"):
             patch.setattr(module, "spawn", lambda arguments, log, **more: spawn(["-c", "pass"], log, **more))
+
+
+def widgets_by_type() -> Counter[str]:
+    """How many there are of each type, once nothing is left to be cleared away."""
+    gc.unfreeze()  # importing torch freezes what there is then, windows among it
+    for _ in range(3):  # what Qt deletes frees what Python held, and the other way round
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        gc.collect()
+    tops = QApplication.topLevelWidgets()
+    return Counter(type(widget).__name__ for top in tops for widget in [top, *top.findChildren(QWidget)])
 
 
 class Monkey(QObject):

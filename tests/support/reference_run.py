@@ -15,14 +15,12 @@ from hrm_model.checkpoint.format import load
 from hrm_model.loss import act_loss
 from hrm_model.model import HRM
 from hrm_model.reasoning import reason
-from tests.paths import DATA
+from tests.paths import PUBLISHED_MODEL
 from trainer.optim import SignSGD
-
-PUBLISHED = DATA / "sudoku_tiny"
 
 
 def reference_batch() -> dict[str, torch.Tensor]:
-    expected = np.load(PUBLISHED / "expected.npz")
+    expected = np.load(PUBLISHED_MODEL / "expected.npz")
     return {name: torch.tensor(expected[name]) for name in ("inputs", "labels", "puzzle_identifiers")}
 
 
@@ -31,7 +29,7 @@ def compute() -> dict[str, np.ndarray]:
     batch = reference_batch()
     found: dict[str, np.ndarray] = {}
 
-    model = load(PUBLISHED, device="cpu")
+    model = load(PUBLISHED_MODEL, device="cpu")
     carry = initial_carry(model, batch)
     with torch.no_grad():
         for k in range(model.config.halt_max_steps):
@@ -44,7 +42,7 @@ def compute() -> dict[str, np.ndarray]:
 
     found |= _steps(model, batch["inputs"])
 
-    model = load(PUBLISHED, device="cpu").train()
+    model = load(PUBLISHED_MODEL, device="cpu").train()
     carry = initial_carry(model, batch)
     for k in range(3):
         model.zero_grad()

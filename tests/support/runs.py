@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.paths import ROOT
 from trainer.config import RunConfig
 from trainer.presets import preset
+from trainer.runs.events import event
 from trainer.runs.run_dir import RunDir
 
 
@@ -27,7 +29,7 @@ def start(run: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, "-m", "trainer", str(run)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=errors)
 
 
-def told(run: RunDir) -> list[tuple[str, int, dict[str, float]]]:
+def figures(run: RunDir) -> list[tuple[str, int, dict[str, float]]]:
     """Metrics and evaluations in order; what a killed process told of later steps is taken back by its successor."""
     found: list[tuple[str, int, dict[str, float]]] = []
     for entry in run.events().read():
@@ -38,8 +40,13 @@ def told(run: RunDir) -> list[tuple[str, int, dict[str, float]]]:
     return found
 
 
+def of_kind(run: RunDir, kind: str) -> list[dict[str, Any]]:
+    """Its events of one type."""
+    return [e for e in run.events().read() if e["type"] == kind]
+
+
 def newest_step(run: RunDir) -> int:
-    return max((step for _, step, _ in told(run)), default=0)
+    return max((step for _, step, _ in figures(run)), default=0)
 
 
 def wait_for(condition: object, seconds: float = 60) -> None:
@@ -58,3 +65,17 @@ def small_maze(**changes: object) -> RunConfig:
         "evaluation": [{"min_path": 8, "count": 20}, {"min_path": 12, "max_path": 14, "count": 10}],
     }  # fmt: skip
     return small(**(config | changes))
+
+
+def recorded(folder: Path, **changes: object) -> RunDir:
+    """A run directory as a trainer leaves it, without a trainer."""
+    run = RunDir.create(folder, small(**changes))
+    run.emit(event("started", 0, resumed=False, steps=40))
+    for step in range(1, 41):
+        run.emit(event("metrics", step, values={"loss": 1 / step, "lr": 1e-3}, phase=0, examples=16 * step, seconds=step / 50))
+        if step % 20 == 0:
+            sets = {"6 clues": {"puzzles": 16, "exact": step / 80, "low": 0.1, "high": 0.9, "cells": 0.9, "mean_segments": 2.0}}
+            run.emit(event("evaluation", step, values={"exact_accuracy": step / 80, "accuracy": 0.9}, sets=sets, seconds=step / 50))
+    run.emit(event("finished", 40, reason="done"))
+    run.write_status(state="finished", step=40, steps=40)
+    return run

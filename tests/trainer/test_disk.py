@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.paths import ROOT
-from tests.support.runs import newest_step, small, start, told, wait_for
-from tests.trainer.test_session import of_kind
+from tests.support.runs import figures, newest_step, of_kind, small, start, wait_for
 from trainer.runs.run_dir import RunDir
 from trainer.session import Session
 
@@ -50,12 +49,12 @@ def test_on_a_full_disk_a_run_goes_on_and_loses_nothing(tmp_path: Path, disk: Pa
     assert not list(run.checkpoints.glob("*.part"))
     first = [folder.name for folder in run.all_checkpoints()]
     assert first == ["step_000010"]
-    assert told(run) == told(whole)
+    assert figures(run) == figures(whole)
     assert whole_lines(run.events_file)
     # With room again it goes on from its last checkpoint and ends as if nothing had been.
     assert mount("-o", "remount,size=40m", str(disk))
     assert start(run.path).wait(200) == 0
-    assert told(run) == told(whole)
+    assert figures(run) == figures(whole)
     last = run.pointer("last")
     assert last is not None
     assert last.name == "step_000060"
@@ -81,7 +80,7 @@ def test_events_that_found_no_room_at_all_are_written_once_there_is_some(tmp_pat
     wait_for(lambda: newest_step(run) > full_at + 20)
     process.terminate()
     assert process.wait(100) == 0
-    steps = [step for kind, step, _ in told(run) if kind == "metrics"]
+    steps = [step for kind, step, _ in figures(run) if kind == "metrics"]
     assert steps == list(range(1, steps[-1] + 1))
     assert of_kind(run, "finished")[-1]["reason"] == "stopped"
 

@@ -11,9 +11,8 @@ import torch
 
 from hrm_model.errors import RunError
 from tests.paths import ROOT
-from tests.support.runs import small, start, told
+from tests.support.runs import figures, of_kind, small, start
 from tests.support.two_processes import found
-from tests.trainer.test_session import of_kind
 from trainer.distributed import World, join
 from trainer.runs.run_dir import RunDir
 
@@ -75,7 +74,7 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path, first: i
     go(3 - first)
     assert [e["processes"] for e in of_kind(run, "started")] == [first, 3 - first]
     assert [e["step"] for e in of_kind(run, "started")] == [0, 12]
-    ours, theirs = told(run), told(whole)
+    ours, theirs = figures(run), figures(whole)
     assert [t[:2] for t in ours] == [t[:2] for t in theirs]
     for (kind, _, mine), (_, _, his) in zip(ours, theirs, strict=True):
         if kind == "metrics":

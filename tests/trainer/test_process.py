@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from hrm_model.errors import RunError
-from tests.support.runs import newest_step, small, start, told, wait_for
+from tests.support.runs import figures, newest_step, small, start, wait_for
 from trainer.runs.run_dir import RunDir
 
 
@@ -36,9 +36,9 @@ def test_killed_at_any_moment_the_losses_go_on_bit_for_bit(tmp_path: Path) -> No
     assert kills >= 2
     assert run.status()["state"] == "killed"
     assert start(run.path).wait(120) == 0
-    assert told(run) == told(whole)
-    assert [step for kind, step, _ in told(run) if kind == "metrics"] == list(range(4, 121, 4))
-    assert [step for kind, step, _ in told(run) if kind == "evaluation"] == list(range(15, 121, 15))
+    assert figures(run) == figures(whole)
+    assert [step for kind, step, _ in figures(run) if kind == "metrics"] == list(range(4, 121, 4))
+    assert [step for kind, step, _ in figures(run) if kind == "evaluation"] == list(range(15, 121, 15))
     assert not list(run.checkpoints.glob("*.part"))
     from safetensors.torch import load_file
 
@@ -71,7 +71,7 @@ def test_killed_where_an_evaluation_and_a_checkpoint_meet(tmp_path: Path, monkey
         with pytest.raises(Killed):
             Session(run).go()
     Session(run).go()
-    assert told(run) == told(whole)
+    assert figures(run) == figures(whole)
     assert run.pointer("best") is not None
 
 
@@ -81,12 +81,12 @@ def test_a_damaged_last_checkpoint_is_told_and_the_one_before_it_taken(tmp_path:
     run = RunDir.create(tmp_path / "run", small(steps=14))
     Session(run).go()
     state = run.checkpoints / "step_000014" / "training_state.pt"
-    before = told(run)
+    before = figures(run)
     state.write_bytes(state.read_bytes()[:-2000])
     Session(run).go()
     warning = next(e for e in run.events().read() if e["type"] == "warning")
     assert "step_000014: this checkpoint cannot be read" in warning["message"]
-    assert told(run)[: len(before)] == before
+    assert figures(run)[: len(before)] == before
     assert run.pointer("last") == run.checkpoints / "step_000014"
     for folder in run.all_checkpoints():
         (folder / "training_state.pt").unlink()
@@ -183,7 +183,7 @@ def test_events_that_a_full_disk_refuses_are_written_later(tmp_path: Path, monke
 
     monkeypatch.setattr(RunDir, "emit", full)
     Session(run).go()
-    assert told(run) == told(whole)
+    assert figures(run) == figures(whole)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from hrm_model import evaluation as evaluate_module
 from hrm_model.errors import ConfigError
 from hrm_model.trace_file import io as trace_file
 from tests.paths import ROOT
-from tests.support.runs import small, told
+from tests.support.runs import figures, of_kind, small
 from trainer import session as session_module
 from trainer.__main__ import explain, main
 from trainer.config import read_config
@@ -39,10 +39,6 @@ def _signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def of_kind(run: RunDir, kind: str) -> list[dict[str, Any]]:
-    return [e for e in run.events().read() if e["type"] == kind]
-
-
 def test_probe_puzzles_are_traced_at_each_evaluation(tmp_path: Path) -> None:
     config = small(probe_puzzles=2, evaluation=[{"clues": 6, "count": 8}, {"clues": 8, "count": 8}])
     run, without = (
@@ -50,7 +46,7 @@ def test_probe_puzzles_are_traced_at_each_evaluation(tmp_path: Path) -> None:
     )
     Session(run).go()
     Session(without).go()
-    assert told(run) == told(without)
+    assert figures(run) == figures(without)
     evaluations = of_kind(run, "evaluation")
     assert [e["probe"] for e in evaluations] == ["probes/step_000020.h5", "probes/step_000040.h5"]
     first, last = (trace_file.read_all(run.path / e["probe"], guard=False) for e in evaluations)
@@ -266,12 +262,12 @@ def test_a_run_of_a_newer_version_is_refused_in_words(tmp_path: Path, capsys: py
 def test_a_finished_run_that_is_started_again_tells_nothing_twice(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=10, evaluate_every=7, checkpoint_every=1))
     Session(run).go()
-    before = told(run)
+    before = figures(run)
     assert [step for kind, step, _ in before if kind == "evaluation"] == [7, 10]
     # As if it had been killed between telling how good it is and pointing at the best.
     (run.checkpoints / "best").unlink()
     Session(run).go()
-    assert told(run) == before
+    assert figures(run) == before
     best = run.pointer("best")
     exact = {step: v["exact_accuracy"] for kind, step, v in before if kind == "evaluation"}
     assert (best is not None and best.name == "step_000010") == (exact[10] >= exact[7])
@@ -292,11 +288,11 @@ def test_a_stop_cuts_an_evaluation_short_which_comes_first_when_the_run_goes_on(
     monkeypatch.setattr(evaluate_module, "solve_batch", solve_and_ask)
     Session(run).go()
     assert batches == [128]  # of 300 puzzles
-    assert [step for kind, step, _ in told(run) if kind == "evaluation"] == []
+    assert [step for kind, step, _ in figures(run) if kind == "evaluation"] == []
     assert of_kind(run, "finished")[-1]["reason"] == "stopped"
     monkeypatch.undo()
     Session(run).go()
-    assert told(run) == told(whole)
+    assert figures(run) == figures(whole)
 
 
 def test_a_run_whose_minutes_are_used_up_says_so(tmp_path: Path) -> None:
@@ -319,7 +315,7 @@ def test_tensorboard_files_hold_the_figures_when_asked_for(tmp_path: Path) -> No
     Session(run).go()  # goes on from step 7; what was written of later steps is taken back
     board = EventAccumulator(str(run.path / "tensorboard"))
     board.Reload()
-    metrics = {step: values for kind, step, values in told(run) if kind == "metrics"}
+    metrics = {step: values for kind, step, values in figures(run) if kind == "metrics"}
     for name in ("loss", "lm_loss", "grad_norm", "lr"):
         found = {e.step: e.value for e in board.Scalars(f"train/{name}")}
         assert found == pytest.approx({step: values[name] for step, values in metrics.items()}, rel=1e-5)
@@ -383,7 +379,7 @@ def test_out_of_memory_halves_the_micro_batch_and_goes_on(tmp_path: Path, monkey
     monkeypatch.setattr(HRM, "forward", small_card)
     run = RunDir.create(tmp_path / "run", config)
     Session(run).go()
-    assert [v["loss"] for kind, _, v in told(run) if kind == "metrics"] == expected
+    assert [v["loss"] for kind, _, v in figures(run) if kind == "metrics"] == expected
     warnings = of_kind(run, "warning")
     assert [w["code"] for w in warnings] == ["memory", "memory"]
     assert "goes on with 8 at once" in warnings[0]["message"]

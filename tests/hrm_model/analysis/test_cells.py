@@ -21,12 +21,12 @@ from hrm_model.analysis.core import blanks, residuals
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.sudoku import grid as sudoku
 from hrm_model.trace.data import Trace
-from tests.support.made import FOUR, arc_info, made, maze_info, sudoku_info
+from tests.support.traces import FOUR, arc_info, maze_info, sudoku_info, synthetic
 
 
 @pytest.fixture(scope="module")
 def trace() -> Trace:
-    return made(sudoku_info(FOUR), segments=3)
+    return synthetic(sudoku_info(FOUR), segments=3)
 
 
 def test_entropy_and_loss_by_hand(trace: Trace) -> None:
@@ -71,11 +71,11 @@ def test_a_cell_breaks_rules_where_the_board_marks_it(trace: Trace) -> None:
     variant = sudoku.variant_of_task(trace.puzzle.task)
     marked = [sudoku.conflicts(sudoku.from_tokens(answer), variant) for answer in trace.prediction]
     np.testing.assert_array_equal(cell_breaks(trace, every), marked)
-    other = made(maze_info(11), segments=3)
+    other = synthetic(maze_info(11), segments=3)
     faults = maze.faults(other.prediction, other.puzzle.given)
     assert faults.any()
     np.testing.assert_array_equal(cell_breaks(other, list(range(121))), faults > 0)
-    assert cell_breaks(made(arc_info(), segments=1), [0]) is None
+    assert cell_breaks(synthetic(arc_info(), segments=1), [0]) is None
 
 
 def test_curves_grow_as_they_would_be_at_once(trace: Trace) -> None:

@@ -20,7 +20,7 @@ from hrm_model.analysis.core import (
 from hrm_model.reasoning import record
 from hrm_model.tasks.sudoku.grid import parse, to_tokens
 from hrm_model.trace.data import PuzzleInfo, Trace
-from tests.hrm_model.test_model import tiny
+from tests.support.models import tiny
 
 SOLUTION = to_tokens(parse("2413312442311342"))
 

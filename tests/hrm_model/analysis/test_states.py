@@ -19,7 +19,7 @@ from hrm_model.analysis.states import (
     states_of,
     step_of_rows,
 )
-from tests.support.made import FOUR, made, sudoku_info
+from tests.support.traces import FOUR, sudoku_info, synthetic
 
 
 @pytest.mark.parametrize("shape", [(9, 40), (60, 7), (12, 500)])
@@ -37,7 +37,7 @@ def test_three_components_agree_with_a_singular_value_decomposition_in_blocks(
 
 
 def test_paths_are_projections_and_a_kept_basis_fits_another_trace() -> None:
-    one, other = made(sudoku_info(FOUR), segments=3), made(sudoku_info(FOUR), segments=2, seed=1)
+    one, other = synthetic(sudoku_info(FOUR), segments=3), synthetic(sudoku_info(FOUR), segments=2, seed=1)
     basis = fit_trace(one)
     own, its = paths_in(basis, one), paths_in(basis, other)
     flat = one.z_L.reshape(len(one.z_L), -1)
@@ -45,7 +45,7 @@ def test_paths_are_projections_and_a_kept_basis_fits_another_trace() -> None:
     assert own.together["H"].shape == (len(one.z_H), 3)
     assert its.apart["H"].shape == (len(other.z_H), 3)
     assert fits(basis, other)
-    assert not fits(basis, made(sudoku_info(), segments=1))
+    assert not fits(basis, synthetic(sudoku_info(), segments=1))
     assert not fits(basis, replace(other, z_H=None, z_L=None))
     with pytest.raises(ValueError, match="without states"):
         states_of(replace(other, z_H=None), "H")
@@ -63,7 +63,7 @@ def test_turning_keeps_lengths_and_starts_from_the_front() -> None:
 
 
 def test_rows_steps_and_distances() -> None:
-    trace = made(sudoku_info(FOUR), segments=2)
+    trace = synthetic(sudoku_info(FOUR), segments=2)
     assert step_of_rows(trace, "H").tolist() == [-1, 2, 5, 8, 11]
     assert step_of_rows(trace, "L").tolist() == [-1, 0, 1, 3, 4, 6, 7, 9, 10]
     assert (row_at(trace, 1, "H"), row_at(trace, 2, "H"), row_at(trace, 3, "L")) == (0, 1, 3)

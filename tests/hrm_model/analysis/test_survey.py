@@ -9,8 +9,8 @@ from hrm_model.survey import run_batch
 from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku.grid import from_tokens
 from hrm_model.trace.data import PuzzleInfo
-from tests.hrm_model.test_model import tiny
-from tests.support.made import FOUR, maze_info, sudoku_info
+from tests.support.models import tiny
+from tests.support.traces import FOUR, maze_info, sudoku_info
 
 
 def test_a_batch_is_what_solve_batch_and_a_trace_say() -> None:

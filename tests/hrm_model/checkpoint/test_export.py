@@ -16,24 +16,24 @@ from hrm_model.checkpoint.format import about, load
 from hrm_model.checkpoint.inspect import inspect
 from hrm_model.config import ModelConfig
 from hrm_model.errors import CheckpointError
-from tests.hrm_model.checkpoint.test_inspect import PUBLISHED, hollow, published
-from tests.paths import ROOT
+from tests.paths import PUBLISHED_MODEL, ROOT
+from tests.support.checkpoints import hollow, published
 
 
 def test_converted_to_safetensors(tmp_path: Path) -> None:
-    folder = convert(inspect(PUBLISHED), tmp_path / "out")
+    folder = convert(inspect(PUBLISHED_MODEL), tmp_path / "out")
     assert {p.name for p in folder.iterdir()} == {"model.safetensors", "config.json"}
     found = inspect(folder)
     assert found.fault == ""
-    assert found.config == inspect(PUBLISHED).config
-    before, after = load(PUBLISHED, "cpu").state_dict(), load(folder, "cpu").state_dict()
+    assert found.config == inspect(PUBLISHED_MODEL).config
+    before, after = load(PUBLISHED_MODEL, "cpu").state_dict(), load(folder, "cpu").state_dict()
     assert all(torch.equal(before[n], after[n]) for n in before)
     from safetensors.torch import load_file
 
     assert set(load_file(folder / "model.safetensors")) == set(before)
     assert len(about(folder)["converted_from"]["sha256"]) == 64
     with pytest.raises(CheckpointError, match="is there already"):
-        convert(inspect(PUBLISHED), folder)
+        convert(inspect(PUBLISHED_MODEL), folder)
 
 
 def test_every_dtype_stays(tmp_path: Path) -> None:
@@ -52,13 +52,13 @@ def test_every_dtype_stays(tmp_path: Path) -> None:
 
 
 def test_exported_with_a_card(tmp_path: Path) -> None:
-    text = (export(inspect(PUBLISHED), tmp_path / "a", "apache-2.0") / "README.md").read_text()
+    text = (export(inspect(PUBLISHED_MODEL), tmp_path / "a", "apache-2.0") / "README.md").read_text()
     assert text.startswith("---\nlicense: apache-2.0\n")
     assert "| reads | sudoku-9x9: 81 cells, 11 tokens |" in text
     assert "Accuracy: not measured" in text
     (tmp_path / "b").mkdir()
     for name in ("step_7", "all_config.yaml"):
-        (tmp_path / "b" / name).write_bytes((PUBLISHED / name).read_bytes())
+        (tmp_path / "b" / name).write_bytes((PUBLISHED_MODEL / name).read_bytes())
     (tmp_path / "b" / "README.md").write_text("---\nlicense: mit\n---\n# Mine\n")
     assert (export(inspect(tmp_path / "b"), tmp_path / "c") / "README.md").read_text() == "---\nlicense: mit\n---\n# Mine\n"
 
@@ -77,7 +77,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
 from hrm_model.checkpoint.inspect import inspect
 from hrm_model.checkpoint.export import export
-try: export(inspect({str(PUBLISHED)!r}), {str(tmp_path / "out")!r})
+try: export(inspect({str(PUBLISHED_MODEL)!r}), {str(tmp_path / "out")!r})
 except ValueError as error: print(error)
 """
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False)

@@ -14,11 +14,9 @@ import torch
 from hrm_model.checkpoint.format import about, load, save, sha256
 from hrm_model.errors import CheckpointError
 from hrm_model.reasoning import solve_batch
-from tests.hrm_model.test_model import puzzle, tiny
-from tests.paths import DATA
+from tests.paths import PUBLISHED_MODEL
 from tests.support.evil import Evil
-
-PUBLISHED = DATA / "sudoku_tiny"
+from tests.support.models import puzzle, tiny
 
 
 @pytest.fixture
@@ -29,7 +27,7 @@ def own(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def published(tmp_path: Path) -> Path:
-    shutil.copytree(PUBLISHED, tmp_path / "published")
+    shutil.copytree(PUBLISHED_MODEL, tmp_path / "published")
     return tmp_path / "published"
 
 
@@ -131,7 +129,7 @@ def test_a_pickle_with_code_is_refused_and_not_run(published: Path, tmp_path: Pa
     refused(published, "step_7")
     assert not marker.exists()
     yaml = published / "all_config.yaml"
-    shutil.copy(PUBLISHED / "step_7", file)
+    shutil.copy(PUBLISHED_MODEL / "step_7", file)
     yaml.write_text(f"arch: !!python/object/apply:os.system ['touch {marker}']\n")
     refused(published, "all_config.yaml")
     assert not marker.exists()

@@ -26,11 +26,9 @@ from hrm_model.checkpoint.format import load, save
 from hrm_model.checkpoint.inspect import inspect
 from hrm_model.checkpoint.settings import read_config
 from hrm_model.errors import CheckpointError
-from tests.hrm_model.test_model import tiny
-from tests.paths import DATA
+from tests.paths import PUBLISHED_MODEL
 from tests.support.evil import Evil
-
-PUBLISHED = DATA / "sudoku_tiny"
+from tests.support.models import tiny
 
 
 @pytest.fixture
@@ -288,7 +286,7 @@ def test_links(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../step_1", "/step_1", "a/../../step_1", "..\\step_1", "C:step_1"])
 def test_archives_that_climb(tmp_path: Path, name: str) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.write(PUBLISHED / "step_7", "step_7")
+        archive.write(PUBLISHED_MODEL / "step_7", "step_7")
         archive.writestr(name, "x")
     refused(tmp_path / "a.zip", "a.zip", "outside its folder")
 
@@ -395,7 +393,7 @@ def test_thousands_of_mutated_checkpoints(tmp_path: Path) -> None:
 
 
 def test_thousands_of_mutated_configurations(tmp_path: Path) -> None:
-    for name, source in (("all_config.yaml", PUBLISHED / "all_config.yaml"), ("config.json", None)):
+    for name, source in (("all_config.yaml", PUBLISHED_MODEL / "all_config.yaml"), ("config.json", None)):
         file = tmp_path / name
         if source is None:
             save(tiny(), tmp_path)

@@ -20,12 +20,11 @@ from hrm_model.checkpoint.inspect import dtypes, inspect, statistics
 from hrm_model.config import ModelConfig, tensor_shapes
 from hrm_model.model import HRM
 from hrm_model.reasoning import reason, solve_batch
-from tests.hrm_model.test_model import tiny
-from tests.paths import DATA, ROOT
+from tests.paths import PUBLISHED_MODEL, ROOT
 from tests.support import trm_reference
+from tests.support.checkpoints import SMALL, hollow, published
+from tests.support.models import tiny
 
-PUBLISHED = DATA / "sudoku_tiny"
-SMALL: dict[str, Any] = {"hidden_size": 64, "num_heads": 1, "H_layers": 1, "L_layers": 1}
 KINDS: list[dict[str, Any]] = [
     {},
     {"puzzle_emb_ndim": 64, "num_puzzle_identifiers": 7},
@@ -36,16 +35,6 @@ KINDS: list[dict[str, Any]] = [
     {"shared": True, "mixer": "mlp", "pos_encodings": "none", "puzzle_emb_ndim": 64, "puzzle_slots": 16},
     {"shared": True, "pos_encodings": "learned"},
 ]
-
-
-def published(folder: Path, config: ModelConfig, prefix: str = "_orig_mod.model.inner.", arch: dict[str, Any] | None = None) -> Path:
-    """A folder as the published trainers leave one. Its random weights are small: large ones make the recurrence chaotic."""
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(1)
-    torch.save({prefix + n: torch.randn(s) * 0.03 for n, s in tensor_shapes(config).items()}, folder / "step_10")
-    if arch is not None:
-        (folder / "all_config.yaml").write_text(yaml.safe_dump({"arch": arch}))
-    return folder
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -79,11 +68,11 @@ def test_old_prefixes(prefix: str, tmp_path: Path) -> None:
 
 
 def test_the_published_example() -> None:
-    found = inspect(PUBLISHED)
+    found = inspect(PUBLISHED_MODEL)
     assert found.fault == ""
     assert found.config is not None
     assert (found.config.num_heads, found.config.halt_max_steps, found.config.task) == (2, 5, "sudoku-9x9")
-    model = load(PUBLISHED, "cpu")
+    model = load(PUBLISHED_MODEL, "cpu")
     assert found.parameters == sum(p.numel() for p in model.parameters())
     assert found.memory_bytes == 4 * sum(t.numel() for t in model.state_dict().values())
     sources = {f.name: f.source for f in found.inferred}
@@ -107,8 +96,8 @@ def test_places(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "mine.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for file in own.iterdir():
             archive.write(file, f"mine/{file.name}")
-    shutil.make_archive(str(tmp_path / "theirs"), "zip", PUBLISHED)
-    for name, like in (("mine.zip", own), ("theirs.zip", PUBLISHED)):
+    shutil.make_archive(str(tmp_path / "theirs"), "zip", PUBLISHED_MODEL)
+    for name, like in (("mine.zip", own), ("theirs.zip", PUBLISHED_MODEL)):
         found = inspect(tmp_path / name)
         assert found.fault == ""
         assert found.config == inspect(like).config
@@ -234,34 +223,12 @@ def test_rows_of_a_large_tensor_are_sampled(tmp_path: Path) -> None:
 
 
 def test_inspecting_loads_no_torch() -> None:
-    script = f"import sys; from hrm_model.checkpoint.inspect import inspect; print(inspect({str(PUBLISHED)!r}).parameters, 'torch' in sys.modules)"
+    script = f"import sys; from hrm_model.checkpoint.inspect import inspect; print(inspect({str(PUBLISHED_MODEL)!r}).parameters, 'torch' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert run.stdout.split()[1] == "False"
 
 
 # The published models' sizes ------------------------------------------------------------------------------------------
-
-ARCH = {
-    "H_cycles": 2, "L_cycles": 2, "H_layers": 4, "L_layers": 4, "hidden_size": 512, "num_heads": 8, "expansion": 4, "pos_encodings": "rope",
-    "puzzle_emb_ndim": 512, "halt_max_steps": 16, "halt_exploration_prob": 0.1,
-}  # fmt: skip
-
-
-def hollow(folder: Path, config: ModelConfig) -> Path:
-    """A safetensors file of a model's sizes that takes no room on the disk: its numbers are a hole."""
-    header, place = {}, 0
-    for name, shape in tensor_shapes(config).items():
-        size = 4 * int(np.prod(shape))
-        header["_orig_mod.model.inner." + name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [place, place + size]}
-        place += size
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    folder.mkdir()
-    with (folder / "checkpoint.safetensors").open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        file.truncate(8 + len(text) + place)
-    (folder / "all_config.yaml").write_text(yaml.safe_dump({"arch": ARCH}))
-    return folder
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from hrm_model.hub.client import HubSettings
 from hrm_model.hub.dataset import local_file
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_studio.cli import data as cli_data
-from tests.paths import DATA
+from tests.paths import PUBLISHED_DATA
 from tests.support.hub_server import Hub
 
 ID = Path("someone/sudoku-some")
-CSVS = DATA / "published" / "csv"
+CSVS = PUBLISHED_DATA / "csv"
 FILES = {"train.csv": (CSVS / "sudoku_train.csv").read_bytes(), "test.csv": (CSVS / "sudoku_test.csv").read_bytes()}
 
 

@@ -24,10 +24,9 @@ from hrm_model.hub import download as hub_download
 from hrm_model.hub.client import HubSettings, cached, choose, clear, describe, from_cache, is_repo_id, push, search
 from hrm_model.hub.download import download
 from hrm_model.hub.known import KNOWN
-from tests.paths import DATA, ROOT
+from tests.paths import PUBLISHED_MODEL, ROOT
 from tests.support.hub_server import COMMIT, Hub
 
-PUBLISHED = DATA / "sudoku_tiny"
 ID = "sapientinc/HRM-checkpoint-sudoku-extreme"
 
 
@@ -45,7 +44,7 @@ def _no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    files = {n: (PUBLISHED / n).read_bytes() for n in ("step_7", "all_config.yaml")}
+    files = {n: (PUBLISHED_MODEL / n).read_bytes() for n in ("step_7", "all_config.yaml")}
     files |= {"README.md": b"# The model\n", "hrm_act_v1.py": b"open('ran', 'w')", "big_dataset.npy": b"x" * 5000}
     with Hub({ID: files}) as server:
         yield server
@@ -96,7 +95,7 @@ def test_huggingface_hub_itself_finds_what_was_fetched(settings: HubSettings) ->
 
     fetch(settings)
     found = hf_hub_download(ID, "step_7", cache_dir=settings.cache_dir, local_files_only=True)
-    assert Path(found).read_bytes() == (PUBLISHED / "step_7").read_bytes()
+    assert Path(found).read_bytes() == (PUBLISHED_MODEL / "step_7").read_bytes()
 
 
 def test_cuts_and_faults_are_gone_over(hub: Hub, settings: HubSettings) -> None:
@@ -307,8 +306,8 @@ def test_a_fault_is_its_last_word(hub: Hub, settings: HubSettings) -> None:
 
 
 def test_which_files(hub: Hub, settings: HubSettings) -> None:
-    weights = (PUBLISHED / "step_7").read_bytes()
-    config = (PUBLISHED / "all_config.yaml").read_bytes()
+    weights = (PUBLISHED_MODEL / "step_7").read_bytes()
+    config = (PUBLISHED_MODEL / "all_config.yaml").read_bytes()
     hub.files["a/steps"] = {"step_5": weights, "step_12": weights, "all_config.yaml": config, "losses.py": b"x"}
     assert [f.name for f in choose(describe("a/steps", settings))] == ["step_12", "all_config.yaml"]
     assert choose(describe("a/steps", settings), "step_5")[0].name == "step_5"
@@ -343,7 +342,7 @@ def test_offline_only_the_cache_answers(settings: HubSettings, monkeypatch: pyte
     assert from_cache(ID, offline, "main").commit == COMMIT
     assert from_cache(ID, offline, COMMIT[:8]).commit == COMMIT
     refused(offline, "offline", revision="v9")
-    for call in (lambda: describe(ID, offline), lambda: search("x", offline), lambda: push(PUBLISHED, "me/x", offline)):
+    for call in (lambda: describe(ID, offline), lambda: search("x", offline), lambda: push(PUBLISHED_MODEL, "me/x", offline)):
         with pytest.raises(HubError, match="not asked while offline"):
             call()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -372,7 +371,7 @@ def test_the_cache_is_shown_and_cleared(hub: Hub, settings: HubSettings) -> None
 @pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # huggingface_hub's own
 def test_a_model_is_pushed_with_its_card(hub: Hub, settings: HubSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)  # the server takes large files the older way
-    folder = export(inspect(PUBLISHED), tmp_path / "out", "apache-2.0")
+    folder = export(inspect(PUBLISHED_MODEL), tmp_path / "out", "apache-2.0")
     hub.token = "hf_write"
     signed = HubSettings(hub.url, "hf_write", settings.cache)
     assert push(folder, "me/mine", signed).endswith("/me/mine")
@@ -389,7 +388,7 @@ def test_a_model_is_pushed_with_its_card(hub: Hub, settings: HubSettings, tmp_pa
     with pytest.raises(HubError, match="refused the token"):
         push(folder, "me/mine", HubSettings(hub.url, "hf_wrong", settings.cache))
     with pytest.raises(HubError, match=r"lacks model\.safetensors"):
-        push(PUBLISHED, "me/mine", signed)
+        push(PUBLISHED_MODEL, "me/mine", signed)
     with pytest.raises(HubError, match="'owner/name' is one"):
         push(folder, "mine", signed)
 

@@ -14,7 +14,7 @@ from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku import grid as sudoku
 from hrm_model.tasks.sudoku.generator import generate
 from hrm_model.tasks.sudoku.grid import SUDOKU_9
-from tests.paths import DATA
+from tests.paths import PUBLISHED_DATA
 
 PUZZLES, SOLUTIONS = generate(SUDOKU_9, 3, 30, np.random.default_rng(5))
 LINES = [sudoku.format_line(p) for p in PUZZLES]
@@ -92,7 +92,7 @@ def test_maze_files(tmp_path: Path, way: str) -> None:
 
 
 def test_published_mazes_have_other_shortest_paths_than_ours_and_are_taken() -> None:
-    found = read_puzzles(DATA / "published" / "csv" / "maze_train.csv")
+    found = read_puzzles(PUBLISHED_DATA / "csv" / "maze_train.csv")
     assert found.task.name == "maze-30x30"
     assert found.ratings is not None
     assert found.ratings.tolist() == [49, 48, 40, 42]
@@ -135,7 +135,7 @@ def test_thousands_of_damaged_files_give_puzzles_or_one_sentence(tmp_path: Path)
     """Bytes changed, lost and doubled in files of every kind: a ValueError that names the file, or puzzles that keep the rules."""
     chance = random.Random(7)
     kinds = [
-        ("a.sdk", SDK), ("b.ss", drawn_ss(LINES[0])), ("c.sdm", "\n".join(LINES)), ("d.csv", (DATA / "published" / "csv" / "maze_train.csv").read_text()),
+        ("a.sdk", SDK), ("b.ss", drawn_ss(LINES[0])), ("c.sdm", "\n".join(LINES)), ("d.csv", (PUBLISHED_DATA / "csv" / "maze_train.csv").read_text()),
         ("e.csv", f"source,question,answer,rating\nx,{LINES[0]},{sudoku.format_line(SOLUTIONS[0])},3\n"), ("f.txt", maze.format_grid(MAZES[0])),
         ("g.txt", "\n".join(f"{maze.format_line(m)},{maze.format_line(p)}" for m, p in zip(MAZES, PATHS, strict=True))),
     ]  # fmt: skip

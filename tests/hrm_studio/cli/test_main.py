@@ -9,38 +9,31 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
 
 from hrm_model.assets import bundled_models, model_dir, puzzle_lines
 from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku.grid import SUDOKU_4, format_line, parse
 from hrm_model.tasks.sudoku.solver import unique_solution
-from hrm_studio.cli.main import app
+from tests.support.cli import run
 from tests.support.evil import Evil
-
-FOUR = next(line for line in puzzle_lines("starter") if len(line) == 16)
-NINE = next(line for line in puzzle_lines("starter") if len(line) == 81)
-
-
-def run(*arguments: str, text: str | None = None) -> Result:
-    return CliRunner().invoke(app, list(arguments), input=text)
+from tests.support.puzzles import STARTER_4, STARTER_9
 
 
 def test_solve_prints_one_object() -> None:
-    result = run("solve", FOUR, "--json")
+    result = run("solve", STARTER_4, "--json")
     found = json.loads(result.stdout)
     assert set(found) == {"puzzle", "solution", "solved", "violations", "segments", "steps", "seconds"}
-    assert found["solution"] == format_line(unique_solution(parse(FOUR), SUDOKU_4))
+    assert found["solution"] == format_line(unique_solution(parse(STARTER_4), SUDOKU_4))
     assert found["solved"] is True
     assert found["steps"] == found["segments"] * 6
 
 
 def test_solve_reads_files_standard_input_and_a_named_model(tmp_path: Path) -> None:
-    (tmp_path / "p.txt").write_text(FOUR + "\n")
+    (tmp_path / "p.txt").write_text(STARTER_4 + "\n")
     shown = run("solve", str(tmp_path / "p.txt"), "--model", "sudoku-4x4", "--segments", "8").stdout
     assert "solved" in shown
     assert "8 segments, 48 steps" in shown
-    assert json.loads(run("solve", "-", "--json", text=FOUR).stdout)["solved"]
+    assert json.loads(run("solve", "-", "--json", text=STARTER_4).stdout)["solved"]
 
 
 def test_every_bundled_model_solves_a_starter_puzzle_of_its_size() -> None:
@@ -65,13 +58,13 @@ def test_eval_counts_and_takes_solutions_from_the_file_or_the_solver(tmp_path: P
     ("arguments", "words"),
     [
         (("solve", "123"), "3 cells"),
-        (("solve", NINE[:-1] + "?"), "'?' at row 9, column 9"),
+        (("solve", STARTER_9[:-1] + "?"), "'?' at row 9, column 9"),
         (("solve", "11" + "." * 79), "1 stands twice in one row: at row 1, column 1 and at row 1, column 2"),
         (("solve", "." * 81), "several solutions"),
         (("solve", "12345678." + "........9" + "." * 63), "no solution"),
-        (("solve", NINE, "--model", "nobody"), "no bundled model 'nobody'"),
-        (("solve", NINE, "--model", "sudoku-4x4"), "reads sudoku-4x4; the puzzle is sudoku-9x9"),
-        (("solve", FOUR, "--device", "cuda:9"), "cuda:9"),
+        (("solve", STARTER_9, "--model", "nobody"), "no bundled model 'nobody'"),
+        (("solve", STARTER_9, "--model", "sudoku-4x4"), "reads sudoku-4x4; the puzzle is sudoku-9x9"),
+        (("solve", STARTER_4, "--device", "cuda:9"), "cuda:9"),
         (("eval", "sudoku-4x4", "/nowhere.txt"), "/nowhere.txt: cannot be read"),
         (("train", "sudoku-5x5"), "no preset 'sudoku-5x5'"),
     ],
@@ -86,9 +79,9 @@ def test_bad_input_is_one_sentence_and_exit_code_2(arguments: tuple[str, ...], w
 
 def test_a_bad_line_of_a_file_is_named_with_its_number(tmp_path: Path) -> None:
     file = tmp_path / "puzzles.txt"
-    file.write_text(f"{FOUR}\n{FOUR[:-1]}\n")
+    file.write_text(f"{STARTER_4}\n{STARTER_4[:-1]}\n")
     assert f"{file}, line 2: The puzzle has 15 cells" in run("eval", "sudoku-4x4", str(file)).stderr
-    file.write_text(f"{FOUR},{'1' * 16}\n")
+    file.write_text(f"{STARTER_4},{'1' * 16}\n")
     assert "line 1" in run("eval", "sudoku-4x4", str(file)).stderr
     file.write_text("\n")
     assert "holds no puzzle" in run("eval", "sudoku-4x4", str(file)).stderr
@@ -103,7 +96,7 @@ def test_bad_checkpoints_are_refused_by_name(tmp_path: Path) -> None:
     evil.write_bytes(pickle.dumps(Evil(tmp_path / "ran")))
     (tmp_path / "text.pt").write_text("hello")
     for path in (tmp_path / "short", evil, tmp_path / "text.pt", tmp_path):
-        result = run("solve", FOUR, "--model", str(path))
+        result = run("solve", STARTER_4, "--model", str(path))
         assert result.exit_code == 2, path
         assert str(path) in result.stderr
     assert not (tmp_path / "ran").exists()
@@ -150,4 +143,4 @@ def test_solve_and_eval_take_mazes(tmp_path: Path) -> None:
     (tmp_path / "maze.txt").write_text(maze)
     judged = json.loads(run("eval", model, str(tmp_path / "maze.txt"), "--segments", "2", "--json").stdout)
     assert (judged["puzzles"], judged["exact"]) == (1, 0)
-    assert "reads maze-7x7; the puzzle is sudoku-4x4" in run("solve", FOUR, "--model", model).stderr
+    assert "reads maze-7x7; the puzzle is sudoku-4x4" in run("solve", STARTER_4, "--model", model).stderr

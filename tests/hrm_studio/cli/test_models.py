@@ -10,10 +10,9 @@ import torch
 from typer.testing import CliRunner, Result
 
 from hrm_studio.cli.main import app
-from tests.paths import DATA
+from tests.paths import PUBLISHED_MODEL
 from tests.support.hub_server import COMMIT, Hub
 
-PUBLISHED = DATA / "sudoku_tiny"
 ID = "sapientinc/HRM-checkpoint-sudoku-extreme"
 
 
@@ -28,7 +27,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str]]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "no-token"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
-    files = {n: (PUBLISHED / n).read_bytes() for n in ("step_7", "all_config.yaml")}
+    files = {n: (PUBLISHED_MODEL / n).read_bytes() for n in ("step_7", "all_config.yaml")}
     with Hub({ID: files}) as server:
         yield ["--endpoint", server.url, "--cache", str(tmp_path / "cache")]
 
@@ -49,7 +48,7 @@ def test_list(tmp_path: Path) -> None:
 
 
 def test_inspect_prints_what_the_issue_names(tmp_path: Path) -> None:
-    found = json.loads(run("inspect", str(PUBLISHED), "--json").stdout)
+    found = json.loads(run("inspect", str(PUBLISHED_MODEL), "--json").stdout)
     assert {"parameters", "config", "missing", "unexpected", "mismatched", "inferred"} <= set(found)
     assert found["config"]["hidden_size"] == 64
     shown = run("inspect", "sudoku-4x4", "--tensors").stdout
@@ -63,7 +62,7 @@ def test_inspect_prints_what_the_issue_names(tmp_path: Path) -> None:
 
 
 def test_settings_by_hand(tmp_path: Path) -> None:
-    shutil.copy(PUBLISHED / "step_7", tmp_path / "step_7")
+    shutil.copy(PUBLISHED_MODEL / "step_7", tmp_path / "step_7")
     found = json.loads(run("inspect", str(tmp_path), "--set", "num_heads=2", "--set", "pos_encodings=rope2d", "--json").stdout)
     assert (found["config"]["num_heads"], found["config"]["pos_encodings"]) == (2, "rope2d")
     assert "NAME=VALUE is needed" in run("inspect", str(tmp_path), "--set", "num_heads").stderr
@@ -89,8 +88,8 @@ def test_pull_use_and_clear(hub: list[str]) -> None:
 
 
 def test_convert_export_and_push(hub: list[str], tmp_path: Path) -> None:
-    assert run("convert", str(PUBLISHED), str(tmp_path / "a")).stdout.strip() == str(tmp_path / "a")
-    assert "is there already" in run("convert", str(PUBLISHED), str(tmp_path / "a")).stderr
+    assert run("convert", str(PUBLISHED_MODEL), str(tmp_path / "a")).stdout.strip() == str(tmp_path / "a")
+    assert "is there already" in run("convert", str(PUBLISHED_MODEL), str(tmp_path / "a")).stderr
     assert run("export", str(tmp_path / "a"), str(tmp_path / "b"), "--license", "mit").exit_code == 0
     assert "license: mit" in (tmp_path / "b" / "README.md").read_text()
     assert json.loads(run("inspect", str(tmp_path / "b"), "--json").stdout)["fault"] == ""

@@ -19,14 +19,15 @@ from hrm_model.checkpoint.format import sha256
 from hrm_model.trace_file.io import TraceReader, info, read, read_all
 from hrm_studio.cli import main as cli
 from hrm_studio.cli import trace as cli_trace
-from tests.hrm_studio.cli.test_main import FOUR, run
 from tests.paths import ROOT
+from tests.support.cli import run
+from tests.support.puzzles import STARTER_4
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("traces") / "t.h5"
-    result = run("trace", "record", FOUR, "--segments", "3", "--out", str(path))
+    result = run("trace", "record", STARTER_4, "--segments", "3", "--out", str(path))
     assert result.exit_code == 0, result.stderr
     assert "3 segments, 18 steps, solved, states full" in result.stdout
     return path
@@ -39,12 +40,13 @@ def test_info_tells_one_object(recorded: Path) -> None:
         "bytes": recorded.stat().st_size,
     }  # fmt: skip
     assert len(found["traces"]) == 1
-    assert read(recorded).puzzle.text == FOUR
+    assert read(recorded).puzzle.text == STARTER_4
 
 
 def test_recording_keeps_what_is_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "t.h5"
-    asked = ["trace", "record", FOUR, "--segments", "2", "--model", "sudoku-4x4", "--no-previews", "--json", "--out", str(path), "--states"]
+    options = ["--segments", "2", "--model", "sudoku-4x4", "--no-previews", "--json", "--out", str(path)]
+    asked = ["trace", "record", STARTER_4, *options, "--states"]
     for states, shape in (("float16", (np.float16, 17)), ("pooled", (np.float32, 1)), ("none", None)):
         assert json.loads(run(*asked, states).stdout)["states"] == states
         trace = read(path)
@@ -72,12 +74,12 @@ def test_check_is_silent_about_whole_files_and_exits_with_2_for_others(recorded:
 
 def test_many_puzzles_of_a_file_are_traces_of_one_file(tmp_path: Path) -> None:
     puzzles, out = tmp_path / "p.txt", tmp_path / "all.h5"
-    puzzles.write_text(f"{FOUR}\n{FOUR[::-1]}\n{FOUR}\n")
+    puzzles.write_text(f"{STARTER_4}\n{STARTER_4[::-1]}\n{STARTER_4}\n")
     result = run("trace", "record", str(puzzles), "--most", "2", "--segments", "2", "--states", "pooled", "--out", str(out))
     assert result.exit_code == 0, result.stderr
     assert [entry.title for entry in info(out)] == ["Puzzle 1", "Puzzle 2"]
     first, second = read_all(out)
-    assert (first.puzzle.text, second.puzzle.text) == (FOUR, FOUR[::-1])
+    assert (first.puzzle.text, second.puzzle.text) == (STARTER_4, STARTER_4[::-1])
     assert first.model.sha256 == sha256(find_model("sudoku-4x4"))
 
 
@@ -117,8 +119,8 @@ def test_pictures_are_made_without_a_display(recorded: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("record", FOUR, "--out", "/nowhere/t.h5"), "/nowhere/t.h5: cannot be written"),
-        (("record", FOUR, "--out", "t.h5", "--states", "some"), "states cannot be kept as 'some'"),
+        (("record", STARTER_4, "--out", "/nowhere/t.h5"), "/nowhere/t.h5: cannot be written"),
+        (("record", STARTER_4, "--out", "t.h5", "--states", "some"), "states cannot be kept as 'some'"),
         (("record", "123", "--out", "t.h5"), "3 cells"),
         (("info", "/nowhere.h5"), "/nowhere.h5: there is no such file"),
         (("export", "FILE"), "what to make?"),
@@ -165,7 +167,7 @@ def whole_segments(part: Path) -> bool:
 def test_a_killed_recording_leaves_what_was_there(recorded: Path, tmp_path: Path) -> None:
     path = tmp_path / "t.h5"
     path.write_bytes(recorded.read_bytes())
-    command = [sys.executable, "-m", "hrm_studio", "trace", "record", FOUR, "--segments", "100000", "--out", str(path)]
+    command = [sys.executable, "-m", "hrm_studio", "trace", "record", STARTER_4, "--segments", "100000", "--out", str(path)]
     part = path.with_name("t.h5.part")
     with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT) as process:
         while process.poll() is None and not whole_segments(part):
@@ -179,7 +181,7 @@ def test_a_killed_recording_leaves_what_was_there(recorded: Path, tmp_path: Path
 
 def test_attention_is_kept_where_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "t.h5"
-    asked = ["trace", "record", FOUR, "--attention", "--out", str(path)]
+    asked = ["trace", "record", STARTER_4, "--attention", "--out", str(path)]
     for states in ("full", "none"):
         done = run(*asked, "--segments", "2", "--states", states)
         assert done.exit_code == 0, done.stderr

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from hrm_model.errors import RunError
 from hrm_studio.models.runs import RunModel, RunsModel
 from tests.paths import ROOT
-from tests.support.runs import small
+from tests.support.runs import recorded, small
 from trainer.config import RunConfig, write_config
 from trainer.runs.events import append_line, event
 from trainer.runs.run_dir import RunDir
@@ -31,20 +31,6 @@ def runs(qtbot: QtBot, tmp_path: Path) -> Iterator[RunsModel]:
     for run in model.live:
         os.kill(run.run.status()["pid"], signal.SIGKILL)
     model.close()
-
-
-def recorded(folder: Path, **changes: object) -> RunDir:
-    """A run directory as a trainer leaves it, without a trainer."""
-    run = RunDir.create(folder, small(**changes))
-    run.emit(event("started", 0, resumed=False, steps=40))
-    for step in range(1, 41):
-        run.emit(event("metrics", step, values={"loss": 1 / step, "lr": 1e-3}, phase=0, examples=16 * step, seconds=step / 50))
-        if step % 20 == 0:
-            sets = {"6 clues": {"puzzles": 16, "exact": step / 80, "low": 0.1, "high": 0.9, "cells": 0.9, "mean_segments": 2.0}}
-            run.emit(event("evaluation", step, values={"exact_accuracy": step / 80, "accuracy": 0.9}, sets=sets, seconds=step / 50))
-    run.emit(event("finished", 40, reason="done"))
-    run.write_status(state="finished", step=40, steps=40)
-    return run
 
 
 def found(runs: RunsModel, qtbot: QtBot, path: Path) -> RunModel:

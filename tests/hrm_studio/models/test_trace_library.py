@@ -17,13 +17,13 @@ from hrm_model.trace.data import Trace
 from hrm_model.trace_file.io import read, write
 from hrm_studio.models.trace_library import TraceLibrary
 from hrm_studio.models.trace_shelf import Shelf
-from tests.hrm_model.test_model import tiny
-from tests.hrm_model.trace_file.test_trace_file import PUZZLE
+from tests.support.models import tiny
+from tests.support.traces import FOUR, sudoku_info
 
 
 @pytest.fixture(scope="module")
 def trace() -> Trace:
-    return record(tiny(), PUZZLE, name="tiny", segments=2)
+    return record(tiny(), sudoku_info(FOUR), name="tiny", segments=2)
 
 
 def variant(trace: Trace, k: int) -> Trace:
@@ -91,7 +91,7 @@ def test_the_oldest_go_where_there_is_no_more_room(qtbot: QtBot, library: TraceL
 
 
 def test_search_goes_through_all_words(qtbot: QtBot, library: TraceLibrary, trace: Trace) -> None:
-    solved = replace(trace, prediction=np.tile(PUZZLE.solution, (len(trace), 1)))  # type: ignore[arg-type]
+    solved = replace(trace, prediction=np.tile(sudoku_info(FOUR).solution, (len(trace), 1)))  # type: ignore[arg-type]
     library.keep(solved)
     library.keep(trace)
     holds(qtbot, library, 2)

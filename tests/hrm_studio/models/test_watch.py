@@ -22,8 +22,8 @@ from hrm_studio.models.runs import RunModel, RunsModel
 from hrm_studio.models.watch import WatchModel
 from hrm_studio.services.background import Background
 from hrm_studio.services.reasoner import Reasoner
-from tests.hrm_studio.models.test_runs import recorded
 from tests.paths import ROOT
+from tests.support.runs import recorded
 
 WAIT = 60_000
 TRAINING = ROOT / "training"

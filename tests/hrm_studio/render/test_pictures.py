@@ -21,13 +21,13 @@ from hrm_model.trace.data import PuzzleInfo, Trace
 from hrm_studio.export.spec import VIEWS, Spec
 from hrm_studio.render.pictures import export
 from hrm_studio.theme import DARK, LIGHT
-from tests.hrm_studio.cli.test_main import FOUR
+from tests.support.puzzles import STARTER_4
 
 
 @pytest.fixture(scope="module")
 def trace() -> Trace:
-    task, grid = parse_any(FOUR)
-    puzzle = PuzzleInfo(task.name, task.to_tokens(grid), task.to_tokens(task.solve(grid)), FOUR)
+    task, grid = parse_any(STARTER_4)
+    puzzle = PuzzleInfo(task.name, task.to_tokens(grid), task.to_tokens(task.solve(grid)), STARTER_4)
     return record(load(model_dir("sudoku-4x4"), "cpu"), puzzle, name="sudoku-4x4", segments=4)
 
 

@@ -13,7 +13,7 @@ import pytest
 from hrm_model.analysis.survey import wilson
 from hrm_model.errors import ConfigError
 from hrm_model.tasks.registry import task_named
-from tests.paths import ROOT
+from tests.paths import PUBLISHED_DATA, ROOT
 from tests.support.runs import small, small_maze
 from trainer.config import RunConfig, read_config, write_config
 from trainer.data.batches import Batches, DatasetBatches, evaluation_sets, make_pool, training_batches
@@ -146,11 +146,8 @@ def test_a_maze_run_that_cannot_be_is_refused(changes: dict[str, object], words:
         small_maze(**changes)
 
 
-PUBLISHED = ROOT / "tests" / "data" / "published"
-
-
 def on_published(name: str, **changes: object) -> RunConfig:
-    return on_dataset(small(**({"steps": 12, "evaluate_every": 12} | changes)), PUBLISHED / name)
+    return on_dataset(small(**({"steps": 12, "evaluate_every": 12} | changes)), PUBLISHED_DATA / name)
 
 
 @pytest.mark.parametrize("name", ["sudoku", "maze", "arc"])
@@ -175,7 +172,7 @@ def test_batches_of_a_dataset_are_its_examples_or_symmetries_of_them() -> None:
     from trainer.data.published import Dataset
 
     exact = on_published("sudoku", augment=False, easier_copies=0)
-    split = Dataset(PUBLISHED / "sudoku").splits["train"]
+    split = Dataset(PUBLISHED_DATA / "sudoku").splits["train"]
     stored = {bytes(row) for row in split.rows(np.arange(32))[0].astype(np.uint8)}
     batch = DatasetBatches(exact)(3)
     assert {bytes(row) for row in batch["inputs"].numpy().astype(np.uint8)} <= stored
@@ -197,7 +194,7 @@ def test_a_dataset_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="31 puzzle identifiers, the model a table of 3"):
         DatasetBatches(config.model_copy(update={"model": table}))
     with pytest.raises(ValueError, match="boards of arc; the run is one of sudoku-4x4"):
-        DatasetBatches(small().model_copy(update={"dataset": str(PUBLISHED / "arc")}))
+        DatasetBatches(small().model_copy(update={"dataset": str(PUBLISHED_DATA / "arc")}))
     with pytest.raises(ValueError, match="either puzzles to generate or a dataset"):
         small(puzzles=())
     with pytest.raises(ValueError, match="is no dataset"):

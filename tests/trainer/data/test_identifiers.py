@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 
 from hrm_model.errors import DatasetError
-from tests.paths import DATA
+from tests.paths import PUBLISHED_DATA
 from trainer.config import write_config
 from trainer.data.identifiers import identify, names_file, number_of
 from trainer.data.published import on_dataset
 from trainer.presets import PRESETS
 
-PUBLISHED = DATA / "published"
-NAMES = PUBLISHED / "arc" / "identifiers.json"
+NAMES = PUBLISHED_DATA / "arc" / "identifiers.json"
 
 
 def weights(folder: Path) -> Path:
@@ -59,13 +58,13 @@ def test_the_list_is_found_beside_in_the_run_and_through_its_dataset(tmp_path: P
 
     run = tmp_path / "run"
     step = weights(run / "checkpoints" / "step_000100")
-    write_config(on_dataset(PRESETS["arc-agi-1"], PUBLISHED / "arc"), run / "config.yaml")
+    write_config(on_dataset(PRESETS["arc-agi-1"], PUBLISHED_DATA / "arc"), run / "config.yaml")
     assert names_file(step) == names_file(run) == NAMES
     shutil.copy(NAMES, run)
     assert names_file(step) == run / "identifiers.json"
 
     published = weights(tmp_path / "published")
-    (published / "all_config.yaml").write_text(f"arch: {{}}\ndata_path: {PUBLISHED / 'arc'}\n")
+    (published / "all_config.yaml").write_text(f"arch: {{}}\ndata_path: {PUBLISHED_DATA / 'arc'}\n")
     assert names_file(published) == NAMES
     for bad in ("data_path: /not/here\n", "data_path: [1]\n", "a: [\n", "- 1\n", "\0"):
         (published / "all_config.yaml").write_text(bad)

@@ -17,13 +17,13 @@ from hrm_model.tasks.arc.augment import parse_name, turned
 from hrm_model.tasks.arc.puzzle import read_tasks
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.registry import task_named
-from tests.paths import ROOT
+from tests.paths import PUBLISHED_DATA, ROOT
+from tests.support.datasets import source
 from trainer.data.build import GridSource, build
 from trainer.data.build_arc import arc_sources
 from trainer.data.published import Dataset, Split
 from trainer.data.select import Wanted, apart, sample_file, split_off
 
-PUBLISHED = ROOT / "tests" / "data" / "published"
 FILES = ["identifiers.json"] + [
     f"{split}/{name}"
     for split in ("train", "test")
@@ -33,9 +33,9 @@ FILES = ["identifiers.json"] + [
 
 def made(folder: Path, task: str) -> Path:
     """Our dataset of the same raw files and settings as the published one."""
-    csvs = PUBLISHED / "csv"
+    csvs = PUBLISHED_DATA / "csv"
     if task == "arc":
-        folders = PUBLISHED / "arc_tasks"
+        folders = PUBLISHED_DATA / "arc_tasks"
         sources, names = arc_sources(read_tasks(folders / "training"), read_tasks(folders / "evaluation"), 4, seed=1)
     else:
         train, test = read_puzzles(csvs / f"{task}_train.csv"), read_puzzles(csvs / f"{task}_test.csv")
@@ -50,7 +50,7 @@ def made(folder: Path, task: str) -> Path:
 
 @pytest.mark.parametrize("task", ["sudoku", "maze", "arc"])
 def test_what_we_build_has_the_published_files_shapes_types_and_metadata(tmp_path: Path, task: str) -> None:
-    ours, theirs = made(tmp_path, task), PUBLISHED / task
+    ours, theirs = made(tmp_path, task), PUBLISHED_DATA / task
     for file in FILES:
         if file.endswith(".json"):
             one, other = (json.loads((folder / file).read_text()) for folder in (ours, theirs))
@@ -71,18 +71,18 @@ def test_what_we_build_has_the_published_files_shapes_types_and_metadata(tmp_pat
 
 
 def test_published_mazes_are_made_again_in_the_same_order(tmp_path: Path) -> None:
-    ours, theirs = Dataset(made(tmp_path, "maze")), Dataset(PUBLISHED / "maze")
+    ours, theirs = Dataset(made(tmp_path, "maze")), Dataset(PUBLISHED_DATA / "maze")
     assert (np.asarray(ours.splits["test"].labels) == theirs.splits["test"].labels).all()
     wanted = {split.tobytes() for split in np.asarray(theirs.splits["train"].labels).reshape(4, 8 * 900)}
     assert {split.tobytes() for split in np.asarray(ours.splits["train"].labels).reshape(4, 8 * 900)} == wanted
 
 
 def test_published_sudoku_and_ours_hold_right_answers() -> None:
-    for split in Dataset(PUBLISHED / "sudoku").splits.values():
+    for split in Dataset(PUBLISHED_DATA / "sudoku").splits.values():
         task = split.metadata.task
         inputs, labels = split.rows(np.arange(split.examples))
         assert task.right(task.from_tokens(labels), task.from_tokens(inputs), None).all()
-    with (PUBLISHED / "csv" / "sudoku_train.csv").open() as stream:
+    with (PUBLISHED_DATA / "csv" / "sudoku_train.csv").open() as stream:
         assert len(list(csv.DictReader(stream))) == 10
 
 
@@ -99,11 +99,11 @@ def test_copies_of_a_puzzle_are_its_symmetric_ones(tmp_path: Path) -> None:
 
 
 def test_training_order_takes_each_group_once_an_epoch_and_depends_on_the_step_alone() -> None:
-    split = Split(PUBLISHED / "arc" / "train")
+    split = Split(PUBLISHED_DATA / "arc" / "train")
     drawn = np.concatenate([split.draw(5, step, 4) for step in range(3)])
     groups = split.group_of(split.puzzle_of(drawn))
     assert sorted(groups[:6]) == sorted(groups[6:]) == list(range(6))
-    assert (Split(PUBLISHED / "arc" / "train").draw(5, 2, 4) == drawn[8:]).all()
+    assert (Split(PUBLISHED_DATA / "arc" / "train").draw(5, 2, 4) == drawn[8:]).all()
     many = np.concatenate([split.draw(5, step, 32) for step in range(60)])
     assert set(many.tolist()) == set(range(75))
     inputs, _ = split.rows(drawn)
@@ -112,11 +112,6 @@ def test_training_order_takes_each_group_once_an_epoch_and_depends_on_the_step_a
 
 
 # Building ----------------------------------------------------------------------------------------------------------------
-
-
-def source(count: int = 40, copies: int = 300) -> GridSource:
-    task = task_named("sudoku-4x4")
-    return GridSource(task, *task.generate(count, np.random.default_rng(0), clues=6), copies, seed=2)
 
 
 def test_a_build_that_was_cut_off_goes_on_and_comes_to_the_same(tmp_path: Path) -> None:
@@ -150,7 +145,7 @@ def test_a_full_disk_is_told_and_what_is_there_goes_on_later(tmp_path: Path) -> 
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "from pathlib import Path; from tests.trainer.data.test_published import source; from trainer.data.build import build\n"
+        "from pathlib import Path; from tests.support.datasets import source; from trainer.data.build import build\n"
         "try:\n    list(build(Path(sys.argv[1]), {'train': source()}, {'a': 1}))\nexcept ValueError as error: print(error)"
     )
     told = subprocess.run([sys.executable, "-c", code, str(tmp_path / "x")], capture_output=True, text=True, cwd=ROOT, check=False)
@@ -223,7 +218,7 @@ def test_samples_filters_and_no_symmetry_class_on_both_sides(tmp_path: Path) -> 
     ],
 )
 def test_a_part_that_does_not_fit_is_named(tmp_path: Path, file: str, change: object, words: str) -> None:
-    shutil.copytree(PUBLISHED / "sudoku", tmp_path / "d")
+    shutil.copytree(PUBLISHED_DATA / "sudoku", tmp_path / "d")
     np.save(tmp_path / "d" / file, change(np.load(tmp_path / "d" / file)), allow_pickle=True)  # type: ignore[operator]
     with pytest.raises(DatasetError, match=words) as caught:
         Dataset(tmp_path / "d").splits["train"].check()
@@ -233,7 +228,7 @@ def test_a_part_that_does_not_fit_is_named(tmp_path: Path, file: str, change: ob
 def test_a_pickle_in_a_dataset_is_never_run(tmp_path: Path) -> None:
     from tests.support.evil import Evil
 
-    shutil.copytree(PUBLISHED / "sudoku", tmp_path / "d")
+    shutil.copytree(PUBLISHED_DATA / "sudoku", tmp_path / "d")
     evil = np.empty(1, object)
     evil[0] = Evil(tmp_path / "ran")
     np.save(tmp_path / "d/train/all__inputs.npy", evil, allow_pickle=True)
@@ -248,7 +243,7 @@ def test_a_pickle_in_a_dataset_is_never_run(tmp_path: Path) -> None:
 def test_thousands_of_damaged_datasets_give_a_dataset_or_one_sentence(tmp_path: Path) -> None:
     chance = random.Random(11)
     folder = tmp_path / "d"
-    shutil.copytree(PUBLISHED / "arc", folder)
+    shutil.copytree(PUBLISHED_DATA / "arc", folder)
     whole = {file: (folder / file).read_bytes() for file in FILES}
     told: set[str] = set()
     for _ in range(2000):
@@ -279,7 +274,7 @@ def test_thousands_of_damaged_datasets_give_a_dataset_or_one_sentence(tmp_path: 
 
 
 def test_dihedral_numbers_are_the_published_ones() -> None:
-    split = Dataset(PUBLISHED / "maze").splits["train"]
+    split = Dataset(PUBLISHED_DATA / "maze").splits["train"]
     mazes = np.asarray(split.inputs[:8]).reshape(8, 30, 30)
     assert all((turned(mazes[0], k) == mazes[k]).all() for k in range(8))
-    assert os.path.getsize(PUBLISHED / "maze/train/all__inputs.npy") == 128 + 32 * 900
+    assert os.path.getsize(PUBLISHED_DATA / "maze/train/all__inputs.npy") == 128 + 32 * 900

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hrm_model.errors import RunError
-from tests.support.runs import small, told
+from tests.support.runs import figures, small
 from trainer.runs import manage
 from trainer.runs.run_dir import RunDir
 from trainer.session import Session
@@ -75,15 +75,15 @@ def test_a_run_continued_with_nothing_changed_but_its_length_is_the_longer_run(t
     Session(run).go()
     new = manage.fork(run, longer, checkpoint="step_000014", path=tmp_path / "new")
     Session(new).go()
-    metrics = [t for t in told(whole) if t[0] == "metrics"]
-    assert [t for t in told(new) if t[0] == "metrics"] == metrics[14:]
+    metrics = [t for t in figures(whole) if t[0] == "metrics"]
+    assert [t for t in figures(new) if t[0] == "metrics"] == metrics[14:]
     assert manage.origin(new)["checkpoint"] == "step_000014"
     assert manage.origin(run) == {}
     assert run.status()["step"] == 14
     # Killed before its own first checkpoint, it begins at the same place.
     again = manage.fork(run, longer, path=tmp_path / "again")
     Session(again).go()
-    assert told(again)[:3] == told(new)[:3]
+    assert figures(again)[:3] == figures(new)[:3]
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,11 @@ def test_a_run_continued_with_nothing_changed_but_its_length_is_the_longer_run(t
 def test_a_run_is_continued_with_changes(tmp_path: Path, changes: dict[str, Any]) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=14, ema=0.0, dtype="float32", patience=1, evaluate_every=7))
     Session(run).go()
-    before = [v for kind, _, v in told(run) if kind == "metrics"]
+    before = [v for kind, _, v in figures(run) if kind == "metrics"]
     new = manage.fork(run, manage.changed(run.config(), {"steps": 24, **changes}), path=tmp_path / "new")
     session = Session(new)
     session.go()
-    after = [v for kind, _, v in told(new) if kind == "metrics"]
+    after = [v for kind, _, v in figures(new) if kind == "metrics"]
     assert len(after) >= 7
     assert after[0]["lm_loss"] < 0.5 * (before[0]["lm_loss"] + before[-1]["lm_loss"]) + 0.2  # what was learned is there
     group = session.trainer.optimizer.param_groups[-1]

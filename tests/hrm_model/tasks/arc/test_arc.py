@@ -27,20 +27,19 @@ from hrm_model.tasks.arc.puzzle import (
 )
 from hrm_model.tasks.arc.vote import Answer, input_key, pass_at, vote
 from hrm_model.tasks.registry import parse_any, task_named
-from tests.paths import DATA
+from tests.paths import PUBLISHED_DATA
 
-PUBLISHED = DATA / "published"
-TASKS = {p.name: p for folder in ("training", "evaluation") for p in read_tasks(PUBLISHED / "arc_tasks" / folder)}
+TASKS = {p.name: p for folder in ("training", "evaluation") for p in read_tasks(PUBLISHED_DATA / "arc_tasks" / folder)}
 
 
 def published(split: str, name: str) -> np.ndarray:
-    return np.load(PUBLISHED / "arc" / split / f"all__{name}.npy")
+    return np.load(PUBLISHED_DATA / "arc" / split / f"all__{name}.npy")
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_our_augmentations_and_tokens_are_the_published_ones(split: str) -> None:
     """Every row of the published dataset is made again from the task files and its puzzle's name."""
-    names = json.loads((PUBLISHED / "arc" / "identifiers.json").read_text())
+    names = json.loads((PUBLISHED_DATA / "arc" / "identifiers.json").read_text())
     inputs, labels = published(split, "inputs"), published(split, "labels")
     starts = published(split, "puzzle_indices")
     moved = 0
@@ -131,7 +130,7 @@ def test_files_of_many_tasks_with_answers_beside_and_back_again(tmp_path: Path) 
     (tmp_path / "arc_solutions.json").write_text(json.dumps(solutions))
     found = read_tasks(tmp_path / "arc_challenges.json")
     assert {p.name: task_to_json(p) for p in found} == {name: task_to_json(p) for name, p in TASKS.items()}
-    assert task_to_json(read_tasks(PUBLISHED / "arc_tasks" / "training" / "trinc.json")[0]) == task_to_json(TASKS["trinc"])
+    assert task_to_json(read_tasks(PUBLISHED_DATA / "arc_tasks" / "training" / "trinc.json")[0]) == task_to_json(TASKS["trinc"])
 
 
 @pytest.mark.parametrize(
@@ -154,7 +153,7 @@ def test_bad_tasks_are_named(data: object, words: str) -> None:
 
 
 def test_thousands_of_damaged_task_files_give_a_task_or_one_sentence(tmp_path: Path) -> None:
-    chance, text = random.Random(3), (PUBLISHED / "arc_tasks" / "training" / "trinc.json").read_bytes()
+    chance, text = random.Random(3), (PUBLISHED_DATA / "arc_tasks" / "training" / "trinc.json").read_bytes()
     told: set[str] = set()
     for number in range(2000):
         data = bytearray(text)

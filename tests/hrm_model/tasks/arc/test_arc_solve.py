@@ -16,11 +16,10 @@ from hrm_model.reasoning import BatchAnswers
 from hrm_model.tasks.arc.augment import Augmentation
 from hrm_model.tasks.arc.puzzle import decode, encode, read_task
 from hrm_studio.cli.main import app
-from tests.paths import DATA
+from tests.paths import PUBLISHED_DATA
 
-PUBLISHED = DATA / "published"
-TASK = PUBLISHED / "arc_tasks" / "evaluation" / "evflip.json"
-NAMES = json.loads((PUBLISHED / "arc" / "identifiers.json").read_text())
+TASK = PUBLISHED_DATA / "arc_tasks" / "evaluation" / "evflip.json"
+NAMES = json.loads((PUBLISHED_DATA / "arc" / "identifiers.json").read_text())
 
 
 def tiny(identifiers: int = 31) -> HRM:
@@ -65,7 +64,7 @@ def test_answers_to_copies_are_brought_back_and_the_most_voted_comes_first(monke
 def test_the_command_line_makes_two_attempts(tmp_path: Path) -> None:
     save(tiny(), tmp_path / "tiny")
     arguments = ["solve", str(TASK), "--model", str(tmp_path / "tiny"), "--segments", "1", "--copies", "3"]
-    told = CliRunner().invoke(app, [*arguments, "--identifiers", str(PUBLISHED / "arc" / "identifiers.json"), "--json"])
+    told = CliRunner().invoke(app, [*arguments, "--identifiers", str(PUBLISHED_DATA / "arc" / "identifiers.json"), "--json"])
     found = json.loads(told.stdout)
     assert (found["task"], found["copies"], found["tests"][0]["solved"]) == ("evflip", 3, False)
     assert 1 <= len(found["tests"][0]["attempts"]) <= 2

@@ -11,9 +11,9 @@ from hrm_model.errors import PuzzleError
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.maze.generator import generate
 from hrm_model.tasks.registry import parse_any, task_named
-from tests.paths import DATA
+from tests.paths import PUBLISHED_DATA
 
-PUBLISHED = DATA / "published" / "csv" / "maze_train.csv"
+PUBLISHED = PUBLISHED_DATA / "csv" / "maze_train.csv"
 
 TWO_WAYS = "S  \n # \n  G"  # around the wall, on either side
 

@@ -15,7 +15,7 @@ from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import LIGHT, Theme
 from hrm_studio.ui.explore.board_panel import BoardPanel
-from tests.support.made import FOUR, arc_info, made, maze_info, sudoku_info
+from tests.support.traces import FOUR, arc_info, maze_info, sudoku_info, synthetic
 
 INFOS = {"sudoku-9x9": sudoku_info(), "sudoku-4x4": sudoku_info(FOUR), "maze": maze_info(15), "arc": arc_info()}
 
@@ -43,7 +43,7 @@ def colour_at(panel: BoardPanel, cell: int, grid: int = 0, dx: float = 0.0, dy: 
 
 @pytest.mark.parametrize("task", INFOS)
 def test_every_cell_is_where_it_is_drawn(task: str, qtbot: QtBot) -> None:
-    panel = panel_of(made(INFOS[task], segments=2), qtbot)
+    panel = panel_of(synthetic(INFOS[task], segments=2), qtbot)
     board, cells = panel.board, len(INFOS[task].given)
     place = board._board()
     drawn = 0
@@ -57,7 +57,7 @@ def test_every_cell_is_where_it_is_drawn(task: str, qtbot: QtBot) -> None:
 
 def test_a_maze_shows_walls_path_and_what_is_wrong(qtbot: QtBot) -> None:
     info = maze_info(11)
-    trace = made(info, segments=8)
+    trace = synthetic(info, segments=8)
     panel = panel_of(trace, qtbot, cursor=len(trace) - 1)
     path, wall = int(np.flatnonzero(info.solution == 5)[3]), int(np.flatnonzero(info.given == 1)[0])
     assert colour_at(panel, path).name() == LIGHT.answer
@@ -72,7 +72,7 @@ def test_a_maze_shows_walls_path_and_what_is_wrong(qtbot: QtBot) -> None:
 
 def test_a_broken_path_of_a_maze_is_underlined(qtbot: QtBot) -> None:
     info = maze_info(11)
-    trace = made(info, segments=2)
+    trace = synthetic(info, segments=2)
     prediction = np.tile(info.solution, (len(trace), 1))
     path = np.flatnonzero(info.solution == 5)
     gone = int(path[len(path) // 2])
@@ -93,14 +93,14 @@ def test_a_broken_path_of_a_maze_is_underlined(qtbot: QtBot) -> None:
 
 def test_an_arc_board_shows_input_answer_and_expectation(qtbot: QtBot) -> None:
     info = arc_info()
-    panel = panel_of(made(info, segments=8), qtbot)
+    panel = panel_of(synthetic(info, segments=8), qtbot)
     from hrm_studio.ui.board.arc import COLOURS
 
     for cell in (0, 5, 31):
         for grid, tokens in ((0, info.given), (1, info.solution), (2, info.solution)):
             assert near(colour_at(panel, cell, grid, -0.32, 0.35), COLOURS[tokens[cell] - 2], 40), (cell, grid)
     unknown = replace(info, solution=None)
-    panel.models[0].open(replace(made(info, segments=2), puzzle=unknown))
+    panel.models[0].open(replace(synthetic(info, segments=2), puzzle=unknown))
     assert len(panel.board.drawing.boards) == 2
     assert not panel.grab().isNull()
 
@@ -112,7 +112,7 @@ def near(found: QColor, wanted: str, apart: int) -> bool:
 
 @pytest.mark.parametrize("task", INFOS)
 def test_switches_are_those_of_the_task_and_change_the_picture(task: str, qtbot: QtBot) -> None:
-    panel = panel_of(made(INFOS[task], segments=3, solves=False), qtbot, cursor=5)
+    panel = panel_of(synthetic(INFOS[task], segments=3, solves=False), qtbot, cursor=5)
     assert list(panel._switches) == [overlay.name for overlay in panel.board.drawing.offers]
     for name, switch in panel._switches.items():
         before = panel.board.grab().toImage()
@@ -122,7 +122,7 @@ def test_switches_are_those_of_the_task_and_change_the_picture(task: str, qtbot:
 
 
 def test_what_is_said_of_a_step_explains_itself(qtbot: QtBot) -> None:
-    panel = panel_of(made(INFOS["sudoku-9x9"], segments=3), qtbot, cursor=1)
+    panel = panel_of(synthetic(INFOS["sudoku-9x9"], segments=3), qtbot, cursor=1)
     assert "works out details" in panel.what.text()
     assert "fast network" in panel.what.toolTip()
     assert "round of thought" in panel.outcome.toolTip()
@@ -131,7 +131,7 @@ def test_what_is_said_of_a_step_explains_itself(qtbot: QtBot) -> None:
 
 
 def test_zooming_keeps_what_is_under_the_mouse(qtbot: QtBot) -> None:
-    panel = panel_of(made(maze_info(30), segments=1), qtbot)
+    panel = panel_of(synthetic(maze_info(30), segments=1), qtbot)
     board = panel.board
     point = QPointF(150, 200)
     cell = board.cell_at(point)
@@ -154,7 +154,7 @@ def test_zooming_keeps_what_is_under_the_mouse(qtbot: QtBot) -> None:
 
 
 def test_the_keyboard_zooms_on_what_is_selected(qtbot: QtBot) -> None:
-    panel = panel_of(made(INFOS["maze"], segments=1), qtbot)
+    panel = panel_of(synthetic(INFOS["maze"], segments=1), qtbot)
     board = panel.board
     board.zoom_step(1)
     middle = QPointF(board.width() / 2, board.height() / 2)
@@ -172,7 +172,7 @@ def test_the_keyboard_zooms_on_what_is_selected(qtbot: QtBot) -> None:
 
 
 def test_cells_are_selected_by_click_sweep_and_key(qtbot: QtBot) -> None:
-    panel = panel_of(made(sudoku_info(), segments=1), qtbot)
+    panel = panel_of(synthetic(sudoku_info(), segments=1), qtbot)
     board, selection = panel.board, panel.models[1]
     place = board._board()
     middle = [board.drawing.cell_rects(place, cell)[0].center().toPoint() for cell in range(81)]
@@ -190,7 +190,7 @@ def test_cells_are_selected_by_click_sweep_and_key(qtbot: QtBot) -> None:
 
 
 def test_the_strip_jumps_and_follows(qtbot: QtBot) -> None:
-    panel = panel_of(made(sudoku_info(FOUR), segments=40), qtbot, cursor=0)
+    panel = panel_of(synthetic(sudoku_info(FOUR), segments=40), qtbot, cursor=0)
     strip, traces = panel.strip, panel.models[0]
     assert strip._first == 0
     qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=QPoint(round(2.5 * strip._pitch()), 30))
@@ -215,13 +215,13 @@ def test_a_narrow_grid_has_room_for_its_numbers(qtbot: QtBot) -> None:
     canvas[:10, 0] = 4
     canvas[10, :2] = canvas[:11, 1] = 1
     info = PuzzleInfo("arc", canvas.ravel(), canvas.ravel())
-    panel = panel_of(made(info, segments=12), qtbot)
+    panel = panel_of(synthetic(info, segments=12), qtbot)
     assert panel.board.drawing.small_aspect == pytest.approx(0.1)
     assert panel.strip._pitch() > panel.fontMetrics().horizontalAdvance("12 ★")
 
 
 def test_a_hidden_board_follows_nothing_and_catches_up(qtbot: QtBot) -> None:
-    panel = panel_of(made(sudoku_info(FOUR), segments=4), qtbot, cursor=0)
+    panel = panel_of(synthetic(sudoku_info(FOUR), segments=4), qtbot, cursor=0)
     traces = panel.models[0]
     told = panel.what.text()
     panel.hide()
@@ -237,7 +237,7 @@ def test_nothing_and_the_unknown_are_explained(qtbot: QtBot) -> None:
     assert panel.board.drawing is None
     assert not panel.grab().isNull()
     info = sudoku_info(FOUR)
-    trace = replace(made(info, segments=1), puzzle=PuzzleInfo("chess", info.given, info.solution))
+    trace = replace(synthetic(info, segments=1), puzzle=PuzzleInfo("chess", info.given, info.solution))
     panel.models[0].open(trace)
     assert panel.board.tip(3) == ""
     assert not panel.grab().isNull()

@@ -20,8 +20,7 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import LIGHT, Theme
 from hrm_studio.ui.board.narration import narrate
 from hrm_studio.ui.board.timeline import _CHANGES, _CLEAN, _H, _L, TimelineView
-from tests.hrm_studio.ui.plots.test_curves import grown
-from tests.support.made import FOUR, made, maze_info, sudoku_info
+from tests.support.traces import FOUR, cut_short, maze_info, sudoku_info, synthetic
 
 
 class Clock:
@@ -41,7 +40,7 @@ class Clock:
 @pytest.fixture
 def traces(qtbot: QtBot) -> TraceModel:
     traces = TraceModel()
-    traces.open(made(sudoku_info(FOUR), segments=4), cursor=0)
+    traces.open(synthetic(sudoku_info(FOUR), segments=4), cursor=0)
     return traces
 
 
@@ -84,19 +83,19 @@ def test_backwards_in_a_range_again_and_again(traces: TraceModel, monkeypatch: p
     clock.pass_(player, 1)
     assert traces.cursor == 4
     assert not player.playing
-    traces.open(made(sudoku_info(FOUR), segments=2))
+    traces.open(synthetic(sudoku_info(FOUR), segments=2))
     assert player.range is None
 
 
 def test_it_waits_for_more_or_follows(traces: TraceModel, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, player = Clock(monkeypatch), Player(traces)
-    trace = made(sudoku_info(FOUR), segments=4)
-    traces.open(grown(trace, 7), running=True, cursor=0, expected_steps=24)
+    trace = synthetic(sudoku_info(FOUR), segments=4)
+    traces.open(cut_short(trace, 7), running=True, cursor=0, expected_steps=24)
     player.set_speed(48)
     player.play()
     clock.pass_(player, 1)
     assert (traces.cursor, player.playing) == (6, True)
-    traces.extend(grown(trace, 13))
+    traces.extend(cut_short(trace, 13))
     clock.pass_(player, 1)
     assert traces.cursor == 12
     traces.set_cursor(2)
@@ -182,7 +181,7 @@ def test_a_whole_segment_tells_what_the_marks_of_its_number_mean(traces: TraceMo
 
 
 def test_nearly_all_is_not_told_as_all(traces: TraceModel) -> None:
-    trace = made(maze_info(30), segments=1)
+    trace = synthetic(maze_info(30), segments=1)
     nearly = np.tile(trace.puzzle.solution, (len(trace), 1))
     nearly[:, np.flatnonzero(trace.puzzle.solution == 5)[3]] = 2
     traces.open(replace(trace, prediction=nearly), cursor=2)
@@ -194,7 +193,7 @@ def test_nearly_all_is_not_told_as_all(traces: TraceModel) -> None:
 
 def test_a_long_trace_is_drawn_as_a_picture(qtbot: QtBot) -> None:
     traces = TraceModel()
-    traces.open(made(sudoku_info(FOUR), segments=512, width=2))
+    traces.open(synthetic(sudoku_info(FOUR), segments=512, width=2))
     view = TimelineView(traces, Theme("dark"))
     qtbot.addWidget(view)
     view.resize(900, 86)
@@ -239,7 +238,7 @@ def test_bookmarks_are_kept_for_the_same_model_and_puzzle(traces: TraceModel, tm
     assert list(marks.notes) == [3, 9]
     assert [marks.next_from(5, 1), marks.next_from(5, -1), marks.next_from(9, 1)] == [9, 3, None]
     same = traces.trace
-    traces.open(made(sudoku_info(), segments=1))
+    traces.open(synthetic(sudoku_info(), segments=1))
     assert not marks.notes
     again = TraceModel()
     fresh = Bookmarks(again, QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat))

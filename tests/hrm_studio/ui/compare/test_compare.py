@@ -22,7 +22,7 @@ from hrm_studio.main_window import MainWindow
 from hrm_studio.models.comparison import Setting
 from hrm_studio.theme import Theme
 from hrm_studio.ui.compare.page import ComparePage
-from tests.support.made import FOUR, NINE, arc_info, made, sudoku_info
+from tests.support.traces import FOUR, NINE, arc_info, sudoku_info, synthetic
 
 WAIT = 60_000
 
@@ -153,7 +153,7 @@ def test_the_page_opens_with_a_puzzle_that_can_be_read(qtbot: QtBot, text: str) 
     """Explore's where it is one, be it an ARC grid, and a bundled one else."""
     window = MainWindow(Theme("light"))
     qtbot.addWidget(window)
-    trace = made(replace(arc_info(), text=text), segments=1)
+    trace = synthetic(replace(arc_info(), text=text), segments=1)
     window.traces.open(trace)
     window.show()
     window.show_page("compare")
@@ -219,11 +219,11 @@ def test_explores_puzzle_is_taken(page: ComparePage, qtbot: QtBot) -> None:
     assert page.puzzle.text() == FOUR
     page._compare([Setting(four(), 1), Setting(four(), 2), Setting(four(), 3)])
     other = FOUR[::-1]
-    traces.open(made(replace(sudoku_info(other), text=other), segments=1))
+    traces.open(synthetic(replace(sudoku_info(other), text=other), segments=1))
     page._studio.actions.by_name["compare_explore"].trigger()
     assert page.puzzle.text() == other
     assert len(page.comparison.panes) == 3
-    traces.open(made(replace(sudoku_info(), text=NINE), segments=1))
+    traces.open(synthetic(replace(sudoku_info(), text=NINE), segments=1))
     page.take_from_explore()
     assert [pane.setting.segments for pane in page.comparison.panes] == [2, 16]
     assert page.comparison.panes[0].setting.model.name == "sudoku-9x9"

@@ -16,9 +16,7 @@ from hrm_studio.main_window import MainWindow
 from hrm_studio.models.dataset_view import DatasetView
 from hrm_studio.theme import Theme
 from hrm_studio.ui.dialogs.dataset import DatasetDialog
-from tests.paths import DATA
-
-PUBLISHED = DATA / "published"
+from tests.paths import PUBLISHED_DATA
 
 
 @pytest.fixture
@@ -39,10 +37,10 @@ def opened(window: MainWindow, qtbot: QtBot, folder: Path) -> DatasetDialog:
 
 @pytest.mark.parametrize("name", ["sudoku", "maze", "arc"])
 def test_groups_copies_and_examples_are_those_of_the_files(name: str) -> None:
-    view = DatasetView(PUBLISHED / name)
-    inputs = np.load(PUBLISHED / name / "train" / "all__inputs.npy")
-    puzzles = np.load(PUBLISHED / name / "train" / "all__puzzle_indices.npy")
-    groups = np.load(PUBLISHED / name / "train" / "all__group_indices.npy")
+    view = DatasetView(PUBLISHED_DATA / name)
+    inputs = np.load(PUBLISHED_DATA / name / "train" / "all__inputs.npy")
+    puzzles = np.load(PUBLISHED_DATA / name / "train" / "all__puzzle_indices.npy")
+    groups = np.load(PUBLISHED_DATA / name / "train" / "all__group_indices.npy")
     group = view.group("train", 1)
     assert [p.number for p in group.puzzles] == list(range(groups[1], groups[2]))
     assert group.all_puzzles == groups[2] - groups[1] > 1
@@ -55,13 +53,13 @@ def test_groups_copies_and_examples_are_those_of_the_files(name: str) -> None:
 
 
 def test_the_way_through_a_maze_is_what_is_wanted() -> None:
-    (example,) = DatasetView(PUBLISHED / "maze").group("test", 0).puzzles[0].examples
+    (example,) = DatasetView(PUBLISHED_DATA / "maze").group("test", 0).puzzles[0].examples
     assert (example.wanted == maze.PATH).sum() > 10
     assert not (example.given == maze.PATH).any()
 
 
 def test_one_leafs_through_finds_by_name_and_looks_at_copies(window: MainWindow, qtbot: QtBot) -> None:
-    dialog = opened(window, qtbot, PUBLISHED / "arc")
+    dialog = opened(window, qtbot, PUBLISHED_DATA / "arc")
     name = dialog.view.group("train", 3).puzzles[0].name.partition("|")[0]
     qtbot.keyClicks(dialog.search, name.upper())
     qtbot.keyClick(dialog.search, Qt.Key.Key_Return)
@@ -79,7 +77,7 @@ def test_one_leafs_through_finds_by_name_and_looks_at_copies(window: MainWindow,
 
 
 def test_a_puzzle_of_it_is_taken_to_explore(window: MainWindow, qtbot: QtBot) -> None:
-    dialog = opened(window, qtbot, PUBLISHED / "sudoku")
+    dialog = opened(window, qtbot, PUBLISHED_DATA / "sudoku")
     dialog.puzzles.setCurrentRow(2)
     qtbot.mouseClick(dialog.reason, Qt.MouseButton.LeftButton)
     assert dialog.example is not None
@@ -87,7 +85,7 @@ def test_a_puzzle_of_it_is_taken_to_explore(window: MainWindow, qtbot: QtBot) ->
 
 
 def test_an_example_of_arc_is_shown_with_its_task(window: MainWindow, qtbot: QtBot) -> None:
-    dialog = opened(window, qtbot, PUBLISHED / "arc")
+    dialog = opened(window, qtbot, PUBLISHED_DATA / "arc")
     dialog.puzzles.setCurrentRow(1)
     dialog.examples.setCurrentRow(1)
     qtbot.mouseClick(dialog.reason, Qt.MouseButton.LeftButton)
@@ -101,16 +99,16 @@ def test_an_example_of_arc_is_shown_with_its_task(window: MainWindow, qtbot: QtB
 
 
 def test_a_run_on_it_is_prepared(window: MainWindow, qtbot: QtBot) -> None:
-    dialog = opened(window, qtbot, PUBLISHED / "maze")
+    dialog = opened(window, qtbot, PUBLISHED_DATA / "maze")
     qtbot.mouseClick(dialog.train, Qt.MouseButton.LeftButton)
     form = window.page("train").form  # type: ignore[attr-defined]
-    assert form.config.dataset == str((PUBLISHED / "maze").resolve())
+    assert form.config.dataset == str((PUBLISHED_DATA / "maze").resolve())
     assert form.config.task == "maze-30x30"
 
 
 def test_a_broken_one_is_refused_in_words(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     folder = tmp_path / "broken"
-    shutil.copytree(PUBLISHED / "sudoku", folder)
+    shutil.copytree(PUBLISHED_DATA / "sudoku", folder)
     (folder / "train" / "all__labels.npy").write_bytes(b"nothing")
     window.opener.open(folder)
     qtbot.waitUntil(lambda: "all__labels.npy" in window.notice.text.text())

@@ -15,7 +15,7 @@ from hrm_studio.export.image import save_image
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
 from hrm_studio.ui.dialogs.panel_picture import PanelPictureDialog, panels_of
-from tests.support.made import NINE, made, sudoku_info
+from tests.support.traces import NINE, sudoku_info, synthetic
 
 WAIT = 60_000
 
@@ -25,7 +25,7 @@ def test_every_panel_that_is_seen_becomes_a_picture(qtbot: QtBot, tmp_path: Path
     qtbot.addWidget(window)
     window.resize(1300, 850)
     window.show()
-    trace = made(sudoku_info(NINE), segments=2)
+    trace = synthetic(sudoku_info(NINE), segments=2)
     window.traces.open(trace, cursor=3)
     qtbot.waitUntil(lambda: {"States", "Curves", "Timeline", "Puzzle"} <= set(panels_of(window.explore)), timeout=WAIT)
     qtbot.waitUntil(lambda: not any(panel.pending for panel in window.explore._lazy.values()), timeout=WAIT)

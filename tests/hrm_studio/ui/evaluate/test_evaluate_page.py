@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
 from hrm_studio.ui.evaluate.page import EvaluatePage
-from tests.support.made import FOUR
+from tests.support.traces import FOUR
 
 WAIT = 120_000
 

@@ -32,10 +32,10 @@ from hrm_studio.models.comparison import Setting
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
 from hrm_studio.ui.explore.arc_pictures import AttemptPicture
-from tests.paths import DATA
+from tests.paths import PUBLISHED_DATA
 from trainer.data.identifiers import Identified
 
-TASKS = DATA / "published" / "arc_tasks"
+TASKS = PUBLISHED_DATA / "arc_tasks"
 TASK = {
     "train": [{"input": [[1, 2]], "output": [[2, 1]]}, {"input": [[3, 4, 5]], "output": [[5, 4, 3]]}],
     "test": [{"input": [[6, 7]], "output": [[7, 6]]}, {"input": [[8, 9], [1, 2]]}],

@@ -24,7 +24,7 @@ from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.board import BoardView
 from hrm_studio.ui.explore.attention import AttentionView
-from tests.support.made import FOUR, sudoku_info
+from tests.support.traces import FOUR, sudoku_info
 
 WAIT = 60_000
 

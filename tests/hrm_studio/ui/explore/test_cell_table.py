@@ -14,8 +14,7 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.token_text import token_text
 from hrm_studio.ui.explore.cell_table import COLUMNS, CellTable
-from tests.hrm_studio.ui.plots.test_curves import grown
-from tests.support.made import FOUR, arc_info, made, maze_info, sudoku_info
+from tests.support.traces import FOUR, arc_info, cut_short, maze_info, sudoku_info, synthetic
 
 
 def table_of(qtbot: QtBot) -> tuple[CellTable, TraceModel, Selection]:
@@ -35,7 +34,7 @@ def row(view: CellTable, number: int) -> list[str]:
 
 def test_rows_tell_the_step_and_follow_the_cursor(qtbot: QtBot) -> None:
     view, traces, _ = table_of(qtbot)
-    trace = made(sudoku_info(FOUR), segments=3)
+    trace = synthetic(sudoku_info(FOUR), segments=3)
     traces.open(trace, cursor=2)
     blank = np.flatnonzero(trace.puzzle.given == 1)
     assert view.model.rowCount() == len(blank)
@@ -53,7 +52,7 @@ def test_rows_tell_the_step_and_follow_the_cursor(qtbot: QtBot) -> None:
 
 def test_it_sorts_by_what_changes_with_the_step(qtbot: QtBot) -> None:
     view, traces, _ = table_of(qtbot)
-    trace = made(sudoku_info(), segments=4)
+    trace = synthetic(sudoku_info(), segments=4)
     traces.open(trace, cursor=3)
     view.table.sortByColumn(3, Qt.SortOrder.DescendingOrder)
     for step in (3, 9):
@@ -66,7 +65,7 @@ def test_it_sorts_by_what_changes_with_the_step(qtbot: QtBot) -> None:
 
 def test_one_selection(qtbot: QtBot) -> None:
     view, traces, selection = table_of(qtbot)
-    trace = made(sudoku_info(), segments=4)
+    trace = synthetic(sudoku_info(), segments=4)
     traces.open(trace, cursor=3)
     cells = [int(c) for c in np.flatnonzero(trace.puzzle.given == 1)[[3, 8]]]
     selection.set(cells)
@@ -82,7 +81,7 @@ def test_one_selection(qtbot: QtBot) -> None:
 
 def test_a_given_cell_that_is_selected_elsewhere_has_a_row(qtbot: QtBot) -> None:
     view, traces, selection = table_of(qtbot)
-    trace = made(sudoku_info(), segments=2)
+    trace = synthetic(sudoku_info(), segments=2)
     traces.open(trace, cursor=3)
     count = view.model.rowCount()
     given, blank = int(np.flatnonzero(trace.puzzle.given != 1)[0]), int(np.flatnonzero(trace.puzzle.given == 1)[0])
@@ -115,9 +114,9 @@ def test_a_click_means_the_same_in_every_view() -> None:
 
 def test_a_trace_that_grows_and_one_without_a_solution(qtbot: QtBot) -> None:
     view, traces, _ = table_of(qtbot)
-    trace = made(sudoku_info(FOUR), segments=3)
-    traces.open(grown(trace, 7), running=True, cursor=0)
-    traces.extend(grown(trace, 13))
+    trace = synthetic(sudoku_info(FOUR), segments=3)
+    traces.open(cut_short(trace, 7), running=True, cursor=0)
+    traces.extend(cut_short(trace, 13))
     traces.set_cursor(12)
     assert row(view, 0)[4] == "…"
     traces.extend(trace)
@@ -131,9 +130,9 @@ def test_a_trace_that_grows_and_one_without_a_solution(qtbot: QtBot) -> None:
 
 def test_words_of_other_tasks(qtbot: QtBot) -> None:
     view, traces, _ = table_of(qtbot)
-    traces.open(made(maze_info(11), segments=2))
+    traces.open(synthetic(maze_info(11), segments=2))
     assert row(view, 0)[1].split()[0] in ("floor", "path")
-    traces.open(made(arc_info(), segments=2))
+    traces.open(synthetic(arc_info(), segments=2))
     assert view.model.rowCount() > 100
     assert token_text("arc", 3) == "blue (1)"
     assert not view.grab().isNull()
@@ -141,7 +140,7 @@ def test_words_of_other_tasks(qtbot: QtBot) -> None:
 
 def test_what_was_selected_before_the_table_is_shown_is_in_sight(qtbot: QtBot) -> None:
     view, traces, selection = table_of(qtbot)
-    traces.open(made(sudoku_info(), segments=1), cursor=3)
+    traces.open(synthetic(sudoku_info(), segments=1), cursor=3)
     view.hide()
     selection.set((70, 78))
     view.show()

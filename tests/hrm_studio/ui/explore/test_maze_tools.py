@@ -16,25 +16,25 @@ from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
 from hrm_studio.ui.explore.brush import line
 from hrm_studio.ui.explore.maze_tools import beginning
-from tests.hrm_studio.ui.explore.test_puzzle_side import MAZE, Rig, rig  # noqa: F401  (a fixture)
+from tests.support.puzzle_panel import MAZE, Rig
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 SIDE = 7
 
 
 @pytest.fixture
-def drawn(rig: Rig) -> Rig:  # noqa: F811
+def drawn(rig: Rig) -> Rig:
     rig.show(MAZE)
     QTest.qWait(20)  # the row of tools moves the board
     return rig
 
 
-def place(rig: Rig, row: int, column: int) -> QPoint:  # noqa: F811
+def place(rig: Rig, row: int, column: int) -> QPoint:
     board, side = rig.panel.editor.board(), rig.puzzle.task.side
     return (board.topLeft() + QPointF(column + 0.5, row + 0.5) * (board.width() / side)).toPoint()
 
 
-def stroke(rig: Rig, *cells: tuple[int, int], button: Qt.MouseButton = LEFT) -> None:  # noqa: F811
+def stroke(rig: Rig, *cells: tuple[int, int], button: Qt.MouseButton = LEFT) -> None:
     editor = rig.panel.editor
     QTest.mousePress(editor, button, pos=place(rig, *cells[0]))
     for cell in cells[1:]:
@@ -42,15 +42,15 @@ def stroke(rig: Rig, *cells: tuple[int, int], button: Qt.MouseButton = LEFT) -> 
     QTest.mouseRelease(editor, button, pos=place(rig, *cells[-1]))
 
 
-def held(rig: Rig, row: int, column: int) -> int:  # noqa: F811
+def held(rig: Rig, row: int, column: int) -> int:
     return int(rig.puzzle.grid[row * rig.puzzle.task.side + column])
 
 
-def at(rig: Rig, value: int) -> list[tuple[int, int]]:  # noqa: F811
+def at(rig: Rig, value: int) -> list[tuple[int, int]]:
     return [divmod(cell, rig.puzzle.task.side) for cell in np.flatnonzero(rig.puzzle.grid == value).tolist()]
 
 
-def use(rig: Rig, name: str) -> None:  # noqa: F811
+def use(rig: Rig, name: str) -> None:
     QTest.mouseClick(rig.panel.maze_tools.buttons[name], LEFT)
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QSettings, Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from hrm_model.assets import bundled_models
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.puzzle_check import judge
 from hrm_model.tasks.registry import parse_any, task_named
@@ -20,53 +18,14 @@ from hrm_model.tasks.sudoku.ladder import generate_rated, ladder
 from hrm_model.tasks.sudoku.rating import rate
 from hrm_model.tasks.sudoku.solver import count_solutions, unique_solution
 from hrm_studio.models.explore import ExploreModel
-from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.player import Player
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
-from hrm_studio.services.reasoner import Reasoner
-from hrm_studio.theme import Theme
-from hrm_studio.ui.explore.puzzle_panel import PuzzlePanel
-from tests.hrm_studio.cli.test_main import FOUR
+from tests.support.puzzle_panel import MAZE, Rig
+from tests.support.puzzles import STARTER_4
 
 NINE = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
-MAZE = "#######\n#S    #\n##### #\n#   # #\n# # # #\n# #  G#\n#######"
 WAIT = 60_000
-
-
-class Rig:
-    """The panel around an ExploreModel whose reasoner only notes what it is asked."""
-
-    def __init__(self, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.asked: list[str] = []
-        self.qtbot = qtbot
-        monkeypatch.setattr(Reasoner, "reason", lambda _, path, grid, task, **more: self.asked.append(task.format_line(grid)))
-        traces = TraceModel()
-        self.reasoner = Reasoner()
-        self.settings = QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
-        self.explore = ExploreModel(self.settings, ModelChoice(bundled_models()), traces, Selection(), Player(traces), self.reasoner)
-        self.puzzle = self.explore.puzzle
-        self.panel = PuzzlePanel(self.explore, Theme("light"))
-        qtbot.addWidget(self.panel)
-        self.panel.resize(300, 720)
-        self.panel.show()
-
-    def show(self, text: str) -> None:
-        self.puzzle.replace(*parse_any(text))
-        self.judged()
-
-    def judged(self) -> str:
-        self.qtbot.waitUntil(lambda: self.puzzle.judgement is not None, timeout=WAIT)
-        assert self.puzzle.judgement is not None
-        return self.puzzle.judgement.state
-
-
-@pytest.fixture
-def rig(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    rig = Rig(qtbot, tmp_path, monkeypatch)
-    yield rig
-    rig.explore.close()
-    rig.reasoner.close()
 
 
 def test_a_puzzle_is_typed_and_judged_as_it_grows(rig: Rig, qtbot: QtBot) -> None:
@@ -80,13 +39,13 @@ def test_a_puzzle_is_typed_and_judged_as_it_grows(rig: Rig, qtbot: QtBot) -> Non
     qtbot.keyClick(editor, Qt.Key.Key_Backspace)  # the blank behind the cursor's left neighbour is erased
     assert rig.puzzle.line == "1" + "." * 15
     qtbot.keyClick(editor, Qt.Key.Key_Home)
-    qtbot.keyClicks(editor, FOUR)
-    assert rig.puzzle.line == FOUR.replace("0", ".")
+    qtbot.keyClicks(editor, STARTER_4)
+    assert rig.puzzle.line == STARTER_4.replace("0", ".")
     assert rig.judged() == "one"
     assert "One solution" in rig.panel.known.text()
     assert "naked single" in rig.panel.known.text()
     qtbot.keyClick(editor, Qt.Key.Key_Return)
-    assert rig.asked == [FOUR.replace("0", ".")]
+    assert rig.asked == [STARTER_4.replace("0", ".")]
 
 
 def test_undo_and_redo_go_all_the_way(rig: Rig) -> None:
@@ -143,7 +102,7 @@ def test_text_becomes_the_puzzle_as_soon_as_it_can_be_read(rig: Rig, qtbot: QtBo
     rig.panel.submit()
     assert "2 cells" in rig.panel.error.text()
     assert rig.asked == []
-    rig.panel.text.setPlainText(FOUR)
+    rig.panel.text.setPlainText(STARTER_4)
     assert rig.puzzle.task.name == "sudoku-4x4"
     rig.panel.text.setPlainText("12q4" + "." * 12)
     rig.panel.submit()
@@ -152,9 +111,9 @@ def test_text_becomes_the_puzzle_as_soon_as_it_can_be_read(rig: Rig, qtbot: QtBo
 
 
 def test_a_puzzle_is_pasted_and_copied(rig: Rig) -> None:
-    QApplication.clipboard().setText(" | ".join(FOUR))
+    QApplication.clipboard().setText(" | ".join(STARTER_4))
     rig.panel.paste()
-    assert rig.puzzle.line == FOUR.replace("0", ".")
+    assert rig.puzzle.line == STARTER_4.replace("0", ".")
     assert rig.asked == [rig.puzzle.line]
     rig.panel.copy()
     assert QApplication.clipboard().text() == rig.puzzle.line
@@ -275,7 +234,7 @@ def test_the_maker_follows_the_puzzle(rig: Rig) -> None:
     for text, kinds in (
         (MAZE, ["any", "by path"]),
         (NINE, ["by clues", "by rating", "minimal"]),
-        (FOUR, ["by clues", "by rating", "minimal"]),
+        (STARTER_4, ["by clues", "by rating", "minimal"]),
     ):
         rig.show(text)
         assert maker.chosen() == rig.puzzle.task
@@ -290,7 +249,7 @@ def test_the_maker_follows_the_puzzle(rig: Rig) -> None:
 
 
 def test_recent_puzzles_are_kept_and_opened(rig: Rig) -> None:
-    for text in (NINE, MAZE, FOUR, NINE):
+    for text in (NINE, MAZE, STARTER_4, NINE):
         rig.explore.show_and_reason(*parse_any(text))
     again = ExploreModel(
         rig.settings, rig.explore.models, TraceModel(), Selection(), Player(TraceModel()), rig.reasoner

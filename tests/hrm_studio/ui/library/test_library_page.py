@@ -23,7 +23,8 @@ from hrm_studio.main_window import MainWindow
 from hrm_studio.models.library import Entry
 from hrm_studio.theme import Theme
 from hrm_studio.ui.library.page import LibraryPage
-from tests.hrm_model.checkpoint.test_inspect import PUBLISHED, SMALL, published
+from tests.paths import PUBLISHED_MODEL
+from tests.support.checkpoints import SMALL, published
 from tests.support.evil import Evil
 from tests.support.hub_server import COMMIT, Hub
 
@@ -55,7 +56,7 @@ def page(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> LibraryPage:
 
 @pytest.fixture
 def hub(page: LibraryPage, qtbot: QtBot) -> Iterator[Hub]:
-    files = {n: (PUBLISHED / n).read_bytes() for n in ("step_7", "all_config.yaml")}
+    files = {n: (PUBLISHED_MODEL / n).read_bytes() for n in ("step_7", "all_config.yaml")}
     with Hub({ID: files, "someone/HRM-other": files}) as server:
         page.library.set_hub(server.url, "", page.library.stored("cache"), False)
         yield server
@@ -91,7 +92,7 @@ def test_the_bundled_models_are_there_and_looked_into(page: LibraryPage, qtbot: 
 
 
 def test_what_was_opened_anywhere_is_on_the_list(page: LibraryPage, window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    shutil.copytree(PUBLISHED, tmp_path / "theirs")
+    shutil.copytree(PUBLISHED_MODEL, tmp_path / "theirs")
     (tmp_path / "puzzles.txt").write_text("1" * 16)
     for path in (tmp_path / "theirs", tmp_path / "puzzles.txt", tmp_path / "gone"):
         window.opener.remember(path)
@@ -103,7 +104,7 @@ def test_what_was_opened_anywhere_is_on_the_list(page: LibraryPage, window: Main
 
 
 def test_a_checkpoint_dropped_on_the_library_is_looked_into(page: LibraryPage, window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    shutil.copytree(PUBLISHED, tmp_path / "theirs")
+    shutil.copytree(PUBLISHED_MODEL, tmp_path / "theirs")
     window.opener.open(tmp_path / "theirs")
     qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == tmp_path / "theirs", timeout=WAIT)
     assert window.stack.currentWidget() is page
@@ -124,7 +125,7 @@ def test_a_checkpoint_that_cannot_be_looked_into_is_not_remembered(
     qtbot.waitUntil(lambda: page.library._tried is None, timeout=WAIT)
     assert page.inspection is None
     assert not (bad / "ran").exists()
-    shutil.copytree(PUBLISHED, tmp_path / "theirs")
+    shutil.copytree(PUBLISHED_MODEL, tmp_path / "theirs")
     page.open_path(tmp_path / "theirs")
     qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == tmp_path / "theirs", timeout=WAIT)
     page.library.refresh()
@@ -135,7 +136,7 @@ def test_a_checkpoint_that_cannot_be_looked_into_is_not_remembered(
     window.opener.open(bad)
     qtbot.waitUntil(lambda: page.library.chosen is not None and page.library.chosen.path == bad, timeout=WAIT)
     shutil.rmtree(bad)
-    shutil.copytree(PUBLISHED, bad)
+    shutil.copytree(PUBLISHED_MODEL, bad)
     window.opener.open(bad)
     qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == bad, timeout=WAIT)
     assert window.opener.recent() == [bad]
@@ -168,7 +169,7 @@ def test_a_published_checkpoint_is_traced_in_two_clicks(
     page: LibraryPage, window: MainWindow, qtbot: QtBot, tmp_path: Path, kind: str
 ) -> None:
     window.begin()
-    shutil.copytree(PUBLISHED, tmp_path / "theirs")
+    shutil.copytree(PUBLISHED_MODEL, tmp_path / "theirs")
     (tmp_path / "theirs" / "expected.npz").unlink()
     path = tmp_path / "theirs"
     if kind == "file":

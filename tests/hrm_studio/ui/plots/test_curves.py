@@ -18,7 +18,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.ui.plots import curves as module
 from hrm_studio.ui.plots.curves import PANELS, CurvesView
 from hrm_studio.ui.plots.plot import UprightAxis
-from tests.support.made import FOUR, arc_info, made, maze_info, sudoku_info
+from tests.support.traces import FOUR, arc_info, cut_short, maze_info, sudoku_info, synthetic
 
 
 def view_of(qtbot: QtBot, background: Background | None = None) -> tuple[CurvesView, TraceModel, Selection]:
@@ -40,7 +40,7 @@ def open_first(qtbot: QtBot, view: CurvesView, traces: TraceModel, trace: Trace,
 
 def test_each_curve_shows_its_numbers(qtbot: QtBot) -> None:
     view, traces, _ = view_of(qtbot)
-    trace = made(sudoku_info(FOUR), segments=4)
+    trace = synthetic(sudoku_info(FOUR), segments=4)
     open_first(qtbot, view, traces, trace)
     blank = trace.puzzle.given == 1
     assert view._curve["entropy"].getData()[1] == pytest.approx(entropy(trace)[:, blank].mean(axis=1))
@@ -56,10 +56,10 @@ def test_each_curve_shows_its_numbers(qtbot: QtBot) -> None:
 
 def test_what_was_to_be_drawn_of_a_trace_is_forgotten_when_another_comes_while_the_view_is_hidden(qtbot: QtBot) -> None:
     view, traces, _ = view_of(qtbot)
-    open_first(qtbot, view, traces, made(sudoku_info(FOUR), segments=4))
+    open_first(qtbot, view, traces, synthetic(sudoku_info(FOUR), segments=4))
     traces.running_changed.emit(False)  # to be drawn soon
     view.hide()
-    short = made(sudoku_info(FOUR), segments=1)
+    short = synthetic(sudoku_info(FOUR), segments=1)
     traces.open(short)
     qtbot.wait(2 * view._soon.interval())
     view.show()
@@ -68,7 +68,7 @@ def test_what_was_to_be_drawn_of_a_trace_is_forgotten_when_another_comes_while_t
 
 def test_selected_cells_have_their_own_curves(qtbot: QtBot) -> None:
     view, traces, selection = view_of(qtbot)
-    trace = made(sudoku_info(FOUR), segments=3)
+    trace = synthetic(sudoku_info(FOUR), segments=3)
     open_first(qtbot, view, traces, trace)
     selection.set((1, 6))
     drawn = {name: [item for plot, item in view._of_cells if plot == name] for name in ("entropy", "loss", "sureness", "residuals")}
@@ -90,7 +90,7 @@ def test_selected_cells_have_their_own_curves(qtbot: QtBot) -> None:
 @pytest.mark.parametrize("info", [sudoku_info(FOUR), maze_info(11), arc_info()], ids=["sudoku", "maze", "arc"])
 def test_a_selected_cell_has_a_bar_while_it_breaks_a_rule(qtbot: QtBot, info: PuzzleInfo) -> None:
     view, traces, selection = view_of(qtbot)
-    trace = made(info, segments=3)
+    trace = synthetic(info, segments=3)
     open_first(qtbot, view, traces, trace)
     broken = cell_breaks(trace, list(range(trace.side)))
     cell = 0 if broken is None else int(broken.sum(axis=0).argmax())
@@ -106,7 +106,7 @@ def test_a_selected_cell_has_a_bar_while_it_breaks_a_rule(qtbot: QtBot, info: Pu
 
 def test_what_is_not_known_is_said_where_its_curve_would_be(qtbot: QtBot) -> None:
     view, traces, selection = view_of(qtbot)
-    trace = made(sudoku_info(FOUR), segments=2)
+    trace = synthetic(sudoku_info(FOUR), segments=2)
     open_first(qtbot, view, traces, trace)
     told = lambda: {name: plot.getPlotItem().titleLabel.text for name, plot in view.plots.items()}  # noqa: E731
     assert not any("known" in words or "without" in words for words in told().values())
@@ -138,7 +138,7 @@ def test_numbers_of_an_axis_stand_apart_however_low_it_is(top: float) -> None:
 
 def test_plots_are_chosen_and_share_the_room(qtbot: QtBot) -> None:
     view, traces, _ = view_of(qtbot)
-    traces.open(made(sudoku_info(FOUR), segments=2))
+    traces.open(synthetic(sudoku_info(FOUR), segments=2))
     assert view.shown() == [p.name for p in PANELS if p.shown]
     view.set_shown(["entropy"])
     assert [name for name, plot in view.plots.items() if plot.isVisible()] == ["entropy"]
@@ -153,7 +153,7 @@ def test_much_is_computed_in_the_background_and_for_the_right_trace(qtbot: QtBot
     monkeypatch.setattr(module, "_AT_ONCE", 0)
     background = Background()
     view, traces, _ = view_of(qtbot, background)
-    first, second = made(maze_info(15), segments=8), made(sudoku_info(FOUR), segments=2)
+    first, second = synthetic(maze_info(15), segments=8), synthetic(sudoku_info(FOUR), segments=2)
     traces.open(first)
     traces.open(second)
     qtbot.waitUntil(lambda: view._known is not None and len(view._known.loss) == len(second), timeout=20_000)
@@ -161,22 +161,12 @@ def test_much_is_computed_in_the_background_and_for_the_right_trace(qtbot: QtBot
     background.close()
 
 
-def grown(trace: Trace, steps: int) -> Trace:
-    cut = {
-        name: getattr(trace, name)[:steps]
-        for name in ("segment", "h_cycle", "l_step", "level", "h_row", "l_row", "prediction", "probability")
-    }
-    ends = int((np.diff(trace.segment[:steps], append=99) > 0).sum()) - 1
-    q = {name: getattr(trace, name)[:ends] for name in ("q_halt", "q_continue")}
-    return replace(trace, **cut, **q, z_H=trace.z_H[: trace.h_row[steps - 1] + 1], z_L=trace.z_L[: trace.l_row[steps - 1] + 1])
-
-
 def test_a_growing_trace_and_a_hidden_view(qtbot: QtBot) -> None:
     view, traces, _ = view_of(qtbot)
-    trace = made(sudoku_info(FOUR), segments=3)
-    open_first(qtbot, view, traces, grown(trace, 7), running=True, expected_steps=18)
+    trace = synthetic(sudoku_info(FOUR), segments=3)
+    open_first(qtbot, view, traces, cut_short(trace, 7), running=True, expected_steps=18)
     view.hide()
-    traces.extend(grown(trace, 13))
+    traces.extend(cut_short(trace, 13))
     traces.extend(trace)
     traces.finish()
     assert len(view._known.residual) == 7
@@ -188,7 +178,7 @@ def test_a_task_without_rules_says_so_where_rule_breaks_would_be(qtbot: QtBot) -
     view, traces, _ = view_of(qtbot)
     plot = view.plots["violations"].getPlotItem()
     for info, title in ((sudoku_info(FOUR), "rule breaks"), (arc_info(), "no fixed rules"), (sudoku_info(FOUR), "rule breaks")):
-        trace = made(info, segments=2)
+        trace = synthetic(info, segments=2)
         traces.open(trace)
         qtbot.waitUntil(lambda trace=trace: view._known is not None and len(view._known.residual) == len(trace))
         qtbot.waitUntil(lambda title=title: plot.titleLabel.text == title)

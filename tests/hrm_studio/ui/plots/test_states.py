@@ -29,7 +29,7 @@ from hrm_studio.ui.plots import state_basis, state_projection
 from hrm_studio.ui.plots.state_painter import paint_trails, to_pixels
 from hrm_studio.ui.plots.state_projection import BOTH
 from hrm_studio.ui.plots.states import StatesView
-from tests.support.made import FOUR, arc_info, made, maze_info, sudoku_info
+from tests.support.traces import FOUR, arc_info, maze_info, sudoku_info, synthetic
 
 WAIT = 60_000
 
@@ -61,7 +61,7 @@ def choose(view: StatesView, kind: str) -> None:
 
 @pytest.mark.parametrize("info", [sudoku_info(FOUR), maze_info(11), arc_info()], ids=["sudoku", "maze", "arc"])
 def test_every_mode_and_colour_is_drawn(view: StatesView, qtbot: QtBot, info: object) -> None:
-    view._traces.open(made(info, segments=4), cursor=13)
+    view._traces.open(synthetic(info, segments=4), cursor=13)
     projected(view, qtbot)
     view._selection.set((3,))
     seen = []
@@ -83,7 +83,7 @@ def test_every_mode_and_colour_is_drawn(view: StatesView, qtbot: QtBot, info: ob
 
 
 def test_both_modules_share_a_plane(view: StatesView, qtbot: QtBot) -> None:
-    trace = made(sudoku_info(FOUR), segments=4)
+    trace = synthetic(sudoku_info(FOUR), segments=4)
     view._traces.open(trace, cursor=10)
     projected(view, qtbot)
     view._together.setChecked(True)
@@ -95,7 +95,7 @@ def test_both_modules_share_a_plane(view: StatesView, qtbot: QtBot) -> None:
 
 
 def test_a_kept_basis_holds_for_the_next_trace_or_says_that_it_cannot(view: StatesView, qtbot: QtBot) -> None:
-    first, second = made(sudoku_info(FOUR), segments=3), made(sudoku_info(FOUR), segments=4, seed=2)
+    first, second = synthetic(sudoku_info(FOUR), segments=3), synthetic(sudoku_info(FOUR), segments=4, seed=2)
     view._traces.open(first)
     projected(view, qtbot)
     view._keep.click()
@@ -104,7 +104,7 @@ def test_a_kept_basis_holds_for_the_next_trace_or_says_that_it_cannot(view: Stat
     projected(view, qtbot)
     assert view.projected.basis is kept
     np.testing.assert_allclose(view.points["H"].paths["H"], paths_in(kept, second).apart["H"])
-    view._traces.open(made(maze_info(11), segments=1))
+    view._traces.open(synthetic(maze_info(11), segments=1))
     projected(view, qtbot)
     assert view.projected.own_basis
     assert "another size" in view._empty.text()
@@ -136,7 +136,7 @@ def test_each_task_has_a_set_of_its_own_and_arc_has_none(view: StatesView, qtbot
         found.append(view.projected.basis)
     assert found[0] is found[2]
     assert found[0].shape != found[1].shape
-    view._traces.open(made(arc_info(), segments=1))
+    view._traces.open(synthetic(arc_info(), segments=1))
     projected(view, qtbot)
     assert "cannot generate puzzles of this task" in view._empty.text()
     assert view.projected.basis.name == "this trace"
@@ -146,7 +146,7 @@ def test_each_task_has_a_set_of_its_own_and_arc_has_none(view: StatesView, qtbot
 @pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize("three", [False, True])
 def test_marks_have_room_at_any_size(view: StatesView, qtbot: QtBot, size: tuple[int, int], together: bool, three: bool) -> None:
-    trace = made(sudoku_info(FOUR), segments=4)
+    trace = synthetic(sudoku_info(FOUR), segments=4)
     prediction = trace.prediction.copy()
     prediction[5:] = trace.puzzle.solution
     view._traces.open(replace(trace, prediction=prediction, q_halt=np.array([-1, 1, 1, 1]), q_continue=np.zeros(4)), cursor=10)
@@ -171,7 +171,7 @@ def test_marks_have_room_at_any_size(view: StatesView, qtbot: QtBot, size: tuple
 
 
 def test_selected_cells_show_the_way_they_came(view: StatesView, qtbot: QtBot) -> None:
-    view._traces.open(made(sudoku_info(FOUR), segments=4), cursor=0)
+    view._traces.open(synthetic(sudoku_info(FOUR), segments=4), cursor=0)
     projected(view, qtbot)
     view.set_mode("cells")
 
@@ -194,7 +194,7 @@ def test_selected_cells_show_the_way_they_came(view: StatesView, qtbot: QtBot) -
 
 
 def test_colours_are_explained(view: StatesView, qtbot: QtBot) -> None:
-    trace = made(sudoku_info(FOUR), segments=2)
+    trace = synthetic(sudoku_info(FOUR), segments=2)
     view._traces.open(trace)
     projected(view, qtbot)
     told = {}
@@ -218,7 +218,7 @@ def test_colours_are_explained(view: StatesView, qtbot: QtBot) -> None:
 
 
 def test_what_a_trace_does_not_hold_is_told_and_nothing_empty_is_shown(view: StatesView, qtbot: QtBot) -> None:
-    whole = made(sudoku_info(FOUR), segments=2)
+    whole = synthetic(sudoku_info(FOUR), segments=2)
     view._traces.open(replace(whole, z_H=None, z_L=None))
     for mode in ("path", "cells", "heat"):
         view.set_mode(mode)
@@ -237,7 +237,7 @@ def test_what_a_trace_does_not_hold_is_told_and_nothing_empty_is_shown(view: Sta
 
 
 def test_dragging_turns_three_components(view: StatesView, qtbot: QtBot) -> None:
-    view._traces.open(made(sudoku_info(FOUR), segments=3))
+    view._traces.open(synthetic(sudoku_info(FOUR), segments=3))
     projected(view, qtbot)
     view._three.setChecked(True)
     plot = view.plots["H"]
@@ -250,7 +250,7 @@ def test_dragging_turns_three_components(view: StatesView, qtbot: QtBot) -> None
 
 
 def test_heat_tells_and_selects(view: StatesView, qtbot: QtBot) -> None:
-    trace = made(sudoku_info(FOUR), segments=2)
+    trace = synthetic(sudoku_info(FOUR), segments=2)
     view._traces.open(trace, cursor=7)
     view.set_mode("heat")
     heat = view.heats["L"]
@@ -278,7 +278,7 @@ def test_umap_is_offered_only_where_it_is_installed(view: StatesView, qtbot: QtB
             return points[:, :2] * 2
 
     monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=Umap))
-    trace = made(sudoku_info(FOUR), segments=2)
+    trace = synthetic(sudoku_info(FOUR), segments=2)
     view._traces.open(trace)
     projected(view, qtbot)
     choose(view, "umap")
@@ -287,7 +287,7 @@ def test_umap_is_offered_only_where_it_is_installed(view: StatesView, qtbot: QtB
     np.testing.assert_allclose(view.points["H"].path, flat[:, :2] * 2, rtol=1e-5)
     assert not view.grab().isNull()
     assert view._empty.text() == ""
-    view._traces.open(made(sudoku_info(FOUR), segments=1))
+    view._traces.open(synthetic(sudoku_info(FOUR), segments=1))
     projected(view, qtbot)
     assert "needs more steps" in view._empty.text()
     monkeypatch.setitem(sys.modules, "umap", None)  # installed, and broken

@@ -24,8 +24,8 @@ from hrm_studio.theme import Theme
 from hrm_studio.ui.dialogs.export_trace import ExportDialog
 from hrm_studio.ui.dialogs.save_trace import SaveTraceDialog
 from hrm_studio.ui.traces.page import TracesPage
-from tests.hrm_studio.cli.test_main import FOUR
-from tests.support.made import NINE, made, sudoku_info
+from tests.support.puzzles import STARTER_4
+from tests.support.traces import NINE, sudoku_info, synthetic
 
 WAIT = 60_000
 
@@ -42,7 +42,7 @@ def window(qtbot: QtBot) -> Iterator[MainWindow]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    return write(tmp_path / "nine.h5", made(sudoku_info(NINE), segments=3))
+    return write(tmp_path / "nine.h5", synthetic(sudoku_info(NINE), segments=3))
 
 
 def page(window: MainWindow) -> TracesPage:
@@ -53,7 +53,7 @@ def page(window: MainWindow) -> TracesPage:
 
 
 def test_what_explore_records_is_kept_and_opened_again(window: MainWindow, qtbot: QtBot) -> None:
-    window.explore.panel.text.setPlainText(FOUR)
+    window.explore.panel.text.setPlainText(STARTER_4)
     window.explore.panel.submit()
     qtbot.waitUntil(lambda: len(window.kept.traces) == 1, timeout=WAIT)
     recorded = window.traces.trace
@@ -156,7 +156,7 @@ def test_a_broken_file_is_explained_and_what_was_open_stays(window: MainWindow, 
 
 @pytest.mark.parametrize("states", STATES)
 def test_a_trace_of_every_kind_of_states_is_shown_by_every_view(window: MainWindow, qtbot: QtBot, tmp_path: Path, states: States) -> None:
-    trace = made(sudoku_info(NINE), segments=3)
+    trace = synthetic(sudoku_info(NINE), segments=3)
     path = write(tmp_path / "t.h5", trace, states=states)
     window.opener.open(path)
     qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
@@ -206,7 +206,7 @@ def test_the_open_trace_is_saved_as_chosen(
 
 
 def test_what_was_not_kept_cannot_be_saved(window: MainWindow) -> None:
-    trace = made(sudoku_info(NINE), segments=1)
+    trace = synthetic(sudoku_info(NINE), segments=1)
     dialog = SaveTraceDialog(replace(trace, z_H=None, z_L=None), window)
     assert [dialog._ways[way].isEnabled() for way in STATES] == [False, False, False, True]
     assert dialog.states() == "none"
@@ -274,7 +274,7 @@ def test_several_chosen_traces_are_saved_as_one_file(
 ) -> None:
     traces, out = page(window), tmp_path / "both"
     traces.open_path(file)
-    traces.open_path(write(tmp_path / "other.h5", made(sudoku_info(NINE), segments=1)))
+    traces.open_path(write(tmp_path / "other.h5", synthetic(sudoku_info(NINE), segments=1)))
     qtbot.waitUntil(lambda: len(traces.rows.rows) == 2, timeout=WAIT)
     traces.list.selectAll()
     titles = [kept.title for kept in traces.chosen()]
@@ -285,7 +285,7 @@ def test_several_chosen_traces_are_saved_as_one_file(
 
 
 def test_one_of_several_traces_of_a_file_is_chosen(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    many = [made(sudoku_info(NINE), segments=k) for k in (1, 2, 3)]
+    many = [synthetic(sudoku_info(NINE), segments=k) for k in (1, 2, 3)]
     path = write(tmp_path / "many.h5", many, extras=[Extras(f"puzzle {k}") for k in (1, 2, 3)])
 
     def shown() -> int:
@@ -311,7 +311,7 @@ def test_one_of_several_traces_of_a_file_is_chosen(window: MainWindow, qtbot: Qt
 
 
 def test_one_of_several_traces_is_made_into_a_table(qtbot: QtBot, tmp_path: Path) -> None:
-    many = write(tmp_path / "many.h5", [made(sudoku_info(NINE), segments=k) for k in (1, 2)])
+    many = write(tmp_path / "many.h5", [synthetic(sudoku_info(NINE), segments=k) for k in (1, 2)])
     theme = Theme("light")
     dialog = ExportDialog(many, theme, QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat))
     dialog.show()

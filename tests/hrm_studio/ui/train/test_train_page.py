@@ -20,8 +20,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.ui.train import metric_plot
 from hrm_studio.ui.train import page as train_page
 from hrm_studio.ui.train.page import TrainPage
-from tests.hrm_studio.models.test_runs import recorded
-from tests.support.runs import small
+from tests.support.runs import recorded, small
 from trainer.presets import PRESETS
 
 WAIT = 60_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from hrm_model.tasks.sudoku.grid import from_tokens, parse, to_tokens, variant_of_cells
@@ -58,7 +60,7 @@ def arc_info() -> PuzzleInfo:
     return PuzzleInfo("arc", canvas.ravel(), expected.ravel())
 
 
-def made(info: PuzzleInfo, *, segments: int = 16, width: int = 8, slots: int = 1, seed: int = 0, solves: bool = True) -> Trace:
+def synthetic(info: PuzzleInfo, *, segments: int = 16, width: int = 8, slots: int = 1, seed: int = 0, solves: bool = True) -> Trace:
     """A trace of 2 H-cycles of 2 L-steps whose answer becomes the solution cell by cell (or nearly, with solves=False)."""
     rng = np.random.default_rng(seed)
     assert info.solution is not None
@@ -96,3 +98,14 @@ def made(info: PuzzleInfo, *, segments: int = 16, width: int = 8, slots: int = 1
 def digits(trace: Trace, step: int) -> str:
     """A Sudoku's answer at a step as one line."""
     return "".join(map(str, from_tokens(trace.prediction[step]).tolist()))
+
+
+def cut_short(trace: Trace, steps: int) -> Trace:
+    """A trace as it is while its first `steps` steps are computed."""
+    cut = {
+        name: getattr(trace, name)[:steps]
+        for name in ("segment", "h_cycle", "l_step", "level", "h_row", "l_row", "prediction", "probability")
+    }
+    ends = int((np.diff(trace.segment[:steps], append=99) > 0).sum()) - 1
+    q = {name: getattr(trace, name)[:ends] for name in ("q_halt", "q_continue")}
+    return replace(trace, **cut, **q, z_H=trace.z_H[: trace.h_row[steps - 1] + 1], z_L=trace.z_L[: trace.l_row[steps - 1] + 1])
