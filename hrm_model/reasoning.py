@@ -1,12 +1,12 @@
-"""Running a model for looking at it, and for judging it: the only ways to do so.
+"""Running a model: `reason` on one puzzle, step by step; `reason_batch` on many, segment by segment.
 
-Shapes: B batch, T positions, S cells, D width, V vocabulary.
+Shapes: B batch, K segments, T positions, S cells, D width, V vocabulary.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -15,8 +15,7 @@ from torch import Tensor
 
 from hrm_model.errors import MismatchError, UsageError
 from hrm_model.model import HRM
-from hrm_model.trace.data import Array, ModelInfo, PuzzleInfo, Step, Trace
-from hrm_model.trace.recorder import TraceRecorder
+from hrm_model.trace.data import Array, Step
 
 
 def reason(
@@ -78,57 +77,48 @@ def _steps(model: HRM, inputs: Tensor, segments: int, previews: bool, states: bo
             yield step
 
 
-def model_info(model: HRM, name: str = "", *, q_continue: bool = True, sha256: str = "") -> ModelInfo:
-    """What a trace tells of its model. `q_continue`: whether it learned the continue value; `sha256`: of its file, where it came from one."""
-    return ModelInfo(name, model.config.model_dump() | {"q_continue": q_continue}, sha256)
-
-
-def record(
-    model: HRM,
-    puzzle: PuzzleInfo,
-    *,
-    name: str = "",
-    q_continue: bool = True,
-    segments: int = 16,
-    previews: bool = True,
-    state_dtype: str | None = "float32",
-) -> Trace:
-    """The whole Trace of one puzzle; `reason` step by step where it is to be watched.
-
-    `name` and `q_continue` (whether the model learned the continue value) are what the trace tells of the model.
-    """
-    info = model_info(model, name, q_continue=q_continue)
-    recorder = TraceRecorder(puzzle, info, state_dtype=state_dtype, capacity=segments * len(model.calls()))
-    looking = {"previews": previews, "states": state_dtype is not None}
-    for step in reason(model, puzzle.given, segments=segments, puzzle_id=puzzle.identifier, **looking):
-        recorder.add(step)
-    return recorder.trace()
-
-
 @dataclass(frozen=True)
 class BatchAnswers:
-    """What a model answers after every segment. predictions (segments, B, S), q_halt and q_continue (segments, B)."""
+    """What a model answers to B puzzles after each of K segments."""
 
-    predictions: Array
-    q_halt: Array
-    q_continue: Array
+    predictions: Array  # (K, B, S) int16 tokens
+    q_halt: Array  # (K, B)
+    q_continue: Array  # (K, B)
+    moved: Array  # (K, B) ‖Δz_H‖ of the segment
+
+    @staticmethod
+    def joined(segments: Sequence[BatchAnswers]) -> BatchAnswers:
+        """Segments one after the other."""
+        return BatchAnswers(*(np.concatenate([getattr(s, f.name) for s in segments]) for f in fields(BatchAnswers)))
+
+
+def reason_batch(model: HRM, puzzles: ArrayLike, *, segments: int = 16, puzzle_ids: Sequence[int] | None = None) -> Iterator[BatchAnswers]:
+    """Think about many puzzles (B, S) at once, without states or previews: the answers of one segment (K = 1) after each segment.
+
+    `puzzle_ids`: the number of each puzzle's vector, else 0.
+    """
+    inputs = _tokens(model, puzzles)
+    ids = torch.zeros(len(inputs), dtype=torch.long) if puzzle_ids is None else torch.as_tensor(puzzle_ids)
+    return _segments(model, inputs, ids.to(model.device), segments)
+
+
+def _segments(model: HRM, inputs: Tensor, ids: Tensor, segments: int) -> Iterator[BatchAnswers]:
+    model.eval()
+    with torch.inference_mode():
+        x = model.embed(inputs, ids)
+        z_H, z_L = model.initial_state(len(inputs))
+    for _ in range(segments):
+        with torch.inference_mode():
+            before = z_H
+            z_H, z_L, logits, q = model.segment(z_H, z_L, x)
+            predictions, q_values = _array(logits.argmax(dim=-1)).astype(np.int16), _array(q)
+            moved = _array((z_H.float() - before.float()).flatten(1).norm(dim=1))
+        yield BatchAnswers(predictions[None], q_values[None, :, 0], q_values[None, :, 1], moved[None])
 
 
 def solve_batch(model: HRM, puzzles: ArrayLike, *, segments: int = 16, puzzle_ids: Sequence[int] | None = None) -> BatchAnswers:
-    """Answers to many puzzles (B, S) at once after each segment, without states or previews."""
-    inputs = _tokens(model, puzzles)
-    ids = torch.zeros(len(inputs), dtype=torch.long) if puzzle_ids is None else torch.as_tensor(puzzle_ids)
-    answers, halts = [], []
-    model.eval()
-    with torch.inference_mode():
-        x = model.embed(inputs, ids.to(model.device))
-        z_H, z_L = model.initial_state(len(inputs))
-        for _ in range(segments):
-            z_H, z_L, logits, q = model.segment(z_H, z_L, x)
-            answers.append(_array(logits.argmax(dim=-1)).astype(np.int16))
-            halts.append(_array(q))
-    q_all = np.stack(halts)
-    return BatchAnswers(np.stack(answers), q_all[..., 0], q_all[..., 1])
+    """All segments of `reason_batch`."""
+    return BatchAnswers.joined(list(reason_batch(model, puzzles, segments=segments, puzzle_ids=puzzle_ids)))
 
 
 def _tokens(model: HRM, puzzles: ArrayLike) -> Tensor:

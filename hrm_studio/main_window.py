@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
@@ -41,6 +41,7 @@ from hrm_studio.ui.widgets.focus_ring import FocusRing
 from hrm_studio.ui.widgets.hover_help import explain
 
 if TYPE_CHECKING:
+    from hrm_model.loaded import LoadedModel
     from hrm_model.tasks.base import Task
     from hrm_studio.models.dataset_view import Shown
     from hrm_studio.ui.dialogs.dataset import DatasetDialog
@@ -187,8 +188,8 @@ class MainWindow(QMainWindow):
             self.show_page("explore")
             self.explore.open_path(path, kind)
 
-    def _model_loaded(self, about: dict[str, Any]) -> None:
-        self.opener.opened(about["path"])
+    def _model_loaded(self, loaded: LoadedModel) -> None:
+        self.opener.opened(loaded.path)
 
     def _open_dataset(self, path: Path) -> None:
         from hrm_studio.ui.dialogs.dataset import open_dataset  # few need it, and not before the first paint

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hrm_model.model import HRM
-from hrm_model.reasoning import record
+from hrm_model.recording import model_info, record
 from hrm_model.tasks.registry import task_named
 from hrm_model.trace.data import PuzzleInfo
 from hrm_model.trace_file import io as trace_file
@@ -34,10 +34,10 @@ def write_probes(model: HRM, config: RunConfig, sets: dict[str, tuple[Any, ...]]
     ]
     if not chosen:
         return
-    task = task_named(config.task)
+    task, info = task_named(config.task), model_info(model, name, q_continue=config.q_continue)
     file.parent.mkdir(exist_ok=True)
     with trace_file.TraceWriter(file, states=states_kept(config, len(chosen))) as writer:
         for title, given, answer in chosen:
             puzzle = PuzzleInfo(task.name, task.to_tokens(given), task.to_tokens(answer), task.format_line(given))
-            trace = record(model, puzzle, name=name, q_continue=config.q_continue, segments=config.evaluation_segments)
+            trace = record(model, puzzle, info, segments=config.evaluation_segments)
             writer.write(trace, trace_file.Extras(title))

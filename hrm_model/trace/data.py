@@ -15,12 +15,15 @@ N steps, T positions (puzzle slots, then S cells), D width, V vocabulary.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrm_model.errors import TraceError
+
+if TYPE_CHECKING:
+    from hrm_model.tasks.base import Grid, Task
 
 Array = NDArray[Any]
 
@@ -37,6 +40,12 @@ class PuzzleInfo:
     solution: Array | None = None  # (S,), where it is known
     text: str = ""  # as a person would write it
     identifier: int = 0  # the number of its vector in the model's puzzle table; 0 is the blank one
+
+    @classmethod
+    def of(cls, task: Task, grid: Grid, solution: Grid | None = None, identifier: int = 0) -> PuzzleInfo:
+        """A puzzle and its known solution, both as grids of their task."""
+        answer = None if solution is None else task.to_tokens(solution)
+        return cls(task.name, task.to_tokens(grid), answer, task.format_line(grid), identifier)
 
 
 @dataclass(frozen=True)
@@ -56,12 +65,12 @@ class Step:
     h_cycle: int
     l_step: int  # -1 for an H step
     level: str  # 'L' or 'H': the module that moved
-    state: Array | None  # (T, D) what that module's state became; None where states are not kept
-    prediction: Array | None  # (S,); None at an L step without a preview
-    probability: Array | None  # (S, V)
+    state: Array | None = field(repr=False)  # (T, D) what that module's state became; None if states are not kept
+    prediction: Array | None = field(repr=False)  # (S,); None at an L step without a preview
+    probability: Array | None = field(repr=False)  # (S, V)
     q_halt: float | None = None  # at a segment's end
     q_continue: float | None = None
-    initial: tuple[Array, Array] | None = None  # z_H, z_L before the first step, on the first step only
+    initial: tuple[Array, Array] | None = field(default=None, repr=False)  # z_H, z_L before the first step, on the first step only
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from hrm_model.errors import DatasetError, MismatchError
+from hrm_model.errors import DatasetError
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, ColourGrid, read_task
 from hrm_model.tasks.arc.vote import ATTEMPTS
 from hrm_studio.cli.common import load_model, print_json
@@ -26,12 +26,11 @@ def solve_arc(file: Path, model: Path, identifiers: Path | None, copies: int, se
     names = _names(identifiers)
     from hrm_model.arc_solve import copies_of, solve_task
 
-    network = load_model(model, device)
-    if network.config.task != "arc":
-        raise MismatchError(f"{model} reads {network.config.task}; {file} is an ARC task")
+    loaded = load_model(model, device)
+    loaded.must_read("arc")
     begin = time.perf_counter()
     asked = copies_of(puzzle, enumerate(names), copies)
-    found = [candidates[:ATTEMPTS] for candidates in solve_task(network, puzzle, asked, segments=segments)]
+    found = [candidates[:ATTEMPTS] for candidates in solve_task(loaded.model, puzzle, asked, segments=segments)]
     seconds = time.perf_counter() - begin
     tests: list[dict[str, Any]] = [
         {

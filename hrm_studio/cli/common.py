@@ -14,11 +14,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from hrm_model.errors import HRMError, MismatchError, PuzzleError
+from hrm_model.errors import HRMError, PuzzleError
 from hrm_model.tasks.base import Grid, Task
 
 if TYPE_CHECKING:
-    from hrm_model.model import HRM
+    from hrm_model.loaded import LoadedModel
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Segments = Annotated[int, typer.Option(min=1, max=4096, help="Segments to think for.")]
@@ -37,12 +37,6 @@ def plain_errors() -> Iterator[None]:
 
 def print_json(**values: Any) -> None:
     print(json.dumps(values))
-
-
-def must_read(model_task: str, task: Task, path: Path) -> None:
-    """MismatchError where a model reads other puzzles."""
-    if model_task != task.name:
-        raise MismatchError(f"{path} reads {model_task}; the puzzle is {task.name}")
 
 
 def drawn(task: Task, given: Grid, answer: Grid) -> Text:
@@ -83,15 +77,15 @@ def puzzle_text(argument: str) -> str:
     return argument
 
 
-def load_model(path: Path, device: str) -> HRM:
-    """A checkpoint's model on a device ('auto': the best there is). What no file told and had to be assumed is said. CheckpointError."""
-    from hrm_model.checkpoint.format import load_inspected
-    from hrm_model.checkpoint.inspect import inspect
+def load_model(path: Path, device: str) -> LoadedModel:
+    """A checkpoint's model on a device ('auto': the best there is). Prints which settings had to be assumed. CheckpointError, DeviceError."""
+    from hrm_model.loaded import load
 
-    found = inspect(path)
-    model = load_inspected(found, None if device == "auto" else device)
-    assumed = ", ".join(f"{field.name}={field.value}" for field in found.inferred if field.assumed)
-    if assumed:
-        told = "no configuration stands beside the weights" if found.given.file is None else f"{found.given.file.name} does not tell all"
-        print(f"hrm-studio: {path}: {told}; assumed {assumed}. Where that is wrong, so are the answers.", file=sys.stderr)
+    model = load(path, device)
+    if model.assumed:
+        print(
+            f"hrm-studio: {path}: no file beside the weights gives {', '.join(model.assumed)}; these defaults were assumed."
+            " If they are wrong, so are the answers.",
+            file=sys.stderr,
+        )
     return model

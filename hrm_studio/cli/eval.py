@@ -18,7 +18,7 @@ from hrm_model.assets import find_model
 from hrm_model.errors import DatasetError
 from hrm_model.tasks.base import Grids, Task
 from hrm_model.tasks.puzzle_files import read_puzzles
-from hrm_studio.cli.common import AsJson, Device, Segments, load_model, must_read, plain_errors, print_json
+from hrm_studio.cli.common import AsJson, Device, Segments, load_model, plain_errors, print_json
 
 if TYPE_CHECKING:
     from hrm_model.evaluation import Evaluation, Judged
@@ -63,15 +63,14 @@ def evaluate_file(
     with plain_errors():
         found = _read(puzzles, limit)
         path = find_model(model)
-        from hrm_model.checkpoint.format import about, sha256
         from hrm_model.evaluation import by_difficulty, summary
         from trainer.results import place
 
-        network = load_model(path, device)
-        must_read(network.config.task, found.task, path)
-        where = place(path, sha256(path), puzzles, found.puzzles, found.solutions, found.identifiers, segments)
+        loaded = load_model(path, device)
+        loaded.must_read(found.task.name)
+        where = place(path, loaded.sha256, puzzles, found.puzzles, found.solutions, found.identifiers, segments)
         begin = time.perf_counter()
-        judged = _judge(network, found, where, again, segments=segments, batch=batch, q_continue=about(path).get("q_continue", True))
+        judged = _judge(loaded.model, found, where, again, segments=segments, batch=batch, q_continue=loaded.q_continue)
         seconds = time.perf_counter() - begin
         total = summary(judged)
         parts = {name: by_difficulty(judged, values) for name, values in found.difficulties().items()}

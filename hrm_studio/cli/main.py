@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+import hrm_model
 from hrm_model.assets import find_model, model_for_task
 from hrm_model.tasks.registry import parse_any
+from hrm_model.trace.data import PuzzleInfo
 from hrm_studio.cli import data as cli_data
 from hrm_studio.cli import eval as cli_eval
 from hrm_studio.cli import models as cli_models
 from hrm_studio.cli import trace as cli_trace
 from hrm_studio.cli.arc import solve_arc
-from hrm_studio.cli.common import AsJson, Device, Segments, drawn, load_model, must_read, plain_errors, print_json, puzzle_text
+from hrm_studio.cli.common import AsJson, Device, Segments, drawn, load_model, plain_errors, print_json, puzzle_text
 from hrm_studio.cli.runs import runs
 from hrm_studio.cli.train import train
 
@@ -32,10 +33,7 @@ app.add_typer(cli_trace.app, name="trace")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        try:
-            print(f"hrm-studio {version('hrm-studio')}")
-        except PackageNotFoundError:
-            print("hrm-studio (not installed)")
+        print(f"hrm-studio {hrm_model.__version__}")
         raise typer.Exit
 
 
@@ -73,31 +71,25 @@ def solve(
             )
             return
         task, grid = parse_any(puzzle_text(puzzle))
-        known = task.solve(grid)
-        path = find_model(model) if model else model_for_task(task.name).path
+        info = PuzzleInfo.of(task, grid, task.solve(grid))
+        loaded = load_model(find_model(model) if model else model_for_task(task.name).path, device)
+        loaded.must_read(task.name)
         from hrm_model.device import use_threads
-        from hrm_model.reasoning import reason
 
-        network = load_model(path, device)
-        use_threads(network)
-        must_read(network.config.task, task, path)
+        use_threads(loaded.model)
         begin = time.perf_counter()
-        answer, steps = grid, 0
-        for step in reason(network, task.to_tokens(grid), segments=segments, previews=False, states=False):
-            steps += 1
-            if step.prediction is not None:
-                answer = task.from_tokens(step.prediction)
+        answer = hrm_model.solve(loaded, info, segments=segments)
         seconds = time.perf_counter() - begin
-    solved, broken = bool(task.right(answer[None], grid[None], known[None])[0]), int(task.violations(answer[None], grid)[0])
     if as_json:
         print_json(
-            puzzle=task.format_line(grid), solution=task.format_line(answer), solved=solved, violations=broken, segments=segments, steps=steps, seconds=round(seconds, 4)
+            puzzle=info.text, solution=answer.text, solved=answer.solved, violations=answer.violations, segments=segments, steps=answer.steps, seconds=round(seconds, 4)
         )  # fmt: skip
         return
     console = Console(highlight=False)
-    console.print(drawn(task, grid, answer))
-    verdict = "solved" if solved else f"not solved: {broken} rule violations" if broken else f"not solved: {task.almost}"
-    console.print(f"{verdict} — {segments} segments, {steps} steps, {seconds:.2f} s, model {path.name}")
+    console.print(drawn(task, grid, task.from_tokens(answer.tokens)))
+    broken = answer.violations
+    verdict = "solved" if answer.solved else f"not solved: {broken} rule violations" if broken else f"not solved: {task.almost}"
+    console.print(f"{verdict} — {segments} segments, {answer.steps} steps, {seconds:.2f} s, model {loaded.name}")
 
 
 app.command()(train)

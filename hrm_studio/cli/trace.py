@@ -22,7 +22,7 @@ from hrm_model.tasks.registry import parse_any
 from hrm_model.trace_file import io as trace_file
 from hrm_model.trace_file.io import Extras, TraceReader, TraceWriter
 from hrm_model.trace_file.merge import merge as merge_files
-from hrm_studio.cli.common import AsJson, Device, load_model, must_read, plain_errors, print_json, puzzle_text
+from hrm_studio.cli.common import AsJson, Device, load_model, plain_errors, print_json, puzzle_text
 from hrm_studio.export import tables
 from hrm_studio.export.spec import ANIMATIONS, PICTURES, VIEWS, Spec
 
@@ -58,17 +58,16 @@ def record(
         task, grids = _puzzles(puzzle, most)
         solutions = [_solved(task, grid, number if len(grids) > 1 else 0) for number, grid in enumerate(grids, 1)]
         path = find_model(model) if model else model_for_task(task.name).path
-        from hrm_model.checkpoint.format import about, sha256
         from hrm_model.device import use_threads
-        from hrm_model.reasoning import model_info, reason
         from hrm_model.recompute import attention_bytes, attention_of_all
+        from hrm_model.recording import StepKeeper, recorded_steps
         from hrm_model.trace.data import PuzzleInfo
         from hrm_model.trace.recorder import TraceRecorder
 
-        network = load_model(path, device)
+        loaded = load_model(path, device)
+        loaded.must_read(task.name)
+        network, config = loaded.model, loaded.model.config
         use_threads(network)
-        must_read(network.config.task, task, path)
-        config, calls = network.config, network.calls()
         size = trace_file.size_estimate(
             h_steps=segments * config.H_cycles, l_steps=segments * config.H_cycles * config.L_cycles, positions=config.positions,
             cells=config.seq_len, width=config.hidden_size, vocabulary=config.vocab_size, states=states,
@@ -79,21 +78,19 @@ def record(
                 f"attention of {segments} segments takes {more / 1e9:,.1f} GB; up to {_MOST_ATTENTION / 1e9:.0f} GB are kept. Record fewer --segments"
             )
         progress = _progress(quiet=as_json)
-        info = model_info(network, path.name, q_continue=about(path).get("q_continue", True), sha256=sha256(path))
         with progress, TraceWriter(out, states=states) as writer:
             bar = progress.add_task(
-                f"{path.name}, about {(size + more) * len(grids) / 1e6:.1f} MB", total=segments * len(calls) * len(grids)
+                f"{loaded.name}, about {(size + more) * len(grids) / 1e6:.1f} MB", total=segments * config.steps_per_segment * len(grids)
             )
             for number, (grid, solution) in enumerate(zip(grids, solutions, strict=True), 1):
-                given = task.to_tokens(grid)
-                puzzle_info = PuzzleInfo(task.name, given, task.to_tokens(solution), task.format_line(grid))
+                puzzle_info = PuzzleInfo.of(task, grid, solution)
                 title = f"Puzzle {number}" if len(grids) > 1 else ""
-                recorder = TraceRecorder(puzzle_info, info) if attention else None  # attention is computed from a whole trace
+                recorder = TraceRecorder(puzzle_info, loaded.info) if attention else None  # attention is computed from a whole trace
                 if recorder is None:
-                    writer.begin(puzzle_info, info, Extras(title))
-                keeper = writer if recorder is None else recorder
-                for step in reason(network, given, segments=segments, previews=previews, states=attention or states != "none"):
-                    keeper.add(step)
+                    writer.begin(puzzle_info, loaded.info, Extras(title))
+                keeper: StepKeeper = writer if recorder is None else recorder
+                with_states = attention or states != "none"
+                for _ in recorded_steps(network, puzzle_info, keeper, segments=segments, previews=previews, states=with_states):
                     progress.advance(bar)
                 if recorder is not None:
                     made = recorder.trace()

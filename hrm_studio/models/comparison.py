@@ -19,7 +19,7 @@ from hrm_model.trace.data import Trace
 from hrm_studio.models.arc_tasks import ArcTasks
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.trace_model import TraceModel
-from hrm_studio.services.model_jobs import thinking
+from hrm_studio.services.model_jobs import trace_job
 from hrm_studio.services.reasoner import Reasoner
 
 MOST_PANES = 4
@@ -105,7 +105,7 @@ class Comparison(QObject):
         pane = self.panes[index]
         pane.setting = replace(pane.setting, **fields)  # type: ignore[arg-type]
         pane.error, pane.waiting = "", False
-        self._reasoner.withdraw(_lane(index))
+        self._reasoner.drop(_lane(index))
         pane.traces.open(None)
         pane.changed.emit()
 
@@ -114,14 +114,14 @@ class Comparison(QObject):
     def run(self) -> None:
         """All panes think, the first one first."""
         self.clock.open(None)
-        for index in reversed(range(len(self.panes))):  # the newest question is answered first
+        for index in reversed(range(len(self.panes))):  # the newest job runs first
             self._run_one(index)
         self.grew.emit()
 
     def stop(self) -> None:
         """No pane thinks any longer; what is there stays."""
         for index, pane in enumerate(self.panes):
-            self._reasoner.withdraw(_lane(index))
+            self._reasoner.drop(_lane(index))
             pane.waiting = False
             pane.traces.finish()
             pane.changed.emit()
@@ -143,11 +143,11 @@ class Comparison(QObject):
             pane.fail(str(error))
             return
         solution, name = self._arc.told(grid) if self._arc is not None else (None, "")
-        question = thinking(task, grid, setting.segments, relabelling, solution=solution, name=name)
+        job = trace_job(task, grid, setting.segments, relabelling, solution=solution, name=name)
         pane.waiting = True
         pane.changed.emit()
-        self._reasoner.ask(
-            setting.model, self._models.device, question, partial(self._told, pane), pane.fail, lane=_lane(index)
+        self._reasoner.run(
+            setting.model, self._models.device, job, partial(self._show, pane), pane.fail, lane=_lane(index)
         )  # fmt: skip
 
     def _puzzle_of(self, setting: Setting) -> tuple[Task, Grid]:
@@ -157,8 +157,8 @@ class Comparison(QObject):
             raise PuzzleError("There is no puzzle yet.")
         return self.task, self.grid
 
-    def _told(self, pane: Pane, answer: tuple[Trace, int, bool]) -> None:
-        trace, expected, complete = answer
+    def _show(self, pane: Pane, result: tuple[Trace, int]) -> None:
+        trace, expected = result
         if pane not in self.panes:
             return
         pane.waiting = False
@@ -166,7 +166,7 @@ class Comparison(QObject):
             pane.traces.open(trace, running=True, cursor=len(trace) - 1, expected_steps=expected)
         else:
             pane.traces.extend(trace)
-        if complete:
+        if len(trace) == expected:
             pane.traces.finish()
         self._keep_time()
         self._follow()

@@ -32,7 +32,7 @@ from hrm_studio.services.background import Background
 from hrm_studio.services.reasoner import Reasoner
 
 if TYPE_CHECKING:
-    from hrm_studio.services.attempts import Attempts
+    from hrm_studio.services.arc_attempts import Attempts
 
 T = TypeVar("T")
 
@@ -107,7 +107,7 @@ class ExploreModel(QObject):
         reasoner.made.connect(self.show_and_reason)
         reasoner.failed.connect(self.failed)
         reasoner.devices_found.connect(models.set_devices)
-        reasoner.model_loaded.connect(lambda about: models.loaded(about["path"]))
+        reasoner.model_loaded.connect(lambda loaded: models.loaded(loaded.path))
         reasoner.identified.connect(self.arc.identify)
         reasoner.model_refused.connect(models.revert)
         models.picked.connect(self._picked)
@@ -235,16 +235,16 @@ class ExploreModel(QObject):
 
     def attempt(self, copies: int, report: Callable[[Attempts], object], failed: Callable[[str], object]) -> None:
         """Two attempts at the current ARC input. `report` gets them again and again, as the answers come in."""
-        from hrm_studio.services.attempts import attempting  # rarely needed, and never before the first paint
+        from hrm_studio.services.arc_attempts import attempts_job  # rarely needed, and never before the first paint
 
         pair = self.arc.pair or Pair(grid_on(self.puzzle.grid), None)
         if self.models.path is not None:
-            question = attempting(self.arc.name, pair, copies, self.segments)
-            self._reasoner.ask(self.models.path, self.models.device, question, report, failed, lane=_ATTEMPTS)
+            job = attempts_job(self.arc.name, pair, copies, self.segments)
+            self._reasoner.run(self.models.path, self.models.device, job, report, failed, lane=_ATTEMPTS)
 
     def stop_attempts(self) -> None:
         """Stop; the attempts found so far stay."""
-        self._reasoner.withdraw(_ATTEMPTS)
+        self._reasoner.drop(_ATTEMPTS)
 
     def cancel(self) -> None:
         """Stop reasoning; the steps shown so far stay."""

@@ -24,7 +24,7 @@ from hrm_studio.services.background import Background
 from hrm_studio.services.reasoner import Reasoner
 
 if TYPE_CHECKING:
-    from hrm_model.model import HRM
+    from hrm_model.loaded import LoadedModel
 
 _KEPT_BYTES = 256 << 20  # of traces, so that going back and forth reads no file twice
 _LANE = "watch"
@@ -91,7 +91,7 @@ class WatchModel(QObject):
             return
         self.stop_through()
         self.player.pause()
-        self._reasoner.withdraw(_LANE)
+        self._reasoner.drop(_LANE)
         self._loading = False
         self.run, self.moments, self.at, self.puzzle, self._scanned_for = run, [], -1, 0, -1
         self._kept.clear()
@@ -181,7 +181,7 @@ class WatchModel(QObject):
         elif moment.checkpoint is not None:
             self._loading = True
             task = run.summary.task
-            self._reasoner.ask(
+            self._reasoner.run(
                 moment.checkpoint,
                 "auto",
                 partial(_think, task=task),
@@ -252,13 +252,13 @@ def _read(file: Path, puzzle: int, foreign: bool) -> Trace | str:
         return str(error)
 
 
-def _think(model: HRM, about: dict[str, Any], task: str) -> Iterator[Trace]:
+def _think(loaded: LoadedModel, task: str) -> Iterator[Trace]:
     """Let a checkpoint think about a puzzle that ships with the studio."""
-    from hrm_model.reasoning import record
+    from hrm_model.recording import record
 
     kind = task_named(task)
     given, solution, text = _example(kind)
-    yield record(model, PuzzleInfo(kind.name, given, solution, text), name=str(about["name"]), q_continue=about["q_continue"])
+    yield record(loaded.model, PuzzleInfo(kind.name, given, solution, text), loaded.info)
 
 
 def _example(task: Task) -> tuple[Any, Any, str]:

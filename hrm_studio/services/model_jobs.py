@@ -1,18 +1,17 @@
-"""What views ask of a model (`Reasoner.ask`): each function makes a question that is answered in the worker thread."""
+"""What views compute with a model: each function makes a job that `Reasoner.run` runs in the worker thread."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from hrm_model.analysis.attention import call_at
 from hrm_model.analysis.states import Basis, fit_basis
-from hrm_model.analysis.survey import Surveyed, survey_rows
+from hrm_model.analysis.survey import LATE, Surveyed, survey_rows
 from hrm_model.errors import MismatchError
 from hrm_model.relabel import Relabelling
 from hrm_model.tasks.base import Grid, Grids, Task
@@ -20,17 +19,14 @@ from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.registry import task_named
 from hrm_model.trace.data import Array, PuzzleInfo, Trace
-from hrm_model.trace.recorder import TraceRecorder
 from hrm_studio.services.reasoner import identified
 
 if TYPE_CHECKING:
-    from hrm_model.model import HRM
+    from hrm_model.loaded import LoadedModel
 
 T = TypeVar("T")
-About = dict[str, Any]
-Question = Callable[["HRM", About], Iterator[T | None]]  # None: nothing to tell yet, others may have their turn
+ModelJob = Callable[["LoadedModel"], Iterator[T | None]]  # yields results; None lets a newer job run first
 
-_REPORT_EVERY = 1 / 10  # seconds
 _BATCH = 16  # puzzles at a time
 
 
@@ -43,68 +39,54 @@ class AttentionWeights:
     weights: Array  # (A, S, S) float16: heads, who looks, what is looked at; what goes to puzzle slots is missing from a row's sum
 
 
-def attention_at(trace: Trace, step: int, layer: int) -> Question[dict[str, AttentionWeights]]:
+def attention_job(trace: Trace, step: int, layer: int) -> ModelJob[dict[str, AttentionWeights]]:
     """Attention of the last call of both modules up to a step, by 'L' and 'H'. `layer` counts from 0; too high a one means the last."""
 
-    def question(model: HRM, about: About) -> Iterator[dict[str, AttentionWeights]]:
+    def job(loaded: LoadedModel) -> Iterator[dict[str, AttentionWeights]]:
         from hrm_model.recompute import attention
 
-        cells, found = len(trace.puzzle.given), {}
+        model, cells, found = loaded.model, len(trace.puzzle.given), {}
         for level, blocks in (("L", model.L_level.layers), ("H", model.H_level.layers)):
             at = call_at(trace, step, level)
             weights = attention(model, trace, at, min(layer, len(blocks) - 1))
             found[level] = AttentionWeights(at, len(blocks), weights[:, -cells:, -cells:].astype(np.float16))
         yield found
 
-    return question
+    return job
 
 
-def thinking(
+def trace_job(
     task: Task, grid: Grid, segments: int, relabelling: Relabelling | None = None, *, solution: Grid | None = None, name: str = ""
-) -> Question[tuple[Trace, int, bool]]:
-    """The trace of a model on a puzzle as it grows, with the number of steps that there will be, and whether it is complete.
+) -> ModelJob[tuple[Trace, int]]:
+    """The trace of a model on a puzzle as it grows, and the number of steps that it will have.
 
-    `solution`: the answer, where it cannot be computed but is known; `name`: that of the puzzle among those that the model was trained on.
-
-    Relabelled, the model sees the puzzle so; what is told is put back in the place of the original.
+    `solution`: the answer, if it is known and cannot be computed; `name`: the puzzle's name in the dataset that the model was trained on.
+    With a relabelling, the model sees the relabelled puzzle; the trace is put back into the words of the original.
     """
 
-    def question(model: HRM, about: About) -> Iterator[tuple[Trace, int, bool] | None]:
-        from hrm_model.reasoning import model_info, reason
+    def job(loaded: LoadedModel) -> Iterator[tuple[Trace, int] | None]:
+        from hrm_model.recording import growing_trace
 
-        if model.config.task != task.name:
-            raise MismatchError(f"{about['name']} reads {model.config.task}; the puzzle is {task.name}. Choose another model or puzzle.")
-        right = task.solve(grid) if task.known_rules else solution
-        answer, number = None if right is None else task.to_tokens(right), identified(model, about, task, name).number
-        info = PuzzleInfo(task.name, task.to_tokens(grid), answer, task.format_line(grid), number)
-        seen = info if relabelling is None else relabelling.puzzle(info)
-        told = model_info(model, about["name"], q_continue=about["q_continue"], sha256=about["sha256"])
-        expected = segments * len(model.calls())
-        recorder = TraceRecorder(seen, told, capacity=expected)
+        loaded.must_read(task.name)
+        answer = task.solve(grid) if task.known_rules else solution
+        puzzle = PuzzleInfo.of(task, grid, answer, identified(loaded, task, name).number)
+        seen = puzzle if relabelling is None else relabelling.puzzle(puzzle)
+        expected = segments * len(loaded.model.calls())
+        for trace in growing_trace(loaded.model, seen, loaded.info, segments=segments):
+            if trace is not None and relabelling is not None:
+                trace = replace(relabelling.undone(trace), puzzle=puzzle)
+            yield None if trace is None else (trace, expected)
 
-        def so_far() -> Trace:
-            trace = recorder.trace()
-            return trace if relabelling is None else replace(relabelling.undone(trace), puzzle=info)
-
-        reported = 0.0
-        for step in reason(model, seen.given, segments=segments, puzzle_id=number):
-            recorder.add(step)
-            if time.perf_counter() - reported > _REPORT_EVERY:
-                yield so_far(), expected, False
-                reported = time.perf_counter()
-            else:
-                yield None  # so that newer jobs get their turn
-        yield so_far(), expected, True
-
-    return question
+    return job
 
 
-def basis_of_set(task_name: str, count: int, segments: int = 8, seed: int = 0) -> Question[Basis]:
-    """The principal components of a model's states while it thinks about so many new puzzles; all of them at once, step by step."""
+def basis_job(task_name: str, count: int, segments: int = 8, seed: int = 0) -> ModelJob[Basis]:
+    """The principal components of a model's states while it thinks about `count` new puzzles; all of them at once, step by step."""
 
-    def question(model: HRM, about: About) -> Iterator[Basis | None]:
+    def job(loaded: LoadedModel) -> Iterator[Basis | None]:
         import torch
 
+        model = loaded.model
         task, rng = task_named(task_name), np.random.default_rng(seed)
         puzzles = []
         for _ in range(count):
@@ -127,11 +109,11 @@ def basis_of_set(task_name: str, count: int, segments: int = 8, seed: int = 0) -
         stacked = {level: np.concatenate(found) for level, found in states.items()}
         yield fit_basis(f"{count} puzzles", stacked, task.cells)
 
-    return question
+    return job
 
 
 @dataclass(frozen=True)
-class Source:
+class PuzzleSource:
     """Where many puzzles come from: a file, or a generator with a range of difficulty (clues of a Sudoku, moves of a maze)."""
 
     task: Task
@@ -143,27 +125,23 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Lines that are new, how many puzzles there will be, and what is being done."""
+class EvaluateProgress:
+    """New rows, the number of puzzles in all, and what is being done."""
 
     rows: list[Surveyed]
     total: int
     doing: str
 
 
-def evaluating(source: Source, segments: int) -> Question[Progress]:
+def evaluate_job(source: PuzzleSource, segments: int) -> ModelJob[EvaluateProgress]:
     """A model over many puzzles, some at a time."""
 
-    def question(model: HRM, about: About) -> Iterator[Progress | None]:
-        from hrm_model.survey import run_batch
+    def job(loaded: LoadedModel) -> Iterator[EvaluateProgress | None]:
+        from hrm_model.reasoning import BatchAnswers, reason_batch
 
-        task = source.task
-        if model.config.task != task.name:
-            raise MismatchError(
-                f"{about['name']} reads {model.config.task}; these puzzles are {task.name}. Choose another model or other puzzles."
-            )
-        total = source.count
-        yield Progress([], total, "Reading the puzzles …" if source.file else "Making puzzles …")
+        task, total = source.task, source.count
+        loaded.must_read(task.name)
+        yield EvaluateProgress([], total, "Reading the puzzles …" if source.file else "Making puzzles …")
         if source.file is not None:
             read = read_puzzles(source.file, limit=source.count)
             if read.task != task:
@@ -177,19 +155,20 @@ def evaluating(source: Source, segments: int) -> Question[Progress]:
             for puzzle in puzzles:
                 solutions.append(task.solve(puzzle))
                 yield None
-            for batch in run_batch(model, task.to_tokens(puzzles), segments):
-                if batch is None:
-                    yield None
-                    continue
-                halts = batch.q_halt > (batch.q_continue if about["q_continue"] else 0)
-                answers = task.from_tokens(batch.predictions)
-                rows = survey_rows(task, puzzles, np.stack(solutions), answers, batch.q_halt, halts, batch.drift)
-                yield Progress(rows, total, "Thinking …")
+            parts: list[BatchAnswers] = []
+            for part in reason_batch(loaded.model, task.to_tokens(puzzles), segments=segments):
+                parts.append(part)
+                yield None
+            found = BatchAnswers.joined(parts)
+            halts = found.q_halt > (found.q_continue if loaded.q_continue else 0)
+            drift = found.moved[-LATE:].mean(axis=0)
+            rows = survey_rows(task, puzzles, np.stack(solutions), task.from_tokens(found.predictions), found.q_halt, halts, drift)
+            yield EvaluateProgress(rows, total, "Thinking …")
 
-    return question
+    return job
 
 
-def _made(source: Source, start: int, count: int) -> Grids:
+def _made(source: PuzzleSource, start: int, count: int) -> Grids:
     """Puzzles whose difficulty goes evenly from `low` to `high` over the whole set, in an order by chance; the same for the same seed."""
     order = np.random.default_rng(source.seed).permutation(source.count)
     low, high = source.low, source.high

@@ -31,7 +31,7 @@ import numpy as np
 import hrm_model.reasoning
 from hrm_model.checkpoint.format import load_inspected
 from hrm_model.checkpoint.inspect import inspect, statistics
-from hrm_model.reasoning import record
+from hrm_model.recording import record
 from hrm_model.trace.data import PuzzleInfo
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
 now = lambda: (time.perf_counter(), time.process_time())

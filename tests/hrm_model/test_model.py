@@ -13,7 +13,8 @@ from hrm_model.device import available_devices, describe, pick_device, pick_dtyp
 from hrm_model.layers import attention_backend
 from hrm_model.loss import IGNORE, act_loss, stablemax_cross_entropy
 from hrm_model.model import HRM, segment_calls
-from hrm_model.reasoning import reason, record, solve_batch
+from hrm_model.reasoning import reason, solve_batch
+from hrm_model.recording import record
 from hrm_model.trace.data import PuzzleInfo
 from tests.support.models import TINY, puzzle, tiny
 

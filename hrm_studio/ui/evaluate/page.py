@@ -33,7 +33,7 @@ from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_studio.actions import Entry
-from hrm_studio.services.model_jobs import Progress, Source, evaluating
+from hrm_studio.services.model_jobs import EvaluateProgress, PuzzleSource, evaluate_job
 from hrm_studio.studio import Studio
 from hrm_studio.ui.evaluate.scatter import PuzzleScatter
 from hrm_studio.ui.evaluate.table import PuzzleTable, columns_of
@@ -257,13 +257,13 @@ class EvaluatePage(View):
         self.start.setText("Stop")
         self.state.setText("Loading …")
         low, high = sorted((self.low.value(), self.high.value()))
-        source = Source(task, self.count.value(), self._file, low, high, seed=int(time.time()))
-        self._studio.reasoner.ask(path, choice.device, evaluating(source, self.segments.value()), self._take, self._failed, lane=LANE)
+        source = PuzzleSource(task, self.count.value(), self._file, low, high, seed=int(time.time()))
+        self._studio.reasoner.run(path, choice.device, evaluate_job(source, self.segments.value()), self._take, self._failed, lane=LANE)
         self._refresh()
         self.scatter.draw()
 
     def stop(self, words: str = "Stopped. What was computed stays.") -> None:
-        self._studio.reasoner.withdraw(LANE)
+        self._studio.reasoner.drop(LANE)
         self.start.setText("Run")
         self._refresh()
         self.state.setText(words)
@@ -272,7 +272,7 @@ class EvaluatePage(View):
         self.stop("")
         self.error.tell(words)
 
-    def _take(self, progress: Progress) -> None:
+    def _take(self, progress: EvaluateProgress) -> None:
         self.table.add(progress.rows)
         self._total = progress.total
         if len(self.table.rows) >= self._total:
@@ -350,7 +350,7 @@ class EvaluatePage(View):
 
     def closing(self) -> None:
         """The window closes."""
-        self._studio.reasoner.withdraw(LANE)
+        self._studio.reasoner.drop(LANE)
 
 
 def _duration(seconds: float) -> str:

@@ -13,7 +13,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.ui.explore.arc_pictures import AttemptPicture
 
 if TYPE_CHECKING:
-    from hrm_studio.services.attempts import Attempts
+    from hrm_studio.services.arc_attempts import Attempts
 
 _COPIES = 16
 

@@ -17,7 +17,7 @@ from hrm_model.trace.data import Trace
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
-from hrm_studio.services.model_jobs import AttentionWeights, attention_at
+from hrm_studio.services.model_jobs import AttentionWeights, attention_job
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.board import BoardView
@@ -133,7 +133,7 @@ class AttentionView(View):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self._reasoner.withdraw(LANE)
+        self._reasoner.drop(LANE)
         self._main.over = None
         self._main.update()
 
@@ -177,10 +177,10 @@ class AttentionView(View):
             )
             return
         self._show_message("Computing attention …")
-        self._reasoner.ask(
+        self._reasoner.run(
             path,
             self._models.device,
-            attention_at(trace, *key),
+            attention_job(trace, *key),
             lambda found: self._answered(trace, key, found),
             self._show_message,
             lane=LANE,

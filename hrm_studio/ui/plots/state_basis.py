@@ -10,7 +10,7 @@ from hrm_model.analysis.states import Basis
 from hrm_model.trace.data import Trace
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.trace_model import TraceModel
-from hrm_studio.services.model_jobs import basis_of_set
+from hrm_studio.services.model_jobs import basis_job
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.ui.plots.state_projection import ProjectedTrace, umap_there
 
@@ -114,8 +114,8 @@ class BasisChoice(QComboBox):
                 del self._sets[self._asked]  # this request replaces it, so it gets no answer
             self._asked = key
             self._sets[key] = f"Reasoning about {SET} puzzles …"
-            self._reasoner.ask(
-                path, self._models.device, basis_of_set(trace.puzzle.task, SET),
+            self._reasoner.run(
+                path, self._models.device, basis_job(trace.puzzle.task, SET),
                 lambda found: self._answered(key, found), lambda words: self._answered(key, words), lane=LANE,
             )  # fmt: skip
 

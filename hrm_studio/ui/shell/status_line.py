@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
 
 from hrm_model.trace.data import Trace
 from hrm_studio.glossary import tip
 from hrm_studio.services.reasoner import Reasoner
+
+if TYPE_CHECKING:
+    from hrm_model.loaded import LoadedModel
 
 
 class StatusLine(QStatusBar):
@@ -40,13 +43,13 @@ class StatusLine(QStatusBar):
         reasoner.trace_grew.connect(self._grew)
         reasoner.trace_finished.connect(self._finished)
 
-    def _show_model(self, about: dict[str, Any]) -> None:
+    def _show_model(self, loaded: LoadedModel) -> None:
         for label, text in (
-            (self.model, about["name"]),
-            (self.parameters, f"{about['parameters']:,} parameters"),
-            (self.device, about["device"]),
-            (self.dtype, about["dtype"]),
-            (self.attention, f"attention: {about['attention']}"),
+            (self.model, loaded.name),
+            (self.parameters, f"{loaded.parameters:,} parameters"),
+            (self.device, loaded.device),
+            (self.dtype, loaded.dtype),
+            (self.attention, f"attention: {loaded.attention}"),
         ):
             label.setText(text)
             label.show()

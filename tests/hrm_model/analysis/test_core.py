@@ -17,7 +17,7 @@ from hrm_model.analysis.core import (
     violations,
     would_halt,
 )
-from hrm_model.reasoning import record
+from hrm_model.recording import record
 from hrm_model.tasks.sudoku.grid import parse, to_tokens
 from hrm_model.trace.data import PuzzleInfo, Trace
 from tests.support.models import tiny

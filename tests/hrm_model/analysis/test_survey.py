@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hrm_model.analysis.survey import hardness, summary, survey_rows
-from hrm_model.reasoning import record, solve_batch
-from hrm_model.survey import run_batch
+from hrm_model.reasoning import BatchAnswers, reason_batch, solve_batch
+from hrm_model.recording import record
 from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku.grid import from_tokens
 from hrm_model.trace.data import PuzzleInfo
@@ -13,18 +13,18 @@ from tests.support.models import tiny
 from tests.support.traces import FOUR, maze_info, sudoku_info
 
 
-def test_a_batch_is_what_solve_batch_and_a_trace_say() -> None:
+def test_a_batch_streams_what_solve_batch_and_a_trace_say() -> None:
     model, info = tiny(), sudoku_info(FOUR)
     tokens = np.stack([info.given, np.roll(info.given, 1)])
-    steps = list(run_batch(model, tokens, 6))
-    assert steps[:-1] == [None] * 6
-    found, wanted = steps[-1], solve_batch(model, tokens, segments=6)
+    parts = list(reason_batch(model, tokens, segments=6))
+    assert [part.predictions.shape for part in parts] == [(1, 2, 16)] * 6
+    found, wanted = BatchAnswers.joined(parts), solve_batch(model, tokens, segments=6)
     np.testing.assert_array_equal(found.predictions, wanted.predictions)
     np.testing.assert_allclose(found.q_halt, wanted.q_halt, atol=1e-5)
     trace = record(model, PuzzleInfo(info.task, info.given), segments=6)
     ends = np.asarray(trace.z_H)[[trace.h_row[trace.segment_end(k)] for k in range(6)]]
     moved = [np.linalg.norm(ends[k] - ends[k - 1]) for k in range(2, 6)]
-    assert found.drift[0] == pytest.approx(np.mean(moved), rel=1e-3)
+    assert found.moved[2:, 0].mean() == pytest.approx(np.mean(moved), rel=1e-3)
 
 
 def test_lines_by_hand() -> None:

@@ -17,7 +17,8 @@ from silx.io.nxdata import NXdata, get_default
 
 from hrm_model.analysis import core as analysis
 from hrm_model.errors import TraceFileError
-from hrm_model.reasoning import reason, record
+from hrm_model.reasoning import reason
+from hrm_model.recording import record
 from hrm_model.trace.data import Trace
 from hrm_model.trace_file.io import (
     STATES,
@@ -107,7 +108,7 @@ def test_states_beyond_float16_are_refused_and_the_file_before_stays(trace: Trac
 
 
 def test_several_traces_in_one_file(trace: Trace, tmp_path: Path) -> None:
-    other = record(tiny(H_cycles=1), replace(PUZZLE, solution=None), name="other", segments=12)
+    other = record(tiny(H_cycles=1), replace(PUZZLE, solution=None), "other", segments=12)
     path = write(tmp_path / "t.h5", [trace, other, trace], extras=[Extras("first")])
     a, b, c = read_all(path)
     same(trace, a)
@@ -180,7 +181,7 @@ def test_the_size_is_told_before(tmp_path: Path) -> None:
 @pytest.mark.parametrize("previews", [True, False])
 def test_streaming_gives_the_same_file(trace: Trace, tmp_path: Path, previews: bool) -> None:
     model = tiny()
-    whole = record(model, PUZZLE, name="tiny ✓", segments=3, previews=previews)
+    whole = record(model, PUZZLE, "tiny ✓", segments=3, previews=previews)
     with TraceWriter(tmp_path / "s.h5") as writer:
         for title in ("one", "two"):
             writer.begin(PUZZLE, whole.model, Extras(title))

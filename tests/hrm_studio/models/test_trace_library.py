@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
-from hrm_model.reasoning import record
+from hrm_model.recording import record
 from hrm_model.trace.data import Trace
 from hrm_model.trace_file.io import read, write
 from hrm_studio.models.trace_library import TraceLibrary
@@ -23,7 +23,7 @@ from tests.support.traces import FOUR, sudoku_info
 
 @pytest.fixture(scope="module")
 def trace() -> Trace:
-    return record(tiny(), sudoku_info(FOUR), name="tiny", segments=2)
+    return record(tiny(), sudoku_info(FOUR), "tiny", segments=2)
 
 
 def variant(trace: Trace, k: int) -> Trace:

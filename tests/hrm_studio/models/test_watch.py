@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import model_dir
 from hrm_model.checkpoint.format import load
-from hrm_model.reasoning import record
+from hrm_model.recording import record
 from hrm_model.tasks.registry import task_named
 from hrm_model.trace.data import PuzzleInfo, Trace
 from hrm_model.trace_file import io as trace_file
@@ -40,7 +40,7 @@ def thoughts(step: int) -> tuple[Trace, Trace]:
             torch.nn.init.normal_(parameter, std=0.02)
     puzzles, solutions = task.generate(2, np.random.default_rng(5), clues=6)
     infos = [PuzzleInfo("sudoku-4x4", task.to_tokens(p), task.to_tokens(s)) for p, s in zip(puzzles, solutions, strict=True)]
-    first, second = (record(model, info, name=f"step {step}", segments=4) for info in infos)
+    first, second = (record(model, info, f"step {step}", segments=4) for info in infos)
     return first, second
 
 

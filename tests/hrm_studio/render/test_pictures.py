@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from hrm_model.analysis.core import solved_step
 from hrm_model.assets import model_dir
 from hrm_model.checkpoint.format import load
-from hrm_model.reasoning import record
+from hrm_model.recording import record
 from hrm_model.tasks.registry import parse_any
 from hrm_model.trace.data import PuzzleInfo, Trace
 from hrm_studio.export.spec import VIEWS, Spec

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 import hrm_model.reasoning  # noqa: F401 (torch, before the clock runs)
 from hrm_model.assets import bundled_models
+from hrm_model.loaded import LoadedModel
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.services.worker import Worker
 
@@ -83,18 +84,18 @@ def test_questions_are_answered_in_the_gui_thread_and_withdrawn_ones_not(qtbot: 
     answers: list[object] = []
     faults: list[str] = []
 
-    def question(model: object, about: dict[str, object]) -> Iterator[object]:
+    def job(loaded: LoadedModel) -> Iterator[object]:
         for k in range(3):
-            yield (k, about["name"])
+            yield (k, loaded.name)
 
     def then(answer: object) -> None:
         assert threading.current_thread() is threading.main_thread()
         answers.append(answer)
 
-    reasoner.ask(path, "cpu", question, lambda _: pytest.fail("was withdrawn"), faults.append, lane="x")
-    reasoner.withdraw("x")
-    reasoner.ask(path, "cpu", question, then, faults.append, lane="x")
-    reasoner.ask(tmp_path / "nowhere", "cpu", question, then, faults.append, lane="y")
+    reasoner.run(path, "cpu", job, lambda _: pytest.fail("was dropped"), faults.append, lane="x")
+    reasoner.drop("x")
+    reasoner.run(path, "cpu", job, then, faults.append, lane="x")
+    reasoner.run(tmp_path / "nowhere", "cpu", job, then, faults.append, lane="y")
     qtbot.waitUntil(lambda: len(answers) == 3 and len(faults) == 1, timeout=60_000)
     assert answers == [(k, path.name) for k in range(3)]
     assert "nowhere" in faults[0]

@@ -127,7 +127,7 @@ def test_evaluation_counts_another_shortest_path_as_right(monkeypatch: pytest.Mo
     assert (one != other).any()
     answers = np.stack([puzzle, one, other])[:, None]
     zeros = np.zeros((3, 1), np.float32)
-    monkeypatch.setattr(module, "solve_batch", lambda *_, **__: BatchAnswers(answers, zeros, zeros))
+    monkeypatch.setattr(module, "solve_batch", lambda *_, **__: BatchAnswers(answers, zeros, zeros, zeros))
     found = module.evaluate(model, puzzle[None], one[None], segments=3)
     assert found.exact_by_segment == (0.0, 1.0, 1.0)
 

@@ -21,8 +21,9 @@ from hrm_model.arc_solve import copies_of, solve_task
 from hrm_model.checkpoint import format as checkpoint
 from hrm_model.config import ModelConfig
 from hrm_model.model import HRM
-from hrm_model.reasoning import reason, record
+from hrm_model.reasoning import reason
 from hrm_model.recompute import attention
+from hrm_model.recording import record
 from hrm_model.tasks.arc import puzzle as arc
 from hrm_model.tasks.registry import parse_any
 from hrm_model.trace.data import PuzzleInfo

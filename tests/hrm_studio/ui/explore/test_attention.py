@@ -13,8 +13,8 @@ from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
 from hrm_model.checkpoint import format as checkpoint
-from hrm_model.reasoning import record
 from hrm_model.recompute import attention
+from hrm_model.recording import record
 from hrm_model.trace.data import ModelInfo, Trace
 from hrm_model.trace_file.io import Extras, TraceReader, write
 from hrm_studio.models.model_choice import ModelChoice
@@ -32,7 +32,7 @@ WAIT = 60_000
 @pytest.fixture(scope="module")
 def trace() -> Trace:
     path = next(m.path for m in bundled_models() if m.task == "sudoku-4x4")
-    return record(checkpoint.load(path, "cpu"), sudoku_info(FOUR), name=path.name, segments=3)
+    return record(checkpoint.load(path, "cpu"), sudoku_info(FOUR), path.name, segments=3)
 
 
 @pytest.fixture

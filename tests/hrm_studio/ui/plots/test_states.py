@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from hrm_model.analysis.states import movement, paths_in
 from hrm_model.assets import bundled_models
 from hrm_model.checkpoint import format as checkpoint
-from hrm_model.reasoning import record
+from hrm_model.recording import record
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.selection import Selection
@@ -115,7 +115,7 @@ def test_a_kept_basis_holds_for_the_next_trace_or_says_that_it_cannot(view: Stat
 
 def test_a_basis_of_a_set_is_fitted_by_the_model_itself(view: StatesView, qtbot: QtBot) -> None:
     path = next(m.path for m in bundled_models() if m.task == "sudoku-4x4")
-    trace = record(checkpoint.load(path, "cpu"), sudoku_info(FOUR), name=path.name, segments=2)
+    trace = record(checkpoint.load(path, "cpu"), sudoku_info(FOUR), path.name, segments=2)
     view._traces.open(trace)
     projected(view, qtbot)
     choose(view, "set")
@@ -125,8 +125,8 @@ def test_a_basis_of_a_set_is_fitted_by_the_model_itself(view: StatesView, qtbot:
 
 def test_each_task_has_a_set_of_its_own_and_arc_has_none(view: StatesView, qtbot: QtBot) -> None:
     paths = {m.task: m.path for m in bundled_models()}
-    small = record(checkpoint.load(paths["sudoku-4x4"], "cpu"), sudoku_info(FOUR), name=paths["sudoku-4x4"].name, segments=1)
-    maze = record(checkpoint.load(paths["maze-11x11"], "cpu"), maze_info(11), name=paths["maze-11x11"].name, segments=1)
+    small = record(checkpoint.load(paths["sudoku-4x4"], "cpu"), sudoku_info(FOUR), paths["sudoku-4x4"].name, segments=1)
+    maze = record(checkpoint.load(paths["maze-11x11"], "cpu"), maze_info(11), paths["maze-11x11"].name, segments=1)
     choose(view, "set")
     found = []
     for trace in (small, maze, small):
