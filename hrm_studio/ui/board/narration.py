@@ -12,7 +12,7 @@ from hrm_studio.ui.board.drawing import percent
 def narrate(trace: Trace, step: int, verdict: Verdict) -> tuple[str, str]:
     """Two short lines: which module works; what the board shows and what this step changed."""
     if trace.level[step] == LEVEL_H:
-        what, shown = "The slow module H updates its plan", "its answer"
+        what, shown = "The slow module H updates its plan", "the answer so far"
     else:
         number, count = int(trace.l_step[step]) + 1, int(trace.l_step.max()) + 1
         what = f"The fast module L works out details, {number} of {count}"
@@ -26,10 +26,10 @@ def _outcome(trace: Trace, step: int, verdict: Verdict) -> list[str]:
     if verdict.solved is not None and step >= verdict.solved:
         words.append("★ solved")
         if step > verdict.solved:
-            words.append("the answer no longer changes")
+            words.append("it no longer changes")
         return words
     if step:
-        words.append("nothing changed" if not changed else f"{changed} cell{'s' if changed > 1 else ''} changed")
+        words.append("no cell changed" if not changed else f"{changed} cell{'s' if changed > 1 else ''} changed")
     right, broken = float(verdict.accuracy[step]), float(verdict.violations[step])
     if np.isfinite(right):
         words.append(f"{percent(right)} right")

@@ -85,7 +85,7 @@ class TimelineView(View):
         colours, trace, cursor = self._theme.palette, self._traces.trace, self._traces.cursor
         if trace is None or cursor < 0:
             painter.setPen(colours.color("muted"))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "The steps appear here")
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "The steps appear here.")
             return
         segment = int(trace.segment[cursor])
         first, last = np.searchsorted(trace.segment, [segment, segment + 1]).tolist()

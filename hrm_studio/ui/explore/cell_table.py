@@ -132,7 +132,7 @@ class CellTableModel(QAbstractTableModel):
         if column == _FINAL and value < 0:
             return "…"
         if column == _FINAL:
-            return "the start" if value == 0 else short_step_name(trace, int(value))
+            return "start" if value == 0 else short_step_name(trace, int(value))
         if column == _SOLUTION and trace.puzzle.solution is None:
             return "?"
         mark = ""
@@ -168,7 +168,7 @@ class CellTable(View):
         self.table.verticalHeader().setDefaultSectionSize(24)
         header = self.table.horizontalHeader()
         header.setMinimumSectionSize(40)
-        for column, widest in ((_CELL, "30, 30"), (_PROBABILITY, "> 99 %"), (_ENTROPY, COLUMNS[_ENTROPY][0]), (_FINAL, "the start")):
+        for column, widest in ((_CELL, "30, 30"), (_PROBABILITY, "> 99 %"), (_ENTROPY, COLUMNS[_ENTROPY][0]), (_FINAL, COLUMNS[_FINAL][0])):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, self.fontMetrics().horizontalAdvance(widest) + _BESIDE_NUMBERS)
         for column in (_ANSWER, _SOLUTION):  # names may be long, so these share the rest

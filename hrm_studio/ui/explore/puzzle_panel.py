@@ -26,6 +26,7 @@ from hrm_model.tasks.arc.task import ArcTask
 from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.sudoku.rating import LEVELS
 from hrm_model.tasks.sudoku.task import SudokuTask
+from hrm_studio.glossary import tip
 from hrm_studio.models.explore import ExploreModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.explore.arc_tools import ArcTools, beginning
@@ -60,7 +61,7 @@ class PuzzlePanel(QWidget):
         self.editors.addWidget(self.editor)
         self.editors.addWidget(self.text)
         self.error = QLabel(wordWrap=True, objectName="error")
-        self.stale = QLabel("The large board still shows the puzzle before this one.", wordWrap=True, visible=False, objectName="muted")
+        self.stale = QLabel("The board still shows the previous puzzle.", wordWrap=True, visible=False, objectName="muted")
         self.known = QLabel(wordWrap=True, objectName="known")
         self.known.setTextFormat(Qt.TextFormat.RichText)
         self.reason = QPushButton("Reason", objectName="primary")
@@ -201,6 +202,8 @@ class PuzzlePanel(QWidget):
         judgement, colours = self._puzzle.judgement, self._theme.palette
         self._show_faults()
         clues = f" · {self._explore.difficulty.clues} clues" if isinstance(self._puzzle.task, SudokuTask) else ""
+        rated = judgement is not None and judgement.rating is not None
+        self.known.setToolTip(tip("rating") if rated else "")
         if judgement is None:
             self.known.setText(f'<span style="color:{colours.muted}">…{clues}<br>&nbsp;</span>')
             return
@@ -209,8 +212,9 @@ class PuzzlePanel(QWidget):
         text = f'<span style="color:{getattr(colours, colour)}">{mark}</span> {words}{clues if judgement.state == "one" else ""}'
         if judgement.rating is not None:
             level = judgement.rating.level
+            needs = f"needs {judgement.rating.name}" if level else "no blank cells"
             meter = "●" * level + "○" * (len(LEVELS) - 1 - level)
-            text += f'<br><span style="color:{colours.accent}">{meter}</span> <span style="color:{colours.muted}">{judgement.rating.name}</span>'
+            text += f'<br><span style="color:{colours.accent}">{meter}</span> <span style="color:{colours.muted}">{needs}</span>'
         self.known.setText(text)
 
     def show_error(self, message: str, cell: int | None = None) -> None:

@@ -89,7 +89,7 @@ class ShareBars(QWidget):
         def write(top: float, end: float, words: str) -> None:
             painter.drawText(QRectF(end - 46, top, 46, 18), Qt.AlignmentFlag.AlignRight | middle, words)
 
-        painter.drawText(QRectF(0, 0, width, 18), Qt.AlignmentFlag.AlignLeft | middle, f"Attention of {self._of}")
+        painter.drawText(QRectF(0, 0, width, 18), Qt.AlignmentFlag.AlignLeft | middle, f"From {self._of}")
         painter.setPen(palette.color("text"))
         for level, end in columns.items():
             write(20, end, level)

@@ -103,6 +103,7 @@ class Plot(pg.PlotWidget):
         if self._picture is None or self._picture.devicePixelRatio() != ratio:
             picture = QPixmap(self.viewport().size() * ratio)
             picture.setDevicePixelRatio(ratio)
+            picture.fill(Qt.GlobalColor.transparent)  # the background, until `style_plot` gives one
             with QPainter(picture) as painter:
                 self._paint_items(painter)
             self._picture = picture
@@ -131,6 +132,7 @@ def new_plot() -> Plot:
 
 def setup_plot(plot: Plot) -> None:
     """No menus, no buttons, a title in a row of its own."""
+    plot.setBackground(None)  # not black until `style_plot`
     plot.setMenuEnabled(False)  # also those of the items
     plot.hideButtons()
     item = plot.getPlotItem()
