@@ -123,7 +123,7 @@ class MainWindow(QMainWindow):
         self.actions_table.show_page(name)
 
     def begin(self) -> None:
-        """After the first paint: solve the first example."""
+        """Reason about the first example. Called after the first paint."""
         self.explore.begin()
 
     def _entries(self) -> list[Entry]:
@@ -131,17 +131,17 @@ class MainWindow(QMainWindow):
             Entry("open", "&File", "Open …", "Ctrl+O", "mdi6.folder-open-outline", self._open_file, "Open a puzzle, a trace (.h5) or a checkpoint file"),
             Entry("open_folder", "&File", "Open a folder …", "Ctrl+Shift+O", "", self._open_folder, "Open a checkpoint folder, a run folder, a dataset or ARC tasks"),
             Entry("quit", "&File", "Quit", "Ctrl+Q", "", self.close),
-            Entry("palette", "&View", "Command palette …", "Ctrl+Shift+P", "mdi6.console-line", self._show_palette, "Find any action by some of its letters"),
+            Entry("palette", "&View", "Command palette …", "Ctrl+Shift+P", "mdi6.console-line", self._show_palette, "Find any action by a few of its letters"),
             Entry("full_screen", "&View", "Full screen", "F11", "", self._toggle_full_screen),
-            Entry("shortcuts", "&Help", "Keyboard shortcuts …", "", "mdi6.keyboard-outline", self._show_shortcuts, "Look up and change which keys do what"),
+            Entry("shortcuts", "&Help", "Keyboard shortcuts …", "", "mdi6.keyboard-outline", self._show_shortcuts, "See and change the keys of all actions"),
             Entry("glossary", "&Help", "Glossary …", "F1", "mdi6.book-alphabet", self._show_glossary, "What the technical terms mean"),
             Entry("tour", "&Help", "Tour", "", "mdi6.map-marker-path", self.start_tour, "Five places of the window, in two sentences each"),
             Entry("log_folder", "&Help", "Open log folder", "", "mdi6.folder-text-outline", self._open_log_folder, "Where HRM Studio writes what happens"),
             Entry("versions", "&Help", "Copy versions", "", "mdi6.content-copy", self._copy_versions, "Versions of HRM Studio, Python and the libraries, for a report"),
             Entry("about", "&Help", "About HRM Studio", "", "mdi6.information-outline", self._show_about, "Which versions run"),
-            Entry("choose_model", "&File", "Choose the model …", "", "mdi6.brain", self.top_bar.model.showMenu, "The model that thinks"),
-            Entry("choose_device", "&File", "Choose the device …", "", "mdi6.chip", self.top_bar.device.showMenu, "Where the model computes"),
-            Entry("theme_system", "&View", "Theme as the system", "", "", partial(self._set_mode, "system")),
+            Entry("choose_model", "&File", "Choose the model …", "", "mdi6.brain", self.top_bar.model.showMenu, "The model that reasons"),
+            Entry("choose_device", "&File", "Choose the device …", "", "mdi6.chip", self.top_bar.device.showMenu, "Where the model runs"),
+            Entry("theme_system", "&View", "Use the system theme", "", "", partial(self._set_mode, "system")),
             Entry("theme", "&View", "Light or dark", "Ctrl+T", "mdi6.theme-light-dark", self._toggle_theme),
             *(
                 Entry(f"page_{page.name}", "&View", f"Go to {page.title}", f"Ctrl+{number}", page.icon, partial(self.show_page, page.name))

@@ -71,7 +71,7 @@ class TraceActions(QObject):
         """Ask how and where, then write in the background."""
         trace = self._traces.trace
         if trace is None:
-            self._studio.opener.refused.emit("There is no trace to save yet: let a model think about a puzzle first.")
+            self._studio.opener.refused.emit("There is no trace to save yet: let a model reason about a puzzle first.")
             return
         extras = self._extras()
         dialog = SaveTraceDialog(trace, self._window, more=extras.nbytes())
@@ -93,7 +93,7 @@ class TraceActions(QObject):
         """Write the open trace to a file that lasts as long as the studio, and make pictures of that."""
         trace = self._traces.trace
         if trace is None:
-            self._studio.opener.refused.emit("There is no trace to show yet: let a model think about a puzzle first.")
+            self._studio.opener.refused.emit("There is no trace to show yet: let a model reason about a puzzle first.")
             return
         self._folder = self._folder or tempfile.TemporaryDirectory(prefix="hrm-studio-")
         self._count += 1

@@ -163,7 +163,7 @@ def evaluate_job(source: PuzzleSource, segments: int) -> ModelJob[EvaluateProgre
             halts = found.q_halt > (found.q_continue if loaded.q_continue else 0)
             drift = found.moved[-LATE:].mean(axis=0)
             rows = survey_rows(task, puzzles, np.stack(solutions), task.from_tokens(found.predictions), found.q_halt, halts, drift)
-            yield EvaluateProgress(rows, total, "Thinking …")
+            yield EvaluateProgress(rows, total, "Reasoning …")
 
     return job
 

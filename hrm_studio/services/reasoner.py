@@ -35,7 +35,7 @@ class Reasoner(QObject):
     -------
     busy_changed(str)           what is being done now, '' when idle
     model_loaded(object)        the LoadedModel in use
-    model_refused()             the model that was to think cannot be loaded; `failed` says why
+    model_refused()             the model that was to reason cannot be loaded; `failed` says why
     identified(object)          an Identified: the model's vector for the puzzle
     devices_found(list)         names of the devices there are
     trace_started(object, int)  a Trace with its first steps, and how many there will be
@@ -134,7 +134,7 @@ class Reasoner(QObject):
 
     def _report_failure(self, error: Exception) -> None:
         cell = error.cell if isinstance(error, PuzzleError) and error.cell is not None else -1
-        self.busy_changed.emit("Thinking …")  # the earlier run goes on; if there is none, the worker reports idle at once
+        self.busy_changed.emit("Reasoning …")  # the earlier run goes on; if there is none, the worker reports idle at once
         self.failed.emit(in_words(error), cell)
 
     def _end(self, error: Exception) -> None:
@@ -161,7 +161,7 @@ class Reasoner(QObject):
     def _think(self, loaded: LoadedModel, puzzle: PuzzleInfo, segments: int) -> Iterator[Report]:
         from hrm_model.recording import growing_trace
 
-        self.busy_changed.emit("Thinking …")
+        self.busy_changed.emit("Reasoning …")
         expected, started = segments * len(loaded.model.calls()), False
         for trace in growing_trace(loaded.model, puzzle, loaded.info, segments=segments, every=_REPORT_EVERY):
             if trace is None:
