@@ -24,11 +24,14 @@ class DeviceError(HRMError):
 
 
 class PuzzleError(HRMError):
-    """A puzzle cannot be read, solved or made. `cell`: the index of the cell at fault, if there is one."""
+    """A puzzle cannot be read, solved or made.
 
-    def __init__(self, message: str, cell: int | None = None) -> None:
+    `cell`: the index of the cell at fault, if there is one; `place`: the index of the character at fault in the text that was read.
+    """
+
+    def __init__(self, message: str, cell: int | None = None, *, place: int | None = None) -> None:
         super().__init__(message)
-        self.cell = cell
+        self.cell, self.place = cell, place
 
 
 class CheckpointError(HRMError):

@@ -31,9 +31,9 @@ _LETTERS = np.array(list("?" + CHARACTERS))
 
 
 def parse(text: str, side: int | None = None) -> Grid:
-    """A drawn square or one line of its rows → (S,). Rows may have lost open cells at their right end.
+    """A drawn square or one line of its rows → (S,). Rows may have lost open cells at their right end, if all of them did.
 
-    PuzzleError names the odd character and its place, or the number of rows and cells found.
+    PuzzleError names the character or row at fault, or the number of rows and cells found. Nothing is filled up or cut off.
     """
     if len(text) > 2 * LARGEST * (LARGEST + 2):
         raise PuzzleError(f"The text has {len(text):,} characters; a maze has at most {LARGEST} × {LARGEST} cells.")
@@ -43,28 +43,42 @@ def parse(text: str, side: int | None = None) -> Grid:
         rows.pop()
     while len(rows) > max(1, widest if side is None else side) and not rows[0].strip():
         rows.pop(0)
+    for r, row in enumerate(rows):
+        for c, character in enumerate(row):
+            if character not in _SPELLINGS:
+                shown = "A tab" if character == "\t" else repr(character)
+                raise PuzzleError(
+                    f"{shown} at row {r + 1}, column {c + 1} is not a cell of a maze; # is a wall, a space is open, S the start, G the goal.",
+                    r * widest + c,
+                )
     if len(rows) == 1:
         found = math.isqrt(len(rows[0]))
         if found * found != len(rows[0]):
             raise PuzzleError(f"The maze has {len(rows[0])} cells in one line; a square is needed, such as 121 for 11 × 11.")
         rows = [rows[0][r * found : (r + 1) * found] for r in range(found)]
-    elif len(rows) < widest:
+    elif len(rows) != widest:
         raise PuzzleError(f"The maze has {len(rows)} rows, the longest of {widest} cells; a square is needed.")
     found = len(rows)
     if side is not None and found != side:
         raise PuzzleError(f"The maze is {found} × {found}; {side} × {side} is needed.")
     if not SMALLEST <= found <= LARGEST:
         raise PuzzleError(f"The maze is {found} × {found}; {SMALLEST} × {SMALLEST} to {LARGEST} × {LARGEST} can be read.")
-    grid = np.full((found, found), OPEN, np.int8)
-    for r, row in enumerate(rows):
-        for c, character in enumerate(row):
-            if character not in _SPELLINGS:
-                raise PuzzleError(
-                    f"{character!r} at row {r + 1}, column {c + 1} belongs to no maze; # is a wall, a space is open, S the start, G the goal.",
-                    r * found + c,
-                )
-            grid[r, c] = _SPELLINGS[character]
-    return grid.ravel()
+    _refuse_short_rows(rows)
+    return np.array([[_SPELLINGS[c] for c in row.ljust(found)] for row in rows], np.int8).ravel()
+
+
+def _refuse_short_rows(rows: list[str]) -> None:
+    """PuzzleError for a row that is too short, unless open cells at its right end must be what it lacks.
+
+    They must if no row kept open cells there. The first row may lack some on its left instead, where pasting loses spaces.
+    """
+    side = len(rows)
+    short = next((r for r, row in enumerate(rows) if len(row) < side), None)
+    kept = any(row and row[-1] == " " for row in rows)
+    if short is not None and (kept or (short == 0 and rows[0].strip())):
+        raise PuzzleError(
+            f"Row {short + 1} has {len(rows[short])} cells, the longest has {side}. Write open cells as . to make it clear.", short * side
+        )
 
 
 def is_maze_text(line: str) -> bool:
