@@ -20,7 +20,8 @@ import numpy as np
 from hrm_model.errors import UsageError
 from hrm_model.loaded import LoadedModel
 from hrm_model.tasks.puzzle_files import read_puzzles
-from hrm_model.tasks.registry import parse_any, task_named
+from hrm_model.tasks.read import parse_any
+from hrm_model.tasks.registry import task_named
 from hrm_model.trace.data import Array, PuzzleInfo, Step, Trace
 
 if TYPE_CHECKING:

@@ -53,6 +53,8 @@ def encoding_of(head: bytes, *, whole: bool = True) -> str:
     """The encoding of a text by its first bytes. `whole`: these are all. PuzzleError if it is not text."""
     for bom, name in _BOMS:
         if head.startswith(bom):
+            if name == "utf-16" and b"\0\0" in head[2 : 2 + 200]:
+                break  # no text holds zeros; this is something else
             return name
     if b"\0" in head:
         even, odd = head[0::2].count(0), head[1::2].count(0)

@@ -1,13 +1,13 @@
-"""Files of puzzles, as people keep them: lines, drawn grids, `.sdk`, `.sdm`, `.ss`, and CSV tables.
+"""Files of puzzles, as people keep them. What a file holds is found by its content, not by its name.
 
-| ending | what it holds |
+| content | for example |
 |---|---|
-| `.sdk` | one Sudoku of nine rows; lines that begin with # tell about it, `[Puzzle]` and `[State]` head its parts (SadMan, SudoCue) |
-| `.sdm` | a Sudoku a line |
-| `.ss` | Sudokus drawn with borders of `*`, `-` and `|` (Simple Sudoku) |
-| `.csv` | a table whose first row names its columns: `source,question,answer,rating` as published, or `puzzle,solution`, `quizzes,solutions` … |
-| others | a puzzle a line, perhaps `PUZZLE,SOLUTION`; or drawn grids with empty lines or titles between them |
+| a board a line, perhaps with its solution, a number, a name, a link around it | `.sdm`, Hodoku's library, lines of JSON |
+| a table with a column of puzzles: `source,question,answer,rating` as published, or `puzzle,solution`, `quizzes,solutions` … | `.csv`, with commas, semicolons or tabs |
+| drawn grids, one or several, with titles or empty lines between them | `.ss` (Simple Sudoku), `.sdk` (SadMan, SudoCue: the part `[Puzzle]`), `.txt` |
+| one grid in another program's form: lists, HTML, XML, a spreadsheet | `tasks/read.py` lists them |
 
+Files are UTF-8, UTF-16 or what programs on Windows wrote (cp1252).
 Shapes: N puzzles, S cells.
 """
 
@@ -26,10 +26,12 @@ from numpy.typing import NDArray
 
 from hrm_model.errors import PuzzleError
 from hrm_model.tasks.base import Grids, Task
+from hrm_model.tasks.characters import encoding_of
 from hrm_model.tasks.puzzle_rows import Row, rows_of
-from hrm_model.tasks.registry import parse_any
+from hrm_model.tasks.read import parse_any
 
 LARGEST_FILE = 4 << 30  # bytes
+_HEAD = 1 << 20  # bytes that show the encoding
 _AT_ONCE = 20_000  # puzzles turned into arrays together
 
 
@@ -85,7 +87,13 @@ def iter_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -
     if file.stat().st_size > LARGEST_FILE:
         raise PuzzleError(f"{file}: has {file.stat().st_size / 1e9:.1f} GB; files up to {LARGEST_FILE >> 30} GB are read")
     task: Task | None = None
-    with file.open(encoding="utf-8-sig", newline="") as stream:
+    with file.open("rb") as raw:
+        head = raw.read(_HEAD)
+    try:
+        encoding = encoding_of(head, whole=len(head) < _HEAD)
+    except PuzzleError:
+        raise PuzzleError(f"{file}: cannot be read (it is not text)") from None
+    with file.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as stream:
         rows = _rows(stream, file, limit)
         while chunk := list(itertools.islice(rows, _AT_ONCE)):
             found = _to_grids(chunk, task, file, solve)
@@ -96,7 +104,7 @@ def iter_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -
 def _rows(stream: TextIO, file: Path, limit: int | None) -> Iterator[Row]:
     """The file's rows; its name stands in each PuzzleError."""
     try:
-        yield from itertools.islice(rows_of(stream, file.suffix.lower()), limit)
+        yield from itertools.islice(rows_of(stream), limit)
     except PuzzleError as error:
         raise PuzzleError(f"{file}, {error}") from None
     except UnicodeDecodeError:
@@ -155,6 +163,7 @@ def _named(file: Path, row: Row) -> Iterator[None]:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return float("nan")
+    return number if abs(number) < 1e30 else float("nan")

@@ -11,16 +11,20 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from hrm_model.errors import PuzzleError
-from hrm_model.tasks.maze.grid import is_maze_text
+from hrm_model.tasks.characters import plain
+from hrm_model.tasks.maze.grid import is_maze_text, looks_like_maze
+from hrm_model.tasks.sudoku.embedded import boards_in, boards_in_lists, boards_in_markup, refuse_rounded
 from hrm_model.tasks.sudoku.grid import VARIANTS
+from hrm_model.tasks.sudoku.layout import read
 
 _LONGEST_LINE = 50_000  # characters
-_LOOKED_AT = 400  # lines that tell what kind of text it is
+_LOOKED_AT = 400  # lines that show what kind of text it is
+_MOST_DRAWN = 50_000  # lines of drawn grids
 
 _QUESTION = ("question", "puzzle", "puzzles", "quizzes", "quiz", "sudoku", "maze")
 _ANSWER = ("answer", "solution", "solutions")
 _RATING = ("rating", "difficulty")
-_SOLIDS = {variant.cells for variant in VARIANTS}
+_QUOTE_APART = re.compile(r'([,;\t]) +"')  # some programs write a space before a quote
 _SIDES = {variant.side for variant in VARIANTS}
 
 
@@ -38,22 +42,22 @@ class Row:
 Lines = Iterator[tuple[int, str]]  # numbered from 1, without line ends
 
 
-def rows_of(stream: TextIO, suffix: str) -> Iterator[Row]:
-    """The puzzles of a text; `suffix` is the file's ending with its dot. PuzzleError for a table without a column of puzzles."""
+def rows_of(stream: TextIO) -> Iterator[Row]:
+    """The puzzles of a text, by its content. PuzzleError for what is not a puzzle, with its line."""
     lines = _numbered(stream)
-    if suffix == ".sdk":
-        return _drawn_sudokus(_puzzle_section(lines))
     head = list(itertools.islice(lines, _LOOKED_AT))
     lines = itertools.chain(head, lines)
-    if head and suffix in (".csv", ".tsv", ".txt") and _names(head[0][1], suffix):
-        return _table(lines, suffix)
-    if any(is_maze_text(line.replace(",", "")) and "S" in line.upper() for _, line in head):
-        told = [line for _, line in head if line and not _is_maze_comment(line)]
-        whole = [_is_whole_maze(line) for line in told[:2]]
-        return _mazes_in_lines(lines) if whole[0] and (whole[-1] or len(told[0]) != len(told[-1])) else _drawn_mazes(lines)
-    told = [line for _, line in head if line.strip() and not line.lstrip().startswith("#")]
-    cells = [len(_solid(line.partition(",")[0])) for line in told[:1]]
-    if not told or cells[0] in _SOLIDS or suffix == ".sdm" or (max(map(len, told)) > 40 and suffix != ".ss"):
+    told = [line for _, line in head if line.strip() and not _is_comment(line)]
+    if any(_names(line) for line in told[:2]):
+        return _table(lines)
+    mazes = [line for _, line in head if line.strip() and not _is_maze_comment(line)]
+    if looks_like_maze("\n".join(mazes)):
+        whole = [_is_whole_maze(line) for line in mazes[:2]]
+        return _mazes_in_lines(lines) if whole[0] and (whole[-1] or len(mazes[0]) != len(mazes[-1])) else _drawn_mazes(lines)
+    boards = [boards_in(plain(line)) for line in told]
+    if any(boards) and not told[0].lstrip().startswith("<"):
+        if len(told) == 16 and len(head) < _LOOKED_AT and all(board and len(board.puzzle) == 16 and not board.solution for board in boards):
+            raise PuzzleError("line 1: these can be 16 Sudokus of 4×4 or one of 16×16. Write their solutions after them to make it clear.")
         return _sudokus_in_lines(lines)
     return _drawn_sudokus(lines)
 
@@ -68,6 +72,10 @@ def _numbered(stream: TextIO) -> Lines:
         yield number, line.rstrip("\r\n")
 
 
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith(("#", "//"))
+
+
 # Tables --------------------------------------------------------------------------------------------------------------------
 
 
@@ -75,85 +83,122 @@ def _separator(first: str) -> str:
     return max(",;\t", key=first.count)
 
 
-def _names(first: str, suffix: str) -> list[str]:
-    """The columns' names in lower case; none where the first line holds no column of puzzles."""
-    names = [name.strip().strip('"').lower() for name in first.split(_separator(first))]
+def _names(first: str) -> list[str]:
+    """The columns' names in lower case; none if a line does not name a column of puzzles."""
+    names = [name.strip().strip('"').strip().lower() for name in first.split(_separator(first))]
     return names if any(name in _QUESTION for name in names) else []
 
 
-def _table(lines: Lines, suffix: str) -> Iterator[Row]:
-    number, first = next(lines)
-    names = _names(first, suffix)
+def _table(lines: Lines) -> Iterator[Row]:
+    number, first = next((n, line) for n, line in lines if line.strip() and not _is_comment(line) and _names(line))
+    names = _names(first)
 
     def column(wanted: Iterable[str]) -> int:
         return next((names.index(name) for name in wanted if name in names), len(names))
 
     question, answer, rating, source = map(column, (_QUESTION, _ANSWER, _RATING, ("source",)))
-    reader = csv.reader((line for _, line in lines), delimiter=_separator(first))
+    reader = csv.reader((_QUOTE_APART.sub(r'\1"', line) for _, line in lines), delimiter=_separator(first))
     for fields in reader:
         if not any(fields):
             continue
         padded = fields + [""] * (len(names) + 1 - len(fields))
-        yield Row(f"line {number + reader.line_num}", padded[question], padded[answer], padded[rating].strip(), padded[source].strip())
+        line = number + reader.line_num
+        refuse_rounded(padded[question], line)
+        yield Row(f"line {line}", padded[question], padded[answer], padded[rating].strip(), padded[source].strip())
 
 
 # Sudokus -------------------------------------------------------------------------------------------------------------------
 
 
-def _solid(line: str) -> str:
-    """A line without borders and spaces."""
-    return re.sub(r"[\s|│║+!:\-=]", "", line)
-
-
 def _sudokus_in_lines(lines: Lines) -> Iterator[Row]:
-    """PUZZLE, or PUZZLE,SOLUTION, a line; what follows a # is a comment."""
+    """A board a line, whatever stands around it; titles and column names may stand before the first."""
+    begun = False
     for number, line in lines:
-        text = line.partition("#")[0].strip()
-        if text:
-            question, _, answer = text.partition(",")
-            if answer and len(_solid(question)) not in _SOLIDS:
-                question, answer = text, ""  # cells with commas between them
-            yield Row(f"line {number}", question, answer.strip(" ,"))
+        text = plain(line).partition("#")[0]
+        if not text.strip() or _is_comment(text):
+            continue
+        found = boards_in(text)
+        if found is not None:
+            begun = True
+            yield Row(f"line {number}", found.puzzle, found.solution, found.rating)
+        elif begun or not any(c.isalpha() and c not in "xX" for c in text):
+            refuse_rounded(text, number)
+            yield Row(f"line {number}", text)  # its reader says what is wrong with it
 
 
 def _drawn_sudokus(lines: Lines) -> Iterator[Row]:
-    """Rows of cells until there are as many as the first has cells; titles, borders and empty lines between them are skipped."""
+    """One grid or several, drawn or in another program's form."""
+    numbered = list(itertools.islice(lines, _MOST_DRAWN + 1))
+    if len(numbered) > _MOST_DRAWN:
+        raise PuzzleError(f"line {_MOST_DRAWN}: no puzzle a line, and too long for drawn grids.")
+    numbered = _puzzle_section(numbered)
+    text = plain("\n".join(line for _, line in numbered))
+    first = next((number for number, line in numbered if line.strip() and not _is_comment(line)), 1)
+    for number, line in numbered:
+        refuse_rounded(line, number)
+    boards = boards_in_markup(text) or boards_in_lists(text)
+    if boards:
+        for board in boards:
+            yield Row(f"line {first}", board)
+        return
+    if text.lstrip().startswith(("[", "{")):
+        raise PuzzleError(f"line {first}: this list is not a Sudoku. An ARC task is opened as a task, not as a file of puzzles.")
+    if not any(c.isdigit() or c in "._*?" for c in text):
+        if text.strip() and not all(_is_comment(line) or not line.strip() for _, line in numbered):
+            yield Row(f"line {first}", text)
+        return
+    try:
+        read(text)
+    except PuzzleError as error:
+        grids = list(_grids_in_turn(numbered))
+        if not any(len(grid) == len(grid[0]) for _, grid in grids):
+            raise PuzzleError(f"line {first}: {error}") from None
+        for begin, rows in grids:
+            yield Row(f"line {begin}", "\n".join(rows))
+    else:
+        yield Row(f"line {first}", text)
+
+
+def _grids_in_turn(numbered: list[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+    """Rows of cells until there are as many as the first has cells; what stands between them ends a grid."""
     rows: list[str] = []
     begin = 0
-    for number, line in lines:
-        cells = _solid(line)
-        if line.lstrip().startswith("#") or not cells or re.fullmatch(r"\*+", cells):
+    for number, line in numbered:
+        cells = re.sub(r"[\s|!:\-=+]", "", plain(line))
+        if _is_comment(line) or not cells or re.fullmatch(r"\*+", cells):
             continue
-        if len(cells) not in _SIDES or not re.fullmatch(r"[0-9.*_xX]+", cells):
+        if len(cells) not in _SIDES or not re.fullmatch(r"[0-9.*_xX?]+", cells):
             if rows:
-                yield Row(f"line {begin}", "\n".join(rows))  # cut short, as its reader will say
+                yield begin, rows  # cut short, as its reader will say
             rows = []
             continue
         begin = begin if rows else number
         rows.append(cells)
         if len(rows) == len(rows[0]):
-            yield Row(f"line {begin}", "".join(rows))
+            yield begin, rows
             rows = []
     if rows:
-        yield Row(f"line {begin}", "\n".join(rows))
+        yield begin, rows
 
 
-def _puzzle_section(lines: Lines) -> Lines:
+def _puzzle_section(numbered: list[tuple[int, str]]) -> list[tuple[int, str]]:
     """The lines under [Puzzle], or those before any such head."""
     section = ""
-    for number, line in lines:
-        head = re.fullmatch(r"\s*\[(\w+)\]\s*", line)
+    kept = []
+    for number, line in numbered:
+        head = re.fullmatch(r"\s*\[([A-Za-z]\w*)\]\s*", line)
         if head:
             section = head[1].lower()
         elif section in ("", "puzzle"):
-            yield number, line
+            kept.append((number, line))
+    return kept
 
 
 # Mazes ---------------------------------------------------------------------------------------------------------------------
 
 
 def _is_maze_comment(line: str) -> bool:
-    return line.startswith("#") and not is_maze_text(line.replace(",", ""))
+    return line.startswith("#") and not is_maze_text(line.replace(",", "").replace("\t", " "))
 
 
 def _is_whole_maze(line: str) -> bool:
@@ -170,16 +215,18 @@ def _mazes_in_lines(lines: Lines) -> Iterator[Row]:
 
 
 def _drawn_mazes(lines: Lines) -> Iterator[Row]:
-    """Rows until there are as many as the widest has cells; empty lines and comments between mazes are skipped."""
+    """Grids with empty lines or comments between them; where a row without walls lost its spaces, an empty line is a row."""
     rows: list[str] = []
     begin = 0
-    for number, line in lines:
-        if _is_maze_comment(line) or (not rows and not line.strip()):
-            continue
-        begin = begin if rows else number
-        rows.append(line)
-        if len(rows) >= max(map(len, rows)):
-            yield Row(f"line {begin}", "\n".join(rows))
+    for number, line in itertools.chain(lines, [(0, "#end")]):
+        ends = number == 0 or _is_maze_comment(line)
+        side = max(map(len, rows), default=0)
+        if rows and (ends or not line.strip()) and (ends or len(rows) >= side):
+            step = side if side and len(rows) % side == 0 else len(rows)
+            for k in range(0, len(rows), step):
+                if any(row.strip() for row in rows[k : k + step]):
+                    yield Row(f"line {begin + k}", "\n".join(rows[k : k + step]))
             rows = []
-    if any(row.strip() for row in rows):
-        yield Row(f"line {begin}", "\n".join(rows))
+        if not ends and (rows or line.strip()):
+            begin = begin if rows else number
+            rows.append(line)

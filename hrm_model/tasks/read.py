@@ -13,7 +13,6 @@ Nothing is filled up or left out in silence: a text is read whole by one rule, o
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,14 +34,6 @@ LARGEST_TEXT = 16 << 20  # bytes of a file that is read whole
 _ARC_LINE = re.compile(r"\s*\d+(/\d+)+\s*", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Puzzle:
-    """A puzzle of a text, in its task's grid."""
-
-    task: Task
-    grid: Grid
-
-
 def parse_any(text: str) -> tuple[Task, Grid]:
     """A text with one puzzle of any kind → its task and its grid (S,). PuzzleError.
 
@@ -57,24 +48,10 @@ def parse_any(text: str) -> tuple[Task, Grid]:
         return ArcTask(), ArcTask().parse(text)
     if _ARC_LINE.fullmatch(text):
         return _sudoku_or_arc(text)
-    if looks_like_maze(text):
+    if maze.looks_like_maze(text):
         grid = maze.parse(text)
         return MazeTask(maze.side_of(len(grid))), grid
     return _sudoku(plain(text))
-
-
-def looks_like_maze(text: str) -> bool:
-    """Whether a text is meant as a maze: it has walls, or a start and a goal, and no Sudoku beside a comment or a title."""
-    if "#" not in text and "█" not in text and not ("S" in text and ("G" in text or "E" in text)):
-        return False
-    lines = [line for line in plain(text.replace("█", "#")).split("\n") if line.strip()]
-    cells = [line for line in lines if maze.is_maze_text(line)]
-    walls = sum(line.count("#") for line in cells)
-    # A Sudoku's lines are made of digits; its comments begin with # and are words.
-    without = [re.sub(r"#.*", "", line) for line in lines]
-    if any(re.search("[2-9]", line) for line in without) and not any("S" in line and "#" in line for line in cells):
-        return False
-    return bool(cells) and (walls > 0 or len(cells) == len(lines))
 
 
 def _sudoku(text: str) -> tuple[Task, Grid]:

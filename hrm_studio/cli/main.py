@@ -12,7 +12,7 @@ from rich.console import Console
 
 import hrm_model
 from hrm_model.assets import find_model, model_for_task
-from hrm_model.tasks.registry import parse_any
+from hrm_model.tasks.read import parse_any
 from hrm_model.trace.data import PuzzleInfo
 from hrm_studio.cli import data as cli_data
 from hrm_studio.cli import eval as cli_eval

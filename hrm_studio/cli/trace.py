@@ -18,7 +18,7 @@ from hrm_model.assets import find_model, model_for_task
 from hrm_model.errors import ExportError, PuzzleError, TraceFileError, UsageError
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.puzzle_files import read_puzzles
-from hrm_model.tasks.registry import parse_any
+from hrm_model.tasks.read import parse_any
 from hrm_model.trace_file import io as trace_file
 from hrm_model.trace_file.io import Extras, TraceReader, TraceWriter
 from hrm_model.trace_file.merge import merge as merge_files

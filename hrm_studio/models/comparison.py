@@ -14,7 +14,7 @@ from hrm_model.analysis.compare import differing, same_moment
 from hrm_model.errors import PuzzleError
 from hrm_model.relabel import random_relabelling
 from hrm_model.tasks.base import Grid, Task
-from hrm_model.tasks.registry import parse_any
+from hrm_model.tasks.read import parse_any
 from hrm_model.trace.data import Trace
 from hrm_studio.models.arc_tasks import ArcTasks
 from hrm_studio.models.model_choice import ModelChoice

@@ -15,7 +15,8 @@ from hrm_model.errors import HRMError, PuzzleError
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair, grid_on, looks_like_json, task_from_text
 from hrm_model.tasks.arc.task import ArcTask
 from hrm_model.tasks.base import Grid, Task
-from hrm_model.tasks.registry import parse_any, task_named
+from hrm_model.tasks.read import parse_any
+from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku.ladder import generate_rated
 from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_model.trace.data import Trace

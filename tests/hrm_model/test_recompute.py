@@ -10,7 +10,8 @@ from hrm_model.analysis.attention import call_at
 from hrm_model.layers import Attention
 from hrm_model.recompute import attention, call_input
 from hrm_model.recording import record
-from hrm_model.tasks.sudoku.grid import parse, to_tokens
+from hrm_model.tasks.sudoku.grid import to_tokens
+from hrm_model.tasks.sudoku.layout import parse
 from hrm_model.trace.data import PuzzleInfo, Trace
 from tests.support.models import tiny
 

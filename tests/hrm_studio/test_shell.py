@@ -18,7 +18,8 @@ from pytestqt.qtbot import QtBot
 from hrm_model.assets import bundled_models
 from hrm_model.errors import OpenError
 from hrm_model.tasks.registry import task_named
-from hrm_model.tasks.sudoku.grid import SUDOKU_4, format_grid, parse
+from hrm_model.tasks.sudoku.grid import SUDOKU_4, format_grid
+from hrm_model.tasks.sudoku.layout import parse
 from hrm_studio.actions import Entry
 from hrm_studio.fuzzy import score
 from hrm_studio.main_window import MainWindow

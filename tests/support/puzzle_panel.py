@@ -9,7 +9,7 @@ from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
-from hrm_model.tasks.registry import parse_any
+from hrm_model.tasks.read import parse_any
 from hrm_studio.models.explore import ExploreModel
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.player import Player

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from hrm_model.tasks.sudoku.grid import from_tokens, parse, to_tokens, variant_of_cells
+from hrm_model.tasks.sudoku.grid import from_tokens, to_tokens, variant_of_cells
+from hrm_model.tasks.sudoku.layout import parse
 from hrm_model.tasks.sudoku.solver import unique_solution
 from hrm_model.trace.data import ModelInfo, PuzzleInfo, Trace
 

@@ -86,6 +86,17 @@ def is_maze_text(line: str) -> bool:
     return all(character in _SPELLINGS for character in line.translate(_PLAIN))
 
 
+def looks_like_maze(text: str) -> bool:
+    """Whether a text is meant as a maze or mazes: it has walls, or a start and a goal, and no line of it holds the digits of a Sudoku."""
+    if "#" not in text and "█" not in text and not ("S" in text.upper() and ("G" in text.upper() or "E" in text)):
+        return False
+    lines = [line.replace("\t", " ").split(",")[0] for line in text.replace("\r", "\n").split("\n") if line.strip()]
+    cells = [line for line in lines if is_maze_text(line)]
+    if any(any(c in "23456789" for c in line.partition("#")[0]) for line in lines):
+        return False
+    return bool(cells) and (any("#" in line or "█" in line for line in cells) or len(cells) == len(lines))
+
+
 def format_line(grid: ArrayLike) -> str:
     """The cells as one line of the published characters."""
     return "".join(_LETTERS[np.asarray(grid)])

@@ -47,7 +47,7 @@ def boards_in(line: str) -> Found | None:
     solution = boards[1][0] if len(boards) > 1 and _is_full(boards[1][0]) else ""
     rest = line[max(end for _, end in boards[:2]) :].partition("#")[0]
     rating = _NUMBER.search(rest)
-    return Found(boards[0][0], solution, rating[0] if rating else "")
+    return Found(boards[0][0], solution, rating[0] if rating and abs(float(rating[0])) < 1e6 else "")
 
 
 def _is_full(board: str) -> bool:

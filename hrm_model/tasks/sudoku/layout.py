@@ -11,7 +11,7 @@ People write a grid in many ways. Each way here reads *all* rows by the same rul
 
 If the layouts give different Sudokus, one with exactly one solution wins; if that does not decide, the text is refused with both.
 
-S cells. The text must be plain already (`tasks/characters.py`).
+S cells. `read` wants a text that is plain already (`tasks/characters.py`); `parse` makes it so.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from itertools import pairwise
 import numpy as np
 
 from hrm_model.errors import PuzzleError
+from hrm_model.tasks.characters import plain
 from hrm_model.tasks.sudoku.grid import VARIANTS, Grid, Variant, conflicts, format_line
 from hrm_model.tasks.sudoku.solver import count_solutions
 
@@ -75,12 +76,28 @@ def read(text: str, size: Variant | None = None) -> Reading:
         return _decided(sound)
     if sound or fitting:
         return (sound or fitting)[0]  # one that breaks a rule is for its reader to refuse
-    odd = _odd_character(text, lines) or _odd_character(text, [n for n in _lines_of(text) if not _is_comment(n.text) and sum(c in _CELLS for c in n.text) > 3])
+    odd = _odd_character(text, lines) or _odd_character(
+        text, [n for n in _lines_of(text) if not _is_comment(n.text) and sum(c in _CELLS for c in n.text) > 3]
+    )
     if odd:
         raise odd
     if readings:
         raise _too_large(readings[0])
     raise _wrong_count(lines, size)
+
+
+def parse(text: str, size: Variant | None = None) -> Grid:
+    """A pasted line or grid in whatever characters → (S,). PuzzleError as of `read`."""
+    return read(plain(text), size).grid
+
+
+def place_of_cell(text: str, cell: int) -> int | None:
+    """The index of a cell's character in a text that `parse` reads; None if it has none."""
+    try:
+        place = read(plain(text)).places[cell]
+    except (PuzzleError, IndexError):
+        return None
+    return place if place >= 0 else None
 
 
 def _decided(readings: list[Reading]) -> Reading:
@@ -130,7 +147,10 @@ def _grid_lines(text: str) -> list[Line]:
         lines = [Line(n.number, n.start, "" if i in drop else n.text) for i, n in enumerate(lines)]
     lines = _without_prefix(lines, re.compile(r"\s{0,3}> ?"))
     lines = _without_prefix(lines, re.compile(r"\s*(?:row\s*|r)?\d{1,2}\s?[:.)]\s+", re.IGNORECASE), numbered=True)
-    return [Line(n.number, n.start, re.sub(r"[\"'`,;]+\s*$|^[\"'`]+", lambda m: " " * len(m[0]), n.text) if _quoted(n.text) else n.text) for n in lines]
+    return [
+        Line(n.number, n.start, re.sub(r"[\"'`,;]+\s*$|^[\"'`]+", lambda m: " " * len(m[0]), n.text) if _quoted(n.text) else n.text)
+        for n in lines
+    ]
 
 
 def _is_comment(line: str) -> bool:
@@ -171,7 +191,7 @@ def _dashes_are_blanks(lines: list[Line]) -> bool:
 def _is_separator(line: Line) -> bool:
     """Whether a line is a border between rows."""
     bare = line.text.replace(" ", "").replace("\t", "")
-    return bool(bare) and set(bare) <= _BORDERS | {"*"} and bool(set(bare) & set("-=+")) and not bare.strip(":") == ""
+    return bool(bare) and set(bare) <= _BORDERS | {"*"} and bool(set(bare) & set("-=+"))
 
 
 # The layouts ---------------------------------------------------------------------------------------------------------------------
@@ -201,7 +221,12 @@ def _solid(lines: list[Line], size: Variant) -> Iterator[Reading]:
     if sum(lengths) != size.cells:
         return
     whole = lengths == [size.side] * size.side
-    written_out = len(rows) == 1 or any(c in BLANKS + "-" for row in rows for c, _ in row) or len(set(lengths[:-1])) <= 1 and not any(" " in r for r in raw)
+    written_out = (
+        len(rows) == 1
+        or any(c in BLANKS + "-" for row in rows for c, _ in row)
+        or len(set(lengths[:-1])) <= 1
+        and not any(" " in r for r in raw)
+    )
     if whole or written_out:
         yield _reading(size, rows)
 
@@ -307,9 +332,7 @@ def _boxed(drawn: list[Line], size: Variant) -> Iterator[Reading]:
             after = inner[0] - span - before
             if abs(before - after) > 1:
                 continue
-            starts = [
-                right - after - span if left < 0 and right is not None else left + 1 + before for left, right in edges
-            ]
+            starts = [right - after - span if left < 0 and right is not None else left + 1 + before for left, right in edges]
             if min(starts) < 0:
                 continue
             yield from _at_columns(rows, [start + k * stride for start in starts for k in range(wide)], size, set(longest))

@@ -13,6 +13,7 @@ from hrm_model.tasks.sudoku import grid as sudoku
 from hrm_model.tasks.sudoku.classes import symmetry_classes
 from hrm_model.tasks.sudoku.generator import generate
 from hrm_model.tasks.sudoku.grid import Variant
+from hrm_model.tasks.sudoku.layout import parse
 from hrm_model.tasks.sudoku.solver import unique_solution, unique_solutions
 from hrm_model.tasks.sudoku.symmetry import augment, fill_blanks, symmetry_codes_4
 
@@ -61,7 +62,7 @@ class SudokuTask(Task):
         return self.variant.vocab_size
 
     def parse(self, text: str) -> Grid:
-        return sudoku.parse(text, self.variant)
+        return parse(text, self.variant)
 
     def format_line(self, grid: Grid) -> str:
         return sudoku.format_line(grid)

@@ -26,7 +26,8 @@ from PySide6.QtWidgets import (
 from hrm_model.assets import puzzle_lines
 from hrm_model.errors import PuzzleError
 from hrm_model.folders import home
-from hrm_model.tasks.registry import parse_any, task_named
+from hrm_model.tasks.read import parse_any
+from hrm_model.tasks.registry import task_named
 from hrm_studio.actions import Entry
 from hrm_studio.models.comparison import MOST_PANES, Comparison, Setting
 from hrm_studio.models.player import Player

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QPlainTextEdit, QWidget
 from hrm_model.errors import PuzzleError
 from hrm_model.tasks.arc.task import ArcTask
 from hrm_model.tasks.base import Grid, Task
-from hrm_model.tasks.registry import parse_any
-from hrm_model.tasks.sudoku.grid import cell_places
+from hrm_model.tasks.read import parse_any
+from hrm_model.tasks.sudoku.grid import place_of_cell
 from hrm_studio.models.puzzle import PuzzleModel
 
 
@@ -29,6 +29,7 @@ class PuzzleText(QPlainTextEdit):
         self._puzzle = puzzle
         self._showing = self._taking = False
         self._pending = False  # the text was edited and is not the puzzle yet
+        self._place: int | None = None  # the character at fault, if the text could not be read
         self.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.setPlaceholderText("Type or paste a puzzle: digits, with 0 . * _ x for blanks, in one line or as a grid; or a maze of # S G")
         self.setTabChangesFocus(True)
@@ -41,10 +42,12 @@ class PuzzleText(QPlainTextEdit):
         """Make the text the puzzle. If it cannot be read, emit `fault` and return False."""
         if not self._pending:
             return True
+        self._place = None
         try:
             task, grid = self._read()
         except PuzzleError as error:
-            self.fault.emit(str(error), error.cell)
+            self._place = error.place
+            self.fault.emit(str(error), error.cell if error.place is None else 0)
             return False
         self._pending = False
         self._taking = True
@@ -67,11 +70,11 @@ class PuzzleText(QPlainTextEdit):
 
     def mark(self, cell: int) -> None:
         """Select a cell's character."""
-        places = cell_places(self.toPlainText())
-        if cell < len(places):
+        place = self._place if self._place is not None else place_of_cell(self.toPlainText(), cell)
+        if place is not None:
             cursor = self.textCursor()
-            cursor.setPosition(places[cell])
-            cursor.setPosition(places[cell] + 1, cursor.MoveMode.KeepAnchor)
+            cursor.setPosition(min(place, len(self.toPlainText())))
+            cursor.movePosition(cursor.MoveOperation.Right, cursor.MoveMode.KeepAnchor)
             self.setTextCursor(cursor)
 
     def _typed(self) -> None:

@@ -13,7 +13,8 @@ from PySide6.QtWidgets import QPushButton, QSplitter, QStackedWidget, QTabWidget
 
 from hrm_model.assets import puzzle_lines
 from hrm_model.errors import HRMError, PuzzleError
-from hrm_model.tasks.sudoku.grid import parse, variant_of_cells
+from hrm_model.tasks.sudoku.grid import variant_of_cells
+from hrm_model.tasks.sudoku.layout import parse
 from hrm_studio.actions import Entry
 from hrm_studio.models.config_fields import fixed_sizes
 from hrm_studio.models.plot_settings import X_AXES

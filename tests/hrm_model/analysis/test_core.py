@@ -18,7 +18,8 @@ from hrm_model.analysis.core import (
     would_halt,
 )
 from hrm_model.recording import record
-from hrm_model.tasks.sudoku.grid import parse, to_tokens
+from hrm_model.tasks.sudoku.grid import to_tokens
+from hrm_model.tasks.sudoku.layout import parse
 from hrm_model.trace.data import PuzzleInfo, Trace
 from tests.support.models import tiny
 

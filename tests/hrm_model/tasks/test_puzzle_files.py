@@ -14,6 +14,7 @@ from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku import grid as sudoku
 from hrm_model.tasks.sudoku.generator import generate
 from hrm_model.tasks.sudoku.grid import SUDOKU_9
+from hrm_model.tasks.sudoku.layout import parse
 from tests.paths import PUBLISHED_DATA
 
 PUZZLES, SOLUTIONS = generate(SUDOKU_9, 3, 30, np.random.default_rng(5))
@@ -104,7 +105,7 @@ def test_published_mazes_have_other_shortest_paths_than_ours_and_are_taken() -> 
         ("a.txt", LINES[0] + "\n" + LINES[0][:-1], "line 2: The puzzle has 80 cells"),
         ("a.csv", f"question,answer\n{LINES[0]},{LINES[0]}\n", "line 2: the answer is not a solution"),
         ("a.csv", f"puzzle\n{LINES[0]}\n{'11' + '.' * 79}\n", "line 3: 1 stands twice"),
-        ("a.csv", f"puzzle\n{LINES[0]}\n{LINES[0][:-1]}?\n", r"line 3: '\?' at row 9"),
+        ("a.csv", f"puzzle\n{LINES[0]}\n{LINES[0][:-1]}@\n", r"line 3: '@' at character 81"),
         ("a.txt", "." * 81, "line 1: The puzzle has several solutions"),
         ("a.txt", "", "holds no puzzle"),
         ("a.txt", "\n# nothing\n\n", "holds no puzzle"),
@@ -125,7 +126,7 @@ def test_bad_files_are_named_with_the_line(tmp_path: Path, name: str, text: str,
 
 
 def test_files_that_are_no_text_or_not_there(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_bytes(b"\xff\xfe\x00\x01" * 50)
+    (tmp_path / "a.txt").write_bytes(b"\x00\x01\xff\xfe" * 50)
     for file in (tmp_path / "a.txt", tmp_path / "none.txt", tmp_path):
         with pytest.raises(ValueError, match="cannot be read"):
             read_puzzles(file)
@@ -171,7 +172,7 @@ def test_thousands_of_damaged_files_give_puzzles_or_one_sentence(tmp_path: Path)
 
 def test_solving_many_at_once_tells_the_unfit_ones() -> None:
     task = task_named("sudoku-9x9")
-    several, none = np.zeros(81, np.int8), sudoku.parse("12345678." + "........9" + "." * 63)
+    several, none = np.zeros(81, np.int8), parse("12345678." + "........9" + "." * 63)
     solved, fine = task.solve_all(np.stack([PUZZLES[0], several, none, PUZZLES[1]]))
     assert fine.tolist() == [True, False, False, True]
     assert (solved[[0, 3]] == SOLUTIONS[:2]).all()

@@ -12,7 +12,8 @@ import pytest
 
 from hrm_model.assets import bundled_models, model_dir, puzzle_lines
 from hrm_model.tasks.registry import task_named
-from hrm_model.tasks.sudoku.grid import SUDOKU_4, format_line, parse
+from hrm_model.tasks.sudoku.grid import SUDOKU_4, format_line
+from hrm_model.tasks.sudoku.layout import parse
 from hrm_model.tasks.sudoku.solver import unique_solution
 from tests.support.cli import run
 from tests.support.evil import Evil

@@ -16,7 +16,7 @@ from hrm_model.analysis.core import solved_step
 from hrm_model.assets import model_dir
 from hrm_model.checkpoint.format import load
 from hrm_model.recording import record
-from hrm_model.tasks.registry import parse_any
+from hrm_model.tasks.read import parse_any
 from hrm_model.trace.data import PuzzleInfo, Trace
 from hrm_studio.export.spec import VIEWS, Spec
 from hrm_studio.render.pictures import export

@@ -26,7 +26,8 @@ from hrm_model.tasks.arc.puzzle import (
     task_to_json,
 )
 from hrm_model.tasks.arc.vote import Answer, input_key, pass_at, vote
-from hrm_model.tasks.registry import parse_any, task_named
+from hrm_model.tasks.read import parse_any
+from hrm_model.tasks.registry import task_named
 from tests.paths import PUBLISHED_DATA
 
 TASKS = {p.name: p for folder in ("training", "evaluation") for p in read_tasks(PUBLISHED_DATA / "arc_tasks" / folder)}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hrm_model.errors import PuzzleError
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.maze.generator import generate
-from hrm_model.tasks.registry import parse_any, task_named
+from hrm_model.tasks.read import parse_any
+from hrm_model.tasks.registry import task_named
 from tests.paths import PUBLISHED_DATA
 
 PUBLISHED = PUBLISHED_DATA / "csv" / "maze_train.csv"

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
 from hrm_model.folders import home
-from hrm_model.tasks.registry import parse_any
+from hrm_model.tasks.read import parse_any
 from hrm_model.trace_file.io import info
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.comparison import Setting

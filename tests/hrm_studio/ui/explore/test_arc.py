@@ -25,7 +25,7 @@ from hrm_model.reasoning import reason
 from hrm_model.recompute import attention
 from hrm_model.recording import record
 from hrm_model.tasks.arc import puzzle as arc
-from hrm_model.tasks.registry import parse_any
+from hrm_model.tasks.read import parse_any
 from hrm_model.trace.data import PuzzleInfo
 from hrm_model.trace_file.io import TraceWriter, read
 from hrm_studio.main_window import MainWindow

@@ -12,9 +12,11 @@ from pytestqt.qtbot import QtBot
 
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.puzzle_check import judge
-from hrm_model.tasks.registry import parse_any, task_named
-from hrm_model.tasks.sudoku.grid import SUDOKU_9, parse
+from hrm_model.tasks.read import parse_any
+from hrm_model.tasks.registry import task_named
+from hrm_model.tasks.sudoku.grid import SUDOKU_9
 from hrm_model.tasks.sudoku.ladder import generate_rated, ladder
+from hrm_model.tasks.sudoku.layout import parse
 from hrm_model.tasks.sudoku.rating import rate
 from hrm_model.tasks.sudoku.solver import count_solutions, unique_solution
 from hrm_studio.models.explore import ExploreModel
