@@ -53,15 +53,13 @@ def encoding_of(head: bytes, *, whole: bool = True) -> str:
     """The encoding of a text by its first bytes. `whole`: these are all. PuzzleError if it is not text."""
     for bom, name in _BOMS:
         if head.startswith(bom):
-            if name == "utf-16" and b"\0\0" in head[2 : 2 + 200]:
+            if name == "utf-16" and any(head[i : i + 2] == b"\0\0" for i in range(2, min(len(head), 400), 2)):
                 break  # no text holds zeros; this is something else
             return name
     if b"\0" in head:
-        even, odd = head[0::2].count(0), head[1::2].count(0)
-        if len(head) >= 4 and odd > 0.4 * len(head) / 2 and even < 0.1 * len(head) / 2:
-            return "utf-16-le"
-        if len(head) >= 4 and even > 0.4 * len(head) / 2 and odd < 0.1 * len(head) / 2:
-            return "utf-16-be"
+        for name, zeros, letters in (("utf-16-le", head[1::2], head[0::2]), ("utf-16-be", head[0::2], head[1::2])):
+            if len(letters) >= 2 and zeros.count(0) > 0.4 * len(zeros) and sum(9 <= b < 127 for b in letters) > 0.9 * len(letters):
+                return name
         raise PuzzleError("This is not text (it holds zero bytes).")
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head, final=whole)

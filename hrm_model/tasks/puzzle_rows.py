@@ -13,7 +13,7 @@ from typing import TextIO
 from hrm_model.errors import PuzzleError
 from hrm_model.tasks.characters import plain
 from hrm_model.tasks.maze.grid import is_maze_text, looks_like_maze
-from hrm_model.tasks.sudoku.embedded import boards_in, boards_in_lists, boards_in_markup, refuse_rounded
+from hrm_model.tasks.sudoku.embedded import boards_in, boards_in_lists, boards_in_markup, puzzle_section, refuse_rounded
 from hrm_model.tasks.sudoku.grid import VARIANTS
 from hrm_model.tasks.sudoku.layout import read
 
@@ -131,8 +131,8 @@ def _drawn_sudokus(lines: Lines) -> Iterator[Row]:
     numbered = list(itertools.islice(lines, _MOST_DRAWN + 1))
     if len(numbered) > _MOST_DRAWN:
         raise PuzzleError(f"line {_MOST_DRAWN}: no puzzle a line, and too long for drawn grids.")
-    numbered = _puzzle_section(numbered)
-    text = plain("\n".join(line for _, line in numbered))
+    text = puzzle_section(plain("\n".join(line for _, line in numbered)))
+    numbered = [(number, line) for (number, _), line in zip(numbered, text.split("\n"), strict=False)]  # no lines are one empty text
     first = next((number for number, line in numbered if line.strip() and not _is_comment(line)), 1)
     for number, line in numbered:
         refuse_rounded(line, number)
@@ -179,19 +179,6 @@ def _grids_in_turn(numbered: list[tuple[int, str]]) -> Iterator[tuple[int, list[
             rows = []
     if rows:
         yield begin, rows
-
-
-def _puzzle_section(numbered: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """The lines under [Puzzle], or those before any such head."""
-    section = ""
-    kept = []
-    for number, line in numbered:
-        head = re.fullmatch(r"\s*\[([A-Za-z]\w*)\]\s*", line)
-        if head:
-            section = head[1].lower()
-        elif section in ("", "puzzle"):
-            kept.append((number, line))
-    return kept
 
 
 # Mazes ---------------------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from hrm_model.tasks.characters import decode, plain
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.sudoku import grid as sudoku
-from hrm_model.tasks.sudoku.embedded import boards_in, boards_in_lists, boards_in_markup, refuse_rounded
+from hrm_model.tasks.sudoku.embedded import boards_in, boards_in_lists, boards_in_markup, puzzle_section, refuse_rounded
 from hrm_model.tasks.sudoku.layout import read
 from hrm_model.tasks.sudoku.solver import count_solutions
 from hrm_model.tasks.sudoku.task import SudokuTask
@@ -39,7 +39,7 @@ def parse_any(text: str) -> tuple[Task, Grid]:
 
     Of an ARC task's JSON it is the first test input.
     """
-    if arc.looks_like_json(text) and not _is_record(text):
+    if is_arc_task(text):
         return ArcTask(), arc.encode(arc.task_from_text(text, "", "The text").test[0].input).astype(np.int8)
     as_sudoku = _sudoku_in_lists(text)
     if as_sudoku is not None:
@@ -51,7 +51,7 @@ def parse_any(text: str) -> tuple[Task, Grid]:
     if maze.looks_like_maze(text):
         grid = maze.parse(text)
         return MazeTask(maze.side_of(len(grid))), grid
-    return _sudoku(plain(text))
+    return _sudoku(puzzle_section(plain(text)))
 
 
 def _sudoku(text: str) -> tuple[Task, Grid]:
@@ -65,7 +65,7 @@ def _sudoku(text: str) -> tuple[Task, Grid]:
             for number, line in enumerate(text.split("\n"), 1):
                 refuse_rounded(line, number)
     if len(boards) > 1:
-        raise PuzzleError(f"The text holds {len(boards)} puzzles; one is needed here.")
+        raise PuzzleError(f"The text holds {len(boards)} puzzles; one is needed here. `hrm-studio eval` takes files of many.")
     # `# …` after the cells says something about them; a space in its place keeps all characters where they are.
     told = re.sub(r"#.*", lambda m: " " * len(m[0]), text)
     reading = read(boards[0] if boards else told)
@@ -88,7 +88,7 @@ def _sudoku_in_lists(text: str) -> tuple[Task, Grid] | None:
     if not sure and not _is_sudoku(reading.grid, reading.size):
         return None
     if len(boards) > 1:
-        raise PuzzleError(f"The text holds {len(boards)} puzzles; one is needed here.")
+        raise PuzzleError(f"The text holds {len(boards)} puzzles; one is needed here. `hrm-studio eval` takes files of many.")
     return SudokuTask(reading.size), reading.grid
 
 
@@ -106,6 +106,11 @@ def _sudoku_or_arc(text: str) -> tuple[Task, Grid]:
         if grid.max() <= size.side and _is_sudoku(grid, size):
             return SudokuTask(size), grid
     return ArcTask(), ArcTask().parse(text.replace("/", "\n"))
+
+
+def is_arc_task(text: str) -> bool:
+    """Whether a text is meant as an ARC task's JSON."""
+    return arc.looks_like_json(text) and not _is_record(text)
 
 
 def _is_record(text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from hrm_model.errors import PuzzleError
 from hrm_model.tasks.arc.task import ArcTask
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.maze import grid as maze

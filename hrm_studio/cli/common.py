@@ -16,9 +16,14 @@ from rich.text import Text
 
 from hrm_model.errors import HRMError, PuzzleError
 from hrm_model.tasks.base import Grid, Task
+from hrm_model.tasks.characters import decode
+from hrm_model.tasks.read import read_text
 
 if TYPE_CHECKING:
     from hrm_model.loaded import LoadedModel
+
+_LIKE_A_PATH = re.compile(r"[/\\]|\.(txt|csv|tsv|sdk|sdm|ss|json|jsonl|xml|html)$")
+_NOT_A_PATH = re.compile(r"\n|://|^\d+(/\d+)+$")  # several lines, a link, rows of a grid with / between them
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Segments = Annotated[int, typer.Option(min=1, max=4096, help="Segments to think for.")]
@@ -59,21 +64,20 @@ def drawn(task: Task, given: Grid, answer: Grid) -> Text:
 
 
 def puzzle_text(argument: str) -> str:
-    """A command line's puzzle: the text itself, that of a file, or what comes in."""
+    """A command line's puzzle: the text itself, that of a file or pipe, or standard input for -."""
     if argument == "-":
-        return sys.stdin.read()
+        return decode(sys.stdin.buffer.read())
     if not argument.strip():
-        raise PuzzleError("The puzzle is empty; its cells as a line, a file that holds one, or - for standard input is needed.")
+        raise PuzzleError("The puzzle is empty. Give its cells as one line, a file, or - for standard input.")
     try:
-        if len(argument) < 256 and Path(argument).is_file():
-            return Path(argument).read_text(encoding="utf-8")
-        a_folder = len(argument) < 256 and Path(argument).is_dir()
-    except UnicodeDecodeError:
-        raise PuzzleError(f"{argument}: is not a text file") from None
+        path = Path(argument) if len(argument) < 256 else None
+        there, folder = (path.exists(), path.is_dir()) if path else (False, False)
     except (OSError, ValueError):
         return argument  # too odd for a file name, so it is a puzzle
-    if a_folder or re.search(r"[/\\]|\.(txt|csv|sdk|sdm|ss|json)$", argument):
-        raise PuzzleError(f"{argument}: there is no such file; a puzzle, a file that holds one, or - for standard input is needed")
+    if path and there and not folder:
+        return read_text(path)
+    if folder or (_LIKE_A_PATH.search(argument) and not _NOT_A_PATH.search(argument)):
+        raise PuzzleError(f"No such file: {argument}. Give a puzzle, a file, or - for standard input.")
     return argument
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from rich.console import Console
 
 import hrm_model
 from hrm_model.assets import find_model, model_for_task
-from hrm_model.tasks.read import parse_any
+from hrm_model.tasks.read import is_arc_task, parse_any
 from hrm_model.trace.data import PuzzleInfo
 from hrm_studio.cli import data as cli_data
 from hrm_studio.cli import eval as cli_eval
@@ -22,6 +23,8 @@ from hrm_studio.cli.arc import solve_arc
 from hrm_studio.cli.common import AsJson, Device, Segments, drawn, load_model, plain_errors, print_json, puzzle_text
 from hrm_studio.cli.runs import runs
 from hrm_studio.cli.train import train
+
+_BEGINS_WITH_DASH = re.compile(r"-[-0-9.*_xX\s|+]{15,}")
 
 app = typer.Typer(add_completion=False, help="Watch a Hierarchical Reasoning Model think. Without a command, the app opens.")
 app.command("eval")(cli_eval.evaluate_file)
@@ -65,12 +68,13 @@ def solve(
 ) -> None:
     """Let a model reason about one puzzle and show its answer; at an ARC task it has two attempts, voted over copies of the task."""
     with plain_errors():
-        if puzzle.endswith(".json"):
+        text = puzzle_text(puzzle)
+        if puzzle.endswith(".json") and is_arc_task(text):
             solve_arc(
                 Path(puzzle), find_model(model) if model else model_for_task("arc").path, identifiers, copies, segments, device, as_json
             )
             return
-        task, grid = parse_any(puzzle_text(puzzle))
+        task, grid = parse_any(text)
         info = PuzzleInfo.of(task, grid, task.solve(grid))
         loaded = load_model(find_model(model) if model else model_for_task(task.name).path, device)
         loaded.must_read(task.name)
@@ -106,4 +110,12 @@ def main() -> None:
         from hrm_studio.app import main as open_app
 
         sys.exit(open_app(path=alone))
-    app()
+    app([*_puzzle_after_options(sys.argv[1:])])
+
+
+def _puzzle_after_options(arguments: list[str]) -> list[str]:
+    """The arguments with a puzzle that begins with - put last, where it is not taken for an option."""
+    puzzles = [a for a in arguments if _BEGINS_WITH_DASH.fullmatch(a)]
+    if not puzzles or "--" in arguments:
+        return arguments
+    return [*(a for a in arguments if a not in puzzles), "--", *puzzles]

@@ -63,6 +63,17 @@ def refuse_rounded(line: str, number: int) -> None:
         )
 
 
+def puzzle_section(text: str) -> str:
+    """The text with the lines under [Puzzle] and those before any such head; other lines are emptied (SadMan's files have [State] too)."""
+    section = ""
+    kept = []
+    for line in text.split("\n"):
+        head = re.fullmatch(r"\s*\[([A-Za-z]\w*)\]\s*", line)
+        section = head[1].lower() if head else section
+        kept.append(line if head is None and section in ("", "puzzle") else "")
+    return "\n".join(kept)
+
+
 def boards_in_lists(text: str) -> list[str]:
     """Boards written as lists of a program (JSON, Python, NumPy's print): each as lines of cells with commas between them. [] if there are none."""
     if "[" not in text:

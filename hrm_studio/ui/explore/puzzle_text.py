@@ -10,7 +10,7 @@ from hrm_model.errors import PuzzleError
 from hrm_model.tasks.arc.task import ArcTask
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.read import parse_any
-from hrm_model.tasks.sudoku.grid import place_of_cell
+from hrm_model.tasks.sudoku.layout import place_of_cell
 from hrm_studio.models.puzzle import PuzzleModel
 
 
