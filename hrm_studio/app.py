@@ -12,12 +12,11 @@ import qtawesome
 from PySide6.QtCore import QMessageLogContext, QSize, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
+import hrm_model
 from hrm_studio import crash
-from hrm_studio.log import start_logging
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
 from hrm_studio.ui.dialogs.crash import CrashDialogs
-from hrm_studio.versions import studio_version
 
 _log = logging.getLogger(__name__)
 _LEVELS = {QtMsgType.QtDebugMsg: logging.DEBUG, QtMsgType.QtInfoMsg: logging.INFO, QtMsgType.QtCriticalMsg: logging.ERROR, QtMsgType.QtFatalMsg: logging.CRITICAL}  # fmt: skip
@@ -71,9 +70,8 @@ def show_crashes(window: MainWindow) -> CrashDialogs:
     return dialogs
 
 
-def main(argv: list[str] | None = None, path: Path | None = None, debug: bool = False) -> int:
+def main(argv: list[str] | None = None, path: Path | None = None) -> int:
     """Open the studio, with a trace or what else `path` is, and stay until its window is closed."""
-    start_logging(debug=debug)
     qInstallMessageHandler(_log_qt)
     application = make_application(argv if argv is not None else sys.argv[:1])
     window = open_window(path)
@@ -88,7 +86,7 @@ def main(argv: list[str] | None = None, path: Path | None = None, debug: bool = 
 
 
 def _note_start() -> None:
-    _log.info("HRM Studio %s starts (Python %s, %s)", studio_version(), platform.python_version(), platform.platform())
+    _log.info("HRM Studio %s starts (Python %s, %s)", hrm_model.__version__, platform.python_version(), platform.platform())
 
 
 def _log_qt(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-import sys
+import os
 from collections import deque
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -20,18 +21,15 @@ def log_file() -> Path:
     return logs() / "hrm-studio.log"
 
 
-def start_logging(*, debug: bool = False) -> None:
-    """Write what happens to the log file: warnings of all libraries, and what our own modules note. `debug`: more, and to stderr too.
+def start_logging(*, debug: bool | None = None) -> None:
+    """Write what happens to the log file: warnings of all libraries, and what our own modules note.
 
-    A log that cannot be written stops nobody: the program runs without one.
+    `debug`: more, and to standard error too; None: if the environment has HRM_STUDIO_DEBUG. The file is made with its first line.
     """
+    if debug is None:
+        debug = os.environ.get("HRM_STUDIO_DEBUG", "0").lower() not in ("", "0", "false", "no", "off")
     stop_logging()
-    handlers: list[logging.Handler] = []
-    try:
-        log_file().parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(_Quiet(log_file(), maxBytes=_LARGEST, backupCount=_OLDER, encoding="utf-8"))
-    except OSError as error:
-        print(f"hrm-studio: no log can be written: {error}", file=sys.stderr)
+    handlers: list[logging.Handler] = [_File(log_file(), maxBytes=_LARGEST, backupCount=_OLDER, encoding="utf-8", delay=True)]
     if debug:
         handlers.append(logging.StreamHandler())
     for handler in handlers:
@@ -40,6 +38,11 @@ def start_logging(*, debug: bool = False) -> None:
         logging.getLogger().addHandler(handler)
     for name in _OURS:
         logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.INFO)
+
+
+def debugging() -> bool:
+    """Whether `start_logging` was told to debug."""
+    return logging.getLogger("hrm_studio").isEnabledFor(logging.DEBUG)
 
 
 def stop_logging() -> None:
@@ -58,8 +61,12 @@ def last_lines(count: int = 40) -> list[str]:
         return []
 
 
-class _Quiet(RotatingFileHandler):
+class _File(RotatingFileHandler):
     """A full disk, or another process that renames the file, costs a line of the log and no more."""
+
+    def _open(self) -> TextIOWrapper:
+        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+        return super()._open()
 
     def handleError(self, record: logging.LogRecord) -> None:
         pass

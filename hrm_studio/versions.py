@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import platform
 
+import hrm_model
+
 _SHOWN = ("torch", "PySide6-Essentials", "pyqtgraph", "numpy", "h5py", "safetensors", "huggingface_hub", "pydantic")
-
-
-def studio_version() -> str:
-    """'0.2.0'; 'unknown' if the package runs without being installed."""
-    return _version_of("hrm-studio") or "unknown"
 
 
 def versions() -> dict[str, str]:
     """HRM Studio, Python, the platform and the libraries that matter, by name."""
-    found = {"HRM Studio": studio_version(), "Python": platform.python_version(), "Platform": platform.platform()}
+    found = {"HRM Studio": hrm_model.__version__, "Python": platform.python_version(), "Platform": platform.platform()}
     return found | {name: _version_of(name) or "not installed" for name in _SHOWN}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from hrm_model.errors import HRMError, PuzzleError
+from hrm_model.errors import PuzzleError, is_expected, message_of
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.characters import decode
 from hrm_model.tasks.read import read_text
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 _LIKE_A_PATH = re.compile(r"[/\\]|\.(txt|csv|tsv|sdk|sdm|ss|json|jsonl|xml|html)$")
 _NOT_A_PATH = re.compile(r"\n|://|^\d+(/\d+)+$")  # several lines, a link, rows of a grid with / between them
 
+_log = logging.getLogger(__name__)
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Segments = Annotated[int, typer.Option(min=1, max=4096, help="Segments to think for.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda:0, mps, or auto.")]
@@ -32,11 +35,14 @@ Device = Annotated[str, typer.Option(help="cpu, cuda:0, mps, or auto.")]
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """What people can mend is said in one sentence, with exit code 2; our own mistakes keep their traceback."""
+    """Errors that people can cause end the command with one sentence and exit code 2. Bugs go on to `main`, which reports them."""
     try:
         yield
-    except (HRMError, OSError, MemoryError) as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"hrm-studio: {error}", markup=False)
+    except Exception as error:
+        if not is_expected(error):
+            raise
+        _log.debug("ends with exit code 2", exc_info=error)
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"hrm-studio: {message_of(error)}", markup=False)
         raise typer.Exit(2) from None
 
 

@@ -29,8 +29,10 @@ from trainer.data.check import check_dataset
 from trainer.data.published import Dataset, Split
 from trainer.data.select import Wanted, apart, sample_file, split_off
 
-app = typer.Typer(no_args_is_help=True, help="Datasets of puzzles: build, look, check, import.")
-build_app = typer.Typer(no_args_is_help=True, help="Build a dataset in the published layout. One that was cut off goes on.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Datasets of puzzles: build, look, check, import.")
+build_app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Build a dataset in the published layout. One that was cut off goes on."
+)
 app.add_typer(build_app, name="build")
 
 Out = Annotated[Path, typer.Argument(help="The dataset's folder, to be made.")]

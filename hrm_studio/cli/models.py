@@ -19,7 +19,9 @@ from hrm_model.hub.client import HubSettings, cached, clear, is_repo_id, push, s
 from hrm_model.hub.known import KNOWN
 from hrm_studio.cli.common import AsJson, plain_errors, print_json
 
-app = typer.Typer(help="List models; look into checkpoints; fetch from the Hugging Face Hub; convert, export and push.")
+app = typer.Typer(
+    add_completion=False, help="List models; look into checkpoints; fetch from the Hugging Face Hub; convert, export and push."
+)
 
 Model = Annotated[str, typer.Argument(help="A bundled model's name, a folder, run, file or zip, or a Hub id that was pulled.")]
 Fields = Annotated[list[str] | None, typer.Option("--set", help="A setting that no file tells, as NAME=VALUE; can be given again.")]

@@ -23,7 +23,9 @@ from trainer.runs.events import describe
 from trainer.runs.run_dir import RunDir
 from trainer.runs.summary import RunSummary, Survey, environment
 
-runs = typer.Typer(help="Runs: list, show, follow, pause, resume, save, stop, fork, rename, delete, undelete.", no_args_is_help=True)
+runs = typer.Typer(
+    add_completion=False, help="Runs: list, show, follow, pause, resume, save, stop, fork, rename, delete, undelete.", no_args_is_help=True
+)
 
 Name = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its name, a part of it that no other has, or 'last'.")]
 Root = Annotated[Path | None, typer.Option("--in", help="Look for runs in this folder.")]

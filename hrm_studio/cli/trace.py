@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hrm_model.assets import find_model, model_for_task
-from hrm_model.errors import ExportError, PuzzleError, TraceFileError, UsageError
+from hrm_model.errors import ExportError, PuzzleError, TraceFileError, UsageError, child_crash
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.read import parse_any
@@ -26,7 +26,7 @@ from hrm_studio.cli.common import AsJson, Device, load_model, plain_errors, prin
 from hrm_studio.export import tables
 from hrm_studio.export.spec import ANIMATIONS, PICTURES, VIEWS, Spec
 
-app = typer.Typer(no_args_is_help=True, help="Recorded reasoning runs: HDF5 files with plots ready.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Recorded reasoning runs: HDF5 files with plots ready.")
 
 File = Annotated[Path, typer.Argument(help="A trace file (.h5).")]
 _MOST_ATTENTION = 1 << 30  # of one trace; all of it is in memory at once
@@ -239,9 +239,11 @@ def _make(file: Path, name: str, spec: Spec, target: Path) -> None:
             told = json.loads(line)
             if "done" in told:
                 progress.update(bar, completed=told["done"], total=told["total"])
-        words = process.stderr.read().strip().rpartition("\n")[2]
+        output = process.stderr.read()
+    if "failed" in told:
+        raise ExportError(told["failed"])
     if "finished" not in told:
-        raise ExportError(told.get("failed") or f"{target}: could not be made ({words or f'exit code {process.returncode}'})")
+        raise child_crash("The process that makes pictures", output, process.returncode)
 
 
 def _progress(*, quiet: bool) -> Progress:

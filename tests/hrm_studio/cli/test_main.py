@@ -15,6 +15,8 @@ from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku.grid import SUDOKU_4, format_line
 from hrm_model.tasks.sudoku.layout import parse
 from hrm_model.tasks.sudoku.solver import unique_solution
+from hrm_studio.cli.main import COMMANDS
+from tests.paths import ROOT
 from tests.support.cli import run
 from tests.support.evil import Evil
 from tests.support.puzzles import STARTER_4, STARTER_9
@@ -145,3 +147,24 @@ def test_solve_and_eval_take_mazes(tmp_path: Path) -> None:
     judged = json.loads(run("eval", model, str(tmp_path / "maze.txt"), "--segments", "2", "--json").stdout)
     assert (judged["puzzles"], judged["exact"]) == (1, 0)
     assert "reads maze-7x7; the puzzle is sudoku-4x4" in run("solve", STARTER_4, "--model", model).stderr
+
+
+def test_help_imports_no_command_and_each_command_can_be_imported() -> None:
+    script = (
+        "import sys; from hrm_studio.cli.main import COMMANDS, app, load_command\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'numpy', 'h5py', 'pydantic', 'PySide6', 'torch'} & set(sys.modules), 'too much was imported'\n"
+        "for name, *_ in COMMANDS: assert load_command(name).name == name\n"
+        "assert not {'PySide6', 'torch'} & set(sys.modules), 'too much was imported'\n"
+    )
+    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120).stdout
+    for name, _, _, line in COMMANDS:
+        assert name in told
+        assert line in told
+
+
+def test_versions_are_shown() -> None:
+    told = run("--version").stdout
+    assert told.startswith("hrm-studio ")
+    assert "\ntorch " in told

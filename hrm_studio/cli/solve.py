@@ -1,0 +1,61 @@
+"""`hrm-studio solve`: one puzzle, one model, the answer in the shell."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import hrm_model
+from hrm_model.assets import find_model, model_for_task
+from hrm_model.tasks.read import is_arc_task, parse_any
+from hrm_model.trace.data import PuzzleInfo
+from hrm_studio.cli.arc import solve_arc
+from hrm_studio.cli.common import AsJson, Device, Segments, drawn, load_model, plain_errors, print_json, puzzle_text
+
+
+def solve(
+    puzzle: Annotated[str, typer.Argument(help="The cells as text, a file that holds them, - for standard input, or an ARC task's .json.")],
+    model: Annotated[
+        str | None, typer.Option(help="A bundled model's name or a checkpoint. Default: the bundled one of this size.")
+    ] = None,
+    segments: Segments = 64,
+    device: Device = "auto",
+    copies: Annotated[int, typer.Option(min=1, help="ARC: copies of the task that vote.")] = 32,
+    identifiers: Annotated[
+        Path | None,
+        typer.Option(help="ARC: identifiers.json of the dataset that the model was trained on; its copies have vectors of their own."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a model reason about one puzzle and show its answer; at an ARC task it has two attempts, voted over copies of the task."""
+    with plain_errors():
+        text = puzzle_text(puzzle)
+        if puzzle.endswith(".json") and is_arc_task(text):
+            solve_arc(
+                Path(puzzle), find_model(model) if model else model_for_task("arc").path, identifiers, copies, segments, device, as_json
+            )
+            return
+        task, grid = parse_any(text)
+        info = PuzzleInfo.of(task, grid, task.solve(grid))
+        loaded = load_model(find_model(model) if model else model_for_task(task.name).path, device)
+        loaded.must_read(task.name)
+        from hrm_model.device import use_threads
+
+        use_threads(loaded.model)
+        begin = time.perf_counter()
+        answer = hrm_model.solve(loaded, info, segments=segments)
+        seconds = time.perf_counter() - begin
+    if as_json:
+        print_json(
+            puzzle=info.text, solution=answer.text, solved=answer.solved, violations=answer.violations, segments=segments, steps=answer.steps, seconds=round(seconds, 4)
+        )  # fmt: skip
+        return
+    console = Console(highlight=False)
+    console.print(drawn(task, grid, task.from_tokens(answer.tokens)))
+    broken = answer.violations
+    verdict = "solved" if answer.solved else f"not solved: {broken} rule violations" if broken else f"not solved: {task.almost}"
+    console.print(f"{verdict} — {segments} segments, {answer.steps} steps, {seconds:.2f} s, model {loaded.name}")
