@@ -6,6 +6,7 @@ Expected errors (`hrm_model.errors.is_expected`) are shown where they happen and
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 import traceback
@@ -24,7 +25,7 @@ from hrm_studio.versions import versions_text
 _log = logging.getLogger(__name__)
 _LOGGED = 3  # times that the same error is logged with its traceback: a flood must not push the rest out of the log
 _MILESTONES = {10**k for k in range(1, 10)}
-_OURS = ("hrm_model", "trainer", "hrm_studio")
+_OURS = tuple(str(Path(__file__).parents[1] / package) + os.sep for package in ("hrm_model", "trainer", "hrm_studio"))
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def install(show: Callable[[Crash], None], doing: Callable[[], str]) -> None:
     """
     global _show, _doing, _before
     _show, _doing = show, doing
+    _counts.clear()
     _before = _before or (sys.excepthook, threading.excepthook, sys.unraisablehook)
     sys.excepthook, threading.excepthook, sys.unraisablehook = _in_main_thread, _in_thread, _unraisable
 
@@ -137,7 +139,7 @@ def _unraisable(args: Any) -> None:
     if not isinstance(error, Exception):
         return
     frames = traceback.extract_tb(error.__traceback__)
-    if any(f"/{name}/" in frame.filename.replace("\\", "/") for frame in frames for name in _OURS):
+    if any(frame.filename.startswith(_OURS) for frame in frames):
         _handle(error, "clearing up")
     else:
         _log.warning("error in a finalizer: %s", args.err_msg or args.object, exc_info=error)

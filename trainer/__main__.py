@@ -13,7 +13,7 @@ import traceback
 from contextlib import suppress
 from types import FrameType
 
-from hrm_model.errors import HRMError, RunError
+from hrm_model.errors import HRMError, RunError, is_expected, one_line
 from trainer.distributed import World, join
 from trainer.loop import Diverged
 from trainer.machine import keep_memory
@@ -72,7 +72,8 @@ def main(arguments: list[str]) -> int:
 
 def explain(error: Exception, run: RunDir) -> str:
     """What happened, what is left, and what to do."""
-    message = str(error) or type(error).__name__
+    expected = is_expected(error) or isinstance(error, Diverged)
+    message = str(error) or type(error).__name__ if expected else f"Internal error ({one_line(error)}), see log.txt"
     last = run.pointer("last")
     left = f"its last checkpoint, {last.name}, is whole" if last else "it had saved nothing yet"
     if isinstance(error, Diverged):

@@ -10,9 +10,10 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
-from hrm_model.errors import TraceFileError
+from hrm_model.errors import TraceFileError, child_crash
 from hrm_model.trace_file.reader import MAX_BYTES, EntryInfo, TraceReader
 
 MEMORY_BYTES = 2 << 30  # of address space, which Python with NumPy and HDF5 takes up to a third of
@@ -25,7 +26,10 @@ _CHILD = (
 
 
 def scan(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES, seconds: float | None = None) -> list[EntryInfo]:
-    """Let a child read every trace of a file; what it says of each. TraceFileError with the fault, whatever happened to the child."""
+    """Let a child read every trace of a file; what it says of each.
+
+    TraceFileError names the fault, whatever happened to the child. RuntimeError if the child ran into a bug of ours; its traceback is a note.
+    """
     path = Path(path)
     if not path.is_file():
         raise TraceFileError(f"{path}: {'is not a file' if path.exists() else 'there is no such file'}")
@@ -44,6 +48,8 @@ def scan(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES, seconds: f
         raise TraceFileError(f"{path}: is damaged in a way that ends HDF5's library ({ended})") from None
     if "fault" in told:
         raise TraceFileError(told["fault"].replace(str(path.resolve()), str(path), 1))
+    if "bug" in told:
+        raise child_crash("The process that checks trace files", told["bug"], done.returncode)
     return [EntryInfo(**entry) for entry in told["entries"]]
 
 
@@ -63,3 +69,5 @@ def child(path: str, max_bytes: int) -> None:
         print(json.dumps({"fault": str(error)}))
     except MemoryError:
         print(json.dumps({"fault": f"{path}: needs more memory than {MEMORY_BYTES >> 30} GB to be checked"}))
+    except Exception:  # the caller raises it again
+        print(json.dumps({"bug": traceback.format_exc()}))

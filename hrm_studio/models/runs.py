@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 import time
@@ -20,6 +21,7 @@ from trainer.runs.log import Part, RunLog
 from trainer.runs.run_dir import RunDir, home, new_run_path
 from trainer.runs.summary import RunSummary, is_run, last_words
 
+_log = logging.getLogger(__name__)
 _TRASH_DAYS = 7.0
 
 
@@ -229,7 +231,9 @@ class RunsModel(QObject):
         for path, code in self.trainers.reap():
             run = self.by_path.get(path)
             self._follower.forget(path)
-            if run is not None and code == 2:
+            if code:
+                _log.warning("the trainer of %s ended with code %d: %s", path.name, code, last_words(path))
+            if run is not None and (code == 2 or (code and not run.run.status())):
                 self.refused.emit(f"The trainer of {run.name} could not begin. {last_words(path, of_many=True)}")
 
     def rename(self, run: RunModel, name: str) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, Qt, Signal
 
+from hrm_studio.crash import report
 from hrm_studio.services.priority import behind_the_window
 
 T = TypeVar("T")
@@ -26,17 +28,27 @@ class Background(QObject):
         self._done.connect(self._hand_over, Qt.ConnectionType.QueuedConnection)
 
     def run(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
-        """Compute work() in the thread, then call then(result) in the GUI thread. What work raises is raised there.
+        """Compute work() in the thread, then call then(result) in the GUI thread. `work` answers for errors that people can cause;
+        any other is reported as a bug.
 
         Once closed, nothing is computed: a timer may still fire while the window goes.
         """
-        if self._closed:
-            return
-        self._thread.submit(work).add_done_callback(lambda future: None if future.cancelled() else self._done.emit(then, future))
+        if not self._closed:
+            self._thread.submit(work).add_done_callback(partial(self._finished, then))
 
-    def _hand_over(self, then: Callable[[Any], object], future: Future[Any]) -> None:
+    def _finished(self, then: Callable[[Any], object], future: Future[Any]) -> None:
+        """In the thread."""
+        if future.cancelled():
+            return
+        error = future.exception()
+        if error is None:
+            self._done.emit(then, future.result())
+        elif isinstance(error, Exception):
+            report(error, "computing in the background")
+
+    def _hand_over(self, then: Callable[[Any], object], result: Any) -> None:
         if not self._closed:  # whoever asked may be gone with the window
-            then(future.result())
+            then(result)
 
     def close(self) -> None:
         """End the thread; what has begun is waited for, what has not is dropped."""

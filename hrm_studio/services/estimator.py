@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 from PySide6.QtCore import QObject, Signal
 
-from hrm_model.errors import HRMError, RunError
+from hrm_model.errors import RunError, is_expected, message_of
 from hrm_model.files import atomic_write
+from hrm_studio.crash import report
 from hrm_studio.services.trainer_process import child_environment, spawn
 from trainer.config import RunConfig, write_config
 from trainer.runs.estimate import Measured, from_json, key, to_json
@@ -102,8 +103,10 @@ class Estimator(QObject):
             try:
                 with tempfile.TemporaryDirectory(prefix="hrm-probe-", ignore_cleanup_errors=True) as folder:
                     told = self._probe(config, Path(folder) / "run")
-            except (HRMError, OSError) as error:
-                told = str(error)
+            except Exception as error:  # it must not end the thread
+                if not is_expected(error):
+                    report(error, "measuring what a run would take")
+                told = message_of(error)
             if number != self._round:
                 continue
             self._asked.discard(name)

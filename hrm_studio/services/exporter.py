@@ -11,6 +11,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QProcess, Signal
 
 from hrm_studio.export.spec import Spec
+from hrm_studio.services.child_end import explain_end
 
 
 class Exporter(QObject):
@@ -79,7 +80,7 @@ class Exporter(QObject):
         if error == QProcess.ProcessError.FailedToStart:
             self._end("the process that makes pictures could not be started")
 
-    def _ended(self, code: int) -> None:
+    def _ended(self, code: int, status: QProcess.ExitStatus) -> None:
         self._read()
         process = self._process
         if process is None:
@@ -89,8 +90,12 @@ class Exporter(QObject):
             process.deleteLater()
             self.finished.emit(Path(self._told["finished"]))
             return
-        words = bytes(process.readAllStandardError().data()).decode(errors="replace").strip().rpartition("\n")[2]
-        self._end("" if self._cancelled else self._told.get("failed") or f"the process that makes pictures ended with code {code}: {words}")
+        fault = "" if self._cancelled else self._told.get("failed", "")
+        if not fault and not self._cancelled:
+            output = bytes(process.readAllStandardError().data()).decode(errors="replace")
+            code = code if status == QProcess.ExitStatus.NormalExit else -code
+            fault = explain_end("The process that makes pictures", "making a picture", output, code)
+        self._end(fault)
 
     def _end(self, sentence: str) -> None:
         process, self._process = self._process, None

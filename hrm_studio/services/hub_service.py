@@ -9,6 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
 
+from hrm_studio.services.child_end import explain_end
 from hrm_studio.services.trainer_process import child_environment
 
 Event = dict[str, Any]
@@ -68,14 +69,14 @@ class HubRequest(QObject):
                 self._settled |= event["type"] in ("finished", "failed", "described", "found", "pushed")
                 self.told.emit(event)
 
-    def _finished(self) -> None:
+    def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
         self._read()
         if not self._settled:
             self._settled = True
-            words = bytes(self._process.readAllStandardError().data()).decode(errors="replace").strip().rpartition("\n")[2]
-            self.told.emit(
-                {"type": "failed", "kind": "other", "message": f"The process that asked the Hub ended by itself. {words}".strip()}
-            )
+            output = bytes(self._process.readAllStandardError().data()).decode(errors="replace")
+            code = code if status == QProcess.ExitStatus.NormalExit else -code
+            fault = explain_end("The process that asks the Hub", "asking the Hub", output, code)
+            self.told.emit({"type": "failed", "kind": "other", "message": fault})
         self.ended.emit()
 
     def _error(self, error: QProcess.ProcessError) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
-from hrm_model.errors import PuzzleError
+from hrm_model.errors import PuzzleError, message_of
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.trace.data import PuzzleInfo
 from hrm_studio.services.torch_import import import_torch
@@ -108,7 +108,7 @@ class Reasoner(QObject):
                 yield _nothing if result is None else partial(self._in_gui.emit, lane, number, partial(then, result))
 
         number = self._worker.claim(lane)
-        self._worker.submit(lane, number, steps, lambda error: self._in_gui.emit(lane, number, partial(failed, in_words(error))))
+        self._worker.submit(lane, number, steps, lambda error: self._in_gui.emit(lane, number, partial(failed, message_of(error))))
 
     def drop(self, lane: str) -> None:
         """End the job in a lane. None of its results arrives any more."""
@@ -135,7 +135,7 @@ class Reasoner(QObject):
     def _report_failure(self, error: Exception) -> None:
         cell = error.cell if isinstance(error, PuzzleError) and error.cell is not None else -1
         self.busy_changed.emit("Reasoning …")  # the earlier run goes on; if there is none, the worker reports idle at once
-        self.failed.emit(in_words(error), cell)
+        self.failed.emit(message_of(error), cell)
 
     def _end(self, error: Exception) -> None:
         self._report_failure(error)
@@ -209,8 +209,3 @@ def identified(loaded: LoadedModel, task: Task, name: str) -> Identified:
         return Identified(0, "", True)  # all puzzles have the same vector
     config = loaded.model.config
     return identify(loaded.path, loaded.name, config.num_puzzle_identifiers if config.puzzle_emb_ndim else 0, name)
-
-
-def in_words(error: Exception) -> str:
-    """An error's message, or its kind if it has none."""
-    return str(error) or type(error).__name__

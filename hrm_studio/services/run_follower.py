@@ -12,6 +12,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from hrm_studio.crash import report
 from trainer.runs.events import LineReader
 from trainer.runs.log import digest
 from trainer.runs.run_dir import RunDir
@@ -43,6 +44,7 @@ class RunFollower(QObject):
         self._surveys: dict[Path, Survey] = {}
         self._forgotten: list[Path] = []
         self._hurry = True
+        self._surveyed = -1e9  # when, in seconds
         self._thread: threading.Thread | None = None
 
     # From the GUI thread ---------------------------------------------------------------------------------------------
@@ -95,15 +97,23 @@ class RunFollower(QObject):
     # In the thread ---------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        surveyed = -1e9
         while not self._closed:
             self._wake.clear()
-            busy = self._read()
-            now = time.monotonic()
-            if self._hurry or now - surveyed >= _SURVEY_EVERY:
-                self._hurry, surveyed = False, now
-                busy = self._survey(now) or busy
+            try:
+                busy = self._look()
+            except Exception as error:  # it must not end the thread: other runs are still to be followed
+                report(error, "reading the runs")
+                busy = False
             self._wake.wait(0.002 if busy else _TICK)
+
+    def _look(self) -> bool:
+        """Read on, and survey the runs if it is time; whether there is more to read."""
+        busy = self._read()
+        now = time.monotonic()
+        if self._hurry or now - self._surveyed >= _SURVEY_EVERY:
+            self._hurry, self._surveyed = False, now
+            busy = self._survey(now) or busy
+        return busy
 
     def _read(self) -> bool:
         """A piece of each followed run; whether there is more."""

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from hrm_model.errors import is_expected
+from hrm_studio.crash import report
 from hrm_studio.services.priority import behind_the_window
 
 Report = Callable[[], None]
@@ -71,13 +73,14 @@ class Worker:
             job = running[-1]
             if self.wanted(job.lane, job.number):
                 try:
-                    report = next(job.steps, None)
-                except Exception as error:  # a job's fault is told to who asked, and must not end the thread
+                    tell = next(job.steps, None)
+                    if tell is not None:
+                        tell()
+                        continue
+                except Exception as error:  # it must not end the thread, nor leave the one who asked waiting
+                    if not is_expected(error):
+                        report(error, f"working on the job “{job.lane}” of the {self._name}")
                     job.failed(error)
-                    report = None
-                if report is not None:
-                    report()
-                    continue
             running.pop()
             if not running and self._arrived.empty():
                 self._idle()

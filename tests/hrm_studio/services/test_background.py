@@ -20,7 +20,7 @@ def test_results_come_in_order_in_the_gui_thread(qtbot: QtBot) -> None:
     background.close()
 
 
-def test_an_error_is_raised_where_the_result_was_wanted(qtbot: QtBot) -> None:
+def test_a_bug_is_reported_and_there_is_no_result(qtbot: QtBot) -> None:
     background = Background()
     with qtbot.captureExceptions() as errors:
         background.run(lambda: 1 // 0, lambda _: pytest.fail("there is no result"))

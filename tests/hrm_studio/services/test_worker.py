@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 import hrm_model.reasoning  # noqa: F401 (torch, before the clock runs)
 from hrm_model.assets import bundled_models
+from hrm_model.errors import MismatchError
 from hrm_model.loaded import LoadedModel
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.services.worker import Worker
@@ -68,7 +69,7 @@ def test_a_fault_is_told_and_the_next_job_runs() -> None:
 
     def faulty() -> Iterator[Callable[[], None]]:
         yield lambda: None
-        raise ValueError("no such thing")
+        raise MismatchError("no such thing")
 
     worker = Worker("test", lambda: None)
     run(worker, "a", faulty, faults.append)
