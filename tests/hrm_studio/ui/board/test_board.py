@@ -125,7 +125,7 @@ def test_what_is_said_of_a_step_explains_itself(qtbot: QtBot) -> None:
     panel = panel_of(synthetic(INFOS["sudoku-9x9"], segments=3), qtbot, cursor=1)
     assert "works out details" in panel.what.text()
     assert "fast network" in panel.what.toolTip()
-    assert "round of thought" in panel.outcome.toolTip()
+    assert "round of reasoning" in panel.outcome.toolTip()
     panel._traces.set_cursor(2)
     assert "slow network" in panel.what.toolTip()
 

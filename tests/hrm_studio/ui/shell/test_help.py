@@ -49,7 +49,7 @@ def test_captions_that_are_terms_explain_themselves(qtbot: QtBot) -> None:
     qtbot.addWidget(root)
     term, other, own = QLabel("Segments:", root), QLabel("Bananas", root), QLabel("PCA", root, toolTip="own help")
     explain(root)
-    assert "round of thought" in term.toolTip()
+    assert "round of reasoning" in term.toolTip()
     assert other.toolTip() == ""
     assert own.toolTip() == "own help"
     own.setToolTip("One sentence. " * 10 + "a < b")
