@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
-from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from hrm_model.errors import HRMError
 from hrm_model.tasks.arc.task import ArcTask
@@ -21,10 +21,10 @@ from hrm_studio.models.opener import Kind
 from hrm_studio.studio import Studio
 from hrm_studio.ui.explore.arc_strip import ArcStrip
 from hrm_studio.ui.explore.board_panel import BoardPanel
+from hrm_studio.ui.explore.dock_window import BOTTOM, LEFT, RIGHT, DockWindow
 from hrm_studio.ui.explore.file_traces import FileTraces
 from hrm_studio.ui.explore.puzzle_panel import PuzzlePanel
 from hrm_studio.ui.explore.transport import Transport
-from hrm_studio.ui.widgets.dock_title import DockTitle
 from hrm_studio.ui.widgets.lazy_panel import BuildQueue, LazyPanel
 
 if TYPE_CHECKING:
@@ -37,20 +37,15 @@ if TYPE_CHECKING:
     from hrm_studio.ui.plots.curves import CurvesView
     from hrm_studio.ui.plots.states import StatesView
 
-_LAYOUT_VERSION = 3
-_BESIDE = ("States", "Curves", "Attention", "Cells")  # the docks beside the board
 _BOARD_BENEATH = 120  # least height of the board in pixels, below the ARC strip
-_LOW = 690  # pixels: a lower page has room for one stack of docks only
 _PANELS_AT_MOST_MS = 1500  # the first puzzle waits no longer for the panels
-_LEFT, _RIGHT, _BOTTOM = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
 
 
-class ExplorePage(QMainWindow):
-    """The board in the middle, and docks around it that can be moved and hidden. Their layout is kept."""
+class ExplorePage(DockWindow):
+    """The board in the middle, and docks around it."""
 
     def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
-        super().__init__(parent, Qt.WindowType.Widget)
-        self.setDockNestingEnabled(True)
+        super().__init__(studio.theme, parent)
         self._studio = studio
         traces, selection, theme = studio.traces, studio.selection, studio.theme
         self.model = ExploreModel(studio.settings, studio.models, traces, selection, studio.player, studio.reasoner, self, studio.arc)
@@ -73,22 +68,15 @@ class ExplorePage(QMainWindow):
         layout.addWidget(self.arc_strip)
         layout.addWidget(self.board_panel, 1)
         self.setCentralWidget(middle)
-        self.docks: dict[str, QDockWidget] = {}
-        self._areas: dict[str, Qt.DockWidgetArea] = {}
         self._lazy: dict[str, LazyPanel] = {}
-        self._begun = self._low = self._arranged = False
-        self._floating: list[QDockWidget] = []  # floating docks, to be shown again after the window is
-        self._arrange_soon = QTimer(self, singleShot=True, interval=0)
-        self._arrange_soon.timeout.connect(self._arrange)
-        self._add_dock("Puzzle", self.panel, _LEFT)
+        self._begun = False
+        self._add("Puzzle", self.panel, LEFT)
         queue = BuildQueue(self)
         for title, (make, module, size) in self._right_panels().items():
             self._lazy[title] = LazyPanel(make, f"hrm_studio.ui.{module}", size, studio.background, queue)
-            self._add_dock(title, self._lazy[title], _RIGHT)
-        self._add_dock("Timeline", self.transport, _BOTTOM)
-        for name in ("Attention", "Cells"):
-            self.docks[name].hide()  # until they are tabs: four docks in a column would make the window too high
-        self._restore()
+            self._add(title, self._lazy[title], RIGHT)
+        self._add("Timeline", self.transport, BOTTOM)
+        self.restore_layout(studio.settings)
 
     def _right_panels(self) -> dict[str, tuple[Callable[[], QWidget], str, QSize]]:
         """For each dock beside the board: how to make its view, the view's module, and its least size."""
@@ -139,53 +127,11 @@ class ExplorePage(QMainWindow):
         assert isinstance(area, QScrollArea)
         return cast("AttentionView", area.widget())
 
-    def _add_dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> None:
-        dock = QDockWidget(title, self)
-        dock.setObjectName(title)
-        dock.setWidget(widget)
-        dock.setTitleBarWidget(DockTitle(dock, self._studio.theme))
-        # Qt only moves a dock behind another tab away. Hidden, its view costs nothing, and it keeps its size.
-        policy = widget.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        widget.setSizePolicy(policy)
-        dock.visibilityChanged.connect(widget.setVisible)
-        dock.topLevelChanged.connect(lambda floating: None if floating else QTimer.singleShot(0, self, partial(self._put_back, dock)))
-        self.addDockWidget(area, dock)
-        self._areas[title] = area
-        action = dock.toggleViewAction()
+    def _add(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> None:
+        """A dock, with a menu entry that shows or hides it."""
+        action = self.add_dock(title, widget, area).toggleViewAction()
         entry = Entry(f"show_{title.lower()}", "&View", f"Show {title}", "", "", action.trigger, f"Show or hide {title}")
         self._studio.actions.adopt(entry, action, page="explore")
-        self.docks[title] = dock
-
-    def _arrange(self) -> None:
-        # Called after the page is shown: Qt leaves a stray tab bar on the board if two stacks are made before the first layout.
-        self._low = self.height() < _LOW
-        if self._low:  # one stack of docks: with two, the plots would be too flat to read
-            pairs = [("States", "Curves"), ("Curves", "Attention"), ("Attention", "Cells")]
-        else:
-            if self.docks["Curves"] in self.tabifiedDockWidgets(self.docks["States"]):
-                for title in _BESIDE:  # Qt cannot split a stack, so take the docks out first
-                    self.removeDockWidget(self.docks[title])
-                    self.addDockWidget(_RIGHT, self.docks[title])
-                    self.docks[title].show()
-            pairs = [("States", "Attention"), ("Curves", "Cells")]
-        for first, second in pairs:
-            self.tabifyDockWidget(self.docks[first], self.docks[second])
-            self.docks[second].show()
-        for first in ("Curves", "States"):
-            self.docks[first].raise_()
-        self._share_room()
-        QTimer.singleShot(0, self._share_room)  # again, after the views behind tabs are hidden
-
-    def _share_room(self) -> None:
-        self._resize({"Puzzle": 300, "States": round(0.36 * self.width())}, Qt.Orientation.Horizontal)
-        if not self._low:
-            self._resize({"States": 420, "Curves": 400}, Qt.Orientation.Vertical)
-
-    def _resize(self, sizes: dict[str, int], orientation: Qt.Orientation) -> None:
-        """Resize the docks that are in the page; Qt warns about one that floats or was just removed."""
-        lying = [title for title in sizes if self.dockWidgetArea(self.docks[title]) != Qt.DockWidgetArea.NoDockWidgetArea]
-        self.resizeDocks([self.docks[title] for title in lying], [sizes[title] for title in lying], orientation)
 
     def _entries(self) -> list[Entry]:
         traces, player = self._studio.traces, self._studio.player
@@ -310,10 +256,8 @@ class ExplorePage(QMainWindow):
         super().showEvent(event)
         if self.focusWidget() is None:
             self.board.setFocus()
-        if self._floating:
-            QTimer.singleShot(0, self, self._show_again)
 
-    # Layout ----------------------------------------------------------------------------------------------------------
+    # Keyboard --------------------------------------------------------------------------------------------------------
 
     def _focus_panel(self, by: int) -> None:
         """Move the focus around: the board, then each visible dock."""
@@ -331,71 +275,15 @@ class ExplorePage(QMainWindow):
                 inside[0].setFocus(Qt.FocusReason.TabFocusReason)
                 return
 
-    def _show_again(self) -> None:
-        """Restored floating docks are shown before the window: the window manager does not know their owner, and the window covers them."""
-        floating, self._floating = self._floating, []
-        for dock in floating:
-            if dock.isFloating() and dock.isVisible():
-                dock.hide()
-                dock.show()
-
-    def _put_back(self, dock: QDockWidget) -> None:
-        """Bring a dock that no longer floats to the front of its stack."""
-        if dock.isFloating() or dock.isHidden():
-            return
-        dock.raise_()
-        size = self.size()  # Qt does no layout if all sizes are as before, and the dock would stay where it floated
-        self.resize(size.width(), size.height() - 1)
-        self.resize(size)
-
-    def reset_layout(self) -> None:
-        """Put all docks back to the default layout."""
-        self._arranged = True
-        for dock in self.docks.values():
-            dock.setFloating(False)
-            self.removeDockWidget(dock)  # all at once: stacks that come apart one by one would make the window higher
-        for title, dock in self.docks.items():
-            self.addDockWidget(self._areas[title], dock)
-            dock.setVisible(title not in ("Attention", "Cells"))
-        self._arrange()
-
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and typing_now():
             self.board.setFocus()
         super().keyPressEvent(event)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the docks' share of the page's width; Qt would give and take all of it at the board."""
-        before, states = event.oldSize().width(), self.docks["States"].width()
-        super().resizeEvent(event)
-        if before > 0:
-            self._resize({"States": round(states * event.size().width() / before)}, Qt.Orientation.Horizontal)
-        if self._arranged_by_us and self._low != (self.height() < _LOW):
-            self._arrange_soon.start()
-
-    @property
-    def _arranged_by_us(self) -> bool:
-        """Whether the docks beside the board are in the stacks that `_arrange` makes."""
-        right = [self.docks[title] for title in _BESIDE]
-        return self._arranged and not any(d.isFloating() or d.isHidden() or self.dockWidgetArea(d) != _RIGHT for d in right)
-
-    def _restore(self) -> None:
-        state = self._studio.settings.value("layout/explore")
-        self._arranged = bool(self._studio.settings.value("layout/explore_ours", True, bool))
-        if isinstance(state, QByteArray) and self.restoreState(state, _LAYOUT_VERSION):
-            self._low = self.docks["Curves"] in self.tabifiedDockWidgets(self.docks["States"])
-            self._floating = [dock for dock in self.docks.values() if dock.isFloating()]
-        else:
-            self._arrange_soon.start()
-
     def closing(self) -> None:
         """Save the layout as the window closes."""
         self.model.close()
-        self._studio.settings.setValue("layout/explore_ours", self._arranged_by_us)
-        self._studio.settings.setValue("layout/explore", self.saveState(_LAYOUT_VERSION))
-        for dock in self.docks.values():
-            # A floating dock would outlive its models and crash the process.
-            dock.hide()
+        self.save_layout(self._studio.settings)
 
 
 def _scrolled(view: QWidget) -> QScrollArea:
