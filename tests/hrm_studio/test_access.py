@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
@@ -26,7 +26,6 @@ from pytestqt.qtbot import QtBot
 import hrm_model.reasoning  # noqa: F401  (torch, whose import in a thread would outlast a test on a busy machine)
 from hrm_studio.main_window import MainWindow
 from hrm_studio.pages import PAGES
-from hrm_studio.theme import Theme
 from tests.support.traces import sudoku_info, synthetic
 
 _FIELDS = (QComboBox, QAbstractSpinBox, QLineEdit, QPlainTextEdit, QAbstractSlider, QAbstractItemView)
@@ -35,13 +34,8 @@ WAIT = 60_000
 
 
 @pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    window = MainWindow(Theme("dark"))
-    qtbot.addWidget(window)
-    window.resize(1280, 800)
-    window.show()
-    yield window
-    window.close()
+def window(new_window: Callable[..., MainWindow]) -> MainWindow:
+    return new_window("dark", size=(1280, 800))
 
 
 def name_of(widget: QWidget) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -25,22 +25,13 @@ from hrm_studio.fuzzy import score
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.opener import kind_of
 from hrm_studio.pages import available_pages
-from hrm_studio.theme import DARK, Theme
+from hrm_studio.theme import DARK
 from hrm_studio.ui.dialogs.command_palette import CommandPalette
 from hrm_studio.ui.dialogs.shortcuts import ShortcutsDialog
 from tests.support.puzzles import STARTER_4
 from tests.support.runs import recorded
 
 WAIT = 60_000  # ms; a busy machine is slow
-
-
-@pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    window = MainWindow(Theme("light"))
-    qtbot.addWidget(window)
-    window.show()
-    yield window
-    window.close()
 
 
 def test_pages_are_made_when_they_are_opened(window: MainWindow) -> None:
@@ -77,15 +68,13 @@ def test_no_two_actions_of_a_page_ship_with_the_same_keys(window: MainWindow) ->
     assert {name: table.clash(name, entry.shortcut) for name, entry in table.entries.items() if table.clash(name, entry.shortcut)} == {}
 
 
-def test_shortcuts_are_kept(window: MainWindow, qtbot: QtBot) -> None:
+def test_shortcuts_are_kept(window: MainWindow, new_window: Callable[..., MainWindow]) -> None:
     window.actions_table.set_shortcut("play", "P")
     assert window.actions_table.by_name["play"].shortcut().toString() == "P"
-    second = MainWindow(Theme("light"))
-    qtbot.addWidget(second)
+    second = new_window(show=False)
     assert second.actions_table.shortcut("play") == "P"
     second.actions_table.set_shortcut("play", None)
     assert second.actions_table.shortcut("play") == "Space"
-    second.close()
 
 
 def test_the_theme_is_chosen_and_kept(window: MainWindow) -> None:
@@ -266,17 +255,14 @@ def test_a_dialog_is_gone_once_it_is_closed(window: MainWindow, action: str) -> 
         assert not window.findChildren(QDialog)
 
 
-def test_docks_are_hidden_by_an_action_and_come_back(window: MainWindow, qtbot: QtBot) -> None:
+def test_docks_are_hidden_by_an_action_and_come_back(window: MainWindow, new_window: Callable[..., MainWindow]) -> None:
     window.actions_table.by_name["show_states"].trigger()
     assert window.explore.docks["States"].isHidden()
     window.close()
-    second = MainWindow(Theme("light"))
-    qtbot.addWidget(second)
-    second.show()
+    second = new_window()
     assert second.explore.docks["States"].isHidden()
     second.actions_table.by_name["reset_layout"].trigger()
     assert not second.explore.docks["States"].isHidden()
-    second.close()
 
 
 def test_panels_that_floated_lie_where_they_lay_and_the_window_keeps_its_size(window: MainWindow, qtbot: QtBot) -> None:
@@ -302,11 +288,12 @@ def test_panels_that_floated_lie_where_they_lay_and_the_window_keeps_its_size(wi
     assert page.docks["Timeline"].geometry().bottom() < page.height()
 
 
-def test_a_panel_that_floated_is_shown_after_the_window_that_it_belongs_to(window: MainWindow, qtbot: QtBot) -> None:
+def test_a_panel_that_floated_is_shown_after_the_window_that_it_belongs_to(
+    window: MainWindow, new_window: Callable[..., MainWindow], qtbot: QtBot
+) -> None:
     window.explore.docks["States"].setFloating(True)
     window.close()
-    second = MainWindow(Theme("light"))
-    qtbot.addWidget(second)
+    second = new_window(show=False)
     dock, shown = second.explore.docks["States"], []
     assert dock.isFloating()
     dock.visibilityChanged.connect(lambda on: shown.append((on, second.isVisible())))
@@ -314,7 +301,6 @@ def test_a_panel_that_floated_is_shown_after_the_window_that_it_belongs_to(windo
     qtbot.waitUntil(lambda: (True, True) in shown, timeout=WAIT)
     assert dock.isFloating()
     assert dock.isVisible()
-    second.close()
 
 
 def test_a_panel_that_is_taken_out_is_not_resized(window: MainWindow, qtbot: QtBot) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from hrm_model.assets import puzzle_lines
 from hrm_model.tasks.sudoku.grid import format_line, from_tokens
 from hrm_studio.main_window import MainWindow
-from hrm_studio.theme import DARK, LIGHT, Theme
+from hrm_studio.theme import DARK, LIGHT
 from hrm_studio.ui.plots.plot import Plot
 from tests.support.evil import Evil
 from tests.support.puzzles import STARTER_4
@@ -26,14 +26,10 @@ WAIT = 60_000  # ms; a busy machine is slow
 
 
 @pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    window = MainWindow(Theme("light"))
-    qtbot.addWidget(window)
-    window.show()
+def window(window: MainWindow) -> MainWindow:
     window.explore.panel.segments.setValue(3)
     window.player.set_speed(120)
-    yield window
-    window.close()
+    return window
 
 
 @pytest.fixture
@@ -307,19 +303,14 @@ def test_a_trace_without_states_is_shown_without_them(solved: MainWindow, qtbot:
     assert not solved.grab().isNull()
 
 
-def test_the_layout_comes_back(qtbot: QtBot) -> None:
-    first = MainWindow(Theme("light"))
-    qtbot.addWidget(first)
-    first.show()
+def test_the_layout_comes_back(new_window: Callable[..., MainWindow]) -> None:
+    first = new_window()
     first.explore.docks["Curves"].setFloating(True)
     first.close()
-    second = MainWindow(Theme("light"))
-    qtbot.addWidget(second)
-    second.show()
+    second = new_window()
     assert second.explore.docks["Curves"].isFloating()
     second.actions_table.by_name["reset_layout"].trigger()
     assert not second.explore.docks["Curves"].isFloating()
-    second.close()
 
 
 class Paints(QObject):

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QInputDialog
 from pytestqt.qtbot import QtBot
 
 from hrm_studio import glossary
+from hrm_studio.main_window import MainWindow
 from hrm_studio.models import player as player_module
 from hrm_studio.models.bookmarks import Bookmarks
 from hrm_studio.models.player import Player
@@ -251,12 +252,7 @@ def test_bookmarks_are_kept_for_the_same_model_and_puzzle(traces: TraceModel, tm
     assert Bookmarks(traces, settings)._stored() == {}
 
 
-def test_a_double_click_asks_for_a_note(traces: TraceModel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hrm_studio.main_window import MainWindow
-
-    window = MainWindow(Theme("light"))
-    qtbot.addWidget(window)
-    window.show()
+def test_a_double_click_asks_for_a_note(window: MainWindow, traces: TraceModel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     window.traces.open(traces.trace, cursor=4)
     transport = window.explore.transport
     monkeypatch.setattr(QInputDialog, "getText", staticmethod(lambda *a, **k: (" look ", True)))
@@ -274,4 +270,3 @@ def test_a_double_click_asks_for_a_note(traces: TraceModel, qtbot: QtBot, monkey
     transport.speed.setCurrentIndex(transport.speed.findData(-10))
     transport.speed.activated.emit(transport.speed.currentIndex())
     assert window.player.pass_seconds == 10
-    window.close()

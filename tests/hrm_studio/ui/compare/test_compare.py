@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from hrm_model.tasks.read import parse_any
 from hrm_model.trace_file.io import info
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.comparison import Setting
-from hrm_studio.theme import Theme
 from hrm_studio.ui.compare.page import ComparePage
 from tests.support.traces import FOUR, NINE, arc_info, sudoku_info, synthetic
 
@@ -28,17 +27,12 @@ WAIT = 60_000
 
 
 @pytest.fixture
-def page(qtbot: QtBot) -> Iterator[ComparePage]:
-    window = MainWindow(Theme("light"))
-    qtbot.addWidget(window)
-    window.show()
+def page(window: MainWindow) -> ComparePage:
     window.show_page("compare")
     page = window.page("compare")
     page.comparison.stop()
     page.puzzle.setText(FOUR)
-    page.window_ = window
-    yield page
-    window.close()
+    return page
 
 
 def four() -> Path:
@@ -67,7 +61,7 @@ def test_two_budgets_stand_at_the_same_moment(page: ComparePage, qtbot: QtBot) -
     apart = int((short.trace.prediction[5] != long.trace.prediction[17]).sum())
     assert page.comparison.differences(1).sum() == apart
     assert page.panes[1].apart.text() == {0: "Same answer as A", 1: "1 cell differs from A"}.get(apart, f"{apart} cells differ from A")
-    page.window_.actions_table.by_name["compare_step_back"].trigger()
+    page.window().actions_table.by_name["compare_step_back"].trigger()
     assert page.comparison.clock.cursor == 16
 
 
@@ -76,7 +70,7 @@ def test_a_comparison_is_saved_as_one_file(page: ComparePage, qtbot: QtBot, tmp_
     done(page, qtbot)
     out = tmp_path / "c.h5"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(out), ""))
-    page.window_.actions_table.by_name["compare_save"].trigger()
+    page.window().actions_table.by_name["compare_save"].trigger()
     qtbot.waitUntil(out.exists, timeout=WAIT)
     assert [(entry.title, entry.segments) for entry in info(out)] == [
         ("A: sudoku-4x4, 1 segment", 1), ("B: sudoku-4x4, 2 segments, relabelling 1", 2),
@@ -149,10 +143,9 @@ def test_the_page_opens_with_something_to_see_and_stops(page: ComparePage, qtbot
 
 
 @pytest.mark.parametrize("text", ["012/345", "a puzzle of a file, which no line holds"])
-def test_the_page_opens_with_a_puzzle_that_can_be_read(qtbot: QtBot, text: str) -> None:
+def test_the_page_opens_with_a_puzzle_that_can_be_read(new_window: Callable[..., MainWindow], text: str) -> None:
     """Explore's where it is one, be it an ARC grid, and a bundled one else."""
-    window = MainWindow(Theme("light"))
-    qtbot.addWidget(window)
+    window = new_window(show=False)
     trace = synthetic(replace(arc_info(), text=text), segments=1)
     window.traces.open(trace)
     window.show()
@@ -163,7 +156,6 @@ def test_the_page_opens_with_a_puzzle_that_can_be_read(qtbot: QtBot, text: str) 
     task, _ = parse_any(page.puzzle.text())
     assert (task.name == "arc") == (text == "012/345")
     assert page.state.text() == "Thinking …"
-    window.close()
 
 
 def test_two_checkpoints_of_a_run_and_a_puzzle_that_they_read(page: ComparePage, qtbot: QtBot, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +14,13 @@ from pytestqt.qtbot import QtBot
 from hrm_model.tasks.maze import grid as maze
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.dataset_view import DatasetView
-from hrm_studio.theme import Theme
 from hrm_studio.ui.dialogs.dataset import DatasetDialog
 from tests.paths import PUBLISHED_DATA
 
 
 @pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    window = MainWindow(Theme("dark"))
-    qtbot.addWidget(window)
-    window.show()
-    yield window
-    window.close()
+def window(new_window: Callable[..., MainWindow]) -> MainWindow:
+    return new_window("dark")
 
 
 def opened(window: MainWindow, qtbot: QtBot, folder: Path) -> DatasetDialog:

@@ -13,18 +13,14 @@ from pytestqt.qtbot import QtBot
 
 from hrm_studio.export.image import save_image
 from hrm_studio.main_window import MainWindow
-from hrm_studio.theme import Theme
 from hrm_studio.ui.dialogs.panel_picture import PanelPictureDialog, panels_of
 from tests.support.traces import NINE, sudoku_info, synthetic
 
 WAIT = 60_000
 
 
-def test_every_panel_that_is_seen_becomes_a_picture(qtbot: QtBot, tmp_path: Path) -> None:
-    window = MainWindow(Theme("light"))
-    qtbot.addWidget(window)
+def test_every_panel_that_is_seen_becomes_a_picture(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     window.resize(1300, 850)
-    window.show()
     trace = synthetic(sudoku_info(NINE), segments=2)
     window.traces.open(trace, cursor=3)
     qtbot.waitUntil(lambda: {"States", "Curves", "Timeline", "Puzzle"} <= set(panels_of(window.explore)), timeout=WAIT)
@@ -46,12 +42,8 @@ def test_every_panel_that_is_seen_becomes_a_picture(qtbot: QtBot, tmp_path: Path
     assert any(e.tag.endswith("text") for e in ElementTree.parse(tmp_path / "a.svg").iter())
     dialog.save(tmp_path / "nowhere" / "t.png")
     assert str(tmp_path / "nowhere" / "t.png") in dialog.error.text()
-    window.close()
 
 
-def test_other_endings_are_refused(qtbot: QtBot, tmp_path: Path) -> None:
-    window = MainWindow(Theme("light"))
-    qtbot.addWidget(window)
+def test_other_endings_are_refused(window: MainWindow, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"pictures end in \.png, \.svg, \.pdf"):
         save_image(window, tmp_path / "t.bmp")
-    window.close()

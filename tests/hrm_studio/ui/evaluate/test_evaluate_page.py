@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from pytestqt.qtbot import QtBot
 
 from hrm_studio.main_window import MainWindow
-from hrm_studio.theme import Theme
 from hrm_studio.ui.evaluate.page import EvaluatePage
 from tests.support.traces import FOUR
 
@@ -19,11 +17,8 @@ WAIT = 120_000
 
 
 @pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    window = MainWindow(Theme("light"))
-    qtbot.addWidget(window)
+def window(window: MainWindow) -> MainWindow:
     window.resize(1280, 800)
-    window.show()
     window.show_page("evaluate")
     page = window.page("evaluate")
     page.task.setCurrentText("sudoku-4x4")
@@ -31,8 +26,7 @@ def window(qtbot: QtBot) -> Iterator[MainWindow]:
     page.count.setValue(20)
     page.low.setValue(5)
     page.high.setValue(9)
-    yield window
-    window.close()
+    return window
 
 
 def ran(page: EvaluatePage, qtbot: QtBot) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,16 +56,12 @@ class Asked:
 
 
 @pytest.fixture
-def asked(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
+def asked(new_window: Callable[..., MainWindow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
     calls: list[dict[str, Any]] = []
     monkeypatch.setattr(Reasoner, "reason", lambda _, path, grid, task, **more: calls.append({"grid": grid, "task": task.name} | more))
-    window = MainWindow(Theme("dark"))
-    qtbot.addWidget(window)
-    window.resize(1280, 800)
-    window.show()
+    window = new_window("dark", size=(1280, 800))
     window.models.use(tmp_path / "an arc model")
-    yield Asked(window, calls)
-    window.close()
+    return Asked(window, calls)
 
 
 def drop(window: MainWindow, path: Path) -> None:
@@ -238,10 +234,7 @@ def model_folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_model_is_given_its_own_number_of_the_task(qtbot: QtBot, model_folder: Path, tmp_path: Path) -> None:
-    window = MainWindow(Theme("light"))
-    qtbot.addWidget(window)
-    window.show()
+def test_a_model_is_given_its_own_number_of_the_task(window: MainWindow, qtbot: QtBot, model_folder: Path, tmp_path: Path) -> None:
     explore, strip, traces = window.explore.model, window.explore.arc_strip, window.studio.traces
     explore.segments = 1
     window.models.use(model_folder)
@@ -275,7 +268,6 @@ def test_a_model_is_given_its_own_number_of_the_task(qtbot: QtBot, model_folder:
     assert traces.trace.puzzle.identifier == 0
     assert "small-arc was not trained on ffffffff" in strip.note.text()
     assert "a guess" in strip.note.text()
-    window.close()
 
 
 def test_attention_is_computed_again_with_the_number_of_the_trace(model_folder: Path) -> None:

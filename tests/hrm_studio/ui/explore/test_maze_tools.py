@@ -13,7 +13,6 @@ from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.registry import task_named
 from hrm_studio.main_window import MainWindow
-from hrm_studio.theme import Theme
 from hrm_studio.ui.explore.brush import line
 from hrm_studio.ui.explore.maze_tools import beginning
 from tests.support.puzzle_panel import MAZE, Rig
@@ -179,33 +178,27 @@ def test_mazes_to_begin_with_have_both_ends() -> None:
     assert (beginning(task, maze.WALL) == maze.WALL).sum() == 23
 
 
-def test_a_maze_is_drawn_and_traced(qtbot: QtBot) -> None:
-    window = MainWindow(Theme("light"))
-    qtbot.addWidget(window)
-    window.show()
-    try:
-        panel = window.explore.panel
-        window.actions_table.by_name["draw_maze"].trigger()
-        QTest.qWait(50)
-        board = panel.editor.board()
+def test_a_maze_is_drawn_and_traced(window: MainWindow, qtbot: QtBot) -> None:
+    panel = window.explore.panel
+    window.actions_table.by_name["draw_maze"].trigger()
+    QTest.qWait(50)
+    board = panel.editor.board()
 
-        def place(row: int, column: int) -> QPoint:
-            return (board.topLeft() + QPointF(column + 0.5, row + 0.5) * (board.width() / 11)).toPoint()
+    def place(row: int, column: int) -> QPoint:
+        return (board.topLeft() + QPointF(column + 0.5, row + 0.5) * (board.width() / 11)).toPoint()
 
-        QTest.mousePress(panel.editor, LEFT, pos=place(2, 0))
-        QTest.mouseMove(panel.editor, place(2, 9))
-        QTest.mouseRelease(panel.editor, LEFT, pos=place(2, 9))
-        QTest.mouseClick(panel.reason, LEFT)
-        traces = window.traces
-        qtbot.waitUntil(lambda: traces.trace is not None and not traces.running, timeout=60_000)
-        assert traces.trace is not None
-        assert traces.trace.puzzle.task == "maze-11x11"
-        grid = task_named("maze-11x11").from_tokens(traces.trace.puzzle.given)
-        assert (np.flatnonzero(grid == maze.WALL) == 22 + np.arange(10)).all()
-        assert grid[0] == maze.START
-        assert grid[-1] == maze.GOAL
-    finally:
-        window.close()
+    QTest.mousePress(panel.editor, LEFT, pos=place(2, 0))
+    QTest.mouseMove(panel.editor, place(2, 9))
+    QTest.mouseRelease(panel.editor, LEFT, pos=place(2, 9))
+    QTest.mouseClick(panel.reason, LEFT)
+    traces = window.traces
+    qtbot.waitUntil(lambda: traces.trace is not None and not traces.running, timeout=60_000)
+    assert traces.trace is not None
+    assert traces.trace.puzzle.task == "maze-11x11"
+    grid = task_named("maze-11x11").from_tokens(traces.trace.puzzle.given)
+    assert (np.flatnonzero(grid == maze.WALL) == 22 + np.arange(10)).all()
+    assert grid[0] == maze.START
+    assert grid[-1] == maze.GOAL
 
 
 def test_the_tools_fit_the_narrowest_panel(drawn: Rig) -> None:

@@ -21,7 +21,6 @@ from hrm_model.checkpoint.locate import short_name
 from hrm_model.config import ModelConfig
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.library import Entry
-from hrm_studio.theme import Theme
 from hrm_studio.ui.library.page import LibraryPage
 from tests.paths import PUBLISHED_MODEL
 from tests.support.checkpoints import SMALL, published
@@ -33,15 +32,11 @@ ID = "sapientinc/HRM-checkpoint-sudoku-extreme"
 
 
 @pytest.fixture
-def window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
+def window(new_window: Callable[..., MainWindow], monkeypatch: pytest.MonkeyPatch) -> MainWindow:
     monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
     for name in ("HF_TOKEN", "HF_HUB_OFFLINE", "HF_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
-    window = MainWindow(Theme("light"))
-    qtbot.addWidget(window)
-    window.show()
-    yield window
-    window.close()
+    return new_window()
 
 
 @pytest.fixture

@@ -297,11 +297,8 @@ def test_umap_is_offered_only_where_it_is_installed(view: StatesView, qtbot: QtB
     assert view.points["H"].explained[0] > 0  # the components are shown
 
 
-def test_a_panel_behind_a_tab_follows_nothing(qtbot: QtBot) -> None:
-    window = MainWindow(Theme("light"))
-    qtbot.addWidget(window)
+def test_a_panel_behind_a_tab_follows_nothing(window: MainWindow, qtbot: QtBot) -> None:
     window.resize(1200, 800)
-    window.show()
     page = window.explore
     qtbot.waitUntil(lambda: page.docks["Cells"] in page.tabifiedDockWidgets(page.docks["Curves"]), timeout=WAIT)
     qtbot.waitUntil(lambda: not page.attention.isVisible() and not page.cells.isVisible(), timeout=WAIT)
@@ -316,4 +313,3 @@ def test_a_panel_behind_a_tab_follows_nothing(qtbot: QtBot) -> None:
     window.show_page("explore")
     assert page.board.following
     assert page.attention.following
-    window.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
@@ -20,15 +19,6 @@ from hrm_studio.ui.dialogs.glossary import GlossaryDialog
 from hrm_studio.ui.shell.tour import Tour
 from hrm_studio.ui.widgets.hover_help import explain
 from tests.paths import ROOT
-
-
-@pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    window = MainWindow(Theme("light"))
-    qtbot.addWidget(window)
-    window.show()
-    yield window
-    window.close()
 
 
 def test_each_word_is_explained_once_in_plain_words() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,13 +30,9 @@ WAIT = 60_000
 
 
 @pytest.fixture
-def window(qtbot: QtBot) -> Iterator[MainWindow]:
-    window = MainWindow(Theme("light"))
-    qtbot.addWidget(window)
-    window.show()
+def window(window: MainWindow) -> MainWindow:
     window.explore.panel.segments.setValue(3)
-    yield window
-    window.close()
+    return window
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,6 @@ from pytestqt.qtbot import QtBot
 
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.runs import RunModel
-from hrm_studio.theme import Theme
 from hrm_studio.ui.train import metric_plot
 from hrm_studio.ui.train import page as train_page
 from hrm_studio.ui.train.page import TrainPage
@@ -27,13 +26,10 @@ WAIT = 60_000
 
 
 @pytest.fixture
-def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
+def window(new_window: Callable[..., MainWindow], qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
     recorded(tmp_path / "home" / "runs" / "one")
     recorded(tmp_path / "home" / "runs" / "two", lr=5e-4, batch_size=8)
-    window = MainWindow(Theme("light"))
-    qtbot.addWidget(window)
-    window.resize(1200, 800)
-    window.show()
+    window = new_window(size=(1200, 800))
     window.show_page("train")
     page_of(window).cards.measures_by_itself = False
     qtbot.waitUntil(lambda: len(page_of(window).runs.by_path) == 2, timeout=WAIT)
@@ -41,7 +37,6 @@ def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
     for run in page_of(window).runs.live:
         os.kill(run.run.status()["pid"], signal.SIGKILL)
         qtbot.waitUntil(lambda run=run: not run.summary.live, timeout=WAIT)
-    window.close()
 
 
 def page_of(window: MainWindow) -> TrainPage:
