@@ -127,11 +127,11 @@ def test_in_a_timer_or_event_without_an_action(window: MainWindow, qtbot: QtBot)
 def test_in_a_job_of_the_worker(window: MainWindow, qtbot: QtBot) -> None:
     path, faults, answers = bundled_models()[0].path, [], []
     with watched(window) as dialogs:
-        window.reasoner.ask(path, "cpu", boom, answers.append, faults.append, lane="planted")
+        window.reasoner.run(path, "cpu", boom, answers.append, faults.append, lane="planted")
         assert "of the reasoner" in shown(dialogs, qtbot).told.text()
         qtbot.waitUntil(lambda: bool(faults), timeout=WAIT)  # the view that asked does not wait for ever
         assert faults == ["Internal error (Planted: planted here). The log has the details."]
-        window.reasoner.ask(path, "cpu", lambda model, about: iter(["fine"]), answers.append, faults.append, lane="planted")
+        window.reasoner.run(path, "cpu", lambda loaded: iter(["fine"]), answers.append, faults.append, lane="planted")
         qtbot.waitUntil(lambda: answers == ["fine"], timeout=WAIT)
         still_works(window, dialogs, qtbot)
 
