@@ -27,7 +27,7 @@ MOST_MODULES = 30  # of a folder: more than that cannot be taken in at a glance
 LIGHT_FOLDERS = ("hrm_model/trace", "hrm_model/trace_file", "hrm_model/analysis", "hrm_model/tasks", "hrm_model/hub", "trainer/runs")
 LIGHT = (
     "hrm_model.config", "hrm_model.errors", "hrm_model.assets", "hrm_model.checkpoint.inspect", "trainer.config", "trainer.presets",
-    "trainer.guards", "trainer.machine", "hrm_studio.cli.main",
+    "trainer.diagnostics", "trainer.machine", "hrm_studio.cli.main",
 )  # fmt: skip
 
 

@@ -30,15 +30,15 @@ from hrm_studio.models.trace_shelf import Shelf
 from hrm_studio.theme import Theme
 from tests.paths import DATA
 from trainer.data.batches import cached_pool, training_batches
-from trainer.fitting import Fit
+from trainer.fitting import MachineFit
 from trainer.loop import Trainer
-from trainer.results import Place, kept_results
+from trainer.results import ResultFile, saved_results
 from trainer.runs.estimate import from_json
 from trainer.runs.events import LineReader
-from trainer.runs.log import RunLog, Table, digest
+from trainer.runs.log import RunLog, Table, parse_events
 from trainer.runs.manage import origin
 from trainer.runs.run_dir import RunDir
-from trainer.runs.summary import Survey, environment, last_words
+from trainer.runs.summary import SummaryReader, environment, last_log_line
 
 OLD = DATA / "before_0.2"
 EXPECTED: dict[str, Any] = json.loads((OLD / "expected.json").read_text(encoding="utf-8"))
@@ -99,28 +99,28 @@ def of_table(table: Table) -> dict[str, list[float | None]]:
 
 
 def of_state(run: RunDir, folder: Path) -> dict[str, Any]:
-    """A trainer that goes on from a checkpoint, as `trainer.session` makes it."""
+    """A trainer that goes on from a checkpoint, as `trainer.runner` makes it."""
     trainer = Trainer(run.config(), training_batches(run.config(), run.path / "pool.npz"))
     trainer.load_state_dict(torch.load(folder / "training_state.pt", weights_only=True))
-    trainer.ahead.close()
+    trainer.prefetcher.close()
     return flat(trainer.state_dict())
 
 
 def of_run(path: Path) -> dict[str, Any]:
     run = RunDir(path)
     events, log = run.events().read(), RunLog()
-    log.apply(digest(events))
-    summary = Survey(path).look(0.0)
+    log.apply(parse_events(events))
+    summary = SummaryReader(path).update(0.0)
     pool = run.path / "pool.npz"
     before = pool.read_bytes()
     pool_told = [told(a) for a in cached_pool(run.config(), pool)]
     assert pool.read_bytes() == before  # read, not made again
     return {
         "config": run.config().model_dump(mode="json"), "status": run.status(), "pool": pool_told,
-        "origin": origin(run), "last words": last_words(path),
+        "origin": origin(run), "last words": last_log_line(path),
         "summary": {name: value for name, value in asdict(summary).items() if name not in ("path", "created", "size", "model")},
         "model": summary.model and summary.model.name, "environment": environment(path),
-        "fit": asdict(Fit(**json.loads((path / "fit.json").read_text()))),
+        "fit": asdict(MachineFit(**json.loads((path / "fit.json").read_text()))),
         "events": [[e["type"], e["step"], e.get("values")] for e in events], "commands": LineReader(run.commands_file).read(),
         "metrics": of_table(log.metrics), "evaluations": of_table(log.evaluations), "marks": [[m.kind, m.step, m.text] for m in log.marks],
         "pointers": [p and p.name for p in map(run.pointer, ("last", "best"))], "as a checkpoint": of_checkpoint(path),
@@ -140,10 +140,12 @@ def of_home(home: Path) -> dict[str, Any]:
         with TraceReader(each.path) as reader:
             traces.open(reader.read("trace"))
         notes[each.path.name] = {str(step): note for step, note in marks.notes.items()}
-    parts = {p.name: Place(p.parent, p.name.removesuffix(".part.npz")).load_part() for p in sorted(home.glob("evaluations/*/*.part.npz"))}
+    parts = {
+        p.name: ResultFile(p.parent, p.name.removesuffix(".part.npz")).load_part() for p in sorted(home.glob("evaluations/*/*.part.npz"))
+    }
     return {
         "estimates": {k: asdict(m) for k, m in from_json((home / "estimates.json").read_text()).items()},
-        "evaluations": list(kept_results()), "faults": list(shelf.faults.values()),
+        "evaluations": list(saved_results()), "faults": list(shelf.faults.values()),
         "parts of evaluations": {name: part and {k: told(a) for k, a in vars(part).items()} for name, part in parts.items()},
         "traces": {k.path.name: {name: v for name, v in asdict(k).items() if name != "path"} for k in kept},
         "bookmarks": notes, "recent puzzles": [[task.name, grid.tolist()] for task, grid in RecentPuzzles(settings).all()],

@@ -1,6 +1,6 @@
 """`python -m trainer RUN_DIR`: start the run of that directory, or go on where its last checkpoint stands.
 
-`python -m trainer --probe CONFIG.yaml`: measure for some seconds what such a run would take here, and print it as JSON.
+`python -m trainer --measure CONFIG.yaml`: measure for some seconds what such a run would take here, and print it as JSON.
 
 Ends with 0 when the run finished or was stopped, 1 when it failed, 2 when the directory cannot be used.
 """
@@ -14,29 +14,29 @@ from contextlib import suppress
 from types import FrameType
 
 from hrm_model.errors import HRMError, RunError, is_expected, one_line
-from trainer.distributed import World, join
+from trainer.distributed import ProcessGroup, join_process_group
 from trainer.loop import Diverged
 from trainer.machine import keep_memory
-from trainer.measure import print_measured
+from trainer.measure import print_measurements
+from trainer.runner import Runner
 from trainer.runs.events import event
 from trainer.runs.run_dir import RunDir
-from trainer.session import Session
 
 
 def main(arguments: list[str]) -> int:
     keep_memory()
-    if len(arguments) == 2 and arguments[0] == "--probe":
-        return print_measured(arguments[1])
+    if len(arguments) == 2 and arguments[0] in ("--measure", "--probe"):  # --probe: its name in 0.1
+        return print_measurements(arguments[1])
     if len(arguments) != 1 or arguments[0].startswith("-"):
-        print("usage: python -m trainer RUN_DIR, or python -m trainer --probe CONFIG.yaml", file=sys.stderr)
+        print("usage: python -m trainer RUN_DIR, or python -m trainer --measure CONFIG.yaml", file=sys.stderr)
         return 2
     run = RunDir(arguments[0])
-    world = World()
+    processes = ProcessGroup()
     try:
-        world, device = join(run.config().device)
-        if world.first:
+        processes, device = join_process_group(run.config().device)
+        if processes.is_first:
             run.claim()
-        session = Session(run, world, device)
+        runner = Runner(run, processes, device)
     except HRMError as error:
         print(error, file=sys.stderr)
         return 2
@@ -45,28 +45,28 @@ def main(arguments: list[str]) -> int:
         return 2
 
     def end(number: int, frame: FrameType | None) -> None:
-        session.ending = "stop"
+        runner.ending = "stop"
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     try:
-        session.go()
+        runner.run()
     except RunError as error:
-        if world.first:
+        if processes.is_first:
             run.write_status(state="failed", step=0, message=str(error))
         print(error, file=sys.stderr)
         return 2
     except Exception as error:
         message = explain(error, run)
-        step = session.trainer.step if hasattr(session, "trainer") else 0
-        session.tell(event("failed", step, message=message, error=type(error).__name__))
-        if world.first:
+        step = runner.trainer.step if hasattr(runner, "trainer") else 0
+        runner.tell(event("failed", step, message=message, error=type(error).__name__))
+        if processes.is_first:
             with suppress(OSError):
                 run.write_status(state="failed", step=step, message=message)
         traceback.print_exc()
         return 1
     finally:
-        world.leave()
+        processes.close()
     return 0
 
 

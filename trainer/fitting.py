@@ -32,7 +32,7 @@ _PATIENCE = 600.0  # seconds for the child
 
 
 @dataclass(frozen=True)
-class Fit:
+class MachineFit:
     """What was decided, where, and why; kept in the run directory so that a run that is started again there decides the same."""
 
     device: str
@@ -53,7 +53,9 @@ def this_machine() -> str:
     return f"{platform.node()} {platform.machine()}, torch {torch.__version__}"
 
 
-def decide(config: RunConfig, device: torch.device, file: Path, *, rows: int, free: Callable[[torch.device], int] = free_memory) -> Fit:
+def fit_to_machine(
+    config: RunConfig, device: torch.device, file: Path, *, rows: int, free: Callable[[torch.device], int] = free_memory
+) -> MachineFit:
     """The fit of a run on this device: what `file` keeps of an earlier start if that still is as asked, else found now and kept there.
 
     `rows`: examples of a batch that this process works on.
@@ -76,15 +78,15 @@ def decide(config: RunConfig, device: torch.device, file: Path, *, rows: int, fr
     if config.compile == "auto":
         compiled, said = try_compile(config, device, micro_batch)
         why.append(said)
-    fit = Fit(str(device), micro_batch, compiled, " ".join(filter(None, why)), this_machine(), rows)
+    fit = MachineFit(str(device), micro_batch, compiled, " ".join(filter(None, why)), this_machine(), rows)
     with suppress(OSError):  # a full disk: found again next time
         write_json(file, asdict(fit))
     return fit
 
 
-def _read(file: Path) -> Fit | None:
+def _read(file: Path) -> MachineFit | None:
     try:
-        return Fit(**json.loads(file.read_text(encoding="utf-8")))
+        return MachineFit(**json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -115,7 +117,7 @@ def try_compile(
 
 
 def measure_in_child(config: RunConfig, timeout: float = _PATIENCE) -> dict[str, Any]:
-    """`python -m trainer --probe` of a configuration; {'error': …} where it failed."""
+    """`python -m trainer --measure` of a configuration; {'error': …} where it failed."""
     with tempfile.TemporaryDirectory(prefix="hrm-probe-") as folder:
         file = Path(folder) / "config.yaml"
         write_config(config, file)
@@ -125,7 +127,7 @@ def measure_in_child(config: RunConfig, timeout: float = _PATIENCE) -> dict[str,
             environment.pop(name, None)
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "trainer", "--probe", str(file)], capture_output=True, text=True, timeout=timeout, env=environment,
+                [sys.executable, "-m", "trainer", "--measure", str(file)], capture_output=True, text=True, timeout=timeout, env=environment,
                 stdin=subprocess.DEVNULL, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:

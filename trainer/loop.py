@@ -22,10 +22,10 @@ from hrm_model.loss import IGNORE, act_loss
 from hrm_model.model import HRM
 from trainer.capture import CapturedStep
 from trainer.config import RunConfig
-from trainer.data.batches import Ahead, least_segments
-from trainer.distributed import World
+from trainer.data.batches import Prefetcher, least_segments
+from trainer.distributed import ProcessGroup
+from trainer.initial_weights import attend_to_neighbours
 from trainer.metrics import MetricsWindow, Rate, set_figures
-from trainer.neighbours import look_at_neighbours
 from trainer.optim import EMA, MuonAdamW, SignSGD, drop_gradients, hyperparameters, learning_rate, optimizer_for
 from trainer.runs.events import Event, event
 
@@ -50,7 +50,7 @@ class Trainer:
         micro_batch: int | None = None,
         compiled: bool | None = None,
         captured: bool | None = None,
-        world: World | None = None,
+        processes: ProcessGroup | None = None,
         device: str | None = None,
     ) -> None:
         """`batches`: gives the batch of a step. `sets`: evaluation sets by name: puzzles, solutions and perhaps identifiers.
@@ -60,8 +60,8 @@ class Trainer:
         `device`: this process's device, if it is not the configuration's.
         """
         self.config, self.batches, self.sets = config, batches, sets or {}
-        self.world = world or World()
-        self.first_row, self.end_row = self.world.rows(config.batch_size)
+        self.processes = processes or ProcessGroup()
+        self.first_row, self.end_row = self.processes.rows(config.batch_size)
         self.micro_batch = min(micro_batch or config.batch_size, self.end_row - self.first_row)
         self.device = pick_device(device or config.device)
         if config.threads:
@@ -81,19 +81,19 @@ class Trainer:
         self.dtype = pick_training_dtype(self.device, config.dtype)
         self.model = HRM(config.model.model_copy(update={"forward_dtype": self.dtype}))
         if config.start == "neighbours":
-            look_at_neighbours(self.model, config.seed)
+            attend_to_neighbours(self.model, config.seed)
         self.model.to(self.device)
         self.enter_phase(0)
         if config.compile == "on" if compiled is None else compiled:
             self.model.segment = torch.compile(self.model.segment)  # type: ignore[method-assign]
-        self.wrapped_model = self.world.wrap(self.model)
+        self.wrapped_model = self.processes.wrap(self.model)
         self.optimizer = optimizer_for(config, self.model)
         table = self.model.puzzle_emb
         self.sign_sgd = SignSGD(table, config.puzzle_emb_weight_decay) if table is not None and config.puzzle_emb_lr else None
         self.ema = EMA(self.model, config.ema) if config.ema else None
         # A large model keeps a card busy without a captured graph.
-        self.captures = self.device.type == "cuda" and self.world.size == 1 and is_small(self.model) if captured is None else captured
-        self.ahead = Ahead(self._make_batch)
+        self.captures = self.device.type == "cuda" and self.processes.size == 1 and is_small(self.model) if captured is None else captured
+        self.prefetcher = Prefetcher(self._make_batch)
         self.carry: Carry = initial_carry(self.model, self.batch(0))
 
     def _make_batch(self, step: int) -> Batch:
@@ -106,7 +106,7 @@ class Trainer:
 
     def batch(self, step: int) -> Batch:
         """This process's rows of a step's batch, on its device."""
-        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in self.ahead(step).items()}
+        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in self.prefetcher(step).items()}
 
     def enter_phase(self, phase: int) -> None:
         """Train at a phase's depth from now on. Weights do not depend on it: only the order of calls changes."""
@@ -141,7 +141,7 @@ class Trainer:
                 carry, sums = self._captured_or_plain(batch)
                 break
             except RuntimeError as error:
-                if not out_of_memory(error) or self.micro_batch == 1 or self.world.size > 1:
+                if not out_of_memory(error) or self.micro_batch == 1 or self.processes.size > 1:
                     raise
                 reason = first_line(error)
             # Outside the handler: the error keeps the frames alive, and they the tensors that fill the memory.
@@ -161,7 +161,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         if self.sign_sgd:
             rate = factor * learning_rate(self.step, lr=config.puzzle_emb_lr, **schedule)  # type: ignore[arg-type]
-            self.sign_sgd.step(rate, self.world.all_rows)
+            self.sign_sgd.step(rate, self.processes.all_gather)
         if self.ema:
             self.ema.update()
         self.step += 1
@@ -193,7 +193,7 @@ class Trainer:
         for start in range(0, count, self.micro_batch):
             end = min(start + self.micro_batch, count)
             rows = {name: tensor[start:end] for name, tensor in batch.items()}
-            with self.world.unsynchronised(self.wrapped_model) if end < count else nullcontext():
+            with self.processes.no_sync(self.wrapped_model) if end < count else nullcontext():
                 part, outputs = act_step(self.model, carry.rows(start, end), rows, config.q_continue, self.wrapped_model)
                 if start < staying:
                     part.halted[: staying - start] = part.steps[: staying - start] >= most
@@ -203,7 +203,7 @@ class Trainer:
                     part.halted &= right | (part.steps >= most)
                 loss, metrics = act_loss(part, outputs, config.q_continue, config.loss, config.loss_cells)
                 # DistributedDataParallel averages over processes; the sum is needed.
-                (loss * (self.world.size / config.batch_size)).backward()
+                (loss * (self.processes.size / config.batch_size)).backward()
             if self.sign_sgd:
                 self.sign_sgd.collect()
             carries.append(part)
@@ -278,7 +278,7 @@ class Trainer:
         return [found]
 
     def _out_of_time(self) -> bool:
-        return bool(self.world.from_first(self.config.minutes is not None and self.seconds >= 60 * self.config.minutes))
+        return bool(self.processes.broadcast(self.config.minutes is not None and self.seconds >= 60 * self.config.minutes))
 
     def _stop_early(self, evaluation: Event) -> None:
         """End the run if the evaluation is good enough, or no better for too long."""
@@ -294,7 +294,7 @@ class Trainer:
             self.reason = f"Stopped early: no improvement in {patience} evaluations; the best solved {self.best:.1%} of unseen puzzles."
 
     def _metrics(self) -> Event:
-        means, ended = self.window.take(self.config.batch_size, self.world)
+        means, ended = self.window.take(self.config.batch_size, self.processes)
         means["weight_norm"] = float(nn.utils.get_total_norm(self.model.parameters()))
         for name in ("loss", "grad_norm", "weight_norm"):
             if not math.isfinite(means[name]):
@@ -326,7 +326,7 @@ class Trainer:
 
     def evaluation_event(self) -> Event:
         """Evaluate the averaged model on every set; `exact_accuracy` and `accuracy` are means over the sets."""
-        found = dict(self.world.from_first(self._evaluation() if self.world.first else None))
+        found = dict(self.processes.broadcast(self._evaluation() if self.processes.is_first else None))
         self.evaluated_at = self.step
         return found
 
@@ -354,9 +354,9 @@ class Trainer:
         return {
             "step": self.step, "phase": self.phase, "dtype": self.model.config.forward_dtype, "running_accuracy": self.running_accuracy,
             "seconds": self.seconds, "done": self.done, "reason": self.reason, "best": self.best, "since_best": self.since_best,
-            **self.window.state_dict(self.world), "micro_batch": self.micro_batch, "optimizer_name": self.config.optimizer,
+            **self.window.state_dict(self.processes), "micro_batch": self.micro_batch, "optimizer_name": self.config.optimizer,
             "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
-            "carry": {name: self.world.all_rows(tensor) for name, tensor in self.carry.state().items()},
+            "carry": {name: self.processes.all_gather(tensor) for name, tensor in self.carry.state().items()},
             "ema": self.ema and {"shadow": self.ema.shadow, "updates": self.ema.updates},
             "rng": torch.get_rng_state(), "cuda_rng": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
         }  # fmt: skip
@@ -367,7 +367,7 @@ class Trainer:
         self.done = state["done"]
         # Older states do not have these.
         self.reason, self.best, self.since_best = state.get("reason", ""), state.get("best", -1.0), state.get("since_best", 0)
-        self.window.load_state_dict(state, self.device, self.world)
+        self.window.load_state_dict(state, self.device, self.processes)
         # A run keeps the dtype it began with, on whatever machine. States from before bfloat16 training have none.
         self.model.config = self.model.config.model_copy(update={"forward_dtype": state.get("dtype", "float32")})
         self.enter_phase(state["phase"])
@@ -383,7 +383,7 @@ class Trainer:
             self.carry = carry.rows(self.first_row, self.end_row)
         else:  # another batch size: every row begins with a new example
             self.carry = initial_carry(self.model, self.batch(self.step))
-        if self.world.size == 1:
+        if self.processes.size == 1:
             self.micro_batch = min(state.get("micro_batch", self.micro_batch), self.config.batch_size)
         self._restart_rate()
         if self.ema:

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 
-class Machine:
+class MachineMonitor:
     """One look costs about half a millisecond (two with a graphics card); it tells of the time since the look before."""
 
     def __init__(self, card: int | None = 0) -> None:
@@ -28,7 +28,7 @@ class Machine:
                 pynvml.nvmlInit()
                 self._card = pynvml.nvmlDeviceGetHandleByIndex(card)
 
-    def look(self) -> dict[str, float]:
+    def read(self) -> dict[str, float]:
         """cpu, memory, gpu, gpu_memory as shares of all there is, process_memory and gpu_memory_bytes in bytes, power in watts.
 
         What cannot be known is left out.

@@ -1,4 +1,4 @@
-"""What a configuration costs on this machine: `python -m trainer --probe CONFIG.yaml` prints it as one JSON object after some seconds.
+"""What a configuration costs on this machine: `python -m trainer --measure CONFIG.yaml` prints it as one JSON object after some seconds.
 
 Steps are real ones on random boards, so no puzzle need be made. Where a whole batch would take too long, a few examples are measured
 with one and with several at once, and the time is taken to grow in proportion.
@@ -70,7 +70,7 @@ def memory_needs(config: RunConfig, device: torch.device) -> MemoryNeeds:
     """Measured by running one and two examples forward and counting what is kept for the backward."""
     trainer = Trainer(_small(config, 2), RandomBatches(_small(config, 2)), device=str(device))
     kept = [_kept_bytes(trainer, rows) for rows in (1, 2)]
-    trainer.ahead.close()
+    trainer.prefetcher.close()
     model = config.final_model
     carry = 2 * 2 * model.positions * model.hidden_size * (2 if trainer.model.config.forward_dtype == "bfloat16" else 4)  # old and new
     per_row = max(1, kept[1] - kept[0])
@@ -170,17 +170,17 @@ def _seconds_per_step(config: RunConfig, phase: int, rows: int, device: torch.de
     compiling -= a_few
     short = a_few * config.batch_size / few <= _LONGEST and rows == config.batch_size
     a_few = a_few if short else min(a_few, _timed(probe))
-    probe.ahead.close()
+    probe.prefetcher.close()
     if short:
         whole = trainer(config.batch_size)
         compiling = _timed(whole, 0)
         found = _timed(whole)
-        whole.ahead.close()
+        whole.prefetcher.close()
         return found, max(0.0, compiling - found) if config.compile == "on" else 0.0
     one = trainer(1)
     _timed(one, 0)
     a_single = _timed(one)
-    one.ahead.close()
+    one.prefetcher.close()
     a_row = max(a_few / few / 10, (a_few - a_single) / max(1, few - 1)) if few > 1 else a_few
     return a_few + a_row * (config.batch_size - few), max(0.0, compiling) if config.compile == "on" else 0.0
 
@@ -216,8 +216,8 @@ def _seconds_per_puzzle(config: RunConfig, device: torch.device) -> float:
         rows *= 8
 
 
-def print_measured(file: str) -> int:
-    """The body of `--probe`: one JSON object on standard output. 2 where the file is no configuration."""
+def print_measurements(file: str) -> int:
+    """The body of `--measure`: one JSON object on standard output. 2 where the file is no configuration."""
     try:
         config = read_config(Path(file))
     except ConfigError as error:

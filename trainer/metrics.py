@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hrm_model.evaluation import Evaluation
-from trainer.distributed import World
+from trainer.distributed import ProcessGroup
 
 _SHARED = ("lr", "grad_norm")  # equal in all processes, so never summed over them
 _RATE_SECONDS = 2.0  # seconds of computing that a rate is taken over, at least
@@ -31,12 +31,12 @@ class MetricsWindow:
             self.sums[name] = self.sums[name] + value if name in self.sums else value.clone()
         self.steps += 1
 
-    def take(self, batch_size: int, world: World) -> tuple[dict[str, Any], int]:
+    def take(self, batch_size: int, processes: ProcessGroup) -> tuple[dict[str, Any], int]:
         """Means under the published names, and how many examples ended; the window is empty then.
 
         Losses are means over all examples, the other figures over those that ended (None if none did).
         """
-        world.add(total for name, total in self.sums.items() if name not in _SHARED)
+        processes.all_reduce(total for name, total in self.sums.items() if name not in _SHARED)
         totals, steps = {name: float(total) for name, total in self.sums.items()}, self.steps
         self.clear()
         ended = totals.pop("count")
@@ -46,19 +46,19 @@ class MetricsWindow:
             means[name] = total / count if count else None
         return means, int(ended)
 
-    def state_dict(self, world: World) -> dict[str, Any]:
+    def state_dict(self, processes: ProcessGroup) -> dict[str, Any]:
         """The sums over all processes, and the number of steps. All processes call it together."""
         sums = {name: tensor.clone() for name, tensor in self.sums.items()}
-        world.add(total for name, total in sums.items() if name not in _SHARED)
+        processes.all_reduce(total for name, total in sums.items() if name not in _SHARED)
         return {"window": sums, "window_steps": self.steps}
 
-    def load_state_dict(self, state: dict[str, Any], device: torch.device, world: World) -> None:
+    def load_state_dict(self, state: dict[str, Any], device: torch.device, processes: ProcessGroup) -> None:
         """Go on from `state_dict`; the first process takes over what all had summed."""
         self.sums = {name: tensor.to(device) for name, tensor in state["window"].items()}
         self.steps = state["window_steps"]
         if "grad_norm" not in self.sums:  # nothing yet, or written before gradients were recorded
             self.clear()
-        if not world.first:
+        if not processes.is_first:
             self.sums = {name: tensor if name in _SHARED else tensor * 0 for name, tensor in self.sums.items()}
 
 

@@ -26,7 +26,7 @@ from hrm_model.tasks.base import Grids
 
 
 @dataclass(frozen=True)
-class Place:
+class ResultFile:
     """Where the result of one model on one set of puzzles belongs."""
 
     folder: Path
@@ -60,17 +60,19 @@ class Place:
             return None
 
 
-def place(model: Path, model_sha: str, source: Path, puzzles: Grids, solutions: Grids, identifiers: NDArray | None, segments: int) -> Place:
+def result_file(
+    model: Path, model_sha: str, source: Path, puzzles: Grids, solutions: Grids, identifiers: NDArray | None, segments: int
+) -> ResultFile:
     """The place of a model's result on these puzzles: other weights or other puzzles, another place."""
     digest = hashlib.sha256()
     for array in (puzzles, solutions, np.zeros(0) if identifiers is None else identifiers):
         digest.update(np.ascontiguousarray(array).tobytes())
-    return Place(
+    return ResultFile(
         home() / "evaluations" / f"{_plain(model.stem)}-{model_sha[:8]}", f"{_plain(source.stem)}-{digest.hexdigest()[:8]}-{segments}"
     )
 
 
-def kept_results() -> Iterator[dict[str, Any]]:
+def saved_results() -> Iterator[dict[str, Any]]:
     """All finished ones, by model and set. Files that are none of ours are passed over."""
     for file in sorted((home() / "evaluations").glob("*/*.json")):
         try:

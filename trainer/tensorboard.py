@@ -9,7 +9,7 @@ from hrm_model.errors import RunError
 from trainer.runs.events import Event
 
 
-class Board:
+class TensorBoardWriter:
     """Writes scalars under names such as train/lm_loss, unseen/exact_accuracy, unseen/36 clues/exact, machine/gpu."""
 
     def __init__(self, folder: Path, step: int) -> None:

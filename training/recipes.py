@@ -142,7 +142,7 @@ def pace(name: str, folder: Path, steps: int = 9) -> list[float]:
             times.append(time.process_time() - begin)
             products += [product() for _ in range(3)]
         found.append(statistics.median(times[3:]) / statistics.median(products))
-    run.trainer.ahead.close()
+    run.trainer.prefetcher.close()
     return found
 
 
@@ -265,7 +265,7 @@ def one(name: str, given: argparse.Namespace) -> None:
         run.save(kept)
         with out.open("a") as file:
             file.write(json.dumps(row) + "\n")
-    run.trainer.ahead.close()
+    run.trainer.prefetcher.close()
 
 
 def read(out: Path) -> list[dict[str, Any]]:

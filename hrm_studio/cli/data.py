@@ -23,11 +23,11 @@ from hrm_model.tasks.base import Task
 from hrm_model.tasks.puzzle_files import Puzzles, iter_puzzles
 from hrm_model.tasks.registry import task_named
 from hrm_studio.cli.common import AsJson, drawn, plain_errors, print_json
-from trainer.data.build import GridSource, Source, build
+from trainer.data.build import ExampleSource, GridSource, build
 from trainer.data.build_arc import arc_sources
 from trainer.data.check import check_dataset
 from trainer.data.published import Dataset, Split
-from trainer.data.select import Wanted, apart, sample_file, split_off
+from trainer.data.select import PuzzleFilter, sample_file, split_test, without_symmetric
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Datasets of puzzles: build, look, check, import.")
 build_app = typer.Typer(
@@ -76,7 +76,7 @@ def sudoku(
     with plain_errors():
         options = {"clues": clues} if clues else {}
         splits = _splits(
-            f"sudoku-{side}x{side}", train, test, generate, options, test_count, Wanted(subsample, min_rating, max_rating), seed
+            f"sudoku-{side}x{side}", train, test, generate, options, test_count, PuzzleFilter(subsample, min_rating, max_rating), seed
         )
         _build_grids(out, splits, augment, seed, overwrite)
 
@@ -101,7 +101,9 @@ def maze(
     """Mazes from files or the generator; training mazes that are rotations or reflections of a test maze are left out."""
     with plain_errors():
         options = {name: value for name, value in (("min_path", min_path), ("max_path", max_path)) if value}
-        splits = _splits(f"maze-{side}x{side}", train, test, generate, options, test_count, Wanted(subsample, min_rating, max_rating), seed)
+        splits = _splits(
+            f"maze-{side}x{side}", train, test, generate, options, test_count, PuzzleFilter(subsample, min_rating, max_rating), seed
+        )
         _build_grids(out, splits, 7 if augment else 0, seed, overwrite)
 
 
@@ -135,7 +137,7 @@ def _splits(
     generate: int | None,
     options: dict[str, int],
     test_count: int,
-    wanted: Wanted,
+    wanted: PuzzleFilter,
     seed: int,
 ) -> dict[str, Puzzles]:
     """Training and test puzzles, no symmetry class on both sides. UsageError where the options do not fit together."""
@@ -150,20 +152,20 @@ def _splits(
         rng = np.random.default_rng(np.random.SeedSequence([seed, 5]))
         kept = Puzzles(kind, *kind.generate(generate + test_count, rng, **options))
         if test_count:
-            kept, held, dropped = split_off(kept, test_count, seed)
+            kept, held, dropped = split_test(kept, test_count, seed)
     elif test is not None:
-        held = sample_file(test, Wanted(None, wanted.min_rating, wanted.max_rating), seed)
+        held = sample_file(test, PuzzleFilter(None, wanted.min_rating, wanted.max_rating), seed)
         assert train is not None
         kept = sample_file(train, wanted, seed)
         if held.task != kept.task:
             raise MismatchError(f"{test}: holds {held.task.name}, {train} {kept.task.name}")
-        kept, dropped = apart(kept, held)
+        kept, dropped = without_symmetric(kept, held)
     else:
         assert train is not None
         count = None if wanted.count is None else wanted.count + test_count
-        kept = sample_file(train, Wanted(count, wanted.min_rating, wanted.max_rating), seed)
+        kept = sample_file(train, PuzzleFilter(count, wanted.min_rating, wanted.max_rating), seed)
         if test_count:
-            kept, held, dropped = split_off(kept, test_count, seed)
+            kept, held, dropped = split_test(kept, test_count, seed)
     if dropped:
         Console(stderr=True).print(f"{dropped} training puzzles were left out: they are symmetric to a test puzzle", highlight=False)
     if not len(kept):
@@ -180,7 +182,7 @@ def _local(file: Path, name: str) -> Path:
 
 
 def _build_grids(out: Path, splits: dict[str, Puzzles], copies: int, seed: int, overwrite: bool) -> None:
-    sources: dict[str, Source] = {}
+    sources: dict[str, ExampleSource] = {}
     classes = 0
     for name, part in splits.items():
         assert part.solutions is not None
@@ -191,7 +193,7 @@ def _build_grids(out: Path, splits: dict[str, Puzzles], copies: int, seed: int, 
     _write(out, sources, {"task": task, "copies": copies, "seed": seed, "puzzles": f"{classes:016x}"}, None, overwrite)
 
 
-def _write(out: Path, sources: dict[str, Source], recipe: dict[str, Any], names: list[str] | None, overwrite: bool) -> None:
+def _write(out: Path, sources: dict[str, ExampleSource], recipe: dict[str, Any], names: list[str] | None, overwrite: bool) -> None:
     console = Console(stderr=True)
     columns = (TextColumn("examples"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

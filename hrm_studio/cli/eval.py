@@ -64,11 +64,11 @@ def evaluate_file(
         found = _read(puzzles, limit)
         path = find_model(model)
         from hrm_model.evaluation import by_difficulty, summary
-        from trainer.results import place
+        from trainer.results import result_file
 
         loaded = load_model(path, device)
         loaded.must_read(found.task.name)
-        where = place(path, loaded.sha256, puzzles, found.puzzles, found.solutions, found.identifiers, segments)
+        where = result_file(path, loaded.sha256, puzzles, found.puzzles, found.solutions, found.identifiers, segments)
         begin = time.perf_counter()
         judged = _judge(loaded.model, found, where, again, segments=segments, batch=batch, q_continue=loaded.q_continue)
         seconds = time.perf_counter() - begin
@@ -178,9 +178,9 @@ def _show(result: dict[str, Any], total: Evaluation, parts: dict[str, dict[str, 
 
 def results(as_json: AsJson = False) -> None:
     """Evaluations made so far: models side by side on each set of puzzles."""
-    from trainer.results import kept_results
+    from trainer.results import saved_results
 
-    found = list(kept_results())
+    found = list(saved_results())
     if as_json:
         print_json(results=found)
         return

@@ -21,7 +21,7 @@ from hrm_studio.words import duration, share, size
 from trainer.runs import manage
 from trainer.runs.events import describe
 from trainer.runs.run_dir import RunDir
-from trainer.runs.summary import RunSummary, Survey, environment
+from trainer.runs.summary import RunSummary, SummaryReader, environment
 
 runs = typer.Typer(
     add_completion=False, help="Runs: list, show, follow, pause, resume, save, stop, fork, rename, delete, undelete.", no_args_is_help=True
@@ -34,11 +34,11 @@ _POLL = 0.1
 
 
 def _summary(run: RunDir) -> RunSummary:
-    survey = Survey(run.path)
-    survey.look(time.monotonic())
-    while survey.behind:
-        survey.look(time.monotonic())
-    return survey.look(time.monotonic())
+    reader = SummaryReader(run.path)
+    reader.update(time.monotonic())
+    while reader.behind:
+        reader.update(time.monotonic())
+    return reader.update(time.monotonic())
 
 
 def _plain(summary: RunSummary) -> dict[str, Any]:
@@ -249,7 +249,7 @@ def fork(
                 asked[name.strip()] = _value(value)
             except yaml.YAMLError:
                 raise RunError(f"{change!r}: {value!r} is no value") from None
-        new = manage.fork(found, manage.changed(found.config(), asked), checkpoint=checkpoint, path=run_dir)
+        new = manage.fork(found, manage.with_changes(found.config(), asked), checkpoint=checkpoint, path=run_dir)
     if start:
         _start(new, as_json)
     elif as_json:

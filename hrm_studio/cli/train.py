@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from hrm_model.errors import UsageError
 from hrm_studio.cli.common import plain_errors
 from trainer.config import RunConfig
-from trainer.data.published import on_dataset, ready
+from trainer.data.published import fit_to_dataset, resolve_dataset
 from trainer.presets import preset as preset_named
 from trainer.runs.run_dir import RunDir, new_run_path
 
@@ -48,7 +48,7 @@ def train(
             _must_agree(run, preset, asked | ({"dataset": str(dataset.resolve())} if dataset else {}))
         else:
             config = preset_named(preset).model_copy(update=asked)
-            run = RunDir.create(path, on_dataset(config, dataset) if dataset else ready(config))
+            run = RunDir.create(path, fit_to_dataset(config, dataset) if dataset else resolve_dataset(config))
     raise typer.Exit(Follower(run).follow())
 
 

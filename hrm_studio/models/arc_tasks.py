@@ -14,7 +14,7 @@ from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair
 from hrm_model.tasks.base import Grid
 
 if TYPE_CHECKING:  # the window's start needs no datasets
-    from trainer.data.identifiers import Identified
+    from trainer.data.identifiers import PuzzleIdentifier
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class ArcTasks(QObject):
         self.tasks: tuple[ArcPuzzle, ...] = ()
         self.task: ArcPuzzle | None = None
         self.pair: Pair | None = None
-        self.known: Identified | None = None
+        self.known: PuzzleIdentifier | None = None
         self._boards: dict[bytes, tuple[ArcPuzzle, Pair]] = {}  # every input that was at hand, for undo
 
     @property
@@ -95,7 +95,7 @@ class ArcTasks(QObject):
         task, pair = self._boards.get(grid.tobytes(), (None, None))
         return None if pair is None else board_of(pair)[1], "" if task is None else task.name
 
-    def identify(self, known: Identified) -> None:
+    def identify(self, known: PuzzleIdentifier) -> None:
         """The model that thinks knows the puzzle by this."""
         self.known = known
         self.identified.emit()

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from trainer.config import RunConfig
-from trainer.runs.manage import FREE
+from trainer.runs.manage import CHANGEABLE
 
 # The field that begins a group, and the group's name. Fields that are not named here join the group before them.
 _GROUPS = {
@@ -105,7 +105,7 @@ def _help(info: FieldInfo) -> str:
 
 def fixed_sizes() -> set[tuple[str, ...]]:
     """Settings that a run which goes on from another's weights cannot change."""
-    return {("task",)} | {field.path for field in fields_of(RunConfig) if field.path[0] == "model" and field.path[1] not in FREE}
+    return {("task",)} | {field.path for field in fields_of(RunConfig) if field.path[0] == "model" and field.path[1] not in CHANGEABLE}
 
 
 def value_at(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:

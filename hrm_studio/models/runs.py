@@ -15,11 +15,11 @@ from hrm_model.errors import ConfigError, RunError
 from hrm_studio.services.run_follower import RunFollower
 from hrm_studio.services.trainer_process import Trainers
 from trainer.config import RunConfig
-from trainer.data.published import ready
+from trainer.data.published import resolve_dataset
 from trainer.runs import manage
 from trainer.runs.log import Part, RunLog
 from trainer.runs.run_dir import RunDir, home, new_run_path
-from trainer.runs.summary import RunSummary, is_run, last_words
+from trainer.runs.summary import RunSummary, is_run, last_log_line
 
 _log = logging.getLogger(__name__)
 _TRASH_DAYS = 7.0
@@ -191,7 +191,7 @@ class RunsModel(QObject):
 
     def start_new(self, config: RunConfig) -> RunModel:
         """Make a run directory and start its trainer. HRMError or OSError where that cannot be."""
-        run = RunDir.create(new_run_path(config.preset or config.task, self.folder), ready(config))
+        run = RunDir.create(new_run_path(config.preset or config.task, self.folder), resolve_dataset(config))
         return self.start(run)
 
     def start(self, run: RunDir) -> RunModel:
@@ -232,9 +232,9 @@ class RunsModel(QObject):
             run = self.by_path.get(path)
             self._follower.forget(path)
             if code:
-                _log.warning("the trainer of %s ended with code %d: %s", path.name, code, last_words(path))
+                _log.warning("the trainer of %s ended with code %d: %s", path.name, code, last_log_line(path))
             if run is not None and (code == 2 or (code and not run.run.status())):
-                self.refused.emit(f"The trainer of {run.name} could not begin. {last_words(path, of_many=True)}")
+                self.refused.emit(f"The trainer of {run.name} could not begin. {last_log_line(path, of_many=True)}")
 
     def rename(self, run: RunModel, name: str) -> None:
         """Give a run that is not live another folder name. RunError says what stands against it."""

@@ -12,7 +12,7 @@ from hrm_model.tasks.arc.augment import augmented, encode_pair
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair
 from hrm_model.tasks.arc.vote import ATTEMPTS, Answer, Candidate, vote
 from hrm_studio.services.model_jobs import ModelJob
-from trainer.data.identifiers import copies_in, names_file
+from trainer.data.identifiers import augmented_copies, names_file
 
 if TYPE_CHECKING:
     from hrm_model.loaded import LoadedModel
@@ -42,7 +42,7 @@ def attempts_job(name: str, pair: Pair, copies: int, segments: int) -> ModelJob[
         task = ArcPuzzle(name or "task", (), (pair,))
         rows = config.num_puzzle_identifiers if config.puzzle_emb_ndim else 0
         file = names_file(loaded.path) if name and rows > 1 else None
-        known = [(number, copy) for number, copy in copies_in(file, name) if number < rows] if file is not None else []
+        known = [(number, copy) for number, copy in augmented_copies(file, name) if number < rows] if file is not None else []
         chosen = copies_of(task, known, copies)
         answers: list[Answer] = []
         yield Attempts((), 0, len(chosen))

@@ -1,4 +1,4 @@
-"""Measures what training takes here: a child process, `python -m trainer --probe`, does some real steps of each configuration."""
+"""Measures what training takes here: a child process, `python -m trainer --measure`, does some real steps of each configuration."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hrm_model.files import atomic_write
 from hrm_studio.crash import report
 from hrm_studio.services.trainer_process import child_environment, spawn
 from trainer.config import RunConfig, write_config
-from trainer.runs.estimate import Measured, from_json, key, to_json
+from trainer.runs.estimate import MeasuredCost, cost_key, from_json, to_json
 from trainer.runs.run_dir import home
 
 _LONGEST = 90.0  # seconds of processor time after which a probe has failed
@@ -33,7 +33,7 @@ class Estimator(QObject):
     Signals (delivered in the GUI thread)
     -------
     started(str)            a configuration's key: it is being measured
-    measured(str, object)   its Measured
+    measured(str, object)   its MeasuredCost
     failed(str, str)        a sentence: why it could not be measured
     """
 
@@ -59,7 +59,7 @@ class Estimator(QObject):
 
     def ask(self, config: RunConfig) -> None:
         """Measure this, unless it is known or waits already."""
-        name = key(config)
+        name = cost_key(config)
         if name in self.known or name in self._asked:
             return
         self._asked.add(name)
@@ -82,7 +82,7 @@ class Estimator(QObject):
         if self._thread is not None:
             self._thread.join(timeout=10)
 
-    def _keep(self, name: str, found: Measured) -> None:
+    def _keep(self, name: str, found: MeasuredCost) -> None:
         self.known[name] = found
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -95,11 +95,11 @@ class Estimator(QObject):
 
     def _work(self) -> None:
         while (config := self._jobs.get()) is not None:
-            name, number = key(config), self._round
+            name, number = cost_key(config), self._round
             if name not in self._asked:
                 continue  # cancelled meanwhile
             self.started.emit(name)
-            told: Measured | str
+            told: MeasuredCost | str
             try:
                 with tempfile.TemporaryDirectory(prefix="hrm-probe-", ignore_cleanup_errors=True) as folder:
                     told = self._probe(config, Path(folder) / "run")
@@ -115,11 +115,11 @@ class Estimator(QObject):
             else:
                 self.measured.emit(name, told)
 
-    def _probe(self, config: RunConfig, folder: Path) -> Measured:
+    def _probe(self, config: RunConfig, folder: Path) -> MeasuredCost:
         folder.mkdir()
         write_config(config, folder / "config.yaml")
         with (folder / "told.txt").open("wb") as told:
-            child = self._child = spawn(["-m", "trainer", "--probe", str(folder / "config.yaml")], told, environment=child_environment())
+            child = self._child = spawn(["-m", "trainer", "--measure", str(folder / "config.yaml")], told, environment=child_environment())
         try:
             self._watch(child)
         finally:
@@ -148,8 +148,8 @@ class Estimator(QObject):
         child.wait()
 
 
-def read_probe(told: str) -> Measured:
-    """What `python -m trainer --probe` printed. RunError with its last words where it measured nothing."""
+def read_probe(told: str) -> MeasuredCost:
+    """What `python -m trainer --measure` printed. RunError with its last words where it measured nothing."""
     line = told.strip().rpartition("\n")[2]
     try:
         found = json.loads(line)
@@ -157,7 +157,7 @@ def read_probe(told: str) -> Measured:
         raise RunError(line or "the probe ended before its first step") from None
     if "error" in found:
         raise RunError(str(found["error"]))
-    return Measured(
+    return MeasuredCost(
         seconds_per_step=found["seconds_per_step"], seconds_per_puzzle=found["seconds_per_puzzle"], memory=found["memory_bytes"],
         checkpoint=found["checkpoint_bytes"], device=found["device"],
     )  # fmt: skip

@@ -18,7 +18,7 @@ from hrm_studio.services.worker import Job, Report, Worker
 
 if TYPE_CHECKING:
     from hrm_model.loaded import LoadedModel
-    from trainer.data.identifiers import Identified
+    from trainer.data.identifiers import PuzzleIdentifier
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class Reasoner(QObject):
     busy_changed(str)           what is being done now, '' when idle
     model_loaded(object)        the LoadedModel in use
     model_refused()             the model that was to reason cannot be loaded; `failed` says why
-    identified(object)          an Identified: the model's vector for the puzzle
+    identified(object)          a PuzzleIdentifier: the model's vector for the puzzle
     devices_found(list)         names of the devices there are
     trace_started(object, int)  a Trace with its first steps, and how many there will be
     trace_grew(object)          the same Trace with more steps
@@ -201,11 +201,11 @@ def _nothing() -> None:
     pass
 
 
-def identified(loaded: LoadedModel, task: Task, name: str) -> Identified:
+def identified(loaded: LoadedModel, task: Task, name: str) -> PuzzleIdentifier:
     """The puzzle vector that a model has for a puzzle. A puzzle without a name ('') has none of its own."""
-    from trainer.data.identifiers import Identified, identify  # the window's start needs neither
+    from trainer.data.identifiers import PuzzleIdentifier, identify  # the window's start needs neither
 
     if task.known_rules:
-        return Identified(0, "", True)  # all puzzles have the same vector
+        return PuzzleIdentifier(0, "", True)  # all puzzles have the same vector
     config = loaded.model.config
     return identify(loaded.path, loaded.name, config.num_puzzle_identifiers if config.puzzle_emb_ndim else 0, name)

@@ -14,9 +14,9 @@ from PySide6.QtCore import QObject, Signal
 
 from hrm_studio.crash import report
 from trainer.runs.events import LineReader
-from trainer.runs.log import digest
+from trainer.runs.log import parse_events
 from trainer.runs.run_dir import RunDir
-from trainer.runs.summary import Survey, is_run
+from trainer.runs.summary import SummaryReader, is_run
 
 _TICK = 0.1  # seconds between two looks at the followed runs
 _SURVEY_EVERY = 0.5  # seconds between two looks at all runs
@@ -41,7 +41,7 @@ class RunFollower(QObject):
         self._closed = False
         self._extra: list[Path] = []
         self._readers: dict[object, LineReader] = {}
-        self._surveys: dict[Path, Survey] = {}
+        self._summary_readers: dict[Path, SummaryReader] = {}
         self._forgotten: list[Path] = []
         self._hurry = True
         self._surveyed = -1e9  # when, in seconds
@@ -72,7 +72,7 @@ class RunFollower(QObject):
         self.hurry()
 
     def watch(self, paths: Iterable[Path]) -> None:
-        """Survey these runs too, wherever they are."""
+        """Keep summaries of these runs too, wherever they are."""
         with self._lock:
             self._extra = list(paths)
         self.hurry()
@@ -127,7 +127,7 @@ class RunFollower(QObject):
             except OSError:
                 continue  # a disk that is away may come back
             if entries:
-                self.told.emit(token, digest(entries))
+                self.told.emit(token, parse_events(entries))
             busy = busy or reader.offset - before >= _PIECE
         return busy
 
@@ -139,23 +139,23 @@ class RunFollower(QObject):
         with self._lock:
             paths = dict.fromkeys([*inside, *(path for path in self._extra if is_run(path))])
             while self._forgotten:
-                self._surveys.pop(self._forgotten.pop(), None)
-        gone = [path for path in self._surveys if path not in paths]
+                self._summary_readers.pop(self._forgotten.pop(), None)
+        gone = [path for path in self._summary_readers if path not in paths]
         for path in gone:
-            del self._surveys[path]
+            del self._summary_readers[path]
         changed, busy = [], False
         for path in paths:
-            survey = self._surveys.get(path)
-            if survey is None:
-                survey = self._surveys[path] = Survey(path)
-            before = survey.summary
+            reader = self._summary_readers.get(path)
+            if reader is None:
+                reader = self._summary_readers[path] = SummaryReader(path)
+            before = reader.summary
             try:
-                after = survey.look(now)
+                after = reader.update(now)
             except OSError:
                 continue  # it is being deleted
             if after != before:
                 changed.append(after)
-            busy = busy or survey.behind
+            busy = busy or reader.behind
             if self._closed:
                 return False
         if changed or gone:

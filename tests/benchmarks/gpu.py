@@ -98,7 +98,7 @@ def train(name: str, way: str, dtype: str) -> None:
             torch.cuda.synchronize()
     torch.cuda.synchronize()
     each = (time.perf_counter() - begin) / steps
-    trainer.ahead.close()
+    trainer.prefetcher.close()
     say(
         what="train", preset=name, dtype=trainer.model.config.forward_dtype, way=way, batch=config.batch_size, at_once=trainer.micro_batch,
         steps_per_second=round(1 / each, 2), examples_per_second=round(config.batch_size / each, 1), warm_seconds=round(warm, 1),

@@ -43,7 +43,7 @@ def flops_of(config: RunConfig) -> int:
     trainer = Trainer(config.model_copy(update={"compile": "off"}), RandomBatches(config))
     with FlopCounterMode(display=False) as counter:
         trainer.train_step()
-    trainer.ahead.close()
+    trainer.prefetcher.close()
     return counter.get_total_flops()
 
 
@@ -62,7 +62,7 @@ def measured(config: RunConfig, repeats: int) -> dict[str, Any]:
         trainer.train_step()
         steps.append(time.process_time() - begin)
         products.append(product_seconds(dtype))
-    trainer.ahead.close()
+    trainer.prefetcher.close()
     step, product = statistics.median(steps), statistics.median(products)
     rate, peak = flops / step, 2 * _SIZE**3 / product
     return {

@@ -9,7 +9,7 @@ import torch
 
 from tests.support.runs import small
 from trainer.data.batches import Batches, make_pool
-from trainer.distributed import World, join
+from trainer.distributed import ProcessGroup, join_process_group
 from trainer.loop import Trainer
 
 # Everything that crosses processes: the table of puzzle vectors, rows that must stay, a batch in parts.
@@ -18,9 +18,9 @@ CONFIG: dict[str, Any] = {
 }  # fmt: skip
 
 
-def found(world: World, micro_batch: int | None) -> dict[str, Any]:
+def found(processes: ProcessGroup, micro_batch: int | None) -> dict[str, Any]:
     config = small(**CONFIG)
-    trainer = Trainer(config, Batches(config, *make_pool(config)), micro_batch=micro_batch, world=world)
+    trainer = Trainer(config, Batches(config, *make_pool(config)), micro_batch=micro_batch, processes=processes)
     trainer.backward(trainer.batch(0), trainer.carry)
     gradients = {name: p.grad.clone() for name, p in trainer.model.named_parameters() if p.grad is not None}
     trainer.optimizer.zero_grad()
@@ -32,11 +32,11 @@ def found(world: World, micro_batch: int | None) -> dict[str, Any]:
 
 
 def main(file: str) -> None:
-    world, _ = join("cpu")
-    results = [found(world, micro_batch) for micro_batch in (None, 3)]
-    if world.first:
+    processes, _ = join_process_group("cpu")
+    results = [found(processes, micro_batch) for micro_batch in (None, 3)]
+    if processes.is_first:
         torch.save(results, file)
-    world.leave()
+    processes.close()
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ import pytest
 
 from tests.paths import ROOT
 from tests.support.runs import figures, newest_step, of_kind, small, start, wait_for
+from trainer.runner import Runner
 from trainer.runs.run_dir import RunDir
-from trainer.session import Session
 
 
 def mount(*arguments: str) -> bool:
@@ -41,7 +41,7 @@ def test_on_a_full_disk_a_run_goes_on_and_loses_nothing(tmp_path: Path, disk: Pa
     # A checkpoint takes about 2 MB: one fits, a second beside it does not.
     config = small(steps=60, checkpoint_every=10, evaluate_every=30)
     whole, run = RunDir.create(tmp_path / "whole", config), RunDir.create(disk / "run", config)
-    Session(whole).go()
+    Runner(whole).run()
     process = start(run.path)
     assert process.wait(200) == 0
     warnings = of_kind(run, "warning")

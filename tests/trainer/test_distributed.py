@@ -13,7 +13,7 @@ from hrm_model.errors import RunError
 from tests.paths import ROOT
 from tests.support.runs import figures, of_kind, small, start
 from tests.support.two_processes import found
-from trainer.distributed import World, join
+from trainer.distributed import ProcessGroup, join_process_group
 from trainer.runs.run_dir import RunDir
 
 
@@ -26,7 +26,7 @@ def torchrun(*arguments: str, check: bool = True) -> subprocess.CompletedProcess
 
 def test_two_processes_give_the_gradients_of_one_with_the_whole_batch(tmp_path: Path) -> None:
     torchrun("-m", "tests.support.two_processes", str(tmp_path / "found.pt"))
-    one = found(World(), None)
+    one = found(ProcessGroup(), None)
     for two in torch.load(tmp_path / "found.pt", weights_only=True):
         assert two["gradients"].keys() == one["gradients"].keys()
         for name, gradient in one["gradients"].items():
@@ -84,16 +84,16 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path, first: i
 
 
 def test_rows_are_dealt_out_evenly_or_not_at_all(tmp_path: Path) -> None:
-    assert [World(rank, 4).rows(48) for rank in range(4)] == [(0, 12), (12, 24), (24, 36), (36, 48)]
-    with pytest.raises(ValueError, match="batch_size 50 cannot be dealt out evenly to 4"):
-        World(0, 4).rows(50)
+    assert [ProcessGroup(rank, 4).rows(48) for rank in range(4)] == [(0, 12), (12, 24), (24, 36), (36, 48)]
+    with pytest.raises(ValueError, match="batch_size 50 cannot be divided evenly among 4"):
+        ProcessGroup(0, 4).rows(50)
 
 
 def test_a_process_that_torchrun_did_not_start_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    assert join("auto") == (World(0, 1), "auto")
-    assert World().first
-    assert World().from_first([1]) == [1]
+    assert join_process_group("auto") == (ProcessGroup(0, 1), "auto")
+    assert ProcessGroup().is_first
+    assert ProcessGroup().broadcast([1]) == [1]
 
 
 def test_more_processes_than_cards_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,5 +102,5 @@ def test_more_processes_than_cards_are_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(RunError, match="2 processes.*has 1 graphics card, .*--nproc-per-node 1"):
-        join("auto")
+    with pytest.raises(RunError, match=r"2 processes need.*has 1\. .*--nproc-per-node 1"):
+        join_process_group("auto")

@@ -48,16 +48,16 @@ def test_killed_at_any_moment_the_losses_go_on_bit_for_bit(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("moment", ["after the events", "while saving"])
 def test_killed_where_an_evaluation_and_a_checkpoint_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
-    from trainer.session import Session
+    from trainer.runner import Runner
 
     config = small(steps=24, log_every=5, checkpoint_every=6, evaluate_every=12)
     whole, run = RunDir.create(tmp_path / "whole", config), RunDir.create(tmp_path / "killed", config)
-    Session(whole).go()
+    Runner(whole).run()
 
     class Killed(BaseException):
         pass
 
-    def dies(self: Session, judged: dict[str, object] | None = None) -> None:
+    def dies(self: Runner, judged: dict[str, object] | None = None) -> None:
         if judged is not None and self.trainer.step == 12:
             if moment == "while saving":
                 (run.checkpoints / "step_000012.part").mkdir()
@@ -65,25 +65,25 @@ def test_killed_where_an_evaluation_and_a_checkpoint_meet(tmp_path: Path, monkey
             raise Killed
         save(self, judged)
 
-    save = Session.save
+    save = Runner.save
     with monkeypatch.context() as patch:
-        patch.setattr(Session, "save", dies)
+        patch.setattr(Runner, "save", dies)
         with pytest.raises(Killed):
-            Session(run).go()
-    Session(run).go()
+            Runner(run).run()
+    Runner(run).run()
     assert figures(run) == figures(whole)
     assert run.pointer("best") is not None
 
 
 def test_a_damaged_last_checkpoint_is_told_and_the_one_before_it_taken(tmp_path: Path) -> None:
-    from trainer.session import Session
+    from trainer.runner import Runner
 
     run = RunDir.create(tmp_path / "run", small(steps=14))
-    Session(run).go()
+    Runner(run).run()
     state = run.checkpoints / "step_000014" / "training_state.pt"
     before = figures(run)
     state.write_bytes(state.read_bytes()[:-2000])
-    Session(run).go()
+    Runner(run).run()
     warning = next(e for e in run.events().read() if e["type"] == "warning")
     assert "step_000014: this checkpoint cannot be read" in warning["message"]
     assert figures(run)[: len(before)] == before
@@ -91,7 +91,7 @@ def test_a_damaged_last_checkpoint_is_told_and_the_one_before_it_taken(tmp_path:
     for folder in run.all_checkpoints():
         (folder / "training_state.pt").unlink()
     with pytest.raises(RunError, match="no checkpoint here can be read"):
-        Session(run).go()
+        Runner(run).run()
 
 
 def test_of_two_trainers_started_at_once_one_is_refused(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_commands_pause_save_and_stop_a_running_process(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_told_and_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from hrm_model.checkpoint import format as checkpoint
-    from trainer.session import Session
+    from trainer.runner import Runner
 
     run = RunDir.create(tmp_path / "run", small(steps=21))
     write, calls = checkpoint.write_weights, []
@@ -156,7 +156,7 @@ def test_a_full_disk_is_told_and_training_goes_on(tmp_path: Path, monkeypatch: p
         write(tensors, file)
 
     monkeypatch.setattr(checkpoint, "write_weights", full)
-    Session(run).go()
+    Runner(run).run()
     entries = run.events().read()
     warning = next(e for e in entries if e["type"] == "warning")
     assert "No space left" in warning["message"]
@@ -167,10 +167,10 @@ def test_a_full_disk_is_told_and_training_goes_on(tmp_path: Path, monkeypatch: p
 
 
 def test_events_that_a_full_disk_refuses_are_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from trainer.session import Session
+    from trainer.runner import Runner
 
     whole, run = (RunDir.create(tmp_path / name, small(steps=14)) for name in ("whole", "run"))
-    Session(whole).go()
+    Runner(whole).run()
     emit, calls = RunDir.emit, []
 
     def full(self: RunDir, entry: dict[str, object]) -> None:
@@ -182,7 +182,7 @@ def test_events_that_a_full_disk_refuses_are_written_later(tmp_path: Path, monke
         emit(self, entry)
 
     monkeypatch.setattr(RunDir, "emit", full)
-    Session(run).go()
+    Runner(run).run()
     assert figures(run) == figures(whole)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from tests.paths import PUBLISHED_DATA
 from trainer.config import RunConfig
 from trainer.data.batches import training_batches
-from trainer.data.published import on_dataset
+from trainer.data.published import fit_to_dataset
 from trainer.loop import Trainer
 from trainer.presets import preset
 
@@ -40,7 +40,7 @@ def recipe(**changes: Any) -> RunConfig:
         "model": published.model.model_dump() | small, "batch_size": 6, "lr": 1e-3, "puzzle_emb_lr": 1e-2, "warmup_steps": 12, "augment": False,
         "dtype": "float32", "threads": 1, "evaluation": (), "log_every": 1, "evaluate_every": 1000, "compile": "off", "dataset_test": 0, "device": "cpu",
     }  # fmt: skip
-    return on_dataset(RunConfig.model_validate(values | changes), PUBLISHED_DATA / "sudoku")
+    return fit_to_dataset(RunConfig.model_validate(values | changes), PUBLISHED_DATA / "sudoku")
 
 
 class Plain:
@@ -185,7 +185,7 @@ def test_published_dataset_folders_train_unchanged(tmp_path: Path, task: str) ->
     name = {"sudoku": "sudoku-extreme-1k", "maze": "maze-30x30-hard", "arc": "arc-agi-1"}[task]
     values = preset(name)
     small = {"hidden_size": 32, "num_heads": 2, "H_layers": 1, "L_layers": 1, "puzzle_emb_ndim": 32}
-    config = on_dataset(values.model_copy(update={"model": values.model.model_copy(update=small)}), PUBLISHED_DATA / task)
+    config = fit_to_dataset(values.model_copy(update={"model": values.model.model_copy(update=small)}), PUBLISHED_DATA / task)
     config = config.model_copy(update={"batch_size": 3, "steps": 3, "log_every": 1, "evaluate_every": 100, "lr": 1e-3, "warmup_steps": 0})
     trainer = Trainer(config, training_batches(config, tmp_path / "pool.npz"))
     losses = [e["values"]["loss"] for entries in trainer.train() for e in entries if e["type"] == "metrics"]

@@ -175,7 +175,7 @@ def least_segments(config: RunConfig, step: int) -> torch.Tensor:
     return torch.from_numpy(rng.integers(2, config.model.halt_max_steps + 1, size=config.batch_size, dtype=np.int32) * explores)
 
 
-class Ahead:
+class Prefetcher:
     """Makes the next step's batch in a thread while this one is worked on. A batch is a function of its step, so nothing is lost by a kill.
 
     A thread and not a process: 48 Sudokus take 0.6 ms of a core here, the step that they are for some 400.

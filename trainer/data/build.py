@@ -44,7 +44,7 @@ class Sizes:
         return examples[np.concatenate([[0], np.cumsum(self.group_puzzles)])]
 
 
-class Source(ABC):
+class ExampleSource(ABC):
     """Where a split's examples come from. `rows` of the same groups are the same whenever they are asked for."""
 
     seq_len: int
@@ -60,7 +60,7 @@ class Source(ABC):
         """Input and label tokens (n, S) of the groups from `begin` to `end` − 1."""
 
 
-class GridSource(Source):
+class GridSource(ExampleSource):
     """Puzzles of a task and their solutions: each is a group, itself and then its augmented copies.
 
     Mazes have up to eight copies, the rotations and reflections in the published order, the maze itself among them; other tasks have
@@ -107,7 +107,11 @@ class Progress:
 
 
 def build(
-    folder: Path, sources: Mapping[str, Source], recipe: Mapping[str, Any], identifiers: list[str] | None = None, overwrite: bool = False
+    folder: Path,
+    sources: Mapping[str, ExampleSource],
+    recipe: Mapping[str, Any],
+    identifiers: list[str] | None = None,
+    overwrite: bool = False,
 ) -> Iterator[Progress]:
     """Write the splits of a dataset (`train`, `test`), telling now and then how far it is. DatasetError where the folder is taken.
 
@@ -140,7 +144,7 @@ def build(
     yield Progress(total, total)
 
 
-def _write_split(folder: Path, source: Source, sizes: Sizes, identifiers: int) -> Iterator[int]:
+def _write_split(folder: Path, source: ExampleSource, sizes: Sizes, identifiers: int) -> Iterator[int]:
     """Yields examples done."""
     folder.mkdir(exist_ok=True)
     first = sizes.first_example

@@ -11,7 +11,7 @@ from hrm_model.errors import DatasetError
 from hrm_model.tasks.arc import puzzle as arc
 from hrm_model.tasks.arc.augment import Augmentation, augmented, distinct_augmentations, encode_pair
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair
-from trainer.data.build import BLANK, Sizes, Source
+from trainer.data.build import BLANK, ExampleSource, Sizes
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class _Group:
     first_identifier: int
 
 
-class ArcSource(Source):
+class ArcSource(ExampleSource):
     """One split of ARC tasks."""
 
     seq_len, vocab_size = arc.CELLS, arc.VOCAB_SIZE
@@ -52,7 +52,9 @@ class ArcSource(Source):
         return made
 
 
-def arc_sources(training: list[ArcPuzzle], evaluation: list[ArcPuzzle], copies: int, seed: int) -> tuple[dict[str, Source], list[str]]:
+def arc_sources(
+    training: list[ArcPuzzle], evaluation: list[ArcPuzzle], copies: int, seed: int
+) -> tuple[dict[str, ExampleSource], list[str]]:
     """Splits, and the names of all copies (identifiers.json).
 
     Trained on: all pairs of the training tasks and the demonstrations of the evaluation tasks, moved on the board; judged on: the test
@@ -75,7 +77,7 @@ def arc_sources(training: list[ArcPuzzle], evaluation: list[ArcPuzzle], copies: 
         if judged:
             test.append(_Group(puzzle.name, puzzle.test, all_copies, len(names)))
         names += [puzzle.name, *(by.name(puzzle.name) for by in found)]
-    sources: dict[str, Source] = {"train": ArcSource(train, seed, translate=True)}
+    sources: dict[str, ExampleSource] = {"train": ArcSource(train, seed, translate=True)}
     if test:
         sources["test"] = ArcSource(test, seed, translate=False)
     return sources, names

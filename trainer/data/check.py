@@ -13,7 +13,7 @@ _ROWS = 4096
 
 
 @dataclass(frozen=True)
-class Check:
+class DatasetReport:
     """What was found."""
 
     examples: int
@@ -42,7 +42,7 @@ class Check:
         return found
 
 
-def check_dataset(dataset: Dataset) -> Check:
+def check_dataset(dataset: Dataset) -> DatasetReport:
     """Reads everything. DatasetError where a file cannot be read or holds what is no token."""
     task = dataset.task
     wrong, first = {}, {}
@@ -50,7 +50,7 @@ def check_dataset(dataset: Dataset) -> Check:
     for name, split in dataset.splits.items():
         wrong[name], first[name], classes[name] = _read(task, split)
     shared = int(np.isin(classes["test"], classes["train"]).sum()) if len(classes) == 2 else 0
-    return Check(sum(split.examples for split in dataset.splits.values()), wrong, first, shared)
+    return DatasetReport(sum(split.examples for split in dataset.splits.values()), wrong, first, shared)
 
 
 def _read(task: Task, split: Split) -> tuple[int, int, np.ndarray]:

@@ -23,7 +23,7 @@ _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 @dataclass(frozen=True)
-class Identified:
+class PuzzleIdentifier:
     """A puzzle's number, 0 (the blank one) where the model has none for it, and a sentence about it."""
 
     number: int
@@ -31,25 +31,29 @@ class Identified:
     trained: bool  # whether the model was trained on this puzzle
 
 
-def identify(checkpoint: Path, model: str, rows: int, puzzle: str) -> Identified:
+def identify(checkpoint: Path, model: str, rows: int, puzzle: str) -> PuzzleIdentifier:
     """What a model with so many puzzle vectors (`rows`, 0: none at all) knows a puzzle by; `puzzle` is '' for one without a name."""
     if not rows:
-        return Identified(0, "", True)
+        return PuzzleIdentifier(0, "", True)
     guess, blank = "its answer is a guess", "thinks with the blank puzzle vector"
     if not puzzle:
-        return Identified(0, f"A task without a name, by which models know tasks: {guess}. {model} {blank}.", False)
+        return PuzzleIdentifier(0, f"A task without a name, by which models know tasks: {guess}. {model} {blank}.", False)
     try:
         file = names_file(checkpoint)
         if file is None:
-            return Identified(0, f"Which tasks {model} was trained on is not known: {guess}. No {NAMES} lies beside it; it {blank}.", False)
-        number = number_of(file, puzzle)
+            return PuzzleIdentifier(
+                0, f"Which tasks {model} was trained on is not known: {guess}. No {NAMES} lies beside it; it {blank}.", False
+            )
+        number = find_number(file, puzzle)
     except DatasetError as error:
-        return Identified(0, f"{model} {blank}, and {guess}: {error}.", False)
+        return PuzzleIdentifier(0, f"{model} {blank}, and {guess}: {error}.", False)
     if number is None:
-        return Identified(0, f"{model} was not trained on {puzzle}: {guess}. {file} does not list it; the model {blank}.", False)
+        return PuzzleIdentifier(0, f"{model} was not trained on {puzzle}: {guess}. {file} does not list it; the model {blank}.", False)
     if number >= rows:
-        return Identified(0, f"{file} belongs to another model, for {model} has {rows:,} puzzle vectors only: {guess}. It {blank}.", False)
-    return Identified(number, f"The model was trained on this task: puzzle vector {number:,}.", True)
+        return PuzzleIdentifier(
+            0, f"{file} belongs to another model, for {model} has {rows:,} puzzle vectors only: {guess}. It {blank}.", False
+        )
+    return PuzzleIdentifier(number, f"The model was trained on this task: puzzle vector {number:,}.", True)
 
 
 def names_file(checkpoint: Path) -> Path | None:
@@ -90,7 +94,7 @@ def _dataset_of(folder: Path) -> str:
     return named if isinstance(named, str) else ""
 
 
-def number_of(file: Path, puzzle: str) -> int | None:
+def find_number(file: Path, puzzle: str) -> int | None:
     """A name's place in a list of names, or None. DatasetError where the file is no such list."""
     try:
         return _number_of(file, file.stat().st_mtime_ns, puzzle)
@@ -103,7 +107,7 @@ def _number_of(file: Path, written: int, puzzle: str) -> int | None:
     return next((number for number, name in _names(file) if name == puzzle), None)
 
 
-def copies_in(file: Path, puzzle: str) -> list[tuple[int, str]]:
+def augmented_copies(file: Path, puzzle: str) -> list[tuple[int, str]]:
     """Number and name of a puzzle and its augmented copies. DatasetError where the file is no list of names."""
     try:
         return [(number, name) for number, name in _names(file) if name.startswith(puzzle)]

@@ -230,17 +230,17 @@ def dataset_folder(name: str | Path) -> Path:
     )
 
 
-def is_there(name: str | Path) -> bool:
+def dataset_exists(name: str | Path) -> bool:
     """Whether `dataset_folder` finds it."""
     return Path(name).is_dir() or (home() / name).is_dir()
 
 
-def ready(config: RunConfig) -> RunConfig:
+def resolve_dataset(config: RunConfig) -> RunConfig:
     """A configuration that can be started here: one of a dataset is fitted to it. DatasetError where it is not there."""
-    return on_dataset(config, dataset_folder(config.dataset)) if config.dataset else config
+    return fit_to_dataset(config, dataset_folder(config.dataset)) if config.dataset else config
 
 
-def suited(folder: Path) -> RunConfig:
+def preset_for_dataset(folder: Path) -> RunConfig:
     """The preset to begin with on a dataset: the first of its task, else of its kind of puzzle. DatasetError."""
     task = Dataset(folder).task.name
     kind = task.partition("-")[0]
@@ -248,7 +248,7 @@ def suited(folder: Path) -> RunConfig:
     return alike[0]
 
 
-def on_dataset(config: RunConfig, folder: Path) -> RunConfig:
+def fit_to_dataset(config: RunConfig, folder: Path) -> RunConfig:
     """The same recipe on a dataset: the model is fitted to its boards and identifiers. DatasetError where it cannot be."""
     dataset = Dataset(folder.resolve())
     task, meta = dataset.task, dataset.metadata

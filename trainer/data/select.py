@@ -13,7 +13,7 @@ from hrm_model.tasks.puzzle_files import Puzzles, iter_puzzles
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PuzzleFilter:
     """Of which puzzles, and how many."""
 
     count: int | None = None  # a random sample of so many; none: all
@@ -30,7 +30,7 @@ class Wanted:
         return kept
 
 
-def sample_file(file: Path, wanted: Wanted, seed: int) -> Puzzles:
+def sample_file(file: Path, wanted: PuzzleFilter, seed: int) -> Puzzles:
     """A random sample of a file's puzzles, in the file's order, with solutions. Memory is that of the sample, however long the file.
 
     DatasetError names the file where it cannot be read or no puzzle is left.
@@ -71,13 +71,13 @@ def joined(one: Puzzles | None, other: Puzzles) -> Puzzles:
     )
 
 
-def apart(train: Puzzles, test: Puzzles) -> tuple[Puzzles, int]:
+def without_symmetric(train: Puzzles, test: Puzzles) -> tuple[Puzzles, int]:
     """Training puzzles without those that are symmetric to a test puzzle, and how many these were."""
     shared = np.isin(train.task.classes(train.puzzles), test.task.classes(test.puzzles))
     return train[~shared], int(shared.sum())
 
 
-def split_off(puzzles: Puzzles, count: int, seed: int) -> tuple[Puzzles, Puzzles, int]:
+def split_test(puzzles: Puzzles, count: int, seed: int) -> tuple[Puzzles, Puzzles, int]:
     """(train, test, dropped): `count` random puzzles, and the rest without those symmetric to one of them, which are so many.
 
     DatasetError where nothing would be left.
@@ -87,7 +87,7 @@ def split_off(puzzles: Puzzles, count: int, seed: int) -> tuple[Puzzles, Puzzles
     chosen = np.zeros(len(puzzles), bool)
     chosen[np.random.default_rng(np.random.SeedSequence([seed, 4])).permutation(len(puzzles))[:count]] = True
     test = puzzles[chosen]
-    train, dropped = apart(puzzles[~chosen], test)
+    train, dropped = without_symmetric(puzzles[~chosen], test)
     if not len(train):
         raise DatasetError("every puzzle is symmetric to one of the test puzzles; ask for fewer of these")
     return train, test, dropped

@@ -67,7 +67,7 @@ class Curve:
         self._reset()
 
     def _reset(self) -> None:
-        self._cuts, self._rows, self._taken, self._count, self._carry = self.table.cuts, 0, 0, 0, 0.0
+        self._cuts, self._rows, self._taken, self._count, self._carry = self.table.truncations, 0, 0, 0, 0.0
         self._x, self._y, self._smooth = (np.zeros(0) for _ in range(3))
         self._low, self._high = np.zeros(0), np.zeros(0)
         self._blocks = 0
@@ -91,13 +91,13 @@ class Curve:
     def behind(self) -> bool:
         """Whether `follow` has more to take in."""
         more = self.y_name in self.table and self._rows < len(self.table)
-        return more or self._cuts != self.table.cuts or self._count < self._taken
+        return more or self._cuts != self.table.truncations or self._count < self._taken
 
     def follow(self, most: int = _PIECE) -> bool:
         """Take in new rows, at most so many. Whether anything changed."""
         if not self.behind:
             return False
-        if self._cuts != self.table.cuts:
+        if self._cuts != self.table.truncations:
             self._reset()
         if self.y_name in self.table:
             new = slice(self._rows, min(len(self.table), self._rows + most))

@@ -18,7 +18,7 @@ _COSTLY = {"task", "model", "phases", "batch_size", "micro_batch", "optimizer", 
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredCost:
     """What a probe found."""
 
     seconds_per_step: float  # of the whole batch, at the finished model's depth
@@ -28,14 +28,14 @@ class Measured:
     device: str
 
 
-def key(config: RunConfig) -> str:
+def cost_key(config: RunConfig) -> str:
     """What measurements depend on: this machine and all of the configuration that costs time."""
     costly = config.model_dump(mode="json", include=_COSTLY)
     text = json.dumps([platform.node(), platform.machine(), costly], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def seconds_of(config: RunConfig, measured: Measured) -> float:
+def run_seconds(config: RunConfig, measured: MeasuredCost) -> float:
     """Computing time of the whole run, evaluations counted, as if no early stop came."""
     training = config.steps * measured.seconds_per_step
     if config.minutes:
@@ -45,7 +45,7 @@ def seconds_of(config: RunConfig, measured: Measured) -> float:
     return training + max(1.0, steps / config.evaluate_every) * puzzles * measured.seconds_per_puzzle
 
 
-def disk_of(config: RunConfig, measured: Measured | None = None) -> int:
+def disk_bytes(config: RunConfig, measured: MeasuredCost | None = None) -> int:
     """Bytes of the checkpoints that are kept, with the one that is being written."""
     one = measured.checkpoint if measured is not None and measured.checkpoint else _BYTES_EACH * parameter_count(config.model)
     # Beside the newest ones: the best, the one that is being written, and those of the 1st, 2nd, 4th, 8th … multiple.
@@ -53,13 +53,13 @@ def disk_of(config: RunConfig, measured: Measured | None = None) -> int:
     return (config.keep_checkpoints + 2 + doublings) * one
 
 
-def to_json(found: dict[str, Measured]) -> str:
+def to_json(found: dict[str, MeasuredCost]) -> str:
     return json.dumps({name: asdict(measured) for name, measured in found.items()}, indent=1)
 
 
-def from_json(text: str) -> dict[str, Measured]:
+def from_json(text: str) -> dict[str, MeasuredCost]:
     """What `to_json` wrote; {} where it is damaged or of another version."""
     try:
-        return {name: Measured(**fields) for name, fields in json.loads(text).items()}
+        return {name: MeasuredCost(**fields) for name, fields in json.loads(text).items()}
     except (ValueError, TypeError, AttributeError):
         return {}

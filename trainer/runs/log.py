@@ -25,7 +25,7 @@ class Table:
         self._blocks: list[dict[str, Floats]] = []
         self._names: dict[str, None] = {}
         self._rows = 0
-        self.cuts = 0  # changes where rows were taken away: who followed the rows must begin again
+        self.truncations = 0  # changes where rows were taken away: who followed the rows must begin again
 
     def __len__(self) -> int:
         return self._rows
@@ -67,7 +67,7 @@ class Table:
             self._rows += taken
             done += taken
 
-    def cut(self, step: float) -> None:
+    def truncate(self, step: float) -> None:
         """Drop the rows of later steps."""
         rows = int(np.searchsorted(self["step"], step, side="right"))
         if rows < self._rows:
@@ -78,7 +78,7 @@ class Table:
                 for column in self._blocks[-1].values():
                     column[rows % _BLOCK :] = np.nan
             self._rows = rows
-            self.cuts += 1
+            self.truncations += 1
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Cut:
+class Rewind:
     """A trainer went on from this step: what was told of later ones is computed again."""
 
     step: int
@@ -107,10 +107,10 @@ class Mark:
     code: str = ""  # of a warning: which one
 
 
-Part = Rows | Cut | Mark
+Part = Rows | Rewind | Mark
 
 
-def digest(entries: Iterable[Mapping[str, Any]]) -> list[Part]:
+def parse_events(entries: Iterable[Mapping[str, Any]]) -> list[Part]:
     """Events (trainer/events.py) as parts for a RunLog, in their order. Values that are no numbers become NaN."""
     parts: list[Part] = []
     pending: dict[str, list[dict[str, float]]] = {"metrics": [], "evaluations": [], "machine": []}
@@ -138,7 +138,7 @@ def digest(entries: Iterable[Mapping[str, Any]]) -> list[Part]:
         else:
             flush()
             if kind == "started":
-                parts.append(Cut(step))
+                parts.append(Rewind(step))
             words = entry.get("message") or entry.get("reason") or entry.get("checkpoint") or ""
             parts.append(Mark(kind, step, time, str(words), str(entry.get("code") or "")))
     flush()
@@ -185,11 +185,11 @@ class RunLog:
     marks: list[Mark] = field(default_factory=list)
 
     def apply(self, parts: Iterable[Part]) -> None:
-        """Take in what `digest` made."""
+        """Take in what `parse_events` made."""
         for part in parts:
-            if isinstance(part, Cut):
+            if isinstance(part, Rewind):
                 for table in (self.metrics, self.evaluations, self.machine):
-                    table.cut(part.step)
+                    table.truncate(part.step)
                 self.marks = [mark for mark in self.marks if mark.step <= part.step]
             elif isinstance(part, Mark):
                 self.marks.append(part)

@@ -21,7 +21,7 @@ LIVE = ("starting", "running", "paused")
 TRASH = ".trash"
 ORIGIN = "origin.json"  # in a continued run: where it came from
 # Of a model, what may change without changing the shape of any weight.
-FREE = {"H_cycles", "L_cycles", "gradient", "halt_max_steps", "halt_exploration_prob", "forward_dtype", "rms_norm_eps"}
+CHANGEABLE = {"H_cycles", "L_cycles", "gradient", "halt_max_steps", "halt_exploration_prob", "forward_dtype", "rms_norm_eps"}
 
 
 def runs_folder() -> Path:
@@ -54,7 +54,7 @@ def find_run(name: str, root: Path | None = None) -> RunDir:
     raise RunError(f"there is no run {name!r} in {root or runs_folder()}; there are: {which}")
 
 
-def must_rest(run: RunDir) -> None:
+def require_stopped(run: RunDir) -> None:
     """RunError where a trainer is at work."""
     if run.status().get("state") in LIVE:
         raise RunError(f"{run.path.name} is being trained; stop it first")
@@ -62,7 +62,7 @@ def must_rest(run: RunDir) -> None:
 
 def rename(run: RunDir, name: str) -> Path:
     """Give a run that is not live another folder name. RunError says what stands against it."""
-    must_rest(run)
+    require_stopped(run)
     name = name.strip()
     if not name or name.startswith(".") or any(c in name for c in '/\\:*?"<>|'):
         raise RunError(f"{name!r} is no name for a folder")
@@ -76,7 +76,7 @@ def rename(run: RunDir, name: str) -> Path:
 
 def delete(run: RunDir) -> Path:
     """Move a run that is not live to the trash beside it, and give its place there; `undelete` brings it back."""
-    must_rest(run)
+    require_stopped(run)
     trash = run.path.parent / TRASH
     trash.mkdir(exist_ok=True)
     place, number = trash / run.path.name, 1
@@ -109,7 +109,7 @@ def undelete(name: str | None = None, root: Path | None = None) -> Path:
     return target
 
 
-def changed(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
+def with_changes(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     """A configuration with fields changed by dotted names ('lr', 'model.H_cycles'). RunError names what cannot be."""
     values = config.model_dump(mode="json")
     for name, value in changes.items():
@@ -141,7 +141,7 @@ def fork(run: RunDir, config: RunConfig, *, checkpoint: str = "last", path: Path
         raise RunError(f"{folder}: holds weights without a trainer's state (training_state.pt), so no run can go on from it; choose 'last'")
     before, after = run.config().model, config.model
     for name in ModelConfig.model_fields:
-        if name not in FREE and getattr(before, name) != getattr(after, name):
+        if name not in CHANGEABLE and getattr(before, name) != getattr(after, name):
             raise RunError(f"model.{name} cannot change from {getattr(before, name)} to {getattr(after, name)}: the weights would not fit")
     step = int(folder.name.removeprefix("step_"))
     if config.steps <= step:

@@ -54,7 +54,7 @@ class RunSummary:
         return min(1.0, self.step / self.steps) if self.steps else 0.0
 
 
-class Survey:
+class SummaryReader:
     """Keeps one run's summary up to date; reads only what is new. Used by one thread."""
 
     def __init__(self, path: Path) -> None:
@@ -67,7 +67,7 @@ class Survey:
         self._failure = self._error = ""
         self._ended = ""
 
-    def look(self, now: float, most_bytes: int = 1 << 20) -> RunSummary:
+    def update(self, now: float, most_bytes: int = 1 << 20) -> RunSummary:
         """The summary as of `now` (monotonic seconds), having read at most so many bytes of events."""
         if self.config is None:
             try:
@@ -148,9 +148,9 @@ class Survey:
 
     def _explain(self, state: str, status: Mapping[str, Any]) -> str:
         if state in ("failed", "diverged"):
-            return self._failure or str(status.get("message") or "") or last_words(self.run.path)
+            return self._failure or str(status.get("message") or "") or last_log_line(self.run.path)
         if state == "killed":
-            words = last_words(self.run.path)
+            words = last_log_line(self.run.path)
             said = f" Its last words: {words}" if words else ""
             return f"The trainer's process ended without a word at about step {status.get('step', 0):,}.{said} Resume goes on from its last checkpoint."
         if state in LIVE or state == "new":
@@ -158,7 +158,7 @@ class Survey:
         return {"done": "", "stopped": "", "aborted": "Discarded what came after its last checkpoint."}.get(self._ended, self._ended)
 
 
-def last_words(path: Path, *, of_many: bool = False) -> str:
+def last_log_line(path: Path, *, of_many: bool = False) -> str:
     """The line of a run's log.txt that says best why its trainer died; '' where it says nothing.
 
     `of_many`: another trainer goes on writing into the log, so that the line need not be its last.

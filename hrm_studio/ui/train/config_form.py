@@ -28,7 +28,7 @@ from hrm_studio.ui.train import preset_labels
 from hrm_studio.ui.train.field_editors import Editor, RecordsEditor, editor_for
 from hrm_studio.words import about, size
 from trainer.config import RunConfig
-from trainer.runs.estimate import disk_of, key, seconds_of
+from trainer.runs.estimate import cost_key, disk_bytes, run_seconds
 
 
 class FieldRow:
@@ -215,9 +215,9 @@ class ConfigForm(QWidget):
             return
         count = len(self.different)
         changed = "no setting differs" if not count else "1 setting differs" if count == 1 else f"{count} settings differ"
-        found = self._estimator.known.get(key(self.config))
-        takes = f"about {about(seconds_of(self.config, found))}, {size(found.memory)} of memory, " if found is not None else ""
-        self.verdict.setText(f"{changed}  ·  {preset_labels.plan(self.config)}  ·  {takes}{size(disk_of(self.config, found))} on disk")
+        found = self._estimator.known.get(cost_key(self.config))
+        takes = f"about {about(run_seconds(self.config, found))}, {size(found.memory)} of memory, " if found is not None else ""
+        self.verdict.setText(f"{changed}  ·  {preset_labels.plan(self.config)}  ·  {takes}{size(disk_bytes(self.config, found))} on disk")
         self.verdict.setStyleSheet("")
         self.measure.setVisible(found is None)
 

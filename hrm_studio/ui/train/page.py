@@ -35,7 +35,7 @@ from hrm_studio.ui.widgets.deferred import Deferred
 from hrm_studio.ui.widgets.undo_bar import UndoBar
 from hrm_studio.words import disk_trouble
 from trainer.config import RunConfig
-from trainer.data.published import on_dataset, suited
+from trainer.data.published import fit_to_dataset, preset_for_dataset
 from trainer.presets import PRESETS
 from trainer.runs.manage import fork
 from trainer.runs.run_dir import RunDir
@@ -197,7 +197,7 @@ class TrainPage(QWidget):
     def edit_dataset(self, folder: Path) -> None:
         """The form of a recipe fitted to a dataset."""
         fitted: list[RunConfig] = []
-        if self.acts.tried(lambda: fitted.append(on_dataset(suited(folder), folder))):
+        if self.acts.tried(lambda: fitted.append(fit_to_dataset(preset_for_dataset(folder), folder))):
             first = PRESETS[fitted[0].preset]
             self.edit(fitted[0], first, folder.name, f"{title(first.preset)}, fitted to this dataset. Start makes a new run of it.")
 

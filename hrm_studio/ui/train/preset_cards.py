@@ -17,7 +17,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.ui.train import preset_labels
 from hrm_studio.words import about, size
 from trainer.config import RunConfig
-from trainer.runs.estimate import disk_of, key, seconds_of
+from trainer.runs.estimate import cost_key, disk_bytes, run_seconds
 
 _WIDTH = 330  # a card's least comfortable width
 _UNASKED = 3_000_000  # parameters up to which a preset is measured without being asked
@@ -34,7 +34,7 @@ class PresetCard(QFrame):
 
     def __init__(self, name: str, config: RunConfig, estimator: Estimator, folder: Path, theme: Theme) -> None:
         super().__init__(objectName="card")
-        self.name, self.config, self.key = name, config, key(config)
+        self.name, self.config, self.key = name, config, cost_key(config)
         self._estimator, self._folder, self._theme = estimator, folder, theme
         self._trouble = ""
         self._busy = False
@@ -109,7 +109,7 @@ class PresetCard(QFrame):
         steps = f"{config.steps:,} steps"
         if found is not None:
             bound = "at most " if config.stop_at_exact else "about "
-            self.rows["time"].setText(f"<b>{bound}{about(seconds_of(config, found))}</b> on {found.device or 'this machine'}, {steps}")
+            self.rows["time"].setText(f"<b>{bound}{about(run_seconds(config, found))}</b> on {found.device or 'this machine'}, {steps}")
         elif self._busy:
             self.rows["time"].setText(f"measuring … – {steps}")
         elif self._trouble:
@@ -117,7 +117,7 @@ class PresetCard(QFrame):
         else:
             self.rows["time"].setText(preset_labels.plan(config))
         self.measure.setVisible(found is None and not self._busy)
-        disk = disk_of(config, found)
+        disk = disk_bytes(config, found)
         text = f"{size(found.memory)} of memory, " if found is not None else ""
         short = _free(self._folder) < 1.2 * disk
         self.rows["memory"].setText(f"{text}{size(disk)} on disk" + (f", but only {size(_free(self._folder))} are free" if short else ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hrm_model.config import parameter_count
 from hrm_studio.words import count
 from trainer.config import RunConfig
-from trainer.data.published import is_there
+from trainer.data.published import dataset_exists
 
 # name: title, what the model learns
 _TITLES = {
@@ -41,7 +41,7 @@ def what(name: str, config: RunConfig) -> str:
 def data(config: RunConfig) -> str:
     """'10,000 generated puzzles (4 clues to 8 clues), each in all its symmetries'."""
     if config.dataset:
-        return f"data set {config.dataset}" + ("" if is_there(config.dataset) else ", still to be made: hrm-studio data build")
+        return f"data set {config.dataset}" + ("" if dataset_exists(config.dataset) else ", still to be made: hrm-studio data build")
     sets = config.puzzles
     names = list(dict.fromkeys(s.name(config.task) for s in sets))
     kinds = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}" if names else ""

@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from hrm_studio.cli.main import app
 from tests.support.runs import small
+from trainer.runner import Runner
 from trainer.runs.manage import LIVE, all_runs
 from trainer.runs.run_dir import RunDir
-from trainer.session import Session
 
 
 def ran(*arguments: str) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def finished(root: Path) -> RunDir:
     run = RunDir.create(root / "calm-whale-7", small(steps=14, evaluate_every=7))
-    Session(run).go()
+    Runner(run).run()
     return run
 
 

@@ -12,7 +12,7 @@ from hrm_studio.services.estimator import Estimator, read_probe
 from hrm_studio.ui.train import preset_labels
 from tests.support.runs import small
 from trainer.presets import PRESETS
-from trainer.runs.estimate import Measured, disk_of, from_json, key, seconds_of, to_json
+from trainer.runs.estimate import MeasuredCost, cost_key, disk_bytes, from_json, run_seconds, to_json
 
 WAIT = 240_000
 
@@ -29,7 +29,7 @@ def test_a_probe_really_trains_and_is_remembered(estimator: Estimator, qtbot: Qt
     with qtbot.waitSignal(estimator.measured, timeout=WAIT) as told:
         estimator.ask(config)
     name, found = told.args
-    assert name == key(config)
+    assert name == cost_key(config)
     assert 0 < found.seconds_per_step < 60
     assert found.seconds_per_puzzle > 0
     assert found.memory > 50e6
@@ -64,15 +64,15 @@ def test_cancelling_ends_the_probe_and_tells_nothing(estimator: Estimator, qtbot
 
 def test_what_a_run_will_take() -> None:
     config = small(steps=1000, evaluate_every=100, evaluation=[{"clues": 6, "count": 50}])
-    measured = Measured(0.5, 0.01, 10**9, 10**6, "cpu")
-    assert seconds_of(config, measured) == pytest.approx(1000 * 0.5 + 10 * 50 * 0.01)
-    assert seconds_of(config.model_copy(update={"minutes": 2.0}), measured) == pytest.approx(120 + 2.4 * 50 * 0.01)
-    assert disk_of(config, measured) > 4 * 10**6
-    assert disk_of(config) > 0
+    measured = MeasuredCost(0.5, 0.01, 10**9, 10**6, "cpu")
+    assert run_seconds(config, measured) == pytest.approx(1000 * 0.5 + 10 * 50 * 0.01)
+    assert run_seconds(config.model_copy(update={"minutes": 2.0}), measured) == pytest.approx(120 + 2.4 * 50 * 0.01)
+    assert disk_bytes(config, measured) > 4 * 10**6
+    assert disk_bytes(config) > 0
 
 
 def test_estimates_survive_a_damaged_file() -> None:
-    found = {"a": Measured(0.5, 0.01, 10**9, 10**6, "cpu")}
+    found = {"a": MeasuredCost(0.5, 0.01, 10**9, 10**6, "cpu")}
     assert from_json(to_json(found)) == found
     for text in ("", "[]", "{", '{"a": 3}', '{"a": {"seconds": 1}}'):
         assert from_json(text) == {}
@@ -80,15 +80,15 @@ def test_estimates_survive_a_damaged_file() -> None:
 
 def test_what_costs_no_time_needs_no_new_measurement() -> None:
     config = small()
-    assert key(small(lr=5e-4, seed=3, steps=7)) == key(config)
+    assert cost_key(small(lr=5e-4, seed=3, steps=7)) == cost_key(config)
     for costly in ({"batch_size": 8}, {"q_continue": True}, {"dtype": "bfloat16"}):
-        assert key(small(**costly)) != key(config)
+        assert cost_key(small(**costly)) != cost_key(config)
 
 
 def test_a_preset_of_a_dataset_that_is_not_there_is_measured_and_says_what_is_missing() -> None:
     config = PRESETS["arc-agi-1"]
     assert "still to be made" in preset_labels.data(config)
-    assert disk_of(config) > 5e9
+    assert disk_bytes(config) > 5e9
 
 
 def test_last_words_of_a_probe_that_measured_nothing() -> None:

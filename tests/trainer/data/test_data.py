@@ -17,7 +17,7 @@ from tests.paths import PUBLISHED_DATA, ROOT
 from tests.support.runs import small, small_maze
 from trainer.config import RunConfig, read_config, write_config
 from trainer.data.batches import Batches, DatasetBatches, evaluation_sets, make_pool, training_batches
-from trainer.data.published import on_dataset
+from trainer.data.published import fit_to_dataset
 from trainer.loop import Trainer
 from trainer.presets import PRESETS, preset
 from trainer.runs.events import LineReader, append_line, event
@@ -147,7 +147,7 @@ def test_a_maze_run_that_cannot_be_is_refused(changes: dict[str, object], words:
 
 
 def on_published(name: str, **changes: object) -> RunConfig:
-    return on_dataset(small(**({"steps": 12, "evaluate_every": 12} | changes)), PUBLISHED_DATA / name)
+    return fit_to_dataset(small(**({"steps": 12, "evaluate_every": 12} | changes)), PUBLISHED_DATA / name)
 
 
 @pytest.mark.parametrize("name", ["sudoku", "maze", "arc"])
@@ -198,7 +198,7 @@ def test_a_dataset_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="either puzzles to generate or a dataset"):
         small(puzzles=())
     with pytest.raises(ValueError, match="is no dataset"):
-        on_dataset(small(), tmp_path)
+        fit_to_dataset(small(), tmp_path)
 
 
 def test_a_run_on_a_dataset_that_is_gone_says_so(tmp_path: Path) -> None:

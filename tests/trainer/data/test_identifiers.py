@@ -11,8 +11,8 @@ import pytest
 from hrm_model.errors import DatasetError
 from tests.paths import PUBLISHED_DATA
 from trainer.config import write_config
-from trainer.data.identifiers import identify, names_file, number_of
-from trainer.data.published import on_dataset
+from trainer.data.identifiers import find_number, identify, names_file
+from trainer.data.published import fit_to_dataset
 from trainer.presets import PRESETS
 
 NAMES = PUBLISHED_DATA / "arc" / "identifiers.json"
@@ -27,8 +27,8 @@ def weights(folder: Path) -> Path:
 def test_numbers_are_places_in_the_published_list() -> None:
     names = json.loads(NAMES.read_text())
     for number in (0, 1, len(names) // 2, len(names) - 1):
-        assert number_of(NAMES, names[number]) == number
-    assert number_of(NAMES, "ffffffff") is None
+        assert find_number(NAMES, names[number]) == number
+    assert find_number(NAMES, "ffffffff") is None
 
 
 def test_names_with_quotes_commas_and_other_letters(tmp_path: Path) -> None:
@@ -36,10 +36,10 @@ def test_names_with_quotes_commas_and_other_letters(tmp_path: Path) -> None:
     for k, text in enumerate((json.dumps(names), json.dumps(names, ensure_ascii=False, indent=2))):
         file = tmp_path / f"{k}.json"
         file.write_text(text, encoding="utf-8")
-        assert [number_of(file, name) for name in names] == list(range(5))
-        assert number_of(file, "quoted") is None
+        assert [find_number(file, name) for name in names] == list(range(5))
+        assert find_number(file, "quoted") is None
     (tmp_path / "none.json").write_text("[ ]")
-    assert number_of(tmp_path / "none.json", "a") is None
+    assert find_number(tmp_path / "none.json", "a") is None
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"a": 1}', '["a" "b"]', '["a", 1]', '["a", ["b"]]', '["a"', "\udcff"])
@@ -47,7 +47,7 @@ def test_what_is_no_list_of_names_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "identifiers.json"
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(DatasetError, match=r"identifiers\.json: is no list of names"):
-        number_of(file, "missing")
+        find_number(file, "missing")
 
 
 def test_the_list_is_found_beside_in_the_run_and_through_its_dataset(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_the_list_is_found_beside_in_the_run_and_through_its_dataset(tmp_path: P
 
     run = tmp_path / "run"
     step = weights(run / "checkpoints" / "step_000100")
-    write_config(on_dataset(PRESETS["arc-agi-1"], PUBLISHED_DATA / "arc"), run / "config.yaml")
+    write_config(fit_to_dataset(PRESETS["arc-agi-1"], PUBLISHED_DATA / "arc"), run / "config.yaml")
     assert names_file(step) == names_file(run) == NAMES
     shutil.copy(NAMES, run)
     assert names_file(step) == run / "identifiers.json"

@@ -22,7 +22,7 @@ from tests.support.datasets import source
 from trainer.data.build import GridSource, build
 from trainer.data.build_arc import arc_sources
 from trainer.data.published import Dataset, Split
-from trainer.data.select import Wanted, apart, sample_file, split_off
+from trainer.data.select import PuzzleFilter, sample_file, split_test, without_symmetric
 
 FILES = ["identifiers.json"] + [
     f"{split}/{name}"
@@ -182,22 +182,22 @@ def test_samples_filters_and_no_symmetry_class_on_both_sides(tmp_path: Path) -> 
         for p, s in zip(np.concatenate([puzzles, moved]), np.concatenate([solutions, answers]), strict=True)
     ]
     file.write_text("question,answer,rating\n" + "".join(f"{q},{a},{i % 10}\n" for i, (q, a) in enumerate(rows)))
-    found = sample_file(file, Wanted(count=30, min_rating=3, max_rating=6), seed=4)
+    found = sample_file(file, PuzzleFilter(count=30, min_rating=3, max_rating=6), seed=4)
     assert len(found) == 30
     assert found.ratings is not None
     assert set(found.ratings.tolist()) == {3, 4, 5, 6}
-    assert (sample_file(file, Wanted(count=30, min_rating=3, max_rating=6), seed=4).puzzles == found.puzzles).all()
-    assert (sample_file(file, Wanted(count=30, min_rating=3, max_rating=6), seed=5).puzzles != found.puzzles).any()
-    train, test, dropped = split_off(read_puzzles(file), 20, seed=1)
+    assert (sample_file(file, PuzzleFilter(count=30, min_rating=3, max_rating=6), seed=4).puzzles == found.puzzles).all()
+    assert (sample_file(file, PuzzleFilter(count=30, min_rating=3, max_rating=6), seed=5).puzzles != found.puzzles).any()
+    train, test, dropped = split_test(read_puzzles(file), 20, seed=1)
     assert len(test) == 20
     assert len(train) == 100 - dropped < 100
     assert not set(task.classes(train.puzzles).tolist()) & set(task.classes(test.puzzles).tolist())
-    kept, dropped = apart(read_puzzles(file)[:60], read_puzzles(file)[60:])
+    kept, dropped = without_symmetric(read_puzzles(file)[:60], read_puzzles(file)[60:])
     assert (len(kept), dropped) == (0, 60)
     with pytest.raises(DatasetError, match="no puzzle is as asked"):
-        sample_file(file, Wanted(min_rating=99), seed=0)
+        sample_file(file, PuzzleFilter(min_rating=99), seed=0)
     with pytest.raises(DatasetError, match="there are 120"):
-        split_off(read_puzzles(file), 120, seed=1)
+        split_test(read_puzzles(file), 120, seed=1)
 
 
 # Damage ------------------------------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def test_rows_without_a_value_are_left_out_and_a_cut_begins_anew() -> None:
     assert not curve.follow()
     assert curve.x.tolist() == [20, 40]
     kept = curve.y.copy()
-    found.cut(20)
+    found.truncate(20)
     found.append({"step": [30], "steps": [7.0]})
     assert curve.follow()
     assert curve.y.tolist() == [3, 7]

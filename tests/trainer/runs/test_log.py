@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trainer.runs.events import event
-from trainer.runs.log import RunLog, Table, digest
+from trainer.runs.log import RunLog, Table, parse_events
 
 
 def metrics(step: int, **values: object) -> dict[str, object]:
@@ -16,7 +16,9 @@ def metrics(step: int, **values: object) -> dict[str, object]:
 def test_metrics_become_rows_and_what_is_missing_is_nan() -> None:
     log = RunLog()
     log.apply(
-        digest([metrics(10, loss=0.5, lr=1e-3, accuracy=None), metrics(20, loss="odd", lr=1e-3), metrics(30, loss=0.25, grad_norm=2.0)])
+        parse_events(
+            [metrics(10, loss=0.5, lr=1e-3, accuracy=None), metrics(20, loss="odd", lr=1e-3), metrics(30, loss=0.25, grad_norm=2.0)]
+        )
     )
     assert log.metrics["step"].tolist() == [10, 20, 30]
     assert log.metrics["loss"][[0, 2]].tolist() == [0.5, 0.25]
@@ -28,7 +30,7 @@ def test_metrics_become_rows_and_what_is_missing_is_nan() -> None:
 def test_the_rate_of_examples_is_taken_over_a_second_at_least() -> None:
     log = RunLog()
     for first in range(0, 500, 7):  # in pieces
-        log.apply(digest([metrics(step, loss=1.0) for step in range(first, min(500, first + 7))]))
+        log.apply(parse_events([metrics(step, loss=1.0) for step in range(first, min(500, first + 7))]))
     assert log.metrics["examples_per_second"][1:].tolist() == pytest.approx([1000] * 499)
 
 
@@ -41,7 +43,7 @@ def test_a_start_takes_back_what_later_steps_said() -> None:
         event("started", 15),
         metrics(20, loss=-1),
     ]
-    log.apply(digest(told))
+    log.apply(parse_events(told))
     assert log.metrics["loss"].tolist() == [10, -1]
     assert [m.kind for m in log.marks] == ["started", "started"]
 
@@ -52,7 +54,7 @@ def test_an_evaluation_gives_each_set_and_the_interval_of_their_mean() -> None:
         "hard": {"puzzles": 100, "exact": 0.5, "low": 0.4, "high": 0.6, "cells": 0.8, "mean_segments": 8.0, "exact_by_segment": [0.1]},
     }
     log = RunLog()
-    log.apply(digest([event("evaluation", 100, values={"exact_accuracy": 0.7, "accuracy": 0.895}, sets=sets, seconds=3.5)]))
+    log.apply(parse_events([event("evaluation", 100, values={"exact_accuracy": 0.7, "accuracy": 0.895}, sets=sets, seconds=3.5)]))
     found = log.evaluations
     assert found["exact/easy"].tolist() == [0.9]
     assert found["low"][0] == pytest.approx(0.7 - math.hypot(0.1, 0.1) / 2)
@@ -68,7 +70,7 @@ def test_odd_events_are_passed_over() -> None:
         {"type": "evaluation", "step": 4, "sets": {"a": None}},
         {"type": "from the future", "step": 5},
     ]
-    log.apply(digest(odd))
+    log.apply(parse_events(odd))
     assert log.metrics["step"].tolist() == [3]
     assert log.evaluations["step"].tolist() == [4]
     assert [m.kind for m in log.marks] == ["from the future"]
@@ -86,14 +88,14 @@ def test_a_table_grows_over_its_blocks_and_is_cut_anywhere() -> None:
     assert np.isnan(table["late"][:100_000]).all()
     assert table["late"][-1] == 450_000
     before = table.rows("loss", 100_000, 100_010)
-    table.cut(100_005)
+    table.truncate(100_005)
     table.append({"step": [100_006], "new": [1.0]})
     assert len(table) == 100_006
     assert np.isnan(table["loss"][-1])
     assert before[5] == 200_012
-    table.cut(65_536)
+    table.truncate(65_536)
     assert len(table) == 65_536
     table.append({"step": [65_537], "loss": [7.0]})
     assert table["loss"][-2:].tolist() == [131_072, 7]
-    table.cut(0)
+    table.truncate(0)
     assert len(table["loss"]) == 0

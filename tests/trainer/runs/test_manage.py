@@ -10,9 +10,9 @@ import torch
 
 from hrm_model.errors import RunError
 from tests.support.runs import figures, small
+from trainer.runner import Runner
 from trainer.runs import manage
 from trainer.runs.run_dir import RunDir
-from trainer.session import Session
 
 
 def made(folder: Path, *names: str) -> list[RunDir]:
@@ -59,22 +59,22 @@ def test_a_deleted_run_comes_back_and_a_live_one_is_not_deleted(tmp_path: Path) 
 
 
 def test_settings_are_changed_by_dotted_names() -> None:
-    config = manage.changed(small(), {"lr": 5e-4, "model.H_cycles": 3, "steps": 90})
+    config = manage.with_changes(small(), {"lr": 5e-4, "model.H_cycles": 3, "steps": 90})
     assert (config.lr, config.model.H_cycles, config.steps) == (5e-4, 3, 90)
     for changes, words in (({"speed": 3}, "no setting 'speed'"), ({"lr": -1}, "lr"), ({"model.x.y": 1}, "model.x.y")):
         with pytest.raises(RunError, match=words):
-            manage.changed(small(), changes)
+            manage.with_changes(small(), changes)
 
 
 def test_a_run_continued_with_nothing_changed_but_its_length_is_the_longer_run(tmp_path: Path) -> None:
     # A constant rate: the schedule's end is part of a run.
     config = small(steps=14, lr_min_ratio=1.0, warmup_steps=0, evaluate_every=100)
-    longer = manage.changed(config, {"steps": 30})
+    longer = manage.with_changes(config, {"steps": 30})
     whole, run = RunDir.create(tmp_path / "whole", longer), RunDir.create(tmp_path / "run", config)
-    Session(whole).go()
-    Session(run).go()
+    Runner(whole).run()
+    Runner(run).run()
     new = manage.fork(run, longer, checkpoint="step_000014", path=tmp_path / "new")
-    Session(new).go()
+    Runner(new).run()
     metrics = [t for t in figures(whole) if t[0] == "metrics"]
     assert [t for t in figures(new) if t[0] == "metrics"] == metrics[14:]
     assert manage.origin(new)["checkpoint"] == "step_000014"
@@ -82,7 +82,7 @@ def test_a_run_continued_with_nothing_changed_but_its_length_is_the_longer_run(t
     assert run.status()["step"] == 14
     # Killed before its own first checkpoint, it begins at the same place.
     again = manage.fork(run, longer, path=tmp_path / "again")
-    Session(again).go()
+    Runner(again).run()
     assert figures(again)[:3] == figures(new)[:3]
 
 
@@ -95,26 +95,26 @@ def test_a_run_continued_with_nothing_changed_but_its_length_is_the_longer_run(t
 )  # fmt: skip
 def test_a_run_is_continued_with_changes(tmp_path: Path, changes: dict[str, Any]) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=14, ema=0.0, dtype="float32", patience=1, evaluate_every=7))
-    Session(run).go()
+    Runner(run).run()
     before = [v for kind, _, v in figures(run) if kind == "metrics"]
-    new = manage.fork(run, manage.changed(run.config(), {"steps": 24, **changes}), path=tmp_path / "new")
-    session = Session(new)
-    session.go()
+    new = manage.fork(run, manage.with_changes(run.config(), {"steps": 24, **changes}), path=tmp_path / "new")
+    runner = Runner(new)
+    runner.run()
     after = [v for kind, _, v in figures(new) if kind == "metrics"]
     assert len(after) >= 7
     assert after[0]["lm_loss"] < 0.5 * (before[0]["lm_loss"] + before[-1]["lm_loss"]) + 0.2  # what was learned is there
-    group = session.trainer.optimizer.param_groups[-1]
+    group = runner.trainer.optimizer.param_groups[-1]
     assert tuple(group["betas"]) == tuple(new.config().betas)
     assert group["weight_decay"] == new.config().weight_decay
-    assert session.trainer.model.config.forward_dtype == new.config().dtype
-    assert session.trainer.carry.z_H.dtype == getattr(torch, new.config().dtype)
+    assert runner.trainer.model.config.forward_dtype == new.config().dtype
+    assert runner.trainer.carry.z_H.dtype == getattr(torch, new.config().dtype)
 
 
 def test_what_cannot_be_continued_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=7, evaluate_every=100))
     with pytest.raises(RunError, match="no checkpoint 'last'; there are: none"):
         manage.fork(run, small(), path=tmp_path / "new")
-    Session(run).go()
+    Runner(run).run()
     config = run.config()
     wide = config.model.model_copy(update={"hidden_size": 128})
     for changed, words in ((config, "stands at step 7"), (config.model_copy(update={"model": wide, "steps": 9}), "hidden_size")):

@@ -34,7 +34,7 @@ from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
 from hrm_studio.ui.explore.arc_pictures import AttemptPicture
 from tests.paths import PUBLISHED_DATA
-from trainer.data.identifiers import Identified
+from trainer.data.identifiers import PuzzleIdentifier
 
 TASKS = PUBLISHED_DATA / "arc_tasks"
 TASK = {
@@ -137,7 +137,7 @@ def test_a_low_screen_still_holds_the_window(asked: Asked, qtbot: QtBot) -> None
     qtbot.wait(50)
     asked.window.opener.open(TASKS)
     qtbot.waitUntil(lambda: bool(asked.calls))
-    asked.explore.arc.identify(Identified(0, "Not trained on it. " * 20, False))
+    asked.explore.arc.identify(PuzzleIdentifier(0, "Not trained on it. " * 20, False))
     assert asked.strip.note.isVisible()
     qtbot.wait(50)
     assert (asked.window.width(), asked.window.height()) == (1280, 720)

@@ -14,9 +14,9 @@ from hrm_studio.ui.train.run_header import RunHeader, standing_warnings
 from hrm_studio.ui.widgets.undo_bar import UndoBar
 from tests.support.runs import small
 from trainer.runs.events import event
-from trainer.runs.log import Mark, digest
+from trainer.runs.log import Mark, parse_events
 from trainer.runs.run_dir import RunDir
-from trainer.runs.summary import RunSummary, Survey
+from trainer.runs.summary import RunSummary, SummaryReader
 
 
 def warning(step: int, code: str) -> dict[str, object]:
@@ -25,7 +25,7 @@ def warning(step: int, code: str) -> dict[str, object]:
 
 def test_a_full_disk_is_no_warning_any_more_once_a_checkpoint_was_saved() -> None:
     saved = {"type": "saved", "step": 30, "time": 0.0, "checkpoint": "step_000030"}
-    marks = [part for part in digest([warning(10, "plateau"), warning(20, "disk-full"), saved]) if isinstance(part, Mark)]
+    marks = [part for part in parse_events([warning(10, "plateau"), warning(20, "disk-full"), saved]) if isinstance(part, Mark)]
     assert [mark.text for mark in standing_warnings(marks[:2])] == ["plateau at 10", "disk-full at 20"]
     assert [mark.text for mark in standing_warnings(marks)] == ["plateau at 10"]
 
@@ -48,8 +48,8 @@ def test_a_diverged_run_is_offered_changes_and_no_resume_that_would_end_the_same
     run.emit(event("started", 0, resumed=False, steps=40))
     run.emit(event("failed", 3, message="Training diverged: the loss is nan at step 3.", error="Diverged"))
     run.write_status(state="failed", step=3)
-    survey = Survey(run.path)
-    model = RunModel(survey.look(0.0))
+    reader = SummaryReader(run.path)
+    model = RunModel(reader.update(0.0))
     assert (model.summary.state, model.summary.message) == ("diverged", "Training diverged: the loss is nan at step 3.")
     header = RunHeader(Theme("light"))
     bar = UndoBar()
@@ -69,4 +69,4 @@ def test_a_diverged_run_is_offered_changes_and_no_resume_that_would_end_the_same
     assert asked == [("edit", model), ("fork", model)]  # anew where nothing was saved, else from there
     run.emit(event("started", 0, resumed=True, steps=40))
     run.write_status(state="running", step=4)
-    assert survey.look(1.0).state == "running"
+    assert reader.update(1.0).state == "running"

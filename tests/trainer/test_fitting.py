@@ -17,10 +17,10 @@ from tests.support.runs import small
 from trainer import fitting as fit
 from trainer import measure
 from trainer.config import write_config
-from trainer.fitting import Fit, decide, try_compile
+from trainer.fitting import MachineFit, fit_to_machine, try_compile
 from trainer.memory import rows_that_fit
+from trainer.runner import Runner
 from trainer.runs.run_dir import RunDir
-from trainer.session import Session
 
 CPU = torch.device("cpu")
 
@@ -79,37 +79,37 @@ def test_little_free_memory_makes_micro_batches_and_the_run_says_so(tmp_path: Pa
     needed = measure.memory_needs(config, CPU)
     free = int((needed.fixed + 5.5 * needed.per_row) * 1.25 / 0.7)
     monkeypatch.setattr(fit, "free_memory", lambda device: free)
-    assert decide(config, CPU, tmp_path / "fit.json", rows=16, free=lambda device: free).micro_batch == 4
+    assert fit_to_machine(config, CPU, tmp_path / "fit.json", rows=16, free=lambda device: free).micro_batch == 4
     run = RunDir.create(tmp_path / "run", config)
     (run.path / "fit.json").write_text((tmp_path / "fit.json").read_text())
-    Session(run).go()
+    Runner(run).run()
     started = run.events().read()[0]
     assert started["micro_batch"] == 4
     assert "4 of 16 examples at once" in started["why"]
     # A restarted run decides the same, whatever is free by then.
-    again = decide(config, CPU, run.path / "fit.json", rows=16, free=lambda device: 1 << 40)
+    again = fit_to_machine(config, CPU, run.path / "fit.json", rows=16, free=lambda device: 1 << 40)
     assert again.micro_batch == 4
 
 
 def test_a_wish_is_kept_and_another_device_decides_anew(tmp_path: Path) -> None:
     file = tmp_path / "fit.json"
     here = fit.this_machine()
-    assert decide(small(micro_batch=5), CPU, file, rows=16) == Fit("cpu", 5, False, machine=here, rows=16)
+    assert fit_to_machine(small(micro_batch=5), CPU, file, rows=16) == MachineFit("cpu", 5, False, machine=here, rows=16)
     for other in ({"device": "cuda:0", "machine": here}, {"device": "cpu", "machine": "another, torch 2.6"}, {"device": "cpu"}):
         file.write_text(json.dumps({"micro_batch": 2, "compile": True, "why": "", "rows": 16, **other}))
-        assert decide(small(), CPU, file, rows=16) == Fit("cpu", 16, False, machine=here, rows=16)
+        assert fit_to_machine(small(), CPU, file, rows=16) == MachineFit("cpu", 16, False, machine=here, rows=16)
     file.write_text("{")
-    assert decide(small(), CPU, file, rows=16).micro_batch == 16
-    assert decide(small(compile="on"), CPU, tmp_path / "other.json", rows=16).compile
+    assert fit_to_machine(small(), CPU, file, rows=16).micro_batch == 16
+    assert fit_to_machine(small(compile="on"), CPU, tmp_path / "other.json", rows=16).compile
 
 
 def test_of_what_was_found_earlier_a_run_keeps_what_its_configuration_still_leaves_open(tmp_path: Path) -> None:
     file = tmp_path / "fit.json"
-    found = Fit("cpu", 4, True, machine=fit.this_machine(), rows=16)
+    found = MachineFit("cpu", 4, True, machine=fit.this_machine(), rows=16)
 
     def again(rows: int = 16, **changes: Any) -> tuple[int, bool]:
         file.write_text(json.dumps(asdict(found)))
-        decided = decide(small(**changes), CPU, file, rows=rows)
+        decided = fit_to_machine(small(**changes), CPU, file, rows=rows)
         assert json.loads(file.read_text()) == asdict(decided)
         return decided.micro_batch, decided.compile
 
@@ -159,7 +159,7 @@ def test_the_probe_prints_what_a_run_would_take(tmp_path: Path) -> None:
     config = small(steps=1000, phases=[shallow, {**deep, "until_step": 700}, {**deep, "weight_decay": 0.5}])
     write_config(config, tmp_path / "config.yaml")
     done = subprocess.run(
-        [sys.executable, "-m", "trainer", "--probe", str(tmp_path / "config.yaml")], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "trainer", "--measure", str(tmp_path / "config.yaml")], cwd=ROOT, capture_output=True, text=True, check=True
     )
     found = json.loads(done.stdout)
     first, second, third = found["phases"]
@@ -170,7 +170,7 @@ def test_the_probe_prints_what_a_run_would_take(tmp_path: Path) -> None:
     assert found["device"] == "cpu"
     (tmp_path / "config.yaml").write_text("task: nothing\n")
     bad = subprocess.run(
-        [sys.executable, "-m", "trainer", "--probe", str(tmp_path / "config.yaml")], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "trainer", "--measure", str(tmp_path / "config.yaml")], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert bad.returncode == 2
     assert "config.yaml" in bad.stderr

@@ -20,52 +20,52 @@ from hrm_model.device import pick_device
 from hrm_model.errors import RunError, first_line
 from hrm_model.files import atomic_path, write_json
 from trainer.data.batches import evaluation_sets, training_batches
-from trainer.distributed import World
-from trainer.fitting import Fit, decide
-from trainer.guards import Guards
+from trainer.diagnostics import Diagnostics
+from trainer.distributed import ProcessGroup
+from trainer.fitting import MachineFit, fit_to_machine
 from trainer.loop import EvaluationCancelled, Trainer
-from trainer.machine import Machine, free_bytes
+from trainer.machine import MachineMonitor, free_bytes
 from trainer.probe_puzzles import write_probes
 from trainer.runs.events import Event, LineReader, describe, event
 from trainer.runs.manage import origin
 from trainer.runs.run_dir import RunDir
-from trainer.tensorboard import Board
+from trainer.tensorboard import TensorBoardWriter
 
 _STATUS_EVERY = 1.0  # seconds
 _MACHINE_EVERY = 2.0  # seconds
 _LITTLE = 500 << 20  # bytes
 
 
-class Session:
+class Runner:
     """Obeys commands, writes events, status and checkpoints. Of several processes on one run, the first does so for all."""
 
-    def __init__(self, run: RunDir, world: World | None = None, device: str | None = None) -> None:
+    def __init__(self, run: RunDir, processes: ProcessGroup | None = None, device: str | None = None) -> None:
         """`device`: this process's own, where it is not the configuration's."""
-        self.run, self.config = run, run.config()
-        self.world, self.device = world or World(), device
+        self.run_dir, self.config = run, run.config()
+        self.processes, self.device = processes or ProcessGroup(), device
         # Commands for a trainer that is gone are not for this one.
         size = run.commands_file.stat().st_size if run.commands_file.exists() else 0
         self.commands = LineReader(run.commands_file, offset=size)
         self.ending: str | None = None  # 'stop' or 'abort'
         self.best = -1.0
-        self.guards = Guards(self.config)
+        self.diagnostics = Diagnostics(self.config)
         self.last_status = self.last_machine = self.begin_seconds = 0.0
         self.begin_step = 0
         self.little_space = False
-        self.board: Board | None = None
+        self.board: TensorBoardWriter | None = None
         self._untold: list[Event] = []
 
-    def go(self) -> None:
-        run, config, world = self.run, self.config, self.world
+    def run(self) -> None:
+        run, config, processes = self.run_dir, self.config, self.processes
         pool = run.path / "pool.npz"
-        if world.first:
+        if processes.is_first:
             training_batches(config, pool)  # a pool is made once, for all processes
-        world.from_first(None)
+        processes.broadcast(None)
         self.sets = evaluation_sets(config)
         fit = self.fit()
         self.trainer = trainer = Trainer(
             config, training_batches(config, pool), self.sets,
-            micro_batch=fit.micro_batch, compiled=fit.compile, world=world, device=self.device,
+            micro_batch=fit.micro_batch, compiled=fit.compile, processes=processes, device=self.device,
         )  # fmt: skip
         resumed = self.load_newest()
         begun = origin(run)
@@ -74,19 +74,19 @@ class Session:
         self.recall()
         self.begin_step, self.begin_seconds = trainer.step, trainer.seconds
         card = trainer.device.index or 0 if trainer.device.type == "cuda" else None
-        self.machine = Machine(card)
-        around = environment(trainer) if world.first else {}  # it asks git; the others tell nothing
-        if world.first:
+        self.machine = MachineMonitor(card)
+        around = environment(trainer) if processes.is_first else {}  # it asks git; the others tell nothing
+        if processes.is_first:
             with suppress(OSError):  # a full disk
                 write_json(run.path / "env.json", around)
-        if config.tensorboard and world.first:
-            self.board = Board(run.path / "tensorboard", trainer.step)
+        if config.tensorboard and processes.is_first:
+            self.board = TensorBoardWriter(run.path / "tensorboard", trainer.step)
         # Events of steps after `step` come from a process that was killed; who follows the run drops them.
-        told = {"resumed": resumed, "pid": os.getpid(), "steps": config.steps, "processes": world.size, "environment": around}
+        told = {"resumed": resumed, "pid": os.getpid(), "steps": config.steps, "processes": processes.size, "environment": around}
         self.tell(event("started", trainer.step, **told, **asdict(fit)))
         if fit.why:
             self.say(fit.why)
-        if world.size == 1:  # several obey together, and only the first evaluates
+        if processes.size == 1:  # several obey together, and only the first evaluates
             trainer.after_batch = self.obey_within
         for events in trainer.train():
             judged = next((e for e in events if e["type"] == "evaluation"), None)
@@ -95,7 +95,7 @@ class Session:
             for entry in events:
                 self.tell(entry)
                 self.say(describe(entry))
-                for warning in self.guards.look(entry):
+                for warning in self.diagnostics.check(entry):
                     self.warn(warning["message"], warning["code"])
             if judged or trainer.step % config.checkpoint_every == 0:
                 self.save(judged)
@@ -106,7 +106,7 @@ class Session:
                 break
         if self.ending != "abort" and not self.saved_already():
             self.save()
-        trainer.ahead.close()
+        trainer.prefetcher.close()
         reason = {"stop": "stopped", "abort": "aborted"}.get(self.ending or "", "done")
         self.tell(
             event("finished", trainer.step, reason=reason, **({"message": trainer.reason} if trainer.reason and not self.ending else {}))
@@ -115,34 +115,34 @@ class Session:
             self.board.close()
         self.status("stopped" if self.ending else "finished", now=True)
 
-    def fit(self) -> Fit:
+    def fit(self) -> MachineFit:
         """How many examples at once, and whether compiled. The first process decides for all."""
         device = pick_device(self.device or self.config.device)
-        first, end = self.world.rows(self.config.batch_size)
+        first, end = self.processes.rows(self.config.batch_size)
         found = None
-        if self.world.first:
-            found = asdict(decide(self.config, device, self.run.path / "fit.json", rows=end - first))
-        return Fit(**self.world.from_first(found))
+        if self.processes.is_first:
+            found = asdict(fit_to_machine(self.config, device, self.run_dir.path / "fit.json", rows=end - first))
+        return MachineFit(**self.processes.broadcast(found))
 
     def recall(self) -> None:
         """Best accuracy and warnings so far, from what the run has told, and whether it has told how good it is at this very step."""
-        reader = self.run.events()
+        reader = self.run_dir.events()
         here = None
         while lines := reader.lines(1 << 20):
             for old in reader.parse(lines):
                 if old["step"] > self.trainer.step:
                     continue
-                self.guards.recall(old)
+                self.diagnostics.replay(old)
                 if old["type"] == "evaluation" and old["values"]:
                     self.best = max(self.best, old["values"]["exact_accuracy"])
                 if old["type"] == "evaluation" and old["step"] == self.trainer.step:
                     here, self.trainer.evaluated_at = old, old["step"]
-        if here and self.world.first and (here["values"] or {}).get("exact_accuracy", -1.0) >= self.best and self.saved_now():
-            self.run.point("best", self.run.checkpoints / f"step_{self.trainer.step:06d}")  # a kill may have come before that
+        if here and self.processes.is_first and (here["values"] or {}).get("exact_accuracy", -1.0) >= self.best and self.saved_now():
+            self.run_dir.point("best", self.run_dir.checkpoints / f"step_{self.trainer.step:06d}")  # a kill may have come before that
 
     def saved_now(self) -> bool:
         """Whether the last checkpoint is that of this step."""
-        last = self.run.pointer("last")
+        last = self.run_dir.pointer("last")
         return last is not None and last.name == f"step_{self.trainer.step:06d}"
 
     def load_newest(self) -> bool:
@@ -150,27 +150,27 @@ class Session:
 
         RunError where there are some and none can be read.
         """
-        last = self.run.pointer("last")
-        folders = list(dict.fromkeys([*([last] if last else []), *reversed(self.run.all_checkpoints())]))
+        last = self.run_dir.pointer("last")
+        folders = list(dict.fromkeys([*([last] if last else []), *reversed(self.run_dir.all_checkpoints())]))
         taken = None
-        if self.world.first:
+        if self.processes.is_first:
             taken = next((folder for folder in folders if self._load(folder)), None)
-        taken = self.world.from_first(taken)
+        taken = self.processes.broadcast(taken)
         if taken is None:
             if folders:
-                raise RunError(f"{self.run.checkpoints}: no checkpoint here can be read. Delete this folder to begin the run anew.")
+                raise RunError(f"{self.run_dir.checkpoints}: no checkpoint here can be read. Delete this folder to begin the run anew.")
             return False
-        if not self.world.first:
+        if not self.processes.is_first:
             if not self._load(taken):
-                raise RunError(f"{taken}: the first process could read this checkpoint, process {self.world.rank} cannot")
+                raise RunError(f"{taken}: the first process could read this checkpoint, process {self.processes.rank} cannot")
             return True
         if taken != last:
-            self.run.point("last", taken)
+            self.run_dir.point("last", taken)
         # Later steps are computed again; a damaged folder of their name must not stand in the way.
-        for later in self.run.all_checkpoints():
+        for later in self.run_dir.all_checkpoints():
             if later > taken:
                 shutil.rmtree(later, ignore_errors=True)
-        for probe in self.run.probes.glob("step_*"):
+        for probe in self.run_dir.probes.glob("step_*"):
             number = probe.name.removeprefix("step_").removesuffix(".h5")
             if not number.isdigit() or int(number) > self.trainer.step:
                 probe.unlink(missing_ok=True)
@@ -187,7 +187,7 @@ class Session:
 
     def say(self, text: str) -> None:
         """A line of the log, once and not by every process."""
-        if self.world.first:
+        if self.processes.is_first:
             say(text)
 
     def warn(self, message: str, code: str) -> None:
@@ -197,7 +197,7 @@ class Session:
 
     def tell(self, entry: Event) -> None:
         """Append to the run's events. While the disk is full they wait here, and training goes on."""
-        if not self.world.first:
+        if not self.processes.is_first:
             return
         if self.board:
             with suppress(OSError):  # a full disk
@@ -205,25 +205,25 @@ class Session:
         self._untold.append(entry)
         try:
             while self._untold:
-                self.run.emit(self._untold[0])
+                self.run_dir.emit(self._untold[0])
                 self._untold.pop(0)
         except OSError:
             pass
 
     def saved_already(self) -> bool:
-        return bool(self.world.from_first(self.saved_now()))
+        return bool(self.processes.broadcast(self.saved_now()))
 
     def obey(self) -> None:
         paused = False
         while True:
-            asked = self.commands.read() if self.world.first else []
+            asked = self.commands.read() if self.processes.is_first else []
             if self.commands.broken:
                 self.commands.broken = 0
                 self.warn(
-                    f'{self.run.commands_file}: a line here is no command and was left out. One is {{"v": 1, "type": "stop"}}, say.',
+                    f'{self.run_dir.commands_file}: a line here is no command and was left out. One is {{"v": 1, "type": "stop"}}, say.',
                     "command",
                 )
-            asked, self.ending = self.world.from_first((asked, self.ending))
+            asked, self.ending = self.processes.broadcast((asked, self.ending))
             for command in asked:
                 kind = command["type"]
                 if kind == "save":
@@ -247,10 +247,10 @@ class Session:
 
     def save(self, evaluation: Event | None = None) -> None:
         """A checkpoint folder, written beside, flushed to disk, and renamed. A full disk is told and survived."""
-        run, trainer = self.run, self.trainer
+        run, trainer = self.run_dir, self.trainer
         trainer.check()
         state = trainer.state_dict()
-        if not self.world.first:
+        if not self.processes.is_first:
             return
         folder = run.checkpoints / f"step_{trainer.step:06d}"
         try:
@@ -293,24 +293,24 @@ class Session:
 
     def probe(self, evaluation: Event) -> None:
         """Trace the probe puzzles; the evaluation tells in which file."""
-        if not self.world.first or not self.config.probe_puzzles or not self.sets:
+        if not self.processes.is_first or not self.config.probe_puzzles or not self.sets:
             return
-        file = self.run.probes / f"step_{self.trainer.step:06d}.h5"
+        file = self.run_dir.probes / f"step_{self.trainer.step:06d}.h5"
         try:
-            write_probes(self.trainer.averaged_model(), self.config, self.sets, file, f"{self.run.path.name} {file.stem}")
+            write_probes(self.trainer.averaged_model(), self.config, self.sets, file, f"{self.run_dir.path.name} {file.stem}")
         except OSError as error:
             self.warn(f"The probe puzzles' traces could not be written: {error}", "disk-full")
         else:
-            evaluation["probe"] = f"{self.run.probes.name}/{file.name}"
+            evaluation["probe"] = f"{self.run_dir.probes.name}/{file.name}"
 
     def look_at_machine(self) -> None:
         now = time.monotonic()
-        if self.world.first and now - self.last_machine >= _MACHINE_EVERY:
+        if self.processes.is_first and now - self.last_machine >= _MACHINE_EVERY:
             self.last_machine = now
-            self.tell(event("machine", self.trainer.step, values=self.machine.look()))
+            self.tell(event("machine", self.trainer.step, values=self.machine.read()))
 
     def status(self, state: str, now: bool = False) -> None:
-        if not self.world.first or (not now and time.monotonic() - self.last_status < _STATUS_EVERY):
+        if not self.processes.is_first or (not now and time.monotonic() - self.last_status < _STATUS_EVERY):
             return
         self.last_status = time.monotonic()
         trainer, done = self.trainer, self.trainer.step - self.begin_step
@@ -319,7 +319,7 @@ class Session:
         if left is not None and self.config.minutes:
             left = min(left, 60 * self.config.minutes - trainer.seconds)
         with suppress(OSError):  # a full disk
-            self.run.write_status(
+            self.run_dir.write_status(
                 state=state, step=trainer.step, steps=self.config.steps, steps_per_second=rate and round(rate, 3),
                 eta_seconds=None if left is None else round(max(0.0, left), 1), device=str(trainer.device),
             )  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.runs import small
 from trainer.config import RunConfig
-from trainer.guards import Guards
+from trainer.diagnostics import Diagnostics
 from trainer.runs.events import Event, event
 
 
@@ -18,8 +18,8 @@ def judged(step: int, exact: float, cells: float) -> Event:
     return event("evaluation", step, values={"exact_accuracy": exact, "accuracy": cells}, sets={})
 
 
-def codes(guards: Guards, entries: list[Event]) -> list[tuple[int, str]]:
-    return [(w["step"], w["code"]) for entry in entries for w in guards.look(entry)]
+def codes(diagnostics: Diagnostics, entries: list[Event]) -> list[tuple[int, str]]:
+    return [(w["step"], w["code"]) for entry in entries for w in diagnostics.check(entry)]
 
 
 @pytest.fixture
@@ -29,54 +29,54 @@ def config() -> RunConfig:
 
 def test_training_right_by_heart_is_warned_of_and_learning_is_not(config: RunConfig) -> None:
     bad = [judged(100, 0.4, 0.8), *(metrics(100 + k, 1.0) for k in range(8))]
-    found = codes(Guards(config), bad)
+    found = codes(Diagnostics(config), bad)
     assert [c for _, c in found] == ["overfitting"]
     good = [judged(100, 0.99, 1.0), *(metrics(100 + k, 1.0) for k in range(8))]
-    assert codes(Guards(config), good) == []
+    assert codes(Diagnostics(config), good) == []
     # A little evidence is no evidence.
-    assert codes(Guards(config), [judged(100, 0.4, 0.8), metrics(101, 1.0, ended=300)]) == []
-    assert "judge it by puzzles" in Guards(config).look(metrics(1, 1.0, ended=3000))[0]["message"]
+    assert codes(Diagnostics(config), [judged(100, 0.4, 0.8), metrics(101, 1.0, ended=300)]) == []
+    assert "judge it by puzzles" in Diagnostics(config).check(metrics(1, 1.0, ended=3000))[0]["message"]
 
 
 def test_steps_pinned_at_the_maximum_after_a_fifth_of_the_run(config: RunConfig) -> None:
     most = config.model.halt_max_steps
     early, late = ([metrics(s + k, 0.1, steps=most) for k in range(10)] for s in (50, 300))
-    assert codes(Guards(config), early) == []
-    assert codes(Guards(config), late) == [(303, "pinned")]
-    solving = Guards(config)
-    assert [w["message"] for k in range(10) for w in solving.look(metrics(300 + k, 0.8, most))][0].count("not learned to halt") == 1
-    assert codes(Guards(config), [metrics(300 + k, 0.1, steps=0.9 * most) for k in range(10)]) == []
-    assert codes(Guards(config.model_copy(update={"full_length": 1.0})), late) == []
+    assert codes(Diagnostics(config), early) == []
+    assert codes(Diagnostics(config), late) == [(303, "pinned")]
+    solving = Diagnostics(config)
+    assert [w["message"] for k in range(10) for w in solving.check(metrics(300 + k, 0.8, most))][0].count("not learned to halt") == 1
+    assert codes(Diagnostics(config), [metrics(300 + k, 0.1, steps=0.9 * most) for k in range(10)]) == []
+    assert codes(Diagnostics(config.model_copy(update={"full_length": 1.0})), late) == []
 
 
 @pytest.mark.parametrize(("cells", "warned"), [([0.4, 0.45, 0.5, 0.6], True), ([0.6, 0.6, 0.6, 0.6], False), ([0.1, 0.2, 0.3, 0.4], False)])
 def test_cells_get_better_and_nothing_is_solved(config: RunConfig, cells: list[float], warned: bool) -> None:
-    found = codes(Guards(config), [judged(20 * k, 0.0, c) for k, c in enumerate(cells)])
+    found = codes(Diagnostics(config), [judged(20 * k, 0.0, c) for k, c in enumerate(cells)])
     assert found == ([(60, "nothing-solved")] if warned else [])
     solving = [judged(20 * k, 0.01 * (k == 3), c) for k, c in enumerate(cells)]
-    assert codes(Guards(config), solving) == []
+    assert codes(Diagnostics(config), solving) == []
 
 
 def test_a_plateau_needs_many_evaluations_over_a_tenth_of_the_run(config: RunConfig) -> None:
     flat = [judged(20 * k, 0.5, 0.9) for k in range(12)]
-    assert codes(Guards(config), flat) == [(160, "plateau")]
-    assert codes(Guards(config), [judged(20 * k, 0.5 + 0.002 * k, 0.9) for k in range(12)]) == []
-    assert codes(Guards(config), [judged(20 * k, 0.5, 0.8 + 0.01 * k) for k in range(12)]) == []
-    assert codes(Guards(config), [judged(20 * k, 0.99, 1.0) for k in range(12)]) == []
-    assert codes(Guards(config), [judged(2 * k, 0.5, 0.9) for k in range(12)]) == []
+    assert codes(Diagnostics(config), flat) == [(160, "plateau")]
+    assert codes(Diagnostics(config), [judged(20 * k, 0.5 + 0.002 * k, 0.9) for k in range(12)]) == []
+    assert codes(Diagnostics(config), [judged(20 * k, 0.5, 0.8 + 0.01 * k) for k in range(12)]) == []
+    assert codes(Diagnostics(config), [judged(20 * k, 0.99, 1.0) for k in range(12)]) == []
+    assert codes(Diagnostics(config), [judged(2 * k, 0.5, 0.9) for k in range(12)]) == []
 
 
 def test_each_warning_is_told_once_a_run_and_a_restart_knows_what_was_told(config: RunConfig) -> None:
     flat = [judged(20 * k, 0.5, 0.9) for k in range(30)]
-    whole = Guards(config)
-    told: list[Any] = [w for entry in flat for w in whole.look(entry)]
+    whole = Diagnostics(config)
+    told: list[Any] = [w for entry in flat for w in whole.check(entry)]
     assert len(told) == 1
-    again = Guards(config)
+    again = Diagnostics(config)
     for entry in [*flat[:10], *told]:
-        again.recall(entry)
+        again.replay(entry)
     assert codes(again, flat[10:]) == []
     # What came before counts.
-    other = Guards(config)
+    other = Diagnostics(config)
     for entry in flat[:8]:
-        other.recall(entry)
+        other.replay(entry)
     assert codes(other, flat[8:9]) == [(160, "plateau")]

@@ -11,8 +11,8 @@ from hrm_model.tasks.registry import task_named
 from tests.support.runs import small
 from trainer.config import PuzzleSet, RunConfig
 from trainer.data.batches import Batches, make_pool
+from trainer.initial_weights import NEIGHBOURS
 from trainer.loop import Trainer
-from trainer.neighbours import BESIDE
 
 MAZE = ModelConfig(
     seq_len=121, vocab_size=6, hidden_size=128, num_heads=4, H_layers=1, L_layers=1, swiglu_multiple=64, pos_encodings="rope2d",
@@ -39,7 +39,7 @@ def test_heads_begin_by_looking_at_the_cells_beside_their_own(begin: str, least:
         for _ in range(2):  # it outlasts the first step
             q, k, _v = model.L_level.layers[0].self_attn.queries_keys_values(z_L + z_H + x, rotary)
             share = (torch.einsum("bqhk,bmhk->bhqm", q, k) * q.shape[-1] ** -0.5).softmax(dim=-1)
-            for head, (rows, columns) in enumerate(BESIDE):
+            for head, (rows, columns) in enumerate(NEIGHBOURS):
                 inner = [1 + 11 * r + c for r in range(1, 10) for c in range(1, 10)]
                 seen = share[:, head, inner, [cell + 11 * rows + columns for cell in inner]].mean()
                 assert least <= seen <= most

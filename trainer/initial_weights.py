@@ -14,12 +14,12 @@ import torch
 from hrm_model.layers import Attention
 from hrm_model.model import HRM
 
-BESIDE = ((0, 1), (1, 0), (0, -1), (-1, 0))  # rows and columns from a cell to those beside it
+NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0))  # rows and columns from a cell to those beside it
 _LOGIT = 8 * math.sqrt(2)  # of attention to that cell; others are at most about 60 % of it, where wavelengths are short
 
 
 @torch.no_grad()
-def look_at_neighbours(model: HRM, seed: int) -> None:
+def attend_to_neighbours(model: HRM, seed: int) -> None:
     """Turn the random weights of a new model with 2-D rotary positions into ones whose L heads look at the cells beside each cell.
 
     One direction of the states is set apart: every token's vector has it, so that it is there at each step whatever the puzzle is. Of
@@ -42,7 +42,7 @@ def look_at_neighbours(model: HRM, seed: int) -> None:
         attention = layer.self_attn
         assert isinstance(attention, Attention)
         weights = attention.qkv_proj.weight.view(3, config.num_heads, config.head_dim, config.hidden_size)
-        for head, (rows, columns) in enumerate(BESIDE):
+        for head, (rows, columns) in enumerate(NEIGHBOURS):
             turn = torch.cat([frequency * rows, frequency * columns])
             set_apart(weights[0, head], gain * torch.cat([torch.ones(half), torch.zeros(half)]))
             set_apart(weights[1, head], gain * torch.cat([turn.cos(), -turn.sin()]))

@@ -20,14 +20,14 @@ from hrm_model.errors import ConfigError
 from hrm_model.trace_file import io as trace_file
 from tests.paths import ROOT
 from tests.support.runs import figures, of_kind, small
-from trainer import session as session_module
+from trainer import runner as runner_module
 from trainer.__main__ import explain, main
 from trainer.config import read_config
 from trainer.data.batches import Batches, make_pool
 from trainer.loop import Diverged, Trainer
-from trainer.machine import Machine, keep_memory
+from trainer.machine import MachineMonitor, keep_memory
+from trainer.runner import Runner
 from trainer.runs.run_dir import RunDir, kept_checkpoints
-from trainer.session import Session
 
 
 @pytest.fixture(autouse=True)
@@ -44,8 +44,8 @@ def test_probe_puzzles_are_traced_at_each_evaluation(tmp_path: Path) -> None:
     run, without = (
         RunDir.create(tmp_path / name, c) for name, c in (("run", config), ("without", config.model_copy(update={"probe_puzzles": 0})))
     )
-    Session(run).go()
-    Session(without).go()
+    Runner(run).run()
+    Runner(without).run()
     assert figures(run) == figures(without)
     evaluations = of_kind(run, "evaluation")
     assert [e["probe"] for e in evaluations] == ["probes/step_000020.h5", "probes/step_000040.h5"]
@@ -65,10 +65,10 @@ def test_probe_puzzles_are_traced_at_each_evaluation(tmp_path: Path) -> None:
 
 def test_a_resumed_run_takes_back_probes_of_later_steps(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=20, probe_puzzles=1, evaluate_every=10))
-    Session(run).go()
+    Runner(run).run()
     for name in ("step_000030.h5", "step_000020.h5.part"):
         (run.probes / name).write_bytes(b"left by a killed trainer")
-    Session(run).go()
+    Runner(run).run()
     assert sorted(p.name for p in run.probes.iterdir()) == ["step_000010.h5", "step_000020.h5"]
 
 
@@ -77,7 +77,7 @@ def test_every_start_tells_what_it_ran_with(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=4))
     for threads in (1, 2):  # as a hand changes config.yaml in between
         run.config_file.write_text(run.config_file.read_text().replace("threads: 1", f"threads: {threads}"))
-        Session(run).go()
+        Runner(run).run()
     starts = [e["environment"] for e in of_kind(run, "started")]
     assert [s["torch"] for s in starts] == [torch.__version__] * 2
     assert [s["threads"] for s in starts] == [1, 2]
@@ -85,9 +85,9 @@ def test_every_start_tells_what_it_ran_with(tmp_path: Path) -> None:
 
 
 def test_metrics_hold_norms_and_the_machine_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "_MACHINE_EVERY", 0.0)
+    monkeypatch.setattr(runner_module, "_MACHINE_EVERY", 0.0)
     run = RunDir.create(tmp_path / "run", small(steps=6, evaluate_every=100))
-    Session(run).go()
+    Runner(run).run()
     for entry in of_kind(run, "metrics"):
         assert entry["values"]["grad_norm"] > 0
         assert entry["values"]["weight_norm"] > 1
@@ -128,7 +128,7 @@ def test_without_a_driver_the_card_is_silently_absent(monkeypatch: pytest.Monkey
             raise RuntimeError("no driver")
 
     monkeypatch.setitem(sys.modules, "pynvml", Broken())
-    assert set(Machine().look()) == {"cpu", "memory", "process_memory"}
+    assert set(MachineMonitor().read()) == {"cpu", "memory", "process_memory"}
 
 
 def test_a_card_is_told_and_what_it_cannot_tell_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +148,7 @@ def test_a_card_is_told_and_what_it_cannot_tell_is_left_out(monkeypatch: pytest.
             raise RuntimeError("not supported")
 
     monkeypatch.setitem(sys.modules, "pynvml", Card())
-    found = Machine().look()
+    found = MachineMonitor().read()
     assert found["gpu_memory"] == 0.25
     assert found["gpu"] == 0.75
     assert "power" not in found
@@ -171,7 +171,7 @@ def test_checkpoints_are_thinned_by_the_rule() -> None:
 
 def test_a_run_keeps_the_rule_the_best_and_the_last(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=40, checkpoint_every=4, evaluate_every=10, keep_checkpoints=1))
-    Session(run).go()
+    Runner(run).run()
     steps = {int(p.name[5:]) for p in run.all_checkpoints()}
     best, last = run.pointer("best"), run.pointer("last")
     assert best is not None
@@ -214,7 +214,7 @@ def test_no_number_stops_the_run_at_its_last_good_checkpoint(tmp_path: Path, mon
     state = torch.load(last / "training_state.pt", weights_only=True)
     assert all(torch.isfinite(t).all() for t in state["model"].values())
     # It goes on from there once what was wrong is gone.
-    Session(run).go()
+    Runner(run).run()
     assert run.status()["step"] == 30
 
 
@@ -229,20 +229,20 @@ def test_devices_that_are_not_asked_each_step_find_it_before_anything_is_saved()
 
 def test_a_run_that_gets_no_better_ends_early_and_says_so(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=4000, lr=0.0, evaluate_every=5, patience=3, checkpoint_every=1000))
-    Session(run).go()
+    Runner(run).run()
     (finished,) = of_kind(run, "finished")
     assert finished["reason"] == "done"
     assert "no improvement in 3 evaluations" in finished["message"]
     assert finished["step"] == 20
     # It stays ended.
-    Session(run).go()
+    Runner(run).run()
     assert of_kind(run, "finished")[-1]["step"] == 20
 
 
 def test_little_room_on_the_disk_is_warned_of_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "free_bytes", lambda path: 3_000_000)
+    monkeypatch.setattr(runner_module, "free_bytes", lambda path: 3_000_000)
     run = RunDir.create(tmp_path / "run", small(steps=21, evaluate_every=100))
-    Session(run).go()
+    Runner(run).run()
     (warning,) = of_kind(run, "warning")
     assert warning["code"] == "disk"
     assert "only 3 MB are free" in warning["message"]
@@ -261,12 +261,12 @@ def test_a_run_of_a_newer_version_is_refused_in_words(tmp_path: Path, capsys: py
 
 def test_a_finished_run_that_is_started_again_tells_nothing_twice(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=10, evaluate_every=7, checkpoint_every=1))
-    Session(run).go()
+    Runner(run).run()
     before = figures(run)
     assert [step for kind, step, _ in before if kind == "evaluation"] == [7, 10]
     # As if it had been killed between telling how good it is and pointing at the best.
     (run.checkpoints / "best").unlink()
-    Session(run).go()
+    Runner(run).run()
     assert figures(run) == before
     best = run.pointer("best")
     exact = {step: v["exact_accuracy"] for kind, step, v in before if kind == "evaluation"}
@@ -276,7 +276,7 @@ def test_a_finished_run_that_is_started_again_tells_nothing_twice(tmp_path: Path
 def test_a_stop_cuts_an_evaluation_short_which_comes_first_when_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = {"steps": 10, "evaluate_every": 4, "evaluation": [{"clues": 6, "count": 300}]}
     whole, run = (RunDir.create(tmp_path / name, small(**changes)) for name in ("whole", "run"))
-    Session(whole).go()
+    Runner(whole).run()
     batches = []
     solve = evaluate_module.solve_batch
 
@@ -286,18 +286,18 @@ def test_a_stop_cuts_an_evaluation_short_which_comes_first_when_the_run_goes_on(
         return solve(*given, **more)
 
     monkeypatch.setattr(evaluate_module, "solve_batch", solve_and_ask)
-    Session(run).go()
+    Runner(run).run()
     assert batches == [128]  # of 300 puzzles
     assert [step for kind, step, _ in figures(run) if kind == "evaluation"] == []
     assert of_kind(run, "finished")[-1]["reason"] == "stopped"
     monkeypatch.undo()
-    Session(run).go()
+    Runner(run).run()
     assert figures(run) == figures(whole)
 
 
 def test_a_run_whose_minutes_are_used_up_says_so(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=4000, minutes=0.0005))
-    Session(run).go()
+    Runner(run).run()
     (finished,) = of_kind(run, "finished")
     assert finished["reason"] == "done"
     assert f"minutes of computing, at step {finished['step']:,} of 4,000" in finished["message"]
@@ -310,9 +310,9 @@ def test_tensorboard_files_hold_the_figures_when_asked_for(tmp_path: Path) -> No
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     run = RunDir.create(tmp_path / "run", small(steps=14, evaluate_every=7, checkpoint_every=7, tensorboard=True))
-    Session(run).go()
+    Runner(run).run()
     (run.checkpoints / "step_000014" / "training_state.pt").unlink()
-    Session(run).go()  # goes on from step 7; what was written of later steps is taken back
+    Runner(run).run()  # goes on from step 7; what was written of later steps is taken back
     board = EventAccumulator(str(run.path / "tensorboard"))
     board.Reload()
     metrics = {step: values for kind, step, values in figures(run) if kind == "metrics"}
@@ -321,7 +321,7 @@ def test_tensorboard_files_hold_the_figures_when_asked_for(tmp_path: Path) -> No
         assert found == pytest.approx({step: values[name] for step, values in metrics.items()}, rel=1e-5)
     assert [e.step for e in board.Scalars("unseen/6 clues/exact")] == [7, 14]
     plain = RunDir.create(tmp_path / "plain", small(steps=1))
-    Session(plain).go()
+    Runner(plain).run()
     assert not (plain.path / "tensorboard").exists()
 
 
@@ -378,7 +378,7 @@ def test_out_of_memory_halves_the_micro_batch_and_goes_on(tmp_path: Path, monkey
 
     monkeypatch.setattr(HRM, "forward", small_card)
     run = RunDir.create(tmp_path / "run", config)
-    Session(run).go()
+    Runner(run).run()
     assert [v["loss"] for kind, _, v in figures(run) if kind == "metrics"] == expected
     warnings = of_kind(run, "warning")
     assert [w["code"] for w in warnings] == ["memory", "memory"]

@@ -19,7 +19,7 @@ _FLAT = 8  # evaluations
 _HARDLY = 0.005
 
 
-class Guards:
+class Diagnostics:
     """Takes metrics and evaluation events in their order, and gives warning events."""
 
     def __init__(self, config: RunConfig) -> None:
@@ -29,14 +29,14 @@ class Guards:
         self._exact = self._steps = 0.0  # running means over examples as they end
         self._held_out: list[tuple[int, float, float]] = []  # step, exact, cells
 
-    def recall(self, entry: Event) -> None:
+    def replay(self, entry: Event) -> None:
         """Take in what a run told before this process went on with it."""
         if entry["type"] == "warning" and isinstance(entry.get("code"), str):
             self.told.add(entry["code"])
         elif entry["type"] in ("metrics", "evaluation"):
             self._take(entry)
 
-    def look(self, entry: Event) -> list[Event]:
+    def check(self, entry: Event) -> list[Event]:
         """Warnings that this event gives reason for."""
         if entry["type"] not in ("metrics", "evaluation"):
             return []
