@@ -1,4 +1,4 @@
-"""A widget as a picture file: PNG at a scale, SVG and PDF as lines and letters. The same picture is the same bytes."""
+"""Save a widget as a PNG, SVG or PDF. The same picture gives the same bytes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ENDINGS = (".png", ".svg", ".pdf")
 
 
 def save_image(widget: QWidget, path: Path, scale: float = 1.0) -> Path:
-    """As the file's ending says, as large as the widget is now; `scale` is pixels of a PNG for one of these.
+    """Save a widget at its current size; the ending of the path decides the format. `scale`: pixels of a PNG per pixel of the widget.
 
-    An earlier file is replaced once the new one is whole. ExportError or WriteError.
+    An existing file is replaced only when the new one is complete. Raises ExportError or WriteError.
     """
     kind = path.suffix.lower()
     if kind not in ENDINGS:
-        raise ExportError(f"{path}: pictures end in {', '.join(ENDINGS)}")
+        raise ExportError(f"{path}: unsupported picture format. Use {', '.join(ENDINGS)}")
     with atomic_path(path) as part:
         if kind == ".png":
             write_png(widget, part, scale)
@@ -58,12 +58,12 @@ def write_pdf(widget: QWidget, path: Path) -> None:
     writer.setTitle(widget.accessibleName())
     writer.setCreator("HRM Studio")
     _paint(widget, writer, path)
-    del writer  # which completes the file
+    del writer  # completes the file
     path.write_bytes(_timeless(path.read_bytes()))
 
 
 def _timeless(pdf: bytes) -> bytes:
-    """A PDF without the hour and the number by chance that Qt writes into it, in as many bytes: the same picture is the same file."""
+    """Replace the time and the random ID that Qt writes into a PDF, keeping its length, so that the same picture gives the same file."""
     pdf = re.sub(rb"(Date \(D:)\d{14}", rb"\g<1>20000101000000", pdf)
     pdf = re.sub(rb'(xmp:\w+Date=")\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d', rb"\g<1>2000-01-01T00:00:00", pdf)
     found = re.search(rb"uuid:([0-9a-f-]{36})", pdf)

@@ -1,4 +1,4 @@
-"""Numbers of a trace for other programs: curves and answers as CSV, states as .npy. No Qt."""
+"""Export the numbers of a trace: curves and answers as CSV, arrays as .npy. No Qt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hrm_model.trace.data import LEVEL_NAMES, Trace
 
 
 def curve_rows(trace: Trace) -> Iterator[dict[str, Any]]:
-    """One row a step: where it stands, its residual, confidence, accuracy and violations; Q values in the rows that end a segment."""
+    """One row per step: its position, residual, confidence, accuracy and violations; Q values in the last row of each segment."""
     residual, confidence, verdict = analysis.residuals(trace), analysis.confidence(trace), analysis.verdict(trace)
     halts = analysis.would_halt(trace)
     for step in range(len(trace)):
@@ -39,7 +39,7 @@ def curve_rows(trace: Trace) -> Iterator[dict[str, Any]]:
 
 
 def answer_rows(trace: Trace) -> Iterator[dict[str, Any]]:
-    """One row a step: the answer as text, a character a cell (tokens with spaces between where the task is not known)."""
+    """One row per step: the answer as text, one character per cell, or tokens separated by spaces if the task is unknown."""
     task = analysis.task_of(trace)
     for step in range(len(trace)):
         tokens = trace.prediction[step]
@@ -48,7 +48,7 @@ def answer_rows(trace: Trace) -> Iterator[dict[str, Any]]:
 
 
 def write_csv(trace: Trace, path: Path) -> Path:
-    """Curves and answers together, a row a step. WriteError."""
+    """Curves and answers together, one row per step. Raises WriteError."""
     rows = [curve | answer for curve, answer in zip(curve_rows(trace), answer_rows(trace), strict=True)]
     with atomic_write(path, "w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
@@ -58,7 +58,7 @@ def write_csv(trace: Trace, path: Path) -> Path:
 
 
 def write_npy(trace: Trace, folder: Path) -> list[Path]:
-    """Every array of a trace as NAME.npy in a folder, made where it is not there. OSError names the file."""
+    """Every array of a trace as NAME.npy in a folder, which is created if needed. Raises OSError."""
     arrays = {name: getattr(trace, name) for name in trace.__dataclass_fields__ if isinstance(getattr(trace, name), np.ndarray)}
     arrays["given"] = np.asarray(trace.puzzle.given)
     if trace.puzzle.solution is not None:
@@ -77,5 +77,5 @@ def write_npy(trace: Trace, folder: Path) -> list[Path]:
 
 
 def _number(value: Any) -> str:
-    """A number that reads back exactly; nothing where there is none."""
+    """A number as text that reads back exactly; '' for NaN."""
     return "" if np.isnan(value) else repr(float(value))

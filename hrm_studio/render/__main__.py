@@ -1,4 +1,4 @@
-"""`python -m hrm_studio.render`: the process that makes pictures. Reads one JSON object from standard input, tells its progress as JSON lines.
+"""`python -m hrm_studio.render`: the process that renders pictures. Reads one JSON object from standard input and writes progress as JSON lines.
 
 In: `{"trace": PATH, "name": ENTRY, "spec": {…}, "out": PATH}`. Out: `{"done": k, "total": n}` …, at the end `{"finished": PATH}` or `{"failed": SENTENCE}`.
 """
@@ -16,9 +16,9 @@ from hrm_model.errors import ExportError, HRMError
 
 
 def prepare(scale: float) -> None:
-    """Before Qt is imported: no window system is needed, and pictures come out at their scale."""
+    """Set up Qt before it is imported: no window system, and pictures at their scale."""
     if sys.platform.startswith("linux"):
-        os.environ["QT_QPA_PLATFORM"] = "offscreen"  # Elsewhere it would know no fonts; there the system's own draws unseen.
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"  # on other systems it has no fonts, and the native platform can draw unseen
     os.environ["QT_SCALE_FACTOR"] = f"{scale:g}"
     os.environ["QT_ENABLE_HIGHDPI_SCALING"] = "0" if scale == 1 else "1"
     os.environ["QT_LOGGING_RULES"] = "qt.qpa.*=false"
@@ -34,7 +34,7 @@ def main() -> int:
 
     def report(done: int, total: int) -> None:
         if asked_to_stop:
-            raise ExportError("stopped")  # here, and not within Qt's calls: what was begun is cleared away
+            raise ExportError("stopped")  # raised here, not inside a Qt call, so that unfinished files are removed
         _send(done=done, total=total)
 
     asked = json.loads(sys.stdin.read())
@@ -42,7 +42,7 @@ def main() -> int:
 
     try:
         spec = Spec.from_json(json.dumps(asked["spec"]))
-        prepare(max(2.0, spec.scale) if spec.kind in ("svg", "pdf") else spec.scale)  # what is a picture even there shall be sharp
+        prepare(max(2.0, spec.scale) if spec.kind in ("svg", "pdf") else spec.scale)  # embedded bitmaps need at least scale 2 to be sharp
         from hrm_model.trace_file.io import TraceReader
         from hrm_studio.app import make_application
         from hrm_studio.render.pictures import export

@@ -1,4 +1,4 @@
-"""The studio's own views around one trace, laid out for a picture. Runs where a QApplication is, which need not be the studio's process."""
+"""The studio's views of one trace, laid out for a picture. Needs a QApplication, in any process."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from hrm_studio.ui.plots.curves import CurvesView
 from hrm_studio.ui.plots.states import StatesView
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 
-_BESIDE = 760  # width from which states and curves stand beside the board
+_BESIDE = 760  # from this width, states and curves are placed beside the board
 
 
 class Canvas(QWidget):
-    """Shows the views of a Spec at any step. `close()` ends its thread."""
+    """Shows the views of a Spec at a step. `close()` ends its background thread."""
 
     def __init__(self, trace: Trace, spec: Spec) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Canvas(QWidget):
         self._lay_out()
         self._traces.open(trace, cursor=0)
         for controls in self.findChildren(FlowRow):
-            controls.hide()  # a picture has nothing to press
+            controls.hide()  # a picture needs no buttons
         self.resize(spec.width, spec.height or self._natural_height())
         self.show()
         self._settle()
@@ -57,7 +57,7 @@ class Canvas(QWidget):
             for label in (self._what, self._outcome):
                 label.setAlignment(Qt.AlignmentFlag.AlignCenter)
                 outer.addWidget(label)
-            # Two lines always where two are needed at times: nothing may jump in an animation.
+            # Reserve two lines if any step needs two, so that nothing jumps in an animation.
             self._outcome.setWordWrap(True)
             self._outcome.setFixedHeight(18 * self._caption_lines)
         self._board = BoardView(traces, self._selection, theme) if "board" in views else None
@@ -69,7 +69,7 @@ class Canvas(QWidget):
         if "curves" in views:
             curves = CurvesView(traces, theme, self._selection, self._background)
             for plot in curves.plots.values():
-                plot.setMinimumSize(100, 60)  # lower ones may be drawn anew with other numbers on their axes; two pictures would differ
+                plot.setMinimumSize(100, 60)  # smaller plots may change their tick labels when redrawn, so two exports would differ
             side.append(curves)
         beside = self._spec.width >= _BESIDE and self._board is not None
         middle = QHBoxLayout() if beside else QVBoxLayout()
@@ -91,7 +91,7 @@ class Canvas(QWidget):
         return 1 if self._spec.width >= 600 else 2
 
     def _natural_height(self) -> int:
-        """As high as the board is wide, and what else there is."""
+        """The height that the views need at the width of the Spec."""
         spec = self._spec
         plots = [view for view in spec.views if view in ("states", "curves")]
         beside = spec.width >= _BESIDE and self._board is not None
@@ -108,7 +108,7 @@ class Canvas(QWidget):
         return height + rest
 
     def _settle(self) -> None:
-        """Wait until all that is computed in the background stands on the views."""
+        """Wait until background results are shown."""
         for _ in range(3):
             done: list[bool] = []
             QTimer.singleShot(0, lambda done=done: self._background.run(lambda: None, lambda _: done.append(True)))  # type: ignore[misc]
@@ -127,7 +127,7 @@ class Canvas(QWidget):
         self.setAccessibleName(step_name(self._trace, step))
 
     def image(self) -> QImage:
-        """What is shown, in the application's pixels (`Spec.scale` is the application's)."""
+        """The picture in device pixels; the application was started with `Spec.scale`."""
         return self.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
 
     def pixels(self) -> QSize:

@@ -1,4 +1,4 @@
-"""Files of pictures: PNG, SVG, PDF, GIF, MP4 and numbered PNGs. The same trace and Spec give the same file."""
+"""Render a trace as PNG, SVG, PDF, GIF, MP4 or numbered PNGs. The same trace and Spec give the same file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from hrm_studio.export.spec import Spec
 from hrm_studio.render.canvas import Canvas
 
 Report = Callable[[int, int], object]  # pictures made, pictures in all
-_COLOURS = 96  # of a GIF; letters and lines need no more
-_PALETTE_FROM = 8  # pictures that a GIF's colours are chosen from
+_COLOURS = 96  # in a GIF; text and lines need no more
+_PALETTE_FROM = 8  # frames from which the colours of a GIF are chosen
 
 
 def export(trace: Trace, spec: Spec, path: Path, report: Report = lambda done, total: None) -> Path:
-    """Make the file (a folder for 'frames'), replacing an earlier one only once it is whole. OSError or ExportError names what is wrong.
+    """Write the file (a folder for 'frames'); an existing one is replaced only when the new one is complete. Raises OSError or ExportError.
 
-    An exception raised by `report` ends it and leaves nothing behind.
+    An exception raised by `report` stops the export and removes unfinished files.
     """
     steps = spec.steps(trace)
     canvas = Canvas(trace, spec)
@@ -53,19 +53,19 @@ def _to_pillow(image: QImage) -> Image.Image:
     return Image.frombytes("RGB", (image.width(), image.height()), bytes(image.constBits()), "raw", "RGB", image.bytesPerLine())
 
 
-# Still -----------------------------------------------------------------------------------------------------------------
+# Pictures -----------------------------------------------------------------------------------------------------------------
 
 
 def _png(canvas: Canvas, path: Path) -> None:
     _to_pillow(canvas.image()).save(path, "PNG", optimize=True)
 
 
-# Moving ----------------------------------------------------------------------------------------------------------------
+# Animations ----------------------------------------------------------------------------------------------------------------
 
 
 def _gif(pictures: Iterator[Image.Image], canvas: Canvas, steps: list[int], spec: Spec, path: Path) -> None:
     palette = _palette(canvas, steps)
-    # A GIF counts hundredths of a second; browsers play anything below two of them slowly.
+    # GIF delays are hundredths of a second; browsers slow down delays below two.
     a_step = max(20, round(100 / spec.speed) * 10)
     durations = [a_step] * (len(steps) - 1) + [a_step + round(spec.hold * 1000)]
     packed = (picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures)
@@ -74,8 +74,7 @@ def _gif(pictures: Iterator[Image.Image], canvas: Canvas, steps: list[int], spec
 
 
 def _palette(canvas: Canvas, steps: list[int]) -> Image.Image:
-    """Colours that suit the whole animation: one table for all pictures keeps what does not change unchanged, and a free place in
-    it lets Pillow leave that out."""
+    """One palette for the whole animation. With a shared palette unchanged pixels stay equal, and a free entry lets Pillow drop them as transparent."""
     some = steps[:: max(1, len(steps) // _PALETTE_FROM)]
     size = canvas.pixels()
     sheet = Image.new("RGB", (size.width(), size.height() * len(some)))
@@ -96,9 +95,9 @@ def _mp4(pictures: Iterator[Image.Image], canvas: Canvas, steps: list[int], spec
     try:
         import imageio_ffmpeg
     except ImportError:
-        raise ExportError("an MP4 needs the extra `video`: pip install 'hrm-studio[video]' (a GIF does not)") from None
+        raise ExportError("MP4 export needs the extra `video`: pip install 'hrm-studio[video]'. GIF works without it") from None
     size = canvas.pixels()
-    even = (size.width() // 2 * 2, size.height() // 2 * 2)  # what the common players can show
+    even = (size.width() // 2 * 2, size.height() // 2 * 2)  # common players need even sizes
     writer = imageio_ffmpeg.write_frames(
         str(path), even, fps=spec.speed, codec="libx264", pix_fmt_in="rgb24", macro_block_size=2, quality=8, ffmpeg_log_level="error",
         output_params=["-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-movflags", "+faststart"],

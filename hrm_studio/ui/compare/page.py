@@ -1,4 +1,4 @@
-"""Compare: two to four boards on one cursor. Models, checkpoints, budgets, puzzles, or one puzzle in other words."""
+"""The Compare page: two to four panes on one cursor. They differ in model, checkpoint, budget or puzzle."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ from hrm_studio.ui.widgets.error_label import ErrorLabel
 _BUTTONS = (
     "compare_to_start", "compare_segment_back", "compare_step_back", "compare_play", "compare_step_on", "compare_segment_on", "compare_to_end",
 )  # fmt: skip
-_CHECKPOINTS = 3  # of each run, the newest ones, that are offered
+_CHECKPOINTS = 3  # of each run: its newest ones are offered
 
 
 class ComparePage(QWidget):
-    """A puzzle on top, the panes, curves of all of them, and one timeline."""
+    """The puzzle at the top, the panes, their curves, and one timeline."""
 
     def __init__(self, studio: Studio) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class ComparePage(QWidget):
         self._begun = False
         self.panes: list[ComparePane] = []
         self.puzzle = QLineEdit(
-            placeholderText="A puzzle in one line: digits and dots, or a maze of # S G", accessibleName="Puzzle of all panes"
+            placeholderText="A puzzle on one line: digits and dots, or a maze of # S G", accessibleName="Puzzle of all panes"
         )
         self.puzzle.returnPressed.connect(self.run)
         self.state = Elided("muted")
@@ -87,29 +87,29 @@ class ComparePage(QWidget):
         top.addWidget(QLabel("Compare", objectName="title"))
         for text, tip, fill in (
             ("Models", "Two models on one puzzle", self.compare_models),
-            ("Budgets", "One model that may think for 2, or for 16 segments", self.compare_budgets),
+            ("Budgets", "One model with 2 and with 16 segments", self.compare_budgets),
             (
                 "Relabelled",
-                "One puzzle in two wordings: digits, rows and columns exchanged. A sure solver should not care.",
+                "One puzzle and two symmetric copies of it, with digits, rows and columns permuted. A robust model solves all of them.",
                 self.compare_relabelled,
             ),
-            ("Checkpoints", "The first and the last checkpoint of a run: what did training change?", self.compare_checkpoints),
+            ("Checkpoints", "The oldest and the newest checkpoint of a run", self.compare_checkpoints),
         ):
             chip = QToolButton(text=text, toolTip=tip, objectName="chip")
             chip.clicked.connect(fill)
             top.addWidget(chip)
-        self.add = QToolButton(text="+ pane", toolTip=f"One more board, {MOST_PANES} at most", objectName="chip")
+        self.add = QToolButton(text="+ Pane", toolTip=f"Add a pane ({MOST_PANES} at most)", objectName="chip")
         self.add.clicked.connect(self.add_pane)
         top.addWidget(self.add)
         top.addSpacing(12)
         top.addWidget(self.puzzle, 1)
-        run = QPushButton("Think", objectName="primary", toolTip="Let all panes think about the puzzle (Ctrl+Return)")
+        run = QPushButton("Reason", objectName="primary", toolTip="Reason about the puzzle in all panes (Ctrl+Return)")
         run.clicked.connect(self.run)
         top.addWidget(run)
         boards = QWidget()
         boards.setLayout(self._grid)
         scroll = QScrollArea(widgetResizable=True)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what lies in it takes the keyboard
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its contents take the focus
         scroll.setWidget(boards)
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(scroll)
@@ -150,31 +150,31 @@ class ComparePage(QWidget):
                 "",
                 "mdi6.content-save-outline",
                 self.save,
-                "The traces of all panes in one file (.h5)",
+                "Save the traces of all panes in one file (.h5)",
             ),
             Entry("compare_models", "&Edit", "Compare two models", "", "", self.compare_models),
             Entry("compare_budgets", "&Edit", "Compare two budgets", "", "", self.compare_budgets),
-            Entry("compare_relabelled", "&Edit", "Compare wordings of a puzzle", "", "", self.compare_relabelled),
+            Entry("compare_relabelled", "&Edit", "Compare relabelled copies of a puzzle", "", "", self.compare_relabelled),
             Entry("compare_checkpoints", "&Edit", "Compare two checkpoints of a run", "", "", self.compare_checkpoints),
-            Entry("compare_add", "&Edit", "One more pane", "", "", self.add_pane),
+            Entry("compare_add", "&Edit", "Add a pane", "", "", self.add_pane),
             Entry(
                 "compare_explore",
                 "&Edit",
-                "Take Explore's puzzle",
+                "Use the puzzle from Explore",
                 "",
                 "mdi6.eye-arrow-left-outline",
                 self.take_from_explore,
-                "The puzzle that Explore shows",
+                "Compare on the puzzle shown in Explore",
             ),
-            Entry("compare_run", "&Step", "Think about it in all panes", "Ctrl+Return", "mdi6.brain", self.run),
-            Entry("compare_stop", "&Step", "Stop thinking in all panes", "Esc", "", self.comparison.stop),
+            Entry("compare_run", "&Step", "Reason in all panes", "Ctrl+Return", "mdi6.brain", self.run),
+            Entry("compare_stop", "&Step", "Stop reasoning in all panes", "Esc", "", self.comparison.stop),
             Entry("compare_play", "&Step", "Play or pause all panes", "Space", "mdi6.play", self.player.toggle),
-            Entry("compare_step_on", "&Step", "All panes one step on", "Right", "mdi6.chevron-right", by_hand(clock.move_steps, 1)),
+            Entry("compare_step_on", "&Step", "All panes one step forward", "Right", "mdi6.chevron-right", by_hand(clock.move_steps, 1)),
             Entry("compare_step_back", "&Step", "All panes one step back", "Left", "mdi6.chevron-left", by_hand(clock.move_steps, -1)),
             Entry(
                 "compare_segment_on",
                 "&Step",
-                "All panes one segment on",
+                "All panes one segment forward",
                 "Ctrl+Right",
                 "mdi6.chevron-double-right",
                 by_hand(clock.move_segments, 1),
@@ -204,23 +204,23 @@ class ComparePage(QWidget):
             self.begin()
 
     def begin(self) -> None:
-        """When the page is first opened: the puzzle that Explore shows, at two budgets."""
+        """On first opening: the puzzle shown in Explore, with two budgets."""
         self.puzzle.setText(self._explores() or next(iter(puzzle_lines("starter")), ""))
         if self._studio.models.path is None:
-            self.error.tell("There is no model yet. Train one, or open a checkpoint.")
+            self.error.tell("No model yet. Train one, or open a checkpoint.")
             return
         self.compare_budgets()
 
     def _explores(self) -> str:
-        """The puzzle that Explore shows; '' where that is none, or not one of a line."""
+        """The puzzle shown in Explore; '' if there is none or it does not fit on one line."""
         trace = self._studio.traces.trace
         return trace.puzzle.text if trace is not None and _readable(trace.puzzle.text) else ""
 
     def take_from_explore(self) -> None:
-        """Compare on the puzzle that Explore shows: in the panes that are there, or at two budgets where it is of another kind."""
+        """Compare on the puzzle shown in Explore: with the current panes, or with two budgets if its task is another one."""
         line, before = self._explores(), self.puzzle.text()
         if not line:
-            self._studio.opener.refused.emit("Explore shows no puzzle that could be compared on. Let it think about one first.")
+            self._studio.opener.refused.emit("Explore shows no Sudoku or maze. Open one there first.")
             return
         self.puzzle.setText(line)
         same_kind = _readable(before) and parse_any(before)[0].name == parse_any(line)[0].name
@@ -229,7 +229,7 @@ class ComparePage(QWidget):
     # Which panes -----------------------------------------------------------------------------------------------------
 
     def models(self) -> list[tuple[str, Path]]:
-        """Titles and paths of what can be chosen: bundled models, opened ones, and the newest checkpoints of each run."""
+        """Titles and paths of the models to choose from: bundled and opened ones, and the newest checkpoints of each run."""
         choice = self._studio.models
         found = [(model.title, model.path) for model in choice.bundled] + [(choice.title(path), path) for path in choice.others]
         for run in self._runs():
@@ -242,14 +242,14 @@ class ComparePage(QWidget):
         return sorted(runs, key=lambda run: run.stat().st_mtime)
 
     def _task(self) -> str:
-        """The task of the puzzle in the field; '' for no puzzle."""
+        """The task of the puzzle in the field; '' if it is not a puzzle."""
         try:
             return parse_any(self.puzzle.text())[0].name
         except PuzzleError:
             return ""
 
     def _reads(self, path: Path) -> str:
-        """The task that a model reads, as far as that is known before it is loaded; '' else. This project's checkpoints say it."""
+        """The task of a model, if known before loading (checkpoints of this project name it); '' otherwise."""
         known = self._studio.models.task_of(path)
         if known:
             return known
@@ -260,7 +260,7 @@ class ComparePage(QWidget):
         return str(config.get("task", "")) if isinstance(config, dict) else ""
 
     def _model(self) -> Path:
-        """The model in use where it reads the puzzle, else a bundled one that does."""
+        """The model in use if it reads this kind of puzzle, else a bundled one that does."""
         choice, task = self._studio.models, self._task()
         bundled = choice.bundled_as(choice.path)
         fitting = choice.for_task(task)
@@ -276,21 +276,21 @@ class ComparePage(QWidget):
         self._compare([Setting(self._model()), Setting(self._model(), relabelled=1), Setting(self._model(), relabelled=2)])
 
     def compare_models(self) -> None:
-        """The model in use and the newest other one that reads the same, as far as that is known before it is loaded."""
+        """The model in use and the newest other one for the same task, if known before loading."""
         first = self._model()
         others = [path for _, path in self.models() if path != first and self._reads(path) in ("", self._reads(first))]
         self._compare([Setting(first), Setting(others[-1] if others else first)])
         if not others:
-            self.error.tell("No other model of this kind of puzzle is here. Choose one in pane B (Open a checkpoint …), or train one.")
+            self.error.tell("There is no other model for this kind of puzzle. Open a checkpoint in pane B, or train one.")
 
     def compare_checkpoints(self) -> None:
         runs = [run for run in self._runs() if len(_checkpoints(run)) > 1]
         if not runs:
-            self.error.tell("No run with two checkpoints is there yet. Start one on the Train page, then compare what training changed.")
+            self.error.tell("No run has two checkpoints yet. Start one on the Train page.")
             return
         fitting = [run for run in runs if self._reads(_checkpoints(run)[-1]) in ("", self._task())]
         kept = _checkpoints((fitting or runs)[-1])
-        if not fitting:  # a run on other puzzles: one of those
+        if not fitting:  # the run is on another task: use a puzzle of that task
             lines = (line for line in puzzle_lines("starter") if parse_any(line)[0].name == self._reads(kept[-1]))
             self.puzzle.setText(next(lines, self.puzzle.text()))
         self._compare([Setting(kept[0]), Setting(kept[-1])])
@@ -316,7 +316,7 @@ class ComparePage(QWidget):
             pane.hide()
             pane.deleteLater()
         self.panes = []
-        self.state.setText("")  # until these think
+        self.state.setText("")  # until the new panes have results
         models = self.models()
         for index in range(len(self.comparison.panes)):
             pane = ComparePane(self.comparison, index, models, self.selection, self._studio.theme)
@@ -327,13 +327,13 @@ class ComparePage(QWidget):
             self.panes.append(pane)
         self.add.setEnabled(len(self.panes) < MOST_PANES)
 
-    # Thinking --------------------------------------------------------------------------------------------------------
+    # Reasoning --------------------------------------------------------------------------------------------------------
 
     def save(self) -> None:
-        """All panes' traces in one file."""
+        """Save the traces of all panes in one file."""
         traces = self.comparison.by_title()
         if not traces:
-            self._studio.opener.refused.emit("There is nothing to save yet: let the panes think first.")
+            self._studio.opener.refused.emit("Nothing to save yet. Press Reason first.")
             return
         name, _ = QFileDialog.getSaveFileName(self, "Save the comparison", str(Path.home() / "comparison.h5"), "Traces (*.h5)")
         if name:
@@ -341,7 +341,7 @@ class ComparePage(QWidget):
             self._studio.kept.save_all(traces, path, self._studio.opener.remember)
 
     def run(self) -> None:
-        """All panes think about the puzzle in the field."""
+        """Reason about the puzzle in all panes."""
         if not self.comparison.panes:
             return
         try:
@@ -352,7 +352,7 @@ class ComparePage(QWidget):
             return
         self.error.tell("")
         self.comparison.set_puzzle(task, grid)
-        self.state.setText("Thinking …")
+        self.state.setText("Reasoning …")
         self.comparison.run()
 
     def _refresh(self) -> None:
@@ -361,12 +361,12 @@ class ComparePage(QWidget):
             return
         what, _ = narrate(clock.trace, clock.cursor, clock.verdict)
         words = f"{step_name(clock.trace, clock.cursor)}:  {what}"
-        self.state.setText(words + ("  ·  thinking …" if self.comparison.running else ""))
+        self.state.setText(words + ("  ·  reasoning …" if self.comparison.running else ""))
 
     def _show_failure(self) -> None:
         if all(pane.error for pane in self.comparison.panes):
             self.state.setText("")
-            self.error.tell("No pane can think about this puzzle; each says why.")
+            self.error.tell("No pane can reason about this puzzle. Each pane shows the reason.")
 
     def closing(self) -> None:
         """The window closes."""
@@ -376,7 +376,7 @@ class ComparePage(QWidget):
 
 
 def _readable(line: str) -> bool:
-    """Whether it is a puzzle in one line."""
+    """Whether this is a puzzle on one line."""
     try:
         parse_any(line)
     except PuzzleError:

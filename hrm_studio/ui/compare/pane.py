@@ -1,4 +1,4 @@
-"""One of the boards that are compared, with what it is and what differs."""
+"""One pane of a comparison: model, budget, puzzle, board, and the cells that differ."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from hrm_studio.ui.widgets.view import View
 _PUZZLES = ("Same puzzle", "Relabelled", "Own puzzle …")
 _ERROR_LINES = 3
 _TIP = (
-    "Same puzzle: the one above.\nRelabelled: the same puzzle with digits, rows and columns exchanged; its answers are put back in their places."
-    "\nOwn puzzle: another one, pasted below."
+    "Same puzzle: the one above.\nRelabelled: a symmetric copy with digits, rows and columns permuted; its answers are mapped back."
+    "\nOwn puzzle: another puzzle, pasted below."
 )
 
 
 class PaneMessage(Elided):
-    """A line, cut where the pane ends; or so many lines, for an error is to be read to its end.
+    """One elided line, or several wrapped lines for an error.
 
-    A QLabel that wraps would make the pane as high as its board would like to be, and the page scroll.
+    A wrapping QLabel would make the pane taller, and the page would scroll.
     """
 
     def __init__(self) -> None:
@@ -48,12 +48,12 @@ class PaneMessage(Elided):
 
 
 class ComparePane(View):
-    """Letter, model, budget, puzzle; the board; a line that tells what came of it.
+    """Letter, model, budget and puzzle; the outcome; the board; and how many cells differ.
 
     Signals
     -------
-    closed()    this pane is not wanted any more
-    entered()   its own puzzle is written, and Return was pressed
+    closed()    the person closed this pane
+    entered()   Return was pressed in the field of its own puzzle
     """
 
     closed = Signal()
@@ -65,27 +65,27 @@ class ComparePane(View):
         self.pane = comparison.panes[index]
         self.setMinimumWidth(200)
         self.letter = QLabel(LETTERS[index], objectName="title")
-        self.model = QComboBox(toolTip="The model that thinks in this pane", accessibleName=f"Model of pane {LETTERS[index]}")
+        self.model = QComboBox(toolTip="The model of this pane", accessibleName=f"Model of pane {LETTERS[index]}")
         self.model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.model.setMinimumContentsLength(8)
         self._fill(models)
         self.segments = QSpinBox(minimum=1, maximum=1024, value=self.pane.setting.segments, suffix=" segments")
-        self.segments.setToolTip("The budget: how many rounds it may think")
+        self.segments.setToolTip("The budget: how many segments the model may use")
         self.segments.setAccessibleName(f"Segments of pane {LETTERS[index]}")
         self.puzzle = QComboBox(toolTip=_TIP, accessibleName=f"Puzzle of pane {LETTERS[index]}")
         self.puzzle.addItems(_PUZZLES)
         self.puzzle.setCurrentIndex(2 if self.pane.setting.puzzle else 1 if self.pane.setting.relabelled else 0)
         self.own = QLineEdit(
-            self.pane.setting.puzzle, placeholderText="Paste a puzzle in one line", accessibleName=f"Own puzzle of pane {LETTERS[index]}"
+            self.pane.setting.puzzle, placeholderText="Paste a puzzle on one line", accessibleName=f"Own puzzle of pane {LETTERS[index]}"
         )
         self.own.setVisible(self.puzzle.currentIndex() == 2)
-        close = QToolButton(text="✕", toolTip="Take this pane away", objectName="flat", accessibleName=f"Take pane {LETTERS[index]} away")
+        close = QToolButton(text="✕", toolTip="Close this pane", objectName="flat", accessibleName=f"Close pane {LETTERS[index]}")
         close.setVisible(len(comparison.panes) > 2)
         close.clicked.connect(self.closed)
         top = QHBoxLayout()
         under = (
             QHBoxLayout() if len(comparison.panes) > 2 else top
-        )  # two panes are wide enough for all in a row, and their boards larger so
+        )  # two panes are wide enough for one row, which leaves more room for the boards
         for row, parts in ((top, (self.letter, self.model)), (under, (self.segments, self.puzzle))):
             row.setSpacing(6)
             for part in parts:
@@ -134,7 +134,7 @@ class ComparePane(View):
         self.model.setCurrentIndex(self._place_of(self.pane.setting.model))
 
     def _place_of(self, path: Path) -> int:
-        """Of a model in the list, −1 where it is not in it. Qt's findData takes equal paths for different ones."""
+        """The index of a model in the list, or −1. Qt's findData does not compare Paths by value."""
         return next((k for k in range(self.model.count()) if self.model.itemData(k) == path), -1)
 
     def _model_picked(self) -> None:
@@ -169,9 +169,9 @@ class ComparePane(View):
         self.message.setStyleSheet(f"color: {self._theme.palette.wrong}" if self.pane.error else "")
         apart = self._comparison.differences(self._index)
         if self._index == 0:
-            self.apart.setText("Others are compared with this one.")
+            self.apart.setText("The other panes are compared with this one.")
         elif apart is None:
-            self.apart.setText("" if trace is None or step < 0 else "Another puzzle: its answers are not compared.")
+            self.apart.setText("" if trace is None or step < 0 else "A different puzzle: answers are not compared.")
         else:
             count = int(apart.sum())
             self.apart.setText(
@@ -182,7 +182,7 @@ class ComparePane(View):
     def _words(self) -> str:
         traces = self.pane.traces
         if traces.trace is None or traces.cursor < 0:
-            return "Waiting for its turn …" if self.pane.waiting else "Press Think to see"
+            return "Waiting …" if self.pane.waiting else "Press Reason to start"
         verdict, step = traces.verdict, traces.cursor
         solved = verdict.solved
         if solved is not None and step >= solved and not traces.running:
@@ -193,7 +193,7 @@ class ComparePane(View):
         return f"Segment {int(traces.trace.segment[step]) + 1}{share}{end}"
 
     def _mark(self, painter: QPainter, drawing: Drawing, place: QRectF) -> None:
-        """Rings around the cells that differ from the first pane."""
+        """Frame the cells that differ from the first pane."""
         apart = self._comparison.differences(self._index)
         if apart is None:
             return

@@ -1,4 +1,4 @@
-"""What is compared as curves: paths of all panes in one basis, and how much of each answer is right."""
+"""Plots of a comparison: state trajectories of all panes in one basis, and accuracy over segments."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LETTER = 16  # pixels of height
 
 
 class ComparePlots(View):
-    """z_H and z_L of all panes in the plane of their first two principal components, fitted on all of them together; and a curve each of what is right."""
+    """z_H and z_L of all panes in one PCA plane, fitted on all of them together, and the accuracy of each pane."""
 
     def __init__(self, comparison: Comparison, background: Background, theme: Theme) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class ComparePlots(View):
         self._fitted: list[Pane] = []
         self._fitting = False
         self.plots = {name: new_plot() for name in ("H", "L", "right")}
-        tip = "The states of all panes in one plane (PCA fitted on all of them together), so that paths can be compared. Only states of equal size fit in one plane."
+        tip = "The states of all panes in one PCA plane, fitted on all of them together, so that trajectories can be compared. All states must have the same size."
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
@@ -40,7 +40,7 @@ class ComparePlots(View):
             plot.setMouseEnabled(x=False, y=False)
             plot.setMinimumSize(120, 110)
             plot.over = partial(self._paint_right if name == "right" else self._paint_path, name)
-            plot.setToolTip("The share of the open cells that is right, over the segments." if name == "right" else tip)
+            plot.setToolTip("Share of the open cells that are right, over the segments." if name == "right" else tip)
             row.addWidget(plot)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -96,9 +96,9 @@ class ComparePlots(View):
             plot, found = self.plots[level], self._planes.get(level)
             plot.clear()
             name = "slow module H" if level == "H" else "fast module L"
-            words = f"paths of the {name}, one basis"
+            words = f"{name}, shared PCA"
             if found is None and self._fitted:
-                words = f"{name}: states of different sizes fit in no one plane"
+                words = f"{name}: states differ in size"
             style_plot(plot, palette, words)
             show_axes(plot, found is not None)
             if found is not None:
@@ -119,7 +119,7 @@ class ComparePlots(View):
         plot.clear()
         there = [pane for pane in self._comparison.panes if pane.traces.trace is not None]
         names = " &nbsp; ".join(legend_entry(self._colour(p), LETTERS[self._comparison.panes.index(p)]) for p in there)
-        style_plot(plot, palette, f"right, over segments &nbsp; {names}")
+        style_plot(plot, palette, f"right, by segment &nbsp; {names}")
         show_axes(plot, bool(there))
         longest = 1.0
         for pane in there:
@@ -170,7 +170,7 @@ class ComparePlots(View):
 
 
 def _in_segments(trace: Trace) -> np.ndarray:
-    """(N,) where each step stands, in segments from the start."""
+    """(N,) the position of each step, in segments from the start."""
     whole = steps_of_segment(trace)
     steps = np.arange(len(trace))
     return trace.segment + (steps - np.searchsorted(trace.segment, trace.segment) + 1) / whole

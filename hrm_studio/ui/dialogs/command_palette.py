@@ -1,4 +1,4 @@
-"""The command palette: type some letters of an action, press Return."""
+"""The command palette: type a few letters of an action and press Return."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from hrm_studio.theme import Theme
 
 _KEYS = Qt.ItemDataRole.UserRole + 1
 _MENU = Qt.ItemDataRole.UserRole + 2
-_IN_TEXT = 4.0  # an answer in the action's own words counts more than one that needs its menu's name
+_IN_TEXT = 4.0  # a match in the action's own text ranks above one that needs the name of its menu
 _MOVES = (Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_PageDown, Qt.Key.Key_PageUp)
 
 
 class CommandPalette(QDialog):
-    """Lists what can be done now, best answer first. Return does it, Escape leaves. Made anew each time it is opened."""
+    """Lists the available actions, best match first. Return runs one, Escape closes. Created each time it is opened."""
 
     def __init__(self, actions: Actions, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
@@ -36,7 +36,7 @@ class CommandPalette(QDialog):
         self.setObjectName("palette")
         self.setAccessibleName("Command palette")
         self._actions = actions
-        self.field = QLineEdit(placeholderText="What should be done?", clearButtonEnabled=True)
+        self.field = QLineEdit(placeholderText="Search actions", clearButtonEnabled=True)
         self.field.setAccessibleName("Search actions")
         self.list = QListWidget(frameShape=QListWidget.Shape.NoFrame)
         self.list.setAccessibleName("Actions")
@@ -53,7 +53,7 @@ class CommandPalette(QDialog):
         self._fill("")
 
     def show_over(self, window: QWidget) -> None:
-        """Open under the top bar of a window, in its middle."""
+        """Open below the top bar of a window, centred."""
         width = min(620, window.width() - 40)
         self.resize(width, min(420, window.height() - 80))
         self.move(window.mapToGlobal(QPoint((window.width() - width) // 2, 48)))
@@ -100,7 +100,7 @@ class CommandPalette(QDialog):
 
 
 class _Row(QStyledItemDelegate):
-    """The action's text, its menu in grey, its keys at the right."""
+    """The text of an action, its menu in grey, its shortcut on the right."""
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)

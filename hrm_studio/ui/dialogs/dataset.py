@@ -1,4 +1,4 @@
-"""A dataset to leaf through: groups, the puzzles of one and their augmented copies, and what a model reads and should answer."""
+"""The dataset browser: groups, puzzles with their augmented copies, and the input and solution of each example."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _GAP = 36
 
 
 class ExamplePicture(QWidget):
-    """What the model reads at the left, what it should answer at the right."""
+    """The input on the left, the solution on the right."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -78,13 +78,13 @@ class ExamplePicture(QWidget):
 
 
 class DatasetDialog(QDialog):
-    """Stays open beside the studio until it is closed.
+    """Stays open beside the main window.
 
     Signals
     -------
     reason_wanted(object, object, int)  the Task, the Shown puzzle, and which of its examples
     train_wanted(object)    the dataset's Path
-    failed(str)             why something of it cannot be shown
+    failed(str)             why a part cannot be shown
     """
 
     reason_wanted = Signal(object, object, int)
@@ -102,7 +102,7 @@ class DatasetDialog(QDialog):
         self.split = QComboBox(accessibleName="Split")
         self.split.addItems([f"{name}: {view.facts(name)}" for name in view.splits])
         self.number = QSpinBox(prefix="group ", minimum=1, accessibleName="Group")
-        self.search = QLineEdit(placeholderText="Find by name, Enter for the next", clearButtonEnabled=True, accessibleName="Find by name")
+        self.search = QLineEdit(placeholderText="Find by name (Enter: next)", clearButtonEnabled=True, accessibleName="Find by name")
         self.search.setVisible(len(view.dataset.identifiers) > 1)
         self.about = QLabel("", objectName="muted", wordWrap=True)
         self.puzzles = self._list("Puzzles of this group", icons=True)
@@ -111,8 +111,10 @@ class DatasetDialog(QDialog):
         self.examples.setWrapping(False)
         self.picture = ExamplePicture(theme)
         self.about_puzzle = QLabel("", objectName="muted", wordWrap=True)
-        self.reason = QPushButton("Reason about it", autoDefault=False, toolTip="Take this puzzle to Explore")
-        self.train = QPushButton("Train on it …", objectName="primary", autoDefault=False, toolTip="Every setting of a run on this dataset")
+        self.reason = QPushButton("Open in Explore", autoDefault=False, toolTip="Open this puzzle in Explore")
+        self.train = QPushButton(
+            "Train on it …", objectName="primary", autoDefault=False, toolTip="Open the settings of a run on this dataset"
+        )
         self._lay_out()
         self.split.currentIndexChanged.connect(self._split_changed)
         self.number.valueChanged.connect(self._ask)
@@ -178,14 +180,14 @@ class DatasetDialog(QDialog):
             self._fill()
 
     def _ask(self) -> None:
-        """Read the wanted group in the thread: its pages may lie on a slow disk."""
+        """Read the group in the background; the disk may be slow."""
         name, number = self._name, self.number.value() - 1
         self._wanted = number
         self._background.run(_tried(lambda: self.view.group(name, number)), lambda found: self._take(name, number, found))
 
     def _take(self, name: str, number: int, found: Group | str) -> None:
         if (name, number) != (self._name, self._wanted):
-            return  # another one is wanted meanwhile
+            return  # another group was chosen meanwhile
         if isinstance(found, str):
             self.failed.emit(found)
             found = Group(number, (), 0)
@@ -195,7 +197,7 @@ class DatasetDialog(QDialog):
     def _find(self) -> None:
         found = self.view.find(self._name, self.search.text(), self.number.value() - 1)
         if found is None:
-            self.about.setText(f"No puzzle of this split has “{self.search.text()}” in its name.")
+            self.about.setText(f"No puzzle in this split has “{self.search.text()}” in its name.")
         else:
             self.number.setValue(found + 1)
 
@@ -205,7 +207,7 @@ class DatasetDialog(QDialog):
         group, at = self.group, self.puzzles.currentRow()
         self.puzzles.clear()
         if group is None or not group.puzzles:
-            self.about.setText("This split holds no puzzles." if group is None else "")
+            self.about.setText("This split has no puzzles." if group is None else "")
             self._show_puzzle(-1)
             return
         more = group.all_puzzles - len(group.puzzles)
@@ -217,7 +219,7 @@ class DatasetDialog(QDialog):
             + (f"; the first {len(group.puzzles)} are shown." if more else ".")
         )
         for k, puzzle in enumerate(group.puzzles):
-            self.puzzles.addItem(self._item(puzzle.examples[0], "itself" if k == 0 else f"copy {k}", puzzle.name))
+            self.puzzles.addItem(self._item(puzzle.examples[0], "original" if k == 0 else f"copy {k}", puzzle.name))
         self.puzzles.setCurrentRow(max(0, at) if at < len(group.puzzles) else 0)
 
     def _item(self, example: Example, text: str, tip: str) -> QListWidgetItem:
@@ -266,7 +268,7 @@ def open_dataset(
     then: Callable[[DatasetDialog], object],
     failed: Callable[[str], object],
 ) -> None:
-    """Look into a folder in the thread, then hand over its dialog, or say why there is none."""
+    """Read a dataset folder in the background, then pass its dialog to `then`, or the error to `failed`."""
 
     def take(found: DatasetView | str) -> None:
         if isinstance(found, str):

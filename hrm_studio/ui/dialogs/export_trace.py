@@ -1,4 +1,4 @@
-"""Pictures, animations and tables of a trace file: what, how large, how it looks, with progress and a way to stop."""
+"""Export a trace as pictures, animations or tables, with progress and Cancel."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ from hrm_studio.ui.widgets.error_label import ErrorLabel
 from hrm_studio.words import size
 
 _KINDS = {
-    "gif": "Animation: GIF", "mp4": "Animation: MP4 (needs the extra “video”)", "frames": "Animation: a PNG for each step", "png": "Picture: PNG",
-    "svg": "Picture: SVG (lines and letters)", "pdf": "Picture: PDF page", "csv": "Table: curves and answers, CSV", "npy": "Arrays: a .npy file each",
+    "gif": "Animation: GIF", "mp4": "Animation: MP4 (needs the extra “video”)", "frames": "Animation: one PNG per step", "png": "Picture: PNG",
+    "svg": "Picture: SVG (vector)", "pdf": "Picture: PDF (vector)", "csv": "Table: curves and answers as CSV", "npy": "Arrays: .npy files",
 }  # fmt: skip
 _VIEW_NAMES = {"board": "Board", "states": "States", "curves": "Curves", "timeline": "Timeline"}
 _TABLES = ("csv", "npy")
 
 
 class ExportDialog(QDialog):
-    """Makes one file after the other until it is closed.
+    """Exports one file at a time; stays open for the next.
 
     Signals
     -------
-    made(object)    the Path of what was made
+    made(object)    the Path of the exported file
     """
 
     made = Signal(object)
@@ -63,39 +63,39 @@ class ExportDialog(QDialog):
         name: str = "",
         steps: int = 0,
     ) -> None:
-        """`step` is what a picture shows unless another is chosen; `steps` how many there are (0: not known)."""
+        """`step`: the step of a picture at first. `steps`: the number of steps; 0 if unknown."""
         super().__init__(parent)
-        self.setWindowTitle("Pictures and tables")
+        self.setWindowTitle("Export trace")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._trace, self._settings, self._name = trace, settings, name
         self.exporter = Exporter(self)
         self._background = Background(self)
-        self.kind = QComboBox(accessibleName="What to make")
+        self.kind = QComboBox(accessibleName="Format")
         for kind, label in _KINDS.items():
             self.kind.addItem(label, kind)
-        self.which = QComboBox(accessibleName="Which trace of the file")
+        self.which = QComboBox(accessibleName="Trace of the file")
         self.views = {view: QCheckBox(_VIEW_NAMES[view], checked=view in ("board", "timeline")) for view in VIEWS}
-        self.theme = QComboBox(accessibleName="Colours")
+        self.theme = QComboBox(accessibleName="Theme")
         self.theme.addItems(["light", "dark"])
         self.theme.setCurrentText(theme.palette.name)
         self.width_ = QSpinBox(minimum=320, maximum=4096, singleStep=40, value=480, suffix=" px", accessibleName="Width")
         self.height_ = QSpinBox(
-            minimum=0, maximum=4096, singleStep=40, value=0, suffix=" px", specialValueText="as needed", accessibleName="Height"
+            minimum=0, maximum=4096, singleStep=40, value=0, suffix=" px", specialValueText="automatic", accessibleName="Height"
         )
         self.scale = QDoubleSpinBox(minimum=0.5, maximum=8, singleStep=0.5, value=1, decimals=1, prefix="× ")
-        self.scale.setToolTip("Pixels of the file for one of the width: 2 is sharp on fine screens and in print")
+        self.scale.setToolTip("Pixels in the file per pixel of width. 2 is sharp on high-resolution screens and in print")
         self.caption = QLineEdit(placeholderText="none")
-        self.captions = QCheckBox("What happens at the step, in words", checked=True)
+        self.captions = QCheckBox("Describe each step", checked=True)
         last = max(steps - 1, 0) if steps else 1_000_000
-        self.step = QSpinBox(minimum=-1, maximum=last, value=step, specialValueText="the last", accessibleName="Step")
+        self.step = QSpinBox(minimum=-1, maximum=last, value=step, specialValueText="last", accessibleName="Step")
         self.speed = QDoubleSpinBox(minimum=0.5, maximum=60, value=8, decimals=1, suffix=" steps/s")
-        self.whole = QCheckBox("To the end, even where the answer changes no more")
+        self.whole = QCheckBox("All steps, even after the answer is right for good")
         self.error = ErrorLabel()
         self.status = QLabel(objectName="muted", wordWrap=True)
         self.bar = QProgressBar(visible=False, textVisible=False, maximumHeight=8)
-        self.go = QPushButton("Make …", objectName="go", default=True)
+        self.go = QPushButton("Export …", objectName="go", default=True)
         self.stop = QPushButton("Cancel", visible=False)
-        self.show_ = QPushButton("Show it", visible=False)
+        self.show_ = QPushButton("Open file", visible=False)
         self._made: Path | None = None
         self._lay_out()
         self._restore()
@@ -112,7 +112,7 @@ class ExportDialog(QDialog):
     def _lay_out(self) -> None:
         self.form = QFormLayout()
         self.form.setSpacing(8)
-        self.form.addRow("Make", self.kind)
+        self.form.addRow("Format", self.kind)
         self.form.addRow("Trace", self.which)
         self.form.setRowVisible(self.which, False)
         views = QHBoxLayout()
@@ -121,7 +121,7 @@ class ExportDialog(QDialog):
         views.addStretch()
         self._rows: dict[str, QWidget] = {}
         for name, label, content in (
-            ("views", "Show", views), ("theme", "Colours", self.theme), ("size", "Width, height", _row(self.width_, self.height_)), ("scale", "Scale", self.scale),
+            ("views", "Views", views), ("theme", "Theme", self.theme), ("size", "Width, height", _row(self.width_, self.height_)), ("scale", "Scale", self.scale),
             ("caption", "Title", self.caption), ("captions", "Captions", self.captions), ("step", "Step", self.step), ("speed", "Speed", self.speed),
             ("whole", "Length", self.whole),
         ):  # fmt: skip
@@ -147,7 +147,7 @@ class ExportDialog(QDialog):
         self.setMinimumWidth(480)
 
     def _show_fitting(self) -> None:
-        """Only what concerns the kind that is chosen."""
+        """Show only the rows that apply to the chosen format."""
         kind = self.kind.currentData()
         moving, drawn = kind in ANIMATIONS, kind not in _TABLES
         for name, holder in self._rows.items():
@@ -157,14 +157,14 @@ class ExportDialog(QDialog):
         self.adjustSize()
 
     def _find_traces(self) -> None:
-        """Of a file that holds several, which one is a choice."""
+        """Offer a choice of trace if the file holds several."""
         from hrm_model.trace_file.io import info
 
         def work() -> list[tuple[str, str]]:
             try:
                 return [(entry.title or entry.name, entry.name) for entry in info(self._trace)]
             except (HRMError, OSError):
-                return []  # what is wrong is told when something is made of it
+                return []  # the export will report the error
 
         def show(found: list[tuple[str, str]]) -> None:
             for number, (title, name) in enumerate(found, 1):
@@ -178,7 +178,7 @@ class ExportDialog(QDialog):
     # Making ----------------------------------------------------------------------------------------------------------
 
     def spec(self) -> Spec:
-        """What was chosen. ExportError where it cannot be drawn."""
+        """The chosen settings. ExportError where it cannot be drawn."""
         return Spec(
             self.kind.currentData(), tuple(view for view, box in self.views.items() if box.isChecked()), self.theme.currentText(),  # type: ignore[arg-type]
             self.width_.value(), self.height_.value(), self.scale.value(), self.caption.text().strip(), self.captions.isChecked(), self.step.value(),
@@ -189,13 +189,13 @@ class ExportDialog(QDialog):
         kind = self.kind.currentData()
         ending = {"frames": "_frames", "npy": "_arrays"}.get(kind, f".{kind}")
         proposal = str(Path(str(self._settings.value("export_folder", Path.home()))) / f"{self._trace.stem}{ending}")
-        where, _ = QFileDialog.getSaveFileName(self, "Make", proposal)
+        where, _ = QFileDialog.getSaveFileName(self, "Export trace", proposal)
         if where:
             path = Path(where)
             self.make(path if path.suffix or kind in ("frames", "npy") else path.with_suffix(f".{kind}"))
 
     def make(self, out: Path) -> None:
-        """Begin; the dialog can be used again once it is done."""
+        """Start exporting; the dialog is ready again when it is done."""
         self.error.tell("")
         kind = self.kind.currentData()
         try:
@@ -206,7 +206,7 @@ class ExportDialog(QDialog):
         self._keep(out)
         self._name = self.which.currentData() or self._name
         self._busy(True)
-        self.status.setText("Beginning …")
+        self.status.setText("Starting …")
         if spec is not None:
             self.exporter.start(self._trace, self._name, spec, out)
         else:
@@ -228,20 +228,20 @@ class ExportDialog(QDialog):
     def _progress(self, done: int, total: int) -> None:
         self.bar.setRange(0, total)
         self.bar.setValue(done)
-        self.status.setText(f"Picture {done} of {total}")
+        self.status.setText(f"Frame {done} of {total}")
 
     def _finished(self, path: Path) -> None:
         self._busy(False)
         self._made = path
         held = sum(f.stat().st_size for f in path.iterdir()) if path.is_dir() else path.stat().st_size
-        self.status.setText(f"{path.name}, {size(held)}")
+        self.status.setText(f"Saved {path.name} ({size(held)})")
         self.status.setToolTip(str(path))
         self.show_.show()
         self.made.emit(path)
 
     def _failed(self, sentence: str) -> None:
         self._busy(False)
-        self.status.setText("" if sentence else "Cancelled; nothing was written.")
+        self.status.setText("" if sentence else "Cancelled. Nothing was saved.")
         self.error.tell(sentence)
 
     def _busy(self, busy: bool) -> None:

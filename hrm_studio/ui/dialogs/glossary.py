@@ -1,4 +1,4 @@
-"""The words of the field and what they mean."""
+"""The glossary: terms of the field and their meanings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hrm_studio.fuzzy import score
 from hrm_studio.glossary import TERMS
 from hrm_studio.theme import Theme
 
-_STEP = re.compile(r"^\d+\.\d+\.([HL])\d*$")  # any step is looked for as the one that the glossary takes for an example
+_STEP = re.compile(r"^\d+\.\d+\.([HL])\d*$")  # the short name of any step finds the entry that explains such names
 
 
 class GlossaryDialog(QDialog):

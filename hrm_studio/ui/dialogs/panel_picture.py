@@ -1,4 +1,4 @@
-"""A picture of whatever panel is shown, as it is shown: for a talk, a page, a message."""
+"""Save a picture of any visible panel as it looks on screen."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from hrm_studio.ui.widgets.error_label import ErrorLabel
 
 
 def panels_of(page: QWidget) -> dict[str, QWidget]:
-    """What can be seen of a page, by name: the whole of it, and its panels."""
-    found = {"The whole page": page}
+    """The visible parts of a page, by name: the whole page and its panels."""
+    found = {"Whole page": page}
     places: dict[str, QWidget | None] = {dock.windowTitle(): dock.widget() for dock in page.findChildren(QDockWidget)}
     if isinstance(page, QMainWindow):
-        places = {"The middle": page.centralWidget()} | places
+        places = {"Centre": page.centralWidget()} | places
     found |= {name: widget for name, widget in places.items() if widget is not None and not widget.visibleRegion().isEmpty()}
     return found
 
 
 class PanelPictureDialog(QDialog):
-    """Asks which panel and how large, then where to.
+    """Asks for the panel, the scale and the file.
 
     Signals
     -------
@@ -46,13 +46,13 @@ class PanelPictureDialog(QDialog):
     def __init__(self, panels: Mapping[str, QWidget], settings: QSettings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Picture of a panel")
+        self.setWindowTitle("Save picture of a panel")
         self._panels, self._settings = dict(panels), settings
         self.which = QComboBox(accessibleName="Which panel")
         self.which.addItems(list(panels))
         self.scale = QDoubleSpinBox(minimum=0.5, maximum=8, singleStep=0.5, value=2, decimals=1, prefix="× ")
         self.scale.setToolTip(
-            "Pixels of a PNG for one of the screen: 2 is sharp on fine screens and in print. SVG and PDF are lines and letters."
+            "Pixels of a PNG per screen pixel. 2 is sharp on high-resolution screens and in print. SVG and PDF are vector graphics."
         )
         self.size_ = QLabel(objectName="muted")
         self.error = ErrorLabel()
@@ -73,19 +73,17 @@ class PanelPictureDialog(QDialog):
 
     def _show_size(self) -> None:
         size = self._panels[self.which.currentText()].size() * self.scale.value()
-        self.size_.setText(f"{size.width()} × {size.height()} pixels; resize the panel for another shape")
+        self.size_.setText(f"{size.width()} × {size.height()} pixels. Resize the panel for another shape.")
 
     def _ask_where(self) -> None:
         folder = Path(str(self._settings.value("export_folder", Path.home())))
         name = self.which.currentText().lower().replace(" ", "_")
-        where, _ = QFileDialog.getSaveFileName(
-            self, "Save the picture", str(folder / f"{name}.png"), "PNG (*.png);;Lines and letters: SVG (*.svg);;PDF page (*.pdf)"
-        )
+        where, _ = QFileDialog.getSaveFileName(self, "Save picture", str(folder / f"{name}.png"), "PNG (*.png);;SVG (*.svg);;PDF (*.pdf)")
         if where:
             self.save(Path(where) if Path(where).suffix else Path(where).with_suffix(".png"))
 
     def save(self, path: Path) -> None:
-        """Make it, and close where that went well."""
+        """Save the picture; close if that succeeds."""
         from hrm_studio.export.image import save_image
 
         try:

@@ -1,4 +1,4 @@
-"""How a trace's states are saved, with the size of each way told before."""
+"""How to save the states of a trace, with the file size of each option."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from hrm_model.trace.data import Trace
 from hrm_studio.words import size
 
 _WAYS = {
-    "full": "All states, as they were computed",
-    "float16": "All states, rounded to 16 bits: enough for every view",
-    "pooled": "States averaged over the cells: paths and curves, no single cells",
-    "none": "No states: the answers and Q values only",
+    "full": "All states, full precision",
+    "float16": "All states, 16 bits: enough for every view",
+    "pooled": "States averaged over cells: trajectories and curves, no single cells",
+    "none": "No states: only answers and Q values",
 }
 
 
 class SaveTraceDialog(QDialog):
-    """Asks; `states()` is the answer."""
+    """After it is accepted, `states()` is the chosen option."""
 
     def __init__(self, trace: Trace, parent: QWidget | None = None, *, more: int = 0) -> None:
-        """`more`: bytes of what is saved with it, attention say."""
+        """`more`: bytes of further data in the file, such as attention."""
         super().__init__(parent)
-        self.setWindowTitle("Save the trace")
+        self.setWindowTitle("Save trace")
         self._ways = {way: QRadioButton(f"{words}   ({size(estimate(trace, way) + more)})") for way, words in _WAYS.items()}
         best = "none" if not trace.has_states else "pooled" if trace.pooled else "full"
         self._ways[best].setChecked(True)
         for way in list(_WAYS)[: list(_WAYS).index(best)]:
-            self._ways[way].setEnabled(False)  # what was not kept cannot be saved
+            self._ways[way].setEnabled(False)  # states that were not recorded cannot be saved
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 16)
         layout.setSpacing(10)
-        layout.addWidget(QLabel("What of the hidden states shall the file hold?", objectName="position"))
+        layout.addWidget(QLabel("Which hidden states to save?", objectName="position"))
         for button in self._ways.values():
             layout.addWidget(button)
         layout.addSpacing(6)
@@ -46,7 +46,7 @@ class SaveTraceDialog(QDialog):
 
 
 def estimate(trace: Trace, states: str) -> int:
-    """Bytes of the file, about."""
+    """Estimated size of the file in bytes."""
     from hrm_model.trace_file.io import size_estimate
 
     positions, width = (1, 1) if trace.z_H is None else trace.z_H.shape[1:]

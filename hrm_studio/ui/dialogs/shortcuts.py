@@ -1,4 +1,4 @@
-"""Which keys do what, to be looked up and changed."""
+"""Keyboard shortcuts: look up and change them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NATIVE = QKeySequence.SequenceFormat.NativeText
 
 
 class ShortcutsDialog(QDialog):
-    """Every action with its keys. Keys that another action has already are told, and can be taken over from it."""
+    """All actions with their shortcuts. A shortcut that is in use can be reassigned."""
 
     def __init__(self, actions: Actions, parent: QWidget) -> None:
         super().__init__(parent)
@@ -37,17 +37,17 @@ class ShortcutsDialog(QDialog):
         self.filter = QLineEdit(placeholderText="Search", clearButtonEnabled=True)
         self.filter.setAccessibleName("Search actions")
         self.table = QTreeWidget(columnCount=3, rootIsDecorated=False, alternatingRowColors=True)
-        self.table.setHeaderLabels(["Action", "Menu", "Keys"])
-        self.table.setAccessibleName("Actions and their keys")
+        self.table.setHeaderLabels(["Action", "Menu", "Shortcut"])
+        self.table.setAccessibleName("Actions and their shortcuts")
         self.table.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.keys = QKeySequenceEdit()
-        self.keys.setAccessibleName("New keys")
+        self.keys.setAccessibleName("New shortcut")
         self.keys.setMaximumSequenceLength(1)
-        self.use = QPushButton("Use")
-        self.none = QPushButton("None", toolTip="No keys for this action")
-        self.default = QPushButton("Default", toolTip="The keys that it ships with")
-        self.defaults = QPushButton("All defaults", toolTip="The keys that all actions ship with")
-        self.hint = QLabel("Choose an action, then press the keys it should have.", wordWrap=True, objectName="muted")
+        self.use = QPushButton("Assign")
+        self.none = QPushButton("Remove", toolTip="Remove the shortcut of this action")
+        self.default = QPushButton("Reset", toolTip="Reset this action to its default shortcut")
+        self.defaults = QPushButton("Reset all", toolTip="Reset all actions to their default shortcuts")
+        self.hint = QLabel("Select an action, then press the new keys.", wordWrap=True, objectName="muted")
         row = QHBoxLayout()
         for widget in (self.keys, self.use, self.none, self.default):
             row.addWidget(widget, 1 if widget is self.keys else 0)
@@ -106,13 +106,13 @@ class ShortcutsDialog(QDialog):
         name = self._name()
         other = self._actions.clash(name, keys.toString()) if name is not None else None
         if other is None:
-            self.hint.setText("Choose an action, then press the keys it should have." if name is None else "")
-            self.use.setText("Use")
+            self.hint.setText("Select an action, then press the new keys." if name is None else "")
+            self.use.setText("Assign")
         else:
             self.hint.setText(
-                f"{keys.toString(_NATIVE)} already does “{self._actions.entries[other].text}”, which would have no keys then."
+                f"{keys.toString(_NATIVE)} is already the shortcut of “{self._actions.entries[other].text}”. Reassign removes it there."
             )
-            self.use.setText("Take over")
+            self.use.setText("Reassign")
 
     def _use(self) -> None:
         keys, name = self.keys.keySequence().toString(), self._name()

@@ -1,4 +1,4 @@
-"""The whole set: a model over hundreds of puzzles, as a table and as points. A click on one opens its trace."""
+"""The Evaluate page: one model on many puzzles, as a table and a scatter plot. A click on a point opens the puzzle in Explore."""
 
 from __future__ import annotations
 
@@ -41,37 +41,38 @@ from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.error_label import ErrorLabel
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View
+from hrm_studio.words import disk_trouble
 
 LANE = "evaluate"
 
 _EMPTY = (
-    "Run a model over many puzzles: which does it solve, how soon, and does it settle?\n\n"
-    "Each puzzle becomes a line of a table and a point of a plot; a click on it shows how the model thinks about that one.\n\n"
-    "Sudokus and mazes are made here, or read from a file. ARC tasks are opened in Explore, one at a time."
+    "Run a model on many puzzles: which does it solve, how soon, and does its answer settle?\n\n"
+    "Each puzzle is a row of the table and a point of the plot. Click a point to watch the model solve that puzzle.\n\n"
+    "Generate Sudokus and mazes here, or read them from a file. ARC tasks open in Explore, one at a time."
 )
 _NO_ARC = (
-    "the whole set takes Sudokus and mazes. An ARC task is opened in Explore (File › Open …); "
-    "on a whole dataset of them a model is judged by: hrm-studio eval MODEL DATASET"
+    "Evaluate reads Sudokus and mazes. To open an ARC task in Explore, use File › Open …. "
+    "To evaluate a model on an ARC dataset, run: hrm-studio eval MODEL DATASET"
 )
 
 
 class EvaluatePage(View):
-    """Signals are those of its models; see the module's first line."""
+    """Controls at the top; below, the results as a table and a scatter plot."""
 
     def __init__(self, studio: Studio) -> None:
         super().__init__()
         self.setObjectName("panel")
         self._studio = studio
         self._file: Path | None = None
-        self._model: Path | None = None  # that the lines are of
+        self._model: Path | None = None  # the model that was evaluated
         self._begun = 0.0
         self._total = 0
         self._chosen = -1  # a line
-        self.task = QComboBox(toolTip="Which puzzles", accessibleName="Kind of puzzle")
+        self.task = QComboBox(toolTip="Kind of puzzle", accessibleName="Kind of puzzle")
         self._fill_tasks()
         self.table = PuzzleTable(self._task(), studio.theme, self)
         self.count = QSpinBox(
-            minimum=1, maximum=20_000, value=200, singleStep=50, toolTip="How many puzzles", accessibleName="Number of puzzles"
+            minimum=1, maximum=20_000, value=200, singleStep=50, toolTip="Number of puzzles", accessibleName="Number of puzzles"
         )
         self.low, self.high = (
             QSpinBox(maximum=9999, accessibleName="Difficulty from"),
@@ -79,10 +80,8 @@ class EvaluatePage(View):
         )
         self.range_label = QLabel("clues from")
         self.segments = QSpinBox(minimum=1, maximum=1024, value=16, suffix=" segments", accessibleName="Segments")
-        self.segments.setToolTip("How many rounds the model may think")
-        self.start = QPushButton(
-            "Run", objectName="primary", toolTip="Let the model think about all of these puzzles, or stop it (Ctrl+Return)"
-        )
+        self.segments.setToolTip("How many segments the model may use")
+        self.start = QPushButton("Run", objectName="primary", toolTip="Run the model on these puzzles, or stop (Ctrl+Return)")
         self.start.clicked.connect(self.toggle)
         self.bar = QProgressBar(textVisible=False, maximumHeight=6)
         self.state, self.result = Elided("muted"), QLabel("", objectName="title")
@@ -99,15 +98,15 @@ class EvaluatePage(View):
     # What it looks like ----------------------------------------------------------------------------------------------
 
     def _arrange(self) -> None:
-        pick = QToolButton(text="From a file …", toolTip="A file of puzzles: one a line, CSV, .sdk, .sdm …", objectName="chip")
+        pick = QToolButton(text="From a file …", toolTip="A file of puzzles: one per line, CSV, .sdk, .sdm …", objectName="chip")
         pick.clicked.connect(self._pick_file)
-        self.generated = QToolButton(text="Generated", toolTip="Make new puzzles", objectName="chip", checkable=True, checked=True)
+        self.generated = QToolButton(text="Generated", toolTip="Generate new puzzles", objectName="chip", checkable=True, checked=True)
         self.generated.clicked.connect(lambda: self._use_file(None))
         self._from_file = pick
         pick.setCheckable(True)
-        save = QToolButton(text="Save table …", toolTip="All lines as CSV", objectName="chip")
+        save = QToolButton(text="Save table …", toolTip="Save all rows as CSV", objectName="chip")
         save.clicked.connect(self._save)
-        self.open_button = QPushButton("Watch it think", toolTip="Open the chosen puzzle in Explore, with this model")
+        self.open_button = QPushButton("Open in Explore", toolTip="Open the selected puzzle in Explore, with this model")
         self.open_button.clicked.connect(self._open)
         self.open_button.setEnabled(False)
         self.model = QLabel("", objectName="muted")
@@ -126,7 +125,7 @@ class EvaluatePage(View):
         self.view.verticalHeader().hide()
         self.view.verticalHeader().setDefaultSectionSize(24)
         self.view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.view.horizontalHeader().setResizeContentsPrecision(40)  # rows that are looked at, not all 20,000
+        self.view.horizontalHeader().setResizeContentsPrecision(40)  # measure 40 rows, not all 20,000
         self.view.horizontalHeader().setStretchLastSection(True)
         self.view.setAccessibleName("Puzzles of the set")
         self.view.doubleClicked.connect(self._open)
@@ -158,12 +157,12 @@ class EvaluatePage(View):
 
     def _entries(self) -> list[Entry]:
         return [
-            Entry("evaluate_file", "&File", "Puzzles from a file …", "", "", self._pick_file, "The whole set: a file of puzzles, one a line, CSV, .sdk …"),
-            Entry("evaluate_generated", "&File", "Generated puzzles", "", "", lambda: self._use_file(None), "The whole set: puzzles that are made anew"),
-            Entry("evaluate_save", "&File", "Save the table …", "", "", self._save, "All lines of the whole set as CSV"),
-            Entry("evaluate_run", "&Step", "Run over the whole set, or stop", "Ctrl+Return", "mdi6.brain", self.toggle),
-            Entry("evaluate_stop", "&Step", "Stop running", "Esc", "", lambda: self.stop() if self.running else None, "What was computed stays"),
-            Entry("evaluate_watch", "&Step", "Watch the chosen puzzle", "", "mdi6.eye-outline", self._open, "Open it in Explore, with this model"),
+            Entry("evaluate_file", "&File", "Puzzles from a file …", "", "", self._pick_file, "Evaluate on a file of puzzles: one per line, CSV, .sdk …"),
+            Entry("evaluate_generated", "&File", "Generated puzzles", "", "", lambda: self._use_file(None), "Evaluate on newly generated puzzles"),
+            Entry("evaluate_save", "&File", "Save the table …", "", "", self._save, "Save all rows as CSV"),
+            Entry("evaluate_run", "&Step", "Run the evaluation, or stop", "Ctrl+Return", "mdi6.brain", self.toggle),
+            Entry("evaluate_stop", "&Step", "Stop the evaluation", "Esc", "", lambda: self.stop() if self.running else None, "Results so far are kept"),
+            Entry("evaluate_watch", "&Step", "Open the selected puzzle in Explore", "", "mdi6.eye-outline", self._open, "With the evaluated model"),
         ]  # fmt: skip
 
     def _catch_up(self) -> None:
@@ -173,10 +172,10 @@ class EvaluatePage(View):
 
     def _show_model(self) -> None:
         path = self._path()
-        self.model.setText(f"Model: {self._studio.models.title(path)}" if path is not None else "No model for these puzzles yet")
+        self.model.setText(f"Model: {self._studio.models.title(path)}" if path is not None else "No model for these puzzles")
 
     def _path(self) -> Path | None:
-        """The model in use; where that is a bundled one of another task, the bundled one of this task."""
+        """The model in use; if it is a bundled one of another task, the bundled one of this task."""
         choice, name = self._studio.models, self.task.currentText()
         bundled = choice.bundled_as(choice.path)
         return choice.path if bundled is None or bundled.task == name else choice.for_task(name)
@@ -211,7 +210,7 @@ class EvaluatePage(View):
         self._use_file(Path(name) if name else self._file)
 
     def _use_file(self, path: Path | None) -> None:
-        """Puzzles of a file, or generated ones. A file that cannot be read is told, and what was chosen stays."""
+        """Use the puzzles of a file, or generated ones. If the file cannot be read, show why and keep the current choice."""
         self.error.tell("")
         if path is not None:
             try:
@@ -239,17 +238,17 @@ class EvaluatePage(View):
         return self.start.text() == "Stop"
 
     def toggle(self) -> None:
-        """Run, or stop and keep what is there."""
+        """Run, or stop and keep the results so far."""
         self.stop() if self.running else self.run()
 
     def run(self) -> None:
         choice, task, path = self._studio.models, self._task(), self._path()
-        self.error.tell("" if path is not None else f"There is no model for {task.name} yet. Open a checkpoint, or train one.")
+        self.error.tell("" if path is not None else f"No model for {task.name}. Open a checkpoint, or train one.")
         if path is None:
             return
         self._model, self._chosen = path, -1
         if columns_of(task) != self.table.columns:
-            self.view.sortByColumn(0, Qt.SortOrder.AscendingOrder)  # the others have other places now
+            self.view.sortByColumn(0, Qt.SortOrder.AscendingOrder)  # the columns are different ones now
         self.table.begin(task)
         self.scatter.mark(-1)
         self.open_button.setEnabled(False)
@@ -262,7 +261,7 @@ class EvaluatePage(View):
         self._refresh()
         self.scatter.draw()
 
-    def stop(self, words: str = "Stopped. What was computed stays.") -> None:
+    def stop(self, words: str = "Stopped. Results so far are kept.") -> None:
         self._studio.reasoner.drop(LANE)
         self.start.setText("Run")
         self._refresh()
@@ -276,7 +275,7 @@ class EvaluatePage(View):
         self.table.add(progress.rows)
         self._total = progress.total
         if len(self.table.rows) >= self._total:
-            self.stop("Click a point, or double-click a line, to watch it.")
+            self.stop("Click a point or double-click a row to open the puzzle.")
         elif self.following:
             self._refresh()
             self.state.setText(self._ahead(progress.doing))
@@ -304,15 +303,15 @@ class EvaluatePage(View):
             "%", " %"
         ).replace("95  %", "95 %")
         if found.lost:
-            words += f"  ·  {found.lost} lost again"
+            words += f"  ·  {found.lost} solved, then lost"
         if found.median_segments == found.median_segments:
-            words += f"  ·  half of them by segment {found.median_segments:.0f}"
+            words += f"  ·  half of these by segment {found.median_segments:.0f}"
         self.result.setText(words)
 
     # One puzzle ------------------------------------------------------------------------------------------------------
 
     def choose(self, line: int) -> None:
-        """A line, marked in the table and among the points."""
+        """Select a puzzle in the table and in the plot."""
         row = int(np.flatnonzero(self.table.order == line)[0])
         self.view.setCurrentIndex(self.table.index(row, 0))
 
@@ -338,15 +337,15 @@ class EvaluatePage(View):
             self.save(Path(name))
 
     def save(self, path: Path) -> None:
-        """All lines as CSV; what goes wrong is told."""
+        """Save all rows as CSV; show the error if it fails."""
         try:
             with atomic_write(path, "w") as stream:
                 stream.write(self.table.lines())
         except OSError as error:
-            self.error.tell(f"{path} could not be written: {error.strerror or error}.")
+            self.error.tell(disk_trouble(error))
         else:
             self.error.tell("")
-            self.state.setText(f"{len(self.table.rows)} lines are in {path}.")
+            self.state.setText(f"Saved {len(self.table.rows)} rows to {path}")
 
     def closing(self) -> None:
         """The window closes."""

@@ -1,4 +1,4 @@
-"""The puzzles of a set as points: two of the table's columns against each other."""
+"""Scatter plot of the evaluated puzzles: two columns of the table against each other."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _NEAR = 12  # pixels
 
 
 class PuzzleScatter(View):
-    """A point for each line of the table.
+    """One point per row of the table.
 
     Signals
     -------
-    picked(int)     the line whose point was clicked
+    picked(int)     the row whose point was clicked
     """
 
     picked = Signal(int)
@@ -52,7 +52,7 @@ class PuzzleScatter(View):
         self.follow([(theme.changed, self.draw)], self.draw)
 
     def _fill_axes(self) -> None:
-        """The columns of the table; an axis keeps its own, or takes the first where there is no such column any more."""
+        """Fill the axes with the columns of the table. An axis keeps its column, or falls back to the first."""
         axes = [column for column in self._table.columns if column[0] not in _NO_AXIS]
         for box in (self.across, self.up):
             chosen = box.currentText()
@@ -68,12 +68,12 @@ class PuzzleScatter(View):
         box.setToolTip(box.currentData(Qt.ItemDataRole.ToolTipRole) or "")
 
     def mark(self, line: int) -> None:
-        """A ring around this line's point; −1 for none."""
+        """Draw a ring around the point of this row; −1 for none."""
         self._marked = line
         self.plot.repaint_over()
 
     def _points(self) -> np.ndarray:
-        """(N, 2) of the chosen columns; NaN where a line has no such number. Drift on a logarithmic scale."""
+        """(N, 2) values of the chosen columns; NaN if a row has none. Drift is logarithmic."""
         names = (self.across.currentText(), self.up.currentText())
         rows = self._table.rows
         found = np.array([[number(row, k, name) for name in names] for k, row in enumerate(rows)]).reshape(-1, 2)
@@ -83,10 +83,10 @@ class PuzzleScatter(View):
         return found
 
     def draw(self) -> None:
-        """All points of the table as it is now."""
+        """Draw the points of the current table."""
         palette, plot = self._theme.palette, self.plot
         plot.clear()
-        style_plot(plot, palette, "a point a puzzle: ● solved &nbsp; ▲ not")
+        style_plot(plot, palette, "● solved &nbsp; ▲ not solved")
         points = self._points()
         there = points[np.isfinite(points).all(axis=1)]
         show_axes(plot, len(there) > 0)
@@ -100,9 +100,9 @@ class PuzzleScatter(View):
         plot.redraw()
 
     def pixels(self) -> np.ndarray:
-        """(N, 2) where the points stand; lines at the same place lie beside each other."""
+        """(N, 2) pixels of the points; points at the same place are spread out."""
         pixels = self.plot.to_pixels(self._points())
-        # A fixed small shift by the line's number, so that points of whole numbers do not hide each other.
+        # A small fixed offset by row number, so that points with equal values do not hide each other.
         index = np.arange(len(pixels))
         return pixels + np.stack([np.cos(index * 2.4), np.sin(index * 2.4)], axis=1) * (np.sqrt(index % 12) * 1.2)[:, None]
 
@@ -129,7 +129,7 @@ class PuzzleScatter(View):
             painter.drawPolygon(QPolygonF([QPointF(x, y - 4.5), QPointF(x + 4.5, y + 3.5), QPointF(x - 4.5, y + 3.5)]))
 
     def line_at(self, place: QPointF) -> int | None:
-        """The line whose point is nearest, where one is near."""
+        """The row of the nearest point, or None if none is near."""
         pixels = self.pixels()
         if not len(pixels):
             return None
@@ -142,9 +142,9 @@ class PuzzleScatter(View):
             self.picked.emit(line)
 
     def tip(self, line: int | None) -> str:
-        """What a point is of, all columns of its line; without one, what the points are."""
+        """The tooltip of a point: all columns of its row. Without a point, what the points mean."""
         if line is None:
-            return "A point a puzzle: a disc is solved, a triangle is not. A click opens it in Explore."
+            return "Each point is a puzzle: discs are solved, triangles are not. Click one to open it in Explore."
         row = self._table.rows[line]
         return "\n".join(f"{name}: {text(row, line, name)}" for name, _ in self._table.columns)
 

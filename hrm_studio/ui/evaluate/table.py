@@ -1,4 +1,4 @@
-"""The puzzles of a set in a table."""
+"""The evaluated puzzles as a table model."""
 
 from __future__ import annotations
 
@@ -19,33 +19,32 @@ from hrm_studio.ui.board.drawing import percent
 _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 
-_PLACE = ("Puzzle", "Its place in the set")
+_PLACE = ("Puzzle", "Number of the puzzle")
 _HARDNESS: dict[type[Task], tuple[tuple[str, str], ...]] = {
     SudokuTask: (
-        ("Clues", "Digits that are given: fewer are harder"),
-        ("Rating", "The hardest technique that a person would need"),
+        ("Clues", "Given digits. Fewer are usually harder"),
+        ("Rating", "The hardest technique a person needs"),
     ),
-    MazeTask: (("Path moves", "Moves of the shortest path: more are harder"),),
+    MazeTask: (("Path moves", "Moves of the shortest path. More are usually harder"),),
 }
 _OUTCOME = (
-    ("Solved", "Whether the answer after the last segment is right; 'lost' was right in between"),
-    ("Stable in", "The segment from which on the answer stays the same, right or wrong"),
-    ("Late drift", "How far the slow state still moves in a segment, over the last four: small is settled, large is wandering"),
-    ("Solved in", "The segment from which on the answer is right"),
+    ("Solved", "Whether the answer after the last segment is right. “lost”: it was right before"),
+    ("Stable in", "The segment after which the answer no longer changes, right or wrong"),
+    ("Late drift", "How far z_H still moves per segment, over the last four segments. Small: settled"),
+    ("Solved in", "The segment from which the answer stays right"),
     ("Right", "Share of the open cells that are right at the end"),
-    ("q_halt", "The model's own judgement at the end: above 0 it holds its answer to be right"),
-    ("Would halt", "The segment after which the model itself would stop"),
+    ("q_halt", "The model's own judgement at the end. Above 0: it expects its answer to be right"),
+    ("Would halt", "The segment after which the model would halt"),
 )
 
 
 def columns_of(task: Task) -> tuple[tuple[str, str], ...]:
-    """The columns of a table of such puzzles, and what each tells. How hard a puzzle is has the name of what is counted: of one it is the
-    low numbers that are hard, of the other the high ones."""
+    """The columns for a task, each with its tooltip. The difficulty column is named by what it counts: few clues are hard, many moves are."""
     return (_PLACE, *_HARDNESS[type(task)], *_OUTCOME)
 
 
 def number(row: Surveyed, index: int, column: str) -> float:
-    """What a line is sorted and drawn by; NaN where there is no such number."""
+    """The value to sort and plot by; NaN if there is none."""
     value = {
         "Puzzle": index + 1,
         "Clues": row.difficulty,
@@ -63,7 +62,7 @@ def number(row: Surveyed, index: int, column: str) -> float:
 
 
 def text(row: Surveyed, index: int, column: str) -> str:
-    """What the table tells."""
+    """The text of a table cell."""
     if column == "Rating":
         return LEVELS[row.rating] if row.rating is not None else "–"
     if column == "Solved":
@@ -79,7 +78,7 @@ def text(row: Surveyed, index: int, column: str) -> str:
 
 
 class PuzzleTable(QAbstractTableModel):
-    """Lines as they come, in the order of one column. `rows` keeps the order of the set."""
+    """Rows as they arrive, sorted by one column. `rows` keeps the order of arrival."""
 
     def __init__(self, task: Task, theme: Theme, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -90,7 +89,7 @@ class PuzzleTable(QAbstractTableModel):
         self._sort = (0, Qt.SortOrder.AscendingOrder)
 
     def begin(self, task: Task) -> None:
-        """No lines, and the columns of this task."""
+        """Clear the rows and use the columns of this task."""
         self.beginResetModel()
         self.columns = columns_of(task)
         self.rows, self.order = [], np.zeros(0, int)
@@ -112,7 +111,7 @@ class PuzzleTable(QAbstractTableModel):
     def _arrange(self) -> None:
         column, direction = self._sort
         keys = np.array([number(row, k, self.columns[column][0]) for k, row in enumerate(self.rows)])
-        # What has no number stands last either way.
+        # Rows without a value come last in both directions.
         self.order = np.argsort(keys if direction == Qt.SortOrder.AscendingOrder else -keys, kind="stable")
 
     def rowCount(self, parent: _Index = _ROOT) -> int:
@@ -140,7 +139,7 @@ class PuzzleTable(QAbstractTableModel):
         return None
 
     def lines(self) -> str:
-        """All of it as CSV, in the order of the set."""
+        """All rows as CSV, in the order of arrival."""
         head = ",".join(["puzzle_text", *(name.lower().replace(" ", "_") for name, _ in self.columns)])
         body = (",".join([f'"{row.text}"', *(_plain(number(row, k, name)) for name, _ in self.columns)]) for k, row in enumerate(self.rows))
         return "\n".join([head, *body]) + "\n"

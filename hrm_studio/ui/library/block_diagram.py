@@ -1,4 +1,4 @@
-"""H and L as they are in the checkpoint: every tensor is a bar as wide as it has numbers, and arrows show what feeds what."""
+"""Block diagram of a checkpoint: H and L with one bar per tensor, as wide as it has numbers, and arrows for the data flow."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _Bar:
 class BlockDiagram(QWidget):
     """Signals
     -------
-    tensor_wanted(str)      a tensor's name, when its bar is clicked
+    tensor_wanted(str)      the name of the tensor whose bar was clicked
     """
 
     tensor_wanted = Signal(str)
@@ -96,7 +96,7 @@ class BlockDiagram(QWidget):
         return self._layers("H") == 0
 
     def _columns(self) -> tuple[QRectF, QRectF, QRectF, QRectF]:
-        """Inputs, L, H (the same as L where shared), outputs."""
+        """Inputs, L, H (the same as L if shared), outputs."""
         width, height = float(self.width()), float(self.height())
         narrow = width < 780
         ends = 98.0 if narrow else 128.0
@@ -104,7 +104,7 @@ class BlockDiagram(QWidget):
         top, tall = 12.0, height - 24.0
         left = QRectF(8, top, ends, tall)
         right = QRectF(width - ends - 8, top, ends, tall)
-        # As high as its layers need, in the middle of what there is.
+        # As high as the layers need, centred vertically.
         layers = max(self._layers("L"), self._layers("H"), 1)
         high = min(tall - 34, _HEAD + layers * (_TALLEST + _GAP) + _FOOT)
         inner = QRectF(left.right() + between, top + (tall - 34 - high) / 2, right.left() - left.right() - 2 * between, high)
@@ -182,12 +182,12 @@ class BlockDiagram(QWidget):
             self._arrow(painter, [QPointF(slow.right() + 3, y), QPointF(right.left() - 4, y)], "level_H", "z_H")
             below = fast.bottom() + 20
             if self._shared:
-                self._loop(painter, fast, below, f"{steps} × z_L, then z_H; {cycles} times a segment" if config else "")
+                self._loop(painter, fast, below, f"{steps} × z_L, then z_H; {cycles} times per segment" if config else "")
             else:
                 self._arrow(painter, [QPointF(fast.right() + 3, y), QPointF(slow.left() - 3, y)], "level_L", "z_L")
                 path = [QPointF(slow.center().x(), slow.bottom() + 2), QPointF(slow.center().x(), below), QPointF(fast.center().x(), below)]
                 self._arrow(painter, [*path, QPointF(fast.center().x(), fast.bottom() + 3)], "level_H", "")
-                words = f"z_H goes back: {steps} L-steps, then one H step; {cycles} times a segment" if config else "z_H goes back"
+                words = f"z_H feeds back: {steps} L-steps, then one H step; {cycles} times per segment" if config else "z_H feeds back"
                 painter.setPen(palette.color("muted"))
                 painter.setFont(self._font(8))
                 painter.drawText(QRectF(0, below + 2, fast.left() + slow.right(), 18), Qt.AlignmentFlag.AlignCenter, words)

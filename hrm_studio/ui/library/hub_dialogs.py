@@ -1,4 +1,4 @@
-"""How the Hub is asked, and what a pushed model is called."""
+"""Dialogs of the Hugging Face Hub: connection settings, and pushing a model."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _LICENCES = ("apache-2.0", "mit", "cc-by-4.0", "cc0-1.0", "other", "")
 
 
 class HubSettingsDialog(QDialog):
-    """Mirror, token, offline, cache."""
+    """Mirror, access token, offline mode and cache folder."""
 
     def __init__(self, library: LibraryModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Hugging Face Hub")
+        self.setWindowTitle("Hugging Face Hub settings")
         self._library = library
         hub = library.hub
         self.endpoint = QLineEdit(hub.endpoint or "", placeholderText="https://huggingface.co")
         self.token = QLineEdit(library.token, placeholderText="hf_…", echoMode=QLineEdit.EchoMode.Password)
-        self.cache = QLineEdit(library.stored("cache"), placeholderText="as huggingface_hub has it")
-        self.offline = QCheckBox("offline: ask nobody, use what is here", checked=hub.offline)
+        self.cache = QLineEdit(library.stored("cache"), placeholderText="default of huggingface_hub")
+        self.offline = QCheckBox("Work offline: use only downloaded models", checked=hub.offline)
         note = QLabel(
-            "The token is kept until the studio closes. To keep one for good, run: hf auth login", objectName="muted", wordWrap=True
+            "The studio keeps the token until it closes. To store one permanently, run: hf auth login", objectName="muted", wordWrap=True
         )
         form = QFormLayout()
         form.setSpacing(10)
@@ -50,7 +50,7 @@ class HubSettingsDialog(QDialog):
 
 
 class PushDialog(QDialog):
-    """Where a model goes on the Hub, and under what licence."""
+    """Repository, licence and visibility of a model to push."""
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -59,15 +59,15 @@ class PushDialog(QDialog):
         self.id = QLineEdit(placeholderText=f"your-name/{name}")
         self.licence = QComboBox(accessibleName="Licence")
         self.licence.addItems(list(_LICENCES))
-        self.private = QCheckBox("only you may see it", checked=True)
+        self.private = QCheckBox("Private", checked=True)
         note = QLabel(
-            "Weights, configuration and card are committed; the repository is made where it is not there.",
+            "Uploads the weights, the configuration and the model card. Creates the repository if it does not exist.",
             objectName="muted",
             wordWrap=True,
         )
         form = QFormLayout()
         form.setSpacing(10)
-        form.addRow("Name", self.id)
+        form.addRow("Repository", self.id)
         form.addRow("Licence", self.licence)
         form.addRow("", self.private)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)

@@ -1,4 +1,4 @@
-"""A model that is on the Hub: what is known of it, and fetching it."""
+"""A model on the Hub: its facts, and downloading it."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _TASKS = {"sudoku-9x9": "Sudoku 9×9", "maze-30x30": "mazes of 30×30", "arc": "
 class HubPanel(QWidget):
     """Signals
     -------
-    describe_wanted(object)     ask the Hub about an Entry
-    cancel_wanted(str)          drop a download and what it fetched
+    describe_wanted(object)     query the Hub about an Entry
+    cancel_wanted(str)          cancel a download and delete its data
     """
 
     describe_wanted = Signal(object)
@@ -44,7 +44,7 @@ class HubPanel(QWidget):
         super().__init__(parent)
         self._downloads, self._theme = downloads, theme
         self._entry: Entry | None = None
-        self._described: Event | None = None  # the Hub's last answer
+        self._described: Event | None = None  # the last answer of the Hub
         self.title = QLabel(objectName="bigtitle", wordWrap=True)
         self.id = QLabel(objectName="muted", textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
         self.values: dict[str, QLabel] = {}
@@ -64,20 +64,20 @@ class HubPanel(QWidget):
             grid.addWidget(value, number, 1)
         grid.setColumnStretch(1, 1)
         grid.setColumnMinimumWidth(0, 90)
-        self.file = QComboBox(toolTip="Which weights, where there are several", visible=False, accessibleName="Weights")
+        self.file = QComboBox(toolTip="The weights file to download", visible=False, accessibleName="Weights")
         self.file.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.file_label = QLabel("file", objectName="muted", visible=False)
         self.revision = QLineEdit(placeholderText="main", accessibleName="Revision")
-        self.revision.setToolTip("Branch, tag or commit; it is pinned to the commit it stands at")
+        self.revision.setToolTip("Branch, tag or commit. The download is pinned to the commit it points at now")
         self.revision.setMaximumWidth(200)
         grid.addWidget(self.file_label, 7, 0)
         grid.addWidget(self.file, 7, 1)
         grid.addWidget(QLabel("revision", objectName="muted"), 8, 0)
         grid.addWidget(self.revision, 8, 1)
         self.fetch = QPushButton("Download", objectName="go")
-        self.look = QPushButton("Ask the Hub", toolTip="Size, licence, files and commit as they are now")
-        self.page = QPushButton("Model page", toolTip="Open huggingface.co in the browser")
-        self.pause, self.cancel = QPushButton("Pause"), QPushButton("Cancel", toolTip="Stop, and delete what was fetched")
+        self.look = QPushButton("Check the Hub", toolTip="Get the current size, licence, files and commit")
+        self.page = QPushButton("Model page", toolTip="Open the model page on huggingface.co")
+        self.pause, self.cancel = QPushButton("Pause"), QPushButton("Cancel", toolTip="Cancel the download and delete its data")
         self.fetch.clicked.connect(self._start)
         self.look.clicked.connect(lambda: self.describe_wanted.emit(self._entry) if self._entry else None)
         self.page.clicked.connect(
@@ -110,7 +110,7 @@ class HubPanel(QWidget):
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
         layout.addWidget(facts)
-        words = "Weights, configuration and card are fetched, never code. The commit is pinned, every hash is checked, and a pause keeps what is there."
+        words = "Downloads the weights, the configuration and the model card, but no code. The commit is pinned and every hash is checked. A paused download can be resumed."
         layout.addWidget(QLabel(words, objectName="muted", wordWrap=True))
         layout.addStretch(1)
         downloads.changed.connect(lambda repo: self._show_download() if self._entry is not None and repo == self._entry.id else None)
@@ -126,13 +126,13 @@ class HubPanel(QWidget):
         self.file.hide()
         self.file_label.hide()
         self.revision.clear()
-        self._say("solves", _TASKS.get(found.task, found.task) if found else "unknown until it is fetched")
+        self._say("solves", _TASKS.get(found.task, found.task) if found else "unknown until downloaded")
         self._say("parameters", f"{count(found.parameters)} ({found.kind})" if found and found.parameters else "unknown")
         self._say("accuracy", f"{found.accuracy}  ({found.source})" if found and found.accuracy else "unknown")
         self._say("size", f"about {size(found.nbytes)}" if found and found.nbytes else size(entry.nbytes) if entry.nbytes else "unknown")
         self._say("licence", (found.licence if found else entry.about.partition(",")[0]) or "unknown")
         self._say("note", found.note if found else "")
-        self._say("commit", entry.commit[:12] or "as the Hub has it now")
+        self._say("commit", entry.commit[:12] or "latest")
         self.look.setEnabled(True)
         self._show_download()
         if self._described is not None and self._described["id"] == entry.id:
@@ -146,16 +146,16 @@ class HubPanel(QWidget):
         self.values[name].setStyleSheet(f"color: {self._theme.palette.muted};" if dull else "")
 
     def show_described(self, event: Event) -> None:
-        """What the Hub answered about this model."""
+        """Show the Hub's answer about this model."""
         if self._entry is None or event["id"] != self._entry.id:
             return
         self._described = event
         self.look.setEnabled(True)
         sizes = dict(event["files"])
         weights = event["weights"]
-        self._say("licence", event["licence"] or "unknown, the card names none")
+        self._say("licence", event["licence"] or "unknown: not given in the model card")
         self._say("commit", event["commit"][:12])
-        self._say("size", size(sizes[weights[0]]) if weights else "holds no weights that this studio knows")
+        self._say("size", size(sizes[weights[0]]) if weights else "no supported weights file")
         self.file.clear()
         for name in weights:
             self.file.addItem(f"{name}   {size(sizes[name])}", name)
@@ -163,14 +163,14 @@ class HubPanel(QWidget):
         self.file_label.setVisible(len(weights) > 1)
 
     def show_failure(self, message: str) -> None:
-        """Why the Hub did not answer; '' takes it away."""
+        """Show why the Hub did not answer; '' clears it."""
         self.look.setEnabled(True)
         self.message.tell(message)
 
     def asking(self) -> None:
         self.show_failure("")
         self.look.setEnabled(False)
-        self._say("commit", "asking the Hub …")
+        self._say("commit", "checking the Hub …")
 
     def _start(self) -> None:
         if self._entry is None:
@@ -199,7 +199,7 @@ class HubPanel(QWidget):
             return
         self.bar.setMaximum(1000 if download.total else 0)
         self.bar.setValue(round(1000 * download.nbytes / download.total) if download.total else 0)
-        self.numbers.setText(f"{size(download.nbytes)} of {size(download.total)}" if download.total else "Asking the Hub …")
+        self.numbers.setText(f"{size(download.nbytes)} of {size(download.total)}" if download.total else "Connecting to the Hub …")
         self.speed.setText(_speed(download))
 
     def _colours(self) -> None:
@@ -216,9 +216,7 @@ class HubPanel(QWidget):
 def _speed(download: Download) -> str:
     if download.state == "running":
         if download.stalled > 3:
-            return f"0 bytes a second, nothing for {duration(download.stalled)}"
+            return f"stalled: no data for {duration(download.stalled)}"
         left = duration(download.seconds_left)
-        return f"{size(download.speed)} a second" + (f", {left} left" if left else "")
-    return {"paused": "paused", "waiting": "trying again soon", "checking": "checking the hash", "failed": "stopped"}.get(
-        download.state, ""
-    )
+        return f"{size(download.speed)}/s" + (f", {left} left" if left else "")
+    return {"paused": "paused", "waiting": "retrying soon", "checking": "checking the hash", "failed": "failed"}.get(download.state, "")

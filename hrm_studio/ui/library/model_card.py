@@ -1,4 +1,4 @@
-"""A model's card, written in Markdown, set for reading: room between paragraphs, quiet table lines, no row for a header that is empty."""
+"""Typography of model cards: space between paragraphs, light table lines, and no row for an empty table header."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from PySide6.QtGui import QBrush, QTextBlockFormat, QTextCursor, QTextDocument, 
 
 from hrm_studio.theme import Palette
 
-_ROOM = 8.0  # points of a paragraph's margin below
+_ROOM = 8.0  # points below a paragraph
 _PADDING = 4.0
 
 
 def show_card(document: QTextDocument, text: str, palette: Palette) -> None:
-    """Show Markdown in a document."""
+    """Render Markdown into a document."""
     document.setMarkdown(text)
     for frame in document.rootFrame().childFrames():
         if isinstance(frame, QTextTable):
@@ -28,7 +28,7 @@ def show_card(document: QTextDocument, text: str, palette: Palette) -> None:
 
 
 def _set_table(table: QTextTable, palette: Palette) -> None:
-    # Markdown's tables must have a header; one that says nothing is no row.
+    # Markdown tables need a header row; remove it if it is empty.
     if table.rows() > 1 and not any(table.cellAt(0, k).firstCursorPosition().block().text().strip() for k in range(table.columns())):
         table.removeRows(0, 1)
     style = table.format()

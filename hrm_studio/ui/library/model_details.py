@@ -1,4 +1,4 @@
-"""A checkpoint that is on this machine: what it is, drawn and listed, before it is loaded."""
+"""A checkpoint on this machine: its facts, diagram, tensors, settings and card, shown before it is loaded."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ _LONGEST_CARD = 64 << 10  # characters
 class ModelDetails(QWidget):
     """Signals
     -------
-    explore_wanted()        think with it
+    explore_wanted()        open in Explore
     convert_wanted()        to safetensors
-    export_wanted()         with a card
+    export_wanted()         write with a model card
     push_wanted()           to the Hub
-    delete_wanted()         from the cache, or off the list
+    delete_wanted()         delete from the cache, or remove from the list
     """
 
     explore_wanted = Signal()
@@ -63,7 +63,7 @@ class ModelDetails(QWidget):
         self.path = QLabel(objectName="muted", textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
         self.path.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.explore = QPushButton("Open in Explore", objectName="go")
-        self.explore.setToolTip("Watch it think (double-click in the list does the same)")
+        self.explore.setToolTip("Use this model in Explore (or double-click it in the list)")
         self.explore.clicked.connect(self.explore_wanted)
         self.more = QToolButton(text="More", popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self.more)
@@ -86,7 +86,7 @@ class ModelDetails(QWidget):
         area = QScrollArea(widgetResizable=True)
         area.setAccessibleName("Structure")
         area.setWidget(self.diagram)
-        self.tabs = QTabWidget(documentMode=True, accessibleName="What is known of the model")
+        self.tabs = QTabWidget(documentMode=True, accessibleName="Details of the model")
         self.tabs.addTab(area, "Structure")
         self.tabs.addTab(self.tensors, "Tensors")
         self.tabs.addTab(self.settings, "Settings")
@@ -111,7 +111,7 @@ class ModelDetails(QWidget):
         self._colours()
 
     def show_waiting(self, entry: Entry) -> None:
-        """While it is looked into."""
+        """Shown while the checkpoint is inspected."""
         self._entry, self._inspection = entry, None
         self._head(entry)
         self._show_tiles([])
@@ -120,7 +120,7 @@ class ModelDetails(QWidget):
         self._enable(False)
 
     def show_fault(self, entry: Entry, message: str) -> None:
-        """It cannot even be looked into."""
+        """Shown if the checkpoint cannot be inspected."""
         self.show_waiting(entry)
         self._banner(message, "wrong")
 
@@ -130,10 +130,10 @@ class ModelDetails(QWidget):
         self._show_tiles(_tiles(found))
         assumed = [f.name for f in found.inferred if f.assumed]
         if found.fault:
-            self._banner(f"It cannot be loaded yet: {found.fault}.", "wrong")
+            self._banner(f"Cannot load this checkpoint: {found.fault}.", "wrong")
         elif assumed:
             self._banner(
-                f"It fits. No file tells {', '.join(assumed)}: assumed as the published models have them (see Settings).", "warning"
+                f"Not given in any file, so taken from the published models: {', '.join(assumed)}. Check them in Settings.", "warning"
             )
         else:
             notes = [n for n in found.notes if not n.startswith("no configuration")]
@@ -154,7 +154,7 @@ class ModelDetails(QWidget):
         where = f"{entry.id} at {entry.commit[:12]}" if entry.id and entry.commit else short_path(entry.path) if entry.path else entry.id
         self.path.setText(where)
         self.path.setToolTip(str(entry.path or ""))
-        self.delete.setText("Delete from the Hub's cache" if entry.section == "cached" else "Take off this list")
+        self.delete.setText("Delete from the Hub cache" if entry.section == "cached" else "Remove from this list")
         self.delete.setVisible(entry.section == "cached" or entry.from_elsewhere)
 
     def _enable(self, usable: bool) -> None:
@@ -193,11 +193,11 @@ class ModelDetails(QWidget):
                 with file.open(encoding="utf-8", errors="replace") as stream:
                     text = stream.read(_LONGEST_CARD)
             except OSError as error:
-                text = f"{file}: cannot be read ({error.strerror})"
+                text = f"Could not read {file}: {error.strerror}"
         if text.startswith("---\n"):
             text = text.partition("\n---")[2].partition("\n")[2]
         show_card(self.card.document(), text, self._theme.palette)
-        self.card.setTextCursor(QTextCursor(self.card.document()))  # the top is seen first
+        self.card.setTextCursor(QTextCursor(self.card.document()))  # show the top
         self.tabs.setTabVisible(3, bool(text))
 
     def _colours(self) -> None:
@@ -212,9 +212,9 @@ def _tiles(found: Inspection) -> list[tuple[str, str, str]]:
     if config is not None:
         named = {"arc": "ARC 30×30", "unknown": f"{config.seq_len} cells"}
         reads = named.get(config.task, config.task.replace("sudoku-", "Sudoku ").replace("maze-", "Maze ").replace("x", "×"))
-        tiles.append(("reads", reads, f"{config.seq_len} cells of {config.vocab_size} tokens"))
-    tiles.append(("kind", found.kind, "HRM has two modules, slow H and fast L; TRM moves both states with one"))
-    tiles.append(("parameters", count(found.parameters), f"{found.parameters:,}, initial states and puzzle vectors not counted"))
+        tiles.append(("task", reads, f"{config.seq_len} cells of {config.vocab_size} tokens"))
+    tiles.append(("kind", found.kind, "HRM has two modules, slow H and fast L; TRM updates both states with one"))
+    tiles.append(("parameters", count(found.parameters), f"{found.parameters:,}, without initial states and puzzle vectors"))
     if found.puzzle_numbers:
         rows = found.puzzle_numbers // max(config.puzzle_emb_ndim, 1) if config else 0
         tiles.append(("puzzle vectors", f"{rows:,}", f"{found.puzzle_numbers:,} numbers"))
@@ -224,13 +224,13 @@ def _tiles(found: Inspection) -> list[tuple[str, str, str]]:
         (
             "memory",
             f"{size(found.memory_bytes)}{disk}",
-            "What the loaded weights take; a large puzzle table stays in its file until a puzzle needs its row",
+            "Memory for the loaded weights. A large table of puzzle vectors stays on disk; rows are read when needed",
         )
     )
     if config is not None:
         tiles.append(
             (
-                "a segment",
+                "segment",
                 f"{config.H_cycles} × ({config.L_cycles} L + H)",
                 f"{config.H_cycles} H-cycles of {config.L_cycles} L-steps and one H step",
             )

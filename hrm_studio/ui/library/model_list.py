@@ -1,4 +1,4 @@
-"""The models at the left of the Library, in sections, with a search that looks here and on the Hub."""
+"""The list of models in the Library, in sections, with a search here and on the Hub."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _ICONS = {
 class ModelList(QWidget):
     """Signals
     -------
-    open_wanted()               a checkpoint from anywhere
-    search_wanted(str)          look on the Hub
+    open_wanted()               open a checkpoint from disk
+    search_wanted(str)          search the Hub
     hub_settings_wanted()
-    menu_wanted(object, object) an Entry and where
+    menu_wanted(object, object) the menu of an Entry, at a global position
     """
 
     open_wanted = Signal()
@@ -52,17 +52,17 @@ class ModelList(QWidget):
     def __init__(self, library: LibraryModel, downloads: Downloads, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._library, self._downloads, self._theme = library, downloads, theme
-        self.search = QLineEdit(placeholderText="Search, Enter asks the Hub", clearButtonEnabled=True, accessibleName="Search models")
+        self.search = QLineEdit(placeholderText="Search (Enter: the Hub)", clearButtonEnabled=True, accessibleName="Search models")
         self.search.textChanged.connect(self._fill)
         self.search.returnPressed.connect(
             lambda: self.search_wanted.emit(self.search.text().strip()) if self.search.text().strip() else None
         )
         self.settings = QToolButton(
-            objectName="flat", toolTip="How the Hub is asked: mirror, token, offline, cache", accessibleName="Hub settings"
+            objectName="flat", toolTip="Hub settings: mirror, token, offline mode, cache", accessibleName="Hub settings"
         )
         self.settings.clicked.connect(self.hub_settings_wanted)
         self.open = QPushButton(
-            "Open a checkpoint …", toolTip="A folder, a run, a single file or a zip; it can be dropped on the window too"
+            "Open a checkpoint …", toolTip="Open a checkpoint folder or a run. You can also drop a folder, file or zip on the window"
         )
         self.open.clicked.connect(self.open_wanted)
         self.list = QListWidget(objectName="library", accessibleName="Models")
@@ -208,6 +208,6 @@ def _icon(name: str, colour: str) -> QIcon:
 
 def _state(download: Download) -> str:
     return {
-        "starting": "asking the Hub …", "running": f"{size(download.nbytes)} of {size(download.total)}", "waiting": "trying again soon",
+        "starting": "connecting …", "running": f"{size(download.nbytes)} of {size(download.total)}", "waiting": "retrying soon",
         "checking": "checking …", "paused": "paused", "failed": "failed", "finished": "",
     }[download.state]  # fmt: skip

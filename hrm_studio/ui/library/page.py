@@ -1,4 +1,4 @@
-"""Library: the models at the left; at the right the chosen one, looked into before it is loaded, or fetched from the Hub. Wiring only."""
+"""The Library page: models on the left; on the right the chosen one, to inspect before loading or to download. Wiring only."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from hrm_studio.ui.widgets.undo_bar import UndoBar
 
 
 class LibraryPage(QWidget):
-    """Made by the window with what pages share."""
+    """Built by the window from the objects that pages share."""
 
     def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -39,7 +39,7 @@ class LibraryPage(QWidget):
         self.hub = HubPanel(self.downloads, studio.theme)
         self.bar = UndoBar()
         self.inspection: Inspection | None = None
-        self._by_hand: dict[str, dict[str, Any]] = {}  # by an entry's key
+        self._by_hand: dict[str, dict[str, Any]] = {}  # settings a person entered, by entry key
         self._stale = True
         self._lay_out()
         self._connect()
@@ -78,8 +78,8 @@ class LibraryPage(QWidget):
         self.list.menu_wanted.connect(self._menu)
         self.list.list.itemDoubleClicked.connect(lambda _: self.explore())
         self.details.explore_wanted.connect(self.explore)
-        self.details.convert_wanted.connect(lambda: self._write("Convert into a new folder", convert))
-        self.details.export_wanted.connect(lambda: self._write("Export into a new folder", export))
+        self.details.convert_wanted.connect(lambda: self._write("Convert to a new folder", convert))
+        self.details.export_wanted.connect(lambda: self._write("Export to a new folder", export))
         self.details.push_wanted.connect(self.push)
         self.details.delete_wanted.connect(lambda: self.delete(self.library.chosen))
         self.details.tensors.failed.connect(self._studio.opener.refused)
@@ -98,7 +98,7 @@ class LibraryPage(QWidget):
                 "",
                 "mdi6.folder-open-outline",
                 self.open_dialog,
-                "A folder, run, file or zip",
+                "A checkpoint folder or a run",
             ),
             Action(
                 "library_explore",
@@ -107,11 +107,9 @@ class LibraryPage(QWidget):
                 "Ctrl+Return",
                 "mdi6.eye-outline",
                 self.explore,
-                "Watch the chosen model think",
+                "Use the chosen model in Explore",
             ),
-            Action(
-                "library_refresh", "&Library", "Look again", "F5", "mdi6.refresh", self.library.refresh, "Look again what models there are"
-            ),
+            Action("library_refresh", "&Library", "Refresh", "F5", "mdi6.refresh", self.library.refresh, "Scan again for models"),
             Action(
                 "library_hub",
                 "&Library",
@@ -119,7 +117,7 @@ class LibraryPage(QWidget):
                 "",
                 "mdi6.cloud-cog-outline",
                 self.hub_settings,
-                "Mirror, token, offline, cache",
+                "Mirror, token, offline mode, cache",
             ),
         ]
 
@@ -132,11 +130,11 @@ class LibraryPage(QWidget):
     # Looking ----------------------------------------------------------------------------------------------------------
 
     def open_path(self, path: Path) -> None:
-        """Look into a checkpoint from anywhere."""
+        """Inspect a checkpoint from any place."""
         self.library.add(path)
 
     def open_dialog(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Look into a checkpoint or run folder")
+        path = QFileDialog.getExistingDirectory(self, "Open a checkpoint or run folder")
         if path:
             self.open_path(Path(path))
 
@@ -172,7 +170,7 @@ class LibraryPage(QWidget):
             if good:
                 self._studio.opener.opened(entry.path)
         if self.library.chosen != entry:
-            return  # another one was chosen meanwhile
+            return  # another entry was chosen meanwhile
         if isinstance(found, str):
             self.details.show_fault(entry, found)
             return
@@ -192,17 +190,17 @@ class LibraryPage(QWidget):
             self._do(lambda: keep_settings(found), lambda file: self._kept(entry, file))
 
     def _kept(self, entry: Entry, file: Path) -> None:
-        self.bar.tell(f"Kept in {file}")
+        self.bar.tell(f"Saved settings to {file}")
         self._look_into(entry)
 
     # Doing ------------------------------------------------------------------------------------------------------------
 
     def explore(self) -> None:
-        """Think with the chosen model."""
+        """Open the chosen model in Explore."""
         entry = self.library.chosen
         if entry is not None and entry.path is not None and self.details.explore.isEnabled():
             if self._by_hand.get(entry.key) and self.inspection is not None:
-                self._keep()  # so that who loads it finds what was said
+                self._keep()  # so that loading it finds the settings entered here
             if self.inspection is not None and self.inspection.config is not None:
                 self._studio.models.tasks[entry.path] = self.inspection.config.task
             self._studio.opener.remember(entry.path)
@@ -218,11 +216,11 @@ class LibraryPage(QWidget):
             self._do(lambda: how(found, Path(name)), lambda folder: self._written(folder))
 
     def _written(self, folder: Path) -> None:
-        self.bar.tell(f"Written to {folder}")
+        self.bar.tell(f"Saved to {folder}")
         self.library.add(folder)
 
     def _do(self, work: Callable[[], Path], then: Callable[[Path], object]) -> None:
-        """In the thread; a sentence where it cannot be done."""
+        """Run in the background; report an error."""
 
         def tried() -> Path | str:
             try:
@@ -239,20 +237,20 @@ class LibraryPage(QWidget):
             menu.addAction("Open in Explore", self.explore)
         if entry.section == "cached" or entry.from_elsewhere:
             menu.addAction(
-                "Delete from the Hub's cache …" if entry.section == "cached" else "Take off this list", lambda: self.delete(entry)
+                "Delete from the Hub cache …" if entry.section == "cached" else "Remove from this list", lambda: self.delete(entry)
             )
-        menu.addAction("Look again", self.library.refresh)
+        menu.addAction("Refresh", self.library.refresh)
         menu.popup(place)
 
     def delete(self, entry: Entry | None) -> None:
-        """A copy of the Hub's, once a person agrees; others are only taken off the list."""
+        """Delete a downloaded model after confirmation; other models are only removed from the list."""
         if entry is None:
             return
         if entry.section != "cached":
             self.library.forget(entry)
             return
         asked = QMessageBox.question(
-            self, "Delete from the cache", f"Delete {entry.id} from this machine? It can be fetched from the Hub again."
+            self, "Delete from the cache", f"Delete {entry.id} from this machine? You can download it again from the Hub."
         )
         if asked == QMessageBox.StandardButton.Yes:
             self.downloads.forget(entry.id)
@@ -268,8 +266,8 @@ class LibraryPage(QWidget):
         self.service.ask(answered, **request)
 
     def search_hub(self, text: str) -> None:
-        """Look for models by name."""
-        self.bar.tell(f"Asking the Hub for {text} …")
+        """Search the Hub for models by name."""
+        self.bar.tell(f"Searching the Hub for “{text}” …")
         self._ask(self._found, do="search", text=text)
 
     def _found(self, event: Event) -> None:
@@ -277,13 +275,15 @@ class LibraryPage(QWidget):
             self.library.show_found(event["models"])
             number = len(event["models"])
             self.bar.tell(
-                f"The Hub has {number} such models; they stand at the end of the list." if number else "The Hub has no such model."
+                f"Found {number} model{'s' if number != 1 else ''} on the Hub, at the end of the list."
+                if number
+                else "No matching model on the Hub."
             )
         elif event["type"] == "failed":
             self.bar.tell(event["message"])
 
     def describe(self, entry: Entry) -> None:
-        """Ask the Hub what a model is now."""
+        """Query the Hub for the current state of a model."""
         self.hub.asking()
         self._ask(self._described, do="describe", id=entry.id)
 
@@ -303,7 +303,7 @@ class LibraryPage(QWidget):
     def _fetched(self, repo: str) -> None:
         download = self.downloads.by_id[repo]
         self.library.refresh(choose=f"cache:{repo}@{download.commit}")
-        self.bar.tell(f"{repo} is here and its hashes are right.")
+        self.bar.tell(f"Downloaded {repo}; all hashes match.")
 
     def push(self) -> None:
         entry, found = self.library.chosen, self.inspection
@@ -330,5 +330,5 @@ class LibraryPage(QWidget):
             self._studio.opener.refused.emit(event["message"])
 
     def closing(self) -> None:
-        """The window goes: requests end, what was fetched is kept."""
+        """The window closes: requests end, downloaded data is kept."""
         self.service.close()

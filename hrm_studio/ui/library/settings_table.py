@@ -1,4 +1,4 @@
-"""The configuration of a checkpoint: each value, where it comes from, and those that nobody tells, which a person may set."""
+"""The configuration of a checkpoint: each value and its source. Values without a source can be edited."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from hrm_studio.theme import Theme
 class SettingsTable(QWidget):
     """Signals
     -------
-    asked(dict)     fields of the configuration that a person set: look again with them
-    keep_wanted()   write the configuration beside the weights
+    asked(dict)     inspect again with these values, entered by a person
+    keep_wanted()   save the configuration beside the weights
     """
 
     asked = Signal(dict)
@@ -41,11 +41,11 @@ class SettingsTable(QWidget):
         self._filling = False
         self.by_hand: dict[str, Any] = {}
         self.words = QLabel(objectName="muted", wordWrap=True)
-        self.keep = QPushButton("Keep these settings", objectName="go", visible=False)
-        self.keep.setToolTip("Write them beside the weights, where every program of this project finds them")
+        self.keep = QPushButton("Save settings", objectName="go", visible=False)
+        self.keep.setToolTip("Save them beside the weights, so that they are found the next time")
         self.keep.clicked.connect(self.keep_wanted)
-        self.table = QTableWidget(0, 3, accessibleName="Settings and where each comes from")
-        self.table.setHorizontalHeaderLabels(["Setting", "Value", "From"])
+        self.table = QTableWidget(0, 3, accessibleName="Settings and their sources")
+        self.table.setHorizontalHeaderLabels(["Setting", "Value", "Source"])
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setAlternatingRowColors(True)
         self.table.setShowGrid(False)
@@ -72,7 +72,7 @@ class SettingsTable(QWidget):
         if found is not None:
             rows = [(f.name, f.value, f.source, f.assumed) for f in found.inferred]
             there = {name for name, *_ in rows}
-            rows += [(name, "", "nobody tells it: name it here", True) for name in found.asks if name not in there]
+            rows += [(name, "", "missing: enter a value", True) for name in found.asks if name not in there]
             rows.sort(key=lambda r: (not r[3], r[0] not in self.by_hand))
             assumed = sum(r[3] for r in rows)
             self.table.setRowCount(len(rows))
@@ -80,10 +80,12 @@ class SettingsTable(QWidget):
                 self._row(number, *row)
             if assumed or self.by_hand:
                 words = (
-                    "Marked settings stand in no file. Double-click a value to change it." if assumed else "You set some values by hand."
+                    "Marked settings are not given in any file. Double-click a value to change it."
+                    if assumed
+                    else "You entered some values."
                 )
             else:
-                words = "Every setting is told by a file or by the tensors' sizes."
+                words = "Every setting comes from a file or from the tensor shapes."
             self.words.setText(words)
             self.keep.setVisible(bool(self.by_hand) and found.config is not None and not found.fault)
         header = self.table.horizontalHeader()

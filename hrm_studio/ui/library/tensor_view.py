@@ -1,4 +1,4 @@
-"""The tensors of a checkpoint as a tree; the chosen one with its statistics and histogram."""
+"""The tensors of a checkpoint as a tree, with statistics and a histogram of the chosen one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from hrm_studio.theme import Theme
 from hrm_studio.words import count, share
 
 _LAYER = re.compile(r"^([HL]_level)\.layers\.(\d+)\.(.+)$")
-_FEW = 48  # tensors that are shown without opening a group
+_FEW = 48  # with fewer tensors, all groups are open
 
 
 class Histogram(QWidget):
-    """How the numbers of a tensor are spread."""
+    """Histogram of the values of a tensor."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -69,7 +69,7 @@ class Histogram(QWidget):
 class TensorView(QWidget):
     """Signals
     -------
-    failed(str)     why a tensor's numbers cannot be read
+    failed(str)     why the values of a tensor cannot be read
     """
 
     failed = Signal(str)
@@ -80,7 +80,7 @@ class TensorView(QWidget):
         self._inspection: Inspection | None = None
         self._name = ""
         self.tree = QTreeWidget(accessibleName="Tensors")
-        self.tree.setHeaderLabels(["Tensor", "Shape", "Type", "Numbers"])
+        self.tree.setHeaderLabels(["Tensor", "Shape", "Type", "Values"])
         self.tree.setUniformRowHeights(True)
         self.tree.setAlternatingRowColors(True)
         self.tree.currentItemChanged.connect(lambda item, _: self._chosen(item))
@@ -99,7 +99,7 @@ class TensorView(QWidget):
         grid = QGridLayout()
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(4)
-        for number, title in enumerate(("mean", "std", "lowest", "highest", "zeros", "not finite")):
+        for number, title in enumerate(("mean", "std", "min", "max", "zeros", "not finite")):
             caption, value = QLabel(title, objectName="muted"), QLabel("")
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             self.values[title] = value
@@ -127,7 +127,7 @@ class TensorView(QWidget):
         self._fill()
 
     def choose(self, name: str) -> None:
-        """Show a tensor, as if its row was clicked."""
+        """Select the row of a tensor and show it."""
         for number in range(self.tree.topLevelItemCount()):
             item = self._find(self.tree.topLevelItem(number), name)
             if item is not None:
@@ -163,7 +163,7 @@ class TensorView(QWidget):
             path, last = ((match[1], f"layer {match[2]}"), match[3]) if match else (under or (), name)
             numel = math.prod(shape)
             item = QTreeWidgetItem(
-                group(path) if path else self.tree, [last, " × ".join(f"{n:,}" for n in shape) or "one number", dtype, count(numel)]
+                group(path) if path else self.tree, [last, " × ".join(f"{n:,}" for n in shape) or "scalar", dtype, count(numel)]
             )
             item.setData(0, Qt.ItemDataRole.UserRole, name)
             item.setToolTip(0, f"{name}{': ' + why if why else ''}")
@@ -178,7 +178,7 @@ class TensorView(QWidget):
         odd = dict.fromkeys(found.missing, "missing") | dict.fromkeys(found.unexpected, "unexpected")
         odd |= {m.name: "should be " + " × ".join(map(str, m.expected)) for m in found.mismatched}
         there = {t.name: t for t in found.tensors}
-        for name, why in odd.items():  # first, as a table of their own
+        for name, why in odd.items():  # first, in a group of their own
             shape, dtype = (there[name].shape, there[name].dtype) if name in there else (expected[name], "")
             add(name, shape, dtype, "warning" if why == "unexpected" else "wrong", why, (f"{len(odd)} do not fit",))
         for tensor in found.tensors:
@@ -217,16 +217,16 @@ class TensorView(QWidget):
 
     def _show(self, name: str, numel: int, found: Statistics | str) -> None:
         if name != self._name:
-            return  # another one was chosen meanwhile
+            return  # another tensor was chosen meanwhile
         if isinstance(found, str):
             self.failed.emit(found)
             return
         self.histogram.statistics = found
         self.histogram.update()
-        for title, value in (("mean", found.mean), ("std", found.std), ("lowest", found.low), ("highest", found.high)):
+        for title, value in (("mean", found.mean), ("std", found.std), ("min", found.low), ("max", found.high)):
             self.values[title].setText(f"{value:.5g}")
         self.values["zeros"].setText(share(found.zeros))
         self.values["not finite"].setText(f"{found.not_finite:,}")
         self.note.setText(
-            f"From {found.numbers:,} of {numel:,} numbers, evenly spread." if found.numbers < numel else f"All {numel:,} numbers."
+            f"Sample of {found.numbers:,} of {numel:,} values, evenly spaced." if found.numbers < numel else f"All {numel:,} values."
         )

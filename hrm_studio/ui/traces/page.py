@@ -1,4 +1,4 @@
-"""Traces: what was recorded, to be found, written about, opened again, given away or deleted. Wiring only."""
+"""The Traces page: find, annotate, open, export and delete recorded traces. Wiring only."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from hrm_studio.words import size
 
 
 class TracesPage(QWidget):
-    """Made by the window with what pages share."""
+    """Built by the window from the objects that pages share."""
 
     def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._studio = studio
         self.library = studio.kept
         self.rows = TraceRows(self.library, self)
-        self.search = QLineEdit(placeholderText="Search: title, task, model, tag, note, solved, unsolved", clearButtonEnabled=True)
+        self.search = QLineEdit(placeholderText="Search title, task, model, tag, note, solved, unsolved", clearButtonEnabled=True)
         self.search.setAccessibleName("Search traces")
         self.list = QListView(objectName="runs", accessibleName="Traces", uniformItemSizes=True, mouseTracking=True)
         self.details = TraceDetails(studio.theme)
@@ -50,11 +50,11 @@ class TracesPage(QWidget):
         self.faulty = QLabel(wordWrap=True, visible=False)
         self.limit = QSpinBox(minimum=0, maximum=1_000_000, singleStep=100, suffix=" MB", keyboardTracking=False)
         self.limit.setToolTip(
-            "Each trace that Explore records is kept by itself; the oldest go where they need more than this. 0 keeps none."
+            "Explore saves every trace automatically. The oldest are deleted when they exceed this limit; 0 turns this off."
         )
-        self.limit.setAccessibleName("Room for traces kept by themselves")
+        self.limit.setAccessibleName("Limit for automatically saved traces")
         self.limit.setValue(self.library.limit_mb)
-        self.take = QPushButton("Add a file …", toolTip="A copy of a trace file from elsewhere; it can be dropped on this page too")
+        self.take = QPushButton("Add a file …", toolTip="Copy a trace file into this list. You can also drop it on this page")
         self.setAcceptDrops(True)
         self._lay_out()
         self._connect()
@@ -119,8 +119,24 @@ class TracesPage(QWidget):
 
     def _entries(self) -> list[Entry]:
         return [
-            Entry("trace_open", "&Trace", "Open in Explore", "Ctrl+Return", "mdi6.eye-outline", self.open, "Watch the chosen trace"),
-            Entry("trace_export", "&Trace", "Pictures and tables …", "", "mdi6.image-outline", self.export, "Of the chosen trace"),
+            Entry(
+                "trace_open",
+                "&Trace",
+                "Open in Explore",
+                "Ctrl+Return",
+                "mdi6.eye-outline",
+                self.open,
+                "Open the selected trace in Explore",
+            ),
+            Entry(
+                "trace_export",
+                "&Trace",
+                "Export …",
+                "",
+                "mdi6.image-outline",
+                self.export,
+                "Pictures, animations and tables of the selected trace",
+            ),
             Entry(
                 "trace_copy",
                 "&Trace",
@@ -128,10 +144,12 @@ class TracesPage(QWidget):
                 "",
                 "mdi6.content-save-outline",
                 self.save_copy,
-                "Of the chosen trace's file; several traces go into one file",
+                "Copy the file of the selected trace; several traces are saved as one file",
             ),
-            Entry("trace_delete", "&Trace", "Delete", "Del", "mdi6.delete-outline", self.delete, "The chosen traces; this can be undone"),
-            Entry("trace_add", "&Trace", "Add a file …", "", "mdi6.plus", self._add_files, "A copy of a trace file from elsewhere"),
+            Entry(
+                "trace_delete", "&Trace", "Delete", "Del", "mdi6.delete-outline", self.delete, "Delete the selected traces (can be undone)"
+            ),
+            Entry("trace_add", "&Trace", "Add a file …", "", "mdi6.plus", self._add_files, "Copy a trace file into this list"),
         ]
 
     def _icons(self) -> None:
@@ -145,7 +163,7 @@ class TracesPage(QWidget):
     # Looking ---------------------------------------------------------------------------------------------------------
 
     def chosen(self) -> list[KeptTrace]:
-        """The traces that are chosen in the list, in its order."""
+        """The selected traces, in list order."""
         return [self.rows.rows[index.row()] for index in sorted(self.list.selectedIndexes(), key=lambda index: index.row())]
 
     def _search(self, text: str) -> None:
@@ -161,13 +179,11 @@ class TracesPage(QWidget):
         self.faulty.setText(f"▲ {faults[0]}{more}" if faults else "")
         self.faulty.setToolTip("\n".join(faults[:20]))
         self.faulty.setVisible(bool(faults))
-        self.automatic.setText(f"kept by themselves: {size(self.library.automatic_bytes)} of")
+        self.automatic.setText(f"saved automatically: {size(self.library.automatic_bytes)} of")
         self.empty.setVisible(not there)
         self.list.setVisible(bool(there))
         self.empty.setText(
-            "No trace is like that."
-            if traces
-            else "Nothing was recorded yet. Let a model think about a puzzle in Explore: its trace is kept here."
+            "No trace matches the search." if traces else "No traces yet. Solve a puzzle in Explore; its trace is saved here."
         )
         self._show_chosen()
 
@@ -179,18 +195,18 @@ class TracesPage(QWidget):
             if each.path == kept.path:
                 self.list.selectionModel().select(self.rows.index(row), QItemSelectionModel.SelectionFlag.ClearAndSelect)
                 self.list.scrollTo(self.rows.index(row))
-        self.bar.tell(f"{kept.title} is kept.")
+        self.bar.tell(f"Saved {kept.title}")
 
     # Doing -----------------------------------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Show the chosen trace in Explore."""
+        """Open the selected trace in Explore."""
         chosen = self.chosen()
         if chosen:
             self._studio.opener.wanted.emit("trace", chosen[0].path)
 
     def open_path(self, path: Path) -> None:
-        """Take in a trace file that was dropped here."""
+        """Add a trace file that was dropped here."""
         self.library.adopt(path)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -223,10 +239,10 @@ class TracesPage(QWidget):
         if len(chosen) == 1:
             self.library.save_copy(chosen[0], path)
         else:
-            self.library.join(chosen, path, lambda made: self.bar.tell(f"{len(chosen)} traces are in {made.name}."))
+            self.library.join(chosen, path, lambda made: self.bar.tell(f"Saved {len(chosen)} traces to {made.name}"))
 
     def delete(self) -> None:
-        """Take the chosen ones away, with a way back."""
+        """Delete the selected traces, with Undo."""
         chosen = self.chosen()
         if not chosen or typing_now():
             return
@@ -246,6 +262,6 @@ class TracesPage(QWidget):
 
 
 def _trace_files(event: QDropEvent) -> list[Path]:
-    """Trace files of a drop; all else goes on to the window."""
+    """The trace files of a drop. Other drops are left to the window."""
     paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
     return paths if paths and all(path.suffix in (".h5", ".hdf5") for path in paths) else []

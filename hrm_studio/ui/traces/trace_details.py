@@ -1,4 +1,4 @@
-"""The chosen trace: its board, what is known of it, and what a person writes about it."""
+"""The chosen trace: board, facts, title, tags and note."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class TraceDetails(QWidget):
     """Signals
     -------
     open_wanted(), export_wanted(), copy_wanted(), delete_wanted()
-    changed(object, dict)   a KeptTrace, and what of it is to be another
+    changed(object, dict)   a KeptTrace and its changed fields
     """
 
     open_wanted = Signal()
@@ -34,15 +34,17 @@ class TraceDetails(QWidget):
         self.board = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
         self.board.setFixedHeight(_BOARD + 8)
         self.title = QLineEdit(accessibleName="Title")
-        self.tags = QLineEdit(accessibleName="Tags", placeholderText="words with spaces between")
-        self.note = QPlainTextEdit(accessibleName="Note", placeholderText="What is worth remembering?", tabChangesFocus=True)
+        self.tags = QLineEdit(accessibleName="Tags", placeholderText="words separated by spaces")
+        self.note = QPlainTextEdit(accessibleName="Note", placeholderText="Write a note", tabChangesFocus=True)
         self.about = QLabel(objectName="muted", wordWrap=True)
         self.about.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.keep = QPushButton("Keep for good", toolTip="This trace was kept by itself and goes when there is no more room")
+        self.keep = QPushButton(
+            "Keep permanently", toolTip="This trace was saved automatically and will be deleted when the limit is reached"
+        )
         self.hint = QLabel(objectName="muted", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
-        self.together = QPushButton("Save them as one file …", visible=False)
+        self.together = QPushButton("Save as one file …", visible=False)
         self.open = QPushButton("Open in Explore", objectName="primary")
-        self.export = QPushButton("Pictures and tables …")
+        self.export = QPushButton("Export …", toolTip="Pictures, animations and tables")
         self.copy = QPushButton("Save a copy …")
         self.delete = QPushButton("Delete", toolTip="This can be undone")
         self._inside = QWidget()
@@ -86,17 +88,17 @@ class TraceDetails(QWidget):
         layout.setStretchFactor(self._inside, 1)
 
     def show_traces(self, chosen: list[KeptTrace]) -> None:
-        """One is shown with all that is known of it; of several it is said how many they are."""
+        """Show one trace in full; of several, show the number."""
         kept = chosen[0] if len(chosen) == 1 else None
         if kept == self._kept and kept is not None:
             return
         if kept is None or self._kept is None or kept.path != self._kept.path:
-            self._write()  # what was begun about the one before
+            self._write()  # save edits to the previous trace
         self._kept = kept
         self._inside.setVisible(kept is not None)
         self.hint.setVisible(kept is None)
         self.together.setVisible(len(chosen) > 1)
-        self.hint.setText(f"{len(chosen)} traces are chosen." if chosen else "Choose a trace to see more of it. A double click opens it.")
+        self.hint.setText(f"{len(chosen)} traces selected" if chosen else "Select a trace to see its details. Double-click to open it.")
         self._show()
 
     def _show(self) -> None:
@@ -118,7 +120,7 @@ class TraceDetails(QWidget):
         self.keep.setVisible(kept.automatic)
 
     def _write(self) -> None:
-        """Hand over what was changed."""
+        """Emit the fields that were edited."""
         kept = self._kept
         if kept is None:
             return

@@ -1,4 +1,4 @@
-"""Kept traces as rows: a small board, what it is, how it ended, what was written about it."""
+"""The list of kept traces: a small board, title, outcome, tags and note of each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ROW, _BOARD = 84, 66  # pixels
 
 
 def outcome(kept: KeptTrace) -> tuple[str, str]:
-    """How it ended in a word, and the colour's name."""
+    """The outcome as text, and the name of its palette colour."""
     return {
         True: (f"★ solved in segment {kept.solved_in}" if kept.solved_in else "★ solved", "right"),
         False: ("not solved", "wrong"),
@@ -38,7 +38,7 @@ def when(kept: KeptTrace) -> str:
 
 
 def last_moment(kept: KeptTrace) -> Trace:
-    """A trace of one step that shows a kept trace's last answer."""
+    """A trace of one step: the last answer of a kept trace."""
     given, answer = np.array(kept.given), np.array([kept.answer])
     one, vocabulary = np.zeros(1, np.int32), int(max(given.max(), answer.max())) + 1
     puzzle = PuzzleInfo(kept.task, given, np.array(kept.solution) if kept.solution else None)
@@ -50,7 +50,7 @@ def last_moment(kept: KeptTrace) -> Trace:
 
 
 def small_board(kept: KeptTrace, palette: Palette, font: QFont, pixels: int, ratio: float) -> QPixmap:
-    """The last answer as a picture."""
+    """A picture of the last answer."""
     picture = QPixmap(QSize(pixels, pixels) * ratio)
     picture.setDevicePixelRatio(ratio)
     picture.fill(Qt.GlobalColor.transparent)
@@ -66,7 +66,7 @@ def small_board(kept: KeptTrace, palette: Palette, font: QFont, pixels: int, rat
 
 
 class TraceRows(QAbstractListModel):
-    """The library's traces that a search finds."""
+    """The traces of the library that match the search."""
 
     def __init__(self, library: TraceLibrary, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -83,7 +83,7 @@ class TraceRows(QAbstractListModel):
     def _fill(self) -> None:
         wanted = self._library.find(self._search)
         if [kept.path for kept in wanted] == [kept.path for kept in self.rows]:
-            self.rows = wanted  # the same ones: a choice among them stays
+            self.rows = wanted  # same traces: keep the selection
             if wanted:
                 self.dataChanged.emit(self.index(0), self.index(len(wanted) - 1))
             return
@@ -140,7 +140,7 @@ class TraceRowDelegate(QStyledItemDelegate):
         )
         marks = "  ".join(f"#{tag}" for tag in kept.tags)
         words = "  ·  ".join(part for part in (marks, kept.note.partition("\n")[0]) if part)
-        others = f"and {kept.others} more in this file" if kept.others else ""
+        others = f"+ {kept.others} more in this file" if kept.others else ""
         self._line(painter, text, 42, words or others or f"states {kept.states}", "" if kept.automatic else "kept", accent=bool(words))
         painter.restore()
 

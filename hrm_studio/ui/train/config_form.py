@@ -1,4 +1,4 @@
-"""Every setting of a run in one form: searchable, explained, judged as it is typed, differences to where it began marked."""
+"""All settings of a run in one form: search, help texts, validation as you type, and marks on the settings that were changed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from trainer.runs.estimate import cost_key, disk_bytes, run_seconds
 
 
 class FieldRow:
-    """One setting: mark, name, editor, way back, help or fault."""
+    """One setting: change mark, name, editor, reset button, and its help text or error."""
 
     def __init__(self, field: Field, theme: Theme, changed: Callable[[], None]) -> None:
         self.field, self._theme = field, theme
@@ -43,7 +43,7 @@ class FieldRow:
         self.name.setToolTip(field.name)
         self.editor: Editor = editor_for(field, theme)
         self.editor.edited.connect(changed)
-        self.back = QToolButton(objectName="flat", accessibleName=f"Back to the first value of {field.name}")
+        self.back = QToolButton(objectName="flat", accessibleName=f"Reset {field.name}")
         self.help = QLabel(wordWrap=True, objectName="muted", alignment=Qt.AlignmentFlag.AlignTop)
         self.name.setBuddy(self.editor)
         for label in (self.mark, self.name, self.help):
@@ -64,7 +64,7 @@ class FieldRow:
         grid.addWidget(self.back, row, 3, top)
 
     def show_state(self, differs: bool, first: str, fault: str) -> None:
-        """Style sheets are slow, so they are touched only where something changed."""
+        """Style sheets are slow to apply, so set them only if something changed."""
         state = (differs, first, fault, self._theme.palette.name)
         if state == self._shown:
             return
@@ -74,7 +74,7 @@ class FieldRow:
         _colour(self.help, palette.wrong if fault else "")
         self.back.setIcon(qtawesome.icon("mdi6.restore", color=palette.muted) if differs else QIcon())
         self.back.setEnabled(differs)
-        self.back.setToolTip(f"Back to {first}" if differs else "")
+        self.back.setToolTip(f"Reset to {first}" if differs else "")
         self.help.setText(fault or self.field.help)
 
 
@@ -88,7 +88,7 @@ class ConfigForm(QWidget):
     """Signals
     -------
     start_wanted(object)    a valid RunConfig
-    left()                  back, without starting
+    left()                  Back was pressed
     """
 
     start_wanted = Signal(object)
@@ -103,11 +103,11 @@ class ConfigForm(QWidget):
         self.about = QLabel(wordWrap=True, objectName="muted")
         self.search = QLineEdit(placeholderText="Search settings", clearButtonEnabled=True, accessibleName="Search settings")
         self.search.textChanged.connect(self._filter)
-        self.only = QCheckBox("only what differs")
+        self.only = QCheckBox("changed only")
         self.only.toggled.connect(self._filter)
         self.start = QPushButton("Start", objectName="go")
         self.start.clicked.connect(lambda: self.start_wanted.emit(self.config))
-        self.measure = QPushButton("Measure", toolTip="Train this for a few seconds to see how long it takes here")
+        self.measure = QPushButton("Measure", toolTip="Train for a few seconds to estimate the total time on this machine")
         self.measure.clicked.connect(lambda: self._estimator.ask(self.config) if self.config is not None else None)
         self.back = QPushButton("Back")
         self.back.clicked.connect(self.left)
@@ -117,7 +117,7 @@ class ConfigForm(QWidget):
         self._lay_out()
         theme.changed.connect(self._judge)
         estimator.measured.connect(lambda *_: self._judge())
-        estimator.failed.connect(lambda name, message: self.verdict.setText(f"could not be measured: {message}"))
+        estimator.failed.connect(lambda name, message: self.verdict.setText(f"Could not measure: {message}"))
 
     def _lay_out(self) -> None:
         inside = QWidget()
@@ -163,7 +163,7 @@ class ConfigForm(QWidget):
     def open(
         self, config: RunConfig, first: RunConfig, title: str, text: str, start: str = "Start", fixed: Set[tuple[str, ...]] = frozenset()
     ) -> None:
-        """Show a configuration; marks tell where it differs from `first`, and settings that are `fixed` cannot be changed."""
+        """Show a configuration. Settings that differ from `first` are marked; settings in `fixed` cannot be edited."""
         self._first = first
         self.title.setText(title)
         self.about.setText(text)
@@ -183,7 +183,7 @@ class ConfigForm(QWidget):
         self._judge()
 
     def _judge(self) -> None:
-        """Validate the whole, mark what differs and what is wrong."""
+        """Validate all values; mark changes and errors."""
         if self._first is None:
             return
         task = self.rows[("task",)].editor.value()
@@ -214,7 +214,7 @@ class ConfigForm(QWidget):
             self.measure.setVisible(False)
             return
         count = len(self.different)
-        changed = "no setting differs" if not count else "1 setting differs" if count == 1 else f"{count} settings differ"
+        changed = "no changes" if not count else "1 change" if count == 1 else f"{count} changes"
         found = self._estimator.known.get(cost_key(self.config))
         takes = f"about {about(run_seconds(self.config, found))}, {size(found.memory)} of memory, " if found is not None else ""
         self.verdict.setText(f"{changed}  ·  {preset_labels.plan(self.config)}  ·  {takes}{size(disk_bytes(self.config, found))} on disk")

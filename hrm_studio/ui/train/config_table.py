@@ -1,4 +1,4 @@
-"""What runs were asked to do, side by side: the settings in which they differ, or all of them."""
+"""The settings of runs side by side: those that differ, or all."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from trainer.presets import PRESETS
 
 
 class ConfigTable(QWidget):
-    """One row a setting, one column a run; for a single run a column of its preset stands beside it."""
+    """One row per setting, one column per run. A single run is shown beside its preset."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
         self._runs: list[RunModel] = []
         self.search = QLineEdit(placeholderText="Search settings", clearButtonEnabled=True, accessibleName="Search settings")
-        self.only = QCheckBox("only what differs", checked=True)
+        self.only = QCheckBox("differences only", checked=True)
         self.table = QTableWidget(accessibleName="Settings of the run")
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -64,7 +64,7 @@ class ConfigTable(QWidget):
             try:
                 found.append((run.name, run.config))
             except (HRMError, OSError):
-                continue  # its header tells why
+                continue  # the header of that run shows the error
         if len(found) == 1 and found[0][1].preset in PRESETS:
             found.insert(0, (f"preset {found[0][1].preset}", PRESETS[found[0][1].preset]))
         return found
@@ -103,9 +103,9 @@ class ConfigTable(QWidget):
         self.table.setVisible(bool(rows))
         self.empty.setVisible(not rows)
         self.empty.setText(
-            "Nothing fits the search."
+            "No setting matches the search."
             if words
-            else ("No setting differs from the preset." if len(self._runs) == 1 else "No setting differs.")
+            else ("All settings are those of the preset." if len(self._runs) == 1 else "These runs have the same settings.")
             if columns
             else ""
         )

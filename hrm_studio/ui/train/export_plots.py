@@ -1,4 +1,4 @@
-"""Curves of runs as a picture, a drawing or a table."""
+"""Export the curves of runs as PNG, SVG or CSV."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Legend = Sequence[tuple[str, QColor]]  # names of runs and their colours
 
 
 def write_png(plots: Sequence[Plot], legend: Legend, palette: Palette, file: Path) -> None:
-    """A PNG picture of the plots as they stand on the screen. OSError where it cannot be written."""
+    """Write the plots as a PNG, laid out as on the screen. OSError if the file cannot be written."""
     size = _size(plots)
     image = QImage(size * _SCALE, QImage.Format.Format_ARGB32)
     image.setDevicePixelRatio(_SCALE)
@@ -34,23 +34,23 @@ def write_png(plots: Sequence[Plot], legend: Legend, palette: Palette, file: Pat
 
 
 def write_svg(plots: Sequence[Plot], legend: Legend, palette: Palette, file: Path) -> None:
-    """An SVG drawing of the plots: lines stay lines, text stays text. OSError where it cannot be written."""
+    """Write the plots as an SVG: lines stay lines, text stays text. OSError if the file cannot be written."""
     size = _size(plots)
     drawing = QSvgGenerator()
     drawing.setSize(size)
     drawing.setViewBox(QRectF(QPointF(0, 0), size.toSizeF()))
     drawing.setTitle("HRM Studio")
     with atomic_path(file) as part:
-        part.write_bytes(b"")  # raises where Qt would only warn
+        part.write_bytes(b"")  # raises an error; Qt would only warn
         drawing.setFileName(str(part))
         with QPainter(drawing) as painter:
             _paint(painter, plots, legend, palette, size)
 
 
 def write_csv(runs: Iterable[RunModel], file: Path) -> None:
-    """Every value that the runs told, one event a row. Columns: run, event, step, seconds, then each metric's name.
+    """Write all values of the runs, one event per row. Columns: run, event, step, seconds, then the metrics by name.
 
-    OSError where it cannot be written. Reads arrays only: another thread may do it.
+    OSError if the file cannot be written. Reads only arrays, so it may run in another thread.
     """
     tables = [
         (run.name, kind, table) for run in runs for kind, table in (("metrics", run.log.metrics), ("evaluation", run.log.evaluations))

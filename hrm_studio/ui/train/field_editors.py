@@ -1,4 +1,4 @@
-"""Editors for single settings. Each gives a value that pydantic judges, and tells when a person changed it."""
+"""Editors for single settings. Each returns a value for pydantic to validate and signals when a person changed it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Editor(QWidget):
 
 
 class TextEditor(Editor):
-    """Numbers and words; empty for None where that is allowed. Lists of numbers are written with commas."""
+    """Numbers and text; empty means None if the field allows it. Lists of numbers are separated by commas."""
 
     def __init__(self, field: Field) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class ChoiceEditor(Editor):
 
 class _Combo(QComboBox):
     def wheelEvent(self, event: QWheelEvent) -> None:
-        event.ignore()  # the form scrolls; a setting must not change under a passing wheel
+        event.ignore()  # let the form scroll instead of changing the setting under the pointer
 
 
 class SwitchEditor(Editor):
@@ -94,7 +94,7 @@ class SwitchEditor(Editor):
 
 
 class RecordsEditor(Editor):
-    """A small table: one row a record, one column a field of it that concerns the task."""
+    """A small table: one row per record, one column per field that applies to the task."""
 
     def __init__(self, field: Field, theme: Theme) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class RecordsEditor(Editor):
         self._grid = QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(4)
-        self._add = QPushButton("Add a row")
+        self._add = QPushButton("Add row")
         self._add.clicked.connect(self._add_row)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -115,7 +115,7 @@ class RecordsEditor(Editor):
         layout.addWidget(self._add)
 
     def set_task(self, task: str) -> None:
-        """Show the fields that concern this task."""
+        """Show the fields that apply to this task."""
         fields = [field for field in self._every if field.concerns(task)]
         if fields != self._fields:
             values, self._fields = self.value(), fields
@@ -144,7 +144,7 @@ class RecordsEditor(Editor):
                 editor.setToolTip(field.help)
                 editor.edited.connect(self.edited)
                 self._grid.addWidget(editor, k, column)
-            remove = QToolButton(objectName="flat", toolTip="Take this row away", accessibleName="Take this row away")
+            remove = QToolButton(objectName="flat", toolTip="Remove this row", accessibleName="Remove this row")
             remove.setIcon(qtawesome.icon("mdi6.close", color=self._theme.palette.muted))
             remove.clicked.connect(lambda _=False, k=k: self._remove_row(k - 1))
             self._grid.addWidget(remove, k, len(self._fields))
@@ -164,7 +164,7 @@ class RecordsEditor(Editor):
 
 
 def editor_for(field: Field, theme: Theme) -> Editor:
-    """The editor that suits a field."""
+    """The right editor for a field."""
     if field.kind == "records":
         return RecordsEditor(field, theme)
     kinds: dict[str, type[ChoiceEditor] | type[SwitchEditor]] = {"choice": ChoiceEditor, "switch": SwitchEditor}

@@ -1,4 +1,4 @@
-"""Which curves stand in which plot: the one table behind the plots of a run. Metrics that it does not know get a plot of their own."""
+"""Which curves go into which plot. Metrics that are not listed here get a plot of their own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Series:
     table: str  # metrics, evaluations, machine
     column: str
     label: str
-    dots: bool = False  # few points, each of them an event of its own
+    dots: bool = False  # few points, each one an evaluation
     band: tuple[str, str] | None = None  # columns of its confidence interval
 
 
@@ -26,16 +26,16 @@ class Panel:
     title: str
     tip: str
     series: tuple[Series, ...]
-    log: bool = False  # logarithmic where the settings say so
-    share: bool = False  # between 0 and 1, told in percent
+    log: bool = False  # logarithmic if the toolbar says so
+    share: bool = False  # between 0 and 1, shown in percent
     unit: str = ""
-    scale: float = 1.0  # what a value is multiplied by to be told
-    smooth: bool = True  # whether smoothing tells more than it hides
-    always: bool = False  # there even without data
+    scale: float = 1.0  # factor from a value to the number shown
+    smooth: bool = True  # whether smoothing helps
+    always: bool = False  # shown even without data
 
     @property
     def heading(self) -> str:
-        """The title with what its values are told in."""
+        """The title with the unit of the values."""
         unit = "%" if self.share else self.unit.strip()
         return f"{self.title}, {unit}" if unit and unit != "/s" else self.title
 
@@ -50,8 +50,8 @@ def _metrics(*columns: tuple[str, str]) -> tuple[Series, ...]:
 
 SOLVED = Panel(
     "solved",
-    "Share of puzzles with every cell right. Dots: puzzles the model has never trained on, with the 95 % interval that so few leave; "
-    "thin line: training examples as they end.",
+    "Share of puzzles with every cell right. Dots: unseen puzzles, never trained on, with the 95 % interval for so few; "
+    "thin line: training examples when they finish.",
     (Series("evaluations", "exact_accuracy", "unseen", True, ("low", "high")), Series("metrics", "exact_accuracy", "training")),
     share=True,
     always=True,
@@ -59,7 +59,7 @@ SOLVED = Panel(
 PANELS = (
     Panel(
         "loss",
-        "Cross entropy of the cells, and of the Q head's judgement of halting (and of continuing, where that is learned).",
+        "Cross entropy of the cells and of the Q head, which learns when to halt (and when to continue, if that is trained).",
         _metrics(("lm_loss", "cells"), ("q_halt_loss", "halt"), ("q_continue_loss", "continue"), ("loss", "total")),
         log=True,
         always=True,
@@ -67,37 +67,37 @@ PANELS = (
     SOLVED,
     Panel(
         "cells right",
-        "Share of single cells that are right. It may be high long before the first whole puzzle is.",
+        "Share of single cells that are right. It can be high long before a whole puzzle is solved.",
         (Series("evaluations", "accuracy", "unseen", True), Series("metrics", "accuracy", "training")),
         share=True,
         always=True,
     ),
     Panel(
         "segments until halting",
-        "How long the model thinks before it halts. It falls as puzzles are solved sooner.",
+        "How many segments the model uses before it halts. It falls as puzzles are solved sooner.",
         (Series("evaluations", "mean_segments", "unseen", True), Series("metrics", "steps", "training")),
         always=True,
     ),
-    Panel("halting judged right", "Share of examples where q_halt tells right answers from wrong ones.", _metrics(("q_halt_accuracy", "")), share=True),
-    Panel("learning rate", "As scheduled, the phase's factor counted.", _metrics(("lr", "")), log=True, smooth=False),
-    Panel("gradient norm", "Length of the gradient before clipping. Sudden jumps announce trouble.", _metrics(("grad_norm", "")), log=True),
-    Panel("weight norm", "Length of all weights together.", _metrics(("weight_norm", "")), smooth=False),
-    Panel("examples per second", "How fast it trains; evaluations and pauses are left out.", _metrics(("examples_per_second", "")), unit="/s"),
+    Panel("halting accuracy", "Share of examples for which q_halt predicts correctly whether the answer is right.", _metrics(("q_halt_accuracy", "")), share=True),
+    Panel("learning rate", "The schedule times the factor of the current phase.", _metrics(("lr", "")), log=True, smooth=False),
+    Panel("gradient norm", "Norm of the gradient before clipping. A sudden jump is a warning sign.", _metrics(("grad_norm", "")), log=True),
+    Panel("weight norm", "Norm of all weights together.", _metrics(("weight_norm", "")), smooth=False),
+    Panel("examples per second", "Training speed, without evaluations and pauses.", _metrics(("examples_per_second", "")), unit="/s"),
     Panel(
         "machine load",
-        "Of the machine that trains: processor, main memory and, with an NVIDIA driver, the graphics card.",
+        "CPU and memory of the training machine, and its GPU if it has an NVIDIA driver.",
         tuple(Series("machine", c, n) for c, n in (("cpu", "CPU"), ("memory", "memory"), ("gpu", "GPU"), ("gpu_memory", "GPU memory"))),
         share=True,
     ),
     Panel(
-        "memory taken",
-        "By the trainer's process, and of the graphics card.",
+        "memory used",
+        "Memory of the trainer process and of the GPU.",
         tuple(Series("machine", c, n) for c, n in (("process_memory", "process"), ("gpu_memory_bytes", "GPU"))),
         scale=1e-9,
         smooth=False,
         unit=" GB",
     ),
-    Panel("power", "Drawn by the graphics card.", (Series("machine", "power", ""),), unit=" W"),
+    Panel("power", "Power draw of the GPU.", (Series("machine", "power", ""),), unit=" W"),
 )  # fmt: skip
 _KNOWN = {column for panel in PANELS for table, column in panel.columns if table == "metrics"} | {
     "step", "time", "seconds", "examples", "phase", "count", "epoch",
@@ -105,16 +105,16 @@ _KNOWN = {column for panel in PANELS for table, column in panel.columns if table
 
 
 def panels_of(logs: Iterable[RunLog]) -> list[Panel]:
-    """The panels that these logs have something for, and those that are always there."""
+    """The panels that have data in these logs, and those that are always shown."""
     kept = list(logs)
     there = {(name, column) for log in kept for name in ("metrics", "evaluations", "machine") for column in getattr(log, name).names}
     found = [panel for panel in PANELS if panel.always or panel.columns & there]
     unknown = sorted(column for table, column in there if table == "metrics" and column not in _KNOWN)
-    return found + [Panel(name.replace("_", " "), f"{name}, as the trainer tells it.", _metrics((name, ""))) for name in unknown]
+    return found + [Panel(name.replace("_", " "), f"{name}, as reported by the trainer.", _metrics((name, ""))) for name in unknown]
 
 
 def series_of(panel: Panel, log: RunLog, alone: bool) -> tuple[Series, ...]:
-    """The panel's curves of one run. A run that is looked at alone shows each evaluation set."""
+    """The panel's curves of one run. If it is the only run, there is one curve per evaluation set."""
     if panel is SOLVED and alone:
         sets = [name.removeprefix("exact/") for name in log.evaluations.names if name.startswith("exact/")]
         if len(sets) > 1:

@@ -1,4 +1,4 @@
-"""One plot of a training run: several series of several runs against step, epoch or time, with a crosshair shared by all plots."""
+"""One plot of training runs: several series against step, epoch or time, with a crosshair shared by all plots."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from trainer.runs.curve import Curve
 from trainer.runs.log import Floats
 
 _STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
-_DRAG = 6  # pixels that make a press a drag
+_DRAG = 6  # pixels from which a press is a drag
 
 
 @dataclass
 class Line:
-    """A series of a run, and how it is drawn."""
+    """A series of one run and how it is drawn."""
 
     run: RunModel
     series: Series
@@ -36,7 +36,7 @@ class Line:
 
 
 class MetricPlot(Plot):
-    """Draws when told to (`refresh`), so that the page decides when there is time. Drag to zoom, Ctrl + wheel too, double click for all.
+    """Draws only in `refresh`, so the grid decides when there is time. Drag or Ctrl+wheel zooms, a double click shows all.
 
     Signals
     -------
@@ -50,7 +50,7 @@ class MetricPlot(Plot):
         setup_plot(self)
         item = self.getPlotItem()
         item.layout.removeItem(item.titleLabel)
-        item.layout.addItem(item.titleLabel, 0, 0, 1, 3)  # over the axis too: five names need the room
+        item.layout.addItem(item.titleLabel, 0, 0, 1, 3)  # spans the axis as well: five names need the room
         self.panel, self._settings, self._theme = panel, settings, theme
         self.lines: list[Line] = []
         self._logs: tuple[bool, bool] = (False, False)
@@ -68,7 +68,7 @@ class MetricPlot(Plot):
     # What is drawn ---------------------------------------------------------------------------------------------------
 
     def show_runs(self, runs: list[RunModel], colours: dict[RunModel, QColor]) -> None:
-        """Make the curves anew: other runs, columns, axes or colours. `refresh` then draws them."""
+        """Rebuild the curves for other runs, columns, axes or colours. `refresh` then draws them."""
         alone = len(runs) == 1
         self.clear()
         self.lines = []
@@ -112,7 +112,7 @@ class MetricPlot(Plot):
         return Curve(table, x, series.column, smoothing, scale), band
 
     def follow(self) -> bool:
-        """Take in a piece of what the runs have told since. Whether that was all."""
+        """Read a batch of new values from the runs. True if nothing is left to read."""
         caught_up = True
         for line in self.lines:
             line.curve.set_smoothing(self._smoothing(line.series))
@@ -123,7 +123,7 @@ class MetricPlot(Plot):
 
     @property
     def reach(self) -> tuple[float, float] | None:
-        """The x that the curves reach over; None while there are no points."""
+        """The range of x of the curves; None without points."""
         ends = [(line.curve.x[0], line.curve.x[-1]) for line in self.lines if len(line.curve)]
         return (min(a for a, _ in ends), max(b for _, b in ends)) if ends else None
 
@@ -131,11 +131,11 @@ class MetricPlot(Plot):
         return 0.0 if series.dots or not self.panel.smooth else self._settings.smoothing
 
     def refresh(self, low: float, high: float) -> None:
-        """Draw what lies between two x."""
+        """Draw the range of x from `low` to `high`."""
         log_x, log_y = self._logs
         pixels = max(50, round(self.getPlotItem().vb.sceneBoundingRect().width()))
         seen: list[Floats] = []
-        positive: list[float] = []  # the first x of each line that a logarithm has
+        positive: list[float] = []  # the first positive x of each line
         for line in self.lines:
             drawn = line.curve.drawn(low, high, pixels, log_x)
             x, smooth, bottom, top = drawn.x, drawn.smooth, drawn.low, drawn.high
@@ -165,7 +165,7 @@ class MetricPlot(Plot):
 
     def _set_ranges(self, low: float, high: float, values: Floats) -> None:
         log_x, log_y = self._logs
-        left, right = _scaled(np.array([low, high]), log_x) if high > low else (0.0, 1.0)  # low above 0 where log_x
+        left, right = _scaled(np.array([low, high]), log_x) if high > low else (0.0, 1.0)  # low > 0 if log_x
         self.setXRange(float(left), float(right), padding=0.01)
         bottom, top = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
         if self.panel.share:
@@ -283,12 +283,12 @@ class MetricPlot(Plot):
             painter.drawText(QRectF(box.left() + 17, top, width - 17, 15), Qt.AlignmentFlag.AlignVCenter, text)
 
     def value_text(self, value: float) -> str:
-        """A value in words."""
+        """A value with its unit."""
         return f"{value:.2%}" if self.panel.share else f"{value * self.panel.scale:.4g}{self.panel.unit}"
 
 
 def _shortened(names: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """'36 clues', '30 clues' → '36 clues', '30'; 'path 2 to 11', 'path 12 to 23' → 'path 2–11', '12–23': a word beside the number is said once."""
+    """'36 clues', '30 clues' → '36 clues', '30'; 'path 2 to 11', 'path 12 to 23' → 'path 2–11', '12–23': a repeated word is shown once."""
     found, before = [], ("", "")
     for label, text in names:
         words = label.split()
@@ -304,13 +304,13 @@ def _scaled(values: Floats, log: bool) -> Floats:
 
 
 def _log_labels(bottom: float, top: float) -> list[tuple[float, str]]:
-    """At most about six ticks for a logarithmic axis between two powers of ten."""
+    """At most about six ticks for a logarithmic axis; `bottom` and `top` are exponents of ten."""
     ticks = [tick for tick in log_ticks(10 ** np.array([bottom, top])) if bottom - 0.02 <= tick[0] <= top + 0.02]
     return ticks[:: max(1, -(-len(ticks) // 6))]
 
 
 def short(value: float) -> str:
-    """A tick of the x axis: 250, 1,500, 20k."""
+    """A tick label of the x axis: 250, 1,500, 20k."""
     if abs(value) >= 10_000 and value % 100 == 0:
         return f"{value / 1000:,g}k"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""Train: the runs at the left; at the right presets to start one, or the run that is looked at. Wiring only."""
+"""The Train page: runs on the left; on the right the presets, the settings form or the chosen run. Wiring only."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from trainer.runs.run_dir import RunDir
 
 
 class TrainPage(QWidget):
-    """Made by the window with what pages share."""
+    """Built by the window from the objects that pages share."""
 
     def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -52,10 +52,10 @@ class TrainPage(QWidget):
         self.current: RunModel | None = None
         self._overlaid: list[RunModel] = []
         self._colour_numbers: dict[RunModel, int] = {}
-        self._fork_of: RunModel | None = None  # the run that the form goes on from
-        self._chosen = False  # whether a person has chosen what to look at
+        self._fork_of: RunModel | None = None  # the run whose weights the form continues from
+        self._chosen = False  # whether a person chose what to look at
 
-        self.new = QPushButton("New run", objectName="primary", toolTip="Presets, each with one click to start")
+        self.new = QPushButton("New run", objectName="primary", toolTip="Choose a preset and start training")
         self.list = RunList(self.runs, theme, self._colour_of)
         self.cards = PresetCards(PRESETS, self.estimator, self.runs.folder, theme)
         self._form = Deferred(self._make_form)
@@ -117,7 +117,7 @@ class TrainPage(QWidget):
 
     @property
     def form(self) -> ConfigForm:
-        """Every setting of a run; made when it is first wanted."""
+        """All settings of a run; built when first used."""
         return self._form.content
 
     def _make_watch(self) -> WatchView:
@@ -157,14 +157,14 @@ class TrainPage(QWidget):
                 self._control(name)
 
         return [
-            Entry("new_run", "&Run", "New run", "Ctrl+N", "mdi6.plus", self.show_cards, "Presets, each with one click to start"),
+            Entry("new_run", "&Run", "New run", "Ctrl+N", "mdi6.plus", self.show_cards, "Choose a preset and start training"),
             Entry("pause_run", "&Run", "Pause this run", "", "mdi6.pause", lambda: control("pause")),
             Entry("resume_run", "&Run", "Resume this run", "", "mdi6.play", lambda: control("resume")),
             Entry("save_run", "&Run", "Save a checkpoint now", "Ctrl+Shift+S", "mdi6.content-save-outline", lambda: control("save")),
-            Entry("stop_run", "&Run", "Stop this run and save", "", "mdi6.stop", lambda: control("stop")),
-            Entry("undelete_run", "&Run", "Bring back the run deleted last", "", "mdi6.delete-restore", self.acts.undo_delete),
+            Entry("stop_run", "&Run", "Stop this run and save a checkpoint", "", "mdi6.stop", lambda: control("stop")),
+            Entry("undelete_run", "&Run", "Restore the last deleted run", "", "mdi6.delete-restore", self.acts.undo_delete),
             Entry("empty_trash", "&Run", "Empty the trash of deleted runs", "", "mdi6.delete-empty-outline", self.runs.empty_trash),
-            Entry("explore_run", "&Run", "Open its model in Explore", "Ctrl+Return", "mdi6.eye-outline", self.explore),
+            Entry("explore_run", "&Run", "Open the run's model in Explore", "Ctrl+Return", "mdi6.eye-outline", self.explore),
         ]
 
     def _control(self, name: str) -> None:
@@ -179,7 +179,7 @@ class TrainPage(QWidget):
         self.stack.setCurrentWidget(self.cards)
 
     def start(self, config: RunConfig) -> None:
-        """One click: a run directory, a trainer, and its curves."""
+        """Create a run directory, start a trainer and show its curves."""
         self.estimator.cancel()
         started: list[RunModel] = []
         if self.acts.tried(lambda: started.append(self.runs.start_new(config))):
@@ -189,31 +189,35 @@ class TrainPage(QWidget):
         self.edit(config, PRESETS.get(config.preset, config), title(config.preset))
 
     def edit(self, config: RunConfig, first: RunConfig, name: str, text: str = "") -> None:
-        """The form with every setting."""
+        """Open the form with all settings."""
         self._fork_of = None
-        self.form.open(config, first, f"{name}: every setting", text or "A dot marks what differs. Start makes a new run of it.")
+        self.form.open(
+            config, first, f"{name}: all settings", text or "A dot marks each setting that you changed. Start creates a new run."
+        )
         self.stack.setCurrentWidget(self._form)
 
     def edit_dataset(self, folder: Path) -> None:
-        """The form of a recipe fitted to a dataset."""
+        """Open the form with a preset fitted to a dataset."""
         fitted: list[RunConfig] = []
         if self.acts.tried(lambda: fitted.append(fit_to_dataset(preset_for_dataset(folder), folder))):
             first = PRESETS[fitted[0].preset]
-            self.edit(fitted[0], first, folder.name, f"{title(first.preset)}, fitted to this dataset. Start makes a new run of it.")
+            self.edit(fitted[0], first, folder.name, f"{title(first.preset)}, fitted to this dataset. Start creates a new run.")
 
     def _edit_run(self, run: RunModel) -> None:
         if self.acts.tried(lambda: run.config):
-            self.edit(run.config, run.config, run.name, f"Settings of {run.name}. Start makes a new run that begins anew.")
+            self.edit(run.config, run.config, run.name, f"Settings of {run.name}. Start creates a new run that trains from scratch.")
 
     def _fork_run(self, run: RunModel) -> None:
-        """The form again; Start then goes on from the run's last checkpoint."""
+        """Open the form for a new run that continues from this run's last checkpoint."""
         last = run.run.pointer("last")
         if last is None or not self.acts.tried(lambda: run.config):
             return
         step = int(last.name.removeprefix("step_"))
         config = run.config if run.config.steps > step else run.config.model_copy(update={"steps": 2 * step})
-        text = f"Goes on from its last checkpoint, at step {step:,}. What decides the shape of its weights stays as it is."
-        self.form.open(config, run.config, f"Go on from {run.name}", text, "Go on", fixed=fixed_sizes())
+        text = (
+            f"A new run that continues from the last checkpoint, at step {step:,}. Settings that decide the shape of the weights are fixed."
+        )
+        self.form.open(config, run.config, f"Continue from {run.name}", text, "Continue", fixed=fixed_sizes())
         self._fork_of = run
         self.stack.setCurrentWidget(self._form)
 
@@ -243,7 +247,7 @@ class TrainPage(QWidget):
     # Looking ---------------------------------------------------------------------------------------------------------
 
     def open_run(self, run: RunModel) -> None:
-        """Look at a run; what lay over the one before stays."""
+        """Show a run; overlaid curves stay."""
         self._chosen, self.current = True, run
         self._overlaid = [other for other in self._overlaid if other is not run]
         self.list.choose(run)
@@ -255,7 +259,7 @@ class TrainPage(QWidget):
         self._show_curves()
 
     def open_path(self, path: Path) -> None:
-        """A run folder, of the runs folder or from elsewhere."""
+        """Open a run folder, inside or outside the runs folder."""
         asked, path = path, path.resolve()
 
         def open_when_listed() -> None:
@@ -274,7 +278,7 @@ class TrainPage(QWidget):
             self.runs.listed.connect(open_when_listed)
 
     def overlay(self, run: RunModel) -> None:
-        """Lay a run's curves over the others, or take them away."""
+        """Overlay a run's curves, or remove them."""
         if self.current is None or run is self.current:
             self.open_run(run)
         elif run in self._overlaid:
@@ -285,7 +289,7 @@ class TrainPage(QWidget):
 
     @property
     def shown(self) -> list[RunModel]:
-        """The runs whose curves are shown, the one that is looked at first."""
+        """The runs whose curves are shown, the current one first."""
         return [*([self.current] if self.current is not None else []), *self._overlaid]
 
     def _show_curves(self) -> None:
@@ -324,7 +328,7 @@ class TrainPage(QWidget):
         self._show_curves()
 
     def _listed(self) -> None:
-        """When the page is opened, a run that is being trained is what one came to see."""
+        """Until a person chooses, show the newest run that is training."""
         if not self._chosen and self.runs.live:
             self.open_run(max(self.runs.live, key=lambda run: run.summary.created))
 
@@ -334,7 +338,7 @@ class TrainPage(QWidget):
     # Leaving ---------------------------------------------------------------------------------------------------------
 
     def explore(self) -> None:
-        """Solve a puzzle with the run's best model, on the page that shows such."""
+        """Open the run's best model in Explore, with a puzzle of its task."""
         if self.current is None or self.current.summary.model is None:
             return
         model, task = self.current.summary.model, self.current.summary.task
@@ -350,7 +354,7 @@ class TrainPage(QWidget):
         self._studio.opener.open(model)
 
     def may_close(self) -> bool:
-        """Ask what shall become of runs that are being trained. False: stay."""
+        """Ask what to do with runs that are training. False keeps the window open."""
         live = self.runs.live
         answer = ask_before_closing(live, self) if live else "keep"
         if answer == "stop":
@@ -370,7 +374,7 @@ class TrainPage(QWidget):
             self.splitter.restoreState(state)
 
     def closing(self) -> None:
-        """The window closes; trainers go on."""
+        """The window closes; trainers keep running."""
         stored, settings = self._studio.settings, self.curves.settings
         stored.setValue("train/x", settings.x)
         stored.setValue("train/smoothing", settings.smoothing)
@@ -380,7 +384,7 @@ class TrainPage(QWidget):
 
 
 def _fork(run: RunDir, config: RunConfig) -> RunDir | str:
-    """The new run directory, or why there is none."""
+    """The new run directory, or the error message."""
     try:
         return fork(run, config)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""All plots of the runs that are looked at. Events come as they like; the screen is drawn anew in slices of a few milliseconds."""
+"""All plots of the shown runs. However fast events arrive, plots are redrawn in time slices of a few milliseconds."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from hrm_studio.ui.train.metric_panels import Panel, panels_of
 from hrm_studio.ui.train.metric_plot import MetricPlot
 
 _FRAME_MS = 33
-_SLICE = 0.009  # seconds of one frame that plots may take; the rest of them come with the next frame
-_WIDTH, _HEIGHT = 300, 176  # a plot's least comfortable size
+_SLICE = 0.009  # seconds that plots may use of one frame; the rest wait for the next
+_WIDTH, _HEIGHT = 300, 176  # the smallest readable size of a plot
 
 
 class PlotGrid(QScrollArea):
-    """Plots of `runs`, coloured as told, drawn while they are on the screen only.
+    """Plots of runs, each in its colour. They are drawn only while on screen.
 
     Signals
     -------
@@ -64,7 +64,7 @@ class PlotGrid(QScrollArea):
         return s.x, s.log_x, s.log_y, s.hidden
 
     def show_runs(self, runs: Iterable[RunModel], colours: dict[RunModel, QColor]) -> None:
-        """Look at these runs."""
+        """Show these runs."""
         for run in self._runs:
             run.grew.disconnect(self._grew)
         self._runs, self._colours = list(runs), dict(colours)
@@ -96,16 +96,16 @@ class PlotGrid(QScrollArea):
         return tuple((run.log.metrics.names, run.log.evaluations.names, run.log.machine.names) for run in self.visible_runs)
 
     def _all_dirty(self) -> None:
-        """Every plot waits for its turn; those that already wait keep their place."""
+        """Queue every plot for drawing; those already queued keep their place."""
         waiting = set(self._dirty)
         self._dirty.extend(plot for plot in self.plots if plot not in waiting)
         if (self._dirty or self._missing) and self.isVisible() and not self._timer.isActive():
             self._timer.start()
 
     def _frame(self) -> None:
-        """Draw plots until this frame's time is used up."""
+        """Draw plots until the time of this frame is used up."""
         if self._missing:
-            # Making a plot takes longer than drawing one: one a frame.
+            # Creating a plot takes longer than drawing one, so create one per frame.
             panel = self._missing.pop(0)
             self._made[panel] = plot = self._new_plot(panel)
             plot.show_runs(self.visible_runs, self._colours)
@@ -118,13 +118,13 @@ class PlotGrid(QScrollArea):
         while self._dirty and time.perf_counter() < end and skipped < len(self._dirty):
             plot = self._dirty.popleft()
             if not plot.follow():
-                self._dirty.appendleft(plot)  # a long history: the rest of it comes next, and is drawn then
+                self._dirty.appendleft(plot)  # a long history: continue reading in the next turn, then draw
                 continue
             reach = plot.reach
             if reach is not None:
                 self._span = (min(self._span[0], reach[0]), max(self._span[1], reach[1])) if self._span else reach
             if not area.intersects(plot.rect().translated(plot.mapTo(self.viewport(), QPoint(0, 0)))):
-                self._dirty.append(plot)  # scrolled out of sight: it waits, and takes no time
+                self._dirty.append(plot)  # scrolled out of view: keep it queued, spend no time on it
                 skipped += 1
                 continue
             skipped = 0
@@ -140,7 +140,7 @@ class PlotGrid(QScrollArea):
     # What to draw ----------------------------------------------------------------------------------------------------
 
     def _rebuild(self) -> None:
-        """Other runs, columns, axes or colours: curves are made anew, and plots where others are needed."""
+        """Rebuild the curves, and the plots if others are needed: runs, columns, axes or colours changed."""
         runs = self.visible_runs
         self._drawn_with, self._columns_seen = self._what_curves_depend_on(), self._columns_of_runs()
         self._span = None
@@ -159,7 +159,7 @@ class PlotGrid(QScrollArea):
 
     @property
     def plots(self) -> list[MetricPlot]:
-        """Those that are made, in their order."""
+        """The plots created so far, in display order."""
         return [self._made[panel] for panel in self._panels if panel in self._made]
 
     def _new_plot(self, panel: Panel) -> MetricPlot:
@@ -168,11 +168,11 @@ class PlotGrid(QScrollArea):
         return plot
 
     def _lay_out(self) -> None:
-        """As many columns as fit; plots share the height, and scroll where they would become too low."""
+        """Use as many columns as fit. Plots share the height; the grid scrolls if they would become too low."""
         count = max(1, len(self._panels))
         columns = max(1, min(count, self.viewport().width() // _WIDTH))
         rows = -(-count // columns)
-        columns = -(-count // rows)  # no nearly empty last row
+        columns = -(-count // rows)  # avoid a nearly empty last row
         height = max(_HEIGHT, (self.viewport().height() - 8 * (rows - 1)) // rows)
         for k, plot in enumerate(self._made.get(panel) for panel in self._panels):
             if plot is None:

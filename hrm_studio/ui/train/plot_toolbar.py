@@ -1,4 +1,4 @@
-"""What all plots of the page share: the x axis, smoothing, logarithms, zoom, and the legend that hides and shows runs."""
+"""Controls shared by all plots: x axis, smoothing, log scales, zoom, export, and the legend that hides and shows runs."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class PlotToolbar(QWidget):
         row = FlowLayout(self, spacing=6)
         row.addWidget(_caption("x"))
         for name, about in X_AXES.items():
-            button = QToolButton(text=name, checkable=True, objectName="chip", toolTip=f"Curves against {about}")
+            button = QToolButton(text=name, checkable=True, objectName="chip", toolTip=f"Plot against {about}")
             button.setChecked(name == settings.x)
             button.clicked.connect(lambda _=False, name=name: settings.set(x=name))
             self.axes.addButton(button)
             row.addWidget(button)
         self.log_x = self._switch("log x", "Logarithmic x axis", "log_x")
-        self.log_y = self._switch("log y", "Logarithmic y axis where it helps: losses, norms, learning rate", "log_y")
+        self.log_y = self._switch("log y", "Logarithmic y axis for losses, norms and the learning rate", "log_y")
         row.addWidget(self.log_x)
         row.addWidget(self.log_y)
         self.smoothing = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=len(_SMOOTHING) - 1)
@@ -52,13 +52,13 @@ class PlotToolbar(QWidget):
         row.addWidget(self.smoothing)
         row.addWidget(self.smoothing_value)
         self.all = QToolButton(
-            text="Show all", objectName="chip", toolTip="Back from the zoom (double click in a plot). Drag in a plot to zoom in."
+            text="Reset zoom", objectName="chip", toolTip="Show the whole range again, or double-click a plot. Drag in a plot to zoom in."
         )
         self.all.clicked.connect(lambda: settings.set(zoom=None))
         row.addWidget(self.all)
         self.export = QToolButton(text="Export", objectName="chip", popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.export)
-        for kind, text in (("png", "Picture (PNG) …"), ("svg", "Drawing (SVG) …"), ("csv", "All values (CSV) …")):
+        for kind, text in (("png", "PNG image …"), ("svg", "SVG drawing …"), ("csv", "All values as CSV …")):
             menu.addAction(text, partial(self.export_wanted.emit, kind))
         self.export.setMenu(menu)
         row.addWidget(self.export)
@@ -69,7 +69,7 @@ class PlotToolbar(QWidget):
         self._refresh()
 
     def set_smoothing(self, weight: float) -> None:
-        """The slider's stop nearest to this weight of the past."""
+        """Set the slider to the stop nearest to this weight of the past."""
         self.smoothing.setValue(min(range(len(_SMOOTHING)), key=lambda k: abs(_SMOOTHING[k] - weight)))
 
     def _show_crosshair(self) -> None:
@@ -90,13 +90,13 @@ class PlotToolbar(QWidget):
         self.log_x.setChecked(settings.log_x)
         self.log_y.setChecked(settings.log_y)
         self.smoothing_value.setText(f"{settings.smoothing:g}" if settings.smoothing else "off")
-        tip = "Weight of the past in the running average, free of its bias at the start. Thin: the values themselves."
+        tip = "Weight of past values in the running average (bias-corrected). The thin line shows the raw values."
         self.smoothing.setToolTip(tip)
         self.all.setVisible(settings.zoom is not None)
 
 
 class RunLegend(QWidget):
-    """A chip a run, shown where there are several: click hides and shows its curves."""
+    """One chip per run, if there are several. A click hides or shows the run's curves."""
 
     def __init__(self, settings: PlotSettings, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -115,7 +115,7 @@ class RunLegend(QWidget):
             chip = QToolButton(
                 text=short_name(run.summary), checkable=True, objectName="chip", toolButtonStyle=Qt.ToolButtonStyle.ToolButtonTextBesideIcon
             )
-            chip.setToolTip(f"{run.name}: click to hide or show its curves")
+            chip.setToolTip(f"{run.name}: click to hide or show")
             mark = QPixmap(12, 12)
             mark.fill(colours[run])
             chip.setIcon(mark)

@@ -1,4 +1,4 @@
-"""Presets as cards: what is learned, on what, by which model, how long it takes on this machine. One click starts."""
+"""Presets as cards: what is learned, the data, the model and the time on this machine. One click starts a run."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from hrm_studio.words import about, size
 from trainer.config import RunConfig
 from trainer.runs.estimate import cost_key, disk_bytes, run_seconds
 
-_WIDTH = 330  # a card's least comfortable width
-_UNASKED = 3_000_000  # parameters up to which a preset is measured without being asked
+_WIDTH = 330  # the smallest readable width of a card
+_UNASKED = 3_000_000  # presets up to this many parameters are measured automatically
 
 
 class PresetCard(QFrame):
@@ -48,10 +48,10 @@ class PresetCard(QFrame):
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(4)
         for row, (field, icon, tip) in enumerate((
-            ("time", "mdi6.timer-outline", "Measured here by training it for a few seconds; corrected while it runs"),
-            ("memory", "mdi6.memory", "Most memory that the probe took, and what its checkpoints will take on the disk"),
-            ("data", "mdi6.database-outline", "What it learns from"),
-            ("model", "mdi6.brain", "The model"),
+            ("time", "mdi6.timer-outline", "Estimated by training for a few seconds on this machine; updated while the run trains"),
+            ("memory", "mdi6.memory", "Peak memory measured, and the disk space for its checkpoints"),
+            ("data", "mdi6.database-outline", "Training data"),
+            ("model", "mdi6.brain", "Model"),
         )):  # fmt: skip
             mark, text = QLabel(), QLabel(wordWrap=True, objectName="muted")
             mark.setToolTip(tip)
@@ -61,11 +61,11 @@ class PresetCard(QFrame):
             grid.addWidget(mark, row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(text, row, 1)
         grid.setColumnStretch(1, 1)
-        self.start = QPushButton("Start", objectName="go", toolTip=f"Train {preset_labels.title(name)} now, in a process of its own")
+        self.start = QPushButton("Start", objectName="go", toolTip=f"Train {preset_labels.title(name)} now")
         self.start.clicked.connect(lambda: self.start_wanted.emit(config))
-        self.edit = QPushButton("Change …", toolTip="Look at every setting and start a run with other ones")
+        self.edit = QPushButton("Customize …", toolTip="See all settings, change some, then start")
         self.edit.clicked.connect(lambda: self.edit_wanted.emit(config))
-        self.measure = QPushButton("Measure", toolTip="Train it for a few seconds to see how long it takes here")
+        self.measure = QPushButton("Measure", toolTip="Train for a few seconds to estimate the total time on this machine")
         self.measure.clicked.connect(lambda: estimator.ask(config))
         buttons = QHBoxLayout()
         buttons.addWidget(self.start)
@@ -101,7 +101,7 @@ class PresetCard(QFrame):
         self.refresh()
 
     def refresh(self) -> None:
-        """What is known by now."""
+        """Show what is known so far."""
         palette, config, found = self._theme.palette, self.config, self._estimator.known.get(self.key)
         for mark, icon in self._icons.values():
             mark.setPixmap(qtawesome.icon(icon, color=palette.muted).pixmap(QSize(16, 16)))
@@ -111,20 +111,20 @@ class PresetCard(QFrame):
             bound = "at most " if config.stop_at_exact else "about "
             self.rows["time"].setText(f"<b>{bound}{about(run_seconds(config, found))}</b> on {found.device or 'this machine'}, {steps}")
         elif self._busy:
-            self.rows["time"].setText(f"measuring … – {steps}")
+            self.rows["time"].setText(f"measuring …, {steps}")
         elif self._trouble:
-            self.rows["time"].setText(f"could not be measured: {self._trouble}")
+            self.rows["time"].setText(f"Could not measure: {self._trouble}")
         else:
             self.rows["time"].setText(preset_labels.plan(config))
         self.measure.setVisible(found is None and not self._busy)
         disk = disk_bytes(config, found)
         text = f"{size(found.memory)} of memory, " if found is not None else ""
         short = _free(self._folder) < 1.2 * disk
-        self.rows["memory"].setText(f"{text}{size(disk)} on disk" + (f", but only {size(_free(self._folder))} are free" if short else ""))
+        self.rows["memory"].setText(f"{text}{size(disk)} on disk" + (f", but only {size(_free(self._folder))} free" if short else ""))
 
 
 def _free(folder: Path) -> float:
-    """Bytes free where runs are kept."""
+    """Free bytes on the disk that holds the runs."""
     for place in (folder, *folder.parents):
         try:
             return shutil.disk_usage(place).free
@@ -134,7 +134,7 @@ def _free(folder: Path) -> float:
 
 
 class PresetCards(QScrollArea):
-    """All presets, in as many columns as fit. Small ones are measured once the page is shown and the machine is free.
+    """All presets, in as many columns as fit. Small ones are measured when the page is shown and no run is training.
 
     Signals
     -------
@@ -160,8 +160,8 @@ class PresetCards(QScrollArea):
         outer.setSpacing(10)
         head = QLabel("Train a model", objectName="bigtitle")
         text = QLabel(
-            "Choose what it shall learn and press Start. It trains in a process of its own: close the studio, and it goes on; "
-            "open it again, and the run is here.",
+            "Choose a preset and press Start. Training runs in its own process: it continues if you close the studio, "
+            "and is listed here when you come back.",
             wordWrap=True, objectName="muted",
         )  # fmt: skip
         outer.addWidget(head)
@@ -194,10 +194,10 @@ class PresetCards(QScrollArea):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._columns = 0  # Qt does not lay out anew what was resized while it was hidden
+        self._columns = 0  # Qt does not redo the layout of widgets that were resized while hidden
         self._lay_out()
         for card in self.cards.values():
-            card.refresh()  # the disk may be fuller by now
+            card.refresh()  # the free disk space may have changed
         QTimer.singleShot(500, self._measure)
 
     def _measure(self) -> None:

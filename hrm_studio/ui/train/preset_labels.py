@@ -1,4 +1,4 @@
-"""What a preset is, in a newcomer's words. Everything but the first two lines is read off its configuration."""
+"""Titles and descriptions of presets. Data, model and length are read from the configuration."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from trainer.data.published import dataset_exists
 _TITLES = {
     "sudoku-4x4": (
         "Sudoku 4×4",
-        "The quickest way to see learning: a tiny model solves every small Sudoku within minutes, on a laptop without a GPU.",
+        "The quickest way to watch learning: a tiny model learns every small Sudoku in minutes, on a laptop without a GPU.",
     ),
-    "sudoku-6x6": ("Sudoku 6×6", "A little more to think about: boxes of two by three, and puzzles down to nine clues."),
-    "sudoku-9x9-easy": ("Sudoku 9×9, easy", "The real board with many clues: chains of simple deductions, learned in less than an hour."),
+    "sudoku-6x6": ("Sudoku 6×6", "A step up: boxes of two by three, and puzzles with as few as nine clues."),
+    "sudoku-9x9-easy": ("Sudoku 9×9, easy", "The full board with many clues: chains of simple deductions, learned in less than an hour."),
     "sudoku-9x9": (
         "Sudoku 9×9",
-        "The model that ships, from nothing: first shallow, then deep, from 36 clues down to minimal puzzles.",
+        "Trains the bundled model from scratch: first shallow, then deep, from 36 clues down to minimal puzzles.",
     ),
     "sudoku-extreme-1k": (
         "Sudoku-Extreme, 1,000 puzzles",
-        "The published recipe: 27 million parameters, a thousand puzzles without a clue too many, over and over. Wants a GPU.",
+        "The published recipe: 27 million parameters and 1,000 minimal puzzles, repeated many times. Best on a GPU.",
     ),
-    "maze-11x11": ("Mazes 11×11", "The shortest way from start to goal, with and without loops: it is found by going back from dead ends."),
-    "maze-30x30-hard": ("Mazes 30×30, hard", "The published maze task: the shortest way through thirty by thirty cells."),
-    "arc-agi-1": ("ARC-AGI-1", "Few examples of a rule, then the rule applied: coloured grids of the ARC challenge."),
+    "maze-11x11": ("Mazes 11×11", "The shortest path from start to goal, in mazes with and without loops."),
+    "maze-30x30-hard": ("Mazes 30×30, hard", "The published maze task: the shortest path through 30×30 cells."),
+    "arc-agi-1": ("ARC-AGI-1", "Infer a rule from a few examples and apply it: the coloured grids of the ARC challenge."),
     "arc-agi-2": ("ARC-AGI-2", "The harder second edition of the ARC challenge."),
 }
 
@@ -39,9 +39,9 @@ def what(name: str, config: RunConfig) -> str:
 
 
 def data(config: RunConfig) -> str:
-    """'10,000 generated puzzles (4 clues to 8 clues), each in all its symmetries'."""
+    """'10,000 generated puzzles (4 clues to 8 clues), new symmetries each time'."""
     if config.dataset:
-        return f"data set {config.dataset}" + ("" if dataset_exists(config.dataset) else ", still to be made: hrm-studio data build")
+        return f"dataset {config.dataset}" + ("" if dataset_exists(config.dataset) else ", not built yet: run hrm-studio data build")
     sets = config.puzzles
     names = list(dict.fromkeys(s.name(config.task) for s in sets))
     kinds = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}" if names else ""

@@ -1,4 +1,4 @@
-"""What can be done with a run beyond its buttons: the menu, and the questions that some of it asks first."""
+"""Actions on a run: its menu and the confirmations that some actions need."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from hrm_studio.words import disk_trouble
 class RunActions(QObject):
     """Signals
     -------
-    refused(str)            a sentence: why something cannot be done
-    overlay_wanted(object)  lay a RunModel's curves over the others, or take them away
+    refused(str)            why an action failed
+    overlay_wanted(object)  overlay a RunModel's curves, or remove them
     edit_wanted(object)     a new run with a RunModel's settings
-    fork_wanted(object)     go on from a RunModel's best weights with other settings
+    fork_wanted(object)     a new run from a RunModel's last checkpoint, with other settings
     """
 
     refused = Signal(str)
@@ -31,24 +31,24 @@ class RunActions(QObject):
     def __init__(self, runs: RunsModel, bar: UndoBar, widget: QWidget) -> None:
         super().__init__(widget)
         self._runs, self._bar, self._widget = runs, bar, widget
-        self._to_delete: set[RunModel] = set()  # discarded ones: deleted as soon as their trainer is gone
+        self._to_delete: set[RunModel] = set()  # discarded runs, deleted once their trainer has ended
         runs.changed.connect(self._delete_discarded)
 
     def menu(self, run: RunModel, shown: bool) -> QMenu:
-        """Everything that can be done with a run. `shown`: its curves lie over another's."""
+        """The menu of a run. `shown`: its curves are overlaid."""
         summary = run.summary
         menu = QMenu(self._widget)
-        menu.addAction("Take its curves away" if shown else "Lay its curves over the others", lambda: self.overlay_wanted.emit(run))
+        menu.addAction("Remove from the plots" if shown else "Overlay in the plots", lambda: self.overlay_wanted.emit(run))
         menu.addSeparator()
         if summary.state != "unreadable":
             if not summary.live and summary.state not in ("finished", "diverged"):
                 menu.addAction("Resume", lambda: self.tried(lambda: self._runs.resume(run)))
             menu.addAction("New run with these settings …", lambda: self.edit_wanted.emit(run))
-            fork = menu.addAction("Go on from here with changes …", lambda: self.fork_wanted.emit(run))
+            fork = menu.addAction("Continue with changes …", lambda: self.fork_wanted.emit(run))
             fork.setEnabled(summary.model is not None)
             menu.addSeparator()
         menu.addAction("Rename …", lambda: self._ask_name(run)).setEnabled(not summary.live)
-        menu.addAction("Open its folder", lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(run.path))))
+        menu.addAction("Open folder", lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(run.path))))
         menu.addAction("Delete", lambda: self.delete(run)).setEnabled(not summary.live)
         return menu
 
@@ -58,7 +58,7 @@ class RunActions(QObject):
         menu.popup(place)
 
     def tried(self, act: Callable[[], object]) -> bool:
-        """Do something that may be refused, and tell why it is."""
+        """Run an action; show the error if it fails. Whether it succeeded."""
         try:
             act()
         except (HRMError, OSError) as error:
@@ -67,7 +67,7 @@ class RunActions(QObject):
         return True
 
     def control(self, run: RunModel, name: str) -> bool:
-        """A button of the header: pause, resume, change, save, stop or discard. False where it was refused."""
+        """A button of the header: pause, resume, change, save, stop or discard. False if it failed."""
         if name == "discard":
             self._ask_discard(run)
             return True
@@ -77,12 +77,12 @@ class RunActions(QObject):
         return self.tried(lambda: self._runs.resume(run) if name == "resume" else self._runs.command(run, name))
 
     def _ask_name(self, run: RunModel) -> None:
-        name, ok = QInputDialog.getText(self._widget, "Rename this run", "Name of its folder", text=run.name)
+        name, ok = QInputDialog.getText(self._widget, "Rename run", "Folder name", text=run.name)
         if ok:
             self.tried(lambda: self._runs.rename(run, name))
 
     def delete(self, run: RunModel) -> None:
-        """Take a run away, with a way back for a while."""
+        """Move a run to the trash, with Undo."""
         name = run.name
         if self.tried(lambda: self._runs.delete(run)):
             self._bar.tell(f"Deleted {name}", self.undo_delete)
@@ -94,14 +94,16 @@ class RunActions(QObject):
         box = QMessageBox(self._widget)
         box.setIcon(QMessageBox.Icon.Warning)
         box.setText(f"Discard {run.name}?")
-        box.setInformativeText("Its trainer ends without another checkpoint, and the run is deleted. You can bring it back for a week.")
+        box.setInformativeText(
+            "Training ends without saving another checkpoint, and the run moves to the trash. You can restore it for a week."
+        )
         discard = box.addButton("Discard", QMessageBox.ButtonRole.DestructiveRole)
         box.setDefaultButton(box.addButton("Keep training", QMessageBox.ButtonRole.RejectRole))
         box.buttonClicked.connect(lambda button: self.discard(run) if button is discard else None)
         box.open()
 
     def discard(self, run: RunModel) -> None:
-        """End the trainer without a checkpoint, then delete."""
+        """End the trainer without a checkpoint, then delete the run."""
         if self.tried(lambda: self._runs.command(run, "abort")):
             self._to_delete.add(run)
 
@@ -112,14 +114,12 @@ class RunActions(QObject):
 
 
 def ask_before_closing(live: list[RunModel], parent: QWidget) -> str:
-    """What shall become of runs that are being trained: 'keep', 'stop' or 'cancel'."""
+    """What to do with runs that are training: 'keep', 'stop' or 'cancel'."""
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
     names = ", ".join(run.name for run in live[:3]) + (f" and {len(live) - 3} more" if len(live) > 3 else "")
-    box.setText("A run is being trained." if len(live) == 1 else f"{len(live)} runs are being trained.")
-    box.setInformativeText(
-        f"{names}\n\nIt can go on without the studio; you find it here again. Or end it now with a checkpoint, and resume later."
-    )
+    box.setText("A run is still training." if len(live) == 1 else f"{len(live)} runs are still training.")
+    box.setInformativeText(f"{names}\n\nTraining can continue without the studio. Or stop now, save a checkpoint, and resume later.")
     keep = box.addButton("Keep running", QMessageBox.ButtonRole.AcceptRole)
     stop = box.addButton("Stop and save", QMessageBox.ButtonRole.DestructiveRole)
     cancel = box.addButton(QMessageBox.StandardButton.Cancel)

@@ -1,4 +1,4 @@
-"""The curves of the runs that are looked at: toolbar, legend, plots, and their export."""
+"""The curves of the shown runs: toolbar, legend, plots and export."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from hrm_studio.ui.train.export_plots import write_csv, write_png, write_svg
 from hrm_studio.ui.train.metric_plot import MetricPlot
 from hrm_studio.ui.train.plot_grid import PlotGrid
 from hrm_studio.ui.train.plot_toolbar import PlotToolbar, RunLegend
+from hrm_studio.words import disk_trouble
 
 _FILTERS = {"png": "PNG picture (*.png)", "svg": "SVG drawing (*.svg)", "csv": "Comma-separated values (*.csv)"}
 
@@ -25,7 +26,7 @@ _FILTERS = {"png": "PNG picture (*.png)", "svg": "SVG drawing (*.svg)", "csv": "
 class RunCurves(QWidget):
     """Signals
     -------
-    message(str)   a sentence: what was exported, or why not
+    message(str)   what was exported, or why it failed
     """
 
     message = Signal(str)
@@ -49,7 +50,7 @@ class RunCurves(QWidget):
         self.grid.menu_wanted.connect(self._menu)
 
     def show_runs(self, runs: list[RunModel], colours: dict[RunModel, QColor]) -> None:
-        """Look at these runs, each in its colour."""
+        """Show these runs, each in its colour."""
         self._runs, self._colours = list(runs), dict(colours)
         self.legend.show_runs(runs, colours)
         self.grid.show_runs(runs, colours)
@@ -57,7 +58,7 @@ class RunCurves(QWidget):
     def _menu(self, plot: MetricPlot, place: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction("Show all", lambda: self.settings.set(zoom=None)).setEnabled(self.settings.zoom is not None)
+        menu.addAction("Reset zoom", lambda: self.settings.set(zoom=None)).setEnabled(self.settings.zoom is not None)
         menu.addSeparator()
         for kind, text in (("png", "Export this plot as PNG …"), ("svg", "Export this plot as SVG …")):
             menu.addAction(text, partial(self._ask, kind, [plot]))
@@ -70,10 +71,10 @@ class RunCurves(QWidget):
             self.export(kind, Path(path), plots)
 
     def export(self, kind: str, file: Path, plots: list[MetricPlot] | None = None) -> None:
-        """Write a file: pictures here, tables in the background."""
+        """Write a file: pictures in this thread, tables in the background."""
         runs = self.grid.visible_runs
         if not runs:
-            self.message.emit("There is no run to export.")
+            self.message.emit("No run is shown: nothing to export.")
             return
         if kind == "csv":
             self._background.run(lambda: _tried(lambda: write_csv(runs, file), file), self.message.emit)
@@ -87,5 +88,5 @@ def _tried(write: Callable[[], None], file: Path) -> str:
     try:
         write()
     except OSError as error:
-        return f"{file} could not be written: {error.strerror or error}"
-    return f"Written: {file}"
+        return disk_trouble(error)
+    return f"Saved {file}"

@@ -1,4 +1,4 @@
-"""What happened to a run, newest first: starts, checkpoints, pauses, warnings, its end; and what its process printed last."""
+"""The events of a run, newest first, and the last lines of its log."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _COLOURS = {"warning": "warning", "failed": "wrong", "finished": "right", "pause
 
 
 class RunEvents(View):
-    """Follows one run while it is on screen."""
+    """Follows one run while on screen."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class RunEvents(View):
         self._run: RunModel | None = None
         self._shown: tuple[int, int] = (-1, -1)
         self.table = QTableWidget(columnCount=4, accessibleName="Events of the run")
-        self.table.setHorizontalHeaderLabels(["when", "step", "what", ""])
+        self.table.setHorizontalHeaderLabels(["time", "step", "event", ""])
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setShowGrid(False)
@@ -50,14 +50,14 @@ class RunEvents(View):
         for column in range(3):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
-        self.log = QPlainTextEdit(readOnly=True, accessibleName="What its process printed")
+        self.log = QPlainTextEdit(readOnly=True, accessibleName="Output of the trainer")
         self.log.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.log.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.open = QPushButton("Open log.txt")
         self.open.clicked.connect(self._open)
         below = View()
         row = QHBoxLayout()
-        row.addWidget(QLabel("What its process printed", objectName="heading"))
+        row.addWidget(QLabel("Output of the trainer", objectName="heading"))
         row.addStretch()
         row.addWidget(self.open)
         inner = QVBoxLayout(below)
@@ -116,7 +116,7 @@ def _size(file: Path) -> int:
 
 
 def _tail(file: Path) -> str:
-    """The last lines of a text file; '' where there is none."""
+    """The last lines of a text file; '' if it cannot be read."""
     try:
         with file.open("rb") as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - _TAIL))

@@ -1,4 +1,4 @@
-"""Above a run's curves: what it is, how it stands, how far it is, and what one can do with it now."""
+"""The header of a run: name, state, progress, and the actions available now."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from trainer.runs.log import Mark
 
 @dataclass(frozen=True)
 class Control:
-    """A button: what it asks for, and in which states of a run it is there."""
+    """A button and the run states in which it is shown."""
 
     name: str
     text: str
     icon: str
     states: tuple[str, ...]
     tip: str
-    small: bool = False  # its icon alone
+    small: bool = False  # icon only
 
 
 CONTROLS = (
-    Control("pause", "Pause", "mdi6.pause", ("running",), "Stop computing after this step; everything is kept, and the process waits"),
-    Control("resume", "Resume", "mdi6.play", ("paused", "stopped", "killed", "failed", "new"), "Go on where it stands"),
-    # Going on as it is would end in the same way.
+    Control("pause", "Pause", "mdi6.pause", ("running",), "Pause after this step. The process stays in memory and waits"),
+    Control("resume", "Resume", "mdi6.play", ("paused", "stopped", "killed", "failed", "new"), "Continue from where it stopped"),
+    # Resuming with the same settings would diverge again.
     Control(
         "change",
         "Continue with changes …",
         "mdi6.tune",
         ("diverged",),
-        "Another learning rate, a longer warm-up, clipped gradients, or an earlier end",
+        "Start a new run from its last checkpoint with, for example, a lower learning rate or clipped gradients",
     ),
-    Control("save", "Save now", "mdi6.content-save-outline", ("running", "paused"), "Write a checkpoint after this step", True),
+    Control("save", "Save now", "mdi6.content-save-outline", ("running", "paused"), "Save a checkpoint after this step", True),
     Control(
         "stop",
         "Stop and save",
         "mdi6.stop",
         ("running", "paused", "starting"),
-        "End the process with a checkpoint; Resume goes on from there",
+        "Save a checkpoint and end the process. Resume continues from there",
     ),
     Control(
         "discard",
@@ -60,11 +60,11 @@ CONTROLS = (
 )
 
 
-PENDING = {"pause": "pausing …", "stop": "saving and ending …"}  # until the trainer's step, or its evaluation, is over
+PENDING = {"pause": "pausing …", "stop": "saving and stopping …"}  # until the current step or evaluation is done
 
 
 def standing_warnings(marks: Iterable[Mark]) -> list[Mark]:
-    """Warnings, oldest first, without those of a full disk that a later checkpoint has made good."""
+    """Warnings, oldest first. A later checkpoint clears those about a full disk."""
     found: list[Mark] = []
     for mark in marks:
         if mark.kind == "saved":
@@ -75,7 +75,7 @@ def standing_warnings(marks: Iterable[Mark]) -> list[Mark]:
 
 
 class Progress(QWidget):
-    """A thin bar. Its share is told by the text beside it."""
+    """A thin progress bar. The text beside it gives the number."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class RunHeader(QWidget):
     -------
     wanted(str)         a Control's name
     explore_wanted()    open the run's best model in Explore
-    menu_wanted(object) everything else, at a global position
+    menu_wanted(object) the menu, at a global position
     """
 
     wanted = Signal(str)
@@ -112,7 +112,7 @@ class RunHeader(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._run: RunModel | None = None
-        self._pending: tuple[str, str] | None = None  # what was asked of it, in which state
+        self._pending: tuple[str, str] | None = None  # the pending command, and the state it was sent in
         self.name = Elided("title")
         self.state = QLabel(objectName="position")
         self.best = QLabel(objectName="position")
@@ -129,7 +129,7 @@ class RunHeader(QWidget):
             self.buttons[control.name] = button
         self.explore = QToolButton(text="Open in Explore", objectName="go", toolButtonStyle=Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.explore.clicked.connect(self.explore_wanted)
-        self.more = QToolButton(objectName="flat", toolTip="Rename, fork, delete …", accessibleName="More about this run")
+        self.more = QToolButton(objectName="flat", toolTip="More actions", accessibleName="More actions on this run")
         self.more.clicked.connect(lambda: self.menu_wanted.emit(self.more.mapToGlobal(self.more.rect().bottomLeft())))
         self.banner = QFrame(objectName="banner", visible=False)
         self.banner_icon, self.banner_text = (
@@ -178,7 +178,7 @@ class RunHeader(QWidget):
         self.refresh()
 
     def show_pending(self, name: str) -> None:
-        """Show that a command is on its way, until the run's state is another one."""
+        """Show that a command was sent, until the run changes its state."""
         if self._run is not None and name in PENDING:
             self._pending = name, self._run.summary.state
             self.refresh()
@@ -200,16 +200,16 @@ class RunHeader(QWidget):
         self.state.setText(f'<span style="color:{getattr(palette, colour)}">{state_sign(summary)} {words}</span>')
         self.facts.setText("  ·  ".join(facts(summary)))
         self.best.setText(f"{share(summary.best)} solved" if summary.best is not None else "")
-        self.best.setToolTip(f"Best share of unseen puzzles solved, at step {summary.best_step:,}")
+        self.best.setToolTip(f"Unseen puzzles solved by the best checkpoint, at step {summary.best_step:,}")
         self.progress.set_share(summary.progress, colour)
         for control in CONTROLS:
             self.buttons[control.name].setVisible(summary.state in control.states)
         self.explore.setVisible(summary.model is not None)
-        self.explore.setToolTip(f"Solve puzzles with {summary.model.name}" if summary.model else "")
+        self.explore.setToolTip(f"Use the model {summary.model.name} in Explore" if summary.model else "")
         self._show_warnings()
 
     def _show_warnings(self) -> None:
-        """Why it ended, or else the newest warning."""
+        """Show why the run ended, or else its newest warning."""
         if self._run is None:
             return
         summary, palette = self._run.summary, self._theme.palette

@@ -1,4 +1,4 @@
-"""How a run's state is called and coloured, everywhere."""
+"""How a run is described everywhere: name, state, colour, facts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from hrm_studio.words import duration, share, size
 from trainer.runs.summary import RunSummary
 
-# state: its name for people, the palette's colour, a sign that tells it without colour
+# state: label, palette colour, and a sign for people who cannot tell the colours apart
 STATES = {
     "new": ("not started", "muted", "○"),
     "starting": ("starting", "accent", "◔"),
@@ -27,14 +27,14 @@ _DATE = re.compile(r"^\d{4}-\d\d-\d\d-")
 
 
 def short_name(summary: RunSummary) -> str:
-    """A run's name without what its row tells anyway: '2026-11-24-sudoku-4x4-swift-otter' → 'swift-otter'."""
+    """A run's name without the date and preset, which its row shows anyway: '2026-11-24-sudoku-4x4-swift-otter' → 'swift-otter'."""
     name = _DATE.sub("", summary.name)
     short = name.removeprefix(f"{summary.preset}-") if summary.preset else name
     return short or summary.name
 
 
 def began(summary: RunSummary) -> str:
-    """'24 Nov' or, where it was today, '14:05'."""
+    """'24 Nov', or '14:05' if it was today."""
     if not summary.created:
         return ""
     then = datetime.datetime.fromtimestamp(summary.created)
@@ -46,7 +46,7 @@ def state_words(summary: RunSummary) -> str:
 
 
 def state_colour(summary: RunSummary) -> str:
-    """A name of the palette."""
+    """The name of a palette colour."""
     return STATES.get(summary.state, ("", "muted", ""))[1]
 
 
@@ -55,10 +55,10 @@ def state_sign(summary: RunSummary) -> str:
 
 
 def facts(summary: RunSummary) -> list[str]:
-    """Progress, speed, time left, best: what a header tells, part by part."""
+    """Progress, time left, speed and device: the parts of the header line."""
     found = []
     if summary.state == "starting" and not summary.step:
-        found.append("making its puzzles and starting …")
+        found.append("preparing puzzles and starting …")
     elif summary.steps:
         found.append(f"step {summary.step:,} of {summary.steps:,}")
     if summary.eta_seconds is not None and summary.state == "running":
@@ -68,14 +68,14 @@ def facts(summary: RunSummary) -> list[str]:
             f"{summary.steps_per_second:.1f} steps/s" if summary.steps_per_second < 100 else f"{summary.steps_per_second:.0f} steps/s"
         )
     if summary.seconds:
-        found.append(f"{duration(summary.seconds)} computed")
+        found.append(f"{duration(summary.seconds)} of computing")
     if summary.device:
         found.append(summary.device)
     return found
 
 
 def details(summary: RunSummary) -> str:
-    """Everything about a run, for hovering."""
+    """All facts about a run, for its tooltip."""
     lines = [summary.name, f"{state_words(summary)}, step {summary.step:,} of {summary.steps:,}"]
     if summary.best is not None:
         lines.append(f"best: {share(summary.best)} of unseen puzzles, at step {summary.best_step:,}")

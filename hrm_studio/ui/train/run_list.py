@@ -1,4 +1,4 @@
-"""The runs: state, progress, best accuracy, duration, preset and size of each; filter, order, and which of them share the plots."""
+"""The list of runs: state, progress, best accuracy, duration, preset and size of each; with filter and sort order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from hrm_studio.words import duration, share, size
 Index = QModelIndex | QPersistentModelIndex
 
 _ROW = 74  # pixels
-_EYE = 34  # pixels at a row's left end that switch its curves
+_EYE = 34  # pixels on the left of a row that toggle its curves
 ORDERS: dict[str, Callable[[RunModel], Any]] = {
     "newest": lambda run: -run.summary.created,
     "best": lambda run: -(run.summary.best if run.summary.best is not None else -1.0),
@@ -40,7 +40,7 @@ ORDERS: dict[str, Callable[[RunModel], Any]] = {
 
 
 class RunRows(QAbstractListModel):
-    """RunsModel as rows: filtered by words, ordered, live runs first where the newest come first."""
+    """RunsModel as rows, filtered by words and sorted."""
 
     def __init__(self, runs: RunsModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -86,12 +86,12 @@ class RunRows(QAbstractListModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return details(run.summary)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return details(run.summary) + "\n\nClick the mark at the left to lay its curves over the others."
+            return details(run.summary) + "\n\nClick the square on the left to overlay its curves."
         return run if role == Qt.ItemDataRole.UserRole else None
 
 
 class RunRowDelegate(QStyledItemDelegate):
-    """Paints a run: mark of its curves, name and best share, what it does, and how far it is."""
+    """Paints a run: colour mark, name, best accuracy, state and progress."""
 
     def __init__(self, theme: Theme, colour_of: Callable[[RunModel], QColor | None], parent: QWidget) -> None:
         super().__init__(parent)
@@ -163,7 +163,7 @@ class RunList(QWidget):
     """Signals
     -------
     chosen(object)              a RunModel to look at
-    overlay_wanted(object)      lay a RunModel's curves over the others, or take them away
+    overlay_wanted(object)      overlay a RunModel's curves, or remove them
     menu_wanted(object, object) the menu of a RunModel, at a global position
     """
 
@@ -190,7 +190,7 @@ class RunList(QWidget):
         self.view.overlay_wanted.connect(self.overlay_wanted)
         self.filter = QLineEdit(placeholderText="Filter runs", clearButtonEnabled=True, accessibleName="Filter runs")
         self.filter.textChanged.connect(self.rows.set_filter)
-        self.order = QComboBox(toolTip="Order of the list", accessibleName="Order of the runs")
+        self.order = QComboBox(toolTip="Sort by", accessibleName="Sort runs by")
         for name in ORDERS:
             self.order.addItem(name, name)
         self.order.activated.connect(lambda _: self.rows.set_order(self.order.currentData()))
@@ -210,7 +210,7 @@ class RunList(QWidget):
         self._after_reset()
 
     def choose(self, run: RunModel | None) -> None:
-        """Mark a run as the one that is looked at; tells nobody."""
+        """Select a run without emitting `chosen`."""
         self._current = run
         selection = self.view.selectionModel()
         blocked = selection.blockSignals(True)

@@ -1,4 +1,4 @@
-"""The slider over training time: a bar a moment, as high as the share of unseen puzzles solved then, marked where this puzzle was."""
+"""The training timeline: one bar per evaluation, as high as the share of unseen puzzles solved, with a star if this puzzle was solved."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _WIDEST = 56.0  # pixels of a moment
 
 
 class TrainingTimeline(View):
-    """Click or drag goes to a moment, the wheel and the arrow keys from one to the next."""
+    """Click or drag to a moment; the wheel and the arrow keys move by one."""
 
     def __init__(self, watch: WatchModel, theme: Theme) -> None:
         super().__init__()
         self._watch, self._theme = watch, theme
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("Training time")
+        self.setAccessibleName("Training steps")
         self.follow([(watch.changed, self.update), (theme.changed, self.update)], self.update)
 
     def sizeHint(self) -> QSize:
@@ -43,7 +43,7 @@ class TrainingTimeline(View):
         return min(max(int(x / self._width()), 0), len(self._watch.moments) - 1)
 
     def exact(self, moment: Moment) -> float:
-        """Share of unseen puzzles solved at that step; NaN where it was not judged."""
+        """Share of unseen puzzles solved at that step; NaN if it was not evaluated."""
         run = self._watch.run
         if run is None or not len(run.log.evaluations):
             return float("nan")
@@ -62,7 +62,7 @@ class TrainingTimeline(View):
         painter.setFont(font)
         if not moments:
             painter.setPen(palette.color("muted"))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "Moments of training appear here, one an evaluation.")
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "Each evaluation adds a moment here.")
             return
         width, height = self._width(), self.height() - _TOP - _BOTTOM
         every = max(1, round(64 / width))
@@ -126,7 +126,7 @@ class TrainingTimeline(View):
         return super().event(event)
 
     def tip(self, moment: Moment) -> str:
-        """A moment in words."""
+        """The tooltip of a moment."""
         run, lines = self._watch.run, [f"After step {moment.step:,} of training"]
         if run is not None and len(run.log.evaluations):
             at = np.flatnonzero(run.log.evaluations["step"] == moment.step)
@@ -135,5 +135,5 @@ class TrainingTimeline(View):
                 lines.append(f"{share(self.exact(moment))} of unseen puzzles solved")
         solved = self._watch.solved(moment)
         if solved is not None:
-            lines.append("★ This puzzle was solved." if solved else "This puzzle was not solved.")
+            lines.append("★ This puzzle was solved" if solved else "This puzzle was not solved")
         return "\n".join(lines)

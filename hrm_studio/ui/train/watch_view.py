@@ -1,4 +1,4 @@
-"""Watch it learn: two times at once. Above, training time; below, thinking time; between them the board, curves and states at both."""
+"""Watch it learn, along two timelines: training steps at the top, reasoning steps at the bottom; between them the board, curves and states."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from hrm_studio.words import share
 class WatchView(View):
     """Signals
     -------
-    message(str)   a sentence: why a moment cannot be shown
+    message(str)   why a moment cannot be shown
     """
 
     message = Signal(str)
@@ -41,14 +41,12 @@ class WatchView(View):
         self._curves = Deferred(lambda: CurvesView(watch.traces, theme))
         self._states = Deferred(lambda: StatesView(watch.traces, watch.selection, background, theme))
         self.thinking = TimelineView(watch.traces, theme)
-        self.through = _button("Go through the training from its start, one moment after the other")
-        self.play = _button("Play this thought")
+        self.through = _button("Play the training from its start, evaluation by evaluation")
+        self.play = _button("Play the reasoning steps")
         self.when, self.where = Elided("position"), Elided("position")
         for line in (self.when, self.where):
             line.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.puzzle = QComboBox(
-            toolTip="The probe puzzle: the same ones at every evaluation, never trained on", accessibleName="Probe puzzle"
-        )
+        self.puzzle = QComboBox(toolTip="The probe puzzle: recorded at every evaluation, never trained on", accessibleName="Probe puzzle")
         self._lay_out()
         self._connect()
 
@@ -58,7 +56,7 @@ class WatchView(View):
         first.addWidget(self.when, 1)
         first.addWidget(self.puzzle)
         tabs = QTabWidget(documentMode=True, accessibleName="Views of the puzzle")
-        tabs.addTab(self._curves, "Thinking")
+        tabs.addTab(self._curves, "Curves")
         tabs.addTab(self._states, "States")
         self.middle = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
         self.middle.addWidget(self.board)
@@ -67,7 +65,7 @@ class WatchView(View):
         second = QHBoxLayout()
         second.addWidget(self.play)
         second.addWidget(self.where, 1)
-        second.addWidget(QLabel("thinking time", objectName="muted"))
+        second.addWidget(QLabel("reasoning steps", objectName="muted"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 6, 0, 0)
         layout.setSpacing(4)
@@ -87,7 +85,7 @@ class WatchView(View):
         self.follow([(signal, self._refresh) for signal in signals], self._refresh)
 
     def show_run(self, run: RunModel | None) -> None:
-        """Watch this run as soon as the view is on screen."""
+        """Watch this run once the view is on screen."""
         if self._run is not None:
             self._run.grew.disconnect(self._grew)
         self._run = run
@@ -114,12 +112,12 @@ class WatchView(View):
         self.puzzle.setCurrentIndex(watch.puzzle if self._names else -1)
         moment = watch.moment
         if moment is None:
-            self.when.setText("Nothing to watch yet: the first evaluation makes the first moment.")
+            self.when.setText("Nothing to watch yet. The first evaluation adds the first moment.")
         else:
             exact = self.timeline.exact(moment)
             words = [f"After step {moment.step:,} of training", *([f"{share(exact)} of unseen puzzles solved"] if exact == exact else [])]
             if moment.file is None:
-                words.append("a kept checkpoint thinks now")
+                words.append("computed now from a checkpoint")
             self.when.setText("  ·  ".join(words))
         trace, cursor = watch.traces.trace, watch.traces.cursor
         if trace is None or cursor < 0:
