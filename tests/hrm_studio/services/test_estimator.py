@@ -87,7 +87,7 @@ def test_what_costs_no_time_needs_no_new_measurement() -> None:
 
 def test_a_preset_of_a_dataset_that_is_not_there_is_measured_and_says_what_is_missing() -> None:
     config = PRESETS["arc-agi-1"]
-    assert "still to be made" in preset_labels.data(config)
+    assert "not built yet" in preset_labels.data(config)
     assert disk_bytes(config) > 5e9
 
 

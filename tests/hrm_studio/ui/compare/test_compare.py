@@ -132,7 +132,7 @@ def test_the_page_opens_with_something_to_see_and_stops(page: ComparePage, qtbot
     assert "Train page" in page.error.text()
     page.compare_models()
     assert len(page.panes) == 2
-    assert "No other model" in page.error.text()  # the others that ship read other puzzles
+    assert "no other model" in page.error.text()  # the others that ship read other puzzles
     assert page.comparison.panes[1].waiting
     page.comparison.stop()
     assert not page.comparison.panes[1].waiting
@@ -155,7 +155,7 @@ def test_the_page_opens_with_a_puzzle_that_can_be_read(new_window: Callable[...,
     page.comparison.stop()
     task, _ = parse_any(page.puzzle.text())
     assert (task.name == "arc") == (text == "012/345")
-    assert page.state.text() == "Thinking …"
+    assert page.state.text() == "Reasoning …"
 
 
 def test_two_checkpoints_of_a_run_and_a_puzzle_that_they_read(page: ComparePage, qtbot: QtBot, tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_pane_has_its_own_puzzle(page: ComparePage, qtbot: QtBot) -> None:
     pane = page.panes[1]
     pane.puzzle.setCurrentIndex(2)
     pane.puzzle.activated.emit(2)
-    assert pane.message.text() == "Press Think to see"
+    assert pane.message.text() == "Press Reason to start"
     qtbot.keyClicks(pane.own, "1.......41.22.4.")
     qtbot.keyClick(pane.own, Qt.Key.Key_Return)
     done(page, qtbot)
@@ -198,7 +198,7 @@ def test_a_pane_has_its_own_puzzle(page: ComparePage, qtbot: QtBot) -> None:
 def test_where_no_pane_can_think_nothing_pretends_to(page: ComparePage, qtbot: QtBot) -> None:
     nine = next(m.path for m in bundled_models() if m.task == "sudoku-9x9")
     page._compare([Setting(nine, 1), Setting(nine, 2)])
-    qtbot.waitUntil(lambda: page.error.text().startswith("No pane can think"), timeout=WAIT)
+    qtbot.waitUntil(lambda: page.error.text().startswith("No pane can reason"), timeout=WAIT)
     assert all("Choose another model" in pane.message.text() for pane in page.panes)
 
 
@@ -207,7 +207,7 @@ def test_explores_puzzle_is_taken(page: ComparePage, qtbot: QtBot) -> None:
     page._studio.opener.refused.connect(told.append)
     traces.open(None)
     page.take_from_explore()
-    assert "Explore shows no puzzle" in told[0]
+    assert "Explore shows no Sudoku or maze" in told[0]
     assert page.puzzle.text() == FOUR
     page._compare([Setting(four(), 1), Setting(four(), 2), Setting(four(), 3)])
     other = FOUR[::-1]
@@ -219,4 +219,4 @@ def test_explores_puzzle_is_taken(page: ComparePage, qtbot: QtBot) -> None:
     page.take_from_explore()
     assert [pane.setting.segments for pane in page.comparison.panes] == [2, 16]
     assert page.comparison.panes[0].setting.model.name == "sudoku-9x9"
-    assert page.state.text() == "Thinking …"  # and no word of the panes before
+    assert page.state.text() == "Reasoning …"  # and no word of the panes before

@@ -45,5 +45,5 @@ def test_every_panel_that_is_seen_becomes_a_picture(window: MainWindow, qtbot: Q
 
 
 def test_other_endings_are_refused(window: MainWindow, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"pictures end in \.png, \.svg, \.pdf"):
+    with pytest.raises(ValueError, match=r"unsupported picture format\. Use \.png, \.svg, \.pdf"):
         save_image(window, tmp_path / "t.bmp")

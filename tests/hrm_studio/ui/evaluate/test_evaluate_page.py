@@ -55,7 +55,7 @@ def test_a_set_is_run_sorted_saved_and_one_of_it_opened(window: MainWindow, qtbo
     assert len(lines) == 21
     assert lines[3].startswith(f'"{rows[2].text}",3,{rows[2].difficulty},')
     page.save(tmp_path / "nowhere" / "set.csv")
-    assert "could not be written" in page.error.text()
+    assert "cannot be written" in page.error.text()
     assert page.error.isVisible()
     assert headings(page)[:3] == ["Puzzle", "Clues", "Rating"]
     assert page.view.horizontalHeader().length() <= page.view.viewport().width()  # nothing is cut off
@@ -94,7 +94,7 @@ def test_mazes_have_moves_within_the_range_and_no_rating(window: MainWindow, qtb
     assert axes[0] == "Path moves"
     assert "Rating" not in axes
     assert page.scatter.across.currentText() == page.scatter.up.currentText() == "Path moves"
-    assert "more are harder" in page.scatter.up.toolTip()
+    assert "More are usually harder" in page.scatter.up.toolTip()
     assert page.scatter.plot.getAxis("bottom").labelText == "Path moves"
     page.task.setCurrentText("sudoku-4x4")
     ran(page, qtbot)
@@ -135,7 +135,7 @@ def test_a_file_of_puzzles_and_one_that_is_none(window: MainWindow, qtbot: QtBot
     task = tmp_path / "task.json"
     task.write_text('{"train": [], "test": []}')
     page._use_file(task)
-    assert "ARC task is opened in Explore" in page.error.text()
+    assert "To open an ARC task in Explore" in page.error.text()
     page._use_file(None)
     assert page.generated.isChecked()
     assert not page.error.isVisible()

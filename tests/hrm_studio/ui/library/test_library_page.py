@@ -80,7 +80,7 @@ def test_the_bundled_models_are_there_and_looked_into(page: LibraryPage, qtbot: 
     assert "226 k" in [tile.text() for tile in page.details.tiles.findChildren(type(page.details.path))]
     page.details.diagram.tensor_wanted.emit("lm_head.weight")
     assert page.details.tabs.currentWidget() is page.details.tensors
-    qtbot.waitUntil(lambda: page.details.tensors.note.text() == "All 1,056 numbers.", timeout=WAIT)
+    qtbot.waitUntil(lambda: page.details.tensors.note.text() == "All 1,056 values.", timeout=WAIT)
     assert page.details.tensors.histogram.statistics is not None
     page._studio.theme.set_mode("dark")
     assert page.details.tensors.name.text() == "lm_head.weight"

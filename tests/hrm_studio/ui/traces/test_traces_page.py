@@ -109,7 +109,7 @@ def test_titles_tags_and_notes_are_written_as_one_leaves_them(window: MainWindow
     traces.search.setFocus()
     qtbot.waitUntil(lambda: window.kept.traces[0].note == "remember", timeout=WAIT)
     traces.search.setText("nothing like it")
-    assert "No trace is like that" in traces.empty.text()
+    assert "No trace matches the search" in traces.empty.text()
     traces.search.setText("remember talk")
     assert len(traces.rows.rows) == 1
 
@@ -238,7 +238,7 @@ def test_the_open_trace_is_made_into_pictures(window: MainWindow, qtbot: QtBot, 
         box.setChecked(False)
     dialog.kind.setCurrentIndex(dialog.kind.findData("png"))
     dialog.make(tmp_path / "no.png")
-    assert "there is no view chosen" in dialog.error.text()
+    assert "No view chosen" in dialog.error.text()
     dialog.views["board"].setChecked(True)
     dialog.make(tmp_path / "no" / "where.png")
     qtbot.waitUntil(lambda: "cannot be written" in dialog.error.text(), timeout=WAIT)
@@ -275,7 +275,7 @@ def test_several_chosen_traces_are_saved_as_one_file(
     titles = [kept.title for kept in traces.chosen()]
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(out), ""))
     traces.save_copy()
-    qtbot.waitUntil(lambda: "2 traces are in both.h5" in traces.bar.text.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "Saved 2 traces to both.h5" in traces.bar.text.text(), timeout=WAIT)
     assert [entry.title for entry in info(out.with_suffix(".h5"))] == titles
 
 

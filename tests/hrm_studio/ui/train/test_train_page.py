@@ -168,8 +168,8 @@ def test_curves_are_exported_as_picture_drawing_and_table(opened: TrainPage, qtb
     assert [float(r["loss"]) for r in rows if r["event"] == "metrics"][3] == 0.25
     opened.curves.export("png", tmp_path / "nowhere" / "c.png")
     opened.curves.export("svg", tmp_path / "nowhere" / "c.svg")
-    assert "could not be written" in told[-1]
-    assert "could not be written" in told[-2]
+    assert "cannot be written" in told[-1]
+    assert "cannot be written" in told[-2]
 
 
 def test_the_form_marks_differences_and_judges_what_is_typed(window: MainWindow, qtbot: QtBot) -> None:
@@ -291,7 +291,7 @@ def test_a_context_menu_is_gone_once_it_is_closed(opened: TrainPage, qtbot: QtBo
     opened.acts.show_menu(opened.current, False, QPoint(9, 9))
     opened.curves._menu(plot(opened, "loss"), QPoint(9, 9))
     menus = [menu for menu in opened.findChildren(QMenu) if menu.isVisible()]
-    assert {menu.actions()[0].text() for menu in menus} == {"Lay its curves over the others", "Show all"}
+    assert {menu.actions()[0].text() for menu in menus} == {"Overlay in the plots", "Reset zoom"}
     for menu in menus:
         menu.close()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
