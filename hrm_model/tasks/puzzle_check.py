@@ -44,12 +44,12 @@ def judge(task: Task, grid: Grid) -> Judgement:
             marks[error.cell] = True
         return Judgement("broken", str(error), marks)
     if not task.known_rules:
-        return Judgement("unknown", "Only its author knows the right answer", nothing)
+        return Judgement("unknown", "Solution unknown: it cannot be computed", nothing)
     try:
         solution = task.solve(grid)
     except PuzzleError as error:
         return Judgement("none", str(error), nothing)
-    words = "One right answer"
+    words = "One solution"
     if isinstance(task, MazeTask):
         moves = int((solution == maze.PATH).sum()) + 1
         words = f"Shortest path: {moves} move{'s' if moves > 1 else ''}"
@@ -61,7 +61,7 @@ def _judge_sudoku(task: SudokuTask, grid: Grid) -> Judgement:
     clash = conflicts(grid, variant)
     if clash.any():
         digit = grid[int(np.flatnonzero(clash)[0])]
-        return Judgement("broken", f"{digit} stands twice in a row, column or box", clash)
+        return Judgement("broken", f"{digit} appears twice in a row, column or box", clash)
     solutions = solve(grid, variant)
     nothing = np.zeros(len(grid), bool)
     if not solutions:

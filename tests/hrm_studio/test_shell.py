@@ -370,7 +370,7 @@ def test_an_error_under_the_puzzle_leaves_generate_in_sight(window: MainWindow, 
     panel = window.explore.panel
     for way in (panel.edit_on_board, panel.edit_as_text):
         way()
-        panel.show_error("5 stands twice in one row: at row 1, column 1 and at row 1, column 2.")
+        panel.show_error("5 appears twice in one row: at row 1, column 1 and at row 1, column 2.")
         qtbot.waitUntil(lambda: panel.generate.visibleRegion().boundingRect() == panel.generate.rect(), timeout=WAIT)
         qtbot.waitUntil(lambda: panel.error.visibleRegion().boundingRect() == panel.error.rect(), timeout=WAIT)
         panel.show_error("/a/folder/whose/name/is/long/model.safetensors: is not what it should be, and that takes many words to say. " * 3)

@@ -118,7 +118,7 @@ def test_playing_starts_over_at_the_end_and_stops_there(solved: MainWindow, qtbo
     [
         ("12", "2 cells"),
         (STARTER_4[:-1] + "q", "'q'"),
-        ("11" + "." * 14, "1 stands twice in one row: at row 1, column 1 and at row 1, column 2"),
+        ("11" + "." * 14, "1 appears twice in one row: at row 1, column 1 and at row 1, column 2"),
         ("." * 16, "several solutions"),
         ("123." + "...4" + "." * 8, "no solution"),
     ],

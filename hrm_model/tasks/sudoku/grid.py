@@ -161,7 +161,7 @@ def check_puzzle(grid: ArrayLike, variant: Variant) -> None:
         shared = next(i for i in range(3) if variant.units_of[cell, i] == variant.units_of[other, i])
         unit = ("row", "column", "box")[shared]
         raise PuzzleError(
-            f"{digits[cell]} stands twice in one {unit}: at {cell_name(cell, variant)} and at {cell_name(other, variant)}.", other
+            f"{digits[cell]} appears twice in one {unit}: at {cell_name(cell, variant)} and at {cell_name(other, variant)}.", other
         )
 
 

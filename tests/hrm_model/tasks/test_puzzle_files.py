@@ -104,7 +104,7 @@ def test_published_mazes_have_other_shortest_paths_than_ours_and_are_taken() -> 
     [
         ("a.txt", LINES[0] + "\n" + LINES[0][:-1], "line 2: The puzzle has 80 cells"),
         ("a.csv", f"question,answer\n{LINES[0]},{LINES[0]}\n", "line 2: the answer is not a solution"),
-        ("a.csv", f"puzzle\n{LINES[0]}\n{'11' + '.' * 79}\n", "line 3: 1 stands twice"),
+        ("a.csv", f"puzzle\n{LINES[0]}\n{'11' + '.' * 79}\n", "line 3: 1 appears twice"),
         ("a.csv", f"puzzle\n{LINES[0]}\n{LINES[0][:-1]}@\n", r"line 3: '@' at character 81"),
         ("a.txt", "." * 81, "line 1: The puzzle has several solutions"),
         ("a.txt", "", "holds no puzzle"),

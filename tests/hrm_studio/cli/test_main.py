@@ -62,7 +62,7 @@ def test_eval_counts_and_takes_solutions_from_the_file_or_the_solver(tmp_path: P
     [
         (("solve", "123"), "3 cells"),
         (("solve", STARTER_9[:-1] + "@"), "'@' at character 81"),
-        (("solve", "11" + "." * 79), "1 stands twice in one row: at row 1, column 1 and at row 1, column 2"),
+        (("solve", "11" + "." * 79), "1 appears twice in one row: at row 1, column 1 and at row 1, column 2"),
         (("solve", "." * 81), "several solutions"),
         (("solve", "12345678." + "........9" + "." * 63), "no solution"),
         (("solve", STARTER_9, "--model", "nobody"), "no bundled model 'nobody'"),

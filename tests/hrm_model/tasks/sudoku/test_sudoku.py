@@ -106,7 +106,7 @@ def test_what_is_no_puzzle_is_refused_in_words(text: str, words: str) -> None:
 
 
 def test_a_repeated_digit_is_named_with_both_cells() -> None:
-    with pytest.raises(PuzzleError, match="5 stands twice in one row: at row 1, column 1 and at row 1, column 9") as caught:
+    with pytest.raises(PuzzleError, match="5 appears twice in one row: at row 1, column 1 and at row 1, column 9") as caught:
         check_puzzle(parse("5.......5" + "." * 72), SUDOKU_9)
     assert caught.value.cell == 8
 

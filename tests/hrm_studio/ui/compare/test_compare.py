@@ -114,7 +114,7 @@ def test_each_pane_tells_what_is_wrong_with_it_and_the_others_go_on(page: Compar
     words = [pane.message.text() for pane in page.panes]
     assert "reads sudoku-9x9" in words[1]
     assert "nowhere" in words[2]
-    assert "stands twice" in words[3]
+    assert "appears twice" in words[3]
     assert page.comparison.panes[0].traces.trace is not None
     page.puzzle.setText("12")
     page.run()
