@@ -154,7 +154,7 @@ class MainWindow(QMainWindow):
         self.top_bar.open_model_wanted.connect(self._open_folder)
         self.top_bar.mode_wanted.connect(self._set_mode)
         self.opener.page_wanted.connect(self.show_page)
-        self.opener.refused.connect(self.notice.tell)
+        self.opener.refused.connect(self.notice.show_message)
         self.opener.wanted.connect(self._opened)
         self.reasoner.model_loaded.connect(self._model_loaded)
         self.opener.puzzle_wanted.connect(self._open_puzzle)
@@ -174,7 +174,7 @@ class MainWindow(QMainWindow):
             self.opener.open(Path(path))
 
     def _opened(self, kind: Kind, path: Path) -> None:
-        self.notice.tell("")
+        self.notice.show_message("")
         if kind == "checkpoint" and self.stack.currentWidget() is self.pages.get("library"):
             self.page("library").open_path(path)  # type: ignore[attr-defined]  # there it is looked into first
         elif kind == "checkpoint":
@@ -197,11 +197,11 @@ class MainWindow(QMainWindow):
         def show(dialog: DatasetDialog) -> None:
             dialog.reason_wanted.connect(self._reason_about)
             dialog.train_wanted.connect(self._train_on)
-            dialog.failed.connect(self.notice.tell)
+            dialog.failed.connect(self.notice.show_message)
             dialog.show()
             self.opener.opened(path)
 
-        open_dataset(path, self.background, self.theme, self, show, self.notice.tell)
+        open_dataset(path, self.background, self.theme, self, show, self.notice.show_message)
 
     def _train_on(self, folder: Path) -> None:
         self.show_page("train")

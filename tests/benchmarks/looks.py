@@ -120,7 +120,7 @@ class Looks:
         explore.open_text(BAD[task])
         self.rest()
         yield "error-dropped"
-        window.notice.tell("")
+        window.notice.show_message("")
         explore.panel.edit_as_text()
         explore.panel.text.setPlainText(BAD[task])
         explore.panel.submit()

@@ -207,7 +207,7 @@ class ComparePage(QWidget):
         """On first opening: the puzzle shown in Explore, with two budgets."""
         self.puzzle.setText(self._explores() or next(iter(puzzle_lines("starter")), ""))
         if self._studio.models.path is None:
-            self.error.tell("No model yet. Train one, or open a checkpoint.")
+            self.error.show_message("No model yet. Train one, or open a checkpoint.")
             return
         self.compare_budgets()
 
@@ -281,12 +281,12 @@ class ComparePage(QWidget):
         others = [path for _, path in self.models() if path != first and self._reads(path) in ("", self._reads(first))]
         self._compare([Setting(first), Setting(others[-1] if others else first)])
         if not others:
-            self.error.tell("There is no other model for this kind of puzzle. Open a checkpoint in pane B, or train one.")
+            self.error.show_message("There is no other model for this kind of puzzle. Open a checkpoint in pane B, or train one.")
 
     def compare_checkpoints(self) -> None:
         runs = [run for run in self._runs() if len(_checkpoints(run)) > 1]
         if not runs:
-            self.error.tell("No run has two checkpoints yet. Start one on the Train page.")
+            self.error.show_message("No run has two checkpoints yet. Start one on the Train page.")
             return
         fitting = [run for run in runs if self._reads(_checkpoints(run)[-1]) in ("", self._task())]
         kept = _checkpoints((fitting or runs)[-1])
@@ -348,9 +348,9 @@ class ComparePage(QWidget):
             task, grid = parse_any(self.puzzle.text())
             task_named(task.name).check(grid)
         except PuzzleError as error:
-            self.error.tell(str(error))
+            self.error.show_message(str(error))
             return
-        self.error.tell("")
+        self.error.show_message("")
         self.comparison.set_puzzle(task, grid)
         self.state.setText("Reasoning …")
         self.comparison.run()
@@ -366,7 +366,7 @@ class ComparePage(QWidget):
     def _show_failure(self) -> None:
         if all(pane.error for pane in self.comparison.panes):
             self.state.setText("")
-            self.error.tell("No pane can reason about this puzzle. Each pane shows the reason.")
+            self.error.show_message("No pane can reason about this puzzle. Each pane shows the reason.")
 
     def closing(self) -> None:
         """The window closes."""

@@ -196,12 +196,12 @@ class ExportDialog(QDialog):
 
     def make(self, out: Path) -> None:
         """Start exporting; the dialog is ready again when it is done."""
-        self.error.tell("")
+        self.error.show_message("")
         kind = self.kind.currentData()
         try:
             spec = None if kind in _TABLES else self.spec()
         except HRMError as error:
-            self.error.tell(str(error))
+            self.error.show_message(str(error))
             return
         self._keep(out)
         self._name = self.which.currentData() or self._name
@@ -242,7 +242,7 @@ class ExportDialog(QDialog):
     def _failed(self, sentence: str) -> None:
         self._busy(False)
         self.status.setText("" if sentence else "Cancelled. Nothing was saved.")
-        self.error.tell(sentence)
+        self.error.show_message(sentence)
 
     def _busy(self, busy: bool) -> None:
         for widget in (self.kind, self.which, self.go, *self._rows.values()):

@@ -89,7 +89,7 @@ class PanelPictureDialog(QDialog):
         try:
             save_image(self._panels[self.which.currentText()], path, self.scale.value())
         except (HRMError, OSError) as error:
-            self.error.tell(str(error))
+            self.error.show_message(str(error))
             return
         self._settings.setValue("export_folder", str(path.parent))
         self.made.emit(path)

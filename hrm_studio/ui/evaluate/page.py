@@ -211,14 +211,14 @@ class EvaluatePage(View):
 
     def _use_file(self, path: Path | None) -> None:
         """Use the puzzles of a file, or generated ones. If the file cannot be read, show why and keep the current choice."""
-        self.error.tell("")
+        self.error.show_message("")
         if path is not None:
             try:
                 if path.suffix.lower() == ".json":
                     raise OpenError(f"{path}: {_NO_ARC}")
                 task = read_puzzles(path, limit=1).task
             except (HRMError, OSError) as error:
-                self.error.tell(str(error))
+                self.error.show_message(str(error))
                 path = self._file
             else:
                 if self.task.findText(task.name) < 0:
@@ -243,7 +243,7 @@ class EvaluatePage(View):
 
     def run(self) -> None:
         choice, task, path = self._studio.models, self._task(), self._path()
-        self.error.tell("" if path is not None else f"No model for {task.name}. Open a checkpoint, or train one.")
+        self.error.show_message("" if path is not None else f"No model for {task.name}. Open a checkpoint, or train one.")
         if path is None:
             return
         self._model, self._chosen = path, -1
@@ -269,7 +269,7 @@ class EvaluatePage(View):
 
     def _failed(self, words: str) -> None:
         self.stop("")
-        self.error.tell(words)
+        self.error.show_message(words)
 
     def _take(self, progress: EvaluateProgress) -> None:
         self.table.add(progress.rows)
@@ -342,9 +342,9 @@ class EvaluatePage(View):
             with atomic_write(path, "w") as stream:
                 stream.write(self.table.lines())
         except OSError as error:
-            self.error.tell(disk_trouble(error))
+            self.error.show_message(disk_trouble(error))
         else:
-            self.error.tell("")
+            self.error.show_message("")
             self.state.setText(f"Saved {len(self.table.rows)} rows to {path}")
 
     def closing(self) -> None:

@@ -165,7 +165,7 @@ class HubPanel(QWidget):
     def show_failure(self, message: str) -> None:
         """Show why the Hub did not answer; '' clears it."""
         self.look.setEnabled(True)
-        self.message.tell(message)
+        self.message.show_message(message)
 
     def asking(self) -> None:
         self.show_failure("")
@@ -194,7 +194,7 @@ class HubPanel(QWidget):
         self.progress.setVisible(download is not None and download.state != "finished")
         words = {"paused": "Resume", "failed": "Try again"}
         self.fetch.setText(words.get(download.state, "Download") if download is not None else "Download")
-        self.message.tell(download.message if download is not None else "")
+        self.message.show_message(download.message if download is not None else "")
         if download is None:
             return
         self.bar.setMaximum(1000 if download.total else 0)

@@ -190,7 +190,7 @@ class LibraryPage(QWidget):
             self._do(lambda: keep_settings(found), lambda file: self._kept(entry, file))
 
     def _kept(self, entry: Entry, file: Path) -> None:
-        self.bar.tell(f"Saved settings to {file}")
+        self.bar.show_message(f"Saved settings to {file}")
         self._look_into(entry)
 
     # Doing ------------------------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ class LibraryPage(QWidget):
             self._do(lambda: how(found, Path(name)), lambda folder: self._written(folder))
 
     def _written(self, folder: Path) -> None:
-        self.bar.tell(f"Saved to {folder}")
+        self.bar.show_message(f"Saved to {folder}")
         self.library.add(folder)
 
     def _do(self, work: Callable[[], Path], then: Callable[[Path], object]) -> None:
@@ -267,20 +267,20 @@ class LibraryPage(QWidget):
 
     def search_hub(self, text: str) -> None:
         """Search the Hub for models by name."""
-        self.bar.tell(f"Searching the Hub for “{text}” …")
+        self.bar.show_message(f"Searching the Hub for “{text}” …")
         self._ask(self._found, do="search", text=text)
 
     def _found(self, event: Event) -> None:
         if event["type"] == "found":
             self.library.show_found(event["models"])
             number = len(event["models"])
-            self.bar.tell(
+            self.bar.show_message(
                 f"Found {number} model{'s' if number != 1 else ''} on the Hub, at the end of the list."
                 if number
                 else "No matching model on the Hub."
             )
         elif event["type"] == "failed":
-            self.bar.tell(event["message"])
+            self.bar.show_message(event["message"])
 
     def describe(self, entry: Entry) -> None:
         """Query the Hub for the current state of a model."""
@@ -303,7 +303,7 @@ class LibraryPage(QWidget):
     def _fetched(self, repo: str) -> None:
         download = self.downloads.by_id[repo]
         self.library.refresh(choose=f"cache:{repo}@{download.commit}")
-        self.bar.tell(f"Downloaded {repo}; all hashes match.")
+        self.bar.show_message(f"Downloaded {repo}; all hashes match.")
 
     def push(self) -> None:
         entry, found = self.library.chosen, self.inspection
@@ -314,7 +314,7 @@ class LibraryPage(QWidget):
 
         def go() -> None:
             repo = dialog.id.text().strip()
-            self.bar.tell(f"Pushing to {repo} …")
+            self.bar.show_message(f"Pushing to {repo} …")
             self._ask(
                 self._pushed, do="push", path=path, id=repo, private=dialog.private.isChecked(), licence=dialog.licence.currentText(),
                 asked=self._by_hand.get(entry.key),
@@ -325,7 +325,7 @@ class LibraryPage(QWidget):
 
     def _pushed(self, event: Event) -> None:
         if event["type"] == "pushed":
-            self.bar.tell(f"Pushed to {event['url']}")
+            self.bar.show_message(f"Pushed to {event['url']}")
         elif event["type"] == "failed":
             self._studio.opener.refused.emit(event["message"])
 

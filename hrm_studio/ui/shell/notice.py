@@ -13,7 +13,7 @@ _WIDEST = 720
 
 
 class Notice(QFrame):
-    """Hidden until `tell`. Floats below the top bar, over the page."""
+    """Hidden until `show_message`. Floats below the top bar, over the page."""
 
     def __init__(self, theme: Theme, window: QWidget) -> None:
         super().__init__(window, objectName="notice", visible=False)
@@ -33,7 +33,7 @@ class Notice(QFrame):
         theme.changed.connect(self._colours)
         self._colours()
 
-    def tell(self, message: str) -> None:
+    def show_message(self, message: str) -> None:
         """Show a message; '' hides it."""
         self.text.setText(message)
         self.setAccessibleName(message)

@@ -195,7 +195,7 @@ class TracesPage(QWidget):
             if each.path == kept.path:
                 self.list.selectionModel().select(self.rows.index(row), QItemSelectionModel.SelectionFlag.ClearAndSelect)
                 self.list.scrollTo(self.rows.index(row))
-        self.bar.tell(f"Saved {kept.title}")
+        self.bar.show_message(f"Saved {kept.title}")
 
     # Doing -----------------------------------------------------------------------------------------------------------
 
@@ -239,7 +239,7 @@ class TracesPage(QWidget):
         if len(chosen) == 1:
             self.library.save_copy(chosen[0], path)
         else:
-            self.library.join(chosen, path, lambda made: self.bar.tell(f"Saved {len(chosen)} traces to {made.name}"))
+            self.library.join(chosen, path, lambda made: self.bar.show_message(f"Saved {len(chosen)} traces to {made.name}"))
 
     def delete(self) -> None:
         """Delete the selected traces, with Undo."""
@@ -248,7 +248,7 @@ class TracesPage(QWidget):
             return
         self.library.delete(chosen)
         what = f"“{chosen[0].title}”" if len(chosen) == 1 else f"{len(chosen)} traces"
-        self.bar.tell(f"Deleted {what}", lambda: self.library.undelete(chosen))
+        self.bar.show_message(f"Deleted {what}", lambda: self.library.undelete(chosen))
 
     def _menu(self, place: QPoint) -> None:
         chosen = self.chosen()

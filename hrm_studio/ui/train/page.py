@@ -122,7 +122,7 @@ class TrainPage(QWidget):
 
     def _make_watch(self) -> WatchView:
         watch = WatchView(self._studio.background, self._studio.reasoner, self._studio.theme)
-        watch.message.connect(self.bar.tell)
+        watch.message.connect(self.bar.show_message)
         watch.show_run(self.current)
         return watch
 
@@ -144,7 +144,7 @@ class TrainPage(QWidget):
         self.acts.overlay_wanted.connect(self.overlay)
         self.acts.edit_wanted.connect(self._edit_run)
         self.acts.fork_wanted.connect(self._fork_run)
-        self.curves.message.connect(self.bar.tell)
+        self.curves.message.connect(self.bar.show_message)
         self.runs.refused.connect(self._studio.opener.refused)
         self.runs.removed.connect(self._removed)
         self.runs.listed.connect(self._listed)

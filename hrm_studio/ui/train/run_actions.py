@@ -85,7 +85,7 @@ class RunActions(QObject):
         """Move a run to the trash, with Undo."""
         name = run.name
         if self.tried(lambda: self._runs.delete(run)):
-            self._bar.tell(f"Deleted {name}", self.undo_delete)
+            self._bar.show_message(f"Deleted {name}", self.undo_delete)
 
     def undo_delete(self) -> None:
         self.tried(self._runs.undo_delete)

@@ -11,7 +11,7 @@ class ErrorLabel(QLabel):
     def __init__(self) -> None:
         super().__init__(wordWrap=True, visible=False, objectName="error")
 
-    def tell(self, words: str) -> None:
+    def show_message(self, message: str) -> None:
         """Show a message; '' hides the label."""
-        self.setText(words)
-        self.setVisible(bool(words))
+        self.setText(message)
+        self.setVisible(bool(message))

@@ -13,7 +13,7 @@ _STAYS_MS = 20_000
 
 
 class UndoBar(QFrame):
-    """Hidden until `tell`, and again after 20 seconds."""
+    """Hidden until `show_message`, and again after 20 seconds."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, objectName="banner", visible=False)
@@ -29,7 +29,7 @@ class UndoBar(QFrame):
         row.addWidget(self.text, 1)
         row.addWidget(self.undo)
 
-    def tell(self, text: str, undo: Callable[[], object] | None = None) -> None:
+    def show_message(self, text: str, undo: Callable[[], object] | None = None) -> None:
         """Show a message. Undo calls `undo`; without it there is no button."""
         self._back = undo
         self.text.setText(text)
