@@ -10,10 +10,12 @@ from pathlib import Path
 
 import qtawesome
 from PySide6.QtCore import QMessageLogContext, QSize, QTimer, QtMsgType, qInstallMessageHandler
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
 
 import hrm_model
+from hrm_model.errors import message_of
 from hrm_studio import crash
+from hrm_studio.log import log_file
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
 from hrm_studio.ui.dialogs.crash import CrashDialogs
@@ -74,7 +76,12 @@ def main(argv: list[str] | None = None, path: Path | None = None) -> int:
     """Open the studio, with a trace or what else `path` is, and stay until its window is closed."""
     qInstallMessageHandler(_log_qt)
     application = make_application(argv if argv is not None else sys.argv[:1])
-    window = open_window(path)
+    try:
+        window = open_window(path)
+    except Exception as error:  # started from a desktop there is no terminal to read it in
+        _log.exception("the window cannot open")
+        QMessageBox.critical(None, "HRM Studio", f"The window cannot open. {message_of(error)}\n\nLog: {log_file()}")
+        return 1
     show_crashes(window)
     QTimer.singleShot(0, window, _note_start)
     QTimer.singleShot(_TOUR_AFTER_MS, window, window.offer_tour)

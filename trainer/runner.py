@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import time
+import traceback
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -178,9 +179,13 @@ class Runner:
 
     def _load(self, folder: Path) -> bool:
         try:
-            state = torch.load(folder / "training_state.pt", map_location=self.trainer.device, weights_only=True)
+            try:
+                state = torch.load(folder / "training_state.pt", map_location=self.trainer.device, weights_only=True)
+            except Exception as error:  # torch raises nearly anything on a damaged file
+                raise RunError(first_line(error)) from error
             self.trainer.load_state_dict(state)
-        except Exception as error:  # damage shows itself in many ways
+        except (RunError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            traceback.print_exc()
             self.warn(f"{folder}: this checkpoint cannot be read ({first_line(error)}); going on from the one before it.", "damaged")
             return False
         return True

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QDesktopServices, QPaintEvent
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from hrm_model.assets import bundled_models
 from hrm_model.tasks.registry import task_named
 from hrm_model.trace_file import guard, io
-from hrm_studio import crash
+from hrm_studio import app, crash
 from hrm_studio.actions import Entry
 from hrm_studio.app import show_crashes
 from hrm_studio.cli import main as cli
@@ -382,3 +382,13 @@ def test_ctrl_c_is_no_bug(window: MainWindow, qtbot: QtBot, capsys: pytest.Captu
         qtbot.wait(50)
         assert dialogs.dialog is None
     assert "KeyboardInterrupt" in capsys.readouterr().err
+
+
+def test_a_window_that_cannot_open_is_explained(monkeypatch: pytest.MonkeyPatch, qtbot: QtBot, logged: None) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(app, "open_window", boom)
+    monkeypatch.setattr(app, "qInstallMessageHandler", lambda _: None)  # pytest-qt has its own
+    monkeypatch.setattr(QMessageBox, "critical", lambda parent, title, text: told.append(text))
+    assert app.main([]) == 1
+    assert told == [f"The window cannot open. Internal error (Planted: planted here). The log has the details.\n\nLog: {log_file()}"]
+    assert "in boom" in "\n".join(last_lines())

@@ -104,4 +104,4 @@ def test_a_trainer_refuses_a_folder_without_leaving_anything_in_it(tmp_path: Pat
 def test_a_puzzle_that_looks_like_a_file_is_told_as_one(text: str) -> None:
     result = CliRunner().invoke(app, ["solve", text])
     assert result.exit_code == 2
-    assert "there is no such file" in result.stderr
+    assert "No such file" in result.stderr
