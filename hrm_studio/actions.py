@@ -46,6 +46,10 @@ class Actions(QObject):
         self._page = ""
         self.by_name: dict[str, QAction] = {}
         self.entries: dict[str, Entry] = {}
+        for key in settings.allKeys():  # 0.1.0 called the page Evaluate "Whole set", and its actions survey_…
+            if key.startswith("shortcuts/survey_"):
+                settings.setValue(key.replace("survey_", "evaluate_"), settings.value(key))
+                settings.remove(key)
         self.running: Entry | None = None  # the action being carried out; it stays if the action raised, so that this can be reported
 
     def add(self, entries: Iterable[Entry], page: str = "") -> None:

@@ -75,6 +75,10 @@ def test_shortcuts_are_kept(window: MainWindow, new_window: Callable[..., MainWi
     assert second.actions_table.shortcut("play") == "P"
     second.actions_table.set_shortcut("play", None)
     assert second.actions_table.shortcut("play") == "Space"
+    second.settings.setValue("shortcuts/survey_run", "Ctrl+R")  # as 0.1.0 named the actions of Evaluate
+    third = new_window(show=False)
+    third.show_page("evaluate")
+    assert third.actions_table.shortcut("evaluate_run") == "Ctrl+R"
 
 
 def test_the_theme_is_chosen_and_kept(window: MainWindow) -> None:
