@@ -1,4 +1,4 @@
-"""Steps of a trace that a person wants to find again, with notes; kept from one session to the next."""
+"""Bookmarks: steps of a trace with notes, kept in the settings."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from PySide6.QtCore import QObject, QSettings, Signal
 from hrm_model.trace.data import Trace
 from hrm_studio.models.trace_model import TraceModel
 
-_MOST_TRACES = 100  # of which bookmarks are kept
+_MOST_TRACES = 100  # bookmarks of older traces are dropped
 
 
 class Bookmarks(QObject):
-    """Notes by step, of the open trace. The same model on the same puzzle has the same bookmarks.
+    """The open trace's notes by step. Traces of the same model on the same puzzle share their bookmarks.
 
     Signals
     -------
-    changed()   `notes` is another dict
+    changed()   `notes` changed
     """
 
     changed = Signal()
@@ -31,7 +31,7 @@ class Bookmarks(QObject):
         traces.trace_replaced.connect(self._load)
 
     def set(self, step: int, note: str) -> None:
-        """A bookmark at a step, or another note for it."""
+        """Add a bookmark at a step, or change its note."""
         self._keep({**self.notes, step: note})
 
     def remove(self, step: int) -> None:
@@ -59,7 +59,7 @@ class Bookmarks(QObject):
             found = json.loads(text) if isinstance(text, str) else {}
             return {str(key): {int(step): str(note) for step, note in notes.items()} for key, notes in found.items()}
         except (ValueError, AttributeError):
-            return {}  # written by something else
+            return {}  # not written by us
 
     def _load(self) -> None:
         trace = self._traces.trace

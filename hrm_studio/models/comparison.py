@@ -142,7 +142,7 @@ class Comparison(QObject):
         except PuzzleError as error:
             pane.fail(str(error))
             return
-        solution, name = self._arc.told(grid) if self._arc is not None else (None, "")
+        solution, name = self._arc.known_answer(grid) if self._arc is not None else (None, "")
         job = trace_job(task, grid, setting.segments, relabelling, solution=solution, name=name)
         pane.waiting = True
         pane.changed.emit()

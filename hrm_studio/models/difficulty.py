@@ -1,4 +1,4 @@
-"""Making the puzzle at hand harder or easier by one clue at a time, there and back."""
+"""Makes the current Sudoku harder or easier by one clue at a time, and back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hrm_studio.services.background import Background
 
 
 def ladder_of(grid: Grid, variant: Variant) -> Grids | None:
-    """The ladder of a grid, always the same one for the same grid; None where it has no solution."""
+    """The ladder of a grid, always the same for the same grid; None if it has no solution."""
     solutions = solve(grid, variant, 1)
     if not solutions:
         return None
@@ -25,11 +25,11 @@ def ladder_of(grid: Grid, variant: Variant) -> Grids | None:
 
 
 class Difficulty(QObject):
-    """A Sudoku's number of clues, to be changed. The ladder is computed by a thread when it is first climbed.
+    """Changes the number of clues of a Sudoku. The ladder is computed in the background when it is first needed.
 
     Signals
     -------
-    moved()     the puzzle has the wanted number of clues, or as near as it goes
+    moved()     the puzzle has the wanted number of clues, or the nearest possible
     changed()   `clues`, `fewest` or `possible` changed
     """
 
@@ -47,7 +47,7 @@ class Difficulty(QObject):
 
     @property
     def possible(self) -> bool:
-        """Only Sudokus have clues."""
+        """Whether the puzzle has clues: only a Sudoku does."""
         return isinstance(self._puzzle.task, SudokuTask)
 
     @property
@@ -60,11 +60,11 @@ class Difficulty(QObject):
 
     @property
     def fewest(self) -> int | None:
-        """Clues of the hardest puzzle on the ladder, once it is known."""
+        """Clues of the hardest puzzle on the ladder; None until that is computed."""
         return None if self._ladder is None else int(np.count_nonzero(self._ladder[0]))
 
     def set_clues(self, clues: int) -> None:
-        """So many clues, soon."""
+        """Ask for so many clues; the puzzle changes once the ladder is computed."""
         self._wanted = clues
         if self._ladder is not None:
             self._move()
@@ -79,7 +79,7 @@ class Difficulty(QObject):
         def done(found: Grids | None) -> None:
             self._computing = False
             if base != self._base:
-                # Another puzzle meanwhile; what was wanted was wanted of the old one, unless asked anew.
+                # The puzzle changed in the meantime. Compute again only if a number of clues was set for the new one.
                 if self._wanted is not None and self.possible:
                     self._compute()
                 return

@@ -1,4 +1,4 @@
-"""Which model thinks, and on what device."""
+"""Which model reasons, and on what device."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ModelChoice(QObject):
     Signals
     -------
     changed()   another model, device, or list of either
-    picked()    a person chose another model or device: think again
+    picked()    a person chose another model or device: reason again
     """
 
     changed = Signal()
@@ -25,31 +25,31 @@ class ModelChoice(QObject):
     def __init__(self, models: list[BundledModel], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.bundled = models
-        self.others: list[Path] = []  # opened from elsewhere, oldest first
-        self.tasks: dict[Path, str] = {}  # what those that were looked into read
+        self.others: list[Path] = []  # opened from disk, oldest first
+        self.tasks: dict[Path, str] = {}  # the tasks of checkpoints that were inspected
         self.path: Path | None = models[0].path if models else None
-        self._good = self.path  # the last one that could be loaded
+        self._good = self.path  # the last one that was loaded
         self.device = "auto"
         self.devices = ["auto"]
 
     def use(self, path: Path) -> None:
-        """This model from now on."""
+        """Use this model from now on."""
         if self.bundled_as(path) is None and path not in self.others:
             self.others.append(path)
         self.path = path
         self.changed.emit()
 
     def pick(self, path: Path) -> None:
-        """As `use`, by a person."""
+        """Like `use`, for a choice by a person."""
         self.use(path)
         self.picked.emit()
 
     def loaded(self, path: Path) -> None:
-        """The model of this path does think."""
+        """Remember that this model could be loaded."""
         self._good = path
 
     def revert(self) -> None:
-        """The chosen model cannot be used: back to the last one that could."""
+        """The chosen model cannot be loaded: go back to the last one that could."""
         if self.path != self._good:
             if self.path in self.others:
                 self.others.remove(self.path)
@@ -63,16 +63,16 @@ class ModelChoice(QObject):
             self.picked.emit()
 
     def set_devices(self, devices: list[str]) -> None:
-        """The devices that this machine has; 'auto' stands before them."""
+        """Set the devices of this machine; 'auto' comes first."""
         self.devices = ["auto", *devices]
         self.changed.emit()
 
     def bundled_as(self, path: Path | None) -> BundledModel | None:
-        """The bundled model at that path."""
+        """The bundled model at a path, else None."""
         return next((m for m in self.bundled if m.path == path), None)
 
     def task_of(self, path: Path | None) -> str:
-        """The task that a model reads; '' where that is not known before it is loaded."""
+        """The task that a model reads; '' if that is unknown before it is loaded."""
         bundled = self.bundled_as(path)
         return bundled.task if bundled else self.tasks.get(path, "") if path else ""
 
@@ -81,13 +81,13 @@ class ModelChoice(QObject):
         return next((m.path for m in self.bundled if m.task == task), None)
 
     def title(self, path: Path) -> str:
-        """What a chooser calls a model."""
+        """The name of a model for menus."""
         bundled = self.bundled_as(path)
         if bundled is None and path.parent.name == "checkpoints" and path.name.removeprefix("step_").isdigit():
             return f"{path.parent.parent.name}, step {int(path.name.removeprefix('step_')):,}"  # of a run
         return bundled.title if bundled else short_name(path)
 
     def named(self, name: str) -> Path | None:
-        """The model of that folder name: the one in use, a bundled one, or one that was opened."""
+        """The model whose folder has this name: the one in use, a bundled one, or an opened one."""
         known = [self.path, *(model.path for model in self.bundled), *self.others]
         return next((path for path in known if path is not None and path.name == name), None)

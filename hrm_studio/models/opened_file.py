@@ -1,4 +1,4 @@
-"""A trace file that was opened: which traces it holds, and the one of them that is shown. No Qt; for a thread."""
+"""An opened trace file: which traces it holds, and the one that is shown. No Qt: it is read in a thread."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ if TYPE_CHECKING:  # the window's start needs no HDF5
 @dataclass(frozen=True)
 class OpenedFile:
     path: Path
-    written: int  # when, in nanoseconds
+    written: int  # modification time in nanoseconds
     entries: tuple[EntryInfo, ...]
-    at: int  # the place of the one that is shown
+    at: int  # index of the trace that is shown
     trace: Trace
     extras: Extras
 
     @property
     def warning(self) -> str:
-        """A sentence where the shown trace is not whole; '' where it is."""
+        """A message if the shown trace is incomplete, else ''."""
         if self.entries[self.at].complete:
             return ""
-        return f"{self.path.name}: its writer was interrupted; the {self.trace.segments} whole segments that it left are shown."
+        whole = f"{self.trace.segments} complete segment{'' if self.trace.segments == 1 else 's'}"
+        return f"{self.path.name} is incomplete: recording was interrupted after {whole}."
 
 
 def open_file(path: Path, at: int = 0, before: OpenedFile | None = None) -> OpenedFile:
-    """Read the trace at that place. A file is checked once: not again where `before` is the same one, unchanged.
+    """Read trace number `at`. If `before` is the same file, unchanged, the file is not checked again.
 
-    TraceFileError and OSError name the file and the fault.
+    TraceFileError and OSError name the file and the problem.
     """
     from hrm_model.trace_file.io import TraceReader, check
 

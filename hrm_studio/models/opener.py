@@ -1,4 +1,4 @@
-"""Opening whatever a path is. Pages ask here and need not know each other."""
+"""Opens files and folders of any kind on the page for them, so that pages need not know each other."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Kind = Literal["trace", "checkpoint", "run", "dataset", "puzzles"]
 _RECENT = 12
 _LONGEST = 64  # characters of a path in a menu
 _LARGEST_TEXT = 1 << 20  # bytes; a longer file is a data set, not a puzzle
-_HEAD = 1024  # bytes of a file that tell what it is
-_KINDS = "puzzles as text, ARC tasks (.json), a trace (.h5) or a checkpoint (.safetensors, or a file that torch.save wrote)"
+_HEAD = 1024  # bytes read to find out what a file is
+_KINDS = "puzzles as text, ARC tasks (.json), traces (.h5) and checkpoints (.safetensors, or written by torch.save)"
 _WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".zip")
 
 
 def kind_of(path: Path) -> Kind:
-    """What a file or folder is, told by what is in it. OpenError says why it is nothing that can be opened."""
+    """What a file or folder is, by its contents. OpenError says why it cannot be opened."""
     if path.is_dir():
         if (path / "config.yaml").exists() and (path / "events.jsonl").exists() or (path / "checkpoints").is_dir():
             return "run"
@@ -33,24 +33,24 @@ def kind_of(path: Path) -> Kind:
         if task_folders(path):
             return "puzzles"
         raise OpenError(
-            f"{path} holds neither a run (config.yaml, events.jsonl) nor a checkpoint (model.safetensors with config.json) "
-            "nor a dataset (train/dataset.json) nor ARC tasks (*.json)."
+            f"Unsupported folder: {path}. HRM Studio opens runs (config.yaml, events.jsonl), checkpoints (model.safetensors with "
+            "config.json), datasets (train/dataset.json) and ARC tasks (*.json)."
         )
     if not path.exists():
-        raise OpenError(f"{path} is not there.")
+        raise OpenError(f"{path} does not exist.")
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if not head:
         raise OpenError(f"{path} is empty.")
     if path.suffix in _WEIGHTS or path.name.startswith("step_") or path.name == "checkpoint":
         if not begins_like_weights(head):
-            raise OpenError(f"{path} is no checkpoint, nor anything else that the studio opens: {_KINDS}.")
+            raise OpenError(f"{path} is not a checkpoint. HRM Studio opens {_KINDS}.")
         return "checkpoint"
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return "trace"
     if path.stat().st_size <= (LARGEST_FILE if path.suffix.lower() == ".json" else _LARGEST_TEXT) and b"\0" not in head:
         return "puzzles"
-    raise OpenError(f"{path} is nothing that the studio opens: {_KINDS}.")
+    raise OpenError(f"Unsupported file: {path}. HRM Studio opens {_KINDS}.")
 
 
 def short_path(path: Path) -> str:
@@ -63,14 +63,14 @@ def short_path(path: Path) -> str:
 
 
 class Opener(QObject):
-    """Tells what was asked for; the window and its pages answer.
+    """Signals what is to be opened; the window and its pages act on it.
 
     Signals
     -------
     page_wanted(str)        a page by its name
     wanted(str, object)     a Kind and its Path
     puzzle_wanted(str)      a puzzle as text
-    refused(str)            a sentence: why a path cannot be opened
+    refused(str)            why a path cannot be opened
     recent_changed()        the list of recent files
     """
 
@@ -83,14 +83,14 @@ class Opener(QObject):
     def __init__(self, settings: QSettings, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._settings = settings
-        self._asked: set[Path] = set()  # what was asked for and has not shown yet whether it can be opened
+        self._asked: set[Path] = set()  # paths that were asked for and not read yet
 
     def go(self, page: str) -> None:
         """Show a page."""
         self.page_wanted.emit(page)
 
     def open(self, path: Path) -> None:
-        """Open a trace, checkpoint, run folder, dataset or file of puzzles, on the page that shows such."""
+        """Open a trace, checkpoint, run folder, dataset or file of puzzles, on the page for it."""
         try:
             kind = kind_of(path)
         except (OpenError, OSError) as error:
@@ -100,13 +100,13 @@ class Opener(QObject):
         self.wanted.emit(kind, path)
 
     def opened(self, path: Path) -> None:
-        """What `open` asked for could be read: only now is it remembered. Nothing for any other path."""
+        """A path that `open` asked for was read without error: add it to the recent files. Other paths are ignored."""
         if path in self._asked:
             self._asked.discard(path)
             self.remember(path)
 
     def recent(self) -> list[Path]:
-        """What was opened before, newest first."""
+        """The recent files, newest first."""
         stored = self._settings.value("recent_files")
         found = [stored] if isinstance(stored, str) else stored if isinstance(stored, list) else []
         return [Path(p) for p in found if isinstance(p, str) and p]

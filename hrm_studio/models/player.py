@@ -1,4 +1,4 @@
-"""Playing a trace: the cursor goes on by itself."""
+"""Plays a trace: moves the cursor on by itself."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from hrm_studio.models.trace_model import TraceModel
 
-SPEEDS = (2, 6, 12, 24, 48, 120)  # steps a second
+SPEEDS = (2, 6, 12, 24, 48, 120)  # steps per second
 PASSES = (5, 10, 30, 60)  # seconds for the whole trace, or for the range
-_FRAME_MS = 16  # the screen shows no more
+_FRAME_MS = 16  # the screen shows no more frames
 
 
 class Player(QObject):
-    """Moves a TraceModel's cursor: at `speed` steps a second, or so that a pass takes `pass_seconds`; forwards or backwards.
+    """Moves a TraceModel's cursor: at `speed` steps per second, or so that a pass takes `pass_seconds`; forwards or backwards.
 
-    At the end of a trace that still grows it waits; else it starts over with `loop`, or stops. With a `range`, its ends are
-    the ends. With `follow` the cursor stays on the newest step while a trace is being computed.
+    At the end of a trace that still grows it waits; otherwise it starts again with `loop`, or stops. `range` limits it to some
+    steps. With `follow` the cursor stays on the newest step while the model reasons.
 
     Signals
     -------
     playing_changed(bool)
-    changed()               direction, loop, range, speed or follow are others now
+    changed()               direction, loop, range, speed or follow changed
     """
 
     playing_changed = Signal(bool)
@@ -37,7 +37,7 @@ class Player(QObject):
         self.loop = False
         self.follow = False
         self.range: tuple[int, int] | None = None  # first and last step
-        self._place = 0.0  # where the cursor would be if steps had parts
+        self._place = 0.0  # the cursor with fractions of a step
         self._last = 0.0
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._advance)
@@ -50,25 +50,25 @@ class Player(QObject):
 
     @property
     def rate(self) -> float:
-        """Steps a second."""
+        """Steps per second."""
         if self.pass_seconds is None:
             return self.speed
         first, last = self._ends()
         return max(1.0, (last - first + 1) / self.pass_seconds)
 
-    # What is set -----------------------------------------------------------------------------------------------------
+    # Settings --------------------------------------------------------------------------------------------------------
 
     def set_speed(self, steps_per_second: float) -> None:
         self.speed, self.pass_seconds = steps_per_second, None
         self._retime()
 
     def set_pass_seconds(self, seconds: float) -> None:
-        """The whole trace, or the range, in so many seconds."""
+        """Play the whole trace, or the range, in so many seconds."""
         self.pass_seconds = seconds
         self._retime()
 
     def set_range(self, ends: tuple[int, int] | None) -> None:
-        """Play only these steps, again and again; None is all of the trace."""
+        """Play only these steps, again and again; None plays the whole trace."""
         self.range = None if ends is None else (min(ends), max(ends))
         if self.range is not None:
             self.loop = True
@@ -84,7 +84,7 @@ class Player(QObject):
         self.changed.emit()
 
     def reverse(self) -> None:
-        """Play the other way."""
+        """Change the direction."""
         self.backwards = not self.backwards
         self.changed.emit()
 
@@ -94,7 +94,7 @@ class Player(QObject):
         self.pause() if self.playing else self.play()
 
     def play(self) -> None:
-        """From the cursor on; from the other end where it stands at one, or beside the range."""
+        """Play from the cursor; from the start if it is at the end, or outside the range."""
         if self._traces.trace is None:
             return
         first, last = self._ends()
@@ -138,13 +138,13 @@ class Player(QObject):
         if self.follow and self._traces.running:
             self._place = float(self._traces.cursor)
             return
-        # By the clock, so that a slow screen shows fewer steps and not a slower model; a pause of the whole machine is no leap.
+        # By the clock: a slow screen skips steps instead of playing slower. At most 0.25 s at once, so that a stall makes no jump.
         now = time.perf_counter()
         moved = min(now - self._last, 0.25) * self.rate
         self._last = now
         first, last = self._ends()
         if abs(self._place - self._traces.cursor) >= 1:
-            self._place = float(self._traces.cursor)  # moved by hand meanwhile
+            self._place = float(self._traces.cursor)  # moved by hand in the meantime
         self._place += -moved if self.backwards else moved
         if first <= self._place <= last:
             self._traces.set_cursor(int(self._place))
@@ -153,7 +153,7 @@ class Player(QObject):
         self._place = float(at_end)
         self._traces.set_cursor(at_end)
         if self._traces.running and not self.backwards and self.range is None:
-            return  # more is to come
+            return  # more steps will come
         if self.loop:
             self._place = float(last if self.backwards else first)
             self._traces.set_cursor(int(self._place))

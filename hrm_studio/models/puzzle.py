@@ -1,4 +1,4 @@
-"""The puzzle that is being edited: its cells, undo and redo, and what is known about it."""
+"""The puzzle that is edited: its cells, undo and redo, and the result of its check."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _LONGEST_PAST = 500
 
 
 class PuzzleModel(QObject):
-    """One task and grid. Each change can be undone; each is judged by a thread, of several only the newest.
+    """One task and grid. Each change can be undone. A thread checks the puzzle, and skips all but the newest change.
 
     Signals
     -------
-    changed()       `task`, `grid`, `can_undo` or `can_redo` are others now; `judgement` is None until it is known
+    changed()       `task`, `grid`, `can_undo` or `can_redo` changed; `judgement` is None until it is known
     judged()        `judgement` is known
     """
 
@@ -46,17 +46,17 @@ class PuzzleModel(QObject):
 
     @property
     def line(self) -> str:
-        """The cells as one line."""
+        """The cells as one line of text."""
         return self.task.format_line(self.grid)
 
     def replace(self, task: Task, grid: Grid, merge: str | None = None) -> None:
-        """Another puzzle. Changes with the same `merge` one after the other are undone together; there and back again, nothing is to be undone."""
+        """Change the puzzle. Successive changes with the same `merge` are undone together; if they end where they began, there is nothing to undo."""
         if task == self.task and np.array_equal(grid, self.grid):
             return
         merges = merge is not None and merge == self._merging and bool(self._past)
         if merges and task == self._past[-1][0] and np.array_equal(grid, self._past[-1][1]):
             self._past.pop()
-            merge = None  # what follows is to be undone up to here
+            merge = None  # the next change begins a new entry
         elif not merges:
             self._past.append((self.task, self.grid))
             del self._past[:-_LONGEST_PAST]

@@ -32,7 +32,7 @@ class RecentPuzzles(QObject):
         return [entry for entry in found if isinstance(entry, str)]
 
     def all(self) -> list[tuple[Task, Grid]]:
-        """What can still be read."""
+        """All entries that can still be read."""
         found = []
         for entry in self._stored():
             name, _, line = entry.partition(" ")
@@ -40,12 +40,12 @@ class RecentPuzzles(QObject):
                 task = task_named(name)
                 found.append((task, task.parse(line)))
             except PuzzleError:
-                continue  # of a later version, or spoilt
+                continue  # written by a later version, or damaged
         return found
 
     def add(self, task: Task, grid: Grid) -> None:
         if not task.known_rules:
-            return  # its answer would not come back with it
+            return  # the entry would not bring back its answer
         entry = f"{task.name} {task.format_line(grid)}"
         stored = self._stored()
         if stored[:1] != [entry]:

@@ -12,7 +12,7 @@ class Selection(QObject):
 
     Signals
     -------
-    changed()   `cells` is another set now
+    changed()   `cells` changed
     """
 
     changed = Signal()
@@ -35,9 +35,9 @@ class Selection(QObject):
         self.set(self._cells ^ {cell})
 
     def pick(self, cell: int | None, adding: bool = False) -> None:
-        """What a click does, in every view: choose the cell, or leave it where it was the only one; beside all cells, leave all.
+        """What a click does in every view: select the cell, or nothing if it was the only one, or outside all cells (None).
 
-        `adding`, with Ctrl held: the others stay.
+        `adding` (Ctrl): toggle the cell and keep the others.
         """
         if adding:
             if cell is not None:

@@ -1,4 +1,4 @@
-"""The open trace and where one looks at it: the one cursor that every view shares."""
+"""The open trace and its cursor, which all views share."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:  # the window's start needs no HDF5
 
 
 class TraceModel(QObject):
-    """The open trace and its cursor (a step's index). Views read `trace` and `cursor` and subscribe; only actions set them.
+    """The open trace and its cursor (the index of a step). Views read them and subscribe; only actions set them.
 
     Signals
     -------
     trace_replaced()        another trace was opened, or none (`trace` is None)
-    trace_grew()            steps were added to the same run; what was there stays as it was
-    cursor_moved(int)       the cursor stands on this step now (−1: no trace)
-    running_changed(bool)   steps are still being computed, or no longer
+    trace_grew()            steps were added to the same trace; earlier ones did not change
+    cursor_moved(int)       the cursor is on this step (−1: no trace)
+    running_changed(bool)   the model began or stopped adding steps
     """
 
     trace_replaced = Signal()
@@ -39,8 +39,8 @@ class TraceModel(QObject):
         self._cursor = -1
         self._running = False
         self._expected = 0
-        self.extras: Extras | None = None  # what else its file held
-        self.attention: dict[tuple[int, int], Array] = {}  # kept with it: (step of the call, layer) → (heads, S or T, the same)
+        self.extras: Extras | None = None  # what else its file holds
+        self.attention: dict[tuple[int, int], Array] = {}  # kept attention: (step of the call, layer) → (heads, S or T, S or T)
 
     @property
     def trace(self) -> Trace | None:
@@ -48,7 +48,7 @@ class TraceModel(QObject):
 
     @property
     def verdict(self) -> Verdict:
-        """What the open trace comes to; computed when a view first asks, then shared by all. Only with a trace open."""
+        """The verdict on the open trace; computed on demand, once for all views. Needs an open trace."""
         assert self._trace is not None
         if self._judged is None or self._judged[0] is not self._trace:
             self._judged = self._trace, verdict(self._trace)
@@ -61,7 +61,7 @@ class TraceModel(QObject):
 
     @property
     def steps(self) -> int:
-        """Steps that views make room for: those that are there, and while it runs all that will be."""
+        """How many steps views leave room for: while the model reasons, all that will come."""
         there = len(self._trace) if self._trace is not None else 0
         return max(there, self._expected) if self._running else there
 
@@ -78,7 +78,7 @@ class TraceModel(QObject):
         expected_steps: int = 0,
         extras: Extras | None = None,
     ) -> None:
-        """Show another trace, or none. `running`: more steps are to come, `expected_steps` in all. `extras`: what its file held besides."""
+        """Show another trace, or none. `running`: more steps will come, `expected_steps` in total. `extras`: what else its file holds."""
         self._trace = trace
         self.extras, self.attention = extras, dict(extras.attention) if extras is not None else {}
         last = len(trace) - 1 if trace is not None else -1
@@ -90,7 +90,7 @@ class TraceModel(QObject):
             self.running_changed.emit(running)
 
     def extend(self, trace: Trace) -> None:
-        """The same run with more steps."""
+        """The same trace with more steps."""
         assert self._trace is not None
         assert len(trace) >= len(self._trace)
         self._trace = trace
@@ -103,21 +103,21 @@ class TraceModel(QObject):
             self.running_changed.emit(False)
 
     def set_cursor(self, step: int) -> None:
-        """Move to a step; beyond an end means that end."""
+        """Move to a step; clipped to the first and last one."""
         if self._trace is None:
             return
         self._move(min(max(step, 0), len(self._trace) - 1))
 
     def move_steps(self, steps: int) -> None:
-        """One L or H step after the other; negative goes back."""
+        """Move by so many L or H steps; negative goes back."""
         self.set_cursor(self._cursor + steps)
 
     def move_cycles(self, cycles: int) -> None:
-        """To the next (previous) H step: the end of an H-cycle."""
+        """Move to the next (negative: previous) H step, the end of an H-cycle."""
         self._move_to_next(lambda t: np.flatnonzero(t.level == LEVEL_H), cycles)
 
     def move_segments(self, segments: int) -> None:
-        """To the end of the next (previous) segment."""
+        """Move to the next (negative: previous) end of a segment."""
         self._move_to_next(lambda t: np.flatnonzero(np.diff(t.segment, append=t.segment[-1] + 1)), segments)
 
     def _move_to_next(self, stops_of: Callable[[Trace], NDArray[np.intp]], count: int) -> None:

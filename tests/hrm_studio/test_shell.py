@@ -108,7 +108,7 @@ def test_a_path_is_told_by_what_is_in_it(tmp_path: Path) -> None:
     assert kind_of(bundled_models()[0].path) == "checkpoint"
     run = tmp_path / "run"
     run.mkdir()
-    with pytest.raises(OpenError, match="neither a run"):
+    with pytest.raises(OpenError, match="Unsupported folder: .* opens runs"):
         kind_of(run)
     (run / "config.yaml").touch()
     (run / "events.jsonl").touch()
@@ -120,11 +120,11 @@ def test_a_path_is_told_by_what_is_in_it(tmp_path: Path) -> None:
     text.write_text("1234" + "." * 12)
     assert kind_of(text) == "puzzles"
     (tmp_path / "bytes").write_bytes(b"a\0b")
-    with pytest.raises(OpenError, match=r"nothing that the studio opens: puzzles as text, .* a trace .* or a checkpoint"):
+    with pytest.raises(OpenError, match=r"Unsupported file: .* opens puzzles as text, .* traces .* and checkpoints"):
         kind_of(tmp_path / "bytes")
     for name in ("noise.bin", "noise.pt", "step_3"):
         (tmp_path / name).write_bytes(b"\xfb\x13" * 500)
-        with pytest.raises(OpenError, match="is no checkpoint, nor anything else that the studio opens: puzzles as text"):
+        with pytest.raises(OpenError, match="is not a checkpoint. HRM Studio opens puzzles as text"):
             kind_of(tmp_path / name)
     whole = (bundled_models()[0].path / "model.safetensors").read_bytes()
     (tmp_path / "cut.safetensors").write_bytes(whole[:100])
@@ -132,7 +132,7 @@ def test_a_path_is_told_by_what_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "none.pt").touch()
     with pytest.raises(OpenError, match="is empty"):
         kind_of(tmp_path / "none.pt")
-    with pytest.raises(OpenError, match="not there"):
+    with pytest.raises(OpenError, match="does not exist"):
         kind_of(tmp_path / "nowhere")
 
 

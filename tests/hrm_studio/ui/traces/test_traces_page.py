@@ -328,4 +328,4 @@ def test_an_interrupted_file_is_shown_with_a_word_about_it(window: MainWindow, q
         written["trace/complete"][()] = 0
     window.opener.open(part)
     qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
-    assert "its writer was interrupted" in window.explore.panel.error.text()
+    assert "recording was interrupted" in window.explore.panel.error.text()
