@@ -4,7 +4,7 @@
 >>> model = hrm_model.load("sudoku-4x4", device="cpu")
 >>> trace = hrm_model.record(model, "2.......42.11.4.", segments=4)
 >>> trace
-Trace of sudoku-4x4 by 'sudoku-4x4': 4 segments, 24 steps, solved, states of 20 positions × 64
+Trace of sudoku-4x4 by 'sudoku-4x4': 4 segments, 24 steps, solved, states of 17 positions × 64
 """
 
 from __future__ import annotations
@@ -59,14 +59,15 @@ def reason(
 
     >>> import hrm_model
     >>> model = hrm_model.load("sudoku-4x4", device="cpu")
-    >>> for step in hrm_model.reason(model, "2.......42.11.4.", segments=1):
-    ...     print(step.segment, step.h_cycle, step.l_step, step.level, step.state.shape, (step.prediction == 3).sum())
-    0 0 0 L (17, 64) 4
-    0 0 1 L (17, 64) 4
-    0 0 -1 H (17, 64) 4
-    0 1 0 L (17, 64) 4
-    0 1 1 L (17, 64) 4
-    0 1 -1 H (17, 64) 4
+    >>> puzzle = hrm_model.parse_puzzle("2.......42.11.4.")
+    >>> for step in hrm_model.reason(model, puzzle, segments=1):
+    ...     print(step.h_cycle, step.l_step, step.level, step.state.shape, (step.prediction == puzzle.solution).sum(), "cells right")
+    0 0 L (17, 64) 11 cells right
+    0 1 L (17, 64) 14 cells right
+    0 -1 H (17, 64) 14 cells right
+    1 0 L (17, 64) 14 cells right
+    1 1 L (17, 64) 16 cells right
+    1 -1 H (17, 64) 16 cells right
     """
     from hrm_model.reasoning import reason as steps
 
@@ -133,9 +134,9 @@ def solve(model: LoadedModel, puzzle: str | PuzzleInfo, *, segments: int = 64) -
     >>> model = hrm_model.load("sudoku-4x4", device="cpu")
     >>> answer = hrm_model.solve(model, "2.......42.11.4.", segments=16)
     >>> answer
-    Answer(solved=True, violations=0, segments=16, steps=96, would_halt_after=1)
+    Answer(solved=True, violations=0, segments=16, steps=96, would_halt_after=2)
     >>> answer.text
-    '2134431242313142'
+    '2413312442311342'
     """
     from hrm_model.reasoning import reason as steps
 
@@ -171,7 +172,7 @@ def evaluate(
 
     >>> import hrm_model
     >>> model = hrm_model.load("sudoku-4x4", device="cpu")
-    >>> found = hrm_model.evaluate(model, ["2.......42.11.4.", "1.3..4........2."], segments=16)
+    >>> found = hrm_model.evaluate(model, ["2.......42.11.4.", ".3..1.4....2..3."], segments=16)
     >>> found.puzzles, found.exact
     (2, 1.0)
     """
@@ -226,7 +227,7 @@ def write_trace(path: str | os.PathLike[str], trace: Trace | Sequence[Trace], *,
     """
     from hrm_model.trace_file.io import write
 
-    write(path, *([trace] if isinstance(trace, Trace) else trace), states=states)
+    write(path, trace, states=states)
 
 
 def _puzzle_for(model: LoadedModel, puzzle: str | PuzzleInfo) -> PuzzleInfo:

@@ -26,7 +26,12 @@ def assets_dir() -> Path:
 
 
 def bundled_models() -> list[BundledModel]:
-    """The models that ship: Sudokus, then others, each kind with the largest board first; of one task by name."""
+    """The models that ship: Sudokus, then others, each kind with the largest board first; models of one task by name.
+
+    >>> import hrm_model
+    >>> sorted(model.name for model in hrm_model.bundled_models() if model.task == "sudoku-4x4")
+    ['sudoku-4x4']
+    """
     found = []
     for file in assets_dir().glob("models/*/config.json"):
         about = json.loads(file.read_text(encoding="utf-8"))

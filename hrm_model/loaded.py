@@ -24,7 +24,7 @@ class LoadedModel:
     >>> model.name, model.task, model.q_continue
     ('sudoku-4x4', 'sudoku-4x4', False)
     >>> model.model.config.hidden_size
-    128
+    64
     """
 
     model: HRM  # the torch module, in evaluation mode
@@ -71,7 +71,7 @@ def load(name_or_path: str | Path, device: str = "auto") -> LoadedModel:
 
     >>> import hrm_model
     >>> hrm_model.load("sudoku-4x4", device="cpu")
-    LoadedModel('sudoku-4x4', task='sudoku-4x4', 398,338 parameters, float32 on cpu)
+    LoadedModel('sudoku-4x4', task='sudoku-4x4', 108,162 parameters, float32 on cpu)
     """
     # Imported here: torch takes a second, and whoever only names LoadedModel does not need it.
     from hrm_model.assets import find_model

@@ -19,6 +19,7 @@ def test_the_wheel_carries_models_and_puzzles_and_no_tests(tmp_path: Path) -> No
     assert "hrm_model/_assets/models/sudoku-4x4/model.safetensors" in names
     assert "hrm_model/_assets/puzzles/starter.txt" in names
     assert "trainer/__main__.py" in names
+    assert "hrm_model/py.typed" in names
     assert not [n for n in names if n.startswith("tests/")]
     unpacked = tmp_path / "unpacked"
     zipfile.ZipFile(wheel).extractall(unpacked)

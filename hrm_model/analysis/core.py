@@ -1,23 +1,34 @@
-"""What can be computed from a Trace alone. NumPy only.
-
-Shapes: N steps, T positions, S cells, D width, V vocabulary.
-"""
+"""What can be computed from a Trace alone: the curves that a trace shows itself (`trace/curves.py`), and principal components. NumPy only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hrm_model.errors import PuzzleError
-from hrm_model.tasks.base import Task
-from hrm_model.tasks.registry import task_named
-from hrm_model.tasks.sudoku.grid import Variant, variant_of_task
-from hrm_model.trace.data import LEVEL_H, LEVEL_L, Trace
+from hrm_model.trace.curves import (
+    Floats,
+    Verdict,
+    accuracy,
+    blanks,
+    changed_cells,
+    confidence,
+    halting_segment,
+    residuals,
+    right_steps,
+    solved,
+    solved_step,
+    sudoku_variant,
+    task_of,
+    verdict,
+    violations,
+    would_halt,
+)
 
-Floats = NDArray[np.floating[Any]]
+__all__ = [
+    "Floats", "Projection", "Verdict", "accuracy", "blanks", "changed_cells", "confidence", "halting_segment", "pca", "residuals",
+    "right_steps", "solved", "solved_step", "sudoku_variant", "task_of", "verdict", "violations", "would_halt",
+]  # fmt: skip
 
 _BLOCK = 1 << 16  # features at a time
 
@@ -68,124 +79,3 @@ def pca(points: Floats, count: int = 2) -> Projection:
             components[k] = axis * np.sign(axis[np.abs(axis).argmax()])
             explained[k] = value / total
     return Projection(mean, components, explained)
-
-
-def residuals(trace: Trace, first: int = 0) -> Floats:
-    """(N − first,) ‖z_t − z_{t−1}‖ of the module that moved, from step `first` on (paper, fig. 3); NaN without states."""
-    found = np.full(len(trace) - first, np.nan)
-    for level, states, rows in ((LEVEL_H, trace.z_H, trace.h_row), (LEVEL_L, trace.z_L, trace.l_row)):
-        if states is not None and len(states) > 1:
-            moved = np.flatnonzero(trace.level[first:] == level)
-            change = np.empty(states[0].size, np.float32)
-            for step, row in zip(moved.tolist(), rows[first:][moved].tolist(), strict=True):
-                # Row by row in one buffer: several times quicker than all at once, which makes copies as large as the states.
-                np.subtract(states[row], states[row - 1], out=change.reshape(states.shape[1:]), dtype=np.float32)
-                found[step] = np.sqrt(np.dot(change, change))
-    return found
-
-
-def task_of(trace: Trace) -> Task | None:
-    """The task of a trace's puzzle, None for one that is not known here."""
-    try:
-        return task_named(trace.puzzle.task)
-    except PuzzleError:
-        return None
-
-
-def sudoku_variant(trace: Trace) -> Variant | None:
-    """The Sudoku size of a trace's puzzle, None for other tasks."""
-    try:
-        return variant_of_task(trace.puzzle.task)
-    except PuzzleError:
-        return None
-
-
-def violations(trace: Trace) -> Floats:
-    """(N,) broken rules of each step's answer; NaN where the task knows none."""
-    task = task_of(trace)
-    if task is None:
-        return np.full(len(trace), np.nan)
-    return np.asarray(task.violations(task.from_tokens(trace.prediction), task.from_tokens(trace.puzzle.given)))
-
-
-def blanks(trace: Trace) -> NDArray[np.bool_]:
-    """(S,) the cells that the puzzle leaves open."""
-    task = task_of(trace)
-    if task is None:
-        return np.ones(len(trace.puzzle.given), bool)
-    return task.blanks(task.from_tokens(trace.puzzle.given))
-
-
-def confidence(trace: Trace) -> Floats:
-    """(N,) mean over the blank cells of the answer's probability."""
-    open_cells = blanks(trace)
-    if not open_cells.any():
-        return np.ones(len(trace))
-    return trace.probability[:, open_cells].max(axis=2).mean(axis=1)
-
-
-def accuracy(trace: Trace) -> Floats:
-    """(N,) share of blank cells that are as in the known solution; NaN where none is known."""
-    open_cells = blanks(trace)
-    if trace.puzzle.solution is None or not open_cells.any():
-        return np.full(len(trace), np.nan)
-    return (trace.prediction == trace.puzzle.solution)[:, open_cells].mean(axis=1)
-
-
-def right_steps(trace: Trace) -> NDArray[np.bool_] | None:
-    """(N,) whether a step's whole answer is right (of a maze, any shortest path is); None where no solution is known."""
-    if trace.puzzle.solution is None or not len(trace):
-        return None
-    task = task_of(trace)
-    if task is None:
-        return np.asarray((trace.prediction == trace.puzzle.solution).all(axis=1))
-    given, solution = task.from_tokens(trace.puzzle.given), task.from_tokens(trace.puzzle.solution)
-    return task.right(task.from_tokens(trace.prediction), given, solution)
-
-
-def solved_step(trace: Trace) -> int | None:
-    """The first step from which on every answer is right; None where there is none, or no solution known."""
-    return _for_good(right_steps(trace))
-
-
-def _for_good(right: NDArray[np.bool_] | None) -> int | None:
-    if right is None or not right[-1]:
-        return None
-    wrong = np.flatnonzero(~right)
-    return int(wrong[-1]) + 1 if len(wrong) else 0
-
-
-def would_halt(trace: Trace) -> NDArray[np.bool_]:
-    """(segments,) whether the model would stop after a segment: q_halt > q_continue, or > 0 where continuing was not learned."""
-    if trace.model.config.get("q_continue", True):
-        return np.asarray(trace.q_halt > trace.q_continue)
-    return np.asarray(trace.q_halt > 0)
-
-
-def halting_segment(trace: Trace) -> int | None:
-    """The first segment after which the model would stop."""
-    stops = np.flatnonzero(would_halt(trace))
-    return int(stops[0]) if len(stops) else None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What is told of a whole trace in more than one place."""
-
-    solved: int | None  # `solved_step`
-    halting: int | None  # `halting_segment`
-    violations: Floats  # (N,)
-    accuracy: Floats  # (N,)
-    first_right: int | None  # the first step whose answer is right, be it lost again later
-
-
-def verdict(trace: Trace) -> Verdict:
-    """All of it at once."""
-    right = right_steps(trace)
-    first = int(right.argmax()) if right is not None and right.any() else None
-    return Verdict(_for_good(right), halting_segment(trace), violations(trace), accuracy(trace), first)
-
-
-def changed_cells(trace: Trace, step: int) -> NDArray[np.bool_]:
-    """(S,) the cells whose answer differs from the step before (at the first step: none)."""
-    return np.asarray(trace.prediction[step] != trace.prediction[max(0, step - 1)])

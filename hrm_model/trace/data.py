@@ -1,157 +1,64 @@
-"""A recorded reasoning run as plain arrays. Neither torch nor Qt is needed to make, read or show one.
-
-| array | shape | meaning |
-|---|---|---|
-| `segment, h_cycle, l_step, level` | (N,) | where each step stands; `l_step` is −1 for an H step, `level` is LEVEL_L or LEVEL_H |
-| `h_row, l_row` | (N,) | the row of `z_H` / `z_L` that holds after the step |
-| `z_H`, `z_L` | (N_H + 1, T, D), (N_L + 1, T, D) | states, row 0 the initial one; None where states were not kept |
-| `prediction` | (N, S) | the answer after the step, in tokens (the paper's preview at L steps, the real answer at H steps) |
-| `probability` | (N, S, V) | its distribution |
-| `q_halt`, `q_continue` | (segments,) | logits at each segment's end |
-
-N steps, T positions (puzzle slots, then S cells), D width, V vocabulary.
-"""
+"""A recorded run. Neither torch nor Qt is needed to make, read or show one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from hrm_model.errors import UsageError
+from hrm_model.trace.arrays import LEVEL_H, LEVEL_L, LEVEL_NAMES, Array, ModelInfo, PuzzleInfo, Step, TraceArrays
+from hrm_model.trace.curves import solved
+from hrm_model.trace.html import trace_html
+from hrm_model.trace.table import step_table
 
-from hrm_model.errors import TraceError
-
-if TYPE_CHECKING:
-    from hrm_model.tasks.base import Grid, Task
-
-Array = NDArray[Any]
-
-LEVEL_L, LEVEL_H = 0, 1
-LEVEL_NAMES = ("L", "H")
+__all__ = ["LEVEL_H", "LEVEL_L", "LEVEL_NAMES", "Array", "ModelInfo", "PuzzleInfo", "Step", "Trace"]
 
 
-@dataclass(frozen=True)
-class PuzzleInfo:
-    """The puzzle that was reasoned about, in tokens."""
+class Trace(TraceArrays):
+    """Step after step of one run of a model on one puzzle. All arrays are NumPy arrays; in a notebook a Trace shows itself.
 
-    task: str  # 'sudoku-9x9', 'maze-30x30', 'arc', …
-    given: Array  # (S,)
-    solution: Array | None = None  # (S,), where it is known
-    text: str = ""  # as a person would write it
-    identifier: int = 0  # the number of its vector in the model's puzzle table; 0 is the blank one
+    | array | shape | meaning |
+    |---|---|---|
+    | `segment, h_cycle, l_step, level` | (N,) | where each step stands; `l_step` is -1 for an H step, `level` is LEVEL_L (0) or LEVEL_H (1) |
+    | `h_row, l_row` | (N,) | the row of `z_H` / `z_L` that holds after the step |
+    | `z_H`, `z_L` | (N_H + 1, T, D), (N_L + 1, T, D) | states, row 0 the initial one; None if states were not kept |
+    | `prediction` | (N, S) | the answer after the step, in tokens (the paper's preview at L steps, the real answer at H steps) |
+    | `probability` | (N, S, V) | its distribution |
+    | `q_halt`, `q_continue` | (segments,) | logits at each segment's end |
 
-    @classmethod
-    def of(cls, task: Task, grid: Grid, solution: Grid | None = None, identifier: int = 0) -> PuzzleInfo:
-        """A puzzle and its known solution, both as grids of their task."""
-        answer = None if solution is None else task.to_tokens(solution)
-        return cls(task.name, task.to_tokens(grid), answer, task.format_line(grid), identifier)
+    N steps, T positions (puzzle slots, then S cells), D width, V vocabulary. `puzzle` and `model` say what it is a trace of.
 
+    >>> import hrm_model
+    >>> model = hrm_model.load("sudoku-4x4", device="cpu")
+    >>> trace = hrm_model.record(model, "2.......42.11.4.", segments=2)
+    >>> trace.z_H.shape, trace.z_L.shape, trace.prediction.shape
+    ((5, 17, 64), (9, 17, 64), (12, 16))
+    >>> trace.state_after(0, "L").shape
+    (17, 64)
+    """
 
-@dataclass(frozen=True)
-class ModelInfo:
-    """The model that reasoned. `config` holds ModelConfig's fields, and `q_continue`: whether it learned the continue value."""
+    def __repr__(self) -> str:
+        outcome = {True: "solved, ", False: "not solved, ", None: ""}[solved(self)]
+        states = f"states of {self.z_H.shape[1]} positions × {self.z_H.shape[2]}" if self.z_H is not None else "no states"
+        by = f" by {self.model.name!r}" if self.model.name else ""
+        count = f"{self.segments} segment{'' if self.segments == 1 else 's'}, {len(self)} steps"
+        return f"Trace of {self.puzzle.task}{by}: {count}, {outcome}{states}"
 
-    name: str = ""
-    config: dict[str, Any] = field(default_factory=dict)
-    sha256: str = ""  # of the checkpoint file; '' where it never was one
+    def _repr_html_(self) -> str:
+        return trace_html(self)
 
+    def to_frame(self) -> Any:
+        """A pandas DataFrame with a row a step: its place, residual, confidence, accuracy, violations; Q values at a segment's end.
 
-@dataclass(frozen=True)
-class Step:
-    """One module call. Arrays are copies; nothing here is tied to the model."""
+        Raises UsageError if pandas is not installed.
 
-    segment: int
-    h_cycle: int
-    l_step: int  # -1 for an H step
-    level: str  # 'L' or 'H': the module that moved
-    state: Array | None = field(repr=False)  # (T, D) what that module's state became; None if states are not kept
-    prediction: Array | None = field(repr=False)  # (S,); None at an L step without a preview
-    probability: Array | None = field(repr=False)  # (S, V)
-    q_halt: float | None = None  # at a segment's end
-    q_continue: float | None = None
-    initial: tuple[Array, Array] | None = field(default=None, repr=False)  # z_H, z_L before the first step, on the first step only
-
-
-@dataclass(frozen=True)
-class Trace:
-    """Step after step of one run; the table on top of this file tells every array. Shapes are checked when it is built."""
-
-    puzzle: PuzzleInfo
-    model: ModelInfo
-    segment: Array
-    h_cycle: Array
-    l_step: Array
-    level: Array
-    h_row: Array
-    l_row: Array
-    prediction: Array
-    probability: Array
-    q_halt: Array
-    q_continue: Array
-    z_H: Array | None = None
-    z_L: Array | None = None
-
-    def __post_init__(self) -> None:
-        n, cells = len(self.segment), len(self.puzzle.given)
-        for name in ("h_cycle", "l_step", "level", "h_row", "l_row"):
-            _check(name, getattr(self, name), (n,))
-        _check("prediction", self.prediction, (n, cells))
-        _check("probability", self.probability, (n, cells, None))
-        _check("q_continue", self.q_continue, (len(self.q_halt),))
-        if self.puzzle.solution is not None:
-            _check("solution", self.puzzle.solution, (cells,))
-        for name, rows in (("z_H", self.h_row), ("z_L", self.l_row)):
-            states = getattr(self, name)
-            if states is not None:
-                _check(name, states, (int(rows[-1]) + 1 if n else 1, None, None))
-
-    def __len__(self) -> int:
-        """N, the number of steps."""
-        return len(self.segment)
-
-    @property
-    def segments(self) -> int:
-        """Segments begun."""
-        return int(self.segment[-1]) + 1 if len(self) else 0
-
-    @property
-    def side(self) -> int:
-        """Side of the (square) board."""
-        return round(len(self.puzzle.given) ** 0.5)
-
-    @property
-    def has_states(self) -> bool:
-        return self.z_H is not None and self.z_L is not None
-
-    @property
-    def pooled(self) -> bool:
-        """Whether states were averaged over positions: there is one for the whole board, and none of single cells."""
-        return self.z_H is not None and self.z_H.shape[1] == 1 < len(self.puzzle.given)
-
-    def state_after(self, step: int, level: str) -> Array:
-        """z_H or z_L ('H' or 'L') as it holds after `step`, (T, D). TraceError where states were not kept."""
-        states, rows = (self.z_H, self.h_row) if level == "H" else (self.z_L, self.l_row)
-        if states is None:
-            raise TraceError("this trace was recorded without states")
-        return states[rows[step]]
-
-    def segment_end(self, segment: int) -> int:
-        """Index of the segment's last step."""
-        return int(np.searchsorted(self.segment, segment, side="right")) - 1
-
-    def nbytes(self) -> int:
-        """Bytes of all arrays."""
-        arrays = (getattr(self, name) for name in self.__dataclass_fields__)
-        return sum(a.nbytes for a in arrays if isinstance(a, np.ndarray))
-
-    def with_solution(self, solution: Array) -> Trace:
-        """The same trace with the right answer (tokens, (S,)) known."""
-        return replace(self, puzzle=replace(self.puzzle, solution=np.asarray(solution)))
-
-
-def _check(name: str, array: Array, shape: tuple[int | None, ...]) -> None:
-    fits = array.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
-    if not fits:
-        wanted = " × ".join("any" if s is None else str(s) for s in shape)
-        raise TraceError(f"{name} has shape {array.shape}; a trace needs {wanted}")
+        >>> import hrm_model
+        >>> model = hrm_model.load("sudoku-4x4", device="cpu")
+        >>> trace = hrm_model.record(model, "2.......42.11.4.", segments=2)
+        >>> trace.to_frame()["violations"].tolist()
+        [14.0, 6.0, 6.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise UsageError("Trace.to_frame() needs pandas: pip install pandas") from None
+        return pandas.DataFrame(step_table(self)).set_index("step")

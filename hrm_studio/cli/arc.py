@@ -12,12 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from hrm_model.errors import DatasetError
-from hrm_model.tasks.arc.puzzle import ArcPuzzle, ColourGrid, read_task
+from hrm_model.tasks.arc.puzzle import PALETTE, ArcPuzzle, ColourGrid, read_task
 from hrm_model.tasks.arc.vote import ATTEMPTS
 from hrm_studio.cli.common import load_model, print_json
-
-# The colours that ARC's own pages draw, 0 to 9.
-_COLOURS = ("#000000", "#0074d9", "#ff4136", "#2ecc40", "#ffdc00", "#aaaaaa", "#f012be", "#ff851b", "#7fdbff", "#870c25")
 
 
 def solve_arc(file: Path, model: Path, identifiers: Path | None, copies: int, segments: int, device: str, as_json: bool) -> None:
@@ -76,6 +73,6 @@ def drawn_colours(grid: ColourGrid) -> Text:
     text = Text()
     for row in grid.tolist():
         for colour in row:
-            text.append(f"{colour} ", f"{'black' if colour in (4, 5, 7, 8) else 'white'} on {_COLOURS[colour]}")
+            text.append(f"{colour} ", f"{'black' if colour in (4, 5, 7, 8) else 'white'} on {PALETTE[colour]}")
         text.append("\n")
     return text if grid.size else Text("(no grid)\n", "dim")

@@ -11,31 +11,17 @@ import numpy as np
 
 from hrm_model.analysis import core as analysis
 from hrm_model.files import atomic_write
-from hrm_model.trace.data import LEVEL_NAMES, Trace
+from hrm_model.trace.data import Trace
+from hrm_model.trace.table import step_table
+
+_WHOLE = ("step", "segment", "h_cycle", "l_step", "solved", "would_halt")  # columns of whole numbers
 
 
 def curve_rows(trace: Trace) -> Iterator[dict[str, Any]]:
-    """One row per step: its position, residual, confidence, accuracy and violations; Q values in the last row of each segment."""
-    residual, confidence, verdict = analysis.residuals(trace), analysis.confidence(trace), analysis.verdict(trace)
-    halts = analysis.would_halt(trace)
-    for step in range(len(trace)):
-        segment = int(trace.segment[step])
-        ends = segment < len(trace.q_halt) and trace.segment_end(segment) == step
-        yield {
-            "step": step,
-            "segment": segment,
-            "h_cycle": int(trace.h_cycle[step]),
-            "l_step": int(trace.l_step[step]),
-            "level": LEVEL_NAMES[trace.level[step]],
-            "residual": _number(residual[step]),
-            "confidence": _number(confidence[step]),
-            "accuracy": _number(verdict.accuracy[step]),
-            "violations": _number(verdict.violations[step]),
-            "solved": int(verdict.solved is not None and step >= verdict.solved),
-            "q_halt": _number(trace.q_halt[segment]) if ends else "",
-            "q_continue": _number(trace.q_continue[segment]) if ends else "",
-            "would_halt": int(halts[segment]) if ends else "",
-        }
+    """One row a step: the columns of `step_table` as text that reads back exactly, '' for no number."""
+    columns = step_table(trace)
+    for row in zip(*columns.values(), strict=True):
+        yield {name: _text(value, whole=name in _WHOLE) for name, value in zip(columns, row, strict=True)}
 
 
 def answer_rows(trace: Trace) -> Iterator[dict[str, Any]]:
@@ -76,6 +62,7 @@ def write_npy(trace: Trace, folder: Path) -> list[Path]:
     return found
 
 
-def _number(value: Any) -> str:
-    """A number as text that reads back exactly; '' for NaN."""
-    return "" if np.isnan(value) else repr(float(value))
+def _text(value: Any, *, whole: bool) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if np.isnan(value) else str(int(value)) if whole else repr(float(value))

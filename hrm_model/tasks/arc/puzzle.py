@@ -22,6 +22,18 @@ SIDE = 30
 CELLS = SIDE * SIDE
 PAD, END, FIRST_COLOUR = 0, 1, 2
 COLOURS = 10
+PALETTE = (
+    "#000000",
+    "#0074d9",
+    "#ff4136",
+    "#2ecc40",
+    "#ffdc00",
+    "#aaaaaa",
+    "#f012be",
+    "#ff851b",
+    "#7fdbff",
+    "#870c25",
+)  # of colours 0 to 9, as on arcprize.org
 VOCAB_SIZE = FIRST_COLOUR + COLOURS
 LARGEST_FILE = 64 << 20  # bytes; all tasks of ARC-AGI in one
 _MOST_FILES = 20_000

@@ -6,6 +6,7 @@ import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPixmap
 
+from hrm_model.tasks.arc.puzzle import PALETTE
 from hrm_model.trace.data import Array, Trace
 from hrm_studio.theme import Palette
 from hrm_studio.ui.board.drawing import (
@@ -23,7 +24,7 @@ from hrm_studio.ui.board.drawing import (
 )
 
 PAD, END = 0, 1  # tokens; then colour + 2
-COLOURS = ("#000000", "#0074d9", "#ff4136", "#2ecc40", "#ffdc00", "#aaaaaa", "#f012be", "#ff851b", "#7fdbff", "#870c25")
+COLOURS = PALETTE
 _COLOUR_NAMES = ("black", "blue", "red", "green", "yellow", "grey", "magenta", "orange", "light blue", "maroon")
 _CAPTION = 22.0  # pixels above each grid
 _GAP = 0.07  # between two grids, in widths of one

@@ -1,0 +1,147 @@
+"""What a trace shows at each step, and what its steps come to: residuals, broken rules, right cells, halting. NumPy only.
+
+Shapes: N steps, S cells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrm_model.errors import PuzzleError
+from hrm_model.tasks.base import Task
+from hrm_model.tasks.registry import task_named
+from hrm_model.tasks.sudoku.grid import Variant, variant_of_task
+from hrm_model.trace.arrays import LEVEL_H, LEVEL_L, TraceArrays
+
+Floats = NDArray[np.floating[Any]]
+
+
+def residuals(trace: TraceArrays, first: int = 0) -> Floats:
+    """(N − first,) ‖z_t − z_{t−1}‖ of the module that moved, from step `first` on (paper, fig. 3); NaN without states."""
+    found = np.full(len(trace) - first, np.nan)
+    for level, states, rows in ((LEVEL_H, trace.z_H, trace.h_row), (LEVEL_L, trace.z_L, trace.l_row)):
+        if states is not None and len(states) > 1:
+            moved = np.flatnonzero(trace.level[first:] == level)
+            change = np.empty(states[0].size, np.float32)
+            for step, row in zip(moved.tolist(), rows[first:][moved].tolist(), strict=True):
+                # Row by row in one buffer: several times quicker than all at once, which makes copies as large as the states.
+                np.subtract(states[row], states[row - 1], out=change.reshape(states.shape[1:]), dtype=np.float32)
+                found[step] = np.sqrt(np.dot(change, change))
+    return found
+
+
+def task_of(trace: TraceArrays) -> Task | None:
+    """The task of a trace's puzzle, None for one that is not known here."""
+    try:
+        return task_named(trace.puzzle.task)
+    except PuzzleError:
+        return None
+
+
+def sudoku_variant(trace: TraceArrays) -> Variant | None:
+    """The Sudoku size of a trace's puzzle, None for other tasks."""
+    try:
+        return variant_of_task(trace.puzzle.task)
+    except PuzzleError:
+        return None
+
+
+def violations(trace: TraceArrays) -> Floats:
+    """(N,) broken rules of each step's answer; NaN where the task knows none."""
+    task = task_of(trace)
+    if task is None:
+        return np.full(len(trace), np.nan)
+    return np.asarray(task.violations(task.from_tokens(trace.prediction), task.from_tokens(trace.puzzle.given)))
+
+
+def blanks(trace: TraceArrays) -> NDArray[np.bool_]:
+    """(S,) the cells that the puzzle leaves open."""
+    task = task_of(trace)
+    if task is None:
+        return np.ones(len(trace.puzzle.given), bool)
+    return task.blanks(task.from_tokens(trace.puzzle.given))
+
+
+def confidence(trace: TraceArrays) -> Floats:
+    """(N,) mean over the blank cells of the answer's probability."""
+    open_cells = blanks(trace)
+    if not open_cells.any():
+        return np.ones(len(trace))
+    return trace.probability[:, open_cells].max(axis=2).mean(axis=1)
+
+
+def accuracy(trace: TraceArrays) -> Floats:
+    """(N,) share of blank cells that are as in the known solution; NaN where none is known."""
+    open_cells = blanks(trace)
+    if trace.puzzle.solution is None or not open_cells.any():
+        return np.full(len(trace), np.nan)
+    return (trace.prediction == trace.puzzle.solution)[:, open_cells].mean(axis=1)
+
+
+def right_steps(trace: TraceArrays, *, last_only: bool = False) -> NDArray[np.bool_] | None:
+    """(N,), or (1,) for the last step only: whether the whole answer is right (any shortest path of a maze is). None without a solution."""
+    if trace.puzzle.solution is None or not len(trace):
+        return None
+    task, answers = task_of(trace), trace.prediction[-1:] if last_only else trace.prediction
+    if task is None:
+        return np.asarray((answers == trace.puzzle.solution).all(axis=1))
+    given, solution = task.from_tokens(trace.puzzle.given), task.from_tokens(trace.puzzle.solution)
+    return task.right(task.from_tokens(answers), given, solution)
+
+
+def solved(trace: TraceArrays) -> bool | None:
+    """Whether the last answer is right; None if no solution is known."""
+    right = right_steps(trace, last_only=True)
+    return None if right is None else bool(right[-1])
+
+
+def solved_step(trace: TraceArrays) -> int | None:
+    """The first step from which on every answer is right; None where there is none, or no solution known."""
+    return _for_good(right_steps(trace))
+
+
+def _for_good(right: NDArray[np.bool_] | None) -> int | None:
+    if right is None or not right[-1]:
+        return None
+    wrong = np.flatnonzero(~right)
+    return int(wrong[-1]) + 1 if len(wrong) else 0
+
+
+def would_halt(trace: TraceArrays) -> NDArray[np.bool_]:
+    """(segments,) whether the model would stop after a segment: q_halt > q_continue, or > 0 where continuing was not learned."""
+    if trace.model.config.get("q_continue", True):
+        return np.asarray(trace.q_halt > trace.q_continue)
+    return np.asarray(trace.q_halt > 0)
+
+
+def halting_segment(trace: TraceArrays) -> int | None:
+    """The first segment after which the model would stop."""
+    stops = np.flatnonzero(would_halt(trace))
+    return int(stops[0]) if len(stops) else None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is told of a whole trace in more than one place."""
+
+    solved: int | None  # `solved_step`
+    halting: int | None  # `halting_segment`
+    violations: Floats  # (N,)
+    accuracy: Floats  # (N,)
+    first_right: int | None  # the first step whose answer is right, be it lost again later
+
+
+def verdict(trace: TraceArrays) -> Verdict:
+    """All of it at once."""
+    right = right_steps(trace)
+    first = int(right.argmax()) if right is not None and right.any() else None
+    return Verdict(_for_good(right), halting_segment(trace), violations(trace), accuracy(trace), first)
+
+
+def changed_cells(trace: TraceArrays, step: int) -> NDArray[np.bool_]:
+    """(S,) the cells whose answer differs from the step before (at the first step: none)."""
+    return np.asarray(trace.prediction[step] != trace.prediction[max(0, step - 1)])
