@@ -203,7 +203,7 @@ def read_trace(path: str | os.PathLike[str], which: str | int = 0, *, trusted: b
     >>> import hrm_model, tempfile
     >>> model = hrm_model.load("sudoku-4x4", device="cpu")
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     hrm_model.write_trace(f"{folder}/t.h5", hrm_model.record(model, "2.......42.11.4.", segments=2))
+    ...     hrm_model.write_trace(hrm_model.record(model, "2.......42.11.4.", segments=2), f"{folder}/t.h5")
     ...     hrm_model.read_trace(f"{folder}/t.h5")
     Trace of sudoku-4x4 by 'sudoku-4x4': 2 segments, 12 steps, solved, states of 17 positions × 64
     """
@@ -212,16 +212,16 @@ def read_trace(path: str | os.PathLike[str], which: str | int = 0, *, trusted: b
     return read(path, which, guard=not trusted)
 
 
-def write_trace(path: str | os.PathLike[str], trace: Trace | Sequence[Trace], *, states: States = "full") -> None:
+def write_trace(trace: Trace | Sequence[Trace], path: str | os.PathLike[str], *, states: States = "full") -> None:
     """Write one trace, or several, to an HDF5 file that the studio, h5py, h5web and silx open (docs/trace-format.md).
 
     `states`: 'full', 'float16', 'pooled' (the mean over positions) or 'none'. An existing file is replaced.
-    Raises OSError if the file cannot be written.
+    Raises WriteError if the file cannot be written.
 
     >>> import hrm_model, tempfile
     >>> model = hrm_model.load("sudoku-4x4", device="cpu")
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     hrm_model.write_trace(f"{folder}/t.h5", hrm_model.record(model, "2.......42.11.4.", segments=2), states="pooled")
+    ...     hrm_model.write_trace(hrm_model.record(model, "2.......42.11.4.", segments=2), f"{folder}/t.h5", states="pooled")
     ...     hrm_model.read_trace(f"{folder}/t.h5").z_H.shape
     (5, 1, 64)
     """

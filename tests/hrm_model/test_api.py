@@ -214,7 +214,7 @@ def test_evaluate_a_file_and_a_list(model: LoadedModel) -> None:
 
 def test_traces_are_written_and_read(model: LoadedModel, tmp_path: Path) -> None:
     first, second = (hrm_model.record(model, FOUR, segments=k) for k in (1, 2))
-    hrm_model.write_trace(tmp_path / "both.h5", [first, second])
+    hrm_model.write_trace([first, second], tmp_path / "both.h5")
     for which, wanted in ((0, first), ("trace_2", second), (-1, second)):
         found = hrm_model.read_trace(tmp_path / "both.h5", which, trusted=which == -1)
         assert isinstance(found, Trace)
