@@ -19,9 +19,9 @@ from trainer.runs.run_dir import home
 Section = Literal["bundled", "local", "cached", "hub", "found"]
 
 SECTIONS: dict[Section, str] = {
-    "bundled": "Ships with the studio",
+    "bundled": "Included",
     "local": "On this machine",
-    "cached": "Fetched from the Hub",
+    "cached": "Downloaded from the Hub",
     "hub": "Known on the Hub",
     "found": "Found on the Hub",
 }

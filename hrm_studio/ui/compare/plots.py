@@ -98,7 +98,7 @@ class ComparePlots(View):
             name = "slow module H" if level == "H" else "fast module L"
             words = f"{name}, shared PCA"
             if found is None and self._fitted:
-                words = f"{name}: states differ in size"
+                words = f"{name}: no shared PCA, the states differ in size"
             style_plot(plot, palette, words)
             show_axes(plot, found is not None)
             if found is not None:

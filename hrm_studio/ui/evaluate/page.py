@@ -41,7 +41,7 @@ from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.error_label import ErrorLabel
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View
-from hrm_studio.words import disk_trouble
+from hrm_studio.words import disk_trouble, share
 
 LANE = "evaluate"
 
@@ -135,7 +135,7 @@ class EvaluatePage(View):
         split = QSplitter()
         split.addWidget(self.view)
         split.addWidget(self.scatter)
-        split.setSizes([880, 380])  # at 1280 pixels all columns have room
+        split.setSizes([950, 310])  # room for all columns at a window width of 1280 pixels
         empty = QLabel(_EMPTY, objectName="muted", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
         self.body = QStackedWidget()
         self.body.addWidget(empty)
@@ -299,13 +299,11 @@ class EvaluatePage(View):
             self.result.setText("")
             return
         low, high = found.interval
-        words = f"{found.solved / found.count:.1%} solved ({found.solved} of {found.count}; 95 %: {low:.0%}–{high:.0%})".replace(
-            "%", " %"
-        ).replace("95  %", "95 %")
+        words = f"{share(found.solved / found.count)} solved ({found.solved} of {found.count}, 95 % interval {low * 100:.0f}–{high * 100:.0f} %)"
+        if found.median_segments == found.median_segments:
+            words += f"  ·  median: segment {found.median_segments:.0f}"
         if found.lost:
             words += f"  ·  {found.lost} solved, then lost"
-        if found.median_segments == found.median_segments:
-            words += f"  ·  half of these by segment {found.median_segments:.0f}"
         self.result.setText(words)
 
     # One puzzle ------------------------------------------------------------------------------------------------------

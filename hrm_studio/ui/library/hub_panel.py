@@ -54,7 +54,7 @@ class HubPanel(QWidget):
         grid.setContentsMargins(16, 14, 16, 14)
         grid.setHorizontalSpacing(24)
         grid.setVerticalSpacing(10)
-        for number, name in enumerate(("solves", "parameters", "accuracy", "size", "licence", "commit", "note")):
+        for number, name in enumerate(("task", "parameters", "accuracy", "size", "licence", "commit", "note")):
             value = QLabel(wordWrap=True, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
             value.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
             self.values[name] = value
@@ -126,7 +126,7 @@ class HubPanel(QWidget):
         self.file.hide()
         self.file_label.hide()
         self.revision.clear()
-        self._say("solves", _TASKS.get(found.task, found.task) if found else "unknown until downloaded")
+        self._say("task", _TASKS.get(found.task, found.task) if found else "unknown until downloaded")
         self._say("parameters", f"{count(found.parameters)} ({found.kind})" if found and found.parameters else "unknown")
         self._say("accuracy", f"{found.accuracy}  ({found.source})" if found and found.accuracy else "unknown")
         self._say("size", f"about {size(found.nbytes)}" if found and found.nbytes else size(entry.nbytes) if entry.nbytes else "unknown")

@@ -37,5 +37,6 @@ def _set_table(table: QTextTable, palette: Palette) -> None:
     style.setBorderBrush(QBrush(palette.color("border")))
     style.setBorderCollapse(True)
     style.setCellPadding(_PADDING)
+    style.setTopMargin(_ROOM)
     style.setBottomMargin(_ROOM)
     table.setFormat(style)

@@ -106,6 +106,7 @@ class ModelDetails(QWidget):
         layout.addWidget(self.tiles)
         layout.addWidget(self.banner)
         layout.addWidget(self.tabs, 1)
+        layout.addStretch()  # without tabs, the banner stays small
         self.diagram.tensor_wanted.connect(self._show_tensor)
         theme.changed.connect(self._colours)
         self._colours()
@@ -175,6 +176,7 @@ class ModelDetails(QWidget):
         while (item := self._flow.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
+                widget.hide()
                 widget.deleteLater()
         for caption, value, about in tiles:
             tile = QFrame(objectName="banner", toolTip=about)

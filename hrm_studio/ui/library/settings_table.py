@@ -85,7 +85,9 @@ class SettingsTable(QWidget):
                     else "You entered some values."
                 )
             else:
-                words = "Every setting comes from a file or from the tensor shapes."
+                words = (
+                    "Every setting comes from a file or from the tensor shapes." if rows else "The settings of this checkpoint are unknown."
+                )
             self.words.setText(words)
             self.keep.setVisible(bool(self.by_hand) and found.config is not None and not found.fault)
         header = self.table.horizontalHeader()

@@ -109,8 +109,8 @@ class TraceDetails(QWidget):
         word, colour = outcome(kept)
         others = f"<br>{kept.others} more trace{'s' if kept.others > 1 else ''} in this file" if kept.others else ""
         self.about.setText(
-            f'<span style="color:{getattr(self._theme.palette, colour)}">{word}</span> · {kept.task} · {kept.model or "unnamed model"}<br>'
-            f"{kept.segments} segments, {kept.steps} steps · states {kept.states} · {size(kept.nbytes)}<br>{when(kept)}{others}"
+            f'<span style="color:{getattr(self._theme.palette, colour)}">{word}</span> · {kept.task} · {f"model {kept.model}" if kept.model else "unnamed model"}<br>'
+            f"{kept.segments} segments, {kept.steps} steps · states: {kept.states} · {size(kept.nbytes)}<br>{when(kept)}{others}"
         )
         for field, text in ((self.title, kept.title), (self.tags, " ".join(kept.tags))):
             if not field.hasFocus():

@@ -141,7 +141,7 @@ class TraceRowDelegate(QStyledItemDelegate):
         marks = "  ".join(f"#{tag}" for tag in kept.tags)
         words = "  ·  ".join(part for part in (marks, kept.note.partition("\n")[0]) if part)
         others = f"+ {kept.others} more in this file" if kept.others else ""
-        self._line(painter, text, 42, words or others or f"states {kept.states}", "" if kept.automatic else "kept", accent=bool(words))
+        self._line(painter, text, 42, words or others or f"states: {kept.states}", "" if kept.automatic else "kept", accent=bool(words))
         painter.restore()
 
     def _board(self, kept: KeptTrace, font: QFont, ratio: float) -> QPixmap:

@@ -66,7 +66,7 @@ class ConfigTable(QWidget):
             except (HRMError, OSError):
                 continue  # the header of that run shows the error
         if len(found) == 1 and found[0][1].preset in PRESETS:
-            found.insert(0, (f"preset {found[0][1].preset}", PRESETS[found[0][1].preset]))
+            found.insert(0, (f"Preset {found[0][1].preset}", PRESETS[found[0][1].preset]))
         return found
 
     def _fill(self) -> None:
@@ -77,7 +77,7 @@ class ConfigTable(QWidget):
         bold.setWeight(QFont.Weight.DemiBold)
         self.table.clear()
         self.table.setColumnCount(1 + len(columns))
-        self.table.setHorizontalHeaderLabels(["setting", *(name for name, _ in columns)])
+        self.table.setHorizontalHeaderLabels(["Setting", *(name for name, _ in columns)])
         rows = []
         for field in fields_of(RunConfig):
             values = [value_at(dump, field.path) for dump in dumps]

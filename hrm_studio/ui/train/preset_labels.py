@@ -7,6 +7,7 @@ from hrm_studio.words import count
 from trainer.config import RunConfig
 from trainer.data.published import dataset_exists
 
+_NO_BREAK = "\N{NON-BREAKING HYPHEN}"  # keeps H-cycles in one piece where a line ends
 # name: title, what the model learns
 _TITLES = {
     "sudoku-4x4": (
@@ -39,12 +40,12 @@ def what(name: str, config: RunConfig) -> str:
 
 
 def data(config: RunConfig) -> str:
-    """'10,000 generated puzzles (4 clues to 8 clues), new symmetries each time'."""
+    """'10,000 generated puzzles (4 clues … 8 clues), new symmetries each time'."""
     if config.dataset:
         return f"dataset {config.dataset}" + ("" if dataset_exists(config.dataset) else ", not built yet: run hrm-studio data build")
     sets = config.puzzles
     names = list(dict.fromkeys(s.name(config.task) for s in sets))
-    kinds = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}" if names else ""
+    kinds = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}" if names else ""
     text = f"{sum(s.count for s in sets):,} generated puzzles" + (f" ({kinds})" if kinds else "")
     return text + (", new symmetries each time" if config.augment else "")
 
@@ -52,8 +53,8 @@ def data(config: RunConfig) -> str:
 def model(config: RunConfig) -> str:
     """'0.1 M parameters, 64 wide, 2 H-cycles of 2 L-steps'."""
     m = config.final_model
-    layers = f"{m.H_layers} + {m.L_layers} layers"
-    return f"{count(parameter_count(m))} parameters, {m.hidden_size} wide, {layers}, {m.H_cycles} H-cycles of {m.L_cycles} L-steps"
+    size = f"{count(parameter_count(m))} parameters, {m.hidden_size} wide, {m.H_layers} + {m.L_layers} layers"
+    return f"{size}, {m.H_cycles} H-cycles of {m.L_cycles} L-steps".replace("-", _NO_BREAK)
 
 
 def plan(config: RunConfig) -> str:

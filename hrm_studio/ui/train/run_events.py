@@ -39,7 +39,7 @@ class RunEvents(View):
         self._run: RunModel | None = None
         self._shown: tuple[int, int] = (-1, -1)
         self.table = QTableWidget(columnCount=4, accessibleName="Events of the run")
-        self.table.setHorizontalHeaderLabels(["time", "step", "event", ""])
+        self.table.setHorizontalHeaderLabels(["Time", "Step", "Event", "Details"])
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setShowGrid(False)
