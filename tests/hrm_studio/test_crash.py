@@ -208,7 +208,7 @@ def test_in_the_trainer(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_in_a_trainer_that_cannot_even_begin(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(monkeypatch, tmp_path / "planted", "import sys\nif '-m' in sys.orig_argv: sys.modules['trainer.session'] = None")
+    plant(monkeypatch, tmp_path / "planted", "import sys\nif '-m' in sys.orig_argv: sys.modules['trainer.runner'] = None")
     runs = RunsModel(tmp_path / "runs")
     runs.begin()
     with qtbot.waitSignal(runs.refused, timeout=WAIT) as refused:
