@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
     except Exception as error:
         message = explain(error, run)
         step = runner.trainer.step if hasattr(runner, "trainer") else 0
-        runner.tell(event("failed", step, message=message, error=type(error).__name__))
+        runner.emit(event("failed", step, message=message, error=type(error).__name__))
         if processes.is_first:
             with suppress(OSError):
                 run.write_status(state="failed", step=step, message=message)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from trainer.config import RunConfig
-from trainer.runs.events import Event, event
+from trainer.runs.events import Evaluated, Event, Metrics, Warned, event
 
 _ENDED = 2000  # examples that running figures are taken over
 _LEARNED = 0.995  # of training examples wholly right
@@ -33,12 +33,12 @@ class Diagnostics:
         """Take in what a run told before this process went on with it."""
         if entry["type"] == "warning" and isinstance(entry.get("code"), str):
             self.told.add(entry["code"])
-        elif entry["type"] in ("metrics", "evaluation"):
+        elif entry["type"] == "metrics" or entry["type"] == "evaluation":
             self._take(entry)
 
-    def check(self, entry: Event) -> list[Event]:
+    def check(self, entry: Event) -> list[Warned]:
         """Warnings that this event gives reason for."""
-        if entry["type"] not in ("metrics", "evaluation"):
+        if entry["type"] != "metrics" and entry["type"] != "evaluation":
             return []
         self._take(entry)
         found = {
@@ -51,8 +51,8 @@ class Diagnostics:
         self.told |= new.keys()
         return [event("warning", entry["step"], code=code, message=text) for code, text in new.items()]
 
-    def _take(self, entry: Event) -> None:
-        values: dict[str, Any] = entry.get("values") or {}
+    def _take(self, entry: Metrics | Evaluated) -> None:
+        values: dict[str, Any] = dict(entry["values"] or {})
         if entry["type"] == "evaluation":
             if values:
                 self._held_out.append((entry["step"], float(values["exact_accuracy"]), float(values["accuracy"])))

@@ -27,7 +27,7 @@ from trainer.distributed import ProcessGroup
 from trainer.initial_weights import attend_to_neighbours
 from trainer.metrics import MetricsWindow, Rate, set_figures
 from trainer.optim import EMA, MuonAdamW, SignSGD, drop_gradients, hyperparameters, learning_rate, optimizer_for
-from trainer.runs.events import Event, event
+from trainer.runs.events import Evaluated, Event, Metrics, event
 
 
 class Diverged(RuntimeError):
@@ -251,7 +251,7 @@ class Trainer:
             if any(self.step % every == 0 for every in (self.config.log_every, self.config.evaluate_every, self.config.checkpoint_every)):
                 wait_for(self.device)  # CUDA is asynchronous: finish these steps before the clock is read
             self.seconds += time.perf_counter() - begin
-            events = [event("warning", self.step, code=code, message=message) for code, message in self.notices]
+            events: list[Event] = [event("warning", self.step, code=code, message=message) for code, message in self.notices]
             self.notices.clear()
             if self.step % self.config.log_every == 0:
                 events.append(self._metrics())
@@ -280,7 +280,7 @@ class Trainer:
     def _out_of_time(self) -> bool:
         return bool(self.processes.broadcast(self.config.minutes is not None and self.seconds >= 60 * self.config.minutes))
 
-    def _stop_early(self, evaluation: Event) -> None:
+    def _stop_early(self, evaluation: Evaluated) -> None:
         """End the run if the evaluation is good enough, or no better for too long."""
         if not evaluation["sets"]:
             return
@@ -293,7 +293,7 @@ class Trainer:
             self.done = True
             self.reason = f"Stopped early: no improvement in {patience} evaluations; the best solved {self.best:.1%} of unseen puzzles."
 
-    def _metrics(self) -> Event:
+    def _metrics(self) -> Metrics:
         means, ended = self.window.take(self.config.batch_size, self.processes)
         means["weight_norm"] = float(nn.utils.get_total_norm(self.model.parameters()))
         for name in ("loss", "grad_norm", "weight_norm"):
@@ -324,13 +324,13 @@ class Trainer:
         copy.load_state_dict(self.model.state_dict() | (self.ema.shadow if self.ema else {}))
         return copy.eval()
 
-    def evaluation_event(self) -> Event:
+    def evaluation_event(self) -> Evaluated:
         """Evaluate the averaged model on every set; `exact_accuracy` and `accuracy` are means over the sets."""
-        found = dict(self.processes.broadcast(self._evaluation() if self.processes.is_first else None))
+        found: Evaluated = self.processes.broadcast(self._evaluation() if self.processes.is_first else None)
         self.evaluated_at = self.step
         return found
 
-    def _evaluation(self) -> Event:
+    def _evaluation(self) -> Evaluated:
         model, config = self.averaged_model(), self.config
         sets: dict[str, Any] = {}
         for name, puzzles in self.sets.items():

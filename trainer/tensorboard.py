@@ -1,4 +1,4 @@
-"""A run's figures as TensorBoard event files, for those who ask for them (`tensorboard: true`; extra `tensorboard`)."""
+"""A run's figures as TensorBoard files, if `tensorboard: true` asks for them (extra `tensorboard`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class TensorBoardWriter:
     """Writes scalars under names such as train/lm_loss, unseen/exact_accuracy, unseen/36 clues/exact, machine/gpu."""
 
     def __init__(self, folder: Path, step: int) -> None:
-        """Figures of steps after `step`, which a killed process left, are taken back. RunError where TensorBoard is not installed."""
+        """Figures of steps after `step`, which a killed trainer left, are hidden. RunError if TensorBoard is not installed."""
         try:
             from torch.utils.tensorboard.writer import SummaryWriter
         except ImportError:
@@ -21,15 +21,18 @@ class TensorBoardWriter:
         self._writer: Any = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
 
     def add(self, entry: Event) -> None:
-        """Take in one event; of those that hold no figures, nothing. OSError where the disk is full."""
-        group = {"metrics": "train", "evaluation": "unseen", "machine": "machine"}.get(entry["type"])
-        if group is None:
-            return
-        figures = {f"{group}/{name}": value for name, value in (entry.get("values") or {}).items()}
+        """Write the figures of an event, if it has any. OSError if the disk is full."""
+        figures: dict[str, float | None] = {}
         if entry["type"] == "metrics":
-            figures["train/examples_per_second"] = entry.get("examples_per_second")
-        for set_name, found in (entry.get("sets") or {}).items():
-            figures |= {f"unseen/{set_name}/{name}": found[name] for name in ("exact", "cells", "mean_segments")}
+            figures |= {f"train/{name}": value for name, value in entry["values"].items()}
+            figures["train/examples_per_second"] = entry["examples_per_second"]
+        elif entry["type"] == "machine":
+            figures |= {f"machine/{name}": value for name, value in entry["values"].items()}
+        elif entry["type"] == "evaluation":
+            figures |= {f"unseen/{name}": value for name, value in entry["values"].items()}
+            for name, found in entry["sets"].items():
+                figures |= {f"unseen/{name}/exact": found["exact"], f"unseen/{name}/cells": found["cells"]}
+                figures[f"unseen/{name}/mean_segments"] = found["mean_segments"]
         for name, value in figures.items():
             if value is not None:
                 self._writer.add_scalar(name, value, entry["step"], walltime=entry["time"])

@@ -19,7 +19,7 @@ from hrm_studio.cli.common import AsJson, plain_errors, print_json
 from hrm_studio.services.trainer_process import start_trainer
 from hrm_studio.words import duration, share, size
 from trainer.runs import manage
-from trainer.runs.events import describe
+from trainer.runs.events import Event, describe
 from trainer.runs.run_dir import RunDir
 from trainer.runs.summary import RunSummary, SummaryReader, environment
 
@@ -131,7 +131,7 @@ def follow(
         raise typer.Exit(0) from None
 
 
-def _ask(name: str, root: Path | None, as_json: bool, kind: str, done: Callable[[RunDir, list[dict[str, Any]]], bool], words: str) -> None:
+def _ask(name: str, root: Path | None, as_json: bool, kind: str, done: Callable[[RunDir, list[Event]], bool], words: str) -> None:
     """Send a command to a live trainer and wait for what shows that it was obeyed."""
     with plain_errors():
         run = manage.find_run(name, root)
@@ -141,7 +141,7 @@ def _ask(name: str, root: Path | None, as_json: bool, kind: str, done: Callable[
         reader.read()
         _listening(run)
         run.command(kind)
-    seen: list[dict[str, Any]] = []
+    seen: list[Event] = []
     end = time.monotonic() + _PATIENCE
     while not (obeyed := done(run, seen)) and time.monotonic() < end and run.status().get("state") in manage.LIVE:
         time.sleep(_POLL)
@@ -162,7 +162,7 @@ def _listening(run: RunDir) -> None:
         time.sleep(_POLL)
 
 
-def _told(kind: str) -> Callable[[RunDir, list[dict[str, Any]]], bool]:
+def _told(kind: str) -> Callable[[RunDir, list[Event]], bool]:
     return lambda run, seen: any(entry["type"] == kind for entry in seen)
 
 
@@ -209,7 +209,7 @@ def _start(run: RunDir, as_json: bool) -> None:
         reader = run.events()
         reader.read()
         child = start_trainer(run)
-        seen: list[dict[str, Any]] = []
+        seen: list[Event] = []
         while not any(entry["type"] == "started" for entry in seen) and child.poll() is None:
             time.sleep(_POLL)
             seen += reader.read()

@@ -19,6 +19,7 @@ from hrm_studio.cli.common import plain_errors
 from trainer.config import RunConfig
 from trainer.data.published import fit_to_dataset, resolve_dataset
 from trainer.presets import preset as preset_named
+from trainer.runs.events import Event
 from trainer.runs.run_dir import RunDir, new_run_path
 
 _POLL = 0.2  # seconds
@@ -138,21 +139,20 @@ class Follower:
             self.console.print(f"best checkpoint: {best}", soft_wrap=True)
         return 0
 
-    def _show(self, entry: dict[str, Any], progress: Progress, bar: Any) -> None:
-        kind = entry["type"]
+    def _show(self, entry: Event, progress: Progress, bar: Any) -> None:
         progress.update(bar, completed=entry["step"])
-        if kind == "started":
+        if entry["type"] == "started":
             self.started = True
-        elif kind == "metrics":
+        elif entry["type"] == "metrics":
             rate = self.run.status().get("steps_per_second")
             progress.update(bar, description=f"loss {entry['values']['loss']:.3f}", rate=f"{rate:.1f} steps/s" if rate else "")
-        elif kind == "evaluation":
+        elif entry["type"] == "evaluation":
             for name, found in entry["sets"].items():
                 progress.console.print(
                     f"step {entry['step']:>6}  {entry['seconds']:6.0f} s   {name}: {found['exact']:.1%} of {found['puzzles']} unseen puzzles"
                     f" ({found['low']:.1%}–{found['high']:.1%}), {found['cells']:.1%} of blank cells"
                 )
-        elif kind in ("warning", "failed"):
+        elif entry["type"] == "warning" or entry["type"] == "failed":
             progress.console.print(entry["message"], markup=False)
-            if kind == "failed":
+            if entry["type"] == "failed":
                 self.failed = str(entry["message"])

@@ -1,4 +1,11 @@
-"""What a run says and is told: one JSON object a line, versioned. Imports neither torch nor Qt."""
+"""Events and commands of a run: one JSON object a line. docs/events-format.md describes them. Imports neither torch nor Qt.
+
+`Event` is any of the typed dictionaries below, told apart by its `type`:
+
+>>> entry = event("saved", 20, checkpoint="step_000020")
+>>> entry["type"], entry["step"]
+('saved', 20)
+"""
 
 from __future__ import annotations
 
@@ -7,23 +14,140 @@ import math
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Literal, NotRequired, TypedDict, TypeVar, cast, get_args, get_type_hints, overload
 
-VERSION = 1
+VERSION = 1  # of events, commands and status
 
-# started, metrics, evaluation, machine, saved, paused, resumed, warning, failed, finished
-COMMANDS = ("pause", "resume", "save", "stop", "abort")
+EventType = Literal["started", "metrics", "evaluation", "machine", "saved", "paused", "resumed", "warning", "failed", "finished"]
+CommandType = Literal["pause", "resume", "save", "stop", "abort"]
+COMMANDS: tuple[CommandType, ...] = get_args(CommandType)
 
-Event = dict[str, Any]
+
+class _Head(TypedDict):
+    v: int
+    time: float  # seconds since 1970
+    step: int  # optimizer steps done
 
 
-def event(kind: str, step: int, **fields: Any) -> Event:
-    """A new event with the time of now (seconds since 1970)."""
-    return {"v": VERSION, "type": kind, "time": round(time.time(), 3), "step": step, **fields}
+class Started(_Head):
+    """A trainer began, or resumed after `step`; what a killed one wrote of later steps no longer counts."""
+
+    type: Literal["started"]
+    resumed: bool
+    pid: int
+    steps: int
+    processes: int
+    environment: dict[str, Any]  # versions, device, dtype, threads, seed, git
+    device: str  # this and the rest: `trainer.fitting.MachineFit`
+    micro_batch: int
+    compile: bool
+    why: str
+    machine: str
+    rows: int
+
+
+class Metrics(_Head):
+    """Means over the steps since the last metrics event, under the published trainer's names."""
+
+    type: Literal["metrics"]
+    values: dict[str, float | None]  # None: no example ended
+    phase: int
+    examples: int  # so far
+    examples_per_second: float | None
+    ended: int  # examples that ended
+    seconds: float  # of computing, so far
+
+
+class SetFigures(TypedDict):
+    """Of one evaluation set."""
+
+    puzzles: int
+    exact: float  # share of puzzles solved
+    low: float  # 95 % interval of `exact`
+    high: float
+    cells: float  # share of blank cells right
+    mean_segments: float  # until halting
+    exact_by_segment: list[float]
+    q_halt_accuracy: float
+
+
+class Evaluated(_Head):
+    """The averaged model on every evaluation set."""
+
+    type: Literal["evaluation"]
+    values: dict[str, float]  # exact_accuracy, accuracy: means over the sets
+    sets: dict[str, SetFigures]
+    segments: int
+    seconds: float  # of computing, so far
+    probe: NotRequired[str]  # a trace file in the run directory
+
+
+class MachineLoad(_Head):
+    """How busy the machine is; what is unknown is left out."""
+
+    type: Literal["machine"]
+    values: dict[str, float]  # cpu, memory, gpu, gpu_memory: shares; process_memory, gpu_memory_bytes: bytes; power: watts
+
+
+class Saved(_Head):
+    type: Literal["saved"]
+    checkpoint: str  # the folder's name
+
+
+class Paused(_Head):
+    type: Literal["paused"]
+
+
+class Resumed(_Head):
+    type: Literal["resumed"]
+
+
+class Warned(_Head):
+    type: Literal["warning"]
+    code: str  # which warning
+    message: str
+
+
+class Failed(_Head):
+    type: Literal["failed"]
+    message: str
+    error: str  # the exception's class
+
+
+class Finished(_Head):
+    type: Literal["finished"]
+    reason: str  # done, stopped, aborted
+    message: NotRequired[str]  # why, if it ended early by itself
+
+
+Event = Started | Metrics | Evaluated | MachineLoad | Saved | Paused | Resumed | Warned | Failed | Finished
+FIELDS: dict[str, type] = {get_args(get_type_hints(kind)["type"])[0]: kind for kind in get_args(Event)}
+
+
+class Command(TypedDict):
+    """What a person asks of a running trainer."""
+
+    v: int
+    type: CommandType
+
+
+@overload
+def event(kind: Literal["metrics"], step: int, **fields: Any) -> Metrics: ...
+@overload
+def event(kind: Literal["evaluation"], step: int, **fields: Any) -> Evaluated: ...
+@overload
+def event(kind: Literal["warning"], step: int, **fields: Any) -> Warned: ...
+@overload
+def event(kind: EventType, step: int, **fields: Any) -> Event: ...
+def event(kind: EventType, step: int, **fields: Any) -> Event:
+    """A new event, at the present time. Its further fields are those of its type."""
+    unknown = fields.keys() - FIELDS[kind].__annotations__.keys()
+    assert not unknown, f"{kind} events have no field {unknown}"
+    return cast(Event, {"v": VERSION, "type": kind, "time": round(time.time(), 3), "step": step, **fields})
 
 
 def _plain(value: Any) -> Any:
-    """JSON knows no NaN and no infinity: they become null."""
+    """JSON has no NaN and no infinity: they become null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -31,10 +155,10 @@ def _plain(value: Any) -> Any:
     return [_plain(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-def append_line(file: Path, entry: dict[str, Any]) -> None:
-    """Append one object in one write, so that lines of several writers do not mix.
+def append_line(file: Path, entry: Event | Command) -> None:
+    """Append an entry in one write, so that lines of several writers do not mix.
 
-    A line that a killed writer left unfinished is ended first; readers skip it.
+    If a killed writer left a line unfinished, that line is ended first; readers skip it.
     """
     line = (json.dumps(_plain(entry), ensure_ascii=False) + "\n").encode()
     with file.open("ab+") as stream:
@@ -48,17 +172,23 @@ def _last_byte(descriptor: int, size: int) -> bytes:
     return os.read(descriptor, 1)
 
 
-class LineReader:
-    """Follows a growing file of JSON lines: `read()` gives what is new. An unfinished last line waits; broken lines are skipped and counted."""
+Entry = TypeVar("Entry", Event, Command)
+
+
+class LineReader(Generic[Entry]):
+    """Follows a growing file of JSON lines: `read()` returns what is new. An unfinished last line waits; broken lines are skipped and counted.
+
+    Only `v` and `type` are checked: a file may come from another version, or from another program.
+    """
 
     def __init__(self, file: Path, offset: int = 0) -> None:
         self.file, self.offset, self.broken = file, offset, 0
 
-    def read(self) -> list[dict[str, Any]]:
+    def read(self) -> list[Entry]:
         return self.parse(self.lines())
 
     def lines(self, most: int | None = None) -> list[bytes]:
-        """The new whole lines as they stand, of about `most` bytes at most (None: all of them); blank ones are left out."""
+        """The new whole lines, of about `most` bytes at most (None: all), without blank ones."""
         try:
             if self.file.stat().st_size <= self.offset:
                 return []
@@ -66,15 +196,15 @@ class LineReader:
                 stream.seek(self.offset)
                 content = stream.read(most if most is not None else -1)
                 if most is not None and len(content) == most:
-                    content += stream.readline()  # the line that the limit fell into
+                    content += stream.readline()  # to the end of the line that the limit cut
         except FileNotFoundError:
             return []
         whole = content.rfind(b"\n") + 1
         self.offset += whole
         return [line for line in content[:whole].split(b"\n") if line.strip()]
 
-    def parse(self, lines: list[bytes]) -> list[dict[str, Any]]:
-        """The entries of lines that `lines` gave."""
+    def parse(self, lines: list[bytes]) -> list[Entry]:
+        """The entries in lines that `lines` returned."""
         entries = []
         for line in lines:
             try:
@@ -83,21 +213,21 @@ class LineReader:
                 self.broken += 1
                 continue
             if isinstance(entry, dict) and entry.get("v") == VERSION and isinstance(entry.get("type"), str):
-                entries.append(entry)
+                entries.append(cast(Entry, entry))
             else:
                 self.broken += 1
         return entries
 
 
 def describe(entry: Event) -> str:
-    """One line for people."""
+    """An event as one line for people."""
     head = f"step {entry.get('step', 0)}"
-    if entry["type"] in ("warning", "failed"):
+    if entry["type"] == "warning" or entry["type"] == "failed":
         return f"{head}: {entry.get('message', '')}"
     if entry["type"] == "evaluation":
-        sets = ", ".join(f"{name} {s['exact']:.1%} whole, {s['cells']:.1%} of blanks" for name, s in entry["sets"].items())
+        sets = ", ".join(f"{name} {s['exact']:.1%} solved, {s['cells']:.1%} of blanks right" for name, s in entry["sets"].items())
         return f"{head}: {sets} ({entry['seconds']:.0f} s)"
-    if entry["type"] in ("metrics", "machine"):
+    if entry["type"] == "metrics" or entry["type"] == "machine":
         return f"{head}: " + " ".join(f"{k}={v:.4g}" for k, v in entry.get("values", {}).items() if v is not None)
-    more = entry.get("message") or entry.get("reason") or entry.get("checkpoint") or ""
+    more: Any = entry.get("message") or entry.get("reason") or entry.get("checkpoint") or ""
     return f"{head}: {entry['type']}{f' {more}' if more else ''}"

@@ -17,7 +17,7 @@ import math
 import random
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 from filelock import FileLock, Timeout
@@ -26,7 +26,7 @@ from hrm_model.errors import RunError
 from hrm_model.files import atomic_write, forget_parts, write_json
 from hrm_model.folders import home
 from trainer.config import RunConfig, read_config, write_config
-from trainer.runs.events import COMMANDS, VERSION, LineReader, append_line
+from trainer.runs.events import COMMANDS, VERSION, CommandType, Event, LineReader, append_line
 
 _ADJECTIVES = [
     "amber", "brisk", "calm", "clever", "cosy", "eager", "early", "fair", "gentle", "happy", "keen", "lively",
@@ -74,18 +74,18 @@ class RunDir:
         """ConfigError where it cannot be read."""
         return read_config(self.config_file)
 
-    def events(self) -> LineReader:
+    def events(self) -> LineReader[Event]:
         """A reader that begins with the first event."""
         return LineReader(self.events_file)
 
-    def emit(self, entry: dict[str, Any]) -> None:
+    def emit(self, entry: Event) -> None:
         append_line(self.events_file, entry)
 
     def command(self, kind: str) -> None:
         """Ask the trainer to pause, resume, save, stop (with a checkpoint) or abort (without one)."""
         if kind not in COMMANDS:
             raise RunError(f"there is no command {kind!r}; these are: {', '.join(COMMANDS)}")
-        append_line(self.commands_file, {"v": VERSION, "type": kind})
+        append_line(self.commands_file, {"v": VERSION, "type": cast(CommandType, kind)})
 
     def status(self) -> dict[str, Any]:
         """pid, state, step, steps, eta_seconds …; {} before the first start. A trainer that was killed has state 'killed'."""

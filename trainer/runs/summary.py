@@ -122,8 +122,9 @@ class SummaryReader:
         chosen = [line for line in lines[:-1] if b'"metrics"' not in line[:64]] + lines[-1:]
         for entry in self._reader.parse(chosen):
             step = self._step = entry.get("step", 0)
-            if isinstance(entry.get("seconds"), int | float):
-                self._seconds = float(entry["seconds"])
+            seconds = entry.get("seconds")
+            if isinstance(seconds, int | float):
+                self._seconds = float(seconds)
             if entry["type"] == "started":
                 self._best = {s: best for s, best in self._best.items() if s <= step}
                 self._failure = self._error = self._ended = ""

@@ -88,7 +88,7 @@ def test_follow_prints_events_until_the_end(finished: RunDir) -> None:
     assert entries == finished.events().read()
     text = words("follow", "whale-7")
     assert "step 14: finished done" in text
-    assert "% whole" in text
+    assert "% solved" in text
     assert words("follow", "whale-7", "--new") == ""
 
 
