@@ -6,6 +6,15 @@ print it as it is. Any other exception is a bug in this program, except OSError 
 
 from __future__ import annotations
 
+import errno
+
+_REMEDIES = {
+    errno.ENOSPC: "Make room on the disk and try again.",
+    errno.EDQUOT: "Make room on the disk and try again.",
+    errno.EROFS: "Make the folder writable, or set HRM_STUDIO_HOME to another one.",
+    errno.EACCES: "Make the folder writable, or set HRM_STUDIO_HOME to another one.",
+}
+
 
 class HRMError(ValueError):
     """Base class of all errors that a person can cause. A ValueError too, so that pydantic reports it with the field at fault."""
@@ -102,6 +111,13 @@ def message_of(error: BaseException) -> str:
     if is_expected(error):
         return f"Not enough memory ({first_line(error)[:200]})"
     return f"Internal error ({one_line(error)}). The log has the details."
+
+
+def write_failure(error: OSError) -> str:
+    """Why a file or folder could not be written, and what to do."""
+    if error.filename is None or error.strerror is None:
+        return str(error)
+    return " ".join(filter(None, [f"{error.filename}: cannot be written ({error.strerror}).", _REMEDIES.get(error.errno or 0)]))
 
 
 def one_line(error: BaseException) -> str:

@@ -17,7 +17,7 @@ from rich.table import Table
 from hrm_model.errors import RunError
 from hrm_studio.cli.common import AsJson, plain_errors, print_json
 from hrm_studio.services.trainer_process import start_trainer
-from hrm_studio.words import duration, share, size
+from hrm_studio.units import duration, share, size
 from trainer.runs import manage
 from trainer.runs.events import Event, describe
 from trainer.runs.run_dir import RunDir

@@ -28,12 +28,12 @@ LETTERS = "ABCD"
 
 @dataclass(frozen=True)
 class Setting:
-    """What a pane thinks about, and how."""
+    """What a pane shows: which model reasons about which puzzle, and how."""
 
     model: Path
     segments: int = 16
-    relabelled: int = 0  # 0 as it is, k the k-th relabelling by chance
-    puzzle: str = ""  # its own puzzle; '' for that of all
+    relabelled: int = 0  # 0: as it is; k: the k-th random relabelling
+    puzzle: str = ""  # its own puzzle; '' for the shared one
 
 
 class Pane(QObject):
@@ -41,7 +41,7 @@ class Pane(QObject):
 
     Signals
     -------
-    changed()   `setting`, `error` or `state` is another one
+    changed()   `setting`, `error` or `state` changed
     """
 
     changed = Signal()
@@ -51,7 +51,7 @@ class Pane(QObject):
         self.setting = setting
         self.traces = TraceModel(self)
         self.error = ""
-        self.waiting = False  # it was asked to think, and has not begun
+        self.waiting = False  # its job has not begun yet
 
     def fail(self, words: str) -> None:
         self.error, self.waiting = words, False
@@ -66,9 +66,9 @@ class Comparison(QObject):
 
     Signals
     -------
-    panes_changed()     panes were added or taken away, or set up anew
-    grew()              a trace has more steps, is complete, or was taken away to be thought anew
-    moved()             all panes stand at the clock's cursor
+    panes_changed()     panes were added, removed or set up again
+    grew()              a trace has more steps, is complete, or was removed to be computed again
+    moved()             all panes show the clock's moment
     """
 
     panes_changed = Signal()
@@ -87,11 +87,11 @@ class Comparison(QObject):
     # What is compared ------------------------------------------------------------------------------------------------
 
     def set_puzzle(self, task: Task, grid: Grid) -> None:
-        """The puzzle of all panes without one of their own."""
+        """Set the puzzle of all panes that have none of their own."""
         self.task, self.grid = task, grid
 
     def set_up(self, settings: list[Setting]) -> None:
-        """These panes, two to four, and none before."""
+        """Replace all panes by these, two to four."""
         assert 2 <= len(settings) <= MOST_PANES
         self.stop()
         for pane in self.panes:
@@ -101,7 +101,7 @@ class Comparison(QObject):
         self.panes_changed.emit()
 
     def change(self, index: int, **fields: object) -> None:
-        """Another model, budget or puzzle for one pane; what it shows goes."""
+        """Change the model, segments or puzzle of one pane, and clear it."""
         pane = self.panes[index]
         pane.setting = replace(pane.setting, **fields)  # type: ignore[arg-type]
         pane.error, pane.waiting = "", False
@@ -109,17 +109,17 @@ class Comparison(QObject):
         pane.traces.open(None)
         pane.changed.emit()
 
-    # Thinking --------------------------------------------------------------------------------------------------------
+    # Reasoning -------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """All panes think, the first one first."""
+        """Compute all panes, the first one first."""
         self.clock.open(None)
         for index in reversed(range(len(self.panes))):  # the newest job runs first
             self._run_one(index)
         self.grew.emit()
 
     def stop(self) -> None:
-        """No pane thinks any longer; what is there stays."""
+        """Stop computing; the steps so far stay."""
         for index, pane in enumerate(self.panes):
             self._reasoner.drop(_lane(index))
             pane.waiting = False
@@ -176,7 +176,7 @@ class Comparison(QObject):
     # One cursor ------------------------------------------------------------------------------------------------------
 
     def leader(self) -> Pane | None:
-        """The pane whose trace is the clock: of the longest, the first."""
+        """The pane whose trace is the clock: the first of the longest."""
         there = [pane for pane in self.panes if pane.traces.trace is not None]
         return max(there, key=lambda pane: (pane.setting.segments, -self.panes.index(pane)), default=None)
 
@@ -208,7 +208,7 @@ class Comparison(QObject):
         self.moved.emit()
 
     def by_title(self) -> dict[str, Trace]:
-        """The panes' traces, each under words that tell it from the others."""
+        """The panes' traces, each under a name that no other has."""
         found = {}
         for letter, pane in zip(LETTERS, self.panes, strict=False):
             trace, relabelled = pane.traces.trace, pane.setting.relabelled
@@ -219,7 +219,7 @@ class Comparison(QObject):
         return found
 
     def differences(self, index: int) -> NDArray[np.bool_] | None:
-        """(S,) where a pane's answer differs from the first pane's now; None where they cannot be compared."""
+        """(S,) cells in which a pane's answer differs from the first pane's now; None if the two cannot be compared."""
         first, pane = self.panes[0].traces, self.panes[index].traces
         if index == 0 or first.trace is None or pane.trace is None:
             return None

@@ -1,4 +1,4 @@
-"""A RunConfig as a list of fields that a form or a table can show, made from the pydantic classes: nothing is told twice."""
+"""A RunConfig as a list of fields for a form or a table. All of it comes from the pydantic classes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FAMILIES = ("sudoku", "maze", "arc")
 
 @dataclass(frozen=True)
 class Field:
-    """One setting: a leaf of the configuration, or a list of small records such as puzzle sets."""
+    """One setting: a value, or a list of small records such as puzzle sets."""
 
     path: tuple[str, ...]
     annotation: Any
@@ -41,13 +41,13 @@ class Field:
         return type(None) in _members(self.annotation)
 
     def concerns(self, task: str) -> bool:
-        """Whether it means something for a task: a help that begins with 'maze: …' is for mazes only."""
+        """Whether it applies to a task: a description that begins with 'maze: …' is for mazes only."""
         family, colon, _ = self.help.partition(":")
         return not colon or family.lower() not in _FAMILIES or task.startswith(family.lower())
 
     @property
     def words(self) -> str:
-        """What a search looks through."""
+        """The text that a search looks through."""
         inner = " ".join(f"{f.name} {f.help}" for f in fields_of(self.record)) if self.record is not None else ""
         return f"{self.name} {self.help} {self.group} {inner}".lower()
 
@@ -104,7 +104,7 @@ def _help(info: FieldInfo) -> str:
 
 
 def fixed_sizes() -> set[tuple[str, ...]]:
-    """Settings that a run which goes on from another's weights cannot change."""
+    """Settings that cannot change if a run continues from another's weights."""
     return {("task",)} | {field.path for field in fields_of(RunConfig) if field.path[0] == "model" and field.path[1] not in CHANGEABLE}
 
 
@@ -116,7 +116,7 @@ def value_at(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """A value as one types it."""
+    """A value as a person types it."""
     if value is None:
         return ""
     if isinstance(value, list | tuple):
@@ -125,14 +125,14 @@ def text_of(value: Any) -> str:
 
 
 def format_value(value: Any) -> str:
-    """A value as one reads it in a table."""
+    """A value as a table shows it."""
     if isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
         return "; ".join(", ".join(f"{k} {text_of(v)}" for k, v in record.items() if v is not None) for record in value)
     return "none" if value is None or value == () or value == [] else text_of(value)
 
 
 def build(values: Mapping[tuple[str, ...], Any], preset: str) -> tuple[RunConfig | None, dict[tuple[str, ...], str]]:
-    """A configuration from values by path, or what is wrong with which of them; () is the path of what concerns several."""
+    """A configuration from values by path, or what is wrong with them by path; () is the path of faults that concern several values."""
     tree: dict[str, Any] = {"preset": preset}
     for path, value in values.items():
         place = tree

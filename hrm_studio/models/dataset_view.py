@@ -1,4 +1,4 @@
-"""A dataset in the published layout, looked at: what it holds, and its puzzles group by group. Reads little at a time; no Qt.
+"""A dataset in the published layout: its size, and its puzzles group by group. Reads little at a time; no Qt.
 
 Shapes: S cells.
 """
@@ -14,13 +14,13 @@ from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair, grid_on
 from hrm_model.tasks.base import Grid, Task
 from trainer.data.published import Dataset, Split
 
-MOST_PUZZLES = 48  # of a group that are shown; a thousand copies tell no more
+MOST_PUZZLES = 48  # shown of a group; a thousand copies would show nothing more
 MOST_EXAMPLES = 24  # of a puzzle
 
 
 @dataclass(frozen=True)
 class Example:
-    """What a model reads and what it should answer; cells that are not asked for are 0. Both (S,)."""
+    """What a model reads and what it should answer, (S,) each. Cells that do not count are 0."""
 
     given: Grid
     wanted: Grid
@@ -31,13 +31,13 @@ class Shown:
     """One puzzle of a group: the first is the puzzle itself, the others are its augmented copies."""
 
     number: int  # in the split
-    name: str  # of its identifier; empty where it has none of its own
+    name: str  # of its identifier; '' if it has none of its own
     examples: tuple[Example, ...]
     all_examples: int
 
 
 def as_arc(puzzle: Shown, at: int) -> tuple[ArcPuzzle, Pair]:
-    """An ARC puzzle of a dataset as the task that it is: one example to think about, the others as demonstrations."""
+    """An ARC puzzle of a dataset as a task: one example is the test, the others are demonstrations."""
     pairs = [Pair(grid_on(e.given), grid_on(e.wanted) if e.wanted.any() else None) for e in puzzle.examples]
     return ArcPuzzle(puzzle.name, tuple(p for p in pairs if p is not pairs[at] and p.output is not None), (pairs[at],)), pairs[at]
 
@@ -50,7 +50,7 @@ class Group:
 
 
 class DatasetView:
-    """DatasetError where a folder is none, or belongs to no known task."""
+    """DatasetError if the folder is not a dataset, or its boards fit no known task."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -71,7 +71,7 @@ class DatasetView:
         return " · ".join(f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in counts)
 
     def group(self, name: str, number: int) -> Group:
-        """A group with its first puzzles and their first examples. DatasetError where a number in it is no token."""
+        """A group with its first puzzles and their first examples. DatasetError if a number in it is not a token."""
         split = self.split(name)
         first, end = (int(k) for k in split.group_indices[number : number + 2])
         puzzles = tuple(self._puzzle(split, k) for k in range(first, min(end, first + MOST_PUZZLES)))
@@ -89,7 +89,7 @@ class DatasetView:
         return Shown(number, name, tuple(Example(given, wanted) for given, wanted in pairs), end - first)
 
     def find(self, name: str, text: str, after: int = -1) -> int | None:
-        """The next group, in a circle, of which a puzzle's identifier has this text in its name; None where there is none."""
+        """The next group, starting over at the end, with this text in the name of a puzzle's identifier; None if there is none."""
         named = np.array([text.lower() in known.lower() for known in self.dataset.identifiers])
         split = self.split(name)
         identifiers = np.minimum(split.identifiers, len(named) - 1)

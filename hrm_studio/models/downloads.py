@@ -1,4 +1,4 @@
-"""Downloads from the Hub and how they stand."""
+"""Downloads from the Hub and their progress."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Download:
 
     @property
     def seconds_left(self) -> float | None:
-        """None where the speed does not tell."""
+        """None while the speed is not known."""
         return (self.total - self.nbytes) / self.speed if self.speed > 0 and self.total else None
 
 
 class Downloads(QObject):
-    """Pausing ends the process and keeps its bytes; resuming starts another that asks for the rest.
+    """Pausing ends the process and keeps its bytes; resuming starts another for the rest.
 
     Signals
     -------
@@ -58,13 +58,13 @@ class Downloads(QObject):
         self.by_id: dict[str, Download] = {}
 
     def start(self, repo: str, revision: str = "", file: str = "") -> None:
-        """Fetch a model; goes on where an earlier try ended."""
+        """Download a model; continues where an earlier attempt ended."""
         if repo in self._requests:
             return
         self._set(Download(repo, revision=revision, file=file))
         self._service.settings = self._settings()
         self._requests[repo] = self._service.ask(
-            lambda event: self._told(repo, event), do="download", id=repo, revision=revision or None, file=file or None
+            lambda event: self._event(repo, event), do="download", id=repo, revision=revision or None, file=file or None
         )
 
     def pause(self, repo: str) -> None:
@@ -79,7 +79,7 @@ class Downloads(QObject):
         self._set(replace(self.by_id[repo], nbytes=before.nbytes, total=before.total))
 
     def forget(self, repo: str) -> None:
-        """Stop it and drop it from the list; its bytes are deleted by who clears the cache."""
+        """Stop it and remove it from the list. Its bytes stay in the cache until that is cleared."""
         self._stop(repo)
         if self.by_id.pop(repo, None) is not None:
             self.changed.emit(repo)
@@ -93,7 +93,7 @@ class Downloads(QObject):
         self.by_id[download.id] = download
         self.changed.emit(download.id)
 
-    def _told(self, repo: str, event: Event) -> None:
+    def _event(self, repo: str, event: Event) -> None:
         before = self.by_id.get(repo)
         if before is None or repo not in self._requests:
             return  # stopped meanwhile
@@ -103,7 +103,7 @@ class Downloads(QObject):
         elif kind == "progress":
             self._set(replace(before, state="running", nbytes=event["bytes"], speed=event["speed"], stalled=event["stalled"], message=""))
         elif kind == "retrying":
-            self._set(replace(before, state="waiting", speed=0.0, message=f"{event['reason']}. Again in {event['wait']:.0f} s."))
+            self._set(replace(before, state="waiting", speed=0.0, message=f"{event['reason']}. Trying again in {event['wait']:.0f} s."))
         elif kind == "verifying":
             self._set(replace(before, state="checking", speed=0.0))
         elif kind == "failed":

@@ -1,4 +1,4 @@
-"""The models that the Library shows: what ships, what is on this machine, what is in the Hub's cache, what is known or was found there."""
+"""The models that the Library shows: bundled ones, those on this machine and in the Hub's cache, and those known or found on the Hub."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Entry:
     section: Section
     key: str  # unique: a path, or an id
     title: str
-    about: str  # a line of what is known of it
+    about: str  # one line about it
     task: str = ""
-    path: Path | None = None  # where it can be looked into
+    path: Path | None = None  # None if it is not on this machine
     id: str = ""  # on the Hub
     nbytes: int = 0
     commit: str = ""
@@ -46,17 +46,17 @@ class Entry:
 
     @property
     def from_elsewhere(self) -> bool:
-        """Whether a person opened it, and can take it off the list."""
+        """Whether a person added it and can remove it from the list."""
         return self.about in (_OPENED, _TRIED)
 
     @property
     def words(self) -> str:
-        """What a search looks in."""
+        """The text that a search looks in."""
         return f"{self.title} {self.about} {self.task} {self.id} {self.path or ''}".lower()
 
 
 def look(settings: HubSettings, recent: list[Path], tried: Path | None = None) -> list[Entry]:
-    """All entries but those found by a search; of those opened from elsewhere `tried` comes first. Reads folders; for a thread."""
+    """All entries except search hits; `tried` comes first among those added by a person. Reads folders: call it in a thread."""
     entries = [Entry("bundled", str(m.path), m.title, m.name, m.task, m.path, nbytes=_size(m.path)) for m in bundled_models()]
     shipped = {e.path for e in entries}
     for path in recent if tried is None or tried in recent else [tried, *recent]:
@@ -71,7 +71,7 @@ def look(settings: HubSettings, recent: list[Path], tried: Path | None = None) -
     copies = cached(settings)
     for copy in copies:
         told = known(copy.id)
-        about = copy.id if copy.weights else f"{copy.id}, not complete"
+        about = copy.id if copy.weights else f"{copy.id}, incomplete"
         title, task = (told.title, told.task) if told else (copy.id.partition("/")[2], "")
         place = copy.path if copy.weights else None
         entries.append(
@@ -89,7 +89,7 @@ def look(settings: HubSettings, recent: list[Path], tried: Path | None = None) -
 
 
 def _runs() -> list[Path]:
-    """Run folders that have saved something, newest first."""
+    """Run folders with a checkpoint, newest first."""
     runs = home() / "runs"
     found = [r for r in runs.glob("*") if any((r / "checkpoints").glob("step_*"))] if runs.is_dir() else []
     return sorted(found, key=lambda r: -r.stat().st_mtime)[:_MOST_RUNS]
@@ -132,9 +132,9 @@ class LibraryModel(QObject):
         self.chosen: Entry | None = None
         self.token = ""  # kept for this session only; `hf auth login` keeps one for good
         self._wanted = ""  # a key to choose once it is there
-        self._tried: Path | None = None  # added and not looked into yet; listed so that it can be
+        self._tried: Path | None = None  # added but not inspected yet; it is listed so that it can be
 
-    # How the Hub is asked ---------------------------------------------------------------------------------------------
+    # Requests to the Hub ----------------------------------------------------------------------------------------------
 
     def stored(self, name: str) -> str:
         value = self._settings.value(f"hub/{name}")
@@ -154,14 +154,14 @@ class LibraryModel(QObject):
         self.refresh()
 
     def request_settings(self) -> dict[str, Any]:
-        """For a request to the Hub."""
+        """The settings of a request to the Hub."""
         hub = self.hub
         return {"endpoint": hub.endpoint, "token": hub.token, "cache": str(hub.cache) if hub.cache else None, "offline": hub.offline}
 
     # Entries ----------------------------------------------------------------------------------------------------------
 
     def refresh(self, choose: str = "") -> None:
-        """Look again what there is; `choose` names the key to choose then."""
+        """Read the list again; `choose`: the key to choose afterwards."""
         self._wanted = choose or self._wanted
         paths = [Path(p) for p in dict.fromkeys(self._kept("recent_models") + self._kept("recent_files"))]
         hub, tried = self.hub, self._tried
@@ -190,7 +190,7 @@ class LibraryModel(QObject):
         before = self.chosen
         key = self._wanted or (before.key if before else "")
         found = next((e for e in self.entries if e.key == key), None)
-        if found is None and before is not None and before.id:  # fetched or deleted meanwhile: it stands in another section
+        if found is None and before is not None and before.id:  # downloaded or deleted meanwhile: it is in another section now
             found = next((e for e in self.entries if e.id == before.id), None)
         found = found or (self.entries[0] if self.entries else None)
         if found is not None and found.key == self._wanted:
@@ -205,14 +205,14 @@ class LibraryModel(QObject):
             self.chosen_changed.emit()
 
     def add(self, path: Path) -> None:
-        """Show a checkpoint from anywhere; it is remembered once it could be looked into."""
+        """Show a checkpoint from anywhere. It is remembered once it could be inspected."""
         self._tried = path
         if self.chosen is not None and self.chosen.key == str(path):
-            self.chosen = None  # look into it once more
+            self.chosen = None  # inspect it again
         self.refresh(choose=str(path))
 
     def looked_into(self, path: Path, good: bool) -> None:
-        """Tell what came of looking into a model: one that was added and is good is remembered, a bad one is off the list at the next look."""
+        """Report how the inspection of a model ended: a good one that was added is remembered, a bad one leaves the list when it is next read."""
         if path == self._tried:
             self._tried = None
             if good:
@@ -223,7 +223,7 @@ class LibraryModel(QObject):
         return [p for p in kept if isinstance(p, str)] if isinstance(kept, list) else [kept] if isinstance(kept, str) and kept else []
 
     def forget(self, entry: Entry) -> None:
-        """Take a local one off the list; its files stay."""
+        """Remove a local model from the list; its files stay."""
         if entry.path == self._tried:
             self._tried = None
         for name in ("recent_models", "recent_files"):

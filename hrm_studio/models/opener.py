@@ -41,7 +41,7 @@ def kind_of(path: Path) -> Kind:
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if not head:
-        raise OpenError(f"{path} is empty.")
+        raise OpenError(f"Empty file: {path}")
     if path.suffix in _WEIGHTS or path.name.startswith("step_") or path.name == "checkpoint":
         if not begins_like_weights(head):
             raise OpenError(f"{path} is not a checkpoint. HRM Studio opens {_KINDS}.")

@@ -1,4 +1,4 @@
-"""How the curves of runs are looked at: shared by every plot of the page."""
+"""How the curves of runs are shown; every plot of the page shares this."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ X_AXES = {"step": "optimizer step", "epoch": "epoch (passes over the pool)", "ti
 class PlotSettings(QObject):
     """Signals
     -------
-    changed()           plots must be drawn anew
-    crosshair_moved()   `crosshair` is another x, or None
+    changed()           plots must be drawn again
+    crosshair_moved()   `crosshair` is at another x, or None
     """
 
     changed = Signal()
@@ -25,13 +25,13 @@ class PlotSettings(QObject):
         self.x = "step"  # a key of X_AXES
         self.smoothing = 0.6  # share of the past, 0 ≤ smoothing < 1
         self.log_x = False
-        self.log_y = True  # for plots where it helps: losses, norms, rates
+        self.log_y = True  # in plots of losses, norms and rates
         self.hidden: frozenset[Path] = frozenset()  # runs that the legend hides
-        self.zoom: tuple[float, float] | None = None  # x from … to; None: all there is
+        self.zoom: tuple[float, float] | None = None  # x from … to; None: everything
         self.crosshair: float | None = None
 
     def set(self, **values: Any) -> None:
-        """Change some of the fields above; tells once, and only where something changed."""
+        """Change some of the fields above. Emits once, and only if something changed."""
         changed = {name: value for name, value in values.items() if getattr(self, name) != value}
         if "x" in changed:
             changed.setdefault("zoom", None)

@@ -1,4 +1,4 @@
-"""All runs, live and finished, and those that are opened with everything they tell."""
+"""All runs, live and finished, and the events of the opened ones."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _TRASH_DAYS = 7.0
 
 
 class RunModel(QObject):
-    """One run: how it stands, and once it is opened all that it tells.
+    """One run: its summary, and its log once it is opened.
 
     Signals
     -------
-    changed()   `summary` is another one
-    grew()      `log` has more, or a resumed run took some back
+    changed()   `summary` changed
+    grew()      `log` grew, or a resumed run took steps back
     """
 
     changed = Signal()
@@ -55,14 +55,14 @@ class RunModel(QObject):
 
     @property
     def config(self) -> RunConfig:
-        """What the run was asked to do. ConfigError where that cannot be read."""
+        """The run's configuration. ConfigError if it cannot be read."""
         if self._config is None:
             self._config = self.run.config()
         return self._config
 
     @property
     def epochs_per_step(self) -> float:
-        """Share of the pool that one step takes; NaN where the configuration does not tell."""
+        """Share of the training puzzles in one step; NaN if the configuration does not say."""
         try:
             return self.config.batch_size / sum(s.count for s in self.config.puzzles)
         except (ConfigError, OSError, ZeroDivisionError):
@@ -73,7 +73,7 @@ class RunModel(QObject):
         self.changed.emit()
 
     def move(self, path: Path) -> None:
-        """Its folder has another name now."""
+        """Its folder was renamed."""
         self.run = RunDir(path)
         self.update(replace(self.summary, path=path, model=None))
 
@@ -83,15 +83,15 @@ class RunModel(QObject):
 
 
 class RunsModel(QObject):
-    """The runs of a folder, by path, and what can be done with them. Nothing here waits for a trainer.
+    """The runs of a folder, by path, and all actions on them. Nothing here waits for a trainer.
 
     Signals
     -------
     added(object), removed(object)  a RunModel
-    changed(object)                 a RunModel whose summary is another one
-    listed()                        runs were added or taken away
-    deleted(object)                 the path of a run that can still be brought back by `undo_delete`
-    refused(str)                    a sentence: why a trainer could not begin
+    changed(object)                 a RunModel whose summary changed
+    listed()                        runs were added or removed
+    deleted(object)                 the path of a run that `undo_delete` can bring back
+    refused(str)                    a sentence: why a trainer could not start
     """
 
     added = Signal(object)
@@ -107,44 +107,44 @@ class RunsModel(QObject):
         self.by_path: dict[Path, RunModel] = {}
         self.trainers = Trainers()
         self._elsewhere: list[Path] = []
-        self._waiting: dict[RunModel, str] = {}  # commands for trainers that have not begun
+        self._waiting: dict[RunModel, str] = {}  # commands for trainers that have not started
         self._trashed: list[tuple[Path, Path]] = []  # where it was, where it is now
         self._follower = RunFollower(self.folder, self)
         self._follower.surveyed.connect(self._surveyed)
-        self._follower.told.connect(self._told)
+        self._follower.events_read.connect(self._take_events)
         self._reaper = QTimer(self)
         self._reaper.setInterval(1000)
         self._reaper.timeout.connect(self._reap)
 
     def begin(self) -> None:
-        """Start looking. What was deleted a week ago and not brought back goes for good."""
+        """Start following. Runs deleted more than a week ago are removed for good."""
         self.empty_trash(_TRASH_DAYS)
         self._follower.start()
         self._reaper.start()
 
     def close(self) -> None:
-        """Stop looking; trainers go on."""
+        """Stop following; trainers go on."""
         self._reaper.stop()
         self._follower.close()
         self.trainers.abandon()
 
     @property
     def live(self) -> list[RunModel]:
-        """Runs that a trainer works on."""
+        """Runs that are being trained."""
         return [run for run in self.by_path.values() if run.summary.live]
 
     # Following -------------------------------------------------------------------------------------------------------
 
     def open(self, run: RunModel) -> None:
-        """Take in everything that the run tells, from its first event on."""
+        """Read all events of a run, and follow it."""
         if not run.opened:
             run.opened = True
             self._follower.follow(run.path, run)
 
     def add_elsewhere(self, path: Path) -> None:
-        """List a run directory of another folder too. RunError where it is none."""
+        """List a run directory of another folder too. RunError if it is not one."""
         if not is_run(path):
-            raise RunError(f"{path}: is no run directory (it has no config.yaml)")
+            raise RunError(f"{path}: is not a run directory (it has no config.yaml)")
         if path.parent != self.folder and path not in self._elsewhere:
             self._elsewhere.append(path)
             self._follower.watch(self._elsewhere)
@@ -164,7 +164,7 @@ class RunsModel(QObject):
                     listed = True
             else:
                 run.update(summary)
-                self._hand_on(run)
+                self._send_waiting(run)
                 self.changed.emit(run)
         if listed:
             self.listed.emit()
@@ -183,14 +183,14 @@ class RunsModel(QObject):
         run.deleteLater()
         return True
 
-    def _told(self, run: RunModel, parts: list[Part]) -> None:
+    def _take_events(self, run: RunModel, parts: list[Part]) -> None:
         if self.by_path.get(run.path) is run:
             run.take(parts)
 
-    # Doing -----------------------------------------------------------------------------------------------------------
+    # Actions ---------------------------------------------------------------------------------------------------------
 
     def start_new(self, config: RunConfig) -> RunModel:
-        """Make a run directory and start its trainer. HRMError or OSError where that cannot be."""
+        """Make a run directory and start its trainer. HRMError or OSError if that fails."""
         run = RunDir.create(new_run_path(config.preset or config.task, self.folder), resolve_dataset(config))
         return self.start(run)
 
@@ -204,7 +204,7 @@ class RunsModel(QObject):
         return model
 
     def resume(self, run: RunModel) -> None:
-        """Go on: a paused trainer is told so, for an ended one a new trainer is started."""
+        """Continue: resume a paused trainer, or start a new one if it ended."""
         if run.summary.state == "paused":
             run.run.command("resume")
         elif not run.summary.live:
@@ -214,30 +214,30 @@ class RunsModel(QObject):
     def command(self, run: RunModel, kind: str) -> None:
         """pause, save, stop or abort."""
         if run.summary.state == "starting":
-            self._waiting[run] = kind  # a trainer that has not begun yet does not hear
+            self._waiting[run] = kind  # a trainer that has not started would take it for an old command
         else:
             run.run.command(kind)
         self._follower.hurry()
 
-    def _hand_on(self, run: RunModel) -> None:
-        """Tell a trainer that has begun by now what was asked of it before."""
+    def _send_waiting(self, run: RunModel) -> None:
+        """Send the command that waited for a trainer to start."""
         if run in self._waiting and run.summary.state not in ("new", "starting"):
             kind = self._waiting.pop(run)
             if run.summary.live:
                 run.run.command(kind)
 
     def _reap(self) -> None:
-        """A trainer that could not begin wrote nothing but its last words."""
+        """Report trainers that could not start: they wrote no events, only a log."""
         for path, code in self.trainers.reap():
             run = self.by_path.get(path)
             self._follower.forget(path)
             if code:
                 _log.warning("the trainer of %s ended with code %d: %s", path.name, code, last_log_line(path))
             if run is not None and (code == 2 or (code and not run.run.status())):
-                self.refused.emit(f"The trainer of {run.name} could not begin. {last_log_line(path, of_many=True)}")
+                self.refused.emit(f"The trainer of {run.name} could not start. {last_log_line(path, of_many=True)}")
 
     def rename(self, run: RunModel, name: str) -> None:
-        """Give a run that is not live another folder name. RunError says what stands against it."""
+        """Rename the folder of a run that is not live. RunError says why it cannot be."""
         target = manage.rename(run.run, name)
         if target != run.path:
             del self.by_path[run.path]
@@ -247,7 +247,7 @@ class RunsModel(QObject):
             self.changed.emit(run)
 
     def delete(self, run: RunModel) -> None:
-        """Take a run away; `undo_delete` brings it back for a week. RunError for a live one."""
+        """Delete a run; `undo_delete` brings it back for a week. RunError if it is live."""
         path = run.path
         self._trashed.append((path, manage.delete(run.run)))
         self._remove(path)
@@ -255,18 +255,18 @@ class RunsModel(QObject):
         self.deleted.emit(path)
 
     def undo_delete(self) -> None:
-        """Bring back what was deleted last, in an earlier session too. RunError where there is nothing, or its place is taken."""
+        """Restore the run deleted last, also from an earlier session. RunError if there is none, or its folder exists."""
         if self._trashed:
             path, place = self._trashed.pop()
             if path.exists():
-                raise RunError(f"{path}: is there already; rename it first")
+                raise RunError(f"{path} exists already; rename it first")
             place.rename(path)
         else:
             path = manage.undelete(root=self.folder)
         self._follower.forget(path)
 
     def empty_trash(self, older_than_days: float = 0.0) -> None:
-        """Deleted runs go for good, in a thread."""
+        """Remove deleted runs for good, in a thread."""
         before = time.time() - 86400 * older_than_days
         old = [path for path in (self.folder / manage.TRASH).glob("*") if path.stat().st_ctime <= before]
         self._trashed = [(path, place) for path, place in self._trashed if place not in old]

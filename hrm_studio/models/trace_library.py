@@ -1,4 +1,4 @@
-"""The traces that were kept, and what can be done with them. Files are read and written in a thread of its own."""
+"""The trace library and its actions. Files are read and written in a thread of its own."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _LIMIT_MB = 500
 
 
 class TraceLibrary(QObject):
-    """`traces` lists what is kept, newest first; those kept by themselves take at most `limit_mb`.
+    """`traces`: the kept traces, newest first. Those kept automatically take at most `limit_mb`.
 
     Signals
     -------
-    changed()       `traces` is another list
-    added(object)   a KeptTrace was taken in at a person's wish
-    refused(str)    a sentence: what could not be done
+    changed()       `traces` is replaced
+    added(object)   a KeptTrace that a person added
+    refused(str)    a sentence: what failed
     """
 
     changed = Signal()
@@ -49,7 +49,7 @@ class TraceLibrary(QObject):
 
     @property
     def limit_mb(self) -> int:
-        """Megabytes for traces kept by themselves; 0 keeps none."""
+        """Megabytes for automatically kept traces; 0 keeps none."""
         stored = self._settings.value("traces_limit_mb", _LIMIT_MB)
         return int(stored) if str(stored).isdigit() else _LIMIT_MB
 
@@ -59,7 +59,7 @@ class TraceLibrary(QObject):
 
     @property
     def faults(self) -> list[str]:
-        """A sentence for each file of the folder that is no whole trace."""
+        """A sentence for each file of the folder that is not a complete trace."""
         return list(self._faults)
 
     @property
@@ -67,16 +67,16 @@ class TraceLibrary(QObject):
         return sum(kept.nbytes for kept in self.traces if kept.automatic)
 
     def find(self, text: str) -> list[KeptTrace]:
-        """The traces whose words hold every word of a search."""
+        """The traces whose text contains every word of a search."""
         words = text.lower().split()
         return [kept for kept in self.traces if all(_holds(kept.words, word) for word in words)]
 
     def refresh(self) -> None:
-        """Look again what is there."""
+        """Read the folder again."""
         self._do(lambda: None)
 
     def keep_by_itself(self, trace: Trace) -> None:
-        """Keep a trace that was just recorded, as long as there is room."""
+        """Keep a new recording automatically, as long as there is room."""
         limit = self.limit_mb * MEGABYTE
         if limit:
             self._do(lambda: (self._shelf.add(trace, automatic=True), self._shelf.make_room(limit)))
@@ -86,34 +86,34 @@ class TraceLibrary(QObject):
         self._do(lambda: self._shelf.add(trace, automatic=False, extras=extras), self.added.emit)
 
     def adopt(self, path: Path) -> None:
-        """Take in a copy of a trace file."""
+        """Add a copy of a trace file."""
         self._do(lambda: self._shelf.adopt(path), self.added.emit)
 
     def change(self, kept: KeptTrace, **fields: Any) -> None:
-        """Another title, other tags, another note, or kept for good (`automatic=False`)."""
+        """Change the title, the tags or the note, or keep it for good (`automatic=False`)."""
         self._do(lambda: self._shelf.change(kept, **fields))
 
     def delete(self, kept: list[KeptTrace]) -> None:
-        """Take traces away; `undelete` brings them back until the studio is closed."""
+        """Delete traces; `undelete` restores them until the studio closes."""
         self._do(lambda: self._shelf.remove(kept))
 
     def undelete(self, kept: list[KeptTrace]) -> None:
         self._do(lambda: self._shelf.restore(kept))
 
     def join(self, kept: list[KeptTrace], path: Path, then: Callable[[Path], object] = lambda path: None) -> None:
-        """Copies of several in one file, under the titles that they have here."""
+        """Copy several traces into one file, with their titles."""
         from hrm_model.trace_file.merge import merge
 
         self._do(lambda: merge([each.path for each in kept], path, titles=[each.title for each in kept]), lambda _: then(path))
 
     def save_all(self, traces: Mapping[str, Trace], path: Path, then: Callable[[Path], object] = lambda path: None) -> None:
-        """Write traces, by their titles, to one file."""
+        """Write traces to one file, by title."""
         from hrm_model.trace_file.io import Extras, write
 
         self._do(lambda: write(path, list(traces.values()), extras=[Extras(title) for title in traces]), then)
 
     def save_copy(self, kept: KeptTrace, path: Path) -> None:
-        """A copy of a kept file, elsewhere."""
+        """Copy a kept file to another place."""
 
         def work() -> None:
             with kept.path.open("rb") as source, atomic_write(path) as copy:
@@ -130,7 +130,7 @@ class TraceLibrary(QObject):
         self._do(lambda: write(path, trace, states=states, extras=[extras] if extras else []), then)  # type: ignore[arg-type]
 
     def close(self) -> None:
-        """The studio goes: what was begun is finished, what was deleted is gone."""
+        """The studio closes: finish what was begun, and empty the trash."""
         self._background.run(self._shelf.empty, lambda _: None)
         self._background.finish()
 

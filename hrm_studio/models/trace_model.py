@@ -56,7 +56,7 @@ class TraceModel(QObject):
 
     @property
     def cursor(self) -> int:
-        """Index of the step that is shown; −1 without a trace."""
+        """Index of the shown step; −1 without a trace."""
         return self._cursor
 
     @property

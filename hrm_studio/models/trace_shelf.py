@@ -1,4 +1,4 @@
-"""The folder of the trace library: a trace file each, with a small JSON file beside it that tells all a list shows. No Qt; for a thread."""
+"""The folder of the trace library: trace files, each with a small JSON file beside it for the list. No Qt; for a thread."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class KeptTrace:
     model: str
     segments: int
     steps: int
-    solved: bool | None  # None where no solution is known
-    solved_in: int  # the segment, counted from 1; 0 where it was not
+    solved: bool | None  # None if no solution is known
+    solved_in: int  # the segment, counted from 1; 0 if it was not solved
     states: str
     nbytes: int  # of the file
     created: float  # seconds since 1970
-    automatic: bool = True  # kept by itself, and gone by itself when there is no more room
+    automatic: bool = True  # kept automatically, and deleted when room runs out
     tags: tuple[str, ...] = ()
     note: str = ""
     given: tuple[int, ...] = ()  # tokens
@@ -51,22 +51,22 @@ class KeptTrace:
 
     @property
     def words(self) -> str:
-        """What a search looks in."""
+        """The text that a search looks in."""
         outcome = {True: "solved", False: "unsolved", None: ""}[self.solved]
         return f"{self.title} {self.task} {self.model} {outcome} {self.states} {' '.join(self.tags)} {self.note}".lower()
 
 
 class Shelf:
-    """Reads and changes the folder. OSError and HRMError name what cannot be done."""
+    """Reads and changes the folder. OSError and HRMError say what failed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.trash = folder / "trash"
-        self._seen: dict[Path, tuple[float, KeptTrace | str]] = {}  # files with nothing beside them: when written, what is known
-        self.faults: dict[Path, str] = {}  # as `all` found them: files that are there and cannot be read, with a sentence each
+        self._seen: dict[Path, tuple[float, KeptTrace | str]] = {}  # files without a JSON file: time of change, what is known
+        self.faults: dict[Path, str] = {}  # files that `all` could not read, with a sentence each
 
     def all(self) -> list[KeptTrace]:
-        """What is there, newest first. A trace file that someone put there is looked into and taken in; a broken one is named in `faults`."""
+        """All traces, newest first. A trace file that someone put there is added; a damaged one is named in `faults`."""
         found, faults = [], {}
         for path in self.folder.glob("*.h5"):
             kept = self._read(path) or self._look(path)
@@ -78,7 +78,7 @@ class Shelf:
         return sorted(found, key=lambda kept: -kept.created)
 
     def _look(self, path: Path) -> KeptTrace | str:
-        """Into a file that has nothing beside it, once as long as it stays as it is; or what is wrong with it."""
+        """Describe a file without a JSON file, or say what is wrong with it. Reads it once, until it changes."""
         try:
             written = path.stat().st_mtime
         except OSError as error:  # a link to nowhere, or just deleted
@@ -92,7 +92,7 @@ class Shelf:
         return self._seen[path][1]
 
     def add(self, trace: Trace, *, automatic: bool, extras: Extras | None = None) -> KeptTrace:
-        """Keep a trace, its states in float16 where it is kept by itself. The same trace is kept once."""
+        """Keep a trace; automatically kept ones with states in float16. The same trace is kept once."""
         from hrm_model.trace_file.io import write
 
         name = f"{trace.puzzle.task}-{_digest(trace)}"
@@ -109,7 +109,7 @@ class Shelf:
         return self._write(made if before is None else replace(made, title=before.title, tags=before.tags, note=before.note))
 
     def adopt(self, file: Path) -> KeptTrace:
-        """Copy a trace file from elsewhere. HRMError where it is none."""
+        """Copy a trace file from elsewhere. HRMError if it is not a trace."""
         from hrm_model.trace_file.io import check
 
         check(file)
@@ -120,12 +120,12 @@ class Shelf:
         return self._describe_file(path)
 
     def change(self, kept: KeptTrace, **fields: Any) -> KeptTrace:
-        """Another title, other tags, another note. Whoever writes about a trace wants to keep it."""
+        """Change the title, the tags or the note. A trace that a person describes is kept for good."""
         assert set(fields) <= set(_FIELDS_CHANGED)
         return self._write(replace(kept, **{"automatic": False} | fields))
 
     def remove(self, kept: Sequence[KeptTrace]) -> None:
-        """To the trash, from where `restore` brings them back until `empty`."""
+        """Move traces to the trash; `restore` brings them back until `empty`."""
         self.trash.mkdir(parents=True, exist_ok=True)
         for path in _files(kept):
             if path.exists():
@@ -137,11 +137,11 @@ class Shelf:
                 os.replace(self.trash / path.name, path)
 
     def empty(self) -> None:
-        """What was deleted is gone."""
+        """Empty the trash."""
         shutil.rmtree(self.trash, ignore_errors=True)
 
     def make_room(self, limit: int) -> list[KeptTrace]:
-        """Delete the oldest of those kept by themselves until they take at most `limit` bytes. What was deleted."""
+        """Delete the oldest automatically kept traces until they take at most `limit` bytes. Returns the deleted ones."""
         automatic = [kept for kept in self.all() if kept.automatic]
         gone = []
         for k, kept in enumerate(automatic):
@@ -177,13 +177,13 @@ class Shelf:
             describe(trace, path), title=entries[0].title, states=entries[0].states, automatic=False, others=len(entries) - 1,
             created=path.stat().st_mtime,
         )  # fmt: skip
-        with suppress(OSError):  # of a folder that cannot be written all can be shown even so
+        with suppress(OSError):  # a folder that cannot be written can still be shown
             self._write(made)
         return made
 
 
 def describe(trace: Trace, path: Path) -> KeptTrace:
-    """What the library tells of a trace that lies at `path`."""
+    """What the library shows about a trace at `path`."""
     states = "none" if trace.z_L is None else "pooled" if trace.pooled else str(trace.z_L.dtype).replace("float32", "full")
     solution = trace.puzzle.solution
     solved = None if solution is None else solved_step(trace)
@@ -195,7 +195,7 @@ def describe(trace: Trace, path: Path) -> KeptTrace:
 
 
 def title_of(trace: Trace) -> str:
-    """'Sudoku 9×9, 27 clues', 'Maze 11×11'; the task's own name where it is not known."""
+    """'Sudoku 9×9, 27 clues', 'Maze 11×11'; the task's own name if it is unknown."""
     name, _, sides = trace.puzzle.task.partition("-")
     task = task_of(trace)
     if task is None or not sides:
@@ -209,7 +209,7 @@ def _numbers(tokens: Any) -> tuple[int, ...]:
 
 
 def _digest(trace: Trace) -> str:
-    """The same for the same answers of the same model to the same puzzle."""
+    """Equal for equal answers of the same model to the same puzzle."""
     digest = hashlib.sha256(f"{trace.model.name}\0{trace.model.sha256}\0{len(trace)}\0{trace.has_states}".encode())
     for array in (trace.puzzle.given, trace.prediction, trace.q_halt):
         digest.update(np.ascontiguousarray(array).tobytes())

@@ -1,4 +1,4 @@
-"""A run watched as it learns: at each evaluation the same probe puzzles were thought about, and each time the thought was recorded."""
+"""Watches a run learn: at each evaluation the trainer records traces of the same probe puzzles."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from hrm_studio.services.reasoner import Reasoner
 if TYPE_CHECKING:
     from hrm_model.loaded import LoadedModel
 
-_KEPT_BYTES = 256 << 20  # of traces, so that going back and forth reads no file twice
+_KEPT_BYTES = 256 << 20  # of traces in memory, so that going back and forth reads no file twice
 _LANE = "watch"
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A step of training at which one can look on: by recorded traces, else by a checkpoint that thinks now."""
+    """A step of training that can be shown: by recorded traces, else by letting a checkpoint reason now."""
 
     step: int
     file: Path | None = None
@@ -42,11 +42,11 @@ class Moment:
 
 
 class WatchModel(QObject):
-    """Training time is a moment, thinking time the cursor of `traces`. Reads files in the background, one at a time.
+    """Training time is a moment, reasoning time the cursor of `traces`. Reads files in the background, one at a time.
 
     Signals
     -------
-    changed()       moments, the moment that is looked at, or the puzzles are others
+    changed()       the moments, the shown moment or the puzzles changed
     failed(str)     a sentence: why a moment cannot be shown
     """
 
@@ -60,7 +60,7 @@ class WatchModel(QObject):
         self.player = Player(self.traces, self)
         self.run: RunModel | None = None
         self.moments: list[Moment] = []
-        self.at = -1  # index of the moment that is looked at
+        self.at = -1  # index of the shown moment
         self.puzzle = 0  # index of the probe puzzle
         self._kept: OrderedDict[tuple[Path, int], Trace] = OrderedDict()
         self._loading = False
@@ -69,7 +69,7 @@ class WatchModel(QObject):
         self._through.setInterval(350)
         self._through.timeout.connect(self._one_on)
 
-    # What there is ---------------------------------------------------------------------------------------------------
+    # Moments ---------------------------------------------------------------------------------------------------------
 
     @property
     def moment(self) -> Moment | None:
@@ -77,12 +77,12 @@ class WatchModel(QObject):
 
     @property
     def titles(self) -> tuple[str, ...]:
-        """The probe puzzles' names, numbered where several have one name."""
+        """The probe puzzles' names, numbered if several share one."""
         longest = max((m.titles for m in self.moments), key=len, default=())
         return tuple(f"{t} · {longest[: k + 1].count(t)}" if longest.count(t) > 1 else t for k, t in enumerate(longest))
 
     def solved(self, moment: Moment) -> bool | None:
-        """Whether the chosen puzzle was solved then; None where nothing tells."""
+        """Whether the chosen puzzle was solved then; None if unknown."""
         return moment.solved[self.puzzle] if self.puzzle < len(moment.solved) else None
 
     def set_run(self, run: RunModel | None) -> None:
@@ -100,7 +100,7 @@ class WatchModel(QObject):
         self.look()
 
     def look(self) -> None:
-        """See whether there are new moments; looks at the disk only where the run told of an evaluation or a checkpoint."""
+        """Look for new moments. Reads the disk only after an evaluation or a checkpoint."""
         run = self.run
         if run is None:
             return
@@ -119,10 +119,10 @@ class WatchModel(QObject):
         self.changed.emit()
         self._load()
 
-    # Where one looks -------------------------------------------------------------------------------------------------
+    # Navigation ------------------------------------------------------------------------------------------------------
 
     def go(self, index: int) -> None:
-        """To another moment of training; the place in thinking time stays."""
+        """Show another moment of training; the step of reasoning stays."""
         index = min(max(index, 0), len(self.moments) - 1)
         if index != self.at and self.moments:
             self.at = index
@@ -130,7 +130,7 @@ class WatchModel(QObject):
             self._load()
 
     def choose(self, puzzle: int) -> None:
-        """Another probe puzzle."""
+        """Choose another probe puzzle."""
         if puzzle != self.puzzle and puzzle >= 0:
             self.puzzle = puzzle
             self.traces.open(None)
@@ -142,7 +142,7 @@ class WatchModel(QObject):
         return self._through.isActive()
 
     def go_through(self) -> None:
-        """From moment to moment by itself, from the start where it stands at the end; once more: stop."""
+        """Play from moment to moment, from the start if it is at the end; a second call stops."""
         if self.going_through:
             self.stop_through()
         elif self.moments:
@@ -158,7 +158,7 @@ class WatchModel(QObject):
 
     def _one_on(self) -> None:
         if self._loading:
-            return  # what is not shown yet is waited for
+            return  # wait until the moment is shown
         if self.at >= len(self.moments) - 1:
             self.stop_through()
         else:
@@ -205,17 +205,17 @@ class WatchModel(QObject):
         if moment is not None and key == (moment.file or moment.checkpoint, self.puzzle):
             self._show(found)
         else:
-            self._load()  # the slider has gone on meanwhile
+            self._load()  # the slider moved on meanwhile
 
     def _show(self, trace: Trace) -> None:
-        """Open it with the cursor where it stood; at the end it stays at the end."""
+        """Open it with the cursor where it was; a cursor at the end stays at the end."""
         old, cursor = self.traces.trace, self.traces.cursor
         at_end = old is None or cursor >= len(old) - 1
         self.traces.open(trace, cursor=None if at_end else cursor)
 
 
 def _scan(path: Path, known: dict[Path, Moment]) -> list[Moment]:
-    """The moments of a run directory, oldest first. A probe file that cannot be read is left out: it may be half written."""
+    """The moments of a run directory, oldest first. A probe file that cannot be read is skipped: it may be half written."""
     found: dict[int, Moment] = {}
     for folder in (path / "checkpoints").glob("step_*"):
         number = folder.name.removeprefix("step_")
@@ -228,7 +228,7 @@ def _scan(path: Path, known: dict[Path, Moment]) -> list[Moment]:
             checkpoint = found[moment.step].checkpoint if moment.step in found else None
             found[moment.step] = replace(moment, checkpoint=checkpoint)
     recorded = [moment for moment in found.values() if moment.file is not None]
-    # Where traces were recorded, checkpoints would only show other puzzles.
+    # If there are recorded traces, checkpoints would only show other puzzles.
     return sorted(recorded or found.values(), key=lambda moment: moment.step)
 
 
@@ -243,7 +243,7 @@ def _about(file: Path, step: int) -> Moment | None:
 
 
 def _read(file: Path, puzzle: int, foreign: bool) -> Trace | str:
-    """A probe trace, or why it cannot be read. A file from elsewhere is read by a child first."""
+    """A probe trace, or why it cannot be read. `foreign`: a child process reads the file first."""
     from hrm_model.trace_file.io import read
 
     try:
@@ -253,7 +253,7 @@ def _read(file: Path, puzzle: int, foreign: bool) -> Trace | str:
 
 
 def _think(loaded: LoadedModel, task: str) -> Iterator[Trace]:
-    """Let a checkpoint think about a puzzle that ships with the studio."""
+    """Let a checkpoint reason about a bundled puzzle."""
     from hrm_model.recording import record
 
     kind = task_named(task)
@@ -262,7 +262,7 @@ def _think(loaded: LoadedModel, task: str) -> Iterator[Trace]:
 
 
 def _example(task: Task) -> tuple[Any, Any, str]:
-    """A puzzle of the task in tokens, its solution and its text; a generated one where none ships."""
+    """A puzzle of the task in tokens, its solution and its text; a generated one if none is bundled."""
     import numpy as np
 
     for line in puzzle_lines("starter"):

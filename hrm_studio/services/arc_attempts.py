@@ -1,4 +1,4 @@
-"""A model's two attempts at an ARC input: in the worker thread it answers copies of the input, a few at a time, and these vote."""
+"""A model's two attempts at an ARC input: it answers copies of the input, a few at a time, and the answers vote."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trainer.data.identifiers import augmented_copies, names_file
 if TYPE_CHECKING:
     from hrm_model.loaded import LoadedModel
 
-_BATCH = 4  # copies at a time: between two segments of them others get their turn
+_BATCH = 4  # copies at a time: other jobs run between two segments of them
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Attempts:
     """The best answers so far, those with most votes first."""
 
     found: tuple[Candidate, ...]  # up to ATTEMPTS of them
-    done: int  # copies that were answered
-    copies: int  # how many there will be
+    done: int  # answered copies
+    copies: int  # copies in all
 
 
 def attempts_job(name: str, pair: Pair, copies: int, segments: int) -> ModelJob[Attempts]:

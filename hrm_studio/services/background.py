@@ -1,4 +1,4 @@
-"""One thread for what views need computed and may not wait for: fits of planes, say."""
+"""One thread for computations that views must not wait for, such as PCA."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Background(QObject):
-    """`run` computes in the thread, one thing after the other, and hands the result over in the GUI thread."""
+    """`run` computes in the thread, one job after the other, and passes the result on in the GUI thread."""
 
     _done = Signal(object, object)
 
@@ -24,7 +24,7 @@ class Background(QObject):
         super().__init__(parent)
         self._closed = False
         self._thread = ThreadPoolExecutor(1, "background", initializer=behind_the_window)
-        # Queued always: work that is done at once would else be handed over before `run` returns.
+        # Always queued: the result of a quick job must not arrive before `run` returns.
         self._done.connect(self._hand_over, Qt.ConnectionType.QueuedConnection)
 
     def run(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
@@ -47,15 +47,15 @@ class Background(QObject):
             report(error, "computing in the background")
 
     def _hand_over(self, then: Callable[[Any], object], result: Any) -> None:
-        if not self._closed:  # whoever asked may be gone with the window
+        if not self._closed:  # the receiver may be gone with the window
             then(result)
 
     def close(self) -> None:
-        """End the thread; what has begun is waited for, what has not is dropped."""
+        """End the thread. Waits for the running job and drops the others."""
         self._closed = True
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     def finish(self) -> None:
-        """End the thread after all that was asked for is done: nothing is lost. What it hands over is no longer taken."""
+        """End the thread after all jobs are done, so that nothing is lost. Their results are dropped."""
         self._closed = True
         self._thread.shutdown(wait=True)

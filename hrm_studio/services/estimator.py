@@ -1,4 +1,4 @@
-"""Measures what training takes here: a child process, `python -m trainer --measure`, does some real steps of each configuration."""
+"""Measures what training takes on this machine: a child process, `python -m trainer --measure`, does some real steps."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from trainer.config import RunConfig, write_config
 from trainer.runs.estimate import MeasuredCost, cost_key, from_json, to_json
 from trainer.runs.run_dir import home
 
-_LONGEST = 90.0  # seconds of processor time after which a probe has failed
-_LONGEST_WAIT = 600.0  # seconds of waiting, on a machine that is busy with other things
-_FULL = 0.9  # share of the machine's memory at which a probe is ended
+_LONGEST = 90.0  # seconds of processor time until a probe has failed
+_LONGEST_WAIT = 600.0  # seconds of waiting, if the machine is busy
+_FULL = 0.9  # share of the machine's memory in use at which a probe is stopped
 
 
 class Estimator(QObject):
-    """One probe at a time, in a thread; what was found is kept for the next start.
+    """One probe at a time, in a thread. Results are kept for the next start.
 
     Signals (delivered in the GUI thread)
     -------
@@ -49,29 +49,29 @@ class Estimator(QObject):
         except OSError:
             self.known = {}
         self._jobs: queue.SimpleQueue[RunConfig | None] = queue.SimpleQueue()
-        self._asked: set[str] = set()
+        self._wanted: set[str] = set()
         self._child: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
-        self._round = 0  # jobs of earlier rounds are dropped
+        self._round = 0  # probes of earlier rounds are dropped
         self.measured.connect(self._keep)
 
     # From the GUI thread ---------------------------------------------------------------------------------------------
 
-    def ask(self, config: RunConfig) -> None:
-        """Measure this, unless it is known or waits already."""
+    def measure(self, config: RunConfig) -> None:
+        """Measure a configuration, unless it is known or waiting already."""
         name = cost_key(config)
-        if name in self.known or name in self._asked:
+        if name in self.known or name in self._wanted:
             return
-        self._asked.add(name)
+        self._wanted.add(name)
         self._jobs.put(config)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="estimator", daemon=True)
             self._thread.start()
 
     def cancel(self) -> None:
-        """End the probe at hand and forget those that wait: the machine is needed."""
+        """Stop the current probe and drop the waiting ones: the machine is needed."""
         self._round += 1
-        self._asked.clear()
+        self._wanted.clear()
         child = self._child
         if child is not None:
             child.kill()
@@ -96,30 +96,32 @@ class Estimator(QObject):
     def _work(self) -> None:
         while (config := self._jobs.get()) is not None:
             name, number = cost_key(config), self._round
-            if name not in self._asked:
+            if name not in self._wanted:
                 continue  # cancelled meanwhile
             self.started.emit(name)
-            told: MeasuredCost | str
+            found: MeasuredCost | str
             try:
                 with tempfile.TemporaryDirectory(prefix="hrm-probe-", ignore_cleanup_errors=True) as folder:
-                    told = self._probe(config, Path(folder) / "run")
+                    found = self._probe(config, Path(folder) / "run")
             except Exception as error:  # it must not end the thread
                 if not is_expected(error):
                     report(error, "measuring what a run would take")
-                told = message_of(error)
+                found = message_of(error)
             if number != self._round:
                 continue
-            self._asked.discard(name)
-            if isinstance(told, str):
-                self.failed.emit(name, told)
+            self._wanted.discard(name)
+            if isinstance(found, str):
+                self.failed.emit(name, found)
             else:
-                self.measured.emit(name, told)
+                self.measured.emit(name, found)
 
     def _probe(self, config: RunConfig, folder: Path) -> MeasuredCost:
         folder.mkdir()
         write_config(config, folder / "config.yaml")
-        with (folder / "told.txt").open("wb") as told:
-            child = self._child = spawn(["-m", "trainer", "--measure", str(folder / "config.yaml")], told, environment=child_environment())
+        with (folder / "output.txt").open("wb") as output:
+            child = self._child = spawn(
+                ["-m", "trainer", "--measure", str(folder / "config.yaml")], output, environment=child_environment()
+            )
         try:
             self._watch(child)
         finally:
@@ -127,10 +129,10 @@ class Estimator(QObject):
             if child.poll() is None:
                 child.kill()
                 child.wait()
-        return read_probe((folder / "told.txt").read_text(encoding="utf-8", errors="replace"))
+        return read_probe((folder / "output.txt").read_text(encoding="utf-8", errors="replace"))
 
     def _watch(self, child: subprocess.Popen[bytes]) -> None:
-        """Wait for the child. RunError where it takes too long or too much."""
+        """Wait for the child. RunError if it takes too long or too much memory."""
         begin = time.monotonic()
         process = psutil.Process(child.pid)
         if os.name == "posix":
@@ -148,9 +150,9 @@ class Estimator(QObject):
         child.wait()
 
 
-def read_probe(told: str) -> MeasuredCost:
-    """What `python -m trainer --measure` printed. RunError with its last words where it measured nothing."""
-    line = told.strip().rpartition("\n")[2]
+def read_probe(output: str) -> MeasuredCost:
+    """What `python -m trainer --measure` printed. RunError with its last line if it measured nothing."""
+    line = output.strip().rpartition("\n")[2]
     try:
         found = json.loads(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The process that makes pictures and animations: followed, cancelled, and its end explained."""
+"""Follows the process that makes pictures and animations, cancels it, and explains its end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Exporter(QObject):
     -------
     progress(int, int)  pictures made, pictures in all
     finished(object)    the Path that was made
-    failed(str)         a sentence; '' where it was cancelled
+    failed(str)         a sentence; '' if it was cancelled
     """
 
     progress = Signal(int, int)
@@ -31,7 +31,7 @@ class Exporter(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._process: QProcess | None = None
-        self._told: dict[str, Any] = {}
+        self._last: dict[str, Any] = {}
         self._rest = b""
         self._cancelled = False
 
@@ -42,7 +42,7 @@ class Exporter(QObject):
     def start(self, trace: Path, name: str, spec: Spec, out: Path) -> None:
         """Make `out` of the entry `name` ('' is the first) of a trace file."""
         assert not self.running
-        self._told, self._rest, self._cancelled = {}, b"", False
+        self._last, self._rest, self._cancelled = {}, b"", False
         self._process = process = QProcess(self)
         process.readyReadStandardOutput.connect(self._read)
         process.finished.connect(self._ended)
@@ -53,13 +53,13 @@ class Exporter(QObject):
         process.closeWriteChannel()
 
     def cancel(self) -> None:
-        """End it; what it had begun is gone, an earlier file of that name stays."""
+        """End it. The unfinished file is removed, an earlier file of that name stays."""
         if self._process is not None:
             self._cancelled = True
             self._process.terminate()
 
     def close(self) -> None:
-        """End it now, as the window goes."""
+        """End it now: the window closes."""
         if self._process is not None:
             self._cancelled = True
             self._process.terminate()
@@ -72,9 +72,9 @@ class Exporter(QObject):
             return
         *lines, self._rest = (self._rest + bytes(self._process.readAllStandardOutput().data())).split(b"\n")
         for line in lines:
-            self._told = json.loads(line)
-            if "done" in self._told:
-                self.progress.emit(self._told["done"], self._told["total"])
+            self._last = json.loads(line)
+            if "done" in self._last:
+                self.progress.emit(self._last["done"], self._last["total"])
 
     def _could_not(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:
@@ -85,12 +85,12 @@ class Exporter(QObject):
         process = self._process
         if process is None:
             return
-        if "finished" in self._told:
+        if "finished" in self._last:
             self._process = None
             process.deleteLater()
-            self.finished.emit(Path(self._told["finished"]))
+            self.finished.emit(Path(self._last["finished"]))
             return
-        fault = "" if self._cancelled else self._told.get("failed", "")
+        fault = "" if self._cancelled else self._last.get("failed", "")
         if not fault and not self._cancelled:
             output = bytes(process.readAllStandardError().data()).decode(errors="replace")
             code = code if status == QProcess.ExitStatus.NormalExit else -code

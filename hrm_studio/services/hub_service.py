@@ -1,4 +1,4 @@
-"""Asking the Hub from the studio: each request is a process of its own, so that neither its waiting nor its end touches the window."""
+"""Requests to the Hub. Each is a process of its own, so that it can neither block nor crash the window."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ Event = dict[str, Any]
 
 
 class HubRequest(QObject):
-    """One request; see hrm_model/hub_process.py for what can be asked and what it tells.
+    """One request; see hrm_model/hub/process.py for the requests and their events.
 
     Signals
     -------
-    told(dict)      an event
-    ended()         the process is gone; the last event was told
+    answered(dict)  an event
+    ended()         the process ended, after its last event
     """
 
-    told = Signal(dict)
+    answered = Signal(dict)
     ended = Signal()
 
     def __init__(self, request: dict[str, Any], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._line = json.dumps(request).encode() + b"\n"
         self._rest = b""
-        self._settled = False  # it told how it came out, or was stopped
+        self._settled = False  # it reported its outcome, or was stopped
         self._process = QProcess(self)
         environment = QProcessEnvironment()
         for name, value in child_environment().items():
@@ -46,13 +46,13 @@ class HubRequest(QObject):
         self._process.start(sys.executable, ["-m", "hrm_model.hub.process"])
 
     def stop(self) -> None:
-        """End it now; what it fetched so far is kept."""
+        """End it now; the bytes downloaded so far are kept."""
         self._settled = True
         if self._process.state() != QProcess.ProcessState.NotRunning:
             self._process.kill()
 
     def close(self) -> None:
-        """End it and wait until it is gone."""
+        """End it and wait until it has ended."""
         self.blockSignals(True)
         self.stop()
         self._process.waitForFinished(3000)
@@ -64,10 +64,10 @@ class HubRequest(QObject):
             try:
                 event = json.loads(line)
             except ValueError:
-                continue  # something printed into the stream
+                continue  # a library printed into the stream
             if isinstance(event, dict) and "type" in event:
                 self._settled |= event["type"] in ("finished", "failed", "described", "found", "pushed")
-                self.told.emit(event)
+                self.answered.emit(event)
 
     def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
         self._read()
@@ -76,34 +76,34 @@ class HubRequest(QObject):
             output = bytes(self._process.readAllStandardError().data()).decode(errors="replace")
             code = code if status == QProcess.ExitStatus.NormalExit else -code
             fault = explain_end("The process that asks the Hub", "asking the Hub", output, code)
-            self.told.emit({"type": "failed", "kind": "other", "message": fault})
+            self.answered.emit({"type": "failed", "kind": "other", "message": fault})
         self.ended.emit()
 
     def _error(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:
             self._settled = True
-            self.told.emit({"type": "failed", "kind": "other", "message": f"{sys.executable} could not be started"})
+            self.answered.emit({"type": "failed", "kind": "other", "message": f"{sys.executable} could not be started"})
             self.ended.emit()
 
 
 class HubService(QObject):
-    """Keeps the requests that run. `settings` is added to each: endpoint, token, cache, offline."""
+    """Keeps the running requests. `settings` is added to each: endpoint, token, cache, offline."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.settings: dict[str, Any] = {}
         self._running: list[HubRequest] = []
 
-    def ask(self, told: Callable[[Event], object], **request: Any) -> HubRequest:
-        """Start a request; `told` is called with each of its events."""
+    def ask(self, on_event: Callable[[Event], object], **request: Any) -> HubRequest:
+        """Start a request; `on_event` is called with each of its events."""
         made = HubRequest({**self.settings, **request}, self)
-        made.told.connect(told)
-        made.ended.connect(lambda: self._gone(made))
+        made.answered.connect(on_event)
+        made.ended.connect(lambda: self._forget(made))
         self._running.append(made)
         made.start()
         return made
 
-    def _gone(self, request: HubRequest) -> None:
+    def _forget(self, request: HubRequest) -> None:
         if request in self._running:
             self._running.remove(request)
             request.deleteLater()

@@ -36,11 +36,11 @@ class AttentionWeights:
 
     step: int  # of the call
     layers: int  # of that module
-    weights: Array  # (A, S, S) float16: heads, who looks, what is looked at; what goes to puzzle slots is missing from a row's sum
+    weights: Array  # (A, S, S) float16: heads, from cell, to cell; the share that goes to puzzle slots is missing from a row's sum
 
 
 def attention_job(trace: Trace, step: int, layer: int) -> ModelJob[dict[str, AttentionWeights]]:
-    """Attention of the last call of both modules up to a step, by 'L' and 'H'. `layer` counts from 0; too high a one means the last."""
+    """Attention of the last call of both modules up to a step, by 'L' and 'H'. `layer` counts from 0; the last one if it is too high."""
 
     def job(loaded: LoadedModel) -> Iterator[dict[str, AttentionWeights]]:
         from hrm_model.recompute import attention
@@ -61,7 +61,7 @@ def trace_job(
     """The trace of a model on a puzzle as it grows, and the number of steps that it will have.
 
     `solution`: the answer, if it is known and cannot be computed; `name`: the puzzle's name in the dataset that the model was trained on.
-    With a relabelling, the model sees the relabelled puzzle; the trace is put back into the words of the original.
+    With a relabelling, the model sees the relabelled puzzle; the trace is translated back to the original.
     """
 
     def job(loaded: LoadedModel) -> Iterator[tuple[Trace, int] | None]:
@@ -81,7 +81,7 @@ def trace_job(
 
 
 def basis_job(task_name: str, count: int, segments: int = 8, seed: int = 0) -> ModelJob[Basis]:
-    """The principal components of a model's states while it thinks about `count` new puzzles; all of them at once, step by step."""
+    """The principal components of a model's states while it reasons about `count` new puzzles; all of them at once, step by step."""
 
     def job(loaded: LoadedModel) -> Iterator[Basis | None]:
         import torch
@@ -134,7 +134,7 @@ class EvaluateProgress:
 
 
 def evaluate_job(source: PuzzleSource, segments: int) -> ModelJob[EvaluateProgress]:
-    """A model over many puzzles, some at a time."""
+    """Let a model reason about many puzzles, some at a time."""
 
     def job(loaded: LoadedModel) -> Iterator[EvaluateProgress | None]:
         from hrm_model.reasoning import BatchAnswers, reason_batch
@@ -169,7 +169,7 @@ def evaluate_job(source: PuzzleSource, segments: int) -> ModelJob[EvaluateProgre
 
 
 def _made(source: PuzzleSource, start: int, count: int) -> Grids:
-    """Puzzles whose difficulty goes evenly from `low` to `high` over the whole set, in an order by chance; the same for the same seed."""
+    """Puzzles whose difficulty goes evenly from `low` to `high` over the whole set, in random order; the same for the same seed."""
     order = np.random.default_rng(source.seed).permutation(source.count)
     low, high = source.low, source.high
     found = []

@@ -1,4 +1,4 @@
-"""Who comes first: the window's thread, then those that compute for it."""
+"""Thread priorities: the window's thread comes before those that compute for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NICENESS = 5
 
 
 def behind_the_window() -> None:
-    """Let the calling thread, and what threads it starts, compute when the window does not need the processor.
+    """Let the calling thread, and the threads that it starts, compute when the window does not need the processor.
 
     Linux schedules threads by themselves; elsewhere priorities are a process's, and this does nothing.
     """

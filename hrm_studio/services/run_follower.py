@@ -1,4 +1,4 @@
-"""One thread that looks after the runs folder: which runs there are, how they stand, and what the followed ones tell.
+"""One thread that follows the runs folder: its runs, their summaries, and the events of the runs that are open.
 
 It reads in bounded pieces, so that a long history arrives in parts and a short one at once; the GUI thread only takes arrays.
 """
@@ -18,20 +18,20 @@ from trainer.runs.log import parse_events
 from trainer.runs.run_dir import RunDir
 from trainer.runs.summary import SummaryReader, is_run
 
-_TICK = 0.1  # seconds between two looks at the followed runs
-_SURVEY_EVERY = 0.5  # seconds between two looks at all runs
+_TICK = 0.1  # seconds between two reads of the followed runs
+_SURVEY_EVERY = 0.5  # seconds between two surveys of all runs
 _PIECE = 1 << 18  # bytes of events read at once
 
 
 class RunFollower(QObject):
     """Signals (delivered in the GUI thread)
     -------
-    surveyed(object)        list of RunSummary of the runs that changed, and list of paths that are gone, as a pair
-    told(object, object)    the token given to `follow`, and a list of Parts for its RunLog
+    surveyed(object)            list of RunSummary of the runs that changed, and list of paths that are gone, as a pair
+    events_read(object, object) the token given to `follow`, and a list of Parts for its RunLog
     """
 
     surveyed = Signal(object)
-    told = Signal(object, object)
+    events_read = Signal(object, object)
 
     def __init__(self, folder: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -55,7 +55,7 @@ class RunFollower(QObject):
             self._thread.start()
 
     def follow(self, path: Path, token: object) -> None:
-        """Tell a run's events from the first on, under this token."""
+        """Emit a run's events from the first on, under this token."""
         with self._lock:
             self._readers[token] = RunDir(path).events()
         self._wake.set()
@@ -65,7 +65,7 @@ class RunFollower(QObject):
             self._readers.pop(token, None)
 
     def move(self, token: object, path: Path) -> None:
-        """A followed run's folder has another name now."""
+        """A followed run's folder was renamed."""
         with self._lock:
             if token in self._readers:
                 self._readers[token].file = RunDir(path).events_file
@@ -78,13 +78,13 @@ class RunFollower(QObject):
         self.hurry()
 
     def forget(self, path: Path) -> None:
-        """Tell of this run as of a new one."""
+        """Report this run as a new one."""
         with self._lock:
             self._forgotten.append(path)
         self.hurry()
 
     def hurry(self) -> None:
-        """Look at all runs now: something was started, renamed or deleted."""
+        """Survey all runs now: something was started, renamed or deleted."""
         self._hurry = True
         self._wake.set()
 
@@ -116,7 +116,7 @@ class RunFollower(QObject):
         return busy
 
     def _read(self) -> bool:
-        """A piece of each followed run; whether there is more."""
+        """Read a piece of each followed run; whether there is more."""
         with self._lock:
             readers = list(self._readers.items())
         busy = False
@@ -125,9 +125,9 @@ class RunFollower(QObject):
             try:
                 entries = reader.parse(reader.lines(_PIECE))
             except OSError:
-                continue  # a disk that is away may come back
+                continue  # a disk that is unplugged may come back
             if entries:
-                self.told.emit(token, parse_events(entries))
+                self.events_read.emit(token, parse_events(entries))
             busy = busy or reader.offset - before >= _PIECE
         return busy
 

@@ -1,4 +1,4 @@
-"""A thread that runs jobs which are generators: they stream, can be withdrawn between two steps, and give way to newer ones."""
+"""A thread that runs generators as jobs: they stream results, can be cancelled between two steps, and give way to newer jobs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hrm_studio.crash import report
 from hrm_studio.services.priority import behind_the_window
 
 Report = Callable[[], None]
-Job = Callable[[], Iterator[Report]]  # yields what is to be told, one report a step
+Job = Callable[[], Iterator[Report]]  # yields one report a step, called in the thread
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class _Entry:
 
 
 class Worker:
-    """Runs the newest job first; an older one goes on where it stood once that is done.
+    """Runs the newest job first; an older one continues after that.
 
     A job has a lane ('reason', 'attention', …): another job in the same lane takes its place. `idle` and a job's `failed` are
     called in the thread.
@@ -37,13 +37,13 @@ class Worker:
         self._thread: threading.Thread | None = None
 
     def claim(self, lane: str) -> int:
-        """A number for the lane's next job; what runs there ends after its current step."""
+        """A number for the lane's next job. The job that runs there ends after its current step."""
         number = self._newest[lane] = self._newest.get(lane, 0) + 1
         return number
 
     def submit(self, lane: str, number: int, job: Job, failed: Callable[[Exception], None]) -> None:
         """Start the job for which a number was claimed."""
-        # A generator does nothing before it is pulled: all of it happens in the thread.
+        # A generator does nothing until it is advanced, so all of it runs in the thread.
         self._arrived.put(_Entry(lane, number, _lazily(job), failed))
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
@@ -77,7 +77,7 @@ class Worker:
                     if tell is not None:
                         tell()
                         continue
-                except Exception as error:  # it must not end the thread, nor leave the one who asked waiting
+                except Exception as error:  # it must not end the thread or leave the caller waiting
                     if not is_expected(error):
                         report(error, f"working on the job “{job.lane}” of the {self._name}")
                     job.failed(error)

@@ -213,7 +213,7 @@ def test_in_a_trainer_that_cannot_even_begin(qtbot: QtBot, tmp_path: Path, monke
     runs.begin()
     with qtbot.waitSignal(runs.refused, timeout=WAIT) as refused:
         run = runs.start_new(small())
-    assert refused.args[0].startswith(f"The trainer of {run.name} could not begin. ModuleNotFoundError")
+    assert refused.args[0].startswith(f"The trainer of {run.name} could not start. ModuleNotFoundError")
     runs.close()
 
 

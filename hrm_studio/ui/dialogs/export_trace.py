@@ -32,7 +32,7 @@ from hrm_studio.services.background import Background
 from hrm_studio.services.exporter import Exporter
 from hrm_studio.theme import Theme
 from hrm_studio.ui.widgets.error_label import ErrorLabel
-from hrm_studio.words import size
+from hrm_studio.units import size
 
 _KINDS = {
     "gif": "Animation: GIF", "mp4": "Animation: MP4 (needs the extra “video”)", "frames": "Animation: one PNG per step", "png": "Picture: PNG",

@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QRadioButton, QVBoxLayout, QWidget
 
 from hrm_model.trace.data import Trace
-from hrm_studio.words import size
+from hrm_studio.units import size
 
 _WAYS = {
     "full": "All states, full precision",

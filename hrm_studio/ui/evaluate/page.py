@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from hrm_model.analysis.survey import summary
-from hrm_model.errors import HRMError, OpenError
+from hrm_model.errors import HRMError, OpenError, write_failure
 from hrm_model.files import atomic_write
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.puzzle_files import read_puzzles
@@ -41,7 +41,7 @@ from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.error_label import ErrorLabel
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View
-from hrm_studio.words import disk_trouble, share
+from hrm_studio.words import share
 
 LANE = "evaluate"
 
@@ -340,7 +340,7 @@ class EvaluatePage(View):
             with atomic_write(path, "w") as stream:
                 stream.write(self.table.lines())
         except OSError as error:
-            self.error.show_message(disk_trouble(error))
+            self.error.show_message(write_failure(error))
         else:
             self.error.show_message("")
             self.state.setText(f"Saved {len(self.table.rows)} rows to {path}")

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from hrm_model.checkpoint.inspect import Inspection
 from hrm_model.checkpoint.tensors import TensorInfo
 from hrm_studio.theme import Theme
-from hrm_studio.words import count
+from hrm_studio.units import count
 
 _LAYER = re.compile(r"^[HL]_level\.layers\.(\d+)\.(.+)$")
 _PARTS = {

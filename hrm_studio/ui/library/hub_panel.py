@@ -25,7 +25,7 @@ from hrm_studio.models.library import Entry
 from hrm_studio.services.hub_service import Event
 from hrm_studio.theme import Theme
 from hrm_studio.ui.widgets.error_label import ErrorLabel
-from hrm_studio.words import count, duration, size
+from hrm_studio.units import count, duration, size
 
 _TASKS = {"sudoku-9x9": "Sudoku 9×9", "maze-30x30": "mazes of 30×30", "arc": "ARC tasks, up to 30×30"}
 

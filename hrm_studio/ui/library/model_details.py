@@ -32,7 +32,7 @@ from hrm_studio.ui.library.model_card import show_card
 from hrm_studio.ui.library.settings_table import SettingsTable
 from hrm_studio.ui.library.tensor_view import TensorView
 from hrm_studio.ui.widgets.flow_layout import FlowLayout
-from hrm_studio.words import count, size
+from hrm_studio.units import count, size
 
 _LONGEST_CARD = 64 << 10  # characters
 

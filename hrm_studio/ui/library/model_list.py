@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 from hrm_studio.models.downloads import Download, Downloads
 from hrm_studio.models.library import SECTIONS, Entry, LibraryModel
 from hrm_studio.theme import Theme
-from hrm_studio.words import size
+from hrm_studio.units import size
 
 _ROW, _HEADING = 54, 34  # pixels
 _ENTRY = Qt.ItemDataRole.UserRole

@@ -14,7 +14,7 @@ from hrm_model.config import tensor_shapes
 from hrm_model.errors import HRMError
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
-from hrm_studio.words import count, share
+from hrm_studio.units import count, share
 
 _LAYER = re.compile(r"^([HL]_level)\.layers\.(\d+)\.(.+)$")
 _FEW = 48  # with fewer tensors, all groups are open

@@ -29,7 +29,7 @@ from hrm_studio.ui.dialogs.export_trace import ExportDialog
 from hrm_studio.ui.traces.trace_details import TraceDetails
 from hrm_studio.ui.traces.trace_list import TraceRowDelegate, TraceRows
 from hrm_studio.ui.widgets.undo_bar import UndoBar
-from hrm_studio.words import size
+from hrm_studio.units import size
 
 
 class TracesPage(QWidget):

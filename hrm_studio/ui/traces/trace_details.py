@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QPlai
 from hrm_studio.models.trace_shelf import KeptTrace
 from hrm_studio.theme import Theme
 from hrm_studio.ui.traces.trace_list import outcome, small_board, when
-from hrm_studio.words import size
+from hrm_studio.units import size
 
 _BOARD = 260  # pixels
 

@@ -16,7 +16,7 @@ from hrm_studio.models.trace_library import TraceLibrary
 from hrm_studio.models.trace_shelf import KeptTrace
 from hrm_studio.theme import Palette, Theme
 from hrm_studio.ui.board.board import drawing
-from hrm_studio.words import size
+from hrm_studio.units import size
 
 Index = QModelIndex | QPersistentModelIndex
 

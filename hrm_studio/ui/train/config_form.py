@@ -26,7 +26,7 @@ from hrm_studio.services.estimator import Estimator
 from hrm_studio.theme import Theme
 from hrm_studio.ui.train import preset_labels
 from hrm_studio.ui.train.field_editors import Editor, RecordsEditor, editor_for
-from hrm_studio.words import about, size
+from hrm_studio.units import about, size
 from trainer.config import RunConfig
 from trainer.runs.estimate import cost_key, disk_bytes, run_seconds
 
@@ -108,7 +108,7 @@ class ConfigForm(QWidget):
         self.start = QPushButton("Start", objectName="go")
         self.start.clicked.connect(lambda: self.start_wanted.emit(self.config))
         self.measure = QPushButton("Measure", toolTip="Train for a few seconds to estimate the total time on this machine")
-        self.measure.clicked.connect(lambda: self._estimator.ask(self.config) if self.config is not None else None)
+        self.measure.clicked.connect(lambda: self._estimator.measure(self.config) if self.config is not None else None)
         self.back = QPushButton("Back")
         self.back.clicked.connect(self.left)
         self.verdict = QLabel(wordWrap=True, objectName="muted")

@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QPushButton, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from hrm_model.assets import puzzle_lines
-from hrm_model.errors import HRMError, PuzzleError
+from hrm_model.errors import HRMError, PuzzleError, write_failure
 from hrm_model.tasks.sudoku.grid import variant_of_cells
 from hrm_model.tasks.sudoku.layout import parse
 from hrm_studio.actions import Entry
@@ -33,7 +33,6 @@ from hrm_studio.ui.train.run_list import RunList
 from hrm_studio.ui.train.watch_view import WatchView
 from hrm_studio.ui.widgets.deferred import Deferred
 from hrm_studio.ui.widgets.undo_bar import UndoBar
-from hrm_studio.words import disk_trouble
 from trainer.config import RunConfig
 from trainer.data.published import fit_to_dataset, preset_for_dataset
 from trainer.presets import PRESETS
@@ -388,6 +387,6 @@ def _fork(run: RunDir, config: RunConfig) -> RunDir | str:
     try:
         return fork(run, config)
     except OSError as error:
-        return disk_trouble(error)
+        return write_failure(error)
     except HRMError as error:
         return str(error)

@@ -15,7 +15,7 @@ from hrm_model.config import parameter_count
 from hrm_studio.services.estimator import Estimator
 from hrm_studio.theme import Theme
 from hrm_studio.ui.train import preset_labels
-from hrm_studio.words import about, size
+from hrm_studio.units import about, size
 from trainer.config import RunConfig
 from trainer.runs.estimate import cost_key, disk_bytes, run_seconds
 
@@ -66,7 +66,7 @@ class PresetCard(QFrame):
         self.edit = QPushButton("Customize …", toolTip="See all settings, change some, then start")
         self.edit.clicked.connect(lambda: self.edit_wanted.emit(config))
         self.measure = QPushButton("Measure", toolTip="Train for a few seconds to estimate the total time on this machine")
-        self.measure.clicked.connect(lambda: estimator.ask(config))
+        self.measure.clicked.connect(lambda: estimator.measure(config))
         buttons = QHBoxLayout()
         buttons.addWidget(self.start)
         buttons.addWidget(self.edit)
@@ -204,4 +204,4 @@ class PresetCards(QScrollArea):
         if self.isVisible() and self.measures_by_itself:
             for card in self.cards.values():
                 if parameter_count(card.config.model) <= _UNASKED:
-                    self._estimator.ask(card.config)
+                    self._estimator.measure(card.config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hrm_model.config import parameter_count
-from hrm_studio.words import count
+from hrm_studio.units import count
 from trainer.config import RunConfig
 from trainer.data.published import dataset_exists
 

@@ -8,10 +8,9 @@ from PySide6.QtCore import QObject, QPoint, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QInputDialog, QMenu, QMessageBox, QWidget
 
-from hrm_model.errors import HRMError
+from hrm_model.errors import HRMError, write_failure
 from hrm_studio.models.runs import RunModel, RunsModel
 from hrm_studio.ui.widgets.undo_bar import UndoBar
-from hrm_studio.words import disk_trouble
 
 
 class RunActions(QObject):
@@ -62,7 +61,7 @@ class RunActions(QObject):
         try:
             act()
         except (HRMError, OSError) as error:
-            self.refused.emit(disk_trouble(error) if isinstance(error, OSError) else str(error))
+            self.refused.emit(write_failure(error) if isinstance(error, OSError) else str(error))
             return False
         return True
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QFileDialog, QMenu, QVBoxLayout, QWidget
 
+from hrm_model.errors import write_failure
 from hrm_studio.models.plot_settings import PlotSettings
 from hrm_studio.models.runs import RunModel
 from hrm_studio.services.background import Background
@@ -18,7 +19,6 @@ from hrm_studio.ui.train.export_plots import write_csv, write_png, write_svg
 from hrm_studio.ui.train.metric_plot import MetricPlot
 from hrm_studio.ui.train.plot_grid import PlotGrid
 from hrm_studio.ui.train.plot_toolbar import PlotToolbar, RunLegend
-from hrm_studio.words import disk_trouble
 
 _FILTERS = {"png": "PNG picture (*.png)", "svg": "SVG drawing (*.svg)", "csv": "Comma-separated values (*.csv)"}
 
@@ -88,5 +88,5 @@ def _tried(write: Callable[[], None], file: Path) -> str:
     try:
         write()
     except OSError as error:
-        return disk_trouble(error)
+        return write_failure(error)
     return f"Saved {file}"

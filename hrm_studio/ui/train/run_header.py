@@ -14,7 +14,7 @@ from hrm_studio.models.runs import RunModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.train.run_labels import facts, state_colour, state_sign, state_words
 from hrm_studio.ui.widgets.elided import Elided
-from hrm_studio.words import share
+from hrm_studio.units import share
 from trainer.runs.log import Mark
 
 

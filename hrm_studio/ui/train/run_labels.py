@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 
-from hrm_studio.words import duration, share, size
+from hrm_studio.units import duration, share, size
 from trainer.runs.summary import RunSummary
 
 # state: label, palette colour, and a sign for people who cannot tell the colours apart

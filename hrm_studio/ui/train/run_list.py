@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from hrm_studio.models.runs import RunModel, RunsModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.train.run_labels import began, details, short_name, state_colour, state_sign, state_words
-from hrm_studio.words import duration, share, size
+from hrm_studio.units import duration, share, size
 
 Index = QModelIndex | QPersistentModelIndex
 

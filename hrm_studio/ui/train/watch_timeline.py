@@ -11,7 +11,7 @@ from hrm_studio.models.watch import Moment, WatchModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.train.metric_plot import short
 from hrm_studio.ui.widgets.view import View
-from hrm_studio.words import duration, share
+from hrm_studio.units import duration, share
 
 _TOP, _BOTTOM = 20, 18  # pixels above and below the bars
 _WIDEST = 56.0  # pixels of a moment

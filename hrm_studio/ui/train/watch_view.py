@@ -19,7 +19,7 @@ from hrm_studio.ui.train.watch_timeline import TrainingTimeline
 from hrm_studio.ui.widgets.deferred import Deferred
 from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.view import View
-from hrm_studio.words import share
+from hrm_studio.units import share
 
 
 class WatchView(View):

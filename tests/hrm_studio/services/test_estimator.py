@@ -27,7 +27,7 @@ def estimator(qtbot: QtBot, tmp_path: Path) -> Iterator[Estimator]:
 def test_a_probe_really_trains_and_is_remembered(estimator: Estimator, qtbot: QtBot, tmp_path: Path) -> None:
     config = small(batch_size=8)
     with qtbot.waitSignal(estimator.measured, timeout=WAIT) as told:
-        estimator.ask(config)
+        estimator.measure(config)
     name, found = told.args
     assert name == cost_key(config)
     assert 0 < found.seconds_per_step < 60
@@ -42,7 +42,7 @@ def test_a_probe_really_trains_and_is_remembered(estimator: Estimator, qtbot: Qt
 
 def test_a_probe_that_cannot_run_says_why(estimator: Estimator, qtbot: QtBot) -> None:
     with qtbot.waitSignal(estimator.failed, timeout=WAIT) as told:
-        estimator.ask(small(device="cuda:7"))
+        estimator.measure(small(device="cuda:7"))
     assert "cuda" in told.args[1].lower()
     assert not estimator.known
 
@@ -52,7 +52,7 @@ def test_cancelling_ends_the_probe_and_tells_nothing(estimator: Estimator, qtbot
     estimator.measured.connect(lambda *a: heard.append(a))
     estimator.failed.connect(lambda *a: heard.append(a))
     with qtbot.waitSignal(estimator.started, timeout=WAIT):
-        estimator.ask(small())
+        estimator.measure(small())
     qtbot.waitUntil(lambda: estimator._child is not None, timeout=WAIT)
     child = estimator._child
     assert child is not None

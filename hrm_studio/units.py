@@ -1,22 +1,6 @@
-"""Numbers as people read them."""
+"""Numbers with their units, as people read them."""
 
 from __future__ import annotations
-
-import errno
-
-_REMEDIES = {
-    errno.ENOSPC: "Make room on the disk and try again.",
-    errno.EDQUOT: "Make room on the disk and try again.",
-    errno.EROFS: "Make the folder writable, or set HRM_STUDIO_HOME to another one.",
-    errno.EACCES: "Make the folder writable, or set HRM_STUDIO_HOME to another one.",
-}
-
-
-def disk_trouble(error: OSError) -> str:
-    """Why a file or folder could not be written, and what to do."""
-    if error.filename is None or error.strerror is None:
-        return str(error)
-    return " ".join(filter(None, [f"{error.filename}: cannot be written ({error.strerror}).", _REMEDIES.get(error.errno or 0)]))
 
 
 def duration(seconds: float | None) -> str:
