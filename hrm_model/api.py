@@ -106,12 +106,12 @@ def record(
 class Answer:
     """A model's answer to one puzzle, after its last segment. As text it is the filled board."""
 
-    puzzle: PuzzleInfo = field(repr=False)
+    puzzle: PuzzleInfo = field(repr=False)  # the question
     tokens: Array = field(repr=False)  # (S,)
     solved: bool | None  # None if the puzzle's solution is not known
     violations: int | None  # broken rules; None if the task has no rules that can be checked
-    segments: int
-    steps: int
+    segments: int  # used
+    steps: int  # calls of a module
     would_halt_after: int | None  # the first segment after which the model would stop; None: it never would
 
     @property

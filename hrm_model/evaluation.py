@@ -23,7 +23,7 @@ _MOST_BINS = 6
 
 
 @dataclass(frozen=True)
-class Judged:
+class Outcomes:
     """What came out puzzle by puzzle; N puzzles."""
 
     exact: NDArray[np.bool_]  # (segments, N) wholly right after so many segments
@@ -36,18 +36,18 @@ class Judged:
     def __len__(self) -> int:
         return len(self.cells_right)
 
-    def __getitem__(self, chosen: NDArray) -> Judged:
+    def __getitem__(self, chosen: NDArray) -> Outcomes:
         """Some of the puzzles."""
-        return Judged(**{f.name: self._of(f.name)[..., chosen] if f.name == "exact" else self._of(f.name)[chosen] for f in fields(self)})
+        return Outcomes(**{f.name: self._of(f.name)[..., chosen] if f.name == "exact" else self._of(f.name)[chosen] for f in fields(self)})
 
     def _of(self, name: str) -> NDArray:
         return getattr(self, name)  # type: ignore[no-any-return]
 
     @staticmethod
-    def joined(parts: list[Judged]) -> Judged:
+    def joined(parts: list[Outcomes]) -> Outcomes:
         """Parts one after the other."""
-        return Judged(
-            **{f.name: np.concatenate([p._of(f.name) for p in parts], axis=1 if f.name == "exact" else 0) for f in fields(Judged)}
+        return Outcomes(
+            **{f.name: np.concatenate([p._of(f.name) for p in parts], axis=1 if f.name == "exact" else 0) for f in fields(Outcomes)}
         )
 
 
@@ -78,7 +78,7 @@ def share_interval(right: NDArray, asked: NDArray, z: float = Z_95) -> tuple[flo
     return max(0.0, float(share - half)), min(1.0, float(share + half))
 
 
-def judge(
+def evaluate_batches(
     model: HRM,
     puzzles: Grids,
     solutions: Grids,
@@ -90,7 +90,7 @@ def judge(
     keep_answers: bool = False,
     keep_givens: bool = False,
     begin: int = 0,
-) -> Iterator[Judged]:
+) -> Iterator[Outcomes]:
     """Batch after batch from puzzle `begin` on. Cells of `solutions` that hold 0 are not asked for (padding of ARC's boards).
 
     `keep_givens`: only blanks are the model's; for one that never learned to repeat what is given (`loss_cells: blanks`).
@@ -107,7 +107,7 @@ def judge(
             answers = np.where(task.blanks(given), answers, given)
         halts = found.q_halt > (found.q_continue if q_continue else 0)
         open_cells = task.blanks(given) & (known != 0)
-        yield Judged(
+        yield Outcomes(
             exact=task.right(answers, given, known),
             cells_right=((answers[-1] == known) & open_cells).sum(axis=1, dtype=np.int32),
             cells_asked=open_cells.sum(axis=1, dtype=np.int32),
@@ -117,22 +117,22 @@ def judge(
         )
 
 
-def summary(judged: Judged) -> Evaluation:
+def summary(outcomes: Outcomes) -> Evaluation:
     """What the puzzles come to. At least one is needed."""
-    segments, count = judged.exact.shape
-    exact, asked = judged.exact[-1], int(judged.cells_asked.sum())
-    stopped = np.where(judged.halted > 0, judged.halted, segments)
+    segments, count = outcomes.exact.shape
+    exact, asked = outcomes.exact[-1], int(outcomes.cells_asked.sum())
+    stopped = np.where(outcomes.halted > 0, outcomes.halted, segments)
     return Evaluation(
         puzzles=count,
         exact=float(exact.mean()),
         interval=wilson(int(exact.sum()), count),
-        cells=float(judged.cells_right.sum() / asked) if asked else 1.0,
-        cells_interval=share_interval(judged.cells_right, judged.cells_asked),
+        cells=float(outcomes.cells_right.sum() / asked) if asked else 1.0,
+        cells_interval=share_interval(outcomes.cells_right, outcomes.cells_asked),
         mean_segments=float(stopped.mean()),
-        exact_by_segment=tuple(round(float(e), 4) for e in judged.exact.mean(axis=1)),
-        exact_at_halt=float(judged.exact[stopped - 1, np.arange(count)].mean()),
-        never_halts=float((judged.halted == 0).mean()),
-        q_halt_accuracy=float(((judged.q_halt > 0) == exact).mean()),
+        exact_by_segment=tuple(round(float(e), 4) for e in outcomes.exact.mean(axis=1)),
+        exact_at_halt=float(outcomes.exact[stopped - 1, np.arange(count)].mean()),
+        never_halts=float((outcomes.halted == 0).mean()),
+        q_halt_accuracy=float(((outcomes.q_halt > 0) == exact).mean()),
     )
 
 
@@ -148,17 +148,17 @@ def evaluate(
     keep_givens: bool = False,
     after_batch: Callable[[], None] = lambda: None,
 ) -> Evaluation:
-    """`summary` of `judge`. `after_batch` is called after each batch; what it raises ends the evaluation."""
+    """`summary` of `evaluate_batches`. `after_batch` is called after each batch; what it raises ends the evaluation."""
     parts = []
-    for part in judge(
+    for part in evaluate_batches(
         model, puzzles, solutions, identifiers, segments=segments, batch=batch, q_continue=q_continue, keep_givens=keep_givens
     ):
         parts.append(part)
         after_batch()
-    return summary(Judged.joined(parts))
+    return summary(Outcomes.joined(parts))
 
 
-def by_difficulty(judged: Judged, difficulty: NDArray[np.floating]) -> dict[str, Evaluation]:
+def by_difficulty(outcomes: Outcomes, difficulty: NDArray[np.floating]) -> dict[str, Evaluation]:
     """Figures apart for each value of `difficulty` (N,), or for up to six ranges of about as many puzzles where it has many values.
 
     Puzzles of unknown difficulty (NaN) are left out.
@@ -175,5 +175,5 @@ def by_difficulty(judged: Judged, difficulty: NDArray[np.floating]) -> dict[str,
     for low, high in ranges:
         inside = known & (difficulty >= low) & (difficulty <= high)
         if inside.any():
-            found[f"{low:g}" if low == high else f"{low:g} to {high:g}"] = summary(judged[np.flatnonzero(inside)])
+            found[f"{low:g}" if low == high else f"{low:g} to {high:g}"] = summary(outcomes[np.flatnonzero(inside)])
     return found

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class LoadedModel:
     """A model, ready to reason. `load` makes one.
 
-    >>> model = load("sudoku-4x4", device="cpu")
+    >>> import hrm_model
+    >>> model = hrm_model.load("sudoku-4x4", device="cpu")
     >>> model.name, model.task, model.q_continue
     ('sudoku-4x4', 'sudoku-4x4', False)
     >>> model.model.config.hidden_size
@@ -65,7 +66,6 @@ def load(name_or_path: str | Path, device: str = "auto") -> LoadedModel:
     """Load a model: a bundled one by its name, a checkpoint folder or file, a training run, or a Hub id that was pulled.
 
     A Path is always a checkpoint; text is a path if something is there, else a name.
-
     `device`: 'cpu', 'cuda:0', 'mps', or 'auto' for the best there is. `hrm-studio models` lists the bundled models.
     Raises CheckpointError, HubError or DeviceError.
 

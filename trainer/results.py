@@ -19,7 +19,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from hrm_model.evaluation import Judged
+from hrm_model.evaluation import Outcomes
 from hrm_model.files import atomic_write, write_json
 from hrm_model.folders import home
 from hrm_model.tasks.base import Grids
@@ -46,16 +46,16 @@ class ResultFile:
         write_json(self.file, result)
         self.part.unlink(missing_ok=True)
 
-    def save_part(self, judged: Judged) -> None:
+    def save_part(self, outcomes: Outcomes) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         with atomic_write(self.part, sync=False) as stream:
-            np.savez(stream, **{f.name: getattr(judged, f.name) for f in fields(judged)})
+            np.savez(stream, **{f.name: getattr(outcomes, f.name) for f in fields(outcomes)})
 
-    def load_part(self) -> Judged | None:
+    def load_part(self) -> Outcomes | None:
         """What an evaluation that was cut off had; None where there is nothing whole."""
         try:
             with np.load(self.part, allow_pickle=False) as stored:
-                return Judged(**{f.name: stored[f.name] for f in fields(Judged)})
+                return Outcomes(**{f.name: stored[f.name] for f in fields(Outcomes)})
         except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):  # cut short or damaged: the work is done again
             return None
 

@@ -23,7 +23,7 @@ import numpy as np
 from hrm_model.analysis.survey import wilson
 from hrm_model.assets import assets_dir, find_model
 from hrm_model.checkpoint.format import load
-from hrm_model.evaluation import evaluate, judge
+from hrm_model.evaluation import evaluate, evaluate_batches
 from hrm_model.tasks.base import Grids
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.sudoku.grid import SUDOKU_9, Grid
@@ -116,7 +116,7 @@ def main() -> None:
     for file in given.files:
         read = read_puzzles(file, solve=True)
         levels = np.array([rate(p, SUDOKU_9).level for p in read.puzzles])
-        parts = judge(model, read.puzzles, read.solutions, segments=given.segments)  # type: ignore[arg-type]
+        parts = evaluate_batches(model, read.puzzles, read.solutions, segments=given.segments)  # type: ignore[arg-type]
         right = np.concatenate([part.exact[-1] for part in parts])
         low, high = wilson(int(right.sum()), len(right))
         cells = []

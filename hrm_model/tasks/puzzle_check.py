@@ -21,7 +21,7 @@ State = Literal["broken", "none", "several", "one", "unknown"]
 
 
 @dataclass(frozen=True)
-class Judgement:
+class PuzzleCheck:
     """S cells."""
 
     state: State  # breaks a rule; has no answer; has several; has one; cannot be told from the puzzle alone
@@ -31,10 +31,10 @@ class Judgement:
     rating: Rating | None = None  # of a Sudoku with one solution
 
 
-def judge(task: Task, grid: Grid) -> Judgement:
+def check_puzzle(task: Task, grid: Grid) -> PuzzleCheck:
     """Some 20 ms for a 9×9 Sudoku: not for the thread that draws."""
     if isinstance(task, SudokuTask):
-        return _judge_sudoku(task, grid)
+        return _check_sudoku(task, grid)
     nothing = np.zeros(len(grid), bool)
     try:
         task.check(grid)
@@ -42,33 +42,33 @@ def judge(task: Task, grid: Grid) -> Judgement:
         marks = nothing.copy()
         if error.cell is not None:
             marks[error.cell] = True
-        return Judgement("broken", str(error), marks)
+        return PuzzleCheck("broken", str(error), marks)
     if not task.known_rules:
-        return Judgement("unknown", "Solution unknown: it cannot be computed", nothing)
+        return PuzzleCheck("unknown", "Solution unknown: it cannot be computed", nothing)
     try:
         solution = task.solve(grid)
     except PuzzleError as error:
-        return Judgement("none", str(error), nothing)
+        return PuzzleCheck("none", str(error), nothing)
     words = "One solution"
     if isinstance(task, MazeTask):
         moves = int((solution == maze.PATH).sum()) + 1
         words = f"Shortest path: {moves} move{'s' if moves > 1 else ''}"
-    return Judgement("one", words, nothing, solution)
+    return PuzzleCheck("one", words, nothing, solution)
 
 
-def _judge_sudoku(task: SudokuTask, grid: Grid) -> Judgement:
+def _check_sudoku(task: SudokuTask, grid: Grid) -> PuzzleCheck:
     variant = task.variant
     clash = conflicts(grid, variant)
     if clash.any():
         digit = grid[int(np.flatnonzero(clash)[0])]
-        return Judgement("broken", f"{digit} appears twice in a row, column or box", clash)
+        return PuzzleCheck("broken", f"{digit} appears twice in a row, column or box", clash)
     solutions = solve(grid, variant)
     nothing = np.zeros(len(grid), bool)
     if not solutions:
-        return Judgement("none", "No solution: the blanks cannot all be filled", nothing)
+        return PuzzleCheck("none", "No solution: the blanks cannot all be filled", nothing)
     if len(solutions) > 1:
         marks = solutions[0] != solutions[1]
         cell = int(np.flatnonzero(marks)[0])
         low, high = sorted((int(solutions[0][cell]), int(solutions[1][cell])))
-        return Judgement("several", f"Several solutions: {cell_name(cell, variant)} can be {low} or {high}", marks, solutions[0])
-    return Judgement("one", "One solution", nothing, solutions[0], rate(grid, variant))
+        return PuzzleCheck("several", f"Several solutions: {cell_name(cell, variant)} can be {low} or {high}", marks, solutions[0])
+    return PuzzleCheck("one", "One solution", nothing, solutions[0], rate(grid, variant))

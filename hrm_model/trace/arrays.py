@@ -24,11 +24,11 @@ LEVEL_NAMES = ("L", "H")
 
 @dataclass(frozen=True)
 class PuzzleInfo:
-    """The puzzle that was reasoned about, in tokens."""
+    """A puzzle in a model's tokens. `parse_puzzle` makes one from text."""
 
     task: str  # 'sudoku-9x9', 'maze-30x30', 'arc', …
     given: Array  # (S,)
-    solution: Array | None = None  # (S,), where it is known
+    solution: Array | None = None  # (S,), if it is known
     text: str = ""  # as a person would write it
     identifier: int = 0  # the number of its vector in the model's puzzle table; 0 is the blank one
 
@@ -52,7 +52,7 @@ class ModelInfo:
 class Step:
     """One module call. Arrays are copies; nothing here is tied to the model."""
 
-    segment: int
+    segment: int  # all three counted from 0
     h_cycle: int
     l_step: int  # -1 for an H step
     level: str  # 'L' or 'H': the module that moved
@@ -60,7 +60,7 @@ class Step:
     prediction: Array | None = field(repr=False)  # (S,); None at an L step without a preview
     probability: Array | None = field(repr=False)  # (S, V)
     q_halt: float | None = None  # at a segment's end
-    q_continue: float | None = None
+    q_continue: float | None = None  # the same
     initial: tuple[Array, Array] | None = field(default=None, repr=False)  # z_H, z_L before the first step, on the first step only
 
 
@@ -113,15 +113,16 @@ class TraceArrays:
 
     @property
     def has_states(self) -> bool:
+        """Whether states were kept."""
         return self.z_H is not None and self.z_L is not None
 
     @property
     def pooled(self) -> bool:
-        """Whether states were averaged over positions: there is one for the whole board, and none of single cells."""
+        """Whether states are means over all positions; single cells have none then."""
         return self.z_H is not None and self.z_H.shape[1] == 1 < len(self.puzzle.given)
 
     def state_after(self, step: int, level: str) -> Array:
-        """z_H or z_L ('H' or 'L') as it holds after `step`, (T, D). TraceError where states were not kept."""
+        """z_H or z_L ('H' or 'L') as it holds after `step`, (T, D). TraceError if states were not kept."""
         states, rows = (self.z_H, self.h_row) if level == "H" else (self.z_L, self.l_row)
         if states is None:
             raise TraceError("this trace was recorded without states")

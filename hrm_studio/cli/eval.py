@@ -21,14 +21,14 @@ from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_studio.cli.common import AsJson, Device, Segments, load_model, plain_errors, print_json
 
 if TYPE_CHECKING:
-    from hrm_model.evaluation import Evaluation, Judged
+    from hrm_model.evaluation import Evaluation, Outcomes
 
 _KEEP_EVERY = 20.0  # seconds
 
 
 @dataclass(frozen=True)
 class _Set:
-    """Puzzles to be judged by."""
+    """Puzzles to evaluate a model on."""
 
     task: Task
     puzzles: Grids
@@ -70,14 +70,14 @@ def evaluate_file(
         loaded.must_read(found.task.name)
         where = result_file(path, loaded.sha256, puzzles, found.puzzles, found.solutions, found.identifiers, segments)
         begin = time.perf_counter()
-        judged = _judge(loaded.model, found, where, again, segments=segments, batch=batch, q_continue=loaded.q_continue)
+        outcomes = _evaluate(loaded.model, found, where, again, segments=segments, batch=batch, q_continue=loaded.q_continue)
         seconds = time.perf_counter() - begin
-        total = summary(judged)
-        parts = {name: by_difficulty(judged, values) for name, values in found.difficulties().items()}
+        total = summary(outcomes)
+        parts = {name: by_difficulty(outcomes, values) for name, values in found.difficulties().items()}
         result = {
             "model": path.name, "set": puzzles.name, "task": found.task.name, "segments": segments, **_told(total),
             "by": {name: {key: _told(part) for key, part in of.items()} for name, of in parts.items()},
-            **_votes(found, judged), "seconds": round(seconds, 3),
+            **_votes(found, outcomes), "seconds": round(seconds, 3),
         }  # fmt: skip
         where.save(result)
     if as_json:
@@ -111,9 +111,9 @@ def _read(source: Path, limit: int | None) -> _Set:
     return _Set(split.metadata.task, puzzles, solutions, identifiers, names=tuple(names))
 
 
-def _judge(network: Any, found: _Set, where: Any, again: bool, **options: Any) -> Judged:
+def _evaluate(network: Any, found: _Set, where: Any, again: bool, **options: Any) -> Outcomes:
     """All puzzles, going on where an earlier attempt was cut off, with a progress bar on a terminal."""
-    from hrm_model.evaluation import Judged, judge
+    from hrm_model.evaluation import Outcomes, evaluate_batches
 
     kept = None if again else where.load_part()
     parts = [kept] if kept is not None and len(kept) <= len(found.puzzles) else []
@@ -123,24 +123,24 @@ def _judge(network: Any, found: _Set, where: Any, again: bool, **options: Any) -
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal) as progress:
         bar = progress.add_task("", total=len(found.puzzles), completed=begin)
         keep = not found.task.known_rules  # ARC's answers are voted over
-        for part in judge(network, found.puzzles, found.solutions, found.identifiers, begin=begin, keep_answers=keep, **options):
+        for part in evaluate_batches(network, found.puzzles, found.solutions, found.identifiers, begin=begin, keep_answers=keep, **options):
             parts.append(part)
             progress.advance(bar, len(part))
             if time.monotonic() - told > _KEEP_EVERY:
-                parts = [Judged.joined(parts)]
+                parts = [Outcomes.joined(parts)]
                 where.save_part(parts[0])
                 told = time.monotonic()
-    return Judged.joined(parts)
+    return Outcomes.joined(parts)
 
 
-def _votes(found: _Set, judged: Judged) -> dict[str, Any]:
+def _votes(found: _Set, outcomes: Outcomes) -> dict[str, Any]:
     """ARC only: tasks solved by the best one and two answers, voted over all copies of a task."""
     if found.task.known_rules or found.identifiers is None:
         return {}
     from hrm_model.tasks.arc.vote import pass_at_copies
 
     names = [found.names[i] if i < len(found.names) else str(i) for i in found.identifiers]
-    passed = pass_at_copies(names, found.puzzles, found.solutions, judged.answers, judged.q_halt)
+    passed = pass_at_copies(names, found.puzzles, found.solutions, outcomes.answers, outcomes.q_halt)
     return {"tasks": passed.tasks, "pass_at_1": passed.at_1, "pass_at_2": passed.at_2}
 
 

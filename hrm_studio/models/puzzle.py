@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from hrm_model.tasks.base import Grid, Task
-from hrm_model.tasks.puzzle_check import Judgement, judge
+from hrm_model.tasks.puzzle_check import PuzzleCheck, check_puzzle
 from hrm_studio.services.background import Background
 
 _LONGEST_PAST = 500
@@ -19,22 +19,22 @@ class PuzzleModel(QObject):
 
     Signals
     -------
-    changed()       `task`, `grid`, `can_undo` or `can_redo` changed; `judgement` is None until it is known
-    judged()        `judgement` is known
+    changed()       `task`, `grid`, `can_undo` or `can_redo` changed; `check` is None until it is known
+    checked()       `check` is known
     """
 
     changed = Signal()
-    judged = Signal()
+    checked = Signal()
 
     def __init__(self, task: Task, background: Background, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._background = background
         self.task, self.grid = task, np.zeros(task.cells, np.int8)
-        self.judgement: Judgement | None = None
+        self.check: PuzzleCheck | None = None
         self._past: list[tuple[Task, Grid]] = []
         self._future: list[tuple[Task, Grid]] = []
         self._merging: str | None = None
-        self._number, self._judging = 0, False
+        self._number, self._checking = 0, False
 
     @property
     def can_undo(self) -> bool:
@@ -83,20 +83,20 @@ class PuzzleModel(QObject):
 
     def _show(self, task: Task, grid: Grid) -> None:
         self.task, self.grid = task, grid
-        self.judgement = None
+        self.check = None
         self._number += 1
         self.changed.emit()
-        if not self._judging:
-            self._judge()
+        if not self._checking:
+            self._start_check()
 
-    def _judge(self) -> None:
-        self._judging = True
-        self._background.run(partial(judge, self.task, self.grid), partial(self._judged, self._number))
+    def _start_check(self) -> None:
+        self._checking = True
+        self._background.run(partial(check_puzzle, self.task, self.grid), partial(self._checked, self._number))
 
-    def _judged(self, number: int, judgement: Judgement) -> None:
-        self._judging = False
+    def _checked(self, number: int, check: PuzzleCheck) -> None:
+        self._checking = False
         if number != self._number:
-            self._judge()
+            self._start_check()
         else:
-            self.judgement = judgement
-            self.judged.emit()
+            self.check = check
+            self.checked.emit()

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from hrm_model.analysis.survey import wilson
 from hrm_model.assets import model_dir
 from hrm_model.checkpoint.format import load
-from hrm_model.evaluation import Judged, by_difficulty, evaluate, judge, share_interval, summary
+from hrm_model.evaluation import Outcomes, by_difficulty, evaluate, evaluate_batches, share_interval, summary
 from hrm_model.tasks.registry import task_named
 from hrm_studio.cli.main import app
 from tests.paths import PUBLISHED_DATA
@@ -21,16 +21,16 @@ from tests.paths import PUBLISHED_DATA
 TASK = task_named("sudoku-4x4")
 
 
-def some_judged() -> Judged:
+def some_outcomes() -> Outcomes:
     exact = np.array([[0, 0, 0, 1], [1, 0, 0, 1], [1, 0, 1, 0]], bool)
-    return Judged(
+    return Outcomes(
         exact, np.array([8, 4, 8, 7], np.int32), np.full(4, 8, np.int32), np.array([2, 0, 3, 1], np.int32),
         np.array([1.0, -1, -1, 1], np.float32), np.zeros((4, 0), np.uint8),
     )  # fmt: skip
 
 
 def test_figures_are_what_they_say() -> None:
-    found = summary(some_judged())
+    found = summary(some_outcomes())
     assert (found.puzzles, found.exact, found.exact_by_segment) == (4, 0.5, (0.25, 0.5, 0.5))
     assert found.interval == wilson(2, 4)
     assert found.cells == 27 / 32
@@ -38,7 +38,7 @@ def test_figures_are_what_they_say() -> None:
     assert found.exact_at_halt == 3 / 4  # after 2: right; never, so after 3: wrong; after 3: right; after 1: right
     assert found.never_halts == 0.25
     assert found.q_halt_accuracy == 0.5
-    assert summary(some_judged()[np.array([0, 2])]).exact == 1
+    assert summary(some_outcomes()[np.array([0, 2])]).exact == 1
 
 
 def test_the_interval_of_cells_widens_with_how_much_puzzles_differ() -> None:
@@ -52,9 +52,9 @@ def test_the_interval_of_cells_widens_with_how_much_puzzles_differ() -> None:
 
 
 def test_by_difficulty_few_values_many_values_and_unknown_ones() -> None:
-    judged = some_judged()
-    assert {k: v.puzzles for k, v in by_difficulty(judged, np.array([30.0, 26, 30, np.nan])).items()} == {"26": 1, "30": 2}
-    many = Judged.joined([judged] * 25)
+    outcomes = some_outcomes()
+    assert {k: v.puzzles for k, v in by_difficulty(outcomes, np.array([30.0, 26, 30, np.nan])).items()} == {"26": 1, "30": 2}
+    many = Outcomes.joined([outcomes] * 25)
     found = by_difficulty(many, np.arange(100.0))
     assert len(found) == 6
     assert sum(v.puzzles for v in found.values()) == 100
@@ -62,14 +62,14 @@ def test_by_difficulty_few_values_many_values_and_unknown_ones() -> None:
     assert list(found)[-1].endswith("to 99")
 
 
-def test_judging_in_parts_or_at_once_is_the_same_and_the_bundled_model_is_good() -> None:
+def test_evaluating_in_parts_or_at_once_is_the_same_and_the_bundled_model_is_good() -> None:
     model = load(model_dir("sudoku-4x4"))
     puzzles, solutions = TASK.generate(40, np.random.default_rng(0), clues=6)
-    whole = Judged.joined(list(judge(model, puzzles, solutions, segments=8, batch=64)))
-    parts = list(judge(model, puzzles, solutions, segments=8, batch=16))
-    rest = list(judge(model, puzzles, solutions, segments=8, batch=16, begin=16))
+    whole = Outcomes.joined(list(evaluate_batches(model, puzzles, solutions, segments=8, batch=64)))
+    parts = list(evaluate_batches(model, puzzles, solutions, segments=8, batch=16))
+    rest = list(evaluate_batches(model, puzzles, solutions, segments=8, batch=16, begin=16))
     assert [len(p) for p in parts] == [16, 16, 8]
-    assert (Judged.joined([parts[0], *rest]).exact == whole.exact).all()
+    assert (Outcomes.joined([parts[0], *rest]).exact == whole.exact).all()
     assert evaluate(model, puzzles, solutions, segments=8).exact > 0.9
     assert (whole.cells_asked == 10).all()
 

@@ -42,9 +42,9 @@ class Rig:
 
     def show(self, text: str) -> None:
         self.puzzle.replace(*parse_any(text))
-        self.judged()
+        self.checked()
 
-    def judged(self) -> str:
-        self.qtbot.waitUntil(lambda: self.puzzle.judgement is not None, timeout=WAIT)
-        assert self.puzzle.judgement is not None
-        return self.puzzle.judgement.state
+    def checked(self) -> str:
+        self.qtbot.waitUntil(lambda: self.puzzle.check is not None, timeout=WAIT)
+        assert self.puzzle.check is not None
+        return self.puzzle.check.state

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMenu, QToolButton, QWi
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.maze.task import MazeTask
-from hrm_model.tasks.puzzle_check import Judgement
+from hrm_model.tasks.puzzle_check import PuzzleCheck
 from hrm_studio.models.puzzle import PuzzleModel
 from hrm_studio.ui.explore.brush import Brush
 from hrm_studio.ui.widgets.flow_layout import FlowRow
@@ -47,7 +47,7 @@ def beginning(task: MazeTask, filling: int) -> Grid:
     return grid
 
 
-def words(grid: Grid, judgement: Judgement) -> str:
+def words(grid: Grid, check: PuzzleCheck) -> str:
     """The state of a maze in words: what it is, or what it still needs."""
     start, goal = ((grid == value).any() for value in _ENDS)
     if not start and not goal:
@@ -56,9 +56,9 @@ def words(grid: Grid, judgement: Judgement) -> str:
         return "No start yet: choose Start and click a cell"
     if not goal:
         return "No goal yet: choose Goal and click a cell"
-    if judgement.state in ("broken", "none") and all((grid == value).sum() == 1 for value in _ENDS):
+    if check.state in ("broken", "none") and all((grid == value).sum() == 1 for value in _ENDS):
         return "No way from S to G: remove a wall between them"
-    return judgement.words
+    return check.words
 
 
 class MazeBrush(Brush):

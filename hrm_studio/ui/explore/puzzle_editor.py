@@ -71,7 +71,7 @@ class PuzzleEditor(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Puzzle editor")
         puzzle.changed.connect(self._changed)
-        for signal in (puzzle.judged, theme.changed):
+        for signal in (puzzle.checked, theme.changed):
             signal.connect(self.update)
 
     def sizeHint(self) -> QSize:
@@ -107,9 +107,9 @@ class PuzzleEditor(QWidget):
         task = self._puzzle.task
         if isinstance(task, SudokuTask):
             return conflicts(self._puzzle.grid, task.variant)
-        judgement = self._puzzle.judgement
-        if judgement is not None and judgement.state == "broken":
-            return judgement.marks
+        check = self._puzzle.check
+        if check is not None and check.state == "broken":
+            return check.marks
         return np.zeros(task.cells, bool)
 
     # Painting --------------------------------------------------------------------------------------------------------
@@ -121,10 +121,10 @@ class PuzzleEditor(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colours.color("surface"))
         painter.drawRoundedRect(board.adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN), 4, 4)
-        judgement = puzzle.judgement
-        if judgement is not None and judgement.state == "several":
+        check = puzzle.check
+        if check is not None and check.state == "several":
             # Cells in which two solutions differ: one of them needs a clue.
-            self._fill(painter, judgement.marks & (puzzle.grid == 0), "warning", 0.16)
+            self._fill(painter, check.marks & (puzzle.grid == 0), "warning", 0.16)
         clashes = self.clashes()
         self._fill(painter, clashes, "wrong", 0.22)
         paint_puzzle(painter, board, puzzle.task, puzzle.grid, colours, self.font())

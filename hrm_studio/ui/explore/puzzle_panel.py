@@ -91,7 +91,7 @@ class PuzzlePanel(QWidget):
         explore.failed.connect(lambda message, cell: self.show_error(message, None if cell < 0 else cell))
         self.editors.currentChanged.connect(self._show_tools)
         self._puzzle.changed.connect(self._changed)
-        self._puzzle.judged.connect(self._show_check)
+        self._puzzle.checked.connect(self._show_check)
         theme.changed.connect(self._colours)
         self._colours()
         self._changed()
@@ -189,8 +189,8 @@ class PuzzlePanel(QWidget):
 
     def _show_faults(self) -> None:
         """Show a fault of the puzzle once: as the error if there is one, else as the result of the check."""
-        judgement, error = self._puzzle.judgement, bool(self.error.text())
-        wrong = judgement is not None and judgement.state in _WRONG
+        check, error = self._puzzle.check, bool(self.error.text())
+        wrong = check is not None and check.state in _WRONG
         for widget in (self.error, self._error_area):
             widget.setVisible(error)
         self.known.setVisible(not (error and wrong))
@@ -199,20 +199,20 @@ class PuzzlePanel(QWidget):
 
     def _show_check(self) -> None:
         """Show the result of the check. While it runs, a placeholder keeps the height, so that nothing jumps."""
-        judgement, colours = self._puzzle.judgement, self._theme.palette
+        check, colours = self._puzzle.check, self._theme.palette
         self._show_faults()
         clues = f" · {self._explore.difficulty.clues} clues" if isinstance(self._puzzle.task, SudokuTask) else ""
-        rated = judgement is not None and judgement.rating is not None
+        rated = check is not None and check.rating is not None
         self.known.setToolTip(tip("rating") if rated else "")
-        if judgement is None:
+        if check is None:
             self.known.setText(f'<span style="color:{colours.muted}">…{clues}<br>&nbsp;</span>')
             return
-        colour, mark = _STATES[judgement.state]
-        words = maze_words(self._puzzle.grid, judgement) if isinstance(self._puzzle.task, MazeTask) else judgement.words
-        text = f'<span style="color:{getattr(colours, colour)}">{mark}</span> {words}{clues if judgement.state == "one" else ""}'
-        if judgement.rating is not None:
-            level = judgement.rating.level
-            needs = f"needs {judgement.rating.name}" if level else "no blank cells"
+        colour, mark = _STATES[check.state]
+        words = maze_words(self._puzzle.grid, check) if isinstance(self._puzzle.task, MazeTask) else check.words
+        text = f'<span style="color:{getattr(colours, colour)}">{mark}</span> {words}{clues if check.state == "one" else ""}'
+        if check.rating is not None:
+            level = check.rating.level
+            needs = f"needs {check.rating.name}" if level else "no blank cells"
             meter = "●" * level + "○" * (len(LEVELS) - 1 - level)
             text += f'<br><span style="color:{colours.accent}">{meter}</span> <span style="color:{colours.muted}">{needs}</span>'
         self.known.setText(text)

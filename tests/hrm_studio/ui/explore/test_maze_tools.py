@@ -124,28 +124,28 @@ def test_start_and_goal_are_set_by_their_tools_once(drawn: Rig) -> None:
     stroke(drawn, (1, 1))
     assert at(drawn, maze.START) == [(1, 5)]
     assert at(drawn, maze.GOAL) == [(1, 1)]
-    assert drawn.judged() == "one"
+    assert drawn.checked() == "one"
     assert "4 moves" in drawn.panel.known.text()
 
 
 def test_what_is_missing_is_told_with_what_to_do(drawn: Rig) -> None:
     drawn.panel.emptied.click()
-    drawn.judged()
+    drawn.checked()
     assert "No start and no goal yet" in drawn.panel.known.text()
     use(drawn, "Start")
     stroke(drawn, (0, 0))
-    drawn.judged()
+    drawn.checked()
     assert "No goal yet" in drawn.panel.known.text()
     drawn.panel.maze_tools.walls.trigger()
-    drawn.judged()
+    drawn.checked()
     assert "No way from S to G" in drawn.panel.known.text()
     assert drawn.panel.maze_tools.buttons["Open"].isChecked()
     stroke(drawn, (0, 0), (0, 6))  # the start is dragged …
     stroke(drawn, (1, 6), (5, 6))  # … and a way dug from it
-    assert drawn.judged() == "one"
+    assert drawn.checked() == "one"
     assert "6 moves" in drawn.panel.known.text()
     drawn.panel.maze_tools.empty.trigger()
-    assert drawn.judged() == "one"
+    assert drawn.checked() == "one"
     assert drawn.panel.maze_tools.buttons["Wall"].isChecked()
     drawn.panel.reason.click()
     assert drawn.asked == [drawn.puzzle.line]

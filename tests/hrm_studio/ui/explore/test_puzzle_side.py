@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from hrm_model.tasks.maze import grid as maze
-from hrm_model.tasks.puzzle_check import judge
+from hrm_model.tasks.puzzle_check import check_puzzle
 from hrm_model.tasks.read import parse_any
 from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku.grid import SUDOKU_9
@@ -34,16 +34,16 @@ def test_a_puzzle_is_typed_and_judged_as_it_grows(rig: Rig, qtbot: QtBot) -> Non
     editor = rig.panel.editor
     rig.puzzle.replace(task_named("sudoku-4x4"), np.zeros(16, np.int8))
     editor.setFocus()
-    assert rig.judged() == "several"
+    assert rig.checked() == "several"
     qtbot.keyClicks(editor, "11")
     assert editor.clashes()[[0, 1]].all()  # at once
-    assert rig.judged() == "broken"
+    assert rig.checked() == "broken"
     qtbot.keyClick(editor, Qt.Key.Key_Backspace)  # the blank behind the cursor's left neighbour is erased
     assert rig.puzzle.line == "1" + "." * 15
     qtbot.keyClick(editor, Qt.Key.Key_Home)
     qtbot.keyClicks(editor, STARTER_4)
     assert rig.puzzle.line == STARTER_4.replace("0", ".")
-    assert rig.judged() == "one"
+    assert rig.checked() == "one"
     assert "One solution" in rig.panel.known.text()
     assert "naked single" in rig.panel.known.text()
     qtbot.keyClick(editor, Qt.Key.Key_Return)
@@ -71,7 +71,7 @@ def test_only_the_newest_of_many_changes_is_judged_for_good(rig: Rig) -> None:
     rig.show(NINE)
     for value in (1, 2, 4, 1, 2, 4):
         rig.puzzle.set_cell(2, value)
-    assert rig.judged() == judge(rig.puzzle.task, rig.puzzle.grid).state == "one"
+    assert rig.checked() == check_puzzle(rig.puzzle.task, rig.puzzle.grid).state == "one"
 
 
 def test_difficulty_goes_there_and_back(rig: Rig, qtbot: QtBot) -> None:
@@ -138,7 +138,7 @@ def test_a_maze_is_drawn_and_edited(rig: Rig, qtbot: QtBot) -> None:
     place = QPoint(round(board.left() + 5.5 * width), round(board.top() + 2.5 * width))
     qtbot.mouseClick(editor, Qt.MouseButton.LeftButton, pos=place)
     assert rig.puzzle.grid[2 * 7 + 5] == maze.WALL
-    assert rig.judged() in ("none", "broken")
+    assert rig.checked() in ("none", "broken")
     editor.move_to(3 * 7 + 1)
     qtbot.keyClick(editor, Qt.Key.Key_G)
     assert (rig.puzzle.grid == maze.GOAL).sum() == 1
@@ -148,7 +148,7 @@ def test_a_maze_is_drawn_and_edited(rig: Rig, qtbot: QtBot) -> None:
 def test_an_arc_board_is_shown_in_its_colours(rig: Rig) -> None:
     task = task_named("arc")
     rig.puzzle.replace(task, task.parse("012\n345\n678"))
-    assert rig.judged() == "unknown"
+    assert rig.checked() == "unknown"
     assert "cannot be computed" in rig.panel.known.text()
     editor = rig.panel.editor
     corner = int(np.flatnonzero(rig.puzzle.grid >= 2)[1])
@@ -300,7 +300,7 @@ def test_a_rating_is_made_to_order() -> None:
     ],
 )
 def test_puzzles_are_judged(text: str, state: str, words: str) -> None:
-    found = judge(*parse_any(text))
+    found = check_puzzle(*parse_any(text))
     assert found.state == state
     assert words in found.words
 
