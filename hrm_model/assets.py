@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hrm_model.errors import CheckpointError, HubError
-from hrm_model.hub.client import HubSettings, from_cache, is_repo_id
+from hrm_model.hub.cache import from_cache
+from hrm_model.hub.client import HubSettings, is_repo_id
 
 
 @dataclass(frozen=True)

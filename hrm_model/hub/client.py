@@ -1,6 +1,6 @@
-"""Models on the Hugging Face Hub: looked up, chosen from, kept in its cache, pushed. All through huggingface_hub.
+"""Models on the Hugging Face Hub: described, searched for, chosen from, pushed. All through huggingface_hub's public calls.
 
-The library is imported where it is used: it takes a third of a second, and most runs of the studio never need it.
+The library is imported where it is used: that takes a third of a second, and most runs of the studio never need it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hrm_model.checkpoint.locate import is_weights_name, rank
-from hrm_model.errors import HubError
-from hrm_model.hub.known import known
+from hrm_model.errors import HubError, first_line
 
 _ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 _FULL_DISK = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -25,7 +24,7 @@ _HASH = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
 
 @dataclass(frozen=True)
 class HubSettings:
-    """Which Hub, as whom, and where its files are kept. None: as the environment and huggingface_hub have it."""
+    """Which Hub, which account, and which cache. None: the default of huggingface_hub and its environment variables."""
 
     endpoint: str | None = None  # a mirror, such as https://hf-mirror.com
     token: str | None = None
@@ -34,7 +33,7 @@ class HubSettings:
 
     @property
     def is_offline(self) -> bool:
-        """Asked for here, or for all programs by the environment."""
+        """Set here, or for all programs by HF_HUB_OFFLINE."""
         return self.offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
 
     @property
@@ -48,7 +47,7 @@ class HubSettings:
 
 @dataclass(frozen=True)
 class HubFile:
-    """One file of a repository. `sha256` where it is kept as a large file, else `blob` is git's hash."""
+    """One file of a repository. `sha256` is set for large files; `blob` is the git hash."""
 
     name: str
     size: int
@@ -57,13 +56,13 @@ class HubFile:
 
     @property
     def etag(self) -> str:
-        """What the cache calls its content."""
+        """Its name among the cache's blobs."""
         return self.sha256 or self.blob
 
 
 @dataclass(frozen=True)
 class Repo:
-    """A model as the Hub has it at one commit."""
+    """A model on the Hub at one commit."""
 
     id: str
     commit: str
@@ -73,7 +72,7 @@ class Repo:
 
     @property
     def weights(self) -> tuple[HubFile, ...]:
-        """Files that may hold weights, the likeliest first."""
+        """Files that may contain weights, the likeliest first."""
         found = [f for f in self.files if is_weights_name(PurePosixPath(f.name).name) and f.size]
         return tuple(sorted(found, key=lambda f: (-f.name.count("/"), rank(PurePosixPath(f.name).name), f.name), reverse=True))
 
@@ -85,88 +84,78 @@ class Found:
     id: str
     licence: str
     downloads: int
-    updated: str  # date, '' where not told
-
-
-@dataclass(frozen=True)
-class Cached:
-    """A model in the cache."""
-
-    id: str
-    commit: str
-    path: Path  # a folder that can be opened
-    nbytes: int
-    weights: str  # the file's name in the repository, '' while it is not complete
+    updated: str  # date, '' if the Hub does not say
 
 
 def is_repo_id(text: str) -> bool:
-    """'owner/name' and no file of that name."""
+    """Whether a text has the form owner/name and is not a file."""
     return bool(_ID.match(text)) and not Path(text).exists()
 
 
 @contextmanager
-def told(what: str) -> Iterator[None]:
-    """What goes wrong on the way to the Hub, as a HubError that says what to do."""
+def hub_errors(what: str) -> Iterator[None]:
+    """Turn every error on the way to the Hub into a HubError that says what happened to `what`, and what to do."""
     from huggingface_hub import errors
     from huggingface_hub.utils import disable_progress_bars, logging
 
     disable_progress_bars()
-    logging.set_verbosity_error()  # what it would warn of comes back as an error or is tried again
+    logging.set_verbosity_error()  # its warnings come back as errors, or are about tries that will be repeated
     try:
         yield
     except errors.OfflineModeIsEnabled:
-        raise HubError(f"{what}: the Hub is not asked while offline (HF_HUB_OFFLINE is set)", "offline") from None
+        raise HubError(f"{what}: offline mode is on (HF_HUB_OFFLINE), so the Hub was not asked", "offline") from None
     except errors.GatedRepoError:
-        raise HubError(f"{what}: its owner lets in whom they know; ask on its page, then give a token of that account", "token") from None
+        raise HubError(f"{what}: gated model. Request access on its page, then sign in with a token of that account", "token") from None
     except errors.RevisionNotFoundError:
-        raise HubError(f"{what}: there is no such revision", "not_found") from None
+        raise HubError(f"{what}: no such revision", "not_found") from None
     except errors.RepositoryNotFoundError:
-        raise HubError(f"{what}: the Hub has no such model, or it is private and the token may not read it", "not_found") from None
+        raise HubError(f"{what}: not found. There is no such repository, or it is private and needs a token that may read it", "not_found") from None  # fmt: skip
     except errors.LocalEntryNotFoundError:
-        raise HubError(f"{what}: the Hub cannot be reached, and the cache does not have it", "network") from None
+        raise HubError(f"{what}: not in the cache, and the Hub cannot be reached", "network") from None
     except errors.EntryNotFoundError:
-        raise HubError(f"{what}: has no such file", "not_found") from None
+        raise HubError(f"{what}: no such file", "not_found") from None
     except errors.HFValidationError as error:
-        raise HubError(f"{what}: is no name of a model ({str(error).splitlines()[0][:120]})", "not_found") from None
+        raise HubError(f"{what}: not a valid name ({first_line(error)[:120]})", "not_found") from None
     except errors.HfHubHTTPError as error:
         raise _of_status(what, error) from None
     except OSError as error:
+        if getattr(error, "response", None) is not None:  # requests' HTTPError, from versions before 1.0
+            raise _of_status(what, error) from None
         if error.errno in _FULL_DISK:
-            raise HubError(f"{what}: the disk is full; make room, then go on where it stopped", "disk") from None
-        raise HubError(f"{what}: {_network_words(error)}", "network") from None
+            raise HubError(f"{what}: the disk is full. Make room, then try again; what arrived is kept", "disk") from None
+        raise HubError(f"{what}: {_network_problem(error)}", "network") from None
     except Exception as error:  # of the HTTP client, which differs between versions of huggingface_hub
         if not type(error).__module__.startswith(("httpx", "requests", "urllib3")):
             raise
-        raise HubError(f"{what}: {_network_words(error)}", "network") from None
+        raise HubError(f"{what}: {_network_problem(error)}", "network") from None
 
 
 def _of_status(what: str, error: Any) -> HubError:
     status = getattr(getattr(error, "response", None), "status_code", 0) or 0
     if status in (401, 403):
-        return HubError(f"{what}: the Hub refused the token ({status}); make one at huggingface.co/settings/tokens", "token")
+        return HubError(f"{what}: the Hub rejected the token ({status}). Create one at huggingface.co/settings/tokens", "token")
     if status == 404:
-        return HubError(f"{what}: the Hub has no such thing (404)", "not_found")
+        return HubError(f"{what}: not found (404)", "not_found")
     if status == 429:
-        return HubError(f"{what}: the Hub asks for patience (429, too many requests); wait a minute, or give a token", "rate")
+        return HubError(f"{what}: rate-limited (429). Try again in a minute, or sign in with a token", "rate")
     if status >= 500:
-        return HubError(f"{what}: the Hub has a fault of its own ({status}); try again later", "server")
-    return HubError(f"{what}: the Hub answered {status or str(error).splitlines()[0][:120]}", "other")
+        return HubError(f"{what}: the Hub has a problem ({status}). Try again later", "server")
+    return HubError(f"{what}: unexpected answer from the Hub ({status or first_line(error)[:120]})", "other")
 
 
-def _network_words(error: BaseException) -> str:
-    name = type(error).__name__
-    words = (str(error).splitlines() or [""])[0][:160]
-    if "Timeout" in name or "timed out" in words:
-        return "the Hub did not answer in time; what was fetched is kept, try again"
-    return f"the Hub cannot be reached ({words or name})"
+def _network_problem(error: Exception) -> str:
+    words = first_line(error)[:160]
+    if "Timeout" in type(error).__name__ or "timed out" in words:
+        return "the Hub did not answer in time. Try again; what arrived is kept"
+    return f"cannot reach the Hub ({words})"
 
 
 def describe(repo_id: str, settings: HubSettings, revision: str | None = None) -> Repo:
-    """A model's files with sizes and hashes at a revision (None: its main branch), pinned to the commit it stands at. HubError."""
+    """A model's files with sizes and hashes at a revision (None: its main branch), and the commit that it names. HubError."""
     if settings.is_offline:
-        raise HubError(f"{repo_id}: the Hub is not asked while offline", "offline")
+        raise HubError(f"{repo_id}: offline mode is on, so the Hub was not asked", "offline")
     what = repo_id if revision is None else f"{repo_id} at {revision}"
-    with told(what):
+    with hub_errors(what):
         from huggingface_hub import HfApi
 
         info = HfApi(endpoint=settings.endpoint, token=settings.token).model_info(
@@ -174,16 +163,16 @@ def describe(repo_id: str, settings: HubSettings, revision: str | None = None) -
         )
     files = tuple(HubFile(s.rfilename, s.size or 0, s.blob_id or "", _sha256(s)) for s in info.siblings or [])
     for file in files:
-        # Both become names of files here.
+        # Both become file names on this machine.
         if not _HASH.match(file.etag) or ".." in PurePosixPath(file.name).parts or file.name.startswith("/") or "\\" in file.name:
-            raise HubError(f"{what}: was refused, since {file.name[:100]!r} has no proper name or hash", "hash")
+            raise HubError(f"{what}: refused, because {file.name[:100]!r} has no valid name or hash", "hash")
     if not _HASH.match(info.sha or "") or not _ID.match(info.id or ""):
-        raise HubError(f"{what}: was refused, since the Hub told no commit", "hash")
+        raise HubError(f"{what}: refused, because the Hub names no valid commit", "hash")
     return Repo(info.id, info.sha or "", files, _licence(info), getattr(info, "downloads", 0) or 0)
 
 
 def _sha256(sibling: Any) -> str:
-    """Of a large file; '' for a small one, of which git's hash is told."""
+    """Of a large file; '' for a small one, which has a git hash instead."""
     return str(getattr(sibling.lfs, "sha256", "") or "") if sibling.lfs else ""
 
 
@@ -194,24 +183,24 @@ def _licence(info: Any) -> str:
 
 
 def choose(repo: Repo, file: str | None = None) -> tuple[HubFile, ...]:
-    """What of a repository is needed: one weights file, the configuration and the card beside it; never its code.
+    """The files of a repository that are needed: one weights file, the configuration and the card beside it; never code.
 
-    file: which weights, where there are several. HubError names the choices.
+    file: which weights file, if there are several. HubError lists them.
     """
     weights = repo.weights
     if file is not None:
         chosen = next((f for f in weights if f.name == file), None)
         if chosen is None:
-            raise HubError(f"{repo.id}: has no weights file {file!r}; it has: {_few(weights)}", "choice")
+            raise HubError(f"{repo.id}: no weights file {file!r}. It has: {_few(weights)}", "choice")
     elif not weights:
-        raise HubError(f"{repo.id}: holds no checkpoint (model.safetensors with config.json, or step_N with all_config.yaml)", "choice")
+        raise HubError(f"{repo.id}: no checkpoint found (model.safetensors with config.json, or step_N with all_config.yaml)", "choice")
     else:
         chosen = weights[0]
         place = PurePosixPath(chosen.name).parent
         rivals = [f for f in weights if rank(PurePosixPath(f.name).name)[0] == rank(PurePosixPath(chosen.name).name)[0]]
         elsewhere = any(PurePosixPath(f.name).parent != place and f.name.count("/") == chosen.name.count("/") for f in rivals)
         if len(rivals) > 1 and (elsewhere or rank(PurePosixPath(chosen.name).name)[0] == 1):
-            raise HubError(f"{repo.id}: holds several; name one as file: {_few(weights)}", "choice")
+            raise HubError(f"{repo.id}: several checkpoints; choose a file: {_few(weights)}", "choice")
     folder = PurePosixPath(chosen.name).parent
     beside = [f for f in repo.files if PurePosixPath(f.name).parent == folder and f is not chosen]
     small = [f for f in beside if PurePosixPath(f.name).suffix in (".yaml", ".yml", ".json") and f.size <= 256 << 10]
@@ -226,10 +215,10 @@ def _few(files: tuple[HubFile, ...]) -> str:
 
 
 def search(text: str, settings: HubSettings, limit: int = 30) -> list[Found]:
-    """Models whose name holds the text, most downloaded first. HubError."""
+    """Models whose name contains the text, most downloaded first. HubError."""
     if settings.is_offline:
-        raise HubError("search: the Hub is not asked while offline", "offline")
-    with told(f"search for {text!r}"):
+        raise HubError("search: offline mode is on, so the Hub was not asked", "offline")
+    with hub_errors(f"search for {text!r}"):
         from huggingface_hub import HfApi
 
         models = list(HfApi(endpoint=settings.endpoint, token=settings.token).list_models(search=text, limit=limit, sort="downloads"))
@@ -240,93 +229,16 @@ def search(text: str, settings: HubSettings, limit: int = 30) -> list[Found]:
     return found
 
 
-# The cache ------------------------------------------------------------------------------------------------------------
-
-
-def cached(settings: HubSettings) -> list[Cached]:
-    """HRM models in the cache, by name; other models that share it are left out."""
-    folder = settings.cache_dir
-    if not folder.is_dir():
-        return []
-    found = []
-    for repo in sorted(folder.glob("models--*")):
-        repo_id = repo.name.removeprefix("models--").replace("--", "/", 1)
-        blobs = sum(f.stat().st_size for f in (repo / "blobs").glob("*") if f.is_file())
-        snapshots: list[Path | None] = [*sorted((repo / "snapshots").glob("*"), key=lambda p: p.stat().st_mtime)]
-        for place in snapshots or ([None] if list((repo / "blobs").glob("*.incomplete")) else []):
-            entry = _cached(repo_id, place, blobs)
-            if entry is not None:
-                found.append(entry)
-    return found
-
-
-def _cached(repo_id: str, snapshot: Path | None, nbytes: int) -> Cached | None:
-    if snapshot is None:
-        return Cached(repo_id, "", Path(), nbytes, "") if known(repo_id) else None
-    files = [f for f in snapshot.rglob("*") if not f.is_dir()]
-    weights = sorted((f for f in files if is_weights_name(f.name)), key=lambda f: (rank(f.name), f.name))
-    published = any(f.name == "all_config.yaml" or rank(f.name)[0] == 2 for f in files)
-    if not (published or known(repo_id) or _is_own(snapshot)):
-        return None
-    if not weights:
-        return Cached(repo_id, snapshot.name, snapshot, nbytes, "")
-    return Cached(repo_id, snapshot.name, weights[-1].parent, nbytes, weights[-1].relative_to(snapshot).as_posix())
-
-
-def _is_own(snapshot: Path) -> bool:
-    file = snapshot / "config.json"
-    try:
-        return file.stat().st_size < 256 << 10 and '"hrm-model"' in file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return False
-
-
-def clear(repo_id: str, settings: HubSettings) -> int:
-    """Delete a model from the cache, what was only begun included. Returns the bytes that are free again. HubError."""
-    import shutil
-
-    repo = settings.cache_dir / f"models--{repo_id.replace('/', '--')}"
-    if not _ID.match(repo_id) or not repo.is_dir():
-        raise HubError(f"{repo_id}: is not in the cache {settings.cache_dir}", "not_found")
-    freed = sum(f.stat().st_size for f in (repo / "blobs").glob("*") if f.is_file())
-    try:
-        shutil.rmtree(repo)
-    except OSError as error:
-        raise HubError(f"{repo_id}: cannot be deleted from the cache ({error.strerror or error})", "disk") from None
-    return freed
-
-
-def from_cache(repo_id: str, settings: HubSettings, revision: str | None = None) -> Cached:
-    """The newest complete copy in the cache, or the one of a commit. HubError."""
-    there = [c for c in cached(settings) if c.id.lower() == repo_id.lower() and c.weights]
-    fitting = [c for c in there if revision is None or c.commit.startswith(revision) or _ref(settings, c.id, revision) == c.commit]
-    if not fitting:
-        raise HubError(
-            f"{repo_id}{f' at {revision}' if revision else ''}: is not in the cache {settings.cache_dir}; fetch it while online", "offline"
-        )
-    return fitting[-1]
-
-
-def _ref(settings: HubSettings, repo_id: str, revision: str) -> str:
-    try:
-        return (settings.cache_dir / f"models--{repo_id.replace('/', '--')}" / "refs" / revision).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
-        return ""
-
-
-# Pushing --------------------------------------------------------------------------------------------------------------
-
-
 def push(folder: Path, repo_id: str, settings: HubSettings, *, private: bool = True, message: str = "Model from HRM Studio") -> str:
-    """Make the repository where it is not there, and commit a folder as `checkpoint_export.export` writes one. Returns its address. HubError."""
+    """Create the repository if it does not exist, and commit a folder that `checkpoint.export` wrote. Returns its address. HubError."""
     if settings.is_offline:
-        raise HubError(f"{repo_id}: the Hub is not asked while offline", "offline")
+        raise HubError(f"{repo_id}: offline mode is on, so the Hub was not asked", "offline")
     if not _ID.match(repo_id):
-        raise HubError(f"{repo_id}: is no name of a model; 'owner/name' is one", "not_found")
+        raise HubError(f"{repo_id}: not a model name; it has the form owner/name", "not_found")
     names = [n for n in ("model.safetensors", "config.json", "README.md") if (folder / n).is_file()]
     if len(names) < 3:
-        raise HubError(f"{folder}: lacks model.safetensors, config.json or README.md; export the checkpoint first")
-    with told(f"push to {repo_id}"):
+        raise HubError(f"{folder}: needs model.safetensors, config.json and README.md; export the checkpoint first")
+    with hub_errors(f"push to {repo_id}"):
         from huggingface_hub import CommitOperationAdd, HfApi
         from huggingface_hub.errors import LocalTokenNotFoundError
 
@@ -336,6 +248,6 @@ def push(folder: Path, repo_id: str, settings: HubSettings, *, private: bool = T
             api.create_commit(repo_id, [CommitOperationAdd(n, str(folder / n)) for n in names], commit_message=message)
         except LocalTokenNotFoundError:
             raise HubError(
-                f"{repo_id}: pushing needs a token that may write; make one at huggingface.co/settings/tokens", "token"
+                f"{repo_id}: pushing needs a token with write access. Create one at huggingface.co/settings/tokens", "token"
             ) from None
     return str(made)

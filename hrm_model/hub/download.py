@@ -1,4 +1,4 @@
-"""Fetching a model from the Hub, told step by step; `hub_process` does it in a process of its own. The events:
+"""Downloading a model from the Hub as a stream of events; hub/process.py does it in a process of its own. The events:
 
     {"type": "started", "id": …, "commit": …, "files": [[name, size], …], "bytes": total, "have": already there}
     {"type": "progress", "bytes": n, "total": …, "speed": bytes a second over the last seconds, "stalled": seconds without a byte}
@@ -6,36 +6,40 @@
     {"type": "verifying", "file": …}
     {"type": "finished", "path": folder, "commit": …}
 
-Bytes go to blobs/HASH.incomplete in huggingface_hub's cache. Ending the process is pausing: the next one asks for the rest only. A
-file joins the cache once its hash is the one that the Hub told.
+Ending the process is pausing: bytes are kept in blobs/HASH.incomplete of huggingface_hub's cache, and the next process asks for the
+rest only. They are read through huggingface_hub's HfFileSystem, which reads any range of a file in all its versions. Its
+hf_hub_download forgets an unfinished file from about version 1.20 on, and reports no progress before about 1.10; so it only gives a
+complete file its place in the cache. A file gets there once its hash is the one that the Hub names.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import queue
 import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
 from hrm_model.errors import HubError
-from hrm_model.hub.client import HubFile, HubSettings, Repo, choose, describe, from_cache, told
+from hrm_model.files import replace
+from hrm_model.hub.cache import from_cache
+from hrm_model.hub.client import HubFile, HubSettings, Repo, choose, describe, hub_errors
 
 Event = dict[str, Any]
 
-_TELL_EVERY = 0.25  # seconds
+_REPORT_EVERY = 0.25  # seconds
 _SPEED_OVER = 3.0  # seconds
 _ATTEMPTS = 5
 _SPARE = 64 << 20  # bytes of a disk that a download leaves free
-_CHUNK = 1 << 16
+# Bytes of one request: what arrives in about a second, so that progress moves and a pause loses little on any line.
+_LEAST, _FIRST, _MOST = 64 << 10, 256 << 10, 32 << 20
 
 
 class _Cancelled(Exception):
@@ -43,7 +47,7 @@ class _Cancelled(Exception):
 
 
 class _Meter:
-    """Bytes that are there, and how fast they come: over the last seconds, so that a stall shows as 0."""
+    """Bytes that are there, and how fast they arrive: over the last seconds, so that a stall shows as 0."""
 
     def __init__(self, total: int, have: int) -> None:
         self.total, self.bytes = total, have
@@ -65,42 +69,10 @@ class _Meter:
         return {"type": "progress", "bytes": self.bytes, "total": self.total, "speed": round(speed), "stalled": round(now - self._last, 1)}
 
 
-class _Sink:
-    """The file that huggingface_hub writes to; counts, and stops where it is told to."""
-
-    def __init__(self, file: BinaryIO, meter: _Meter) -> None:
-        self._file, self._meter = file, meter
-        self.name = file.name
-
-    def write(self, data: bytes) -> int:
-        if self._meter.cancelled.is_set():
-            raise _Cancelled
-        view = memoryview(data)
-        while view:  # unbuffered writes may be short
-            view = view[self._file.write(view) :]
-        self._meter.add(len(data))
-        return len(data)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def seek(self, place: int, whence: int = 0) -> int:
-        return self._file.seek(place, whence)
-
-    def truncate(self, size: int | None = None) -> int:
-        before = os.fstat(self._file.fileno()).st_size
-        after = self._file.truncate(size)
-        self._meter.add(after - before)  # a server that knows no ranges begins anew
-        return after
-
-    def flush(self) -> None:
-        self._file.flush()
-
-
 def download(
     repo_id: str, settings: HubSettings, *, revision: str | None = None, file: str | None = None, first_wait: float = 1.0
 ) -> Iterator[Event]:
-    """Fetch what `choose` finds needed, as events. HubError where it cannot be done; closing the generator stops it, and keeps what is there."""
+    """Download the files that `choose` finds needed. HubError. Closing the generator stops it; what arrived is kept."""
     if settings.is_offline:
         there = from_cache(repo_id, settings, revision)
         yield {"type": "finished", "path": str(there.path), "commit": there.commit}
@@ -128,25 +100,25 @@ def download(
         "have": have,
     }
     _room_for(total - have, blobs, repo.id)
-    meter = _Meter(total, have)
+    transfer = _Transfer(repo, settings, blobs, _Meter(total, have), first_wait)
     with _alone(repo, blobs):
         for wanted in files:
-            yield from _fetch(repo, wanted, blobs, settings, meter, first_wait)
-    yield meter.progress()
-    path = _link(repo, files, settings, revision)
+            yield from transfer.fetch(wanted)
+        yield transfer.meter.progress()
+        path = _place(repo, files, settings, revision)
     yield {"type": "finished", "path": str(path), "commit": repo.commit}
 
 
 @contextmanager
 def _alone(repo: Repo, blobs: Path) -> Iterator[None]:
-    """One process a model: two would write into the same file. The lock goes with its process, however that ends."""
-    with told(repo.id):
+    """One process for each model: two would write into the same file. The lock goes with its process, however that ends."""
+    with hub_errors(repo.id):
         blobs.mkdir(parents=True, exist_ok=True)
     lock = FileLock(blobs.parent / ".hrm-download.lock", timeout=2)
     try:
         lock.acquire()
     except Timeout:
-        raise HubError(f"{repo.id}: another process is fetching it; wait for that one, or stop it", "busy") from None
+        raise HubError(f"{repo.id}: another process is downloading it. Wait for that one, or stop it", "busy") from None
     try:
         yield
     finally:
@@ -169,9 +141,7 @@ def _room_for(needed: int, blobs: Path, name: str) -> None:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if needed + _SPARE > free:
-        raise HubError(
-            f"{name}: needs {needed / 1e6:,.0f} MB more, and the disk of {folder} has {free / 1e6:,.0f} MB free; make room", "disk"
-        )
+        raise HubError(f"{name}: needs {needed / 1e6:,.0f} MB more, and {folder} has {free / 1e6:,.0f} MB free. Make room", "disk")
 
 
 def _pause(error: HubError, attempt: int, first_wait: float) -> Iterator[Event]:
@@ -180,90 +150,127 @@ def _pause(error: HubError, attempt: int, first_wait: float) -> Iterator[Event]:
     time.sleep(wait)
 
 
-def _fetch(repo: Repo, file: HubFile, blobs: Path, settings: HubSettings, meter: _Meter, first_wait: float) -> Iterator[Event]:
-    """One file, in a thread; events come from here while it runs, also while nothing arrives."""
-    if (blobs / file.etag).exists():
-        return
-    attempt = 0
-    while True:
-        before = meter.bytes
+class _Transfer:
+    """Files of one commit, one after the other, each in a thread: events go on while nothing arrives."""
+
+    def __init__(self, repo: Repo, settings: HubSettings, blobs: Path, meter: _Meter, first_wait: float) -> None:
+        self.meter = meter
+        self._repo, self._settings, self._blobs, self._first_wait = repo, settings, blobs, first_wait
+
+    def fetch(self, file: HubFile) -> Iterator[Event]:
+        """One file into the cache's blobs, unless it is there. Tries again after faults that pass. HubError."""
+        if (self._blobs / file.etag).exists():
+            return
+        attempt = 0
+        while True:
+            before = self.meter.bytes
+            error = yield from self._try(file)
+            if error is None:
+                break
+            if not isinstance(error, HubError) or not error.passing:
+                raise error
+            attempt = 1 if self.meter.bytes > before else attempt + 1
+            if attempt >= _ATTEMPTS:
+                raise error
+            yield from _pause(error, attempt, self._first_wait)
+        yield {"type": "verifying", "file": file.name}
+        self._verify(file)
+
+    def _try(self, file: HubFile) -> Generator[Event, None, BaseException | None]:
+        """What ended it; None if the file is complete."""
         outcome: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-        thread = threading.Thread(target=_get, args=(repo, file, blobs, settings, meter, outcome), name="download", daemon=True)
-        thread.start()
-        error: BaseException | None = None
+        threading.Thread(target=self._run, args=(file, outcome), name="download", daemon=True).start()
+        while True:
+            try:
+                return outcome.get(timeout=_REPORT_EVERY)
+            except queue.Empty:
+                pass
+            try:
+                yield self.meter.progress()
+            except GeneratorExit:
+                self.meter.cancelled.set()
+                raise
+
+    def _run(self, file: HubFile, outcome: queue.SimpleQueue[BaseException | None]) -> None:
         try:
-            while True:
-                try:
-                    error = outcome.get(timeout=_TELL_EVERY)
-                    break
-                except queue.Empty:
-                    yield meter.progress()
-        except GeneratorExit:
-            meter.cancelled.set()
-            raise
-        if error is None:
-            break
-        if not isinstance(error, HubError) or not error.passing:
-            raise error
-        attempt = 1 if meter.bytes > before else attempt + 1
-        if attempt >= _ATTEMPTS:
-            raise error
-        yield from _pause(error, attempt, first_wait)
-    yield {"type": "verifying", "file": file.name}
-    _verify(repo, file, blobs)
+            with hub_errors(f"{self._repo.id}, {file.name}"):
+                self._read(file)
+        except BaseException as error:
+            outcome.put(error)
+        else:
+            outcome.put(None)
+
+    def _read(self, file: HubFile) -> None:
+        """Append what is missing to the part."""
+        with self._part(file).open("ab", buffering=0) as sink:
+            if sink.tell() > file.size:
+                sink.truncate(0)
+                sink.seek(0)
+            place = sink.tell()
+            if place == file.size:
+                return
+            with self._open(file) as source:
+                length = _FIRST
+                while place < file.size:
+                    length = min(length, file.size - place)
+                    begin = time.monotonic()
+                    source.seek(place)
+                    data = source.read(length)
+                    if self.meter.cancelled.is_set():
+                        raise _Cancelled
+                    if place and len(data) == file.size:  # a server that does not know ranges
+                        sink.truncate(0)
+                        self.meter.add(-place)
+                        place = 0
+                    elif len(data) not in (length, file.size - place):  # the second: it does not know where a range ends
+                        raise ConnectionError(f"{len(data):,} bytes arrived instead of {length:,}")
+                    view = memoryview(data)
+                    while view:  # a write to an unbuffered file may be short, as before a full disk
+                        written = sink.write(view)
+                        self.meter.add(written)
+                        view = view[written:]
+                    place += len(data)
+                    took = time.monotonic() - begin
+                    length = min(2 * length, _MOST) if took < 0.5 else max(length // 2, _LEAST) if took > 2 else length
+
+    def _open(self, file: HubFile) -> IO[bytes]:
+        """The file on the Hub. Each read is one request of that range."""
+        from huggingface_hub import HfFileSystem
+
+        system = HfFileSystem(endpoint=self._settings.endpoint, token=self._settings.token, skip_instance_cache=True)
+        # With its size and without a cache nothing is asked for beside the ranges.
+        options: dict[str, Any] = {"revision": self._repo.commit, "size": file.size, "block_size": _FIRST, "cache_type": "none"}
+        opened: IO[bytes] = system.open(f"{self._repo.id}/{file.name}", "rb", **options)
+        return opened
+
+    def _part(self, file: HubFile) -> Path:
+        return self._blobs / f"{file.etag}.incomplete"
+
+    def _verify(self, file: HubFile) -> None:
+        """Compare the hash: SHA-256 of a large file, git's of a small one. A file with another hash is deleted."""
+        part = self._part(file)
+        digest = hashlib.sha256() if file.sha256 else hashlib.sha1(b"blob %d\0" % part.stat().st_size, usedforsecurity=False)
+        with part.open("rb") as stream:
+            while piece := stream.read(1 << 20):
+                digest.update(piece)
+        if digest.hexdigest() != file.etag:
+            part.unlink()
+            raise HubError(
+                f"{self._repo.id}, {file.name}: corrupt. Its hash is {digest.hexdigest()[:12]}… instead of {file.etag[:12]}…; "
+                "it was deleted, so download it again",
+                "hash",
+            )
+        replace(part, self._blobs / file.etag)
 
 
-def _get(
-    repo: Repo, file: HubFile, blobs: Path, settings: HubSettings, meter: _Meter, outcome: queue.SimpleQueue[BaseException | None]
-) -> None:
-    try:
-        with told(f"{repo.id}, {file.name}"):
-            from huggingface_hub import constants, hf_hub_url
-            from huggingface_hub.file_download import http_get
-            from huggingface_hub.utils import build_hf_headers
-
-            constants.DOWNLOAD_CHUNK_SIZE = _CHUNK  # 10 MB at a time would show no progress on a slow line, and lose it on a pause
-            url = hf_hub_url(repo.id, file.name, revision=repo.commit, endpoint=settings.endpoint)
-            headers = build_hf_headers(token=settings.token) | {"Accept-Encoding": "identity"}
-            with (blobs / f"{file.etag}.incomplete").open("ab", buffering=0) as stream:
-                if stream.tell() > file.size:
-                    stream.truncate(0)
-                    stream.seek(0)
-                sink: Any = _Sink(stream, meter)
-                http_get(url, sink, resume_size=stream.tell(), headers=headers, expected_size=file.size, displayed_filename=file.name)
-    except BaseException as error:
-        outcome.put(error)
-    else:
-        outcome.put(None)
-
-
-def _verify(repo: Repo, file: HubFile, blobs: Path) -> None:
-    """The hash that the Hub told: SHA-256 of a large file, git's of a small one. A file with another is deleted."""
-    part = blobs / f"{file.etag}.incomplete"
-    digest = hashlib.sha256() if file.sha256 else hashlib.sha1(b"blob %d\0" % part.stat().st_size, usedforsecurity=False)
-    with part.open("rb") as stream:
-        while piece := stream.read(1 << 20):
-            digest.update(piece)
-    if digest.hexdigest() != file.etag:
-        part.unlink()
-        raise HubError(
-            f"{repo.id}, {file.name}: what arrived has the hash {digest.hexdigest()[:12]}… and not {file.etag[:12]}…; it was deleted, fetch it again",
-            "hash",
-        )
-    os.replace(part, blobs / file.etag)
-
-
-def _link(repo: Repo, files: tuple[HubFile, ...], settings: HubSettings, revision: str | None) -> Path:
+def _place(repo: Repo, files: tuple[HubFile, ...], settings: HubSettings, revision: str | None) -> Path:
     """Let huggingface_hub give the blobs their names in a snapshot of this commit, where every program finds them."""
-    with told(repo.id):
+    with hub_errors(repo.id):
         from huggingface_hub import hf_hub_download
 
+        options: dict[str, Any] = {"cache_dir": settings.cache_dir, "endpoint": settings.endpoint, "token": settings.token}
         for file in reversed(files):
-            path = hf_hub_download(
-                repo.id, file.name, revision=repo.commit, cache_dir=settings.cache_dir, endpoint=settings.endpoint, token=settings.token
-            )
-    if (revision or "main") != repo.commit:
-        ref = settings.cache_dir / f"models--{repo.id.replace('/', '--')}" / "refs" / (revision or "main").replace("/", "_")
-        ref.parent.mkdir(parents=True, exist_ok=True)
-        ref.write_text(repo.commit, encoding="utf-8")
+            path = hf_hub_download(repo.id, file.name, revision=repo.commit, **options)
+        if revision != repo.commit:  # it also notes which commit a branch or tag names, for use while offline
+            hf_hub_download(repo.id, files[-1].name, revision=revision, **options)
     return Path(path).parent

@@ -1,14 +1,14 @@
-"""`python -m hrm_model.hub.process`: one request to the Hub in a process of its own, which can be ended at any moment.
+"""`python -m hrm_model.hub.process`: one request to the Hub in a process of its own, which can be killed at any moment.
 
 The request is one JSON line on standard input: `do` (download, describe, search or push), its arguments, and endpoint, token, cache,
-offline. Events are JSON lines on standard output: those of `hub_download`, or one of
+offline. Events are JSON lines on standard output: those of hub/download.py, or one of
 
     {"type": "described", "id": …, "commit": …, "licence": …, "downloads": …, "files": [[name, size], …], "weights": [name, …]}
     {"type": "found", "models": [{"id", "licence", "downloads", "updated"}, …]}
     {"type": "pushed", "url": …}
     {"type": "failed", "kind": …, "message": …}
 
-The process ends when its standard input does, so that nothing outlives the studio unseen.
+The process ends when its standard input closes, so that it never outlives the studio.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hrm_model.hub.download import Event, download
 
 
 def answer(request: dict[str, Any]) -> Iterator[Event]:
-    """The events of a request. HubError and CheckpointError where it cannot be done."""
+    """The events of a request. HubError, CheckpointError."""
     cache = request.get("cache")
     settings = HubSettings(request.get("endpoint"), request.get("token"), Path(cache) if cache else None, bool(request.get("offline")))
     kind = request["do"]
@@ -41,6 +41,8 @@ def answer(request: dict[str, Any]) -> Iterator[Event]:
     elif kind == "search":
         yield {"type": "found", "models": [vars(hit) for hit in search(request["text"], settings)]}
     else:
+        if settings.endpoint:  # before version 1.10 huggingface_hub needs this variable to read the address of a pushed commit
+            os.environ["HF_ENDPOINT"] = settings.endpoint
         yield {"type": "pushed", "url": _push(request, settings)}
 
 

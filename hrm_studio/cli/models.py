@@ -15,7 +15,8 @@ from rich.table import Table
 from hrm_model.assets import bundled_models, find_model
 from hrm_model.checkpoint.inspect import Inspection, dtypes, inspect, statistics
 from hrm_model.errors import HubError, UsageError
-from hrm_model.hub.client import HubSettings, cached, clear, is_repo_id, push, search
+from hrm_model.hub.cache import cached, clear, from_cache
+from hrm_model.hub.client import HubSettings, is_repo_id, push, search
 from hrm_model.hub.known import KNOWN
 from hrm_studio.cli.common import AsJson, plain_errors, print_json
 
@@ -192,8 +193,6 @@ def clear_cache(repo: Annotated[str, typer.Argument(metavar="ID", help="owner/na
 
 def _path(model: str, cache: Path | None) -> Path:
     if is_repo_id(model):
-        from hrm_model.hub.client import from_cache
-
         try:
             return from_cache(model, HubSettings(cache=cache)).path
         except HubError:

@@ -11,7 +11,8 @@ from PySide6.QtCore import QObject, QSettings, Signal
 from hrm_model.assets import bundled_models
 from hrm_model.checkpoint.locate import is_weights_name
 from hrm_model.errors import HRMError
-from hrm_model.hub.client import HubSettings, cached, clear
+from hrm_model.hub.cache import cached, clear
+from hrm_model.hub.client import HubSettings
 from hrm_model.hub.known import KNOWN, known
 from hrm_studio.services.background import Background
 from trainer.runs.run_dir import home

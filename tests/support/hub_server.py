@@ -28,6 +28,8 @@ class Hub:
     faults: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
     corrupt: bool = False  # bytes that are not those of the hash
     ranges: bool = True
+    range_ends: bool = True  # False: a range is answered to the end of the file
+    gated: bool = False
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     uploads: dict[str, bytes] = field(default_factory=dict)
     commits: list[dict[str, Any]] = field(default_factory=list)
@@ -61,6 +63,11 @@ class Hub:
     def fault(self, kind: str) -> tuple[Any, ...] | None:
         waiting = self.faults.get(kind)
         return waiting.pop(0) if waiting else None
+
+    def begins(self) -> list[int]:
+        """Where the ranges of large files begin that were asked for, in turn."""
+        asked = [{k.lower(): v for k, v in headers.items()}["range"] for _, path, headers in self.requests if "/cdn/" in path]
+        return [int(a.removeprefix("bytes=").partition("-")[0]) for a in asked]
 
     def sibling(self, name: str, content: bytes) -> dict[str, Any]:
         entry: dict[str, Any] = {"rfilename": name, "size": len(content), "blobId": git_hash(content)}
@@ -99,6 +106,9 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {"X-Error-Message": "Invalid credentials in Authorization header"} if self.headers.get("authorization") else {}
             self._json({"error": "Unauthorized"}, 401, headers or {"X-Error-Code": "RepoNotFound"})
             return True
+        if hub.gated and kind != "cdn":
+            self._json({"error": "Access is restricted"}, 403, {"X-Error-Code": "GatedRepo"})
+            return True
         if hub.faults.get(kind) and hub.faults[kind][0][0] == "status":
             fault = hub.fault(kind)
             assert fault is not None
@@ -125,6 +135,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._json([{"id": n, "modelId": n, "downloads": 5, "likes": 0, "tags": ["license:mit"], "lastModified": "2026-01-02T03:04:05.000Z"} for n in found])  # fmt: skip
         elif (match := re.match(r"^/api/models/([^/]+/[^/]+)(?:/revision/([^/]+))?$", path)) is not None:
             self._model(match[1], match[2] or "main")
+        elif (match := re.match(r"^/api/models/([^/]+/[^/]+)/tree/([^/]+)", path)) is not None:
+            files = self.hub.files.get(match[1], {})
+            self._json([{"type": "file", "path": n, "size": len(c), "oid": git_hash(c)} for n, c in files.items()])
         elif (match := re.match(r"^(?:/datasets)?/([^/]+/[^/]+)/resolve/([^/]+)/(.+)$", path)) is not None:
             self._resolve(*match.groups())
         else:
@@ -162,17 +175,18 @@ class _Handler(BaseHTTPRequestHandler):
         content = self.hub.files[f"{owner}/{name}"][file]
         if self.hub.corrupt:
             content = bytes([content[0] ^ 1]) + content[1:]
-        asked = re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        begin = int(asked[1]) if asked and self.hub.ranges else 0
-        self.send_response(206 if begin else 200)
-        self.send_header("Content-Length", str(len(content) - begin))
-        if begin:
-            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+        asked = re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")) if self.hub.ranges else None
+        begin = int(asked[1]) if asked else 0
+        end = min(int(asked[2]) + 1, len(content)) if asked and asked[2] and self.hub.range_ends else len(content)
+        self.send_response(206 if asked else 200)
+        self.send_header("Content-Length", str(end - begin))
+        if asked:
+            self.send_header("Content-Range", f"bytes {begin}-{end - 1}/{len(content)}")
         for key, value in (headers or {}).items():
             self.send_header(key, value)
         self.end_headers()
         if self.command != "HEAD":
-            self._send(content[begin:], self.hub.fault("content"))
+            self._send(content[begin:end], self.hub.fault("content"))
 
     def _send(self, body: bytes, fault: tuple[Any, ...] | None) -> None:
         kind = fault[0] if fault else ""
