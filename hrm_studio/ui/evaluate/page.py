@@ -41,7 +41,7 @@ from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.error_label import ErrorLabel
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View
-from hrm_studio.words import share
+from hrm_studio.units import share
 
 LANE = "evaluate"
 
