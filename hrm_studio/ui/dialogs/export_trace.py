@@ -178,7 +178,7 @@ class ExportDialog(QDialog):
     # Making ----------------------------------------------------------------------------------------------------------
 
     def spec(self) -> Spec:
-        """The chosen settings. ExportError where it cannot be drawn."""
+        """The chosen settings. Raises ExportError if they are not valid."""
         return Spec(
             self.kind.currentData(), tuple(view for view, box in self.views.items() if box.isChecked()), self.theme.currentText(),  # type: ignore[arg-type]
             self.width_.value(), self.height_.value(), self.scale.value(), self.caption.text().strip(), self.captions.isChecked(), self.step.value(),
