@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from hrm_model.analysis.survey import wilson
+from hrm_model.analysis.puzzle_results import wilson
 from hrm_model.model import HRM
 from hrm_model.reasoning import solve_batch
 from hrm_model.tasks.base import Grids

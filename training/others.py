@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from hrm_model.analysis.survey import wilson
+from hrm_model.analysis.puzzle_results import wilson
 from hrm_model.assets import assets_dir, find_model
 from hrm_model.checkpoint.format import load
 from hrm_model.evaluation import evaluate, evaluate_batches

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hrm_model.analysis.survey import wilson
+from hrm_model.analysis.puzzle_results import wilson
 from hrm_model.assets import find_model
 from hrm_model.checkpoint.format import load
 from hrm_model.model import HRM

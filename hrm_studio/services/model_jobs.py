@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from hrm_model.analysis.attention import call_at
+from hrm_model.analysis.puzzle_results import LATE, PuzzleResult, puzzle_results
 from hrm_model.analysis.states import Basis, fit_basis
-from hrm_model.analysis.survey import LATE, Surveyed, survey_rows
 from hrm_model.errors import MismatchError
 from hrm_model.relabel import Relabelling
 from hrm_model.tasks.base import Grid, Grids, Task
@@ -128,7 +128,7 @@ class PuzzleSource:
 class EvaluateProgress:
     """New rows, the number of puzzles in all, and what is being done."""
 
-    rows: list[Surveyed]
+    rows: list[PuzzleResult]
     total: int
     doing: str
 
@@ -162,7 +162,7 @@ def evaluate_job(source: PuzzleSource, segments: int) -> ModelJob[EvaluateProgre
             found = BatchAnswers.joined(parts)
             halts = found.q_halt > (found.q_continue if loaded.q_continue else 0)
             drift = found.moved[-LATE:].mean(axis=0)
-            rows = survey_rows(task, puzzles, np.stack(solutions), task.from_tokens(found.predictions), found.q_halt, halts, drift)
+            rows = puzzle_results(task, puzzles, np.stack(solutions), task.from_tokens(found.predictions), found.q_halt, halts, drift)
             yield EvaluateProgress(rows, total, "Reasoning …")
 
     return job

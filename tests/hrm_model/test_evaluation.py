@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from typer.testing import CliRunner
 
-from hrm_model.analysis.survey import wilson
+from hrm_model.analysis.puzzle_results import wilson
 from hrm_model.assets import model_dir
 from hrm_model.checkpoint.format import load
 from hrm_model.evaluation import Outcomes, by_difficulty, evaluate, evaluate_batches, share_interval, summary

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from hrm_model.analysis.survey import summary
+from hrm_model.analysis.puzzle_results import summary
 from hrm_model.errors import HRMError, OpenError, write_failure
 from hrm_model.files import atomic_write
 from hrm_model.tasks.base import Task

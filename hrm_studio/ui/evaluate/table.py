@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from hrm_model.analysis.survey import Surveyed
+from hrm_model.analysis.puzzle_results import PuzzleResult
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.sudoku.rating import LEVELS
@@ -43,7 +43,7 @@ def columns_of(task: Task) -> tuple[tuple[str, str], ...]:
     return (_PLACE, *_HARDNESS[type(task)], *_OUTCOME)
 
 
-def number(row: Surveyed, index: int, column: str) -> float:
+def number(row: PuzzleResult, index: int, column: str) -> float:
     """The value to sort and plot by; NaN if there is none."""
     value = {
         "Puzzle": index + 1,
@@ -61,7 +61,7 @@ def number(row: Surveyed, index: int, column: str) -> float:
     return math.nan if value is None else float(value)
 
 
-def text(row: Surveyed, index: int, column: str) -> str:
+def text(row: PuzzleResult, index: int, column: str) -> str:
     """The text of a table cell."""
     if column == "Rating":
         return LEVELS[row.rating] if row.rating is not None else "–"
@@ -84,7 +84,7 @@ class PuzzleTable(QAbstractTableModel):
         super().__init__(parent)
         self._theme = theme
         self.columns = columns_of(task)
-        self.rows: list[Surveyed] = []
+        self.rows: list[PuzzleResult] = []
         self.order: np.ndarray = np.zeros(0, int)
         self._sort = (0, Qt.SortOrder.AscendingOrder)
 
@@ -95,7 +95,7 @@ class PuzzleTable(QAbstractTableModel):
         self.rows, self.order = [], np.zeros(0, int)
         self.endResetModel()
 
-    def add(self, rows: list[Surveyed]) -> None:
+    def add(self, rows: list[PuzzleResult]) -> None:
         if rows:
             self.layoutAboutToBeChanged.emit()
             self.rows.extend(rows)

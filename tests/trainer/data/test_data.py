@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hrm_model.analysis.survey import wilson
+from hrm_model.analysis.puzzle_results import wilson
 from hrm_model.errors import ConfigError
 from hrm_model.tasks.registry import task_named
 from tests.paths import PUBLISHED_DATA, ROOT

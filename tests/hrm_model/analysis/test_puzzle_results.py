@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hrm_model.analysis.survey import hardness, summary, survey_rows
+from hrm_model.analysis.puzzle_results import hardness, puzzle_results, summary
 from hrm_model.reasoning import BatchAnswers, reason_batch, solve_batch
 from hrm_model.recording import record
 from hrm_model.tasks.registry import task_named
@@ -43,7 +43,7 @@ def test_lines_by_hand() -> None:
     ])  # fmt: skip
     halts = np.zeros((5, 4), bool)
     halts[2:, 0] = True
-    rows = survey_rows(task, np.stack([puzzle] * 4), np.stack([solution] * 4), answers, np.zeros((5, 4)), halts, np.arange(4.0))
+    rows = puzzle_results(task, np.stack([puzzle] * 4), np.stack([solution] * 4), answers, np.zeros((5, 4)), halts, np.arange(4.0))
     assert [row.solved for row in rows] == [True, False, False, True]
     assert [row.solved_at for row in rows] == [3, None, None, 1]
     assert [row.ever for row in rows] == [True, True, False, True]

@@ -22,7 +22,7 @@ LATE = 4  # segments at the end over which drift is measured
 
 
 @dataclass(frozen=True)
-class Surveyed:
+class PuzzleResult:
     """One puzzle and what came of it. Segments are counted from 1."""
 
     text: str  # the puzzle in one line
@@ -39,9 +39,9 @@ class Surveyed:
     halts_at: int | None  # the segment after which the model would stop
 
 
-def survey_rows(
+def puzzle_results(
     task: Task, puzzles: Grids, solutions: Grids, answers: Grids, q_halt: Floats, halts: NDArray[np.bool_], drift: Floats
-) -> list[Surveyed]:
+) -> list[PuzzleResult]:
     """A line for each puzzle. puzzles, solutions (N, S); answers (K, N, S) as grids; q_halt, halts (K, N); drift (N,)."""
     exact = task.right(answers, puzzles, solutions)
     blank = task.blanks(puzzles)
@@ -52,7 +52,7 @@ def survey_rows(
         moved = (answers[1:, n] != answers[:-1, n]).any(axis=1)
         wrong = ~exact[:, n]
         rows.append(
-            Surveyed(
+            PuzzleResult(
                 text=task.format_line(puzzles[n]),
                 difficulty=difficulty,
                 rating=rating,
@@ -99,7 +99,7 @@ class Summary:
     median_segments: float  # until the answer of a solved puzzle stays right; NaN where none is
 
 
-def summary(rows: list[Surveyed]) -> Summary:
+def summary(rows: list[PuzzleResult]) -> Summary:
     """Of all lines; an empty list gives zeros."""
     solved = sum(row.solved for row in rows)
     steps = [row.solved_at for row in rows if row.solved_at is not None]
