@@ -153,13 +153,13 @@ def test_bad_input_leaves_what_is_being_thought_alone(solved: MainWindow, qtbot:
         solved.explore.panel.paste()
 
     for disturb in (lambda: paste("11" + STARTER_4[2:]), lambda: paste(unsolvable), lambda: solved.open_model(bad)):
-        solved.explore.panel.segments.setValue(400)
+        solved.explore.panel.segments.setValue(100)
         paste(STARTER_4)
         qtbot.waitUntil(lambda: solved.traces.running and len(solved.traces.trace) > 12, timeout=WAIT)  # type: ignore[arg-type]
         disturb()
         qtbot.waitUntil(lambda: not solved.explore.panel.error.isHidden(), timeout=WAIT)
         finished(solved, qtbot)
-        assert len(solved.traces.trace) == 2400  # type: ignore[arg-type]
+        assert len(solved.traces.trace) == 600  # type: ignore[arg-type]
         assert solved.traces.trace.puzzle.text == STARTER_4  # type: ignore[union-attr]
 
 

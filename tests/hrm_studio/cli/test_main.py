@@ -20,6 +20,8 @@ from tests.paths import ROOT
 from tests.support.cli import run
 from tests.support.evil import Evil
 from tests.support.puzzles import STARTER_4, STARTER_9
+from tests.support.runs import small, small_maze
+from trainer.runs.run_dir import RunDir
 
 
 def test_solve_prints_one_object() -> None:
@@ -105,20 +107,22 @@ def test_bad_checkpoints_are_refused_by_name(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_train_follows_a_process_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_train_follows_a_process_and_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    presets = {"sudoku-4x4": small(steps=3000, minutes=None, evaluate_every=1000)}  # the real one judges 2,000 puzzles
+    monkeypatch.setattr("hrm_studio.cli.train.preset_named", presets.__getitem__)
     folder = tmp_path / "run"
-    command = [sys.executable, "-m", "hrm_studio", "train", "sudoku-4x4", "--run-dir", str(folder), "--minutes", "0.005"]
-    first = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
-    assert first.returncode == 0, first.stderr + first.stdout
+    command = ("train", "sudoku-4x4", "--run-dir", folder, "--minutes", "0.005")
+    first = run(*command)
+    assert first.exit_code == 0, first.stdout
     assert "unseen puzzles" in first.stdout
     assert (folder / "checkpoints" / "last").exists()
     events = [json.loads(x) for x in (folder / "events.jsonl").read_text().splitlines()]
     assert events[-1]["type"] == "finished"
-    other = run("train", "sudoku-9x9", "--run-dir", str(folder))
+    other = run("train", "sudoku-9x9", "--run-dir", folder)
     assert other.exit_code == 2
     assert "'sudoku-4x4'" in other.stderr
-    again = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
-    assert again.returncode == 0
+    again = run(*command)
+    assert again.exit_code == 0
     started = [json.loads(x) for x in (folder / "events.jsonl").read_text().splitlines() if '"started"' in x]
     assert [e["resumed"] for e in started] == [False, True]
 
@@ -130,9 +134,6 @@ def test_help_and_version_are_there() -> None:
 
 
 def test_solve_and_eval_take_mazes(tmp_path: Path) -> None:
-    from tests.support.runs import small_maze
-    from trainer.runs.run_dir import RunDir
-
     run_dir = RunDir.create(tmp_path / "run", small_maze(steps=2, evaluate_every=2))
     trained = subprocess.run([sys.executable, "-m", "trainer", str(run_dir.path)], capture_output=True, text=True, timeout=200, check=False)
     assert trained.returncode == 0, trained.stderr
