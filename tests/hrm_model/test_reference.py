@@ -31,7 +31,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     """
     file = tmp_path_factory.mktemp("reference") / "found.npz"
     environment = {**os.environ, "ATEN_CPU_CAPABILITY": "avx2", "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-m", "tests.support.reference_run", str(file)], check=True, cwd=ROOT, env=environment, timeout=300)
+    subprocess.run([sys.executable, "-m", "tests.support.reference_run", str(file)], check=True, cwd=ROOT, env=environment, timeout=600)
     with np.load(file) as content:
         return dict(content)
 

@@ -15,12 +15,12 @@ NewWindow = Callable[..., MainWindow]
 
 
 class PatientBot(QtBot):
-    """Gives up after a minute instead of five seconds: on a busy machine everything takes ten times as long."""
+    """Gives up after four minutes instead of five seconds: on a busy machine everything may take twenty times as long."""
 
-    def waitUntil(self, callback: Callable[[], bool | None], *, timeout: int = 60_000) -> None:
+    def waitUntil(self, callback: Callable[[], bool | None], *, timeout: int = 240_000) -> None:
         super().waitUntil(callback, timeout=timeout)
 
-    def waitSignal(self, signal: Any, *, timeout: int = 60_000, **more: Any) -> Any:
+    def waitSignal(self, signal: Any, *, timeout: int = 240_000, **more: Any) -> Any:
         return super().waitSignal(signal, timeout=timeout, **more)
 
 

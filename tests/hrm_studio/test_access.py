@@ -30,7 +30,6 @@ from tests.support.traces import sudoku_info, synthetic
 
 _FIELDS = (QComboBox, QAbstractSpinBox, QLineEdit, QPlainTextEdit, QAbstractSlider, QAbstractItemView)
 _WHOLE = (QComboBox, QAbstractSpinBox, QLineEdit, QMenuBar)  # their own parts have no names of their own
-WAIT = 60_000
 
 
 @pytest.fixture
@@ -99,7 +98,7 @@ def test_tab_shows_where_it_is_and_gets_lost_nowhere(window: MainWindow, qtbot: 
     window.show_page(page)
     window.activateWindow()
     if page == "explore":
-        qtbot.waitUntil(lambda: not any(panel.pending for panel in window.explore._lazy.values()), timeout=WAIT)
+        qtbot.waitUntil(lambda: not any(panel.pending for panel in window.explore._lazy.values()))
     assert window.focus_ring.around is None  # nobody came here by key
     reached = reach(window, qtbot)
     assert len(reached) > 8

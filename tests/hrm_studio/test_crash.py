@@ -35,8 +35,6 @@ from hrm_studio.ui.dialogs.crash import CrashDialog, CrashDialogs
 from tests.support.runs import small
 from tests.support.traces import NINE, sudoku_info, synthetic
 
-WAIT = 60_000
-
 
 class Planted(Exception):
     """A bug that nobody expects."""
@@ -77,7 +75,7 @@ def logged() -> Iterator[None]:
 
 
 def shown(dialogs: CrashDialogs, qtbot: QtBot) -> CrashDialog:
-    qtbot.waitUntil(lambda: dialogs.dialog is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: dialogs.dialog is not None)
     assert dialogs.dialog is not None
     assert "planted here" in dialogs.dialog.error.text()
     return dialogs.dialog
@@ -94,7 +92,7 @@ def still_works(window: MainWindow, dialogs: CrashDialogs, qtbot: QtBot) -> None
     window.show_page("explore")
     done: list[int] = []
     window.background.run(lambda: 5, done.append)
-    qtbot.waitUntil(lambda: done == [5], timeout=WAIT)
+    qtbot.waitUntil(lambda: done == [5])
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, folder: Path, code: str) -> None:
@@ -129,10 +127,10 @@ def test_in_a_job_of_the_worker(window: MainWindow, qtbot: QtBot) -> None:
     with watched(window) as dialogs:
         window.reasoner.run(path, "cpu", boom, answers.append, faults.append, lane="planted")
         assert "of the reasoner" in shown(dialogs, qtbot).told.text()
-        qtbot.waitUntil(lambda: bool(faults), timeout=WAIT)  # the view that asked does not wait for ever
+        qtbot.waitUntil(lambda: bool(faults))  # the view that asked does not wait for ever
         assert faults == ["Internal error (Planted: planted here). The log has the details."]
         window.reasoner.run(path, "cpu", lambda loaded: iter(["fine"]), answers.append, faults.append, lane="planted")
-        qtbot.waitUntil(lambda: answers == ["fine"], timeout=WAIT)
+        qtbot.waitUntil(lambda: answers == ["fine"])
         still_works(window, dialogs, qtbot)
 
 
@@ -198,12 +196,12 @@ def test_in_the_trainer(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.Monkey
     runs = RunsModel(tmp_path / "runs")
     runs.begin()
     run = runs.start_new(small())
-    qtbot.waitUntil(lambda: run.summary.state == "failed" and bool(run.summary.message), timeout=WAIT)
+    qtbot.waitUntil(lambda: run.summary.state == "failed" and bool(run.summary.message))
     assert run.summary.message == "Internal error (KeyError: 'planted here'), see log.txt; it had saved nothing yet."
     failed = [entry for entry in run.run.events().read() if entry["type"] == "failed"]
     assert [entry["error"] for entry in failed] == ["KeyError"]
     assert "Traceback (most recent call last)" in (run.path / "log.txt").read_text(encoding="utf-8")
-    qtbot.waitUntil(lambda: "ended with code 1" in "\n".join(last_lines()), timeout=WAIT)
+    qtbot.waitUntil(lambda: "ended with code 1" in "\n".join(last_lines()))
     runs.close()
 
 
@@ -211,7 +209,7 @@ def test_in_a_trainer_that_cannot_even_begin(qtbot: QtBot, tmp_path: Path, monke
     plant(monkeypatch, tmp_path / "planted", "import sys\nif '-m' in sys.orig_argv: sys.modules['trainer.runner'] = None")
     runs = RunsModel(tmp_path / "runs")
     runs.begin()
-    with qtbot.waitSignal(runs.refused, timeout=WAIT) as refused:
+    with qtbot.waitSignal(runs.refused) as refused:
         run = runs.start_new(small())
     assert refused.args[0].startswith(f"The trainer of {run.name} could not start. ModuleNotFoundError")
     runs.close()
@@ -230,7 +228,7 @@ def test_in_the_process_that_asks_the_hub(window: MainWindow, qtbot: QtBot, tmp_
         dialog = shown(dialogs, qtbot)
         assert "client.search" not in dialog.error.text()
         assert "in boom" in dialog.report()  # the child's own traceback
-        qtbot.waitUntil(lambda: bool(events), timeout=WAIT)
+        qtbot.waitUntil(lambda: bool(events))
         assert events == [{"type": "failed", "kind": "other", "message": "The process that asks the Hub failed: KeyError: 'planted here'"}]
         still_works(window, dialogs, qtbot)
         hub.close()
@@ -247,7 +245,7 @@ def test_in_the_process_that_makes_pictures(window: MainWindow, qtbot: QtBot, tm
     )
     with watched(window) as dialogs:
         exporter = Exporter(window)
-        with qtbot.waitSignal(exporter.failed, timeout=WAIT) as failed:
+        with qtbot.waitSignal(exporter.failed) as failed:
             exporter.start(tmp_path / "t.h5", "", Spec("png", ("board",)), tmp_path / "t.png")
         assert failed.args == ["The process that makes pictures failed: KeyError: 'planted here'"]
         assert "in boom" in shown(dialogs, qtbot).report()
@@ -290,12 +288,12 @@ def test_a_flood_is_one_dialog_with_a_count(window: MainWindow, qtbot: QtBot) ->
         for _ in range(2000):
             crash.report(_raised(boom), "counting")
         dialog = shown(dialogs, qtbot)
-        qtbot.waitUntil(lambda: dialog.count.text() == "It happened 2,000 times.", timeout=WAIT)
+        qtbot.waitUntil(lambda: dialog.count.text() == "It happened 2,000 times.")
         assert len(window.findChildren(CrashDialog)) == 1
         assert sum("Planted: planted here" in line and "times now" in line for line in last_lines(1000)) == 3  # 10, 100, 1000
         assert sum(line == "tests.hrm_studio.test_crash.Planted: planted here" for line in last_lines(1000)) <= 3
         crash.report(_raised(lambda: {}[1]), "looking up")
-        qtbot.waitUntil(lambda: "1 other error followed" in dialog.count.text(), timeout=WAIT)
+        qtbot.waitUntil(lambda: "1 other error followed" in dialog.count.text())
         assert "(2000 times)" in dialog.report()
         assert "While looking up" in dialog.report()
         still_works(window, dialogs, qtbot)

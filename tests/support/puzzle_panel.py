@@ -19,7 +19,6 @@ from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
 from hrm_studio.ui.explore.puzzle_panel import PuzzlePanel
 
-WAIT = 60_000
 MAZE = "#######\n#S    #\n##### #\n#   # #\n# # # #\n# #  G#\n#######"
 
 
@@ -45,6 +44,6 @@ class Rig:
         self.checked()
 
     def checked(self) -> str:
-        self.qtbot.waitUntil(lambda: self.puzzle.check is not None, timeout=WAIT)
+        self.qtbot.waitUntil(lambda: self.puzzle.check is not None)
         assert self.puzzle.check is not None
         return self.puzzle.check.state

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.paths import ROOT
 from trainer.config import RunConfig
 from trainer.presets import preset
 from trainer.runs.events import event
 from trainer.runs.run_dir import RunDir
+
+Start = Callable[[Path], subprocess.Popen[bytes]]  # the fixture `start`: a trainer for this run folder
 
 
 def small(**changes: object) -> RunConfig:
@@ -21,12 +22,6 @@ def small(**changes: object) -> RunConfig:
         "puzzles": [{"clues": 6, "count": 64}], "evaluation": [{"clues": 6, "count": 16}], "evaluation_segments": 2, "stop_at_exact": None, "probe_puzzles": 0, "compile": "off", "device": "cpu",
     }  # fmt: skip
     return RunConfig.model_validate(config | changes)
-
-
-def start(run: Path) -> subprocess.Popen[bytes]:
-    """A real trainer process; what it complains of goes to stderr.txt beside the run."""
-    with (run.parent / "stderr.txt").open("wb") as errors:
-        return subprocess.Popen([sys.executable, "-m", "trainer", str(run)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=errors)
 
 
 def figures(run: RunDir) -> list[tuple[str, int, dict[str, float]]]:
@@ -49,10 +44,10 @@ def newest_step(run: RunDir) -> int:
     return max((step for _, step, _ in figures(run)), default=0)
 
 
-def wait_for(condition: object, seconds: float = 60) -> None:
+def wait_for(condition: object, seconds: float = 240) -> None:
     end = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, f"not so after {seconds:.0f} s"
         time.sleep(0.02)
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from hrm_model.checkpoint.format import load
-from tests.support.runs import small, start
+from tests.support.runs import Start, small
 from trainer.config import RunConfig
 from trainer.data.batches import Batches, make_pool
 from trainer.loop import Trainer
@@ -82,9 +82,9 @@ def test_a_state_goes_on_with_equal_losses() -> None:
     assert losses(second, 5) == pytest.approx(losses(first, 5), rel=1e-3)
 
 
-def test_a_run_of_its_own_process_is_read_by_the_processor(tmp_path: Path) -> None:
+def test_a_run_of_its_own_process_is_read_by_the_processor(start: Start, tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=60, log_every=10, device="auto"))
-    assert start(run.path).wait(200) == 0, (tmp_path / "stderr.txt").read_text()
+    assert start(run.path).wait(600) == 0, (tmp_path / "stderr.txt").read_text()
     assert json.loads((run.path / "env.json").read_text())["device"].startswith("cuda")
     events = list(run.events().read())
     machine = [e["values"] for e in events if e["type"] == "machine"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.paths import ROOT
-from tests.support.runs import figures, newest_step, of_kind, small, start, wait_for
+from tests.support.runs import Start, figures, newest_step, of_kind, small, wait_for
 from trainer.runner import Runner
 from trainer.runs.run_dir import RunDir
 
@@ -37,13 +37,13 @@ def whole_lines(file: Path) -> bool:
     return all(isinstance(json.loads(line), dict) for line in file.read_text().splitlines() if line.strip())
 
 
-def test_on_a_full_disk_a_run_goes_on_and_loses_nothing(tmp_path: Path, disk: Path) -> None:
+def test_on_a_full_disk_a_run_goes_on_and_loses_nothing(start: Start, tmp_path: Path, disk: Path) -> None:
     # A checkpoint takes about 2 MB: one fits, a second beside it does not.
     config = small(steps=60, checkpoint_every=10, evaluate_every=30)
     whole, run = RunDir.create(tmp_path / "whole", config), RunDir.create(disk / "run", config)
     Runner(whole).run()
     process = start(run.path)
-    assert process.wait(200) == 0
+    assert process.wait(600) == 0
     warnings = of_kind(run, "warning")
     assert any("No space left" in w["message"] and "could not be written" in w["message"] for w in warnings)
     assert not list(run.checkpoints.glob("*.part"))
@@ -53,14 +53,14 @@ def test_on_a_full_disk_a_run_goes_on_and_loses_nothing(tmp_path: Path, disk: Pa
     assert whole_lines(run.events_file)
     # With room again it goes on from its last checkpoint and ends as if nothing had been.
     assert mount("-o", "remount,size=40m", str(disk))
-    assert start(run.path).wait(200) == 0
+    assert start(run.path).wait(600) == 0
     assert figures(run) == figures(whole)
     last = run.pointer("last")
     assert last is not None
     assert last.name == "step_000060"
 
 
-def test_events_that_found_no_room_at_all_are_written_once_there_is_some(tmp_path: Path, disk: Path) -> None:
+def test_events_that_found_no_room_at_all_are_written_once_there_is_some(start: Start, tmp_path: Path, disk: Path) -> None:
     config = small(steps=100_000, checkpoint_every=100_000, evaluate_every=100_000, batch_size=4)
     run = RunDir.create(disk / "run", config)
     process = start(run.path)
@@ -79,7 +79,7 @@ def test_events_that_found_no_room_at_all_are_written_once_there_is_some(tmp_pat
     ballast.unlink()
     wait_for(lambda: newest_step(run) > full_at + 20)
     process.terminate()
-    assert process.wait(100) == 0
+    assert process.wait(600) == 0
     steps = [step for kind, step, _ in figures(run) if kind == "metrics"]
     assert steps == list(range(1, steps[-1] + 1))
     assert of_kind(run, "finished")[-1]["reason"] == "stopped"

@@ -11,7 +11,7 @@ import torch
 
 from hrm_model.errors import RunError
 from tests.paths import ROOT
-from tests.support.runs import figures, of_kind, small, start
+from tests.support.runs import Start, figures, of_kind, small
 from tests.support.two_processes import found
 from trainer.distributed import ProcessGroup, join_process_group
 from trainer.runs.run_dir import RunDir
@@ -45,7 +45,7 @@ def test_two_processes_give_the_gradients_of_one_with_the_whole_batch(tmp_path: 
 
 
 @pytest.mark.parametrize("first", [1, 2])
-def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path, first: int) -> None:
+def test_a_run_goes_on_with_another_number_of_processes(start: Start, tmp_path: Path, first: int) -> None:
     config = small(
         steps=24,
         dtype="float32",
@@ -57,11 +57,11 @@ def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path, first: i
         minutes=50,
     )
     whole, run = RunDir.create(tmp_path / "whole", config), RunDir.create(tmp_path / "run", config)
-    assert start(whole.path).wait(300) == 0
+    assert start(whole.path).wait(600) == 0
 
     def go(count: int) -> None:
         if count == 1:
-            assert start(run.path).wait(300) == 0
+            assert start(run.path).wait(600) == 0
         else:
             said = [line for line in torchrun("-m", "trainer", str(run.path)).stdout.splitlines() if line.startswith("step ")]
             assert len(said) == len(set(said)) > 2  # by one process, not by each

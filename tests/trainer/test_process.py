@@ -13,15 +13,15 @@ import pytest
 import torch
 
 from hrm_model.errors import RunError
-from tests.support.runs import figures, newest_step, small, start, wait_for
+from tests.support.runs import Start, figures, newest_step, small, wait_for
 from trainer.runs.run_dir import RunDir
 
 
-def test_killed_at_any_moment_the_losses_go_on_bit_for_bit(tmp_path: Path) -> None:
+def test_killed_at_any_moment_the_losses_go_on_bit_for_bit(start: Start, tmp_path: Path) -> None:
     # Evaluations and checkpoints fall together at times, and the metrics' windows end at neither.
     config = small(steps=120, log_every=4, checkpoint_every=5, evaluate_every=15)
     whole = RunDir.create(tmp_path / "whole", config)
-    assert start(whole.path).wait(120) == 0
+    assert start(whole.path).wait(600) == 0
     run = RunDir.create(tmp_path / "killed", config)
     random_moment = random.Random(4)
     kills = 0
@@ -35,7 +35,7 @@ def test_killed_at_any_moment_the_losses_go_on_bit_for_bit(tmp_path: Path) -> No
         process.wait()
     assert kills >= 2
     assert run.status()["state"] == "killed"
-    assert start(run.path).wait(120) == 0
+    assert start(run.path).wait(600) == 0
     assert figures(run) == figures(whole)
     assert [step for kind, step, _ in figures(run) if kind == "metrics"] == list(range(4, 121, 4))
     assert [step for kind, step, _ in figures(run) if kind == "evaluation"] == list(range(15, 121, 15))
@@ -94,7 +94,7 @@ def test_a_damaged_last_checkpoint_is_told_and_the_one_before_it_taken(tmp_path:
         Runner(run).run()
 
 
-def test_of_two_trainers_started_at_once_one_is_refused(tmp_path: Path) -> None:
+def test_of_two_trainers_started_at_once_one_is_refused(start: Start, tmp_path: Path) -> None:
     for attempt in range(3):
         run = RunDir.create(tmp_path / str(attempt), small(steps=100_000, evaluate_every=100_000))
         both = [start(run.path) for _ in range(2)]
@@ -107,7 +107,7 @@ def test_of_two_trainers_started_at_once_one_is_refused(tmp_path: Path) -> None:
             process.wait()
 
 
-def test_commands_pause_save_and_stop_a_running_process(tmp_path: Path) -> None:
+def test_commands_pause_save_and_stop_a_running_process(start: Start, tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=100_000, checkpoint_every=100_000, evaluate_every=100_000))
     process = start(run.path)
 
@@ -116,7 +116,7 @@ def test_commands_pause_save_and_stop_a_running_process(tmp_path: Path) -> None:
 
     wait_for(lambda: "metrics" in kinds())
     refused = start(run.path)
-    assert refused.wait(60) == 2
+    assert refused.wait(600) == 2
     assert str(process.pid) in (tmp_path / "stderr.txt").read_text()
     with run.commands_file.open("a") as file:
         file.write('{"type": "stop"}\n')  # by hand, and without its version
@@ -132,7 +132,7 @@ def test_commands_pause_save_and_stop_a_running_process(tmp_path: Path) -> None:
     run.command("resume")
     wait_for(lambda: kinds().count("metrics") > count)
     run.command("stop")
-    assert process.wait(60) == 0
+    assert process.wait(600) == 0
     assert run.events().read()[-1]["reason"] == "stopped"
     last = run.pointer("last")
     assert last is not None
@@ -186,9 +186,9 @@ def test_events_that_a_full_disk_refuses_are_written_later(tmp_path: Path, monke
     assert figures(run) == figures(whole)
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_run_is_refused(start: Start, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
-    assert start(tmp_path / "none").wait(60) == 2
+    assert start(tmp_path / "none").wait(600) == 2
     assert "config.yaml" in (tmp_path / "stderr.txt").read_text()
     RunDir.create(tmp_path / "a", small())
     with pytest.raises(RunError, match="holds a run already"):

@@ -41,7 +41,7 @@ def refused(path: Path, words: str) -> None:
         assert told.startswith(f"{path}: "), told
         assert words in told
         assert "\n" not in told
-        assert time.perf_counter() - begin < 20
+        assert time.perf_counter() - begin < 200
 
 
 @pytest.mark.parametrize(

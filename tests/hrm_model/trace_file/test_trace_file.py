@@ -345,7 +345,7 @@ def test_where_no_more_can_be_written_the_earlier_file_is_whole(trace: Trace, tm
     path = write(tmp_path / "t.h5", trace)
     before = path.read_bytes()
     done = subprocess.run(
-        [sys.executable, "-c", _TOO_LARGE, str(path), str(limit)], capture_output=True, text=True, check=False, cwd=ROOT, timeout=60
+        [sys.executable, "-c", _TOO_LARGE, str(path), str(limit)], capture_output=True, text=True, check=False, cwd=ROOT, timeout=600
     )
     assert done.returncode == 0, done.stderr
     assert f"{path}: cannot be written (File too large)" in done.stdout

@@ -135,7 +135,7 @@ def test_help_and_version_are_there() -> None:
 
 def test_solve_and_eval_take_mazes(tmp_path: Path) -> None:
     run_dir = RunDir.create(tmp_path / "run", small_maze(steps=2, evaluate_every=2))
-    trained = subprocess.run([sys.executable, "-m", "trainer", str(run_dir.path)], capture_output=True, text=True, timeout=200, check=False)
+    trained = subprocess.run([sys.executable, "-m", "trainer", str(run_dir.path)], capture_output=True, text=True, timeout=600, check=False)
     assert trained.returncode == 0, trained.stderr
     model = str(run_dir.pointer("last"))
     maze = "S      \n###### \n       \n ######\n       \n###### \nG      "
@@ -159,7 +159,7 @@ def test_help_imports_no_command_and_each_command_can_be_imported() -> None:
         "for name, *_ in COMMANDS: assert load_command(name).name == name\n"
         "assert not {'PySide6', 'torch'} & set(sys.modules), 'too much was imported'\n"
     )
-    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120).stdout
+    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=600).stdout
     for name, _, _, line in COMMANDS:
         assert name in told
         assert line in told

@@ -41,7 +41,7 @@ def test_ctrl_c_before_the_trainer_listens_still_stops_it(tmp_path: Path) -> Non
     assert process.stdout.readline().startswith("run directory")
     wait_for((tmp_path / "run" / "log.txt").exists)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=200)
+    out, _ = process.communicate(timeout=600)
     assert process.returncode == 0, out
     last = events(RunDir(tmp_path / "run"))[-1]
     assert (last["type"], last["reason"]) == ("finished", "stopped")
@@ -55,14 +55,14 @@ def test_a_run_left_running_is_followed_again(tmp_path: Path) -> None:
     # A second one right away leaves the trainer to itself; a stop may have been asked of it by then, which a follower sees too.
     time.sleep(0.05)
     first.send_signal(signal.SIGINT)
-    first.communicate(timeout=60)
+    first.communicate(timeout=600)
     again = train(run.path)
     assert again.stdout is not None
     out = ""
     while "following" not in out and again.poll() is None:
         out += again.stdout.readline()
     again.send_signal(signal.SIGINT)
-    out += again.communicate(timeout=200)[0]
+    out += again.communicate(timeout=600)[0]
     assert "already; follow it" not in out
     assert again.returncode == 0, out
     assert run.status()["state"] not in RUNNING
@@ -94,7 +94,7 @@ def test_options_that_differ_from_those_of_the_run_are_refused(tmp_path: Path) -
 
 def test_a_trainer_refuses_a_folder_without_leaving_anything_in_it(tmp_path: Path) -> None:
     for folder in (tmp_path / "nowhere", tmp_path):
-        result = subprocess.run([sys.executable, "-m", "trainer", str(folder)], capture_output=True, text=True, timeout=100, check=False)
+        result = subprocess.run([sys.executable, "-m", "trainer", str(folder)], capture_output=True, text=True, timeout=600, check=False)
         assert result.returncode == 2
         assert "config.yaml" in result.stderr
     assert list(tmp_path.iterdir()) == []

@@ -38,7 +38,7 @@ def library(qtbot: QtBot, tmp_path: Path) -> Iterator[TraceLibrary]:
 
 
 def holds(qtbot: QtBot, library: TraceLibrary, count: int) -> None:
-    qtbot.waitUntil(lambda: len(library.traces) == count, timeout=120_000)
+    qtbot.waitUntil(lambda: len(library.traces) == count)
 
 
 def test_a_recorded_trace_is_kept_once(qtbot: QtBot, library: TraceLibrary, trace: Trace) -> None:
@@ -63,7 +63,7 @@ def test_keeping_by_hand_keeps_all_states_and_what_was_written(qtbot: QtBot, lib
     library.change(library.traces[0], note="mine", tags=("a", "b"))
     qtbot.waitUntil(lambda: library.traces[0].note == "mine")
     assert not library.traces[0].automatic
-    with qtbot.waitSignal(library.added, timeout=30_000):
+    with qtbot.waitSignal(library.added):
         library.keep(trace)
     (kept,) = library.traces
     assert (kept.note, kept.tags, kept.states, kept.automatic) == ("mine", ("a", "b"), "full", False)
@@ -128,7 +128,7 @@ def test_files_from_elsewhere_are_copied_or_refused(qtbot: QtBot, library: Trace
     assert [kept.path.name for kept in library.traces] in (["talk-2.h5", "talk.h5"], ["talk.h5", "talk-2.h5"])
     assert library.traces[0].others == 1
     (tmp_path / "bad.h5").write_bytes(file.read_bytes()[:3000])
-    with qtbot.waitSignal(library.refused, timeout=30_000) as caught:
+    with qtbot.waitSignal(library.refused) as caught:
         library.adopt(tmp_path / "bad.h5")
     assert str(tmp_path / "bad.h5") in caught.args[0]
     assert len(library.traces) == 2
@@ -150,7 +150,7 @@ def test_a_folder_that_others_wrote_into(qtbot: QtBot, library: TraceLibrary, tr
 def test_a_folder_that_cannot_be_written_is_told(qtbot: QtBot, tmp_path: Path, trace: Trace) -> None:
     (tmp_path / "traces").write_text("a file stands where the folder should be")
     library = TraceLibrary(QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat), folder=tmp_path / "traces")
-    with qtbot.waitSignal(library.refused, timeout=30_000) as caught:
+    with qtbot.waitSignal(library.refused) as caught:
         library.keep_by_itself(trace)
     assert "traces" in caught.args[0]
     library.close()

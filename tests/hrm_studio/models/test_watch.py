@@ -25,7 +25,6 @@ from hrm_studio.services.reasoner import Reasoner
 from tests.paths import ROOT
 from tests.support.runs import recorded
 
-WAIT = 60_000
 TRAINING = ROOT / "training"
 
 
@@ -59,9 +58,9 @@ def run(qtbot: QtBot, tmp_path: Path) -> Iterator[RunModel]:
     write_probes(folder, 10, 20, 30, 40)
     runs = RunsModel(tmp_path / "runs")
     runs.begin()
-    qtbot.waitUntil(lambda: folder in runs.by_path, timeout=WAIT)
+    qtbot.waitUntil(lambda: folder in runs.by_path)
     runs.open(runs.by_path[folder])
-    qtbot.waitUntil(lambda: len(runs.by_path[folder].log.evaluations) == 2, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(runs.by_path[folder].log.evaluations) == 2)
     yield runs.by_path[folder]
     runs.close()
 
@@ -79,7 +78,7 @@ def shown(watch: WatchModel, qtbot: QtBot, step: int) -> Trace:
         trace = watch.traces.trace
         return watch.moment is not None and watch.moment.step == step and trace is not None and trace.model.name == f"step {step}"
 
-    qtbot.waitUntil(there, timeout=WAIT)
+    qtbot.waitUntil(there)
     assert watch.traces.trace is not None
     return watch.traces.trace
 
@@ -132,7 +131,7 @@ def test_it_goes_through_the_training_by_itself(watch: WatchModel, run: RunModel
     watch.go_through()
     assert watch.going_through
     assert watch.at == 0
-    qtbot.waitUntil(lambda: not watch.going_through, timeout=WAIT)
+    qtbot.waitUntil(lambda: not watch.going_through)
     assert watch.at == 3
 
 
@@ -142,7 +141,7 @@ def test_a_new_evaluation_is_shown_to_who_looks_at_the_newest(watch: WatchModel,
     write_probes(run.path, 50)
     (run.path / "probes" / "step_000060.h5").write_bytes(b"\x89HDF half written")
     run.run.emit({"v": 1, "type": "evaluation", "time": 1.0, "step": 50, "values": {"exact_accuracy": 0.9}, "sets": {}})
-    qtbot.waitUntil(lambda: len(run.log.evaluations) == 3, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(run.log.evaluations) == 3)
     watch.look()
     shown(watch, qtbot, 50)
     assert [m.step for m in watch.moments] == [10, 20, 30, 40, 50]
@@ -155,7 +154,7 @@ def test_a_file_that_is_damaged_is_told(watch: WatchModel, run: RunModel, qtbot:
     shown(watch, qtbot, 40)
     file = run.path / "probes" / "step_000020.h5"
     file.write_bytes(file.read_bytes()[:2000])
-    with qtbot.waitSignal(watch.failed, timeout=WAIT) as told:
+    with qtbot.waitSignal(watch.failed) as told:
         watch.go(1)
     assert str(file) in told.args[0]
     watch.go(2)
@@ -172,11 +171,11 @@ def test_without_probe_files_kept_checkpoints_think(watch: WatchModel, qtbot: Qt
     shutil.copytree(model_dir("sudoku-4x4"), place)
     runs = RunsModel(tmp_path / "runs")
     runs.begin()
-    qtbot.waitUntil(lambda: folder in runs.by_path, timeout=WAIT)
+    qtbot.waitUntil(lambda: folder in runs.by_path)
     run = runs.by_path[folder]
     runs.open(run)
     watch.set_run(run)
-    qtbot.waitUntil(lambda: watch.traces.trace is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: watch.traces.trace is not None)
     assert watch.moments[0].checkpoint == place
     assert watch.traces.verdict.solved is not None
     runs.close()
@@ -196,15 +195,15 @@ def test_the_run_of_a_bundled_model_can_be_watched(name: str, steps: list[int], 
     shutil.copytree(TRAINING / name, folder, ignore=shutil.ignore_patterns("training_state.pt"))
     runs = RunsModel(tmp_path / "runs")
     runs.begin()
-    qtbot.waitUntil(lambda: folder in runs.by_path, timeout=WAIT)
+    qtbot.waitUntil(lambda: folder in runs.by_path)
     runs.open(runs.by_path[folder])
     watch.set_run(runs.by_path[folder])
-    qtbot.waitUntil(lambda: watch.traces.trace is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: watch.traces.trace is not None)
     assert [m.step for m in watch.moments] == steps
     last = watch.traces.trace
     assert last.model.config["q_continue"] is False, "halting is judged by q_halt alone"
     watch.go(1)
-    qtbot.waitUntil(lambda: watch.traces.trace is not last, timeout=WAIT)
+    qtbot.waitUntil(lambda: watch.traces.trace is not last)
     first = watch.traces.trace
     assert first is not None
     assert last is not None

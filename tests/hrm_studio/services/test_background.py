@@ -14,7 +14,7 @@ def test_results_come_in_order_in_the_gui_thread(qtbot: QtBot) -> None:
     background, got = Background(), []
     for k in range(5):
         background.run(lambda k=k: (k, threading.current_thread()), lambda result: got.append((*result, threading.current_thread())))
-    qtbot.waitUntil(lambda: len(got) == 5, timeout=10_000)
+    qtbot.waitUntil(lambda: len(got) == 5)
     assert [k for k, _, _ in got] == list(range(5))
     assert all(there is not threading.main_thread() and here is threading.main_thread() for _, there, here in got)
     background.close()
@@ -24,7 +24,7 @@ def test_a_bug_is_reported_and_there_is_no_result(qtbot: QtBot) -> None:
     background = Background()
     with qtbot.captureExceptions() as errors:
         background.run(lambda: 1 // 0, lambda _: pytest.fail("there is no result"))
-        qtbot.waitUntil(lambda: bool(errors), timeout=10_000)
+        qtbot.waitUntil(lambda: bool(errors))
     assert errors[0][0] is ZeroDivisionError
     background.close()
 

@@ -14,8 +14,6 @@ from tests.support.runs import small
 from trainer.presets import PRESETS
 from trainer.runs.estimate import MeasuredCost, cost_key, disk_bytes, from_json, run_seconds, to_json
 
-WAIT = 240_000
-
 
 @pytest.fixture
 def estimator(qtbot: QtBot, tmp_path: Path) -> Iterator[Estimator]:
@@ -26,7 +24,7 @@ def estimator(qtbot: QtBot, tmp_path: Path) -> Iterator[Estimator]:
 
 def test_a_probe_really_trains_and_is_remembered(estimator: Estimator, qtbot: QtBot, tmp_path: Path) -> None:
     config = small(batch_size=8)
-    with qtbot.waitSignal(estimator.measured, timeout=WAIT) as told:
+    with qtbot.waitSignal(estimator.measured) as told:
         estimator.measure(config)
     name, found = told.args
     assert name == cost_key(config)
@@ -41,7 +39,7 @@ def test_a_probe_really_trains_and_is_remembered(estimator: Estimator, qtbot: Qt
 
 
 def test_a_probe_that_cannot_run_says_why(estimator: Estimator, qtbot: QtBot) -> None:
-    with qtbot.waitSignal(estimator.failed, timeout=WAIT) as told:
+    with qtbot.waitSignal(estimator.failed) as told:
         estimator.measure(small(device="cuda:7"))
     assert "cuda" in told.args[1].lower()
     assert not estimator.known
@@ -51,13 +49,13 @@ def test_cancelling_ends_the_probe_and_tells_nothing(estimator: Estimator, qtbot
     heard: list[object] = []
     estimator.measured.connect(lambda *a: heard.append(a))
     estimator.failed.connect(lambda *a: heard.append(a))
-    with qtbot.waitSignal(estimator.started, timeout=WAIT):
+    with qtbot.waitSignal(estimator.started):
         estimator.measure(small())
-    qtbot.waitUntil(lambda: estimator._child is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: estimator._child is not None)
     child = estimator._child
     assert child is not None
     estimator.cancel()
-    qtbot.waitUntil(lambda: child.poll() is not None and estimator._child is None, timeout=WAIT)
+    qtbot.waitUntil(lambda: child.poll() is not None and estimator._child is None)
     qtbot.wait(100)
     assert not heard
 

@@ -16,6 +16,6 @@ from hrm_studio.services.background import Background
 def test_the_background_computes_behind_the_window(qtbot: QtBot) -> None:
     background, got = Background(), []
     background.run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()), got.append)
-    qtbot.waitUntil(lambda: bool(got), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(got))
     background.close()
     assert got[0] == min(19, os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) + 5)

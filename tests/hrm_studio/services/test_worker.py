@@ -97,7 +97,7 @@ def test_questions_are_answered_in_the_gui_thread_and_withdrawn_ones_not(qtbot: 
     reasoner.drop("x")
     reasoner.run(path, "cpu", job, then, faults.append, lane="x")
     reasoner.run(tmp_path / "nowhere", "cpu", job, then, faults.append, lane="y")
-    qtbot.waitUntil(lambda: len(answers) == 3 and len(faults) == 1, timeout=60_000)
+    qtbot.waitUntil(lambda: len(answers) == 3 and len(faults) == 1)
     assert answers == [(k, path.name) for k in range(3)]
     assert "nowhere" in faults[0]
     reasoner.close()

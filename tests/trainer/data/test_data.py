@@ -205,7 +205,7 @@ def test_a_run_on_a_dataset_that_is_gone_says_so(tmp_path: Path) -> None:
     config = on_published("sudoku").model_copy(update={"dataset": str(tmp_path / "gone")})
     run = RunDir.create(tmp_path / "run", config)
     told = subprocess.run(
-        [sys.executable, "-m", "trainer", str(run.path)], capture_output=True, text=True, cwd=ROOT, timeout=200, check=False
+        [sys.executable, "-m", "trainer", str(run.path)], capture_output=True, text=True, cwd=ROOT, timeout=600, check=False
     )
     assert told.returncode != 0
     last = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()][-1]

@@ -23,8 +23,6 @@ from hrm_studio.models.comparison import Setting
 from hrm_studio.ui.compare.page import ComparePage
 from tests.support.traces import FOUR, NINE, arc_info, sudoku_info, synthetic
 
-WAIT = 60_000
-
 
 @pytest.fixture
 def page(window: MainWindow) -> ComparePage:
@@ -40,9 +38,7 @@ def four() -> Path:
 
 
 def done(page: ComparePage, qtbot: QtBot) -> None:
-    qtbot.waitUntil(
-        lambda: all(p.error or (p.traces.trace is not None and not p.traces.running) for p in page.comparison.panes), timeout=WAIT
-    )
+    qtbot.waitUntil(lambda: all(p.error or (p.traces.trace is not None and not p.traces.running) for p in page.comparison.panes))
 
 
 def test_two_budgets_stand_at_the_same_moment(page: ComparePage, qtbot: QtBot) -> None:
@@ -71,7 +67,7 @@ def test_a_comparison_is_saved_as_one_file(page: ComparePage, qtbot: QtBot, tmp_
     out = tmp_path / "c.h5"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(out), ""))
     page.window().actions_table.by_name["compare_save"].trigger()
-    qtbot.waitUntil(out.exists, timeout=WAIT)
+    qtbot.waitUntil(out.exists)
     assert [(entry.title, entry.segments) for entry in info(out)] == [
         ("A: sudoku-4x4, 1 segment", 1), ("B: sudoku-4x4, 2 segments, relabelling 1", 2),
     ]  # fmt: skip
@@ -85,7 +81,7 @@ def test_a_relabelled_puzzle_is_put_back(page: ComparePage, qtbot: QtBot) -> Non
     np.testing.assert_array_equal(one.puzzle.solution, other.puzzle.solution)
     assert not np.array_equal(one.probability, other.probability)
     assert page.panes[1].puzzle.currentText() == "Relabelled"
-    qtbot.waitUntil(lambda: page.plots._planes.get("H") is not None and len(page.plots._planes["H"].paths) == 2, timeout=WAIT)
+    qtbot.waitUntil(lambda: page.plots._planes.get("H") is not None and len(page.plots._planes["H"].paths) == 2)
     assert not page.grab().isNull()
 
 
@@ -198,7 +194,7 @@ def test_a_pane_has_its_own_puzzle(page: ComparePage, qtbot: QtBot) -> None:
 def test_where_no_pane_can_think_nothing_pretends_to(page: ComparePage, qtbot: QtBot) -> None:
     nine = next(m.path for m in bundled_models() if m.task == "sudoku-9x9")
     page._compare([Setting(nine, 1), Setting(nine, 2)])
-    qtbot.waitUntil(lambda: page.error.text().startswith("No pane can reason"), timeout=WAIT)
+    qtbot.waitUntil(lambda: page.error.text().startswith("No pane can reason"))
     assert all("Choose another model" in pane.message.text() for pane in page.panes)
 
 

@@ -16,15 +16,13 @@ from hrm_studio.main_window import MainWindow
 from hrm_studio.ui.dialogs.panel_picture import PanelPictureDialog, panels_of
 from tests.support.traces import NINE, sudoku_info, synthetic
 
-WAIT = 60_000
-
 
 def test_every_panel_that_is_seen_becomes_a_picture(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     window.resize(1300, 850)
     trace = synthetic(sudoku_info(NINE), segments=2)
     window.traces.open(trace, cursor=3)
-    qtbot.waitUntil(lambda: {"States", "Curves", "Timeline", "Puzzle"} <= set(panels_of(window.explore)), timeout=WAIT)
-    qtbot.waitUntil(lambda: not any(panel.pending for panel in window.explore._lazy.values()), timeout=WAIT)
+    qtbot.waitUntil(lambda: {"States", "Curves", "Timeline", "Puzzle"} <= set(panels_of(window.explore)))
+    qtbot.waitUntil(lambda: not any(panel.pending for panel in window.explore._lazy.values()))
     panels = panels_of(window.explore)
     for name, widget in panels.items():
         with Image.open(save_image(widget, tmp_path / f"{name}.png", 1.5)) as image:

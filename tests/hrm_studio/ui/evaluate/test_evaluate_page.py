@@ -13,8 +13,6 @@ from hrm_studio.main_window import MainWindow
 from hrm_studio.ui.evaluate.page import EvaluatePage
 from tests.support.traces import FOUR
 
-WAIT = 120_000
-
 
 @pytest.fixture
 def window(window: MainWindow) -> MainWindow:
@@ -31,7 +29,7 @@ def window(window: MainWindow) -> MainWindow:
 
 def ran(page: EvaluatePage, qtbot: QtBot) -> None:
     page.run()
-    qtbot.waitUntil(lambda: not page.running, timeout=WAIT)
+    qtbot.waitUntil(lambda: not page.running)
 
 
 def test_a_set_is_run_sorted_saved_and_one_of_it_opened(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
@@ -66,7 +64,7 @@ def test_a_set_is_run_sorted_saved_and_one_of_it_opened(window: MainWindow, qtbo
     qtbot.mouseClick(page.scatter.plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y)))
     chosen = page._chosen
     assert np.hypot(*(page.scatter.pixels()[chosen] - (x, y))) < 3
-    qtbot.waitUntil(lambda: window.traces.trace is not None and not window.traces.running, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.traces.trace is not None and not window.traces.running)
     assert window.traces.trace.puzzle.text == rows[chosen].text
     assert not page.isVisible()
 
@@ -105,7 +103,7 @@ def test_it_can_be_stopped_and_keeps_what_is_there(window: MainWindow, qtbot: Qt
     page = window.page("evaluate")
     page.count.setValue(5000)
     page.run()
-    qtbot.waitUntil(lambda: len(page.table.rows) > 0, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(page.table.rows) > 0)
     page.toggle()
     there = len(page.table.rows)
     qtbot.wait(200)

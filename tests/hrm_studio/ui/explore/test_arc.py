@@ -243,7 +243,7 @@ def test_a_model_is_given_its_own_number_of_the_task(window: MainWindow, qtbot: 
     def thought() -> bool:
         return traces.trace is not None and traces.trace.puzzle.task == "arc" and not traces.running
 
-    qtbot.waitUntil(thought, timeout=60_000)
+    qtbot.waitUntil(thought)
     trace = traces.trace
     assert trace is not None
     number = json.loads((model_folder / "identifiers.json").read_text()).index("evinc")
@@ -263,7 +263,7 @@ def test_a_model_is_given_its_own_number_of_the_task(window: MainWindow, qtbot: 
     other = tmp_path / "ffffffff.json"
     shutil.copy(TASKS / "evaluation" / "evflip.json", other)
     window.opener.open(other)
-    qtbot.waitUntil(lambda: thought() and traces.trace is not trace, timeout=60_000)
+    qtbot.waitUntil(lambda: thought() and traces.trace is not trace)
     assert traces.trace is not None
     assert traces.trace.puzzle.identifier == 0
     assert "small-arc was not trained on ffffffff" in strip.note.text()
@@ -292,7 +292,7 @@ def test_a_comparison_thinks_with_the_same_number_and_knows_the_answer(asked: As
     comparison.set_up([Setting(model_folder, 1), Setting(model_folder, 1, relabelled=1)])
     comparison.run()
     panes = comparison.panes
-    qtbot.waitUntil(lambda: all(p.traces.trace is not None and not p.traces.running for p in panes), timeout=60_000)
+    qtbot.waitUntil(lambda: all(p.traces.trace is not None and not p.traces.running for p in panes))
     number = json.loads((model_folder / "identifiers.json").read_text()).index("evinc")
     for pane in panes:
         assert pane.traces.trace.puzzle.identifier == number
@@ -308,7 +308,7 @@ def test_two_attempts_are_those_of_the_command_line(asked: Asked, qtbot: QtBot, 
     attempts = asked.strip.attempts
     asked.window.actions_table.by_name["attempts"].trigger()
     assert attempts.go.text() == "Stop"
-    qtbot.waitUntil(lambda: not attempts.running, timeout=60_000)
+    qtbot.waitUntil(lambda: not attempts.running)
     qtbot.wait(20)
     assert attempts.state.text() == "5 of 5 copies done", asked.error
     task, names = arc.read_task(file), json.loads((model_folder / "identifiers.json").read_text())
@@ -336,19 +336,19 @@ def test_attempts_are_stopped_and_their_faults_told(asked: Asked, qtbot: QtBot, 
     )  # an edited input has attempts too, but no answer is known
     attempts.copies.setValue(500)
     attempts.go.click()
-    qtbot.waitUntil(lambda: bool(attempts.pictures), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(attempts.pictures))
     assert attempts.pictures[0].right is None
     attempts.go.click()
     if attempts.running:
         attempts.go.click()
     (model_folder / "identifiers.json").write_text("{}")
     attempts.go.click()
-    qtbot.waitUntil(lambda: bool(asked.error), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(asked.error))
     assert "is no list of names" in asked.error
     assert attempts.go.text() == "Two attempts"
     asked.window.models.use(asked.window.models.bundled[0].path)
     attempts.go.click()
-    qtbot.waitUntil(lambda: "Choose another model" in asked.error, timeout=60_000)
+    qtbot.waitUntil(lambda: "Choose another model" in asked.error)
 
 
 @pytest.mark.parametrize("right", [None, True, False])

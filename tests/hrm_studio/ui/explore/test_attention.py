@@ -26,8 +26,6 @@ from hrm_studio.ui.board.board import BoardView
 from hrm_studio.ui.explore.attention import AttentionView
 from tests.support.traces import FOUR, sudoku_info
 
-WAIT = 60_000
-
 
 @pytest.fixture(scope="module")
 def trace() -> Trace:
@@ -56,7 +54,7 @@ def view(qtbot: QtBot) -> Iterator[AttentionView]:
 def test_what_is_shown_is_what_the_model_computes(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
     traces = view._traces
     traces.open(trace, cursor=9)
-    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    qtbot.waitUntil(lambda: (9, 0) in view._found)
     model = checkpoint.load(next(m.path for m in bundled_models() if m.task == "sudoku-4x4"), "cpu")
     h_step = max(k for k in range(10) if trace.level[k] == 1)
     for level, step in (("L", 9), ("H", h_step)):
@@ -79,7 +77,7 @@ def test_a_hovered_cell_is_looked_from_while_the_cursor_goes_on(view: AttentionV
     assert (view.layer.currentText(), view.head.currentText()) == ("Layer 1", "All heads")
     view._traces.open(trace, cursor=9)
     assert "see its attention" in view.state.text()
-    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    qtbot.waitUntil(lambda: (9, 0) in view._found)
     assert view.state.text() == ""
     view._main.hovered.emit(6)
     view._traces.set_cursor(10)
@@ -91,7 +89,7 @@ def test_a_hovered_cell_is_looked_from_while_the_cursor_goes_on(view: AttentionV
 
 def test_arrows_stand_on_the_large_board_only_while_the_view_is_shown(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
     view._traces.open(trace, cursor=4)
-    qtbot.waitUntil(lambda: view._main.over is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: view._main.over is not None)
     plain = view._main.grab().toImage()
     view._main.hovered.emit(6)
     assert view._main.grab().toImage() != plain
@@ -102,12 +100,12 @@ def test_arrows_stand_on_the_large_board_only_while_the_view_is_shown(view: Atte
 
 def test_another_step_makes_the_last_answer_stale_until_it_is_there(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
     view._traces.open(trace, cursor=4)
-    qtbot.waitUntil(lambda: (4, 0) in view._found, timeout=WAIT)
+    qtbot.waitUntil(lambda: (4, 0) in view._found)
     view._follow_cursor.setChecked(False)
     view._traces.set_cursor(7)
     assert view.boards["L"].stale
     view._ask_now()
-    qtbot.waitUntil(lambda: not view.boards["L"].stale, timeout=WAIT)
+    qtbot.waitUntil(lambda: not view.boards["L"].stale)
 
 
 def test_what_cannot_be_computed_is_said(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
@@ -119,14 +117,14 @@ def test_what_cannot_be_computed_is_said(view: AttentionView, trace: Trace, qtbo
     assert "somebody-else's" in view.state.text()
     view._traces.open(replace(trace, z_L=trace.z_L[::-1].copy()))
     view._ask_now()
-    qtbot.waitUntil(lambda: "another model" in view.state.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "another model" in view.state.text())
     assert not view.grab().isNull()
 
 
 def test_what_is_kept_goes_with_the_trace_and_needs_no_model(view: AttentionView, trace: Trace, qtbot: QtBot, tmp_path: Path) -> None:
     traces = view._traces
     traces.open(trace, cursor=9)
-    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    qtbot.waitUntil(lambda: (9, 0) in view._found)
     assert not traces.attention
     view._keep.setChecked(True)
     assert set(traces.attention) == {(of.step, 0) for of in view._found[9, 0].values()}
@@ -138,11 +136,11 @@ def test_what_is_kept_goes_with_the_trace_and_needs_no_model(view: AttentionView
     view._keep.setChecked(False)
     assert not traces.attention
     traces.open(kept, cursor=9, extras=extras)
-    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    qtbot.waitUntil(lambda: (9, 0) in view._found)
     np.testing.assert_array_equal(view.boards["H"].weights, shown)
     assert not view.state.text()
     traces.set_cursor(3)
-    qtbot.waitUntil(lambda: "a model from elsewhere" in view.state.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "a model from elsewhere" in view.state.text())
 
 
 def test_all_of_it_fits_into_a_low_panel_and_a_high_one(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
@@ -152,11 +150,11 @@ def test_all_of_it_fits_into_a_low_panel_and_a_high_one(view: AttentionView, tra
     qtbot.addWidget(area)
     area.show()
     view._traces.open(trace, cursor=9)
-    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    qtbot.waitUntil(lambda: (9, 0) in view._found)
     for height, beside in ((500, False), (230, True), (360, False), (229, True), (500, False)):
         area.resize(460, height)
-        qtbot.waitUntil(lambda beside=beside: (view.bars.x() > view.boards["H"].x()) == beside, timeout=2000)
-        qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() == 0, timeout=2000)
+        qtbot.waitUntil(lambda beside=beside: (view.bars.x() > view.boards["H"].x()) == beside)
+        qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() == 0)
         assert not view.bars.visibleRegion().isEmpty()
         view.bars.grab()  # it is painted either way
     area.takeWidget()
@@ -164,7 +162,7 @@ def test_all_of_it_fits_into_a_low_panel_and_a_high_one(view: AttentionView, tra
 
 def test_titles_fit_side_by_side_in_the_smallest_default_layout(view: AttentionView, trace: Trace, qtbot: QtBot) -> None:
     view._traces.open(trace, cursor=9)
-    qtbot.waitUntil(lambda: (9, 0) in view._found, timeout=WAIT)
+    qtbot.waitUntil(lambda: (9, 0) in view._found)
     view.resize(452, 216)
     view.grab()
     for level, title in view.titles.items():

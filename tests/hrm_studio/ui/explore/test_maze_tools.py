@@ -192,7 +192,7 @@ def test_a_maze_is_drawn_and_traced(window: MainWindow, qtbot: QtBot) -> None:
     QTest.mouseRelease(panel.editor, LEFT, pos=place(2, 9))
     QTest.mouseClick(panel.reason, LEFT)
     traces = window.traces
-    qtbot.waitUntil(lambda: traces.trace is not None and not traces.running, timeout=60_000)
+    qtbot.waitUntil(lambda: traces.trace is not None and not traces.running)
     assert traces.trace is not None
     assert traces.trace.puzzle.task == "maze-11x11"
     grid = task_named("maze-11x11").from_tokens(traces.trace.puzzle.given)

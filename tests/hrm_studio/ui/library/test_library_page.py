@@ -27,7 +27,6 @@ from tests.support.checkpoints import SMALL, published
 from tests.support.evil import Evil
 from tests.support.hub_server import COMMIT, Hub
 
-WAIT = 60_000  # ms; a busy machine is slow
 ID = "sapientinc/HRM-checkpoint-sudoku-extreme"
 
 
@@ -45,7 +44,7 @@ def page(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> LibraryPage:
     window.show_page("library")
     found = window.pages["library"]
     assert isinstance(found, LibraryPage)
-    qtbot.waitUntil(lambda: found.inspection is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: found.inspection is not None)
     return found
 
 
@@ -64,12 +63,12 @@ def entry(page: LibraryPage, fits: Callable[[Entry], bool]) -> Entry:
 
 def opened(page: LibraryPage, qtbot: QtBot, path: Path) -> None:
     page.open_path(path)
-    qtbot.waitUntil(lambda: page.library.chosen is not None and page.library.chosen.path == path, timeout=WAIT)
+    qtbot.waitUntil(lambda: page.library.chosen is not None and page.library.chosen.path == path)
 
 
 def looked_into(page: LibraryPage, qtbot: QtBot, path: Path) -> None:
     opened(page, qtbot, path)
-    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == path, timeout=WAIT)
+    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == path)
 
 
 def test_the_bundled_models_are_there_and_looked_into(page: LibraryPage, qtbot: QtBot) -> None:
@@ -80,7 +79,7 @@ def test_the_bundled_models_are_there_and_looked_into(page: LibraryPage, qtbot: 
     assert "226 k" in [tile.text() for tile in page.details.tiles.findChildren(type(page.details.path))]
     page.details.diagram.tensor_wanted.emit("lm_head.weight")
     assert page.details.tabs.currentWidget() is page.details.tensors
-    qtbot.waitUntil(lambda: page.details.tensors.note.text() == "All 1,056 values.", timeout=WAIT)
+    qtbot.waitUntil(lambda: page.details.tensors.note.text() == "All 1,056 values.")
     assert page.details.tensors.histogram.statistics is not None
     page._studio.theme.set_mode("dark")
     assert page.details.tensors.name.text() == "lm_head.weight"
@@ -92,16 +91,16 @@ def test_what_was_opened_anywhere_is_on_the_list(page: LibraryPage, window: Main
     for path in (tmp_path / "theirs", tmp_path / "puzzles.txt", tmp_path / "gone"):
         window.opener.remember(path)
     page.library.refresh()
-    qtbot.waitUntil(lambda: [e.path for e in page.library.entries if e.section == "local"] == [tmp_path / "theirs"], timeout=WAIT)
+    qtbot.waitUntil(lambda: [e.path for e in page.library.entries if e.section == "local"] == [tmp_path / "theirs"])
     page.delete(entry(page, lambda e: e.section == "local"))
-    qtbot.waitUntil(lambda: not any(e.section == "local" for e in page.library.entries), timeout=WAIT)
+    qtbot.waitUntil(lambda: not any(e.section == "local" for e in page.library.entries))
     assert (tmp_path / "theirs").exists()
 
 
 def test_a_checkpoint_dropped_on_the_library_is_looked_into(page: LibraryPage, window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     shutil.copytree(PUBLISHED_MODEL, tmp_path / "theirs")
     window.opener.open(tmp_path / "theirs")
-    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == tmp_path / "theirs", timeout=WAIT)
+    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == tmp_path / "theirs")
     assert window.stack.currentWidget() is page
 
 
@@ -116,24 +115,24 @@ def test_a_checkpoint_that_cannot_be_looked_into_is_not_remembered(
 ) -> None:
     bad = evil(tmp_path / "evil")
     window.opener.open(bad)
-    qtbot.waitUntil(lambda: page.library.chosen is not None and page.library.chosen.path == bad, timeout=WAIT)  # its fault is shown
-    qtbot.waitUntil(lambda: page.library._tried is None, timeout=WAIT)
+    qtbot.waitUntil(lambda: page.library.chosen is not None and page.library.chosen.path == bad)  # its fault is shown
+    qtbot.waitUntil(lambda: page.library._tried is None)
     assert page.inspection is None
     assert not (bad / "ran").exists()
     shutil.copytree(PUBLISHED_MODEL, tmp_path / "theirs")
     page.open_path(tmp_path / "theirs")
-    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == tmp_path / "theirs", timeout=WAIT)
+    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == tmp_path / "theirs")
     page.library.refresh()
-    qtbot.waitUntil(lambda: any(e.about == "opened before" for e in page.library.entries), timeout=WAIT)
+    qtbot.waitUntil(lambda: any(e.about == "opened before" for e in page.library.entries))
     assert [e.path for e in page.library.entries if e.section == "local"] == [tmp_path / "theirs"]
     assert window.opener.recent() == []
     # Mended, it is looked into anew although it was refused before.
     window.opener.open(bad)
-    qtbot.waitUntil(lambda: page.library.chosen is not None and page.library.chosen.path == bad, timeout=WAIT)
+    qtbot.waitUntil(lambda: page.library.chosen is not None and page.library.chosen.path == bad)
     shutil.rmtree(bad)
     shutil.copytree(PUBLISHED_MODEL, bad)
     window.opener.open(bad)
-    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == bad, timeout=WAIT)
+    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == bad)
     assert window.opener.recent() == [bad]
 
 
@@ -142,12 +141,12 @@ def test_a_checkpoint_refused_in_explore_is_not_remembered(page: LibraryPage, wi
     window.show_page("explore")
     bad = evil(tmp_path / "evil")
     window.opener.open(bad)
-    qtbot.waitUntil(lambda: str(bad) in window.explore.panel.error.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: str(bad) in window.explore.panel.error.text())
     assert window.opener.recent() == []
     window.opener.open(bundled_models()[0].path)
-    qtbot.waitUntil(lambda: window.opener.recent() == [bundled_models()[0].path], timeout=WAIT)
+    qtbot.waitUntil(lambda: window.opener.recent() == [bundled_models()[0].path])
     page.library.refresh()
-    qtbot.waitUntil(lambda: bool(page.library.entries), timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(page.library.entries))
     assert not any(e.path == bad for e in page.library.entries)
 
 
@@ -175,7 +174,7 @@ def test_a_published_checkpoint_is_traced_in_two_clicks(
     qtbot.mouseClick(page.details.explore, Qt.MouseButton.LeftButton)
     assert window.stack.currentWidget() is window.pages["explore"]
     assert window.models.path == path
-    qtbot.waitUntil(lambda: window.traces.trace is not None and window.traces.trace.model.config["hidden_size"] == 64, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.traces.trace is not None and window.traces.trace.model.config["hidden_size"] == 64)
 
 
 def test_what_does_not_fit_is_told_and_cannot_be_opened(page: LibraryPage, qtbot: QtBot, tmp_path: Path) -> None:
@@ -190,7 +189,7 @@ def test_what_does_not_fit_is_told_and_cannot_be_opened(page: LibraryPage, qtbot
     (tmp_path / "evil").mkdir()
     torch.save({"a": torch.ones(2), "b": Path("/")}, tmp_path / "evil" / "step_1")
     opened(page, qtbot, tmp_path / "evil")
-    qtbot.waitUntil(lambda: "it would run pathlib" in page.details.banner.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "it would run pathlib" in page.details.banner.text())
     assert not page.details.tabs.isVisible()
 
 
@@ -205,13 +204,11 @@ def test_what_no_file_tells_is_asked_and_kept(page: LibraryPage, qtbot: QtBot, t
         table.item(row, 1).setText(value)  # type: ignore[union-attr]
 
     put("seq_len", "49")
-    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.fault == "", timeout=WAIT)
+    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.fault == "")
     put("num_heads", "2")
-    qtbot.waitUntil(
-        lambda: page.inspection is not None and page.inspection.config is not None and page.inspection.config.num_heads == 2, timeout=WAIT
-    )
+    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.config is not None and page.inspection.config.num_heads == 2)
     page.details.settings.keep.click()
-    qtbot.waitUntil(lambda: (folder / "step_10.json").exists(), timeout=WAIT)
+    qtbot.waitUntil(lambda: (folder / "step_10.json").exists())
     found = inspect(folder)
     assert found.config is not None
     assert (found.config.seq_len, found.config.num_heads, found.fault) == (49, 2, "")
@@ -225,31 +222,31 @@ def test_a_model_is_fetched_from_the_hub_and_deleted_again(
     assert page.stack.currentWidget() is page._hub_area
     assert page.hub.values["licence"].text() == "unknown"
     page.hub.look.click()
-    qtbot.waitUntil(lambda: page.hub.values["licence"].text() == "apache-2.0", timeout=WAIT)
+    qtbot.waitUntil(lambda: page.hub.values["licence"].text() == "apache-2.0")
     assert page.hub.values["commit"].text() == COMMIT[:12]
     page.hub.fetch.click()
-    qtbot.waitUntil(lambda: page.downloads.by_id[ID].nbytes > 100_000, timeout=WAIT)
+    qtbot.waitUntil(lambda: page.downloads.by_id[ID].nbytes > 100_000)
     page.hub.pause.click()
     assert page.downloads.by_id[ID].state == "paused"
     assert page.hub.fetch.text() == "Resume"
     page.hub.fetch.click()
-    qtbot.waitUntil(lambda: page.library.chosen is not None and page.library.chosen.section == "cached", timeout=WAIT)
+    qtbot.waitUntil(lambda: page.library.chosen is not None and page.library.chosen.section == "cached")
     assert hub.begins() == sorted(hub.begins())  # nothing twice
     assert any(hub.begins())
-    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.fault == "", timeout=WAIT)
+    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.fault == "")
     assert page.details.explore.isEnabled()
     assert page.library.chosen.path is not None
     assert short_name(page.library.chosen.path) == ID
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     page.delete(page.library.chosen)
-    qtbot.waitUntil(lambda: not any(e.section == "cached" for e in page.library.entries), timeout=WAIT)
+    qtbot.waitUntil(lambda: not any(e.section == "cached" for e in page.library.entries))
 
 
 def test_a_failed_download_says_why_and_is_tried_again(page: LibraryPage, hub: Hub, qtbot: QtBot) -> None:
     hub.faults = {"cdn": [("status", 403)]}
     page.library.choose(entry(page, lambda e: e.id == ID))
     page.hub.fetch.click()
-    qtbot.waitUntil(lambda: page.downloads.by_id[ID].state == "failed", timeout=WAIT)
+    qtbot.waitUntil(lambda: page.downloads.by_id[ID].state == "failed")
     assert "rejected the token (403)" in page.hub.message.text()
     assert page.hub.fetch.text() == "Try again"
     page.hub.cancel.click()
@@ -260,17 +257,17 @@ def test_a_failed_download_says_why_and_is_tried_again(page: LibraryPage, hub: H
 def test_a_search_on_the_hub(page: LibraryPage, hub: Hub, qtbot: QtBot) -> None:
     page.list.search.setText("other")
     qtbot.keyClick(page.list.search, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: any(e.section == "found" for e in page.library.entries), timeout=WAIT)
+    qtbot.waitUntil(lambda: any(e.section == "found" for e in page.library.entries))
     assert entry(page, lambda e: e.section == "found").id == "someone/HRM-other"
     hub.faults = {"api": [("status", 404)]}
     page.search_hub("nothing")
-    qtbot.waitUntil(lambda: "404" in page.bar.text.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "404" in page.bar.text.text())
 
 
 def test_closing_the_window_ends_a_download_and_keeps_its_bytes(page: LibraryPage, hub: Hub, qtbot: QtBot, window: MainWindow) -> None:
     hub.faults = {"content": [("slow", 300_000)] * 9}
     page.downloads.start(ID)
-    qtbot.waitUntil(lambda: page.downloads.by_id[ID].nbytes > 100_000, timeout=WAIT)
+    qtbot.waitUntil(lambda: page.downloads.by_id[ID].nbytes > 100_000)
     window.close()
     (part,) = (Path(page.library.stored("cache")) / f"models--{ID.replace('/', '--')}" / "blobs").glob("*.incomplete")
     assert part.stat().st_size > 100_000

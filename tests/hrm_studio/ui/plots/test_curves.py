@@ -35,7 +35,7 @@ def view_of(qtbot: QtBot, background: Background | None = None) -> tuple[CurvesV
 def open_first(qtbot: QtBot, view: CurvesView, traces: TraceModel, trace: Trace, **how: Any) -> None:
     """Open a trace where none was open; its curves come in the event loop's next turn."""
     traces.open(trace, **how)
-    qtbot.waitUntil(lambda: bool(view._curve) and view._curve["entropy"].getData()[0] is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: bool(view._curve) and view._curve["entropy"].getData()[0] is not None)
 
 
 def test_each_curve_shows_its_numbers(qtbot: QtBot) -> None:
@@ -156,7 +156,7 @@ def test_much_is_computed_in_the_background_and_for_the_right_trace(qtbot: QtBot
     first, second = synthetic(maze_info(15), segments=8), synthetic(sudoku_info(FOUR), segments=2)
     traces.open(first)
     traces.open(second)
-    qtbot.waitUntil(lambda: view._known is not None and len(view._known.loss) == len(second), timeout=20_000)
+    qtbot.waitUntil(lambda: view._known is not None and len(view._known.loss) == len(second))
     assert view._curve["loss"].getData()[1] == pytest.approx(cell_loss(second)[:, second.puzzle.given == 1].mean(axis=1))
     background.close()
 

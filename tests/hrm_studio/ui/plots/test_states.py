@@ -31,8 +31,6 @@ from hrm_studio.ui.plots.state_projection import BOTH
 from hrm_studio.ui.plots.states import StatesView
 from tests.support.traces import FOUR, arc_info, maze_info, sudoku_info, synthetic
 
-WAIT = 60_000
-
 
 @pytest.fixture
 def view(qtbot: QtBot) -> Iterator[StatesView]:
@@ -51,7 +49,7 @@ def view(qtbot: QtBot) -> Iterator[StatesView]:
 
 
 def projected(view: StatesView, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: view.up_to_date, timeout=WAIT)
+    qtbot.waitUntil(lambda: view.up_to_date)
 
 
 def choose(view: StatesView, kind: str) -> None:
@@ -109,7 +107,7 @@ def test_a_kept_basis_holds_for_the_next_trace_or_says_that_it_cannot(view: Stat
     assert view.projected.own_basis
     assert "another size" in view._empty.text()
     choose(view, "trace")
-    qtbot.waitUntil(lambda: not view.projected.own_basis and view._projected_for[2] is None, timeout=WAIT)
+    qtbot.waitUntil(lambda: not view.projected.own_basis and view._projected_for[2] is None)
     assert not view._empty.isVisible()
 
 
@@ -119,7 +117,7 @@ def test_a_basis_of_a_set_is_fitted_by_the_model_itself(view: StatesView, qtbot:
     view._traces.open(trace)
     projected(view, qtbot)
     choose(view, "set")
-    qtbot.waitUntil(lambda: view.projected.basis.name == f"{state_basis.SET} puzzles", timeout=WAIT)
+    qtbot.waitUntil(lambda: view.projected.basis.name == f"{state_basis.SET} puzzles")
     assert not view.projected.own_basis
 
 
@@ -131,7 +129,7 @@ def test_each_task_has_a_set_of_its_own_and_arc_has_none(view: StatesView, qtbot
     found = []
     for trace in (small, maze, small):
         view._traces.open(trace)
-        qtbot.waitUntil(lambda: view.projected is not None and view.projected.basis.name == f"{state_basis.SET} puzzles", timeout=WAIT)
+        qtbot.waitUntil(lambda: view.projected is not None and view.projected.basis.name == f"{state_basis.SET} puzzles")
         assert not view._empty.isVisible()
         found.append(view.projected.basis)
     assert found[0] is found[2]
@@ -282,7 +280,7 @@ def test_umap_is_offered_only_where_it_is_installed(view: StatesView, qtbot: QtB
     view._traces.open(trace)
     projected(view, qtbot)
     choose(view, "umap")
-    qtbot.waitUntil(lambda: view._projected_for[3], timeout=WAIT)
+    qtbot.waitUntil(lambda: view._projected_for[3])
     flat = trace.z_H.reshape(len(trace.z_H), -1)
     np.testing.assert_allclose(view.points["H"].path, flat[:, :2] * 2, rtol=1e-5)
     assert not view.grab().isNull()
@@ -300,13 +298,13 @@ def test_umap_is_offered_only_where_it_is_installed(view: StatesView, qtbot: QtB
 def test_a_panel_behind_a_tab_follows_nothing(window: MainWindow, qtbot: QtBot) -> None:
     window.resize(1200, 800)
     page = window.explore
-    qtbot.waitUntil(lambda: page.docks["Cells"] in page.tabifiedDockWidgets(page.docks["Curves"]), timeout=WAIT)
-    qtbot.waitUntil(lambda: not page.attention.isVisible() and not page.cells.isVisible(), timeout=WAIT)
+    qtbot.waitUntil(lambda: page.docks["Cells"] in page.tabifiedDockWidgets(page.docks["Curves"]))
+    qtbot.waitUntil(lambda: not page.attention.isVisible() and not page.cells.isVisible())
     assert (page.states.following, page.attention.following, page.curves.following, page.cells.following) == (True, False, True, False)
     page.docks["Attention"].raise_()
     page.docks["Cells"].raise_()
-    qtbot.waitUntil(lambda: page.attention.following and page.cells.following, timeout=WAIT)
-    qtbot.waitUntil(lambda: not page.states.following and not page.curves.following, timeout=WAIT)
+    qtbot.waitUntil(lambda: page.attention.following and page.cells.following)
+    qtbot.waitUntil(lambda: not page.states.following and not page.curves.following)
     window.show_page("compare")
     assert not page.board.following
     assert not page.attention.following

@@ -26,8 +26,6 @@ from hrm_studio.ui.traces.page import TracesPage
 from tests.support.puzzles import STARTER_4
 from tests.support.traces import NINE, sudoku_info, synthetic
 
-WAIT = 60_000
-
 
 @pytest.fixture
 def window(window: MainWindow) -> MainWindow:
@@ -50,10 +48,10 @@ def page(window: MainWindow) -> TracesPage:
 def test_what_explore_records_is_kept_and_opened_again(window: MainWindow, qtbot: QtBot) -> None:
     window.explore.panel.text.setPlainText(STARTER_4)
     window.explore.panel.submit()
-    qtbot.waitUntil(lambda: len(window.kept.traces) == 1, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(window.kept.traces) == 1)
     recorded = window.traces.trace
     traces = page(window)
-    qtbot.waitUntil(lambda: len(traces.rows.rows) == 1, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(traces.rows.rows) == 1)
     assert "1 trace" in traces.used.text()
     traces.list.setCurrentIndex(traces.rows.index(0))
     assert traces.details.title.text() == traces.rows.rows[0].title
@@ -61,7 +59,7 @@ def test_what_explore_records_is_kept_and_opened_again(window: MainWindow, qtbot
     window.traces.open(None)
     qtbot.mouseClick(traces.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.mouseDClick(traces.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.traces.trace is not None)
     assert window.stack.currentWidget() is window.explore
     assert window.traces.trace is not None
     assert recorded is not None
@@ -78,21 +76,21 @@ def test_a_file_that_cannot_be_read_is_named_where_it_is_seen(window: MainWindow
     window.show_page("explore")
     page(window)
     # A look at the folder that was on its way may have met the first file alone.
-    qtbot.waitUntil(lambda: "1 more file cannot be read" in traces.faulty.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "1 more file cannot be read" in traces.faulty.text())
     assert traces.faulty.isVisible()
     assert "empty.h5" in traces.faulty.text()
     assert "torn.h5" in traces.faulty.toolTip()
     for name in ("torn.h5", "empty.h5"):
         (folder / name).unlink()
     window.kept.refresh()
-    qtbot.waitUntil(lambda: not traces.faulty.isVisible(), timeout=WAIT)
+    qtbot.waitUntil(lambda: not traces.faulty.isVisible())
 
 
 def test_a_trace_from_a_file_is_not_kept_where_a_model_fails(window: MainWindow, qtbot: QtBot, file: Path) -> None:
     window.opener.open(file)
-    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.traces.trace is not None)
     window.reasoner.trace_finished.emit()  # as where the first step finds no memory: nothing was begun
-    with qtbot.waitSignal(window.kept.added, timeout=WAIT):
+    with qtbot.waitSignal(window.kept.added):
         window.kept.adopt(file)  # which comes after it
     assert [kept.automatic for kept in window.kept.traces] == [False]
 
@@ -100,14 +98,14 @@ def test_a_trace_from_a_file_is_not_kept_where_a_model_fails(window: MainWindow,
 def test_titles_tags_and_notes_are_written_as_one_leaves_them(window: MainWindow, qtbot: QtBot, file: Path) -> None:
     traces = page(window)
     traces.open_path(file)
-    qtbot.waitUntil(lambda: len(traces.chosen()) == 1, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(traces.chosen()) == 1)
     traces.details.tags.setText("#talk, hard talk")
     traces.details.tags.editingFinished.emit()
-    qtbot.waitUntil(lambda: window.kept.traces[0].tags == ("talk", "hard"), timeout=WAIT)
+    qtbot.waitUntil(lambda: window.kept.traces[0].tags == ("talk", "hard"))
     traces.details.note.setFocus()
     traces.details.note.setPlainText("remember")
     traces.search.setFocus()
-    qtbot.waitUntil(lambda: window.kept.traces[0].note == "remember", timeout=WAIT)
+    qtbot.waitUntil(lambda: window.kept.traces[0].note == "remember")
     traces.search.setText("nothing like it")
     assert "No trace matches the search" in traces.empty.text()
     traces.search.setText("remember talk")
@@ -117,13 +115,13 @@ def test_titles_tags_and_notes_are_written_as_one_leaves_them(window: MainWindow
 def test_deleting_is_undone(window: MainWindow, qtbot: QtBot, file: Path) -> None:
     traces = page(window)
     traces.open_path(file)
-    qtbot.waitUntil(lambda: len(traces.chosen()) == 1, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(traces.chosen()) == 1)
     traces.list.setFocus()
     traces.delete()
-    qtbot.waitUntil(lambda: not window.kept.traces, timeout=WAIT)
+    qtbot.waitUntil(lambda: not window.kept.traces)
     assert not traces.empty.isHidden()
     traces.bar.undo.click()
-    qtbot.waitUntil(lambda: len(window.kept.traces) == 1, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(window.kept.traces) == 1)
 
 
 def test_files_dropped_on_the_page_are_taken_in_and_on_the_window_opened(window: MainWindow, qtbot: QtBot, file: Path) -> None:
@@ -131,20 +129,20 @@ def test_files_dropped_on_the_page_are_taken_in_and_on_the_window_opened(window:
     data.setUrls([QUrl.fromLocalFile(str(file))])
     drop = QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
     window.dropEvent(drop)
-    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.traces.trace is not None)
     assert not window.kept.traces
     page(window).dropEvent(drop)
-    qtbot.waitUntil(lambda: len(window.kept.traces) == 1, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(window.kept.traces) == 1)
 
 
 def test_a_broken_file_is_explained_and_what_was_open_stays(window: MainWindow, qtbot: QtBot, file: Path, tmp_path: Path) -> None:
     window.opener.open(file)
-    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.traces.trace is not None)
     before = window.traces.trace
     bad = tmp_path / "bad.h5"
     bad.write_bytes(file.read_bytes()[:5000])
     window.opener.open(bad)
-    qtbot.waitUntil(lambda: str(bad) in window.explore.panel.error.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: str(bad) in window.explore.panel.error.text())
     assert window.traces.trace is before
     assert window.opener.recent() == [file]  # not the broken one
 
@@ -154,7 +152,7 @@ def test_a_trace_of_every_kind_of_states_is_shown_by_every_view(window: MainWind
     trace = synthetic(sudoku_info(NINE), segments=3)
     path = write(tmp_path / "t.h5", trace, states=states)
     window.opener.open(path)
-    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.traces.trace is not None)
     for dock in window.explore.docks.values():
         dock.show()
         dock.raise_()
@@ -165,9 +163,9 @@ def test_a_trace_of_every_kind_of_states_is_shown_by_every_view(window: MainWind
             assert not window.grab().isNull()
     view = window.explore.states
     window.explore.docks["States"].raise_()
-    qtbot.waitUntil(view.isVisible, timeout=WAIT)
+    qtbot.waitUntil(view.isVisible)
     if states != "none":
-        qtbot.waitUntil(lambda: bool(view.points), timeout=WAIT)
+        qtbot.waitUntil(lambda: bool(view.points))
     for mode in ("path", "cells", "heat"):
         view.set_mode(mode)
         assert not window.grab().isNull()
@@ -183,7 +181,7 @@ def test_the_open_trace_is_saved_as_chosen(
     window.actions_table.by_name["trace_save"].trigger()
     assert "no trace to save" in window.notice.text.text()
     window.opener.open(file)
-    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.traces.trace is not None)
 
     def choose(dialog: SaveTraceDialog) -> int:
         assert "MB" in dialog._ways["full"].text() or "kB" in dialog._ways["full"].text()
@@ -193,11 +191,11 @@ def test_the_open_trace_is_saved_as_chosen(
     monkeypatch.setattr(SaveTraceDialog, "exec", choose)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "mine"), ""))
     window.actions_table.by_name["trace_save"].trigger()
-    qtbot.waitUntil((tmp_path / "mine.h5").exists, timeout=WAIT)
+    qtbot.waitUntil((tmp_path / "mine.h5").exists)
     assert info(tmp_path / "mine.h5")[0].states == "pooled"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "where.h5"), ""))
     window.actions_table.by_name["trace_save"].trigger()
-    qtbot.waitUntil(lambda: "where.h5: cannot be written" in window.notice.text.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "where.h5: cannot be written" in window.notice.text.text())
 
 
 def test_what_was_not_kept_cannot_be_saved(window: MainWindow) -> None:
@@ -209,9 +207,9 @@ def test_what_was_not_kept_cannot_be_saved(window: MainWindow) -> None:
 
 def test_keeping_the_open_trace(window: MainWindow, qtbot: QtBot, file: Path) -> None:
     window.opener.open(file)
-    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.traces.trace is not None)
     window.actions_table.by_name["trace_keep"].trigger()
-    qtbot.waitUntil(lambda: len(window.kept.traces) == 1, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(window.kept.traces) == 1)
     assert not window.kept.traces[0].automatic
 
 
@@ -220,16 +218,16 @@ def test_keeping_the_open_trace(window: MainWindow, qtbot: QtBot, file: Path) ->
 
 def test_the_open_trace_is_made_into_pictures(window: MainWindow, qtbot: QtBot, file: Path, tmp_path: Path) -> None:
     window.opener.open(file)
-    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.traces.trace is not None)
     window.traces.set_cursor(7)
     window.actions_table.by_name["trace_pictures"].trigger()
-    qtbot.waitUntil(lambda: bool(window.findChildren(ExportDialog)), timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(window.findChildren(ExportDialog)))
     (dialog,) = window.findChildren(ExportDialog)
     assert dialog.step.value() == 7
     for kind, check in (("png", True), ("csv", False)):
         dialog.kind.setCurrentIndex(dialog.kind.findData(kind))
         assert dialog.form.isRowVisible(dialog._rows["step"]) is check
-        with qtbot.waitSignal(dialog.made, timeout=WAIT):
+        with qtbot.waitSignal(dialog.made):
             dialog.make(tmp_path / f"t.{kind}")
     with Image.open(tmp_path / "t.png") as image:
         assert image.width == 480
@@ -241,7 +239,7 @@ def test_the_open_trace_is_made_into_pictures(window: MainWindow, qtbot: QtBot, 
     assert "No view chosen" in dialog.error.text()
     dialog.views["board"].setChecked(True)
     dialog.make(tmp_path / "no" / "where.png")
-    qtbot.waitUntil(lambda: "cannot be written" in dialog.error.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "cannot be written" in dialog.error.text())
     dialog.close()
 
 
@@ -252,13 +250,13 @@ def test_an_animation_is_cancelled_and_leaves_nothing(qtbot: QtBot, file: Path, 
     told: list[tuple[int, int]] = []
     exporter.progress.connect(lambda *at: told.append(at))
     exporter.start(file, "", Spec("gif", whole=True), out)
-    qtbot.waitUntil(lambda: len(told) >= 2, timeout=WAIT)
-    with qtbot.waitSignal(exporter.failed, timeout=WAIT) as caught:
+    qtbot.waitUntil(lambda: len(told) >= 2)
+    with qtbot.waitSignal(exporter.failed) as caught:
         exporter.cancel()
     assert caught.args == [""]
     assert out.read_bytes() == b"before"
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(("t.", ".t."))) == ["t.gif"]
-    with qtbot.waitSignal(exporter.finished, timeout=WAIT):
+    with qtbot.waitSignal(exporter.finished):
         exporter.start(file, "trace", Spec("gif", last=3, whole=True), out)
     with Image.open(out) as image:
         assert image.n_frames == 4  # type: ignore[attr-defined]
@@ -270,12 +268,12 @@ def test_several_chosen_traces_are_saved_as_one_file(
     traces, out = page(window), tmp_path / "both"
     traces.open_path(file)
     traces.open_path(write(tmp_path / "other.h5", synthetic(sudoku_info(NINE), segments=1)))
-    qtbot.waitUntil(lambda: len(traces.rows.rows) == 2, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(traces.rows.rows) == 2)
     traces.list.selectAll()
     titles = [kept.title for kept in traces.chosen()]
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(out), ""))
     traces.save_copy()
-    qtbot.waitUntil(lambda: "Saved 2 traces to both.h5" in traces.bar.text.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "Saved 2 traces to both.h5" in traces.bar.text.text())
     assert [entry.title for entry in info(out.with_suffix(".h5"))] == titles
 
 
@@ -287,18 +285,18 @@ def test_one_of_several_traces_of_a_file_is_chosen(window: MainWindow, qtbot: Qt
         return 0 if window.traces.trace is None else window.traces.trace.segments
 
     window.opener.open(path)
-    qtbot.waitUntil(lambda: shown() == 1, timeout=WAIT)
+    qtbot.waitUntil(lambda: shown() == 1)
     listed = window.explore._file_traces
     assert listed is not None
     assert listed.isVisible()
     assert [row.text(1) for row in listed._rows] == ["puzzle 1", "puzzle 2", "puzzle 3"]
     qtbot.keyClick(listed.list, Qt.Key.Key_Down)
     qtbot.keyClick(listed.list, Qt.Key.Key_Down)
-    qtbot.waitUntil(lambda: shown() == 3, timeout=WAIT)
+    qtbot.waitUntil(lambda: shown() == 3)
     listed.search.setText("2")
     assert [row.isHidden() for row in listed._rows] == [True, False, True]
     window.opener.open(write(tmp_path / "one.h5", many[1]))
-    qtbot.waitUntil(lambda: shown() == 2, timeout=WAIT)
+    qtbot.waitUntil(lambda: shown() == 2)
     assert not listed.isVisible()
     window.explore.show_others()
     assert listed.isVisible()
@@ -310,10 +308,10 @@ def test_one_of_several_traces_is_made_into_a_table(qtbot: QtBot, tmp_path: Path
     theme = Theme("light")
     dialog = ExportDialog(many, theme, QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat))
     dialog.show()
-    qtbot.waitUntil(lambda: dialog.which.isVisible(), timeout=WAIT)
+    qtbot.waitUntil(lambda: dialog.which.isVisible())
     dialog.which.setCurrentIndex(1)
     dialog.kind.setCurrentIndex(dialog.kind.findData("csv"))
-    with qtbot.waitSignal(dialog.made, timeout=WAIT):
+    with qtbot.waitSignal(dialog.made):
         dialog.make(tmp_path / "t.csv")
     with TraceReader(many) as reader:
         steps = len(reader.read(reader.names[1]))
@@ -327,5 +325,5 @@ def test_an_interrupted_file_is_shown_with_a_word_about_it(window: MainWindow, q
     with h5py.File(part, "r+") as written:
         written["trace/complete"][()] = 0
     window.opener.open(part)
-    qtbot.waitUntil(lambda: window.traces.trace is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.traces.trace is not None)
     assert "recording was interrupted" in window.explore.panel.error.text()

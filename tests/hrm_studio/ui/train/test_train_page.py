@@ -22,8 +22,6 @@ from hrm_studio.ui.train.page import TrainPage
 from tests.support.runs import recorded, small
 from trainer.presets import PRESETS
 
-WAIT = 60_000
-
 
 @pytest.fixture
 def window(new_window: Callable[..., MainWindow], qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
@@ -32,11 +30,11 @@ def window(new_window: Callable[..., MainWindow], qtbot: QtBot, tmp_path: Path) 
     window = new_window(size=(1200, 800))
     window.show_page("train")
     page_of(window).cards.measures_by_itself = False
-    qtbot.waitUntil(lambda: len(page_of(window).runs.by_path) == 2, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(page_of(window).runs.by_path) == 2)
     yield window
     for run in page_of(window).runs.live:
         os.kill(run.run.status()["pid"], signal.SIGKILL)
-        qtbot.waitUntil(lambda run=run: not run.summary.live, timeout=WAIT)
+        qtbot.waitUntil(lambda run=run: not run.summary.live)
 
 
 def page_of(window: MainWindow) -> TrainPage:
@@ -58,8 +56,8 @@ def opened(window: MainWindow, qtbot: QtBot) -> TrainPage:
 
 
 def drawn(page: TrainPage, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: all(len(run.log.metrics) == 40 for run in page.shown) and not page.curves.grid._missing, timeout=WAIT)
-    qtbot.waitUntil(lambda: not page.curves.grid._timer.isActive(), timeout=WAIT)
+    qtbot.waitUntil(lambda: all(len(run.log.metrics) == 40 for run in page.shown) and not page.curves.grid._missing)
+    qtbot.waitUntil(lambda: not page.curves.grid._timer.isActive())
 
 
 def plot(page: TrainPage, title: str):  # type: ignore[no-untyped-def]
@@ -162,7 +160,7 @@ def test_curves_are_exported_as_picture_drawing_and_table(opened: TrainPage, qtb
     opened.curves.export("svg", tmp_path / "c.svg", [plot(opened, "loss")])
     assert "<polyline" in (tmp_path / "c.svg").read_text() or "<path" in (tmp_path / "c.svg").read_text()
     opened.curves.export("csv", tmp_path / "c.csv")
-    qtbot.waitUntil(lambda: len(told) == 3, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(told) == 3)
     rows = list(csv.DictReader((tmp_path / "c.csv").read_text().splitlines()))
     assert len(rows) == 42
     assert [float(r["loss"]) for r in rows if r["event"] == "metrics"][3] == 0.25
@@ -199,7 +197,7 @@ def test_the_form_marks_differences_and_judges_what_is_typed(window: MainWindow,
     form.search.setText("cosine")
     assert not form.rows[("lr_min_ratio",)].name.isHidden()
     assert form.rows[("seed",)].name.isHidden()
-    qtbot.waitUntil(lambda: form.rows[("lr_min_ratio",)].editor.y() < 200, timeout=WAIT)
+    qtbot.waitUntil(lambda: form.rows[("lr_min_ratio",)].editor.y() < 200)
 
 
 def test_lists_of_records_are_edited_as_rows(window: MainWindow) -> None:
@@ -228,7 +226,7 @@ def test_deleting_a_run_can_be_undone(opened: TrainPage, qtbot: QtBot) -> None:
     assert not path.exists()
     assert opened.stack.currentWidget() is opened.cards
     opened.bar.undo.click()
-    qtbot.waitUntil(lambda: path in opened.runs.by_path, timeout=WAIT)
+    qtbot.waitUntil(lambda: path in opened.runs.by_path)
     assert opened.bar.isHidden()
 
 
@@ -237,7 +235,7 @@ def test_closing_asks_what_shall_become_of_a_live_run(window: MainWindow, qtbot:
     page.start(small(steps=100_000, evaluate_every=50_000, batch_size=4))
     run = page.current
     assert run is not None
-    qtbot.waitUntil(lambda: run.summary.state == "running", timeout=WAIT)
+    qtbot.waitUntil(lambda: run.summary.state == "running")
     asked: list[int] = []
 
     def answer(live: list[RunModel], parent: object) -> str:
@@ -248,7 +246,7 @@ def test_closing_asks_what_shall_become_of_a_live_run(window: MainWindow, qtbot:
     assert not window.close()
     assert window.isVisible()
     assert page.may_close()
-    qtbot.waitUntil(lambda: run.summary.state == "stopped", timeout=WAIT)
+    qtbot.waitUntil(lambda: run.summary.state == "stopped")
     assert asked == [1, 1]
     assert page.may_close()
 
@@ -257,7 +255,7 @@ def test_a_run_goes_on_from_its_checkpoint_with_changes(opened: TrainPage, qtbot
     opened.start(small(steps=30, checkpoint_every=10, evaluate_every=30))
     first = opened.current
     assert first is not None
-    qtbot.waitUntil(lambda: first.summary.state == "finished", timeout=WAIT)
+    qtbot.waitUntil(lambda: first.summary.state == "finished")
     opened.acts.fork_wanted.emit(first)
     form = opened.form
     assert form.config is not None
@@ -266,11 +264,11 @@ def test_a_run_goes_on_from_its_checkpoint_with_changes(opened: TrainPage, qtbot
     form.rows[("lr",)].editor.line.setText("0.0001")  # type: ignore[attr-defined]
     form.rows[("lr",)].editor.edited.emit()
     form.start.click()
-    qtbot.waitUntil(lambda: opened.current is not first, timeout=WAIT)
+    qtbot.waitUntil(lambda: opened.current is not first)
     second = opened.current
     assert second is not None
-    qtbot.waitUntil(lambda: second.summary.state == "finished", timeout=WAIT)
-    qtbot.waitUntil(lambda: bool(len(second.log.metrics)) and second.log.metrics["step"][-1] == 60, timeout=WAIT)
+    qtbot.waitUntil(lambda: second.summary.state == "finished")
+    qtbot.waitUntil(lambda: bool(len(second.log.metrics)) and second.log.metrics["step"][-1] == 60)
     assert second.log.metrics["step"][0] > 30
     assert second.config.lr == 1e-4
 
