@@ -20,7 +20,7 @@ from hrm_studio.services.trainer_process import start_trainer
 from hrm_studio.units import duration, share, size
 from trainer.runs import manage
 from trainer.runs.events import Event, describe
-from trainer.runs.run_dir import RunDir
+from trainer.runs.run_dir import LIVE, RunDir
 from trainer.runs.summary import RunSummary, SummaryReader, environment
 
 runs = typer.Typer(
@@ -117,7 +117,7 @@ def follow(
         reader.read()
     try:
         while True:
-            ended = found.status().get("state") not in manage.LIVE
+            ended = found.status().get("state") not in LIVE
             while entries := reader.parse(reader.lines(1 << 20)):
                 for entry in entries:
                     if as_json or entry["type"] != "machine":
@@ -135,7 +135,7 @@ def _ask(name: str, root: Path | None, as_json: bool, kind: str, done: Callable[
     """Send a command to a live trainer and wait for what shows that it was obeyed."""
     with plain_errors():
         run = manage.find_run(name, root)
-        if run.status().get("state") not in manage.LIVE:
+        if run.status().get("state") not in LIVE:
             raise RunError(f"{run.path.name} is not being trained (its state is {run.status().get('state', 'new')!r})")
         reader = run.events()
         reader.read()
@@ -143,7 +143,7 @@ def _ask(name: str, root: Path | None, as_json: bool, kind: str, done: Callable[
         run.command(kind)
     seen: list[Event] = []
     end = time.monotonic() + _PATIENCE
-    while not (obeyed := done(run, seen)) and time.monotonic() < end and run.status().get("state") in manage.LIVE:
+    while not (obeyed := done(run, seen)) and time.monotonic() < end and run.status().get("state") in LIVE:
         time.sleep(_POLL)
         seen += reader.read()
     obeyed = obeyed or done(run, seen + reader.read())
@@ -187,7 +187,7 @@ def stop(
 ) -> None:
     """End a run after its step, with a checkpoint. `resume` goes on with it."""
     kind = "abort" if discard else "stop"
-    _ask(run, root, as_json, kind, lambda r, seen: r.status().get("state") not in manage.LIVE, "discarded" if discard else "stopped")
+    _ask(run, root, as_json, kind, lambda r, seen: r.status().get("state") not in LIVE, "discarded" if discard else "stopped")
 
 
 @runs.command()

@@ -191,6 +191,6 @@ def test_a_folder_that_is_no_run_is_refused(start: Start, tmp_path: Path) -> Non
     assert start(tmp_path / "none").wait(600) == 2
     assert "config.yaml" in (tmp_path / "stderr.txt").read_text()
     RunDir.create(tmp_path / "a", small())
-    with pytest.raises(RunError, match="holds a run already"):
+    with pytest.raises(RunError, match="already holds a run"):
         RunDir.create(tmp_path / "a", small())
     assert os.listdir(tmp_path / "a") == ["config.yaml"]

@@ -1,12 +1,12 @@
-"""The run directory: the single source of truth about a run. Imports neither torch nor Qt.
+"""The run directory, which holds everything about a run. docs/events-format.md describes its files. Imports neither torch nor Qt.
 
-config.yaml, env.json      what was asked; versions, device, git state of the last start (every start's: events.jsonl)
-events.jsonl               what happened, append-only;  commands.jsonl  what was asked of it meanwhile
-status.json                pid, state, step, ETA; replaced atomically
+config.yaml, env.json      what was asked; versions, device and git commit of the last start (events.jsonl has those of every start)
+events.jsonl               what happened, append-only;  commands.jsonl  what people asked of the trainer meanwhile
+status.json                pid, state, step, time left; replaced atomically
 checkpoints/step_001000/   model.safetensors, config.json, training_state.pt;  `last` and `best` hold a folder's name
-probes/step_001000.h5      traces of a few evaluation puzzles, to watch them being learned
-tensorboard/               its event files, where they were asked for
-log.txt                    what the process printed;  .lock  held by the one trainer that works here
+probes/step_001000.h5      traces of a few evaluation puzzles
+tensorboard/               its event files, if tensorboard: true asks for them
+log.txt                    what the trainer printed;  .lock  held by the one trainer of this run
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from hrm_model.folders import home
 from trainer.config import RunConfig, read_config, write_config
 from trainer.runs.events import COMMANDS, VERSION, CommandType, Event, LineReader, append_line
 
+LIVE = ("starting", "running", "paused")  # states in which a trainer works on the run
+
 _ADJECTIVES = [
     "amber", "brisk", "calm", "clever", "cosy", "eager", "early", "fair", "gentle", "happy", "keen", "lively",
     "lucky", "mellow", "neat", "noble", "quick", "quiet", "rapid", "sunny", "swift", "tidy", "warm", "wise",
@@ -39,7 +41,7 @@ _ANIMALS = [
 
 
 def new_run_path(preset: str, root: Path | None = None) -> Path:
-    """A name not yet taken, such as runs/2026-11-23-sudoku-4x4-swift-otter."""
+    """A path that does not exist yet, such as runs/2026-11-23-sudoku-4x4-swift-otter."""
     root = root or home() / "runs"
     names = random.SystemRandom()
     while True:
@@ -49,7 +51,7 @@ def new_run_path(preset: str, root: Path | None = None) -> Path:
 
 
 class RunDir:
-    """One run directory, for its trainer and for all who follow it."""
+    """One run directory, for its trainer and for everything that follows the run."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -62,38 +64,39 @@ class RunDir:
 
     @classmethod
     def create(cls, path: str | Path, config: RunConfig) -> RunDir:
-        """A new run directory. RunError where one is already."""
+        """A new run directory. RunError if the folder already holds a run."""
         run = cls(path)
         if run.config_file.exists():
-            raise RunError(f"{run.path}: holds a run already; start it again without a preset to go on with it, or name another folder")
+            raise RunError(f"{run.path} already holds a run. Start it without a preset to resume it, or name another folder.")
         run.path.mkdir(parents=True, exist_ok=True)
         write_config(config, run.config_file)
         return run
 
     def config(self) -> RunConfig:
-        """ConfigError where it cannot be read."""
+        """What was asked. ConfigError if config.yaml cannot be read."""
         return read_config(self.config_file)
 
     def events(self) -> LineReader[Event]:
-        """A reader that begins with the first event."""
+        """A reader of the events, from the first on."""
         return LineReader(self.events_file)
 
     def emit(self, entry: Event) -> None:
+        """Append an event."""
         append_line(self.events_file, entry)
 
     def command(self, kind: str) -> None:
         """Ask the trainer to pause, resume, save, stop (with a checkpoint) or abort (without one)."""
         if kind not in COMMANDS:
-            raise RunError(f"there is no command {kind!r}; these are: {', '.join(COMMANDS)}")
+            raise RunError(f"there is no command {kind!r}; the commands are {', '.join(COMMANDS)}")
         append_line(self.commands_file, {"v": VERSION, "type": cast(CommandType, kind)})
 
     def status(self) -> dict[str, Any]:
-        """pid, state, step, steps, eta_seconds …; {} before the first start. A trainer that was killed has state 'killed'."""
+        """pid, state, step, steps, eta_seconds …; {} before the first start. The state is 'killed' if the trainer vanished."""
         try:
             status: dict[str, Any] = json.loads(self.status_file.read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):
             return {}
-        if status.get("state") in ("starting", "running", "paused") and not self._alive(status):
+        if status.get("state") in LIVE and not self._alive(status):
             status["state"] = "killed"
         return status
 
@@ -103,7 +106,7 @@ class RunDir:
 
     @staticmethod
     def _alive(status: dict[str, Any]) -> bool:
-        # A number alone may belong to another process by now; its time of birth tells.
+        # The pid may belong to another process by now, which then began at another time.
         try:
             return abs(psutil.Process(status["pid"]).create_time() - status["started"]) < 1 and (
                 psutil.Process(status["pid"]).status() != psutil.STATUS_ZOMBIE
@@ -112,14 +115,14 @@ class RunDir:
             return False
 
     def claim(self) -> None:
-        """Take this run for this process, until it ends. RunError where another trainer works here, or where there is no run."""
+        """Reserve the run for this process until it ends. RunError if another trainer has it, or if there is no run."""
         self.config()
         self._lock = FileLock(self.path / ".lock", timeout=0)
         try:
             self._lock.acquire()
         except Timeout:
-            pid = self.status().get("pid", "of another trainer")
-            raise RunError(f"{self.path}: process {pid} is training here already; follow it, or stop it first") from None
+            pid = self.status().get("pid", "unknown")
+            raise RunError(f"{self.path}: process {pid} is already training this run. Follow it, or stop it first.") from None
         forget_parts(self.path)
         forget_parts(self.checkpoints)
         self.write_status(state="starting", step=self.status().get("step", 0))
@@ -127,7 +130,7 @@ class RunDir:
     # Checkpoints -----------------------------------------------------------------------------------------------------
 
     def pointer(self, name: str) -> Path | None:
-        """The folder that 'last' or 'best' names, where it is there."""
+        """The checkpoint folder that 'last' or 'best' names; None if there is none."""
         try:
             folder = self.checkpoints / (self.checkpoints / name).read_text(encoding="utf-8").strip()
         except FileNotFoundError:
@@ -144,7 +147,7 @@ class RunDir:
         return sorted(found, key=lambda p: int(p.name.removeprefix("step_")))
 
     def prune(self, keep: int, every: int) -> None:
-        """Delete all checkpoints but those that `kept_checkpoints` names, the last and the best, and what killed writers left."""
+        """Delete all checkpoints but those of `kept_checkpoints`, the last and the best; unfinished ones too."""
         names = kept_checkpoints([folder.name for folder in self.all_checkpoints()], keep, every)
         kept = {*(self.checkpoints / name for name in names), self.pointer("last"), self.pointer("best")}
         for folder in self.checkpoints.glob("step_*"):
@@ -153,9 +156,9 @@ class RunDir:
 
 
 def kept_checkpoints(names: list[str], keep: int, every: int) -> set[str]:
-    """Of checkpoint names, oldest first: the newest `keep`, and those of the 1st, 2nd, 4th, 8th … multiple of `every` steps.
+    """Of checkpoint names, oldest first: the newest `keep`, and those at the 1st, 2nd, 4th, 8th … multiple of `every` steps.
 
-    So a long run leaves its beginnings densely and its later course thinly, and the number kept grows by one with each doubling.
+    So a long run keeps many early checkpoints and few later ones: one more each time its length doubles.
     """
     kept = set(names[-keep:])
     for name in names:
@@ -167,5 +170,5 @@ def kept_checkpoints(names: list[str], keep: int, every: int) -> set[str]:
 
 
 def most_checkpoints(config: RunConfig) -> int:
-    """How many checkpoints a whole run keeps at most, with the best and the one that is being written."""
+    """The most checkpoints that a run ever has on disk, the best and the unfinished one included."""
     return config.keep_checkpoints + 2 + int(math.log2(max(1, config.steps // config.checkpoint_every)))

@@ -1,4 +1,4 @@
-"""What a list of runs tells of each run, read from its directory without opening the whole of its events."""
+"""One run as a list of runs shows it. Reading it takes little, however many events the run has."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ from typing import Any
 
 from hrm_model.errors import ConfigError
 from trainer.config import RunConfig
-from trainer.runs.run_dir import RunDir
+from trainer.runs.run_dir import LIVE, RunDir
 
-LIVE = ("starting", "running", "paused")
-_LAST_WORDS = 20_000  # bytes at the end of log.txt that an explanation is looked for in
+_LOG_END = 20_000  # bytes at the end of log.txt that are searched for an explanation
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One run as a list shows it. Shares are 0 … 1; times in seconds."""
+    """Shares are 0 to 1, times in seconds."""
 
     path: Path
     preset: str = ""
     task: str = ""
-    # new, starting, running, paused, stopped, finished, failed, diverged (a failure that would come again), killed, unreadable
+    # new, starting, running, paused, stopped, finished, failed, diverged (a failure that resuming would repeat), killed, unreadable
     state: str = "new"
     step: int = 0
     steps: int = 0
-    best: float | None = None  # share of held-out puzzles solved, at its best
+    best: float | None = None  # best share of unseen puzzles solved
     best_step: int = 0
     seconds: float = 0.0  # computing time
     eta_seconds: float | None = None
@@ -36,7 +35,7 @@ class RunSummary:
     device: str = ""
     created: float = 0.0  # seconds since 1970
     size: int = 0  # bytes
-    message: str = ""  # why it ended, where that needs words
+    message: str = ""  # why it ended, if that needs an explanation
     model: Path | None = None  # the best checkpoint's folder, else the last
 
     @property
@@ -45,30 +44,30 @@ class RunSummary:
 
     @property
     def live(self) -> bool:
-        """Whether a trainer works on it."""
+        """Whether a trainer is at work."""
         return self.state in LIVE
 
     @property
     def progress(self) -> float:
-        """Share of its steps that is done."""
+        """Share of its steps that are done."""
         return min(1.0, self.step / self.steps) if self.steps else 0.0
 
 
 class SummaryReader:
-    """Keeps one run's summary up to date; reads only what is new. Used by one thread."""
+    """Keeps one run's summary up to date and reads only what is new. For one thread."""
 
     def __init__(self, path: Path) -> None:
         self.run = RunDir(path)
         self.config: RunConfig | None = None
         self.summary = RunSummary(path)
         self._reader = self.run.events()
-        self._size_looked = -1e9
+        self._size_read = -1e9
         self._best: dict[int, float] = {}
         self._failure = self._error = ""
         self._ended = ""
 
     def update(self, now: float, most_bytes: int = 1 << 20) -> RunSummary:
-        """The summary as of `now` (monotonic seconds), having read at most so many bytes of events."""
+        """The summary at `now` (monotonic seconds), after reading at most so many bytes of new events."""
         if self.config is None:
             try:
                 self.config = self.run.config()
@@ -80,13 +79,13 @@ class SummaryReader:
             status: Mapping[str, Any] = self.run.status()
         except OSError as error:
             status = {"state": "unreadable", "message": str(error)}
-        state = str(status.get("state") or self._state_told)
+        state = str(status.get("state") or self._state_from_events)
         if state == "failed" and self._error == "Diverged":
             state = "diverged"
         best_step, best = max(self._best.items(), key=lambda pair: pair[1], default=(0, None))
         size = self.summary.size
-        if now - self._size_looked > (5.0 if state in LIVE else 60.0) or state != self.summary.state:
-            self._size_looked, size = now, folder_size(self.run.path)
+        if now - self._size_read > (5.0 if state in LIVE else 60.0) or state != self.summary.state:
+            self._size_read, size = now, folder_size(self.run.path)
         changed = state != self.summary.state
         self.summary = RunSummary(
             path=self.run.path, preset=self.config.preset, task=self.config.task, state=state,
@@ -100,15 +99,15 @@ class SummaryReader:
 
     @property
     def behind(self) -> bool:
-        """Whether there are events that were not read yet."""
+        """Whether there are events left to read."""
         try:
             return self.run.events_file.stat().st_size > self._reader.offset + 4096
         except OSError:
             return False
 
     @property
-    def _state_told(self) -> str:
-        """For a directory without status.json, of an old run or a copied one: what its events say."""
+    def _state_from_events(self) -> str:
+        """For a run without status.json, such as a copied one."""
         if not self._step:
             return "new"
         return "failed" if self._failure else "finished" if self._ended == "done" else "stopped"
@@ -118,7 +117,7 @@ class SummaryReader:
 
     def _read(self, most_bytes: int) -> bool:
         lines = self._reader.lines(most_bytes)
-        # Metrics are most of the file, and only the newest tells something here.
+        # Most lines are metrics, and only the newest of them matters here.
         chosen = [line for line in lines[:-1] if b'"metrics"' not in line[:64]] + lines[-1:]
         for entry in self._reader.parse(chosen):
             step = self._step = entry.get("step", 0)
@@ -152,21 +151,23 @@ class SummaryReader:
             return self._failure or str(status.get("message") or "") or last_log_line(self.run.path)
         if state == "killed":
             words = last_log_line(self.run.path)
-            said = f" Its last words: {words}" if words else ""
-            return f"The trainer's process ended without a word at about step {status.get('step', 0):,}.{said} Resume goes on from its last checkpoint."
+            said = f" Last log line: {words}" if words else ""
+            return (
+                f"The trainer exited unexpectedly at about step {status.get('step', 0):,}.{said} Resume continues from the last checkpoint."
+            )
         if state in LIVE or state == "new":
             return ""
-        return {"done": "", "stopped": "", "aborted": "Discarded what came after its last checkpoint."}.get(self._ended, self._ended)
+        return {"done": "", "stopped": "", "aborted": "Steps after the last checkpoint were discarded."}.get(self._ended, self._ended)
 
 
 def last_log_line(path: Path, *, of_many: bool = False) -> str:
-    """The line of a run's log.txt that says best why its trainer died; '' where it says nothing.
+    """The line of a run's log.txt that best explains why its trainer died; '' if there is none.
 
-    `of_many`: another trainer goes on writing into the log, so that the line need not be its last.
+    `of_many`: another trainer still writes to the log, so the line need not be the last.
     """
     try:
         with (path / "log.txt").open("rb") as stream:
-            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LAST_WORDS))
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LOG_END))
             lines = stream.read().decode("utf-8", errors="replace").splitlines()
     except OSError:
         return ""
@@ -177,7 +178,7 @@ def last_log_line(path: Path, *, of_many: bool = False) -> str:
 
 
 def folder_size(path: Path) -> int:
-    """Bytes of all files in a folder; files that vanish meanwhile count nothing."""
+    """Bytes of all files in a folder. Files may vanish meanwhile."""
     total, folders = 0, [path]
     while folders:
         try:
@@ -198,7 +199,7 @@ def is_run(path: Path) -> bool:
 
 
 def environment(path: Path) -> dict[str, Any]:
-    """env.json of a run; {} where it is not there or damaged."""
+    """env.json of a run; {} if it is missing or damaged."""
     try:
         found = json.loads((path / "env.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

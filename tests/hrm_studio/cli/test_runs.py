@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from hrm_studio.cli.main import app
 from tests.support.runs import small
 from trainer.runner import Runner
-from trainer.runs.manage import LIVE, all_runs
-from trainer.runs.run_dir import RunDir
+from trainer.runs.manage import all_runs
+from trainer.runs.run_dir import LIVE, RunDir
 
 
 def ran(*arguments: str) -> dict[str, Any]:

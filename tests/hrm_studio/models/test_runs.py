@@ -65,7 +65,7 @@ def test_a_killed_trainer_is_told_and_goes_on(runs: RunsModel, qtbot: QtBot) -> 
     qtbot.waitUntil(lambda: (run.path / "checkpoints" / "last").exists())
     os.kill(run.run.status()["pid"], signal.SIGKILL)
     qtbot.waitUntil(lambda: run.summary.state == "killed")
-    assert "Resume goes on" in run.summary.message
+    assert "Resume continues" in run.summary.message
     runs.resume(run)
     qtbot.waitUntil(lambda: run.summary.state == "finished")
     steps = run.log.metrics["step"]
@@ -103,7 +103,7 @@ def test_a_second_trainer_on_a_run_is_refused_in_words(runs: RunsModel, qtbot: Q
     qtbot.waitUntil(lambda: run.summary.state == "running")
     with qtbot.waitSignal(runs.refused) as told:
         runs.trainers.start(run.run)
-    assert "is training here already" in told.args[0]
+    assert "is already training this run" in told.args[0]
     assert run.summary.live
     assert os.getpriority(os.PRIO_PROCESS, run.run.status()["pid"]) > os.getpriority(os.PRIO_PROCESS, 0)  # the window comes first
     runs.command(run, "stop")
@@ -144,9 +144,9 @@ def test_renaming_keeps_what_was_read(runs: RunsModel, qtbot: QtBot, tmp_path: P
     run = found(runs, qtbot, tmp_path / "runs" / "one")
     runs.open(run)
     qtbot.waitUntil(lambda: len(run.log.metrics) == 40)
-    with pytest.raises(RunError, match="is there already"):
+    with pytest.raises(RunError, match="already exists"):
         runs.rename(run, "two")
-    with pytest.raises(RunError, match="no name for a folder"):
+    with pytest.raises(RunError, match="cannot be a folder.s name"):
         runs.rename(run, "a/b")
     runs.rename(run, "better name")
     assert (tmp_path / "runs" / "better name" / "config.yaml").exists()
@@ -169,7 +169,7 @@ def test_deleting_can_be_undone_until_the_trash_is_emptied(runs: RunsModel, qtbo
     runs.delete(run)
     runs.empty_trash()
     qtbot.waitUntil(lambda: not list((tmp_path / "runs" / ".trash").iterdir()))
-    with pytest.raises(RunError, match="no run was deleted"):
+    with pytest.raises(RunError, match="there is no deleted run"):
         runs.undo_delete()
 
 

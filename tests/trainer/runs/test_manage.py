@@ -29,10 +29,10 @@ def test_runs_are_found_by_path_name_part_and_last(tmp_path: Path) -> None:
     for name in (str(first.path), first.path.name, "otter"):
         assert manage.find_run(name, tmp_path).path == first.path
     assert manage.find_run("last", tmp_path).path == second.path
-    for name, words in (("sudoku", "fits several"), ("whale", "swift-otter")):
+    for name, words in (("sudoku", "matches several"), ("whale", "swift-otter")):
         with pytest.raises(RunError, match=words):
             manage.find_run(name, tmp_path)
-    with pytest.raises(RunError, match="there are: none"):
+    with pytest.raises(RunError, match="there are no runs in .*nowhere"):
         manage.find_run("last", tmp_path / "nowhere")
 
 
@@ -44,17 +44,17 @@ def test_a_deleted_run_comes_back_and_a_live_one_is_not_deleted(tmp_path: Path) 
     place = manage.delete(again)
     assert place.name == "a.2"
     assert manage.undelete(None, tmp_path) == tmp_path / "a"
-    with pytest.raises(RunError, match="is there already"):
+    with pytest.raises(RunError, match="already exists"):
         manage.undelete("a", tmp_path)
     manage.rename(RunDir(tmp_path / "a"), "c")
     assert manage.undelete("a", tmp_path) == tmp_path / "a"
-    with pytest.raises(RunError, match="no run was deleted"):
+    with pytest.raises(RunError, match="there is no deleted run"):
         manage.undelete(None, tmp_path)
     other.write_status(state="running", step=3)  # of this very process
     for act in (manage.delete, lambda r: manage.rename(r, "d")):
         with pytest.raises(RunError, match="is being trained"):
             act(other)
-    with pytest.raises(RunError, match="no name"):
+    with pytest.raises(RunError, match="cannot be a folder.s name"):
         manage.rename(RunDir(tmp_path / "a"), "x/y")
 
 
@@ -112,17 +112,20 @@ def test_a_run_is_continued_with_changes(tmp_path: Path, changes: dict[str, Any]
 
 def test_what_cannot_be_continued_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=7, evaluate_every=100))
-    with pytest.raises(RunError, match="no checkpoint 'last'; there are: none"):
+    with pytest.raises(RunError, match="no checkpoint 'last'; its checkpoints: none"):
         manage.fork(run, small(), path=tmp_path / "new")
     Runner(run).run()
     config = run.config()
     wide = config.model.model_copy(update={"hidden_size": 128})
-    for changed, words in ((config, "stands at step 7"), (config.model_copy(update={"model": wide, "steps": 9}), "hidden_size")):
+    for changed, words in (
+        (config, "more than 7, the step of the checkpoint"),
+        (config.model_copy(update={"model": wide, "steps": 9}), "hidden_size"),
+    ):
         with pytest.raises(RunError, match=words):
             manage.fork(run, changed, path=tmp_path / "new")
-    with pytest.raises(RunError, match="there are: step_000007"):
+    with pytest.raises(RunError, match="its checkpoints: step_000007"):
         manage.fork(run, config, checkpoint="step_000004", path=tmp_path / "new")
     shutil.copytree(run.checkpoints / "step_000007", run.checkpoints / "step_000004", ignore=shutil.ignore_patterns("*.pt"))
-    with pytest.raises(RunError, match="step_000004: holds weights without a trainer's state"):
+    with pytest.raises(RunError, match="step_000004 has no training_state.pt"):
         manage.fork(run, config, checkpoint="step_000004", path=tmp_path / "new")
     assert not (tmp_path / "new").exists()
