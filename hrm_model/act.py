@@ -48,7 +48,7 @@ class Carry:
 def initial_carry(model: HRM, batch: Batch) -> Carry:
     """A carry whose rows are all halted, so that the first segment takes its examples from the batch."""
     count = batch["inputs"].shape[0]
-    z_H, z_L = (z.clone() for z in model.initial_state(count))
+    z_H, z_L = (z.clone() for z in model.initial_state(count, batch["inputs"].shape[1]))
     return Carry(
         z_H=z_H,
         z_L=z_L,
@@ -63,7 +63,7 @@ def initial_carry(model: HRM, batch: Batch) -> Carry:
 def _refilled(model: HRM, carry: Carry, batch: Batch) -> Carry:
     """Halted rows start over with an example of the batch and fresh states."""
     halted = carry.halted
-    z_H, z_L = model.initial_state(halted.shape[0])
+    z_H, z_L = model.initial_state(halted.shape[0], carry.inputs.shape[1])
     row, state = halted[:, None], halted[:, None, None]
     return Carry(
         z_H=torch.where(state, z_H, carry.z_H),

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 PositionEncoding = Literal["rope", "learned", "rope2d", "grid", "none"]
-Mixer = Literal["attention", "mlp"]
+Mixer = Literal["attention", "mlp", "units"]
 Gradient = Literal["step", "cycle", "all"]
 
 # (cells, vocabulary) of the tasks whose board is known from its size alone. A Sudoku token is digit + 1, 0 is padding.
@@ -30,7 +30,12 @@ class ModelConfig(BaseModel):
     shared: bool = Field(
         False, description="one module, named L_level, moves both states (TRM, arXiv 2510.04871); H_layers equals L_layers"
     )
-    mixer: Mixer = Field("attention", description="how positions of a block see each other: attention, or an MLP over them (TRM's mlp_t)")
+    mixer: Mixer = Field(
+        "attention",
+        description="how the positions of a block see each other: attention; an MLP over them (TRM's mlp_t); or units, the rows, columns and boxes"
+        " of a Sudoku, with one state for each digit of each cell (symmetric models)",
+    )
+    unit_mlp: bool = Field(False, description="mixer='units': each message passes a non-linearity and a second matrix")
     H_cycles: int = Field(2, ge=1, le=1024, description="H steps in a segment")
     L_cycles: int = Field(2, ge=1, le=1024, description="L steps before each H step")
     H_layers: int = Field(4, ge=1, le=1024, description="transformer blocks of the slow module")
@@ -75,6 +80,12 @@ class ModelConfig(BaseModel):
             raise ValueError(f"a shared module has one depth; H_layers is {self.H_layers} and L_layers {self.L_layers}")
         if self.puzzle_slots and self.puzzle_slots * self.hidden_size < self.puzzle_emb_ndim:
             raise ValueError(f"puzzle_slots {self.puzzle_slots} of {self.hidden_size} do not hold a vector of {self.puzzle_emb_ndim}")
+        if self.mixer == "units" and (
+            self.shared or self.puzzle_emb_ndim or self.pos_encodings != "none" or not self.task.startswith("sudoku")
+        ):
+            raise ValueError(
+                "mixer='units' needs a Sudoku's seq_len and vocab_size, pos_encodings='none', puzzle_emb_ndim=0 and shared=False"
+            )
         if bool(self.box_height) != bool(self.box_width):
             raise ValueError(f"box_height {self.box_height} and box_width {self.box_width} must both be given or both be 0")
         if self.box_height and (self.side % self.box_height or self.side % self.box_width):
@@ -106,6 +117,23 @@ class ModelConfig(BaseModel):
         """T = puzzle slots + cells."""
         return self.puzzle_emb_len + self.seq_len
 
+    def state_shape(self, cells: int | None = None) -> tuple[int, int]:
+        """(T, D) of a state of a board with so many cells (None: `seq_len`)."""
+        if self.mixer == "units":
+            cells = cells or self.seq_len
+            return cells, math.isqrt(cells) * self.hidden_size
+        return self.positions, self.hidden_size
+
+    def task_of(self, cells: int) -> str:
+        """The task of a board with so many cells, of those that the model reads; `task` if it reads one size only."""
+        if self.mixer == "units":
+            return next((task for (size, _), task in _SUDOKU_SHAPES.items() if size == cells), "unknown")
+        return self.task
+
+    def reads(self, task: str) -> bool:
+        """Whether the model reads the puzzles of this task: its own, and with mixer='units' Sudokus of every size."""
+        return task == self.task or (self.mixer == "units" and task in _SUDOKU_SHAPES.values())
+
     @property
     def side(self) -> int:
         """Side of a square board, rounded down where the cells are no square."""
@@ -132,6 +160,8 @@ class ModelConfig(BaseModel):
 def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor in the state dict of a model of these sizes, without building it."""
     d, inner = config.hidden_size, config.swiglu_size
+    if config.mixer == "units":
+        return _symmetric_shapes(config)
     shapes: dict[str, tuple[int, ...]] = {
         "H_init": (d,), "L_init": (d,), "embed_tokens.embedding_weight": (config.vocab_size, d),
         "lm_head.weight": (config.vocab_size, d), "q_head.weight": (2, d), "q_head.bias": (2,),
@@ -153,6 +183,22 @@ def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
                 wide = config.inner_size(config.positions)
                 shapes[block + "mlp_t.gate_up_proj.weight"] = (2 * wide, config.positions)
                 shapes[block + "mlp_t.down_proj.weight"] = (config.positions, wide)
+            shapes |= {block + "mlp.gate_up_proj.weight": (2 * inner, d), block + "mlp.down_proj.weight": (d, inner)}
+    return shapes
+
+
+def _symmetric_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    d, inner = config.hidden_size, config.swiglu_size
+    shapes: dict[str, tuple[int, ...]] = {
+        "H_init": (d,), "L_init": (d,), "roles": (3, d), "answer": (d,), "q_head.weight": (2, d), "q_head.bias": (2,),
+    }  # fmt: skip
+    matrices = ["own", "digits", "out", "units.0", "units.1"]
+    if config.unit_mlp:
+        matrices += ["unit_outs.0", "unit_outs.1", "digits_out"]
+    for level, layers in (("H", config.H_layers), ("L", config.L_layers)):
+        for layer in range(layers):
+            block = f"{level}_level.layers.{layer}."
+            shapes |= {f"{block}mixer.{name}.weight": (d, d) for name in matrices}
             shapes |= {block + "mlp.gate_up_proj.weight": (2 * inner, d), block + "mlp.down_proj.weight": (d, inner)}
     return shapes
 

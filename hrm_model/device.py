@@ -79,4 +79,8 @@ def describe(model: HRM) -> dict[str, str]:
     """device, dtype and attention backend in use."""
     device = model.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
-    return {"device": name, "dtype": model.config.forward_dtype, "attention": attention_backend(device, model.dtype)}
+    return {
+        "device": name,
+        "dtype": model.config.forward_dtype,
+        "attention": attention_backend(device, model.dtype) if model.config.mixer == "attention" else "none",
+    }

@@ -95,7 +95,7 @@ def evaluate_batches(
 
     `keep_givens`: only blanks are the model's; for one that never learned to repeat what is given (`loss_cells: blanks`).
     """
-    task = task_named(model.config.task)
+    task = task_named(model.config.task_of(puzzles.shape[1]))
     for start in range(begin, len(puzzles), batch):
         some = slice(start, start + batch)
         given, known = puzzles[some], solutions[some]

@@ -191,9 +191,9 @@ class Block(nn.Module):
 class ReasoningModule(nn.Module):
     """A stack of blocks that is called again and again on its own state, with something injected. (B, T, D) → (B, T, D)."""
 
-    def __init__(self, config: ModelConfig, layers: int) -> None:
+    def __init__(self, config: ModelConfig, layers: int, block: Callable[[ModelConfig], nn.Module] = Block) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(Block(config) for _ in range(layers))
+        self.layers = nn.ModuleList(block(config) for _ in range(layers))
 
     def forward(self, state: Tensor, injected: Tensor, rotary: Rotary | None) -> Tensor:
         x = state + injected

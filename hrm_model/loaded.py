@@ -55,7 +55,7 @@ class LoadedModel:
 
     def must_read(self, task: str) -> None:
         """MismatchError if the model reads other puzzles than those of this task."""
-        if self.task != task:
+        if not self.model.config.reads(task):
             raise MismatchError(f"{self.name} reads {self.task}; the puzzle is {task}. Choose another model or puzzle.")
 
     def __repr__(self) -> str:

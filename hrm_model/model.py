@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from hrm_model.config import Gradient, ModelConfig
+from hrm_model.errors import MismatchError
 from hrm_model.layers import CastLinear, Embedding, ReasoningModule, rotary_tables, truncated_normal_
 
 Level = Literal["L", "H"]
@@ -107,6 +108,15 @@ class HRM(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self._make(config)
+        # Q values start near sigmoid(-5): at first nothing halts, and nothing is expected of going on.
+        with torch.no_grad():
+            self.q_head.weight.zero_()
+            assert self.q_head.bias is not None
+            self.q_head.bias.fill_(-5)
+
+    def _make(self, config: ModelConfig) -> None:
+        """The parts of this kind of model."""
         width = config.hidden_size
         self.embed_scale = math.sqrt(width)
         std = 1 / self.embed_scale
@@ -131,11 +141,6 @@ class HRM(nn.Module):
         rotary = rotary_tables(config)
         self.register_buffer("rotary_cos", rotary and rotary[0], persistent=False)
         self.register_buffer("rotary_sin", rotary and rotary[1], persistent=False)
-        # Q values start near sigmoid(-5): at first nothing halts, and nothing is expected of going on.
-        with torch.no_grad():
-            self.q_head.weight.zero_()
-            assert self.q_head.bias is not None
-            self.q_head.bias.fill_(-5)
 
     @property
     def device(self) -> torch.device:
@@ -146,10 +151,16 @@ class HRM(nn.Module):
         """dtype of states and activations (parameters stay float32)."""
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[self.config.forward_dtype]
 
-    def initial_state(self, batch: int) -> tuple[Tensor, Tensor]:
-        """z_H and z_L before the first segment, each (B, T, D)."""
+    def initial_state(self, batch: int, cells: int | None = None) -> tuple[Tensor, Tensor]:
+        """z_H and z_L before the first segment, each (B, T, D). `cells`: of the boards, for a model that reads several sizes."""
         shape = (batch, self.config.positions, self.config.hidden_size)
         return self.H_init.to(self.dtype).expand(shape), self.L_init.to(self.dtype).expand(shape)
+
+    def vocabulary(self, cells: int) -> int:
+        """V, tokens that a board of so many cells can hold. MismatchError if the model does not read such boards."""
+        if cells != self.config.seq_len:
+            raise MismatchError(f"this model reads boards of {self.config.seq_len} cells; the puzzle has {cells}")
+        return self.config.vocab_size
 
     def embed(self, inputs: Tensor, puzzle_ids: Tensor) -> Tensor:
         """What is injected into L at every step. inputs (B, S) tokens, puzzle_ids (B,) → x (B, T, D)."""

@@ -46,7 +46,7 @@ def _steps(model: HRM, inputs: Tensor, segments: int, previews: bool, states: bo
     model.eval()
     with torch.inference_mode():
         x = model.embed(inputs, torch.full((1,), puzzle_id, device=model.device))
-        z_H, z_L = model.initial_state(1)
+        z_H, z_L = model.initial_state(1, inputs.shape[1])
         initial = (_array(z_H[0]), _array(z_L[0])) if states else None
     calls = model.calls()
     for segment in range(segments):
@@ -106,7 +106,7 @@ def _segments(model: HRM, inputs: Tensor, ids: Tensor, segments: int) -> Iterato
     model.eval()
     with torch.inference_mode():
         x = model.embed(inputs, ids)
-        z_H, z_L = model.initial_state(len(inputs))
+        z_H, z_L = model.initial_state(len(inputs), inputs.shape[1])
     for _ in range(segments):
         with torch.inference_mode():
             before = z_H
@@ -124,12 +124,9 @@ def solve_batch(model: HRM, puzzles: ArrayLike, *, segments: int = 16, puzzle_id
 def _tokens(model: HRM, puzzles: ArrayLike) -> Tensor:
     """(B, S) on the model's device; MismatchError where they do not fit it."""
     tokens = np.asarray(puzzles)
-    config = model.config
-    if tokens.ndim != 2 or tokens.shape[1] != config.seq_len:
-        cells = tokens.shape[-1] if tokens.ndim else 0
-        raise MismatchError(f"this model reads boards of {config.seq_len} cells; the puzzle has {cells}")
-    if tokens.size and (tokens.min() < 0 or tokens.max() >= config.vocab_size):
-        raise MismatchError(f"tokens of this model go from 0 to {config.vocab_size - 1}; the puzzle has {tokens.min()} to {tokens.max()}")
+    vocabulary = model.vocabulary(tokens.shape[1] if tokens.ndim == 2 else 0)
+    if tokens.size and (tokens.min() < 0 or tokens.max() >= vocabulary):
+        raise MismatchError(f"tokens of this model go from 0 to {vocabulary - 1}; the puzzle has {tokens.min()} to {tokens.max()}")
     return torch.as_tensor(tokens.astype(np.int64), device=model.device)
 
 

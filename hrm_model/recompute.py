@@ -28,10 +28,9 @@ def call_input(model: HRM, trace: Trace, step: int) -> tuple[Tensor, Tensor]:
     if trace.z_H is None or trace.z_L is None:
         raise TraceError("this trace was recorded without states; record it again with them to look inside")
     config = model.config
-    if trace.z_H.shape[1:] != (config.positions, config.hidden_size):
-        raise MismatchError(
-            f"this trace's states are {trace.z_H.shape[1]} × {trace.z_H.shape[2]}, this model's {config.positions} × {config.hidden_size}"
-        )
+    positions, width = config.state_shape(len(trace.puzzle.given))
+    if trace.z_H.shape[1:] != (positions, width):
+        raise MismatchError(f"this trace's states are {trace.z_H.shape[1]} × {trace.z_H.shape[2]}, this model's {positions} × {width}")
 
     def state(states: Array, row: int) -> Tensor:
         return torch.as_tensor(np.array(states[row], np.float32), device=model.device).to(model.dtype)[None]
@@ -57,7 +56,9 @@ def attention(model: HRM, trace: Trace, step: int, layer: int) -> Array:
     if not 0 <= layer < len(blocks):
         raise UsageError(f"module {level} has {len(blocks)} layers; there is no layer {layer + 1}")
     if model.config.mixer != "attention":
-        raise MismatchError("this model mixes its positions without attention (an MLP does), so there is nothing to see here")
+        raise MismatchError(
+            f"this model has no attention: its positions are mixed by {'an MLP' if model.config.mixer == 'mlp' else 'rows, columns and boxes'}"
+        )
     model.eval()
     with torch.inference_mode():
         state, injected = call_input(model, trace, step)

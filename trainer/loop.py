@@ -20,6 +20,7 @@ from hrm_model.errors import first_line, out_of_memory
 from hrm_model.evaluation import evaluate
 from hrm_model.loss import IGNORE, act_loss
 from hrm_model.model import HRM
+from hrm_model.symmetric import make_model
 from trainer.capture import CapturedStep
 from trainer.config import RunConfig
 from trainer.data.batches import Prefetcher, least_segments
@@ -79,7 +80,7 @@ class Trainer:
         self.window = MetricsWindow()
         self.rate = Rate()
         self.dtype = pick_training_dtype(self.device, config.dtype)
-        self.model = HRM(config.model.model_copy(update={"forward_dtype": self.dtype}))
+        self.model = make_model(config.model.model_copy(update={"forward_dtype": self.dtype}))
         if config.start == "neighbours":
             attend_to_neighbours(self.model, config.seed)
         self.model.to(self.device)
@@ -319,7 +320,7 @@ class Trainer:
         """A copy with the averaged weights (the trained ones if no average is kept), ready to reason."""
         generator_state = torch.get_rng_state()  # a new model draws random weights; training must not notice
         dtype = pick_dtype(self.device, trained_in=self.model.config.forward_dtype)
-        copy = HRM(self.model.config.model_copy(update={"forward_dtype": dtype})).to(self.device)
+        copy = make_model(self.model.config.model_copy(update={"forward_dtype": dtype})).to(self.device)
         torch.set_rng_state(generator_state)
         copy.load_state_dict(self.model.state_dict() | (self.ema.shadow if self.ema else {}))
         return copy.eval()

@@ -24,8 +24,8 @@ from hrm_model.config import parameter_count
 from hrm_model.device import describe, pick_device, pick_dtype, pick_training_dtype, wait_for
 from hrm_model.errors import ConfigError, HRMError, first_line
 from hrm_model.loss import act_loss
-from hrm_model.model import HRM
 from hrm_model.reasoning import solve_batch
+from hrm_model.symmetric import make_model
 from trainer.config import RunConfig, read_config
 from trainer.loop import Trainer
 from trainer.memory import MEMORY_SHARE, free_memory, rows_that_fit
@@ -72,7 +72,7 @@ def memory_needs(config: RunConfig, device: torch.device) -> MemoryNeeds:
     kept = [_kept_bytes(trainer, rows) for rows in (1, 2)]
     trainer.prefetcher.close()
     model = config.final_model
-    carry = 2 * 2 * model.positions * model.hidden_size * (2 if trainer.model.config.forward_dtype == "bfloat16" else 4)  # old and new
+    carry = 2 * 2 * math.prod(model.state_shape()) * (2 if trainer.model.config.forward_dtype == "bfloat16" else 4)  # old and new
     per_row = max(1, kept[1] - kept[0])
     gradients = 4 * (parameter_count(config.model) - model.num_puzzle_identifiers * model.puzzle_emb_ndim)
     return MemoryNeeds(fixed=state_bytes(config) + gradients + max(0, kept[0] - per_row), per_row=per_row + carry)
@@ -140,7 +140,7 @@ def measure(config: RunConfig) -> dict[str, Any]:
     evaluations = max(1, round(training / each / config.evaluate_every)) if puzzles else 0
     state = state_bytes(config) + 4 * parameter_count(config.model)  # the averaged weights stand beside it
     kept = most_checkpoints(config)
-    model = HRM(config.final_model.model_copy(update={"num_puzzle_identifiers": 1}))
+    model = make_model(config.final_model.model_copy(update={"num_puzzle_identifiers": 1}))
     return {
         "device": str(device), "name": describe(model.to(device))["device"], "threads": torch.get_num_threads(),
         "parameters": parameter_count(config.model), "batch_size": config.batch_size, "micro_batch": rows, "compiled": config.compile == "on",
@@ -206,7 +206,7 @@ def _once(work: Callable[[], Any], device: torch.device) -> float:
 def _seconds_per_puzzle(config: RunConfig, device: torch.device) -> float:
     """Of an evaluation with all its segments."""
     dtype = pick_dtype(device, pick_training_dtype(device, config.dtype))
-    model = HRM(config.final_model.model_copy(update={"forward_dtype": dtype, "num_puzzle_identifiers": 1})).to(device)
+    model = make_model(config.final_model.model_copy(update={"forward_dtype": dtype, "num_puzzle_identifiers": 1})).to(device)
     rows = 1
     while True:
         boards = torch.zeros(rows, model.config.seq_len, dtype=torch.long).numpy()

@@ -20,8 +20,9 @@ def states_kept(config: RunConfig, traces: int) -> States:
     """How much of the states probe files keep: float16 where all of a run's files stay below 512 MB, else means over positions."""
     model = config.final_model
     steps = config.evaluation_segments * model.H_cycles
+    positions, width = model.state_shape()
     each = trace_file.size_estimate(
-        h_steps=steps, l_steps=steps * model.L_cycles, positions=model.positions, cells=model.seq_len, width=model.hidden_size,
+        h_steps=steps, l_steps=steps * model.L_cycles, positions=positions, cells=model.seq_len, width=width,
         vocabulary=model.vocab_size, states="float16",
     )  # fmt: skip
     return "float16" if each * traces * (config.steps // config.evaluate_every + 1) <= _MOST_BYTES else "pooled"

@@ -25,6 +25,7 @@ from hrm_model.device import pick_device, pick_dtype
 from hrm_model.errors import CheckpointError
 from hrm_model.files import atomic_write, write_json
 from hrm_model.model import HRM
+from hrm_model.symmetric import make_model
 
 __all__ = ["CheckpointError", "about", "load", "load_inspected", "save", "sha256", "write_weights"]
 
@@ -47,7 +48,7 @@ def load_inspected(inspection: Inspection, device: str | None = None, dtype: str
     where = pick_device(device)
     config = inspection.config.model_copy(update={"forward_dtype": dtype or pick_dtype(where)})
     with torch.device("meta"):  # sizes only: no numbers are drawn that would be overwritten
-        model = HRM(config)
+        model = make_model(config)
     state = {}
     for name in model.state_dict():
         mapped = name == "puzzle_emb.weights" and inspection.file.tensors[inspection.names[name]].nbytes > MAPPED_ABOVE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ class TraceRecorder:
 
     def _allocate(self, step: Step) -> None:
         n, cells = self._capacity, len(self.puzzle.given)
-        vocabulary = self.model.config.get("vocab_size") or (step.probability.shape[-1] if step.probability is not None else 0)
+        vocabulary = step.probability.shape[-1] if step.probability is not None else self._vocabulary()
         if not vocabulary:
             raise TraceError("the first step brings no probabilities and the model's vocab_size is not known")
         self._arrays = {name: np.zeros(n, np.int32) for name in ("segment", "h_cycle", "l_step", "h_row", "l_row")}
@@ -79,6 +80,12 @@ class TraceRecorder:
                 # Sized for the worst case of one level; the operating system gives no memory before it is written.
                 self._arrays[f"z_{key}"] = np.zeros((n + 1, *start.shape), self.state_dtype)
                 self._arrays[f"z_{key}"][0] = start
+
+    def _vocabulary(self) -> int:
+        """By the model's configuration; 0 if it does not say. A symmetric model answers with the digits of the board at hand."""
+        if self.model.config.get("mixer") == "units":
+            return math.isqrt(len(self.puzzle.given)) + 2
+        return int(self.model.config.get("vocab_size") or 0)
 
     def _grow(self) -> None:
         # New arrays, so that traces handed out before keep theirs.

@@ -68,9 +68,10 @@ def record(
         loaded.must_read(task.name)
         network, config = loaded.model, loaded.model.config
         use_threads(network)
+        positions, width = config.state_shape(task.cells)
         size = trace_file.size_estimate(
-            h_steps=segments * config.H_cycles, l_steps=segments * config.H_cycles * config.L_cycles, positions=config.positions,
-            cells=config.seq_len, width=config.hidden_size, vocabulary=config.vocab_size, states=states,
+            h_steps=segments * config.H_cycles, l_steps=segments * config.H_cycles * config.L_cycles, positions=positions,
+            cells=task.cells, width=width, vocabulary=task.vocab_size, states=states,
         )  # fmt: skip
         more = attention_bytes(config, segments=segments) if attention else 0
         if more > _MOST_ATTENTION:
