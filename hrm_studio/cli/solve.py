@@ -18,20 +18,22 @@ from hrm_studio.cli.common import AsJson, Device, Segments, drawn, load_model, p
 
 
 def solve(
-    puzzle: Annotated[str, typer.Argument(help="The cells as text, a file that holds them, - for standard input, or an ARC task's .json.")],
+    puzzle: Annotated[str, typer.Argument(help="The puzzle as text, a file, - for standard input, or an ARC task (.json).")],
     model: Annotated[
-        str | None, typer.Option(help="A bundled model's name or a checkpoint. Default: the bundled one of this size.")
+        str | None, typer.Option(help="A bundled model's name, or a checkpoint. Default: the bundled model for this puzzle.")
     ] = None,
     segments: Segments = 64,
     device: Device = "auto",
-    copies: Annotated[int, typer.Option(min=1, help="ARC: copies of the task that vote.")] = 32,
+    copies: Annotated[int, typer.Option(min=1, help="ARC: number of augmented copies of the task that vote.")] = 32,
     identifiers: Annotated[
         Path | None,
-        typer.Option(help="ARC: identifiers.json of the dataset that the model was trained on; its copies have vectors of their own."),
+        typer.Option(
+            help="ARC: identifiers.json of the dataset that the model was trained on, to use the puzzle vectors of the task and its copies."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a model reason about one puzzle and show its answer; at an ARC task it has two attempts, voted over copies of the task."""
+    """Solve a puzzle with a model and show the answer. For an ARC task the model has two attempts, voted over copies of the task."""
     with plain_errors():
         text = puzzle_text(puzzle)
         if puzzle.endswith(".json") and is_arc_task(text):

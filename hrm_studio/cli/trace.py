@@ -1,4 +1,4 @@
-"""`hrm-studio trace`: record, look into, check, show and merge trace files, without a display."""
+"""`hrm-studio trace`: records, inspects, checks, merges and exports trace files. Needs no display."""
 
 from __future__ import annotations
 
@@ -26,35 +26,37 @@ from hrm_studio.cli.common import AsJson, Device, load_model, plain_errors, prin
 from hrm_studio.export import tables
 from hrm_studio.export.spec import ANIMATIONS, PICTURES, VIEWS, Spec
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Recorded reasoning runs: HDF5 files with plots ready.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Record, inspect, merge and export traces (HDF5 files of recorded reasoning)."
+)
 
 File = Annotated[Path, typer.Argument(help="A trace file (.h5).")]
-_MOST_ATTENTION = 1 << 30  # of one trace; all of it is in memory at once
+_MOST_ATTENTION = 1 << 30  # bytes of one trace, which are in memory at once
 
-Which = Annotated[int, typer.Option(min=1, help="Which trace of the file, counted from 1.")]
+Which = Annotated[int, typer.Option(min=1, help="The trace of the file, counted from 1.")]
 
 
 @app.command()
 def record(
-    puzzle: Annotated[str, typer.Argument(help="The cells as text, a file that holds them, or - for standard input.")],
+    puzzle: Annotated[str, typer.Argument(help="The puzzle as text, a file, or - for standard input.")],
     out: Annotated[Path, typer.Option(help="The file to write.")],
     model: Annotated[
-        str | None, typer.Option(help="A bundled model's name or a checkpoint. Default: the bundled one of this size.")
+        str | None, typer.Option(help="A bundled model's name, or a checkpoint. Default: the bundled model for this puzzle.")
     ] = None,
-    segments: Annotated[int, typer.Option(min=1, max=100_000, help="Segments to think for.")] = 16,
-    states: Annotated[str, typer.Option(help=f"How states are kept: {', '.join(trace_file.STATES)}.")] = "full",
-    previews: Annotated[bool, typer.Option(help="Also what the model would answer after each L step.")] = True,
+    segments: Annotated[int, typer.Option(min=1, max=100_000, help="Number of segments.")] = 16,
+    states: Annotated[str, typer.Option(help=f"How to keep states: {', '.join(trace_file.STATES)}.")] = "full",
+    previews: Annotated[bool, typer.Option(help="Also record the preview: what the model would answer after each L-step.")] = True,
     attention: Annotated[
-        bool, typer.Option("--attention", help="Also where the cells look, in every layer at every step; the file grows many times.")
+        bool, typer.Option("--attention", help="Also record attention in every layer at every step. The file becomes many times larger.")
     ] = False,
-    most: Annotated[int, typer.Option(min=1, max=10_000, help="Of a file of many puzzles, so many: a trace each.")] = 1,
+    most: Annotated[int, typer.Option(min=1, max=10_000, help="Record this many puzzles of a file, one trace each.")] = 1,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Let a model think about a puzzle, or many of a file, and keep every step as it is computed."""
+    """Record a trace: let a model reason about a puzzle, or about several of a file, and keep every step."""
     with plain_errors():
         if states not in trace_file.STATES:
-            raise UsageError(f"states cannot be kept as {states!r}; {', '.join(trace_file.STATES)} can")
+            raise UsageError(f"Unknown --states {states!r}. Choose one of: {', '.join(trace_file.STATES)}.")
         task, grids = _puzzles(puzzle, most)
         solutions = [_solved(task, grid, number if len(grids) > 1 else 0) for number, grid in enumerate(grids, 1)]
         path = find_model(model) if model else model_for_task(task.name).path
@@ -76,7 +78,7 @@ def record(
         more = attention_bytes(config, segments=segments) if attention else 0
         if more > _MOST_ATTENTION:
             raise UsageError(
-                f"attention of {segments} segments takes {more / 1e9:,.1f} GB; up to {_MOST_ATTENTION / 1e9:.0f} GB are kept. Record fewer --segments"
+                f"attention of {segments} segments takes {more / 1e9:,.1f} GB; the limit is {_MOST_ATTENTION / 1e9:.0f} GB. Use fewer --segments."
             )
         progress = _progress(quiet=as_json)
         with progress, TraceWriter(out, states=states) as writer:
@@ -118,7 +120,7 @@ def _solved(task: Task, grid: Grid, number: int) -> Grid:
 
 @app.command("info")
 def tell(file: File, as_json: AsJson = False) -> None:
-    """What a trace file holds."""
+    """Show the traces of a file."""
     _tell(file, as_json)
 
 
@@ -134,7 +136,7 @@ def _tell(file: Path, as_json: bool) -> None:
     print(f"{file}: {len(entries)} trace{'s' if len(entries) > 1 else ''}, {size / 1e6:,.1f} MB")
     for number, entry in enumerate(entries, 1):
         solved = {True: "solved", False: "not solved", None: "no solution known"}[entry.solved]
-        rest = "" if entry.complete else "; its writer was interrupted, whole segments are there"
+        rest = "" if entry.complete else "; incomplete, its writer was interrupted"
         print(
             f"{number:4}  {entry.title}: {entry.segments} segments, {entry.steps} steps, {solved}, states {entry.states}, {entry.bytes / 1e6:,.1f} MB{rest}"
         )
@@ -142,27 +144,27 @@ def _tell(file: Path, as_json: bool) -> None:
 
 @app.command()
 def check(file: File) -> None:
-    """Read everything once; exit code 2 and one sentence where something is wrong."""
+    """Read everything once. Exit code 2 if something is wrong."""
     with plain_errors():
         entries = trace_file.check(file)
         broken = [entry.name for entry in entries if not entry.complete]
         if broken:
             raise TraceFileError(
-                f"{file}: the writer of {', '.join(broken)} was interrupted; `hrm-studio trace merge` keeps the whole segments"
+                f"{file}: {', '.join(broken)} is incomplete: its writer was interrupted. hrm-studio trace merge keeps the complete segments."
             )
-    print(f"{file}: {len(entries)} trace{'s' if len(entries) > 1 else ''}, {sum(e.steps for e in entries)} steps, all whole")
+    print(f"{file}: {len(entries)} trace{'s' if len(entries) > 1 else ''}, {sum(e.steps for e in entries)} steps, complete")
 
 
 @app.command()
 def merge(
-    files: Annotated[list[Path], typer.Argument(help="Trace files, in the order in which their traces shall stand.")],
+    files: Annotated[list[Path], typer.Argument(help="Trace files, in the order of their traces in the new file.")],
     out: Annotated[Path, typer.Option(help="The file to write.")],
-    states: Annotated[str, typer.Option(help=f"How states are kept: {', '.join(trace_file.STATES)}.")] = "full",
+    states: Annotated[str, typer.Option(help=f"How to keep states: {', '.join(trace_file.STATES)}.")] = "full",
 ) -> None:
-    """Put the traces of several files into one; of a single one, write it anew (smaller states, say)."""
+    """Merge the traces of several files into one, or rewrite a single file, for example with smaller states."""
     with plain_errors():
         if states not in trace_file.STATES:
-            raise UsageError(f"states cannot be kept as {states!r}; {', '.join(trace_file.STATES)} can")
+            raise UsageError(f"Unknown --states {states!r}. Choose one of: {', '.join(trace_file.STATES)}.")
         count = merge_files(files, out, states)  # type: ignore[arg-type]
     print(f"{out}: {count} trace{'s' if count > 1 else ''}, {out.stat().st_size / 1e6:,.1f} MB")
 
@@ -170,41 +172,41 @@ def merge(
 @app.command()
 def export(
     file: File,
-    gif: Annotated[bool, typer.Option("--gif", help="An animation.")] = False,
-    mp4: Annotated[bool, typer.Option("--mp4", help="An animation (needs the extra `video`).")] = False,
-    frames: Annotated[bool, typer.Option("--frames", help="A folder of pictures, one a step.")] = False,
-    png: Annotated[bool, typer.Option("--png", help="A picture.")] = False,
-    svg: Annotated[bool, typer.Option("--svg", help="A picture of lines and letters.")] = False,
-    pdf: Annotated[bool, typer.Option("--pdf", help="The same as a page.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Curves and answers, a row a step.")] = False,
-    npy: Annotated[bool, typer.Option("--npy", help="A folder of all arrays.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Where to. Default: beside the trace, under its name.")] = None,
-    views: Annotated[str, typer.Option(help=f"What is shown, with commas between: {', '.join(VIEWS)}.")] = "board,timeline",
+    gif: Annotated[bool, typer.Option("--gif", help="GIF animation.")] = False,
+    mp4: Annotated[bool, typer.Option("--mp4", help="MP4 animation (needs the extra `video`).")] = False,
+    frames: Annotated[bool, typer.Option("--frames", help="Folder of PNG pictures, one per step.")] = False,
+    png: Annotated[bool, typer.Option("--png", help="PNG picture.")] = False,
+    svg: Annotated[bool, typer.Option("--svg", help="SVG picture (vector graphics).")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="PDF page (vector graphics).")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Table of curves and answers, one row per step.")] = False,
+    npy: Annotated[bool, typer.Option("--npy", help="Folder of all arrays.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Output file or folder. Default: next to the trace, with its name.")] = None,
+    views: Annotated[str, typer.Option(help=f"Views to show, separated by commas: {', '.join(VIEWS)}.")] = "board,timeline",
     theme: Annotated[str, typer.Option(help="light or dark.")] = "light",
     width: Annotated[int, typer.Option(help="Pixels before --scale.")] = 480,
-    height: Annotated[int, typer.Option(help="0: as high as the views need.")] = 0,
-    scale: Annotated[float, typer.Option(help="Pixels of the file for one of --width.")] = 1.0,
-    title: Annotated[str, typer.Option(help="A line on top.")] = "",
-    captions: Annotated[bool, typer.Option(help="What happens at the step, in words.")] = True,
-    step: Annotated[int, typer.Option(help="Of a picture, counted from 0; −1 is the last.")] = -1,
+    height: Annotated[int, typer.Option(help="Pixels before --scale. 0: as high as the views need.")] = 0,
+    scale: Annotated[float, typer.Option(help="Factor for --width and --height.")] = 1.0,
+    title: Annotated[str, typer.Option(help="Title line.")] = "",
+    captions: Annotated[bool, typer.Option(help="Describe the step in words.")] = True,
+    step: Annotated[int, typer.Option(help="Step of a picture, counted from 0. −1: the last.")] = -1,
     first: Annotated[int, typer.Option(help="First step of an animation.")] = 0,
-    last: Annotated[int, typer.Option(help="Last step; −1: a segment after the solution is there.")] = -1,
-    whole: Annotated[bool, typer.Option("--whole", help="To the end, even where the answer changes no more.")] = False,
-    speed: Annotated[float, typer.Option(help="Steps a second.")] = 8.0,
-    hold: Annotated[float, typer.Option(help="Seconds that the last step stays.")] = 2.0,
+    last: Annotated[int, typer.Option(help="Last step of an animation. −1: one segment after the solution.")] = -1,
+    whole: Annotated[bool, typer.Option("--whole", help="To the last step, even if the answer no longer changes.")] = False,
+    speed: Annotated[float, typer.Option(help="Steps per second.")] = 8.0,
+    hold: Annotated[float, typer.Option(help="Seconds to show the last step.")] = 2.0,
     trace: Which = 1,
 ) -> None:
-    """Make pictures, animations and tables of a trace."""
+    """Export pictures, animations and tables of a trace."""
     wanted = [kind for kind, on in zip(
         (*ANIMATIONS, *PICTURES, "csv", "npy"), (gif, mp4, frames, png, svg, pdf, as_csv, npy), strict=True) if on]  # fmt: skip
     with plain_errors():
         if not wanted:
-            raise UsageError("what to make? --gif, --mp4, --frames, --png, --svg, --pdf, --csv or --npy")
+            raise UsageError("Choose a format: --gif, --mp4, --frames, --png, --svg, --pdf, --csv or --npy.")
         if out is not None and len(wanted) > 1:
-            raise UsageError(f"--out names one place; {', '.join('--' + kind for kind in wanted)} were asked for")
+            raise UsageError(f"--out names one file, but several formats were chosen: {', '.join('--' + kind for kind in wanted)}.")
         entries = trace_file.check(file)
         if trace > len(entries):
-            raise TraceFileError(f"{file}: holds {len(entries)} trace{'s' if len(entries) > 1 else ''}; there is no number {trace}")
+            raise TraceFileError(f"{file} has {len(entries)} trace{'s' if len(entries) > 1 else ''}; there is no number {trace}.")
         name = entries[trace - 1].name
         for kind in wanted:
             target = out or file.with_name(file.stem + {"frames": "_frames", "npy": "_arrays"}.get(kind, f".{kind}"))
@@ -222,7 +224,7 @@ def export(
 
 
 def _make(file: Path, name: str, spec: Spec, target: Path) -> None:
-    """In a process of its own, as the studio does: a scale belongs to a whole process of Qt."""
+    """Make a picture in a process of its own, because Qt has one scale per process."""
     asked = {"trace": str(file), "name": name, "spec": asdict(spec), "out": str(target)}
     command = [sys.executable, "-m", "hrm_studio.render"]
     with (
@@ -248,7 +250,7 @@ def _make(file: Path, name: str, spec: Spec, target: Path) -> None:
 
 
 def _progress(*, quiet: bool) -> Progress:
-    """A bar on standard error, where someone is looking."""
+    """A progress bar on standard error, if that is a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     return Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)

@@ -1,4 +1,4 @@
-"""`hrm-studio train`: a trainer in a process of its own, followed until it ends."""
+"""`hrm-studio train`: starts a trainer in a process of its own and follows it until it ends."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _POLL = 0.2  # seconds
 
 
 def train(
-    preset: Annotated[str, typer.Argument(help="A preset's name, sudoku-4x4 say; a wrong one lists all.")],
-    run_dir: Annotated[Path | None, typer.Option(help="Where the run lives. One that is there goes on from its last checkpoint.")] = None,
-    minutes: Annotated[float | None, typer.Option(min=0.001, help="Stop after so much computing time.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda:0, mps, or auto.")] = None,
+    preset: Annotated[str, typer.Argument(help="Name of a preset, such as sudoku-4x4. A wrong name lists all.")],
+    run_dir: Annotated[Path | None, typer.Option(help="Folder of the run. An existing run continues from its last checkpoint.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.001, help="Stop after this many minutes of computing.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda:0 or mps.")] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard event files too.")] = False,
-    dataset: Annotated[Path | None, typer.Option(help="Train on this dataset's folder instead of generated puzzles.")] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard event files.")] = False,
+    dataset: Annotated[Path | None, typer.Option(help="Train on the dataset in this folder instead of generated puzzles.")] = None,
 ) -> None:
-    """Train a model in a process of its own and follow it. Ctrl+C stops it with a checkpoint."""
+    """Train a model in a process of its own and follow its progress. Ctrl+C stops it with a checkpoint."""
     with plain_errors():
         asked = {name: value for name, value in (("minutes", minutes), ("device", device), ("seed", seed)) if value is not None}
         if tensorboard:
@@ -54,20 +54,20 @@ def train(
 
 
 def _must_agree(run: RunDir, preset: str, asked: dict[str, Any]) -> None:
-    """UsageError where a run that is there was begun with other options."""
+    """UsageError if an existing run was started with other options."""
     config: RunConfig = run.config()
     if config.preset != preset:
-        raise UsageError(f"{run.path}: is a run of {config.preset!r}, not of {preset!r}")
+        raise UsageError(f"{run.path} is a run of {config.preset!r}, not of {preset!r}.")
     for name, value in asked.items():
         if getattr(config, name) != value:
             raise UsageError(
-                f"{run.path}: this run was begun with {name} {getattr(config, name)}; leave --{name} out to go on with it, "
-                "or begin another with another --run-dir"
+                f"{run.path} was started with {name} {getattr(config, name)}. Leave --{name} out to continue it, "
+                "or choose another --run-dir."
             )
 
 
 class Follower:
-    """Shows what a run's trainer says until it ends; starts one where none is at work."""
+    """Shows a run's progress until its trainer ends; starts a trainer if none is running."""
 
     def __init__(self, run: RunDir) -> None:
         self.run = run
@@ -79,8 +79,8 @@ class Follower:
         self.interrupts = 0  # Ctrl+C so far
 
     def follow(self) -> int:
-        """The trainer's exit code; 130 where it was left running."""
-        # Counted, not raised: an exception could come while the trainer is being started, and leave it behind unasked.
+        """The trainer's exit code; 130 if it was left running."""
+        # Counted, not raised: an exception during the start of the trainer would leave it behind.
         before = signal.signal(signal.SIGINT, self._interrupted)
         try:
             return self._follow()
@@ -93,10 +93,10 @@ class Follower:
     def _follow(self) -> int:
         run, console = self.run, self.console
         console.print(f"run directory: {run.path}", soft_wrap=True)
-        self.reader.read()  # an earlier process's events are known
+        self.reader.read()  # events of earlier processes
         process = None
         if run.status().get("state") in ("starting", "running", "paused"):
-            console.print("a trainer is at work here already; following it")
+            console.print("a trainer is running here already; following it")
             self.started = True
         else:
             with (run.path / "log.txt").open("ab") as log:
@@ -114,13 +114,13 @@ class Follower:
                 if not running:
                     break
                 if self.interrupts > 1:
-                    console.print("left running; `hrm-studio train` with this --run-dir comes back to it")
+                    console.print("left running; hrm-studio train with this --run-dir follows it again")
                     return 130
                 if self.interrupts and not self.stop_told:
                     console.print("stopping after this step, with a checkpoint … (Ctrl+C again leaves it running)")
                     self.stop_told = True
                 if self.interrupts and self.started and not self.stop_sent:
-                    # Before it has started it does not listen: what was asked then would be taken for an earlier trainer's.
+                    # A trainer that is still starting would take the command for an old one.
                     run.command("stop")
                     self.stop_sent = True
                 time.sleep(_POLL)

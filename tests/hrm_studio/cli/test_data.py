@@ -42,7 +42,7 @@ def test_sudoku_from_the_published_files(tmp_path: Path) -> None:
 def test_generated_datasets_keep_symmetry_classes_apart(tmp_path: Path) -> None:
     told = run("data", "build", "sudoku", tmp_path / "s", "--generate", 300, "--clues", 5, "--side", 4, "--test-count", 20, "--augment", 2)
     assert told.exit_code == 0, told.output
-    assert "training puzzles were left out" in told.stderr
+    assert "training puzzles left out" in told.stderr
     found = json.loads(run("data", "check", tmp_path / "s", "--json").stdout)
     assert found["fine"] is True
     assert found["shared_classes"] == 0
@@ -96,13 +96,13 @@ def test_import_brings_any_file_into_the_published_form(tmp_path: Path) -> None:
     assert rows[0] == ["source", "question", "answer", "rating"]
     assert rows[1] == ["p", task.format_line(puzzles[0]), task.format_line(solutions[0]), ""]
     assert (read_puzzles(tmp_path / "p.csv").puzzles == puzzles).all()
-    assert "is there already" in run("data", "import", tmp_path / "p.sdm", tmp_path / "p.csv").stderr
+    assert "exists already" in run("data", "import", tmp_path / "p.sdm", tmp_path / "p.csv").stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("build", "sudoku", "OUT"), "--train, or ask for puzzles with --generate"),
+        (("build", "sudoku", "OUT"), "--train, or a number of puzzles with --generate"),
         (("build", "sudoku", "OUT", "--generate", "5", "--side", "5"), "sudoku-5x5"),
         (("build", "sudoku", "OUT", "--train", "/nowhere.csv"), "/nowhere.csv: cannot be read"),
         (("build", "sudoku", "OUT", "--train", str(PUBLISHED_DATA / "csv/sudoku_train.csv"), "--test", str(PUBLISHED_DATA / "csv/maze_test.csv")), "maze-30x30"),

@@ -58,7 +58,7 @@ def test_a_run_is_resumed_paused_saved_and_stopped_from_a_shell(root: Path) -> N
     saved = ran("save", "otter-9")
     assert saved["obeyed"]
     assert f"step_{saved['step']:06d}" in ran("show", "otter-9")["checkpoints"]
-    assert "goes on" in words("resume", "otter-9")
+    assert "resumed" in words("resume", "otter-9")
     assert "being trained" in words("delete", "otter-9", code=2)
     stopped = ran("stop", "otter-9")
     assert (stopped["obeyed"], stopped["state"]) == (True, "stopped")

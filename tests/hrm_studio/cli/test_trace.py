@@ -55,7 +55,7 @@ def test_recording_keeps_what_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_check_is_silent_about_whole_files_and_exits_with_2_for_others(recorded: Path, tmp_path: Path) -> None:
-    assert "1 trace, 18 steps, all whole" in run("trace", "check", str(recorded)).stdout
+    assert "1 trace, 18 steps, complete" in run("trace", "check", str(recorded)).stdout
     short = tmp_path / "short.h5"
     short.write_bytes(recorded.read_bytes()[:-2000])
     torn = tmp_path / "torn.h5"
@@ -120,11 +120,11 @@ def test_pictures_are_made_without_a_display(recorded: Path, tmp_path: Path) -> 
     ("arguments", "words"),
     [
         (("record", STARTER_4, "--out", "/nowhere/t.h5"), "/nowhere/t.h5: cannot be written"),
-        (("record", STARTER_4, "--out", "t.h5", "--states", "some"), "states cannot be kept as 'some'"),
+        (("record", STARTER_4, "--out", "t.h5", "--states", "some"), "Unknown --states 'some'"),
         (("record", "123", "--out", "t.h5"), "3 cells"),
         (("info", "/nowhere.h5"), "/nowhere.h5: there is no such file"),
-        (("export", "FILE"), "what to make?"),
-        (("export", "FILE", "--png", "--gif", "--out", "x"), "--out names one place"),
+        (("export", "FILE"), "Choose a format: --gif"),
+        (("export", "FILE", "--png", "--gif", "--out", "x"), "--out names one file"),
         (("export", "FILE", "--png", "--trace", "2"), "there is no number 2"),
         (("export", "FILE", "--png", "--views", "boards"), "Unknown view 'boards'"),
         (("export", "FILE", "--png", "--step", "18"), "step 18 does not exist"),
@@ -196,5 +196,5 @@ def test_attention_is_kept_where_it_is_asked_for(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(cli_trace, "_MOST_ATTENTION", 1000)
     done = run(*asked)
     assert done.exit_code == 2
-    assert "Record fewer --segments" in done.stderr
+    assert "Use fewer --segments" in done.stderr
     assert path.exists()

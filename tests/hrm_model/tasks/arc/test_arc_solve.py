@@ -75,7 +75,7 @@ def test_the_command_line_makes_two_attempts(tmp_path: Path) -> None:
         (["solve", str(TASK), "--model", "sudoku-4x4"], "reads sudoku-4x4"),
         (["solve", str(TASK)], "no bundled model reads arc"),
         (["solve", "/nowhere.json", "--model", str(tmp_path / "tiny")], "No such file: /nowhere.json"),
-        ([*arguments, "--identifiers", str(TASK)], "is no list of names"),
+        ([*arguments, "--identifiers", str(TASK)], "not a list of names"),
     ):
         told = CliRunner().invoke(app, bad)
         assert told.exit_code == 2
