@@ -197,7 +197,7 @@ class RunsModel(QObject):
     def start(self, run: RunDir) -> RunModel:
         """Start the trainer of a run directory that was just made."""
         config = run.config()
-        model = self._add(RunSummary(run.path, config.preset, config.task, "starting", steps=config.steps))
+        model = self._add(RunSummary(run.path, config.preset, config.task, "starting", steps=config.steps, created=time.time()))
         self.listed.emit()
         self.trainers.start(run)
         self._follower.hurry()

@@ -235,7 +235,9 @@ def test_closing_asks_what_shall_become_of_a_live_run(window: MainWindow, qtbot:
     page.start(small(steps=100_000, evaluate_every=50_000, batch_size=4))
     run = page.current
     assert run is not None
+    assert page.list.rows.rows[0] is run  # the newest comes first, before its trainer reports anything
     qtbot.waitUntil(lambda: run.summary.state == "running")
+    assert page.list.rows.rows[0] is run
     asked: list[int] = []
 
     def answer(live: list[RunModel], parent: object) -> str:
