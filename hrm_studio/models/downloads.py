@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
-from hrm_studio.services.hub_service import Event, HubRequest, HubService
+from hrm_studio.services.child_process import ChildProcess
+from hrm_studio.services.hub_service import Event, HubService
 
 State = Literal["starting", "running", "waiting", "checking", "paused", "failed", "finished"]
 
@@ -54,7 +55,7 @@ class Downloads(QObject):
     def __init__(self, service: HubService, settings: Callable[[], dict[str, Any]], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._service, self._settings = service, settings
-        self._requests: dict[str, HubRequest] = {}
+        self._requests: dict[str, ChildProcess] = {}
         self.by_id: dict[str, Download] = {}
 
     def start(self, repo: str, revision: str = "", file: str = "") -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import shutil
-import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from hrm_model.errors import ConfigError, RunError
+from hrm_studio.services.background import Background
 from hrm_studio.services.run_follower import RunFollower
 from hrm_studio.services.trainer_process import Trainers
 from trainer.config import RunConfig
@@ -109,6 +110,7 @@ class RunsModel(QObject):
         self._elsewhere: list[Path] = []
         self._waiting: dict[RunModel, str] = {}  # commands for trainers that have not started
         self._trashed: list[tuple[Path, Path]] = []  # where it was, where it is now
+        self._background = Background(self)
         self._follower = RunFollower(self.folder, self)
         self._follower.surveyed.connect(self._surveyed)
         self._follower.events_read.connect(self._take_events)
@@ -126,6 +128,7 @@ class RunsModel(QObject):
         """Stop following; trainers go on."""
         self._reaper.stop()
         self._follower.close()
+        self._background.close()
         self.trainers.abandon()
 
     @property
@@ -266,13 +269,9 @@ class RunsModel(QObject):
         self._follower.forget(path)
 
     def empty_trash(self, older_than_days: float = 0.0) -> None:
-        """Remove deleted runs for good, in a thread."""
+        """Remove deleted runs for good, in the background."""
         before = time.time() - 86400 * older_than_days
         old = [path for path in (self.folder / manage.TRASH).glob("*") if path.stat().st_ctime <= before]
         self._trashed = [(path, place) for path, place in self._trashed if place not in old]
-        threading.Thread(target=_remove_all, args=(old,), daemon=True).start()
-
-
-def _remove_all(folders: list[Path]) -> None:
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+        for folder in old:  # one by one: closing waits only for the one that is being removed
+            self._background.run(partial(shutil.rmtree, folder, ignore_errors=True), lambda _: None)

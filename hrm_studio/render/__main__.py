@@ -1,4 +1,4 @@
-"""`python -m hrm_studio.render`: the process that renders pictures. Reads one JSON object from standard input and writes progress as JSON lines.
+"""`python -m hrm_studio.render`: the process that renders pictures. Reads one line of JSON from standard input and writes progress as JSON lines.
 
 In: `{"trace": PATH, "name": ENTRY, "spec": {…}, "out": PATH}`. Out: `{"done": k, "total": n}` …, at the end `{"finished": PATH}` or `{"failed": SENTENCE}`.
 """
@@ -37,7 +37,7 @@ def main() -> int:
             raise ExportError("stopped")  # raised here, not inside a Qt call, so that unfinished files are removed
         _send(done=done, total=total)
 
-    asked = json.loads(sys.stdin.read())
+    asked = json.loads(sys.stdin.readline())
     from hrm_studio.export.spec import Spec
 
     try:

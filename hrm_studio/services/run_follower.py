@@ -1,30 +1,33 @@
-"""One thread that follows the runs folder: its runs, their summaries, and the events of the runs that are open.
+"""Follows the runs folder: its runs, their summaries, and the events of the runs that are open.
 
-It reads in bounded pieces, so that a long history arrives in parts and a short one at once; the GUI thread only takes arrays.
+Files are read in the background, in bounded pieces: a long history arrives in parts and a short one at once, and the next piece is read only
+once the last one was taken. The GUI thread only takes arrays.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from hrm_studio.crash import report
+from hrm_studio.services.background import Background
 from trainer.runs.events import LineReader
-from trainer.runs.log import parse_events
+from trainer.runs.log import Part, parse_events
 from trainer.runs.run_dir import RunDir
-from trainer.runs.summary import SummaryReader, is_run
+from trainer.runs.summary import RunSummary, SummaryReader, is_run
 
-_TICK = 0.1  # seconds between two reads of the followed runs
+_TICK_MS = 100  # between two reads of the followed runs
 _SURVEY_EVERY = 0.5  # seconds between two surveys of all runs
 _PIECE = 1 << 18  # bytes of events read at once
 
 
 class RunFollower(QObject):
-    """Signals (delivered in the GUI thread)
+    """Signals
     -------
     surveyed(object)            list of RunSummary of the runs that changed, and list of paths that are gone, as a pair
     events_read(object, object) the token given to `follow`, and a list of Parts for its RunLog
@@ -35,129 +38,138 @@ class RunFollower(QObject):
 
     def __init__(self, folder: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.folder = folder
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._closed = False
-        self._extra: list[Path] = []
+        self._reader = _RunsReader(folder)
+        self._background = Background(self)
+        self._timer = QTimer(self, interval=_TICK_MS)
+        self._timer.timeout.connect(self._read)
         self._readers: dict[object, LineReader] = {}
-        self._summary_readers: dict[Path, SummaryReader] = {}
+        self._extra: list[Path] = []
         self._forgotten: list[Path] = []
-        self._hurry = True
+        self._reading = False
+        self._survey_now = True
         self._surveyed = -1e9  # when, in seconds
-        self._thread: threading.Thread | None = None
-
-    # From the GUI thread ---------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="run follower", daemon=True)
-            self._thread.start()
+        self._timer.start()
+        self._read()
 
     def follow(self, path: Path, token: object) -> None:
         """Emit a run's events from the first on, under this token."""
-        with self._lock:
-            self._readers[token] = RunDir(path).events()
-        self._wake.set()
+        self._readers[token] = RunDir(path).events()
+        self._read()
 
     def unfollow(self, token: object) -> None:
-        with self._lock:
-            self._readers.pop(token, None)
+        self._readers.pop(token, None)
 
     def move(self, token: object, path: Path) -> None:
         """A followed run's folder was renamed."""
-        with self._lock:
-            if token in self._readers:
-                self._readers[token].file = RunDir(path).events_file
+        if token in self._readers:
+            self._readers[token].file = RunDir(path).events_file
         self.hurry()
 
     def watch(self, paths: Iterable[Path]) -> None:
         """Keep summaries of these runs too, wherever they are."""
-        with self._lock:
-            self._extra = list(paths)
+        self._extra = list(paths)
         self.hurry()
 
     def forget(self, path: Path) -> None:
-        """Report this run as a new one."""
-        with self._lock:
-            self._forgotten.append(path)
+        """Treat this run as a new one."""
+        self._forgotten.append(path)
         self.hurry()
 
     def hurry(self) -> None:
-        """Survey all runs now: something was started, renamed or deleted."""
-        self._hurry = True
-        self._wake.set()
+        """Survey all runs now: a run was started, renamed or deleted."""
+        self._survey_now = True
+        self._read()
 
     def close(self) -> None:
-        self._closed = True
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
+        self._timer.stop()
+        self._background.close()
 
-    # In the thread ---------------------------------------------------------------------------------------------------
-
-    def _work(self) -> None:
-        while not self._closed:
-            self._wake.clear()
-            try:
-                busy = self._look()
-            except Exception as error:  # it must not end the thread: other runs are still to be followed
-                report(error, "reading the runs")
-                busy = False
-            self._wake.wait(0.002 if busy else _TICK)
-
-    def _look(self) -> bool:
-        """Read on, and survey the runs if it is time; whether there is more to read."""
-        busy = self._read()
+    def _read(self) -> None:
+        if self._reading or not self._timer.isActive():
+            return
         now = time.monotonic()
-        if self._hurry or now - self._surveyed >= _SURVEY_EVERY:
-            self._hurry, self._surveyed = False, now
-            busy = self._survey(now) or busy
-        return busy
+        survey = self._survey_now or now - self._surveyed >= _SURVEY_EVERY
+        forgotten = self._forgotten if survey else []
+        if survey:
+            self._survey_now, self._surveyed, self._forgotten = False, now, []
+        self._reading = True
+        work = partial(self._reader.read, dict(self._readers), [*self._extra] if survey else None, forgotten, now)
+        self._background.run(work, self._deliver)
 
-    def _read(self) -> bool:
-        """Read a piece of each followed run; whether there is more."""
-        with self._lock:
-            readers = list(self._readers.items())
-        busy = False
-        for token, reader in readers:
+    def _deliver(self, news: _News) -> None:
+        self._reading = False
+        for token, parts in news.events:
+            if token in self._readers:
+                self.events_read.emit(token, parts)
+        if news.changed or news.gone:
+            self.surveyed.emit((news.changed, news.gone))
+        self._survey_now |= news.behind
+        if news.more or self._survey_now:
+            self._read()
+
+
+@dataclass
+class _News:
+    """What one read found."""
+
+    events: list[tuple[object, list[Part]]] = field(default_factory=list)
+    more: bool = False  # a followed run has more events
+    changed: list[RunSummary] = field(default_factory=list)
+    gone: list[Path] = field(default_factory=list)
+    behind: bool = False  # a summary has not yet read all of its run
+
+
+class _RunsReader:
+    """Reads in the background thread; one call at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._summaries: dict[Path, SummaryReader] = {}
+
+    def read(self, readers: Mapping[object, LineReader], extra: list[Path] | None, forgotten: list[Path], now: float) -> _News:
+        """A piece of each followed run; and a survey of the folder's runs and the `extra` ones, unless that is None."""
+        news = _News()
+        try:
+            self._read_events(readers, news)
+            if extra is not None:
+                self._survey(extra, forgotten, now, news)
+        except Exception as error:  # the other runs are still to be followed
+            report(error, "reading the runs")
+        return news
+
+    def _read_events(self, readers: Mapping[object, LineReader], news: _News) -> None:
+        for token, reader in readers.items():
             before = reader.offset
             try:
                 entries = reader.parse(reader.lines(_PIECE))
             except OSError:
-                continue  # a disk that is unplugged may come back
+                continue  # a disk that is away may come back
             if entries:
-                self.events_read.emit(token, parse_events(entries))
-            busy = busy or reader.offset - before >= _PIECE
-        return busy
+                news.events.append((token, parse_events(entries)))
+            news.more |= reader.offset - before >= _PIECE
 
-    def _survey(self, now: float) -> bool:
+    def _survey(self, extra: list[Path], forgotten: list[Path], now: float, news: _News) -> None:
         try:
-            inside = [path for path in self.folder.iterdir() if not path.name.startswith(".") and is_run(path)]
+            inside = [path for path in self._folder.iterdir() if not path.name.startswith(".") and is_run(path)]
         except OSError:
             inside = []
-        with self._lock:
-            paths = dict.fromkeys([*inside, *(path for path in self._extra if is_run(path))])
-            while self._forgotten:
-                self._summary_readers.pop(self._forgotten.pop(), None)
-        gone = [path for path in self._summary_readers if path not in paths]
-        for path in gone:
-            del self._summary_readers[path]
-        changed, busy = [], False
+        paths = dict.fromkeys([*inside, *(path for path in extra if is_run(path))])
+        for path in forgotten:
+            self._summaries.pop(path, None)
+        news.gone = [path for path in self._summaries if path not in paths]
+        for path in news.gone:
+            del self._summaries[path]
         for path in paths:
-            reader = self._summary_readers.get(path)
+            reader = self._summaries.get(path)
             if reader is None:
-                reader = self._summary_readers[path] = SummaryReader(path)
+                reader = self._summaries[path] = SummaryReader(path)
             before = reader.summary
             try:
                 after = reader.update(now)
             except OSError:
                 continue  # it is being deleted
             if after != before:
-                changed.append(after)
-            busy = busy or reader.behind
-            if self._closed:
-                return False
-        if changed or gone:
-            self.surveyed.emit((changed, gone))
-        return busy
+                news.changed.append(after)
+            news.behind |= reader.behind

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from hrm_studio.services.estimator import Estimator, read_probe
+from hrm_studio.services import estimator as estimator_module
+from hrm_studio.services.child_process import ChildProcess
+from hrm_studio.services.estimator import Estimator
 from hrm_studio.ui.train import preset_labels
 from tests.support.runs import small
 from trainer.presets import PRESETS
@@ -55,7 +57,8 @@ def test_cancelling_ends_the_probe_and_tells_nothing(estimator: Estimator, qtbot
     child = estimator._child
     assert child is not None
     estimator.cancel()
-    qtbot.waitUntil(lambda: child.poll() is not None and estimator._child is None)
+    assert child.running
+    qtbot.waitUntil(lambda: estimator._child is None)
     qtbot.wait(100)
     assert not heard
 
@@ -89,7 +92,46 @@ def test_a_preset_of_a_dataset_that_is_not_there_is_measured_and_says_what_is_mi
     assert disk_bytes(config) > 5e9
 
 
-def test_last_words_of_a_probe_that_measured_nothing() -> None:
-    for told, words in (("", "before its first step"), ("Traceback\nMemoryError", "MemoryError"), ('{"error": "no kernel"}', "no kernel")):
-        with pytest.raises(ValueError, match=words):
-            read_probe(told)
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("", "The process that measures failed: exit code 0"),
+        ("import sys; sys.exit('no settings here')", "The process that measures failed: no settings here"),
+        ("print('a library says hello'); print({'error': 'no kernel'}.__repr__().replace(chr(39), chr(34)))", "no kernel"),
+    ],
+    ids=["silent", "last words", "error"],
+)
+def test_a_measurement_that_gave_nothing_says_why(
+    estimator: Estimator, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, script: str, words: str
+) -> None:
+    real = ChildProcess.__init__
+    monkeypatch.setattr(ChildProcess, "__init__", lambda self, arguments, *rest, **options: real(self, ["-c", script], *rest, **options))
+    with qtbot.waitSignal(estimator.failed) as told:
+        estimator.measure(small())
+    assert told.args == [cost_key(small()), words]
+    with qtbot.waitSignal(estimator.failed):  # and it can be asked again
+        estimator.measure(small())
+
+
+def test_what_takes_too_long_is_ended(estimator: Estimator, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimator_module, "_LONGEST_WAIT", 0.3)
+    with qtbot.waitSignal(estimator.failed) as told:
+        estimator.measure(small())
+    assert told.args[1] == "no step was done in 0 seconds"
+    assert estimator._child is None
+
+
+def test_one_after_the_other(estimator: Estimator, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = ChildProcess.__init__
+    answer = '{"seconds_per_step": 1, "seconds_per_puzzle": 2, "memory_bytes": 3, "checkpoint_bytes": 4, "device": "cpu"}'
+    script = f"print('{answer}')"
+    monkeypatch.setattr(ChildProcess, "__init__", lambda self, arguments, *rest, **options: real(self, ["-c", script], *rest, **options))
+    configs = [small(batch_size=size) for size in (1, 2, 3)]
+    heard: list[str] = []
+    estimator.started.connect(lambda name: heard.append(f"started {name}"))
+    estimator.measured.connect(lambda name, _: heard.append(f"measured {name}"))
+    for config in [*configs, configs[0]]:
+        estimator.measure(config)
+    qtbot.waitUntil(lambda: len(estimator.known) == 3)
+    assert heard == [f"{word} {cost_key(config)}" for config in configs for word in ("started", "measured")]
+    assert estimator.known[cost_key(configs[2])] == MeasuredCost(1, 2, 3, 4, "cpu")
