@@ -9,9 +9,9 @@ from PySide6.QtCore import QObject, QSettings, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QLineEdit, QMenu, QMenuBar, QPlainTextEdit, QWidget
 
-MENUS = ("&File", "&Edit", "&Puzzle", "&Step", "&Run", "&Model", "&View", "&Help")  # menus of other names stand before View
+MENUS = ("&File", "&Edit", "&Puzzle", "&Step", "&Run", "&Model", "&View", "&Help")  # other menus come before View
 
-_GROUPS = ("show_", "zoom_", "page_")  # what names begin with that stand together in their menu, the rest after them
+_GROUPS = ("show_", "zoom_", "page_")  # actions whose names begin so are grouped in their menu; the rest comes after them
 
 
 @dataclass(frozen=True)
@@ -19,20 +19,20 @@ class Entry:
     name: str  # unique, for code and settings
     menu: str
     text: str
-    shortcut: str  # as it ships; the user may choose another
-    icon: str  # of QtAwesome, '' for none
+    shortcut: str  # the default; a person may choose another
+    icon: str  # a QtAwesome name, '' for none
     run: Callable[[], object]
-    about: str = ""  # a sentence more than the text says
+    about: str = ""  # a tooltip that says more than the text
 
 
 class Actions(QObject):
-    """QActions made from entries, by name. Qt itself gives a text field the keys that it writes or moves with.
+    """QActions made from entries, by name. Qt lets a text field use the keys that it needs.
 
-    A page adds its own under its name; these can be triggered, and their menus are seen, while that page is shown.
+    Actions of a page are enabled, and their menus are visible, only while that page is shown.
 
     Signals
     -------
-    changed()   actions were added, or have other shortcuts
+    changed()   actions were added, or shortcuts changed
     """
 
     changed = Signal()
@@ -50,14 +50,14 @@ class Actions(QObject):
             if key.startswith("shortcuts/survey_"):
                 settings.setValue(key.replace("survey_", "evaluate_"), settings.value(key))
                 settings.remove(key)
-        self.running: Entry | None = None  # the action being carried out; it stays if the action raised, so that this can be reported
+        self.running: Entry | None = None  # the action being carried out; it stays if the action raised, for the error report
 
     def add(self, entries: Iterable[Entry], page: str = "") -> None:
-        """Take actions in, in the order of their menus. `page`: they belong to the page of that name."""
+        """Add actions, in the order of their menus. `page`: the page that they belong to."""
         for entry in entries:
             action = QAction(entry.text, self._window)
             action.triggered.connect(lambda _=False, entry=entry: self._run(entry))
-            self._take(entry, action, page)
+            self._register(entry, action, page)
         self.show_page(self._page)
         self.changed.emit()
 
@@ -67,32 +67,34 @@ class Actions(QObject):
         self.running = None
 
     def adopt(self, entry: Entry, action: QAction, page: str = "") -> None:
-        """Take in an action that is there already, a dock's for example; what the entry runs is that action's own doing."""
-        self._take(entry, action, page)
+        """Add an existing action, such as that of a dock. It does what it did; `entry.run` is not used."""
+        self._register(entry, action, page)
         self.show_page(self._page)
         self.changed.emit()
 
-    def _take(self, entry: Entry, action: QAction, page: str) -> None:
+    def _register(self, entry: Entry, action: QAction, page: str) -> None:
         assert entry.name not in self.entries, entry.name
         action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
         self._window.addAction(action)
-        self._put(action, self.menu(entry.menu), next((k for k, start in enumerate(_GROUPS) if entry.name.startswith(start)), len(_GROUPS)))
+        self._insert(
+            action, self.menu(entry.menu), next((k for k, start in enumerate(_GROUPS) if entry.name.startswith(start)), len(_GROUPS))
+        )
         self.by_name[entry.name], self.entries[entry.name], self._page_of[entry.name] = action, entry, page
         self._show_shortcut(entry.name)
 
-    def _put(self, action: QAction, menu: QMenu, group: int) -> None:
-        """Into a menu, after those of its group, which lines part from the others."""
+    def _insert(self, action: QAction, menu: QMenu, group: int) -> None:
+        """Insert into a menu, at the end of its group. Separators divide the groups."""
         actions = menu.actions()
         groups = [self._groups.get(a, len(_GROUPS)) for a in actions]
         at = next((k for k, other in enumerate(groups) if other > group), len(actions))
         self._groups[action] = group
         menu.insertAction(actions[at] if at < len(actions) else None, action)  # type: ignore[arg-type]  # None: at the end
-        if actions and group not in groups:  # a line belongs to the group below it
+        if actions and group not in groups:  # a separator belongs to the group below it
             below, its = (action, group) if at else (actions[0], groups[0])
             self._groups[menu.insertSeparator(below)] = its
 
     def menu(self, title: str) -> QMenu:
-        """The menu of that title, made in its place where it is not there yet."""
+        """The menu with that title. It is made in its place when first asked for."""
         if title not in self._menus:
             order = [*MENUS[:-2], title, *MENUS[-2:]] if title not in MENUS else list(MENUS)
             after = [t for t in self._menus if t in order and order.index(t) > order.index(title)]
@@ -105,7 +107,7 @@ class Actions(QObject):
         return self._menus[title]
 
     def show_page(self, page: str) -> None:
-        """This page is shown now: its actions work, those of other pages do not."""
+        """Enable the actions of this page, and disable those of the others."""
         self._page = page
         for name, action in self.by_name.items():
             action.setEnabled(self._page_of[name] in ("", page))
@@ -113,18 +115,18 @@ class Actions(QObject):
             menu.menuAction().setVisible(menu.isEmpty() or any(a.isEnabled() for a in menu.actions() if not a.isSeparator()))
 
     def available(self) -> list[str]:
-        """Names of the actions that can be triggered now."""
+        """Names of the enabled actions."""
         return [name for name, action in self.by_name.items() if action.isEnabled()]
 
     # Shortcuts -------------------------------------------------------------------------------------------------------
 
     def shortcut(self, name: str) -> str:
-        """The keys in force, as QKeySequence writes them portably; '' for none."""
+        """The current keys in QKeySequence's portable form; '' for none."""
         stored = self._settings.value(f"shortcuts/{name}")
         return stored if isinstance(stored, str) else self.entries[name].shortcut
 
     def set_shortcut(self, name: str, keys: str | None) -> None:
-        """Choose other keys, '' for none; None takes back those that it ships with."""
+        """Set other keys, '' for none; None restores the default."""
         if keys is None or keys == self.entries[name].shortcut:
             self._settings.remove(f"shortcuts/{name}")
         else:
@@ -133,7 +135,7 @@ class Actions(QObject):
         self.changed.emit()
 
     def clash(self, name: str, keys: str) -> str | None:
-        """Which other action answers to these keys on the same page, or None."""
+        """The other action with these keys on the same page, or None."""
         wanted, page = QKeySequence(keys), self._page_of[name]
         if wanted.isEmpty():
             return None
@@ -152,5 +154,5 @@ class Actions(QObject):
 
 
 def typing_now() -> bool:
-    """Whether the keyboard belongs to a field that reads it."""
+    """Whether a text field or the like has the keyboard focus."""
     return isinstance(QApplication.focusWidget(), QPlainTextEdit | QLineEdit | QAbstractSpinBox | QComboBox)

@@ -1,4 +1,4 @@
-"""Starting the studio: window first, model after the first paint."""
+"""Starts the studio: the window first, the model after the first paint."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from hrm_studio.ui.dialogs.crash import CrashDialogs
 
 _log = logging.getLogger(__name__)
 _LEVELS = {QtMsgType.QtDebugMsg: logging.DEBUG, QtMsgType.QtInfoMsg: logging.INFO, QtMsgType.QtCriticalMsg: logging.ERROR, QtMsgType.QtFatalMsg: logging.CRITICAL}  # fmt: skip
-_TITLE_BAR = 40  # pixels that a desktop draws above a window, about
-_TOUR_AFTER_MS = 2500  # the first puzzle is being solved by then
+_TITLE_BAR = 40  # about the pixels that a desktop draws above a window
+_TOUR_AFTER_MS = 2500  # by then the first puzzle is being solved
 
 
 def make_application(arguments: list[str]) -> QApplication:
@@ -32,18 +32,18 @@ def make_application(arguments: list[str]) -> QApplication:
     assert isinstance(application, QApplication)
     application.setApplicationName("HRM Studio")
     application.setStyle("Fusion")
-    # Of QtAwesome's twelve fonts the studio uses one; reading the others would take a twentieth of a second of the start.
+    # The studio uses one of QtAwesome's twelve fonts; reading the others would delay the start by 50 ms.
     fonts = tuple(font for font in getattr(qtawesome, "_BUNDLED_FONTS", ()) if font[0] == "mdi6")
     if fonts:
         qtawesome._BUNDLED_FONTS = fonts
-    # The worker threads compute in Python too, and the window's thread lets go of the interpreter with nearly every call into Qt:
-    # it must get it back at once.
+    # The window's thread releases the interpreter lock in nearly every call into Qt, and must get it back quickly from worker threads
+    # that compute in Python.
     sys.setswitchinterval(0.0002)
     return application
 
 
 def open_window(path: Path | None = None) -> MainWindow:
-    """A shown window that will open `path`, or begin to solve its first puzzle, once it is painted."""
+    """Show a window. Once it is painted, it opens `path`, or solves its first puzzle."""
     theme = Theme()
     window = MainWindow(theme)
     stored = window.settings.value("theme")
@@ -59,7 +59,7 @@ def open_window(path: Path | None = None) -> MainWindow:
 
 
 def _fills(wanted: QSize, room: QSize, least: QSize) -> bool:
-    """Whether a window of this size, with its frame, would not fit into the screen's room, which can hold it though."""
+    """Whether a window of this size with its frame is too large for the screen, but can shrink to fit."""
     fits = wanted.width() <= room.width() and wanted.height() + _TITLE_BAR <= room.height()
     return not fits and least.width() <= room.width()
 
@@ -73,12 +73,12 @@ def show_crashes(window: MainWindow) -> CrashDialogs:
 
 
 def main(argv: list[str] | None = None, path: Path | None = None) -> int:
-    """Open the studio, with a trace or what else `path` is, and stay until its window is closed."""
+    """Open the studio, with a file or folder if one is given, and run until its window is closed."""
     qInstallMessageHandler(_log_qt)
     application = make_application(argv if argv is not None else sys.argv[:1])
     try:
         window = open_window(path)
-    except Exception as error:  # started from a desktop there is no terminal to read it in
+    except Exception as error:  # a person who starts the studio from the desktop sees no terminal
         _log.exception("the window cannot open")
         QMessageBox.critical(None, "HRM Studio", f"The window cannot open. {message_of(error)}\n\nLog: {log_file()}")
         return 1

@@ -1,4 +1,4 @@
-"""Fuzzy search: letters in their order, not side by side."""
+"""Fuzzy search: the letters in order, with gaps allowed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _START, _NEXT, _GAP = 8.0, 5.0, 0.1  # a word's first letter, a letter right aft
 
 
 def score(wanted: str, text: str) -> float | None:
-    """How well `text` answers `wanted`, higher is better; None where its letters are not all there in order. Case does not count.
+    """How well `text` matches `wanted`; higher is better. None if its letters do not all appear in order. Case is ignored.
 
     Each word of `wanted` may stand anywhere in the text.
     """
@@ -30,7 +30,7 @@ def _best(word: str, text: str) -> float | None:
 
 
 def _from(word: str, text: str, start: int) -> float | None:
-    """The score with the first letter at `start`, each further one at its next place, a word's start preferred."""
+    """The score with the first letter at `start`, and each further letter at its next place, preferably the start of a word."""
     at, total = start, _START if _starts_word(text, start) else 1.0
     for letter in word[1:]:
         after = text.find(letter, at + 1)

@@ -70,7 +70,7 @@ class MainWindow(QMainWindow):
         self.reasoner, self.background = Reasoner(self), Background(self)
         self.models, self.opener = ModelChoice(bundled_models(), self), Opener(self.settings, self)
 
-        self.kept = TraceLibrary(self.settings, self)
+        self.trace_library = TraceLibrary(self.settings, self)
 
         self._entries_of_pages = {page.name: page for page in available_pages()}
         self.top_bar = TopBar(list(self._entries_of_pages.values()), self.models, theme)
@@ -83,7 +83,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self.stack)
         self.studio = Studio(
             self.settings, theme, self.actions_table, self.opener, self.models, self.traces, self.selection, self.player, self.reasoner,
-            self.background, self.kept, ArcTasks(self),
+            self.background, self.trace_library, ArcTasks(self),
         )  # fmt: skip
         self.pages: dict[str, QWidget] = {}
         self.notice = Notice(theme, self)
@@ -106,7 +106,7 @@ class MainWindow(QMainWindow):
         return cast(ExplorePage, self.page("explore"))
 
     def page(self, name: str) -> QWidget:
-        """The page of that name, made where it was not opened yet."""
+        """The page of that name. It is made when it is first opened."""
         if name not in self.pages:
             self.pages[name] = make_page(self._entries_of_pages[name], self.studio)
             self.stack.addWidget(self.pages[name])
@@ -114,11 +114,11 @@ class MainWindow(QMainWindow):
         return self.pages[name]
 
     def show_page(self, name: str) -> None:
-        """Open a page, once it is made. The tour is about the first one, and ends with it."""
+        """Show a page. Ends the tour, which is about the first one."""
         for tour in self.findChildren(Tour):
             tour.end()
         self.stack.setCurrentWidget(self.page(name))
-        self.page(name).setFocus(Qt.FocusReason.OtherFocusReason)  # else the first tab keeps it and looks chosen
+        self.page(name).setFocus(Qt.FocusReason.OtherFocusReason)  # else the first tab keeps the focus and looks selected
         self.top_bar.show_page(name)
         self.actions_table.show_page(name)
 
@@ -135,10 +135,10 @@ class MainWindow(QMainWindow):
             Entry("full_screen", "&View", "Full screen", "F11", "", self._toggle_full_screen),
             Entry("shortcuts", "&Help", "Keyboard shortcuts …", "", "mdi6.keyboard-outline", self._show_shortcuts, "See and change the keys of all actions"),
             Entry("glossary", "&Help", "Glossary …", "F1", "mdi6.book-alphabet", self._show_glossary, "What the technical terms mean"),
-            Entry("tour", "&Help", "Tour", "", "mdi6.map-marker-path", self.start_tour, "Five places of the window, in two sentences each"),
-            Entry("log_folder", "&Help", "Open log folder", "", "mdi6.folder-text-outline", self._open_log_folder, "Where HRM Studio writes what happens"),
-            Entry("versions", "&Help", "Copy versions", "", "mdi6.content-copy", self._copy_versions, "Versions of HRM Studio, Python and the libraries, for a report"),
-            Entry("about", "&Help", "About HRM Studio", "", "mdi6.information-outline", self._show_about, "Which versions run"),
+            Entry("tour", "&Help", "Tour", "", "mdi6.map-marker-path", self.start_tour, "Five parts of the window, explained in two sentences each"),
+            Entry("log_folder", "&Help", "Open log folder", "", "mdi6.folder-text-outline", self._open_log_folder, "The folder of the log files"),
+            Entry("versions", "&Help", "Copy versions", "", "mdi6.content-copy", self._copy_versions, "Copy the versions of HRM Studio, Python and the libraries, for a bug report"),
+            Entry("about", "&Help", "About HRM Studio", "", "mdi6.information-outline", self._show_about, "Versions of HRM Studio and its libraries"),
             Entry("choose_model", "&File", "Choose the model …", "", "mdi6.brain", self.top_bar.model.showMenu, "The model that reasons"),
             Entry("choose_device", "&File", "Choose the device …", "", "mdi6.chip", self.top_bar.device.showMenu, "Where the model runs"),
             Entry("theme_system", "&View", "Use the system theme", "", "", partial(self._set_mode, "system")),
@@ -161,7 +161,7 @@ class MainWindow(QMainWindow):
         self.opener.recent_changed.connect(self._fill_recent)
         self.theme.changed.connect(self._apply_theme)
 
-    # What happens ----------------------------------------------------------------------------------------------------
+    # Handlers --------------------------------------------------------------------------------------------------------
 
     def _open_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open a puzzle, a trace or a checkpoint")
@@ -176,7 +176,7 @@ class MainWindow(QMainWindow):
     def _opened(self, kind: Kind, path: Path) -> None:
         self.notice.show_message("")
         if kind == "checkpoint" and self.stack.currentWidget() is self.pages.get("library"):
-            self.page("library").open_path(path)  # type: ignore[attr-defined]  # there it is looked into first
+            self.page("library").open_path(path)  # type: ignore[attr-defined]  # there it is inspected first
         elif kind == "checkpoint":
             self.open_model(path)
         elif kind == "run":
@@ -221,10 +221,10 @@ class MainWindow(QMainWindow):
             self._recent.addAction(short_path(path), partial(self.opener.open, path))
         self._recent.setEnabled(bool(self.opener.recent()))
         self._recent.addSeparator()
-        self._recent.addAction("Forget these", self.opener.forget_recent)
+        self._recent.addAction("Clear the list", self.opener.forget_recent)
 
     def open_model(self, path: Path) -> None:
-        """Use a checkpoint for the puzzle at hand; an error leaves what was open."""
+        """Use a checkpoint for the current puzzle. After an error the model in use stays."""
         self.show_page("explore")
         self.models.pick(path)
 
@@ -237,8 +237,8 @@ class MainWindow(QMainWindow):
 
     def _apply_theme(self) -> None:
         if self.isVisible():
-            # Styled in one turn of the event loop and painted in a later one: both together would stop the window for too long.
-            # The pages, not the window: where a paint was due, Qt forgets that of a window, and paints it no more.
+            # Styled in one turn of the event loop and painted in a later one: both together would block the window for too long.
+            # Only the pages: Qt forgets a pending paint of the window itself.
             self.stack.setUpdatesEnabled(False)
             QTimer.singleShot(_PAINT_AFTER_MS, self, lambda: self.stack.setUpdatesEnabled(True))
         QApplication.setPalette(qt_palette(self.theme.palette))
@@ -278,17 +278,17 @@ class MainWindow(QMainWindow):
         return f"carrying out “{action.text.removesuffix(' …')}”" if action is not None else f"handling an event on the page {page}"
 
     def safe(self) -> str:
-        """What an unexpected error left alone."""
+        """What an unexpected error did not affect."""
         trace = "The open trace, saved" if self.traces.trace is not None else "Saved"
         return f"HRM Studio goes on, but what it was doing may be incomplete. {trace} files and runs in training are not affected."
 
     def start_tour(self) -> None:
-        """Begin the tour; one that is under way is ended."""
+        """Start the tour; a running one ends."""
         self.show_page("explore")
         Tour(tour_stops(self.explore, self.top_bar), self.theme, self).go(0)
 
     def offer_tour(self) -> None:
-        """The tour at the very first start, and never again."""
+        """Start the tour at the first start of the studio only."""
         if self.settings.value("tour") is None:
             self.settings.setValue("tour", "offered")
             self.start_tour()

@@ -1,8 +1,8 @@
 """The pages of the window, in one table. A page is made when it is first opened.
 
-A page is a QWidget made as `Page(studio)` with a Studio. Optional methods: `closing()`, called once as the window closes,
-`may_close()`, which answers False to keep it open, and `open_path(path)`, where it takes a file or folder (see models/opener.py). Its actions it adds by
-`studio.actions.add(entries, page=NAME)`. While it is hidden it must cost nothing: connect in showEvent, or check isVisible().
+A page is a QWidget made as `Page(studio)` with a Studio. It adds its actions with `studio.actions.add(entries, page=NAME)`. Optional
+methods: `closing()`, called once when the window closes; `may_close()`, which returns False to keep the window open; `open_path(path)`,
+if the page opens files or folders (see models/opener.py). A hidden page must cost nothing: connect in showEvent, or check isVisible().
 """
 
 from __future__ import annotations

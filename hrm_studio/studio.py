@@ -1,4 +1,4 @@
-"""What every page is handed: the models, services and settings that they share."""
+"""The models, services and settings that all pages share."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from hrm_studio.theme import Theme
 
 @dataclass(frozen=True)
 class Studio:
-    """Made once by the window. Pages take from it what they need and hand it on to no view."""
+    """Made once by the window. A page passes on to its views only what they need."""
 
     settings: QSettings
     theme: Theme
     actions: Actions
-    opener: Opener  # opens whatever a path is, and other pages
-    models: ModelChoice  # the model and the device that were chosen
+    opener: Opener  # opens files, folders and other pages
+    models: ModelChoice  # the chosen model and device
     traces: TraceModel  # the open trace and its cursor
     selection: Selection
     player: Player
     reasoner: Reasoner
     background: Background
-    kept: TraceLibrary  # the traces that were recorded
-    arc: ArcTasks  # those that were opened
+    trace_library: TraceLibrary
+    arc: ArcTasks  # the opened ones

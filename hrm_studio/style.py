@@ -103,7 +103,7 @@ def style_sheet(p: Palette) -> str:
 
 
 def qt_palette(p: Palette) -> QPalette:
-    """What Qt's own style paints boxes and arrows with."""
+    """The QPalette, with which Qt's style paints boxes and arrows."""
     found = QPalette()
     role = QPalette.ColorRole
     for where, name in {

@@ -1,4 +1,4 @@
-"""Colours of the studio, light and dark. Views ask the theme for a colour by what it means, never by its value.
+"""Colours of the studio, light and dark. Views ask the theme for a colour by meaning, never by value.
 
 Hues that carry meaning are Okabe–Ito's, which colour-blind people can tell apart; right and wrong differ in lightness too,
 and views add a mark or a weight to every such colour.
@@ -89,7 +89,7 @@ DARK = Palette(
 
 
 class Theme(QObject):
-    """Which palette is in force. Made once, handed to every view.
+    """The palette in use. Made once and passed to every view.
 
     Signals
     -------

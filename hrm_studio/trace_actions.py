@@ -1,4 +1,4 @@
-"""What the File menu does with the open trace: save it, keep it, make pictures of it; and what was recorded is kept by itself."""
+"""Actions of the File menu on the open trace: save, keep, export. New recordings are kept automatically."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:  # the window's start needs no HDF5
 
 
 class TraceActions(QObject):
-    """Made once by the window, which hands over what is shared."""
+    """Made once by the window."""
 
     def __init__(self, studio: Studio, window: QWidget) -> None:
         super().__init__(window)
         self._studio, self._window = studio, window
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._count = 0
-        self._recording = False  # the open trace is being recorded; one from a file is no news
-        kept: TraceLibrary = studio.kept
+        self._recording = False  # whether the open trace is being recorded now, not opened from a file
+        library: TraceLibrary = studio.trace_library
         opener: Opener = studio.opener
         reasoner: Reasoner = studio.reasoner
-        kept.refused.connect(opener.refused)
+        library.refused.connect(opener.refused)
         reasoner.trace_started.connect(self._begun)
-        reasoner.trace_finished.connect(self._keep_by_itself)
+        reasoner.trace_finished.connect(self._keep_automatically)
         studio.actions.add(
             [
                 Entry("trace_save", "&File", "Save the trace …", "Ctrl+S", "mdi6.content-save-outline", self.save, "The open trace as a file (.h5)"),
@@ -53,22 +53,22 @@ class TraceActions(QObject):
         return self._studio.traces
 
     def _extras(self) -> Extras:
-        """What goes with the open trace: what its file held, and the attention that was kept since."""
+        """What is saved with the open trace: the extras of its file, and attention kept since."""
         from hrm_model.trace_file.io import Extras
 
-        # The trace that it branched off is not in the new file.
+        # The trace that it branched from is not in the new file.
         return replace(self._traces.extras or Extras(), parent="", parent_step=-1, attention=dict(self._traces.attention))
 
     def _begun(self) -> None:
         self._recording = True
 
-    def _keep_by_itself(self) -> None:
+    def _keep_automatically(self) -> None:
         recorded, self._recording = self._recording, False
         if recorded and self._traces.trace is not None:
-            self._studio.kept.keep_by_itself(self._traces.trace)
+            self._studio.trace_library.keep_automatically(self._traces.trace)
 
     def save(self) -> None:
-        """Ask how and where, then write in the background."""
+        """Ask for the form and the file, then write in the background."""
         trace = self._traces.trace
         if trace is None:
             self._studio.opener.refused.emit("There is no trace to save yet: let a model reason about a puzzle first.")
@@ -82,15 +82,15 @@ class TraceActions(QObject):
         name, _ = QFileDialog.getSaveFileName(self._window, "Save the trace", str(Path.home() / f"{trace.puzzle.task}.h5"), "Traces (*.h5)")
         if name:
             path = Path(name) if Path(name).suffix else Path(name).with_suffix(".h5")
-            self._studio.kept.save(trace, path, states, self._studio.opener.remember, extras)
+            self._studio.trace_library.save(trace, path, states, self._studio.opener.remember, extras)
 
     def keep(self) -> None:
-        """On the page Traces, for good."""
+        """Keep the open trace on the page Traces for good."""
         if self._traces.trace is not None:
-            self._studio.kept.keep(self._traces.trace, self._extras())
+            self._studio.trace_library.keep(self._traces.trace, self._extras())
 
     def export(self) -> None:
-        """Write the open trace to a file that lasts as long as the studio, and make pictures of that."""
+        """Write the open trace to a temporary file, and open the export dialog on it."""
         trace = self._traces.trace
         if trace is None:
             self._studio.opener.refused.emit("There is no trace to show yet: let a model reason about a puzzle first.")
@@ -99,19 +99,19 @@ class TraceActions(QObject):
         self._count += 1
         path = Path(self._folder.name) / str(self._count) / f"{trace.puzzle.task}.h5"
         path.parent.mkdir()
-        self._studio.kept.save(trace, path, "full", lambda written: self._show_export(written, self._traces.cursor, len(trace)))
+        self._studio.trace_library.save(trace, path, "full", lambda written: self._show_export(written, self._traces.cursor, len(trace)))
 
     def _show_export(self, path: Path, step: int, steps: int) -> None:
         dialog = ExportDialog(path, self._studio.theme, self._studio.settings, self._window, step=step, steps=steps)
         dialog.open()
 
     def panel_picture(self) -> None:
-        """Of the page that is shown, as it is now."""
+        """Save a panel of the current page as a picture."""
         page = self._window.stack.currentWidget()  # type: ignore[attr-defined]
         PanelPictureDialog(panels_of(page), self._studio.settings, self._window).open()
 
     def close(self) -> None:
-        """The window goes."""
-        self._studio.kept.close()
+        """The window closes."""
+        self._studio.trace_library.close()
         if self._folder is not None:
             self._folder.cleanup()

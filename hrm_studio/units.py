@@ -20,7 +20,7 @@ def duration(seconds: float | None) -> str:
 
 
 def about(seconds: float) -> str:
-    """A rounded duration, for what nobody knows to the second."""
+    """A rounded duration, for estimates: '15 minutes'."""
     for unit, name in ((86400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds")):
         if seconds >= 1.5 * unit or unit == 1:
             count = seconds / unit

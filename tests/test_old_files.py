@@ -158,7 +158,7 @@ def of_window(window: MainWindow) -> dict[str, Any]:
     window.show_page("train")
     library, curves, keys = window.page("library").library, window.page("train").curves, window.actions_table  # type: ignore[attr-defined]
     return {
-        "recent files": [p.as_posix() for p in window.opener.recent()], "limit": window.kept.limit_mb,
+        "recent files": [p.as_posix() for p in window.opener.recent()], "limit": window.trace_library.limit_mb,
         "theme": window.settings.value("theme"),
         "hub": [library.stored(name) for name in ("endpoint", "cache", "offline")], "recent models": library._kept("recent_models"),
         "shortcuts": {name: keys.shortcut(name) for name in ("palette", "theme")}, "curves": [curves.settings.x, curves.settings.smoothing],

@@ -75,7 +75,7 @@ class TraceLibrary(QObject):
         """Read the folder again."""
         self._do(lambda: None)
 
-    def keep_by_itself(self, trace: Trace) -> None:
+    def keep_automatically(self, trace: Trace) -> None:
         """Keep a new recording automatically, as long as there is room."""
         limit = self.limit_mb * MEGABYTE
         if limit:

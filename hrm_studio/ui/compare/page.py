@@ -338,7 +338,7 @@ class ComparePage(QWidget):
         name, _ = QFileDialog.getSaveFileName(self, "Save the comparison", str(Path.home() / "comparison.h5"), "Traces (*.h5)")
         if name:
             path = Path(name) if Path(name).suffix else Path(name).with_suffix(".h5")
-            self._studio.kept.save_all(traces, path, self._studio.opener.remember)
+            self._studio.trace_library.save_all(traces, path, self._studio.opener.remember)
 
     def run(self) -> None:
         """Reason about the puzzle in all panes."""

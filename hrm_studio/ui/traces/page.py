@@ -38,7 +38,7 @@ class TracesPage(QWidget):
     def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._studio = studio
-        self.library = studio.kept
+        self.library = studio.trace_library
         self.rows = TraceRows(self.library, self)
         self.search = QLineEdit(placeholderText="Search title, task, model, tag, note, solved, unsolved", clearButtonEnabled=True)
         self.search.setAccessibleName("Search traces")

@@ -42,10 +42,10 @@ def holds(qtbot: QtBot, library: TraceLibrary, count: int) -> None:
 
 
 def test_a_recorded_trace_is_kept_once(qtbot: QtBot, library: TraceLibrary, trace: Trace) -> None:
-    library.keep_by_itself(trace)
+    library.keep_automatically(trace)
     holds(qtbot, library, 1)
-    library.keep_by_itself(trace)
-    library.keep_by_itself(variant(trace, 1))
+    library.keep_automatically(trace)
+    library.keep_automatically(variant(trace, 1))
     holds(qtbot, library, 2)
     kept = library.traces[0]
     assert (kept.title, kept.task, kept.model, kept.segments, kept.steps) == ("Sudoku 4×4, 6 clues", "sudoku-4x4", "tiny", 2, 12)
@@ -58,7 +58,7 @@ def test_a_recorded_trace_is_kept_once(qtbot: QtBot, library: TraceLibrary, trac
 
 
 def test_keeping_by_hand_keeps_all_states_and_what_was_written(qtbot: QtBot, library: TraceLibrary, trace: Trace) -> None:
-    library.keep_by_itself(trace)
+    library.keep_automatically(trace)
     holds(qtbot, library, 1)
     library.change(library.traces[0], note="mine", tags=("a", "b"))
     qtbot.waitUntil(lambda: library.traces[0].note == "mine")
@@ -73,7 +73,7 @@ def test_keeping_by_hand_keeps_all_states_and_what_was_written(qtbot: QtBot, lib
 def test_the_oldest_go_where_there_is_no_more_room(qtbot: QtBot, library: TraceLibrary, trace: Trace) -> None:
     library.keep(variant(trace, 100))
     for k in range(5):
-        library.keep_by_itself(variant(trace, k))
+        library.keep_automatically(variant(trace, k))
     holds(qtbot, library, 6)
     one = library.traces[0].nbytes
     shelf = Shelf(library._shelf.folder)
@@ -84,7 +84,7 @@ def test_the_oldest_go_where_there_is_no_more_room(qtbot: QtBot, library: TraceL
     assert {kept.path for kept in rest[:2]} == {kept.path for kept in library.traces[:2]}  # the newest
     library.set_limit_mb(0)
     holds(qtbot, library, 1)
-    library.keep_by_itself(variant(trace, 7))
+    library.keep_automatically(variant(trace, 7))
     library.refresh()
     qtbot.wait(100)
     assert len(library.traces) == 1
@@ -151,7 +151,7 @@ def test_a_folder_that_cannot_be_written_is_told(qtbot: QtBot, tmp_path: Path, t
     (tmp_path / "traces").write_text("a file stands where the folder should be")
     library = TraceLibrary(QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat), folder=tmp_path / "traces")
     with qtbot.waitSignal(library.refused) as caught:
-        library.keep_by_itself(trace)
+        library.keep_automatically(trace)
     assert "traces" in caught.args[0]
     library.close()
 

@@ -48,7 +48,7 @@ def page(window: MainWindow) -> TracesPage:
 def test_what_explore_records_is_kept_and_opened_again(window: MainWindow, qtbot: QtBot) -> None:
     window.explore.panel.text.setPlainText(STARTER_4)
     window.explore.panel.submit()
-    qtbot.waitUntil(lambda: len(window.kept.traces) == 1)
+    qtbot.waitUntil(lambda: len(window.trace_library.traces) == 1)
     recorded = window.traces.trace
     traces = page(window)
     qtbot.waitUntil(lambda: len(traces.rows.rows) == 1)
@@ -82,7 +82,7 @@ def test_a_file_that_cannot_be_read_is_named_where_it_is_seen(window: MainWindow
     assert "torn.h5" in traces.faulty.toolTip()
     for name in ("torn.h5", "empty.h5"):
         (folder / name).unlink()
-    window.kept.refresh()
+    window.trace_library.refresh()
     qtbot.waitUntil(lambda: not traces.faulty.isVisible())
 
 
@@ -90,9 +90,9 @@ def test_a_trace_from_a_file_is_not_kept_where_a_model_fails(window: MainWindow,
     window.opener.open(file)
     qtbot.waitUntil(lambda: window.traces.trace is not None)
     window.reasoner.trace_finished.emit()  # as where the first step finds no memory: nothing was begun
-    with qtbot.waitSignal(window.kept.added):
-        window.kept.adopt(file)  # which comes after it
-    assert [kept.automatic for kept in window.kept.traces] == [False]
+    with qtbot.waitSignal(window.trace_library.added):
+        window.trace_library.adopt(file)  # which comes after it
+    assert [kept.automatic for kept in window.trace_library.traces] == [False]
 
 
 def test_titles_tags_and_notes_are_written_as_one_leaves_them(window: MainWindow, qtbot: QtBot, file: Path) -> None:
@@ -101,11 +101,11 @@ def test_titles_tags_and_notes_are_written_as_one_leaves_them(window: MainWindow
     qtbot.waitUntil(lambda: len(traces.chosen()) == 1)
     traces.details.tags.setText("#talk, hard talk")
     traces.details.tags.editingFinished.emit()
-    qtbot.waitUntil(lambda: window.kept.traces[0].tags == ("talk", "hard"))
+    qtbot.waitUntil(lambda: window.trace_library.traces[0].tags == ("talk", "hard"))
     traces.details.note.setFocus()
     traces.details.note.setPlainText("remember")
     traces.search.setFocus()
-    qtbot.waitUntil(lambda: window.kept.traces[0].note == "remember")
+    qtbot.waitUntil(lambda: window.trace_library.traces[0].note == "remember")
     traces.search.setText("nothing like it")
     assert "No trace matches the search" in traces.empty.text()
     traces.search.setText("remember talk")
@@ -118,10 +118,10 @@ def test_deleting_is_undone(window: MainWindow, qtbot: QtBot, file: Path) -> Non
     qtbot.waitUntil(lambda: len(traces.chosen()) == 1)
     traces.list.setFocus()
     traces.delete()
-    qtbot.waitUntil(lambda: not window.kept.traces)
+    qtbot.waitUntil(lambda: not window.trace_library.traces)
     assert not traces.empty.isHidden()
     traces.bar.undo.click()
-    qtbot.waitUntil(lambda: len(window.kept.traces) == 1)
+    qtbot.waitUntil(lambda: len(window.trace_library.traces) == 1)
 
 
 def test_files_dropped_on_the_page_are_taken_in_and_on_the_window_opened(window: MainWindow, qtbot: QtBot, file: Path) -> None:
@@ -130,9 +130,9 @@ def test_files_dropped_on_the_page_are_taken_in_and_on_the_window_opened(window:
     drop = QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
     window.dropEvent(drop)
     qtbot.waitUntil(lambda: window.traces.trace is not None)
-    assert not window.kept.traces
+    assert not window.trace_library.traces
     page(window).dropEvent(drop)
-    qtbot.waitUntil(lambda: len(window.kept.traces) == 1)
+    qtbot.waitUntil(lambda: len(window.trace_library.traces) == 1)
 
 
 def test_a_broken_file_is_explained_and_what_was_open_stays(window: MainWindow, qtbot: QtBot, file: Path, tmp_path: Path) -> None:
@@ -209,8 +209,8 @@ def test_keeping_the_open_trace(window: MainWindow, qtbot: QtBot, file: Path) ->
     window.opener.open(file)
     qtbot.waitUntil(lambda: window.traces.trace is not None)
     window.actions_table.by_name["trace_keep"].trigger()
-    qtbot.waitUntil(lambda: len(window.kept.traces) == 1)
-    assert not window.kept.traces[0].automatic
+    qtbot.waitUntil(lambda: len(window.trace_library.traces) == 1)
+    assert not window.trace_library.traces[0].automatic
 
 
 # Pictures --------------------------------------------------------------------------------------------------------------
