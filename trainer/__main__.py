@@ -1,8 +1,8 @@
-"""`python -m trainer RUN_DIR`: start the run of that directory, or go on where its last checkpoint stands.
+"""`python -m trainer RUN_DIR`: start the run in that directory, or resume it from its last checkpoint.
 
-`python -m trainer --measure CONFIG.yaml`: measure for some seconds what such a run would take here, and print it as JSON.
+`python -m trainer --measure CONFIG.yaml`: measure for a few seconds what such a run would take here, and print it as JSON.
 
-Ends with 0 when the run finished or was stopped, 1 when it failed, 2 when the directory cannot be used.
+The exit code is 0 if the run finished or was stopped, 1 if it failed, 2 if the directory or file cannot be used.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"{run.path}: a run cannot be kept here ({error.strerror or error}); make the folder writable, or make room", file=sys.stderr)
+        print(
+            f"{run.path}: cannot write here ({error.strerror or error}). Make the folder writable, or free some disk space.",
+            file=sys.stderr,
+        )
         return 2
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -71,17 +74,17 @@ def main(arguments: list[str]) -> int:
 
 
 def explain(error: Exception, run: RunDir) -> str:
-    """What happened, what is left, and what to do."""
+    """What happened, what is saved, and what to do."""
     expected = is_expected(error) or isinstance(error, Diverged)
     message = str(error) or type(error).__name__ if expected else f"Internal error ({one_line(error)}), see log.txt"
     last = run.pointer("last")
-    left = f"its last checkpoint, {last.name}, is whole" if last else "it had saved nothing yet"
+    saved = f"its last checkpoint is {last.name}" if last else "nothing was saved yet"
     if isinstance(error, Diverged):
         return (
-            f"Training diverged: {message}. The run stopped; {left}. {'Continue from there' if last else 'Begin anew'} with changes: a lower "
-            "learning rate, a longer warm-up, clipped gradients, or an earlier end."
+            f"Training diverged: {message}. The run stopped; {saved}. {'Continue from there' if last else 'Start again'} with a lower learning "
+            "rate, a longer warm-up, clipped gradients, or fewer steps."
         )
-    return f"{message}; {left}."
+    return f"{message}; {saved}."
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How busy the machine is: processor, memory and, where an NVIDIA driver answers, the graphics card. Imports neither torch nor Qt."""
+"""How busy the machine is: processor, memory and an NVIDIA graphics card, if there is one. Imports neither torch nor Qt."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import psutil
 
 
 class MachineMonitor:
-    """One look costs about half a millisecond (two with a graphics card); it tells of the time since the look before."""
+    """Reads the machine's load. A read takes about half a millisecond, two with a graphics card."""
 
     def __init__(self, card: int | None = 0) -> None:
-        """`card`: number of the graphics card to look at; None for none."""
+        """`card`: number of the graphics card; None: none."""
         self._me = psutil.Process()
         self._card: Any = None
         psutil.cpu_percent()
         if card is not None:
-            # No driver, no library, a driver that is being replaced: all of them mean that there is nothing to tell.
+            # Without a driver or library, or while a driver is replaced, there is no card to read.
             with suppress(Exception):
                 import pynvml
 
@@ -29,9 +29,9 @@ class MachineMonitor:
                 self._card = pynvml.nvmlDeviceGetHandleByIndex(card)
 
     def read(self) -> dict[str, float]:
-        """cpu, memory, gpu, gpu_memory as shares of all there is, process_memory and gpu_memory_bytes in bytes, power in watts.
+        """Load since the last read: cpu, memory, gpu and gpu_memory are shares, process_memory and gpu_memory_bytes bytes, power watts.
 
-        What cannot be known is left out.
+        What is unknown is left out.
         """
         found = {
             "cpu": psutil.cpu_percent() / 100,
@@ -52,10 +52,10 @@ class MachineMonitor:
 
 
 def keep_memory() -> bool:
-    """Let this process keep the memory it frees instead of giving it back and having it cleared again; whether that could be done.
+    """Let this process keep the memory that it frees, instead of returning it to the system. Whether that is possible here.
 
-    Activations are large and short-lived: with glibc's defaults each is a mapping of its own. Measured on one core, a step in float32
-    takes 5 to 10 % less time without.
+    Activations are large and live briefly. By default glibc maps each anew, and the system clears it: on one core, a float32 step takes
+    5 to 10 % less time without that.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -69,7 +69,7 @@ def keep_memory() -> bool:
 
 
 def free_bytes(path: Path) -> int:
-    """Bytes that a user may still write where this path is."""
+    """Bytes that may still be written to the disk of this path."""
     if hasattr(os, "statvfs"):
         found = os.statvfs(path)
         return found.f_bavail * found.f_frsize

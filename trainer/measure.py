@@ -1,7 +1,7 @@
 """What a configuration costs on this machine: `python -m trainer --measure CONFIG.yaml` prints it as one JSON object after some seconds.
 
-Steps are real ones on random boards, so no puzzle need be made. Where a whole batch would take too long, a few examples are measured
-with one and with several at once, and the time is taken to grow in proportion.
+It runs real steps on random boards, so no puzzles need to be generated. If a whole batch would take too long, it measures one example and a
+few at once, and assumes that time grows linearly.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from trainer.loop import Trainer
 from trainer.memory import MEMORY_SHARE, free_memory, rows_that_fit
 from trainer.runs.run_dir import most_checkpoints
 
-_LONGEST = 1.5  # seconds that a measured step should take at most
-_MOST_ROWS = 8  # examples at once where a whole batch takes longer
-_MEASURED = 1.0  # seconds of steps that a time is taken from
+_LONGEST = 1.5  # seconds; a measured step should not take longer
+_MOST_ROWS = 8  # examples at once if a whole batch takes longer than that
+_MEASURED = 1.0  # seconds of steps to measure
 
 
 @dataclass(frozen=True)
 class MemoryNeeds:
-    """Bytes of memory that training takes."""
+    """Memory that training takes, in bytes."""
 
-    fixed: int  # weights, gradients, moments, average
-    per_row: int  # what one example keeps for its backward, and its carry
+    fixed: int  # weights, gradients, moments and average
+    per_row: int  # tensors that one example keeps for its backward, and its carry
 
 
 class RandomBatches:
-    """Boards of random tokens, the same at every step."""
+    """Batches of random tokens; a step always has the same."""
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
@@ -59,7 +59,7 @@ class RandomBatches:
 
 
 def state_bytes(config: RunConfig) -> int:
-    """Bytes of a training state on disk or in memory: weights, moments, average; the carry is not counted."""
+    """Bytes of a training state on disk or in memory: weights, moments and average, without the carry."""
     numbers = parameter_count(config.model)
     table = config.model.num_puzzle_identifiers * config.model.puzzle_emb_ndim
     moments = 1 if config.optimizer == "muon" else 2
@@ -67,7 +67,7 @@ def state_bytes(config: RunConfig) -> int:
 
 
 def memory_needs(config: RunConfig, device: torch.device) -> MemoryNeeds:
-    """Measured by running one and two examples forward and counting what is kept for the backward."""
+    """Measured by running one and two examples forward and counting what autograd keeps."""
     trainer = Trainer(_small(config, 2), RandomBatches(_small(config, 2)), device=str(device))
     kept = [_kept_bytes(trainer, rows) for rows in (1, 2)]
     trainer.prefetcher.close()
@@ -84,7 +84,7 @@ def _small(config: RunConfig, rows: int) -> RunConfig:
 
 
 def _kept_bytes(trainer: Trainer, rows: int) -> int:
-    """Bytes of the tensors that autograd keeps over one segment, parameters left out."""
+    """Bytes of the tensors that autograd keeps for one segment, without the parameters."""
     own = {p.untyped_storage().data_ptr() for p in trainer.model.parameters()}
     seen: dict[int, int] = {}
 
@@ -98,7 +98,7 @@ def _kept_bytes(trainer: Trainer, rows: int) -> int:
     trainer.model.train()
     batch = {name: tensor[:rows] for name, tensor in trainer.batch(0).items()}
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        # (The tensors live until the graph goes, so no address is used twice.)
+        # (The tensors live as long as the graph, so no address is used twice.)
         carry, outputs = act_step(trainer.model, initial_carry(trainer.model, batch), batch, config.q_continue)
         loss = act_loss(carry, outputs, config.q_continue, config.loss, config.loss_cells)[0]
     del loss, outputs
@@ -106,11 +106,11 @@ def _kept_bytes(trainer: Trainer, rows: int) -> int:
 
 
 def measure(config: RunConfig) -> dict[str, Any]:
-    """Times, memory, disk and an estimate of the whole run, as plain numbers (seconds, bytes)."""
+    """Time, memory and disk of a run, and an estimate of the whole. Seconds and bytes."""
     device = pick_device(config.device)
     if config.threads:
         torch.set_num_threads(config.threads)
-    # What a process takes before it has a model; on a card only the run's own counts.
+    # What the process takes without a model. On a card only the run's own memory counts.
     base = psutil.Process().memory_info().rss if device.type == "cpu" else 0
     needed = memory_needs(config, device)
     rows = config.batch_size
@@ -118,7 +118,7 @@ def measure(config: RunConfig) -> dict[str, Any]:
         rows = min(config.micro_batch, rows)
     else:
         rows = rows_that_fit(free_memory(device), fixed=needed.fixed, per_row=needed.per_row, batch=rows, share=MEMORY_SHARE[device.type])
-    measured: dict[tuple[int, int, str], float] = {}  # by depth: phases of one depth are compiled once
+    measured: dict[tuple[int, int, str], float] = {}  # by depth: phases of the same depth are compiled once
     compile_seconds = 0.0
     phases, training, reached = [], 0.0, 0
     for number in range(max(1, len(config.phases))):
@@ -136,9 +136,9 @@ def measure(config: RunConfig) -> dict[str, Any]:
     if config.minutes:
         training = min(training, 60 * config.minutes)
     puzzles = sum(s.count for s in config.evaluation) + (config.dataset_test if config.dataset else 0)
-    a_puzzle = _seconds_per_puzzle(config, device) if puzzles else 0.0
+    puzzle_seconds = _seconds_per_puzzle(config, device) if puzzles else 0.0
     evaluations = max(1, round(training / each / config.evaluate_every)) if puzzles else 0
-    state = state_bytes(config) + 4 * parameter_count(config.model)  # the averaged weights stand beside it
+    state = state_bytes(config) + 4 * parameter_count(config.model)  # with the averaged weights beside it
     kept = most_checkpoints(config)
     model = make_model(config.final_model.model_copy(update={"num_puzzle_identifiers": 1}))
     return {
@@ -146,30 +146,30 @@ def measure(config: RunConfig) -> dict[str, Any]:
         "parameters": parameter_count(config.model), "batch_size": config.batch_size, "micro_batch": rows, "compiled": config.compile == "on",
         "compile_seconds": round(compile_seconds, 1), "phases": phases, "seconds_per_step": each, "steps_per_second": 1 / each,
         "examples_per_second": config.batch_size / each, "memory_bytes": base + needed.fixed + rows * needed.per_row, "free_bytes": free_memory(device),
-        "checkpoint_bytes": state, "disk_bytes": kept * state, "training_seconds": training, "evaluation_seconds": puzzles * a_puzzle, "seconds_per_puzzle": a_puzzle,
-        "estimate_seconds": training + evaluations * puzzles * a_puzzle + compile_seconds,
+        "checkpoint_bytes": state, "disk_bytes": kept * state, "training_seconds": training, "evaluation_seconds": puzzles * puzzle_seconds, "seconds_per_puzzle": puzzle_seconds,
+        "estimate_seconds": training + evaluations * puzzles * puzzle_seconds + compile_seconds,
     }  # fmt: skip
 
 
 def _seconds_per_step(config: RunConfig, phase: int, rows: int, device: torch.device) -> tuple[float, float]:
-    """Seconds of one optimizer step of the whole batch at a phase's depth, and what the first one took longer."""
+    """Seconds of one optimizer step of the whole batch at a phase's depth, and how much longer the first one took, for compiling."""
     depth = config.depth(phase)
     model = config.model.model_copy(update={"H_cycles": depth.H_cycles, "L_cycles": depth.L_cycles, "gradient": depth.gradient})
     alone = config.model_copy(update={"model": model, "phases": ()})
 
     def trainer(count: int) -> Trainer:
         small = alone.model_copy(update={"batch_size": count})
-        # Parts of a batch are not captured, however few rows are measured.
+        # A micro-batch is never captured as a CUDA graph, so a few rows that stand for one must not be either.
         captured = None if rows == config.batch_size else False
         return Trainer(small, RandomBatches(small), device=str(device), compiled=config.compile == "on", captured=captured)
 
     few = min(rows, _MOST_ROWS)
     probe = trainer(few)
     compiling = _timed(probe, 0)
-    a_few = _timed(probe, 0)
-    compiling -= a_few
-    short = a_few * config.batch_size / few <= _LONGEST and rows == config.batch_size
-    a_few = a_few if short else min(a_few, _timed(probe))
+    few_seconds = _timed(probe, 0)
+    compiling -= few_seconds
+    short = few_seconds * config.batch_size / few <= _LONGEST and rows == config.batch_size
+    few_seconds = few_seconds if short else min(few_seconds, _timed(probe))
     probe.prefetcher.close()
     if short:
         whole = trainer(config.batch_size)
@@ -179,14 +179,14 @@ def _seconds_per_step(config: RunConfig, phase: int, rows: int, device: torch.de
         return found, max(0.0, compiling - found) if config.compile == "on" else 0.0
     one = trainer(1)
     _timed(one, 0)
-    a_single = _timed(one)
+    single_seconds = _timed(one)
     one.prefetcher.close()
-    a_row = max(a_few / few / 10, (a_few - a_single) / max(1, few - 1)) if few > 1 else a_few
-    return a_few + a_row * (config.batch_size - few), max(0.0, compiling) if config.compile == "on" else 0.0
+    row_seconds = max(few_seconds / few / 10, (few_seconds - single_seconds) / max(1, few - 1)) if few > 1 else few_seconds
+    return few_seconds + row_seconds * (config.batch_size - few), max(0.0, compiling) if config.compile == "on" else 0.0
 
 
 def _timed(trainer: Trainer, seconds: float = _MEASURED) -> float:
-    """The quickest step of so many seconds of them (of one at least), in seconds."""
+    """Seconds of the fastest step among steps of so many seconds; at least one is run."""
     best, spent = math.inf, 0.0
     while spent <= seconds:
         took = _once(trainer.train_step, trainer.device)
@@ -204,7 +204,7 @@ def _once(work: Callable[[], Any], device: torch.device) -> float:
 
 
 def _seconds_per_puzzle(config: RunConfig, device: torch.device) -> float:
-    """Of an evaluation with all its segments."""
+    """Seconds that an evaluation takes for one puzzle, with all its segments."""
     dtype = pick_dtype(device, pick_training_dtype(device, config.dtype))
     model = make_model(config.final_model.model_copy(update={"forward_dtype": dtype, "num_puzzle_identifiers": 1})).to(device)
     rows = 1
@@ -217,7 +217,7 @@ def _seconds_per_puzzle(config: RunConfig, device: torch.device) -> float:
 
 
 def print_measurements(file: str) -> int:
-    """The body of `--measure`: one JSON object on standard output. 2 where the file is no configuration."""
+    """Do what `--measure` asks: print one JSON object. Returns the exit code: 2 if the file is not a configuration."""
     try:
         config = read_config(Path(file))
     except ConfigError as error:

@@ -1,7 +1,7 @@
 """Optimizers and schedules.
 
-AdamATan2: arXiv 2407.05872, which takes atan2 in place of a division, so that no epsilon is needed and scale drops out.
-SignSGD: arXiv 1802.04434, here for the few rows of the puzzle table that a batch uses.
+AdamATan2: arXiv 2407.05872. It has atan2 in place of a division, so it needs no epsilon and does not depend on the scale of gradients.
+SignSGD: arXiv 1802.04434. Here it moves the few rows of the puzzle table that a batch uses.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class AdamATan2(torch.optim.Optimizer):
 
 
 def orthogonalised(matrices: Tensor, dtype: torch.dtype, steps: int = 5) -> Tensor:
-    """Matrices (N, rows, columns) with their singular values brought near 1, by Newton-Schulz iterations of x ↦ ax + bx³ + cx⁵.
+    """Matrices (N, rows, columns) with singular values near 1, by Newton-Schulz iterations of x ↦ ax + bx³ + cx⁵.
 
-    The coefficients (Keller Jordan, 2024) trade nearness to 1 for speed: after five iterations values lie between about 0.7 and 1.2.
+    The coefficients (Keller Jordan, 2024) trade accuracy for speed: after five iterations the values lie between about 0.7 and 1.2.
     """
     a, b, c = 3.4445, -4.775, 2.0315
     tall = matrices.shape[1] > matrices.shape[2]
@@ -69,10 +69,11 @@ def orthogonalised(matrices: Tensor, dtype: torch.dtype, steps: int = 5) -> Tens
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum made orthogonal, for matrices; equal to torch.optim.Muon with Nesterov momentum and adjust_lr_fn 'match_rms_adamw'.
+    """Orthogonalised momentum, for matrices. Equal to torch.optim.Muon with Nesterov momentum and adjust_lr_fn 'match_rms_adamw'.
 
-    torch's own always computes in bfloat16, which most CPUs must imitate; this one takes float32 there, and all matrices of a shape
-    at once. Steps have AdamW's size, so that one learning rate serves both. Source: Keller Jordan, 2024; scale: arXiv 2502.16982.
+    torch's own always computes in bfloat16, which most CPUs only emulate; this one can compute in float32, and takes all matrices of a
+    shape at once. Its steps are as large as AdamW's, so that both can use one learning rate. Source: Keller Jordan, 2024; scale:
+    arXiv 2502.16982.
     """
 
     def __init__(self, params: Iterable[Tensor], lr: float, weight_decay: float, momentum: float = 0.95, dtype: str = "float32") -> None:
@@ -101,7 +102,7 @@ class Muon(torch.optim.Optimizer):
 
 
 class MuonAdamW:
-    """Muon for the modules' matrices, AdamW for the rest (embeddings, heads), behind an optimizer's face."""
+    """Muon for the modules' matrices and AdamW for the rest (embeddings, heads), with the interface of one optimizer."""
 
     def __init__(self, model: nn.Module, lr: float, betas: tuple[float, float], weight_decay: float, dtype: str = "float32") -> None:
         inside = {name for name, p in model.named_parameters() if p.ndim == 2 and "_level.layers" in name}
@@ -139,7 +140,7 @@ class SignSGD:
         self._grads: list[Tensor] = []
 
     def collect(self) -> None:
-        """Take the gradient that a backward left: a batch may come in several parts."""
+        """Collect the gradient of the last backward. A batch may come in several parts."""
         local, ids = self.table.local, self.table.local_ids
         if local is not None and ids is not None and local.grad is not None:
             self._ids.append(ids)
@@ -147,19 +148,20 @@ class SignSGD:
         self.table.local = self.table.local_ids = None
 
     def collected(self) -> tuple[list[Tensor], list[Tensor]]:
-        """Ids and gradients of the rows collected since the last step; `put` hands such lists back."""
+        """Ids and gradients of the rows collected since the last step; `put` sets them."""
         return self._ids, self._grads
 
     def put(self, ids: list[Tensor], grads: list[Tensor]) -> None:
+        """Set what `collected` returns."""
         self._ids, self._grads = list(ids), list(grads)
 
     def forget(self) -> None:
-        """Drop what was collected."""
+        """Drop what was collected, without a step."""
         self._ids, self._grads = [], []
 
     @torch.no_grad()
     def step(self, lr: float, gather: Callable[[Tensor], Tensor] = lambda rows: rows) -> None:
-        """One step at this learning rate over all that was collected. `gather` adds the rows of other processes."""
+        """Take one step with everything collected. `gather` appends the rows of other processes."""
         self.collect()
         if not self._ids:
             return
@@ -180,7 +182,7 @@ def drop_gradients(parameters: Iterable[nn.Parameter], table: SignSGD | None) ->
 
 
 class EMA:
-    """An exponential moving average of a model's parameters; early on it forgets faster: min(decay, (1 + t) / (10 + t))."""
+    """An exponential moving average of a model's parameters. At first it forgets faster: its decay is min(decay, (1 + t) / (10 + t))."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay, self.updates = decay, 0
@@ -195,7 +197,7 @@ class EMA:
 
 
 def learning_rate(step: int, *, lr: float, warmup_steps: int, total_steps: int, min_ratio: float) -> float:
-    """Linear warm-up to `lr`, then a cosine down to lr · min_ratio at total_steps. `step` counts from 0."""
+    """Linear warm-up to `lr`, then a cosine down to lr · min_ratio at total_steps. The first step is 0."""
     if step < warmup_steps:
         return lr * (step + 1) / warmup_steps
     progress = min(1.0, (step - warmup_steps) / max(1, total_steps - warmup_steps))
@@ -203,7 +205,7 @@ def learning_rate(step: int, *, lr: float, warmup_steps: int, total_steps: int, 
 
 
 def hyperparameters(config: RunConfig) -> dict[str, Any]:
-    """What a run's configuration sets of its optimizer."""
+    """The optimizer's settings in a run's configuration."""
     return {"lr": config.lr, "betas": config.betas, "weight_decay": config.weight_decay}
 
 

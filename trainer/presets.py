@@ -1,4 +1,4 @@
-"""The one table behind one-click runs. Imports neither torch nor Qt."""
+"""The table of presets: ready training configurations. Imports neither torch nor Qt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from trainer.config import Phase, PuzzleSet, RunConfig
 
 
 def _small(side: int, box_height: int, box_width: int, width: int, heads: int) -> ModelConfig:
-    """One-layer H and L with row, column and box vectors, and one slot in front of the cells for the Q head to read."""
+    """H and L of one layer, with row, column and box vectors, and one slot before the cells that the Q head reads."""
     return ModelConfig(
         seq_len=side * side, vocab_size=side + 2, hidden_size=width, num_heads=heads, H_layers=1, L_layers=1, expansion=4,
         swiglu_multiple=64, pos_encodings="grid", box_height=box_height, box_width=box_width, puzzle_emb_ndim=width,
@@ -17,12 +17,12 @@ def _small(side: int, box_height: int, box_width: int, width: int, heads: int) -
 
 
 # The published recipe (arXiv 2506.21734): 27 M parameters, 16 segments, gradient through the last two module calls, a second forward for
-# the continue value. 20,000 epochs of 1,000 puzzles; on one card of a laptop half the batch at 7e-5 for 1e-4.
+# the continue value, 20,000 epochs of 1,000 puzzles. For one laptop card: half the batch, and 7e-5 instead of 1e-4.
 PUBLISHED = {
     "lr": 1e-4, "lr_min_ratio": 1.0, "warmup_steps": 2000, "weight_decay": 1.0, "clip": 0, "ema": 0, "optimizer": "adam_atan2",
     "puzzle_emb_lr": 1e-4, "puzzle_emb_weight_decay": 1.0, "loss": "stablemax", "q_continue": True, "easier_copies": 0,
 }  # fmt: skip
-# ARC is learned by puzzle: a vector each, moved a hundred times as fast as the weights.
+# ARC is learned through a vector for each puzzle, whose learning rate is a hundred times that of the weights.
 _ARC = PUBLISHED | {"weight_decay": 0.1, "puzzle_emb_lr": 1e-2, "puzzle_emb_weight_decay": 0.1, "augment": False, "batch_size": 768}
 
 
@@ -32,12 +32,12 @@ def _wide(cells: int, vocabulary: int) -> ModelConfig:
 
 _SHALLOW = Phase(H_cycles=1, L_cycles=1, gradient="step", until_accuracy=0.7, until_step=1000)
 _DEEP = Phase(H_cycles=2, L_cycles=2, gradient="all")
-# Weight decay 1 skips a plateau of some 2,000 steps, but a model with it needs many segments and stays at three fifths of 30-clue puzzles;
-# 0.1 and a lower rate afterwards, both together, mend that. training/TRIALS.md has the figures.
+# Weight decay 1 avoids a plateau of about 2,000 steps, but such a model needs many segments and solves only three fifths of 30-clue puzzles.
+# Decay 0.1 together with a lower learning rate afterwards cures that. training/TRIALS.md has the figures.
 _FREED = _DEEP.model_copy(update={"weight_decay": 0.1})
 _FINE = _FREED.model_copy(update={"lr_factor": 0.3})
 _BY_STEPS = (_SHALLOW, _DEEP.model_copy(update={"until_step": 3500}), _FREED.model_copy(update={"until_step": 4300}), _FINE)
-# Some starts come to chains of deductions a thousand steps later than others; a late one goes on at the lower rate at once.
+# Some seeds learn chains of deductions a thousand steps later than others. A late one takes the lower learning rate at once.
 _BY_ACCURACY = (
     _SHALLOW, _DEEP.model_copy(update={"until_accuracy": 0.93, "until_step": 3000}), _FREED.model_copy(update={"until_step": 2800}), _FINE,
 )  # fmt: skip
@@ -64,7 +64,7 @@ PRESETS: dict[str, RunConfig] = {
     "sudoku-9x9": RunConfig(
         preset="sudoku-9x9", task="sudoku-9x9", model=_small(9, 3, 3, 96, 3), phases=_BY_STEPS,
         steps=30_000, batch_size=48, optimizer="muon", lr=2e-3, lr_min_ratio=0.03, weight_decay=1.0, full_length=0.25,
-        # The easy preset's puzzles, and once they are understood four times as many.
+        # The puzzles of the easy preset; when they are learned, four times as many.
         puzzles=(PuzzleSet(clues=36, count=8000), PuzzleSet(clues=30, count=8000), PuzzleSet(clues=26, count=4000),
                  PuzzleSet(clues=30, count=22_000, from_step=4300), PuzzleSet(clues=26, count=20_000, from_step=4300),
                  PuzzleSet(clues=None, count=20_000, from_step=4300)),
@@ -76,8 +76,8 @@ PRESETS: dict[str, RunConfig] = {
         steps=52_000, batch_size=384, puzzles=(PuzzleSet(clues=None, count=1000),),
         evaluation=(PuzzleSet(clues=None, count=256),), evaluate_every=1000, **(PUBLISHED | {"lr": 7e-5, "puzzle_emb_lr": 7e-5}),
     ),
-    # Wavelengths of 2 to 6 cells tell neighbours apart; that H and L get from cell to cell is all there is to learn then.
-    # The full rate for 4,000 steps alone: at 0.3 of it the short paths among many ways are learned several times as soon.
+    # Wavelengths of 2 to 6 cells distinguish neighbours, so that only moving from cell to cell is left to learn. The full learning rate
+    # lasts 4,000 steps: at 0.3 of it, short paths in mazes with many ways are learned several times as fast.
     "maze-11x11": RunConfig(
         preset="maze-11x11", task="maze-11x11", start="neighbours",
         model=ModelConfig(
@@ -107,7 +107,7 @@ PRESETS: dict[str, RunConfig] = {
 
 
 def preset(name: str) -> RunConfig:
-    """The preset of that name; ConfigError lists those there are."""
+    """The preset with this name. ConfigError lists the presets there are."""
     if name not in PRESETS:
-        raise ConfigError(f"there is no preset {name!r}; these are: {', '.join(PRESETS)}")
+        raise ConfigError(f"there is no preset {name!r}; the presets are {', '.join(PRESETS)}")
     return PRESETS[name]

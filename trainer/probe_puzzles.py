@@ -1,4 +1,4 @@
-"""Probe puzzles: the same few evaluation puzzles are traced at each evaluation, so that one can watch them being learned."""
+"""Probe puzzles: each evaluation traces the same few puzzles, so that one can watch the model learn them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hrm_model.trace_file import io as trace_file
 from hrm_model.trace_file.layout import States
 from trainer.config import RunConfig
 
-_MOST_BYTES = 512 << 20  # of all probe files of a run together, about
+_MOST_BYTES = 512 << 20  # of all probe files of a run together, approximately
 
 
 def states_kept(config: RunConfig, traces: int) -> States:
-    """How much of the states probe files keep: float16 where all of a run's files stay below 512 MB, else means over positions."""
+    """How probe files keep states: in float16 if all files of a run stay below 512 MB, else as means over positions."""
     model = config.final_model
     steps = config.evaluation_segments * model.H_cycles
     positions, width = model.state_shape()
@@ -29,7 +29,7 @@ def states_kept(config: RunConfig, traces: int) -> States:
 
 
 def write_probes(model: HRM, config: RunConfig, sets: dict[str, tuple[Any, ...]], file: Path, name: str) -> None:
-    """Trace the first puzzles of each evaluation set into one file, a trace each, titled by its set. OSError names the file."""
+    """Trace the first puzzles of each evaluation set into one file. A trace's title is its set. OSError names the file."""
     chosen = [
         (s, p, a) for s, (puzzles, answers, *_) in sets.items() for p, a in list(zip(puzzles, answers, strict=True))[: config.probe_puzzles]
     ]

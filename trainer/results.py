@@ -1,7 +1,7 @@
-"""Evaluations that are kept: a folder for each model, a file for each set of puzzles and number of segments.
+"""Evaluation results on disk: a folder for each model, a file for each set of puzzles and number of segments.
 
-HOME/evaluations/MODEL-1a2b3c4d/SET-5e6f7a8b-64.json    a finished one, as `hrm-studio eval --json` prints it
-                                …-64.part.npz           what an unfinished one has so far
+HOME/evaluations/MODEL-1a2b3c4d/SET-5e6f7a8b-64.json    a finished result, as `hrm-studio eval --json` prints it
+                                …-64.part.npz           the puzzles that an unfinished evaluation has done
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hrm_model.tasks.base import Grids
 
 @dataclass(frozen=True)
 class ResultFile:
-    """Where the result of one model on one set of puzzles belongs."""
+    """Where the result of one model on one set of puzzles is kept."""
 
     folder: Path
     name: str
@@ -41,7 +41,7 @@ class ResultFile:
         return self.folder / f"{self.name}.part.npz"
 
     def save(self, result: dict[str, Any]) -> None:
-        """Keep a finished result; its part is not needed any more."""
+        """Write a finished result and delete its unfinished part."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.file, result)
         self.part.unlink(missing_ok=True)
@@ -52,7 +52,7 @@ class ResultFile:
             np.savez(stream, **{f.name: getattr(outcomes, f.name) for f in fields(outcomes)})
 
     def load_part(self) -> Outcomes | None:
-        """What an evaluation that was cut off had; None where there is nothing whole."""
+        """What an unfinished evaluation has done so far; None if there is none, or it is damaged."""
         try:
             with np.load(self.part, allow_pickle=False) as stored:
                 return Outcomes(**{f.name: stored[f.name] for f in fields(Outcomes)})
@@ -63,7 +63,7 @@ class ResultFile:
 def result_file(
     model: Path, model_sha: str, source: Path, puzzles: Grids, solutions: Grids, identifiers: NDArray | None, segments: int
 ) -> ResultFile:
-    """The place of a model's result on these puzzles: other weights or other puzzles, another place."""
+    """The file for a model's result on these puzzles. Other weights or other puzzles have another file."""
     digest = hashlib.sha256()
     for array in (puzzles, solutions, np.zeros(0) if identifiers is None else identifiers):
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -73,7 +73,7 @@ def result_file(
 
 
 def saved_results() -> Iterator[dict[str, Any]]:
-    """All finished ones, by model and set. Files that are none of ours are passed over."""
+    """All finished results, by model and set. Other files are skipped."""
     for file in sorted((home() / "evaluations").glob("*/*.json")):
         try:
             found = json.loads(file.read_text(encoding="utf-8"))

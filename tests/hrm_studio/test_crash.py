@@ -197,7 +197,7 @@ def test_in_the_trainer(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.Monkey
     runs.begin()
     run = runs.start_new(small())
     qtbot.waitUntil(lambda: run.summary.state == "failed" and bool(run.summary.message))
-    assert run.summary.message == "Internal error (KeyError: 'planted here'), see log.txt; it had saved nothing yet."
+    assert run.summary.message == "Internal error (KeyError: 'planted here'), see log.txt; nothing was saved yet."
     failed = [entry for entry in run.run.events().read() if entry["type"] == "failed"]
     assert [entry["error"] for entry in failed] == ["KeyError"]
     assert "Traceback (most recent call last)" in (run.path / "log.txt").read_text(encoding="utf-8")

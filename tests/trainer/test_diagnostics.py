@@ -35,7 +35,7 @@ def test_training_right_by_heart_is_warned_of_and_learning_is_not(config: RunCon
     assert codes(Diagnostics(config), good) == []
     # A little evidence is no evidence.
     assert codes(Diagnostics(config), [judged(100, 0.4, 0.8), metrics(101, 1.0, ended=300)]) == []
-    assert "judge it by puzzles" in Diagnostics(config).check(metrics(1, 1.0, ended=3000))[0]["message"]
+    assert "add an evaluation set of unseen puzzles" in Diagnostics(config).check(metrics(1, 1.0, ended=3000))[0]["message"]
 
 
 def test_steps_pinned_at_the_maximum_after_a_fifth_of_the_run(config: RunConfig) -> None:

@@ -90,5 +90,7 @@ def test_where_nothing_may_be_written_a_run_is_refused_in_words(disk: Path) -> N
     assert mount("-o", "remount,ro", str(disk))
     done = subprocess.run([sys.executable, "-m", "trainer", str(run.path)], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.strip() == f"{run.path}: a run cannot be kept here (Read-only file system); make the folder writable, or make room"
+    assert (
+        done.stderr.strip() == f"{run.path}: cannot write here (Read-only file system). Make the folder writable, or free some disk space."
+    )
     assert os.listdir(run.path) == ["config.yaml"]

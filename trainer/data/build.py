@@ -1,7 +1,7 @@
-"""Writes datasets in the published layout (`published.py`), group after group, in bounded memory.
+"""Writes datasets in the published layout (`published.py`), group by group, in bounded memory.
 
-What is made depends on the recipe alone. It grows in a folder beside its place, `NAME.building`, and is renamed when whole; after a kill
-the same recipe goes on where the files end.
+The result depends only on the recipe. It grows in the folder `NAME.building` and is renamed when complete. If a build is killed, the same
+recipe continues where the files end.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from hrm_model.tasks.arc.augment import turned
 from hrm_model.tasks.base import Grids, Task
 from trainer.data.published import GROUPS, IDENTIFIERS, INPUTS, LABELS, PUZZLES, Dataset
 
-_ROWS = 8192  # examples made together
+_ROWS = 8192  # examples made at once
 BLANK = "<blank>"
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How a split is divided: groups into puzzles, puzzles into examples."""
+    """How a split is divided into groups, puzzles and examples."""
 
-    group_puzzles: NDArray[np.intp]  # (groups,) puzzles of each
-    puzzle_examples: NDArray[np.intp]  # (puzzles,) examples of each
+    group_puzzles: NDArray[np.intp]  # (groups,) puzzles in each
+    puzzle_examples: NDArray[np.intp]  # (puzzles,) examples in each
     identifiers: NDArray[np.intp]  # (puzzles,)
 
     @property
     def first_example(self) -> NDArray[np.intp]:
-        """(groups + 1,) first example of each group."""
+        """(groups + 1,) the first example of each group, and the number of examples."""
         examples = np.concatenate([[0], np.cumsum(self.puzzle_examples)])
         return examples[np.concatenate([[0], np.cumsum(self.group_puzzles)])]
 
 
 class ExampleSource(ABC):
-    """Where a split's examples come from. `rows` of the same groups are the same whenever they are asked for."""
+    """Where a split's examples come from. `rows` always returns the same for the same groups."""
 
     seq_len: int
     vocab_size: int
@@ -61,17 +61,17 @@ class ExampleSource(ABC):
 
 
 class GridSource(ExampleSource):
-    """Puzzles of a task and their solutions: each is a group, itself and then its augmented copies.
+    """Puzzles of a task and their solutions. Each puzzle is a group: itself, then its augmented copies.
 
-    Mazes have up to eight copies, the rotations and reflections in the published order, the maze itself among them; other tasks have
-    `copies` random ones beside the puzzle itself.
+    A maze has up to eight copies, itself included: its rotations and reflections in the published order. A puzzle of another task has
+    `copies` random ones besides itself.
     """
 
     def __init__(self, task: Task, puzzles: Grids, solutions: Grids, copies: int = 0, seed: int = 0) -> None:
         self.task, self.puzzles, self.solutions, self.copies, self.seed = task, puzzles, solutions, copies, seed
         self.seq_len, self.vocab_size = task.cells, task.vocab_size
         self.turns = task.name.startswith("maze")
-        # As published, where augmented Sudokus come out as the digit permutation's own type.
+        # As published: there, augmented Sudokus have the type of the digit permutation.
         self.dtype = np.int64 if copies and not self.turns else np.uint8
 
     def sizes(self) -> Sizes:
@@ -100,7 +100,7 @@ class GridSource(ExampleSource):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a build is."""
+    """How far a build has come."""
 
     done: int  # examples
     total: int
@@ -113,21 +113,21 @@ def build(
     identifiers: list[str] | None = None,
     overwrite: bool = False,
 ) -> Iterator[Progress]:
-    """Write the splits of a dataset (`train`, `test`), telling now and then how far it is. DatasetError where the folder is taken.
+    """Write the splits of a dataset (`train`, `test`) and yield the progress. DatasetError if the folder exists or cannot be written.
 
-    `recipe` is kept as build.json: what the examples are made from. An unfinished build of the same recipe goes on.
+    `recipe`: what the examples are made from; it is kept as build.json. An unfinished build of the same recipe is continued.
     """
     if folder.exists() and not overwrite:
-        raise DatasetError(f"{folder}: is there already; choose another name, or overwrite it")
+        raise DatasetError(f"{folder} already exists; choose another name, or overwrite it")
     names = identifiers or [BLANK]
     unfinished = folder.with_name(folder.name + ".building")
     sizes = {name: source.sizes() for name, source in sources.items()}
-    told = json.dumps({"recipe": dict(recipe), "examples": {n: int(s.puzzle_examples.sum()) for n, s in sizes.items()}}, indent=1)
+    content = json.dumps({"recipe": dict(recipe), "examples": {n: int(s.puzzle_examples.sum()) for n, s in sizes.items()}}, indent=1)
     try:
-        if not unfinished.is_dir() or _text(unfinished / "build.json") != told:
+        if not unfinished.is_dir() or _text(unfinished / "build.json") != content:
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir(parents=True)
-            (unfinished / "build.json").write_text(told, encoding="utf-8")
+            (unfinished / "build.json").write_text(content, encoding="utf-8")
         total = sum(int(s.puzzle_examples.sum()) for s in sizes.values())
         before = 0
         for name, source in sources.items():
@@ -135,17 +135,17 @@ def build(
                 yield Progress(before + done, total)
             before += int(sizes[name].puzzle_examples.sum())
         (unfinished / "identifiers.json").write_text(json.dumps(names), encoding="utf-8")
-        Dataset(unfinished)  # it reads as what it should be
+        Dataset(unfinished)  # checks that it can be read
         replace(unfinished, folder)
     except OSError as error:
         raise DatasetError(
-            f"{error.filename or unfinished}: cannot be written ({error.strerror or error}); what is there is kept"
+            f"{error.filename or unfinished}: cannot be written ({error.strerror or error}). Build again to continue with what is there."
         ) from None
     yield Progress(total, total)
 
 
 def _write_split(folder: Path, source: ExampleSource, sizes: Sizes, identifiers: int) -> Iterator[int]:
-    """Yields examples done."""
+    """Write one split. Yields the number of examples written so far."""
     folder.mkdir(exist_ok=True)
     first = sizes.first_example
     examples, groups = int(first[-1]), len(sizes.group_puzzles)
@@ -159,7 +159,7 @@ def _write_split(folder: Path, source: ExampleSource, sizes: Sizes, identifiers:
     shape = (examples, source.seq_len)
     files = [_Growing(folder / f"all__{field}.npy", shape, source.dtype) for field in (INPUTS, LABELS)]
     try:
-        # The last group that is whole in both files.
+        # The last group that is complete in both files.
         begin = int(np.searchsorted(first, min(file.rows for file in files), side="right")) - 1
         for file in files:
             file.cut(int(first[begin]))
@@ -183,7 +183,7 @@ def _write_split(folder: Path, source: ExampleSource, sizes: Sizes, identifiers:
 
 
 class _Growing:
-    """An .npy file whose header tells its final size from the start, written row by row; `rows` are there already."""
+    """An .npy file written row by row. Its header has the final size from the start; `rows` rows have been written."""
 
     def __init__(self, file: Path, shape: tuple[int, int], dtype: DTypeLike) -> None:
         self.dtype = np.dtype(dtype)

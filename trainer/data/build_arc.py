@@ -1,4 +1,4 @@
-"""ARC tasks as a dataset's splits, as published: each task a group, itself and its augmented copies, every copy with a name of its own."""
+"""ARC tasks as the splits of a dataset, as published: each task is a group of augmented copies, and each copy has a name of its own."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from trainer.data.build import BLANK, ExampleSource, Sizes
 
 @dataclass(frozen=True)
 class _Group:
-    """A task's pairs of one split, and the copies to make."""
+    """A task's pairs in one split, and the copies to make of them."""
 
     task: str
     pairs: tuple[Pair, ...]
-    copies: tuple[Augmentation, ...]  # the first one leaves it as it is
+    copies: tuple[Augmentation, ...]  # the first one changes nothing
     first_identifier: int
 
 
@@ -47,7 +47,7 @@ class ArcSource(ExampleSource):
         made = []
         for by in group.copies:
             copy = augmented(ArcPuzzle(group.task, group.pairs, ()), by).train
-            still = int(rng.integers(len(copy)))  # one example of each copy stays in the corner
+            still = int(rng.integers(len(copy)))  # one example of each copy is not moved from the corner
             made += [encode_pair(pair, rng if self.translate and i != still else None) for i, pair in enumerate(copy)]
         return made
 
@@ -55,19 +55,19 @@ class ArcSource(ExampleSource):
 def arc_sources(
     training: list[ArcPuzzle], evaluation: list[ArcPuzzle], copies: int, seed: int
 ) -> tuple[dict[str, ExampleSource], list[str]]:
-    """Splits, and the names of all copies (identifiers.json).
+    """The splits, and the names of all copies (identifiers.json).
 
-    Trained on: all pairs of the training tasks and the demonstrations of the evaluation tasks, moved on the board; judged on: the test
-    pairs of the evaluation tasks. DatasetError where a name stands for two tasks, or there is no task.
+    `train` has all pairs of the training tasks and the demonstrations of the evaluation tasks, moved on the board. `test` has the test
+    pairs of the evaluation tasks. DatasetError if two tasks have the same name, or if there is no task.
     """
     names = [BLANK]
     train, test = [], []
     known = [p.name for p in (*evaluation, *training)]
     if not known:
-        raise DatasetError("there is no ARC task to build a dataset from")
+        raise DatasetError("there are no ARC tasks to build a dataset from")
     if len(set(known)) < len(known):
         twice = next(name for name in known if known.count(name) > 1)
-        raise DatasetError(f"the task {twice!r} is there twice; training and evaluation tasks must differ")
+        raise DatasetError(f"the task {twice!r} appears twice; training and evaluation tasks must differ")
     for number, puzzle in enumerate((*evaluation, *training)):
         found = distinct_augmentations(puzzle, copies, np.random.default_rng(np.random.SeedSequence([seed, 1, number])))
         all_copies = (Augmentation(), *found)

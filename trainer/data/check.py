@@ -1,4 +1,4 @@
-"""Whether a dataset is what it should be: every token one, every answer right, nothing to be learned by heart from train for test."""
+"""Checks a dataset: every number is a token, every answer is right, and no test puzzle is among the training puzzles."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ _ROWS = 4096
 
 @dataclass(frozen=True)
 class DatasetReport:
-    """What was found."""
+    """What a check found."""
 
     examples: int
-    wrong_answers: dict[str, int]  # by split: examples whose label is no right answer to the input
+    wrong_answers: dict[str, int]  # by split: examples with a wrong label
     first_wrong: dict[str, int]  # by split: the first of them
-    shared_classes: int  # test puzzles that are symmetric to a training puzzle, or tasks whose test pairs are trained on
+    shared_classes: int  # test puzzles that are, up to symmetry, also training puzzles
 
     @property
     def fine(self) -> bool:
         return not any(self.wrong_answers.values()) and not self.shared_classes
 
     def lines(self) -> list[str]:
-        """For people."""
-        found = [f"{self.examples:,} examples hold tokens only"]
+        """The findings as sentences."""
+        found = [f"all numbers in {self.examples:,} examples are tokens"]
         for split, wrong in self.wrong_answers.items():
             found.append(
-                f"{split}: {wrong:,} answers are wrong, the first of example {self.first_wrong[split]}"
+                f"{split}: {wrong:,} answers are wrong, the first in example {self.first_wrong[split]}"
                 if wrong
-                else f"{split}: answers are right"
+                else f"{split}: all answers are right"
             )
         found.append(
-            f"{self.shared_classes:,} test puzzles are trained on too, or a symmetry of them"
+            f"{self.shared_classes:,} test puzzles are also training puzzles, up to symmetry"
             if self.shared_classes
-            else "no test puzzle is trained on, nor a symmetry of it"
+            else "no test puzzle is also a training puzzle, up to symmetry"
         )
         return found
 
 
 def check_dataset(dataset: Dataset) -> DatasetReport:
-    """Reads everything. DatasetError where a file cannot be read or holds what is no token."""
+    """Read and check every example. DatasetError if a file cannot be read or a number is not a token."""
     task = dataset.task
     wrong, first = {}, {}
     classes: dict[str, np.ndarray] = {}
@@ -54,7 +54,7 @@ def check_dataset(dataset: Dataset) -> DatasetReport:
 
 
 def _read(task: Task, split: Split) -> tuple[int, int, np.ndarray]:
-    """Wrong answers, the first of them, and the classes of examples: of a group's first puzzle alone where its others are copies of it."""
+    """Wrong answers, the first of them, and the symmetry classes of examples (of a group's first puzzle only, if the others are its copies)."""
     wrong, first = 0, -1
     found = []
     heads = np.zeros(split.examples, bool)

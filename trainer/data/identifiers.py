@@ -1,4 +1,4 @@
-"""The number that a model knows a puzzle by: its place in identifiers.json of the dataset that the model was trained on."""
+"""The number of a puzzle's vector in a model: its place in identifiers.json of the dataset that the model was trained on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 @dataclass(frozen=True)
 class PuzzleIdentifier:
-    """A puzzle's number, 0 (the blank one) where the model has none for it, and a sentence about it."""
+    """The number of a puzzle's vector, or 0, the blank vector, if the model has none for it; and a sentence about that."""
 
     number: int
     words: str
@@ -32,32 +32,32 @@ class PuzzleIdentifier:
 
 
 def identify(checkpoint: Path, model: str, rows: int, puzzle: str) -> PuzzleIdentifier:
-    """What a model with so many puzzle vectors (`rows`, 0: none at all) knows a puzzle by; `puzzle` is '' for one without a name."""
+    """Find a puzzle's vector in a model. `rows`: the model's puzzle vectors, 0 if it has none; `puzzle`: its name, '' if it has none."""
     if not rows:
         return PuzzleIdentifier(0, "", True)
-    guess, blank = "its answer is a guess", "thinks with the blank puzzle vector"
+    guess, blank = "Its answer is a guess", "uses the blank puzzle vector"
     if not puzzle:
-        return PuzzleIdentifier(0, f"A task without a name, by which models know tasks: {guess}. {model} {blank}.", False)
+        return PuzzleIdentifier(0, f"{guess}: this task has no name, so the model has no vector for it. {model} {blank}.", False)
     try:
         file = names_file(checkpoint)
         if file is None:
             return PuzzleIdentifier(
-                0, f"Which tasks {model} was trained on is not known: {guess}. No {NAMES} lies beside it; it {blank}.", False
+                0, f"{guess}: there is no {NAMES} beside {model}, so the tasks it was trained on are unknown. It {blank}.", False
             )
         number = find_number(file, puzzle)
     except DatasetError as error:
-        return PuzzleIdentifier(0, f"{model} {blank}, and {guess}: {error}.", False)
+        return PuzzleIdentifier(0, f"{guess}: {error}. {model} {blank}.", False)
     if number is None:
-        return PuzzleIdentifier(0, f"{model} was not trained on {puzzle}: {guess}. {file} does not list it; the model {blank}.", False)
+        return PuzzleIdentifier(0, f"{guess}: {model} was not trained on {puzzle}, which {file} does not list. It {blank}.", False)
     if number >= rows:
         return PuzzleIdentifier(
-            0, f"{file} belongs to another model, for {model} has {rows:,} puzzle vectors only: {guess}. It {blank}.", False
+            0, f"{guess}: {file} belongs to another model, as {model} has only {rows:,} puzzle vectors. It {blank}.", False
         )
     return PuzzleIdentifier(number, f"The model was trained on this task: puzzle vector {number:,}.", True)
 
 
 def names_file(checkpoint: Path) -> Path | None:
-    """identifiers.json beside a checkpoint or in its run's folder, else that of the dataset which its configuration names."""
+    """identifiers.json beside a checkpoint or in its run's folder, else in the dataset that its configuration names. None: not found."""
     try:
         folder = checkpoint_place.find(checkpoint).weights.parent
     except (CheckpointError, OSError):
@@ -73,14 +73,14 @@ def names_file(checkpoint: Path) -> Path | None:
             named = _dataset_of(there)
             file = dataset_folder(named) / NAMES if named else None
         except DatasetError:
-            continue  # it was made elsewhere, and is not here
+            continue  # the dataset is not on this machine
         if file is not None and file.is_file():
             return file
     return None
 
 
 def _dataset_of(folder: Path) -> str:
-    """The dataset that a run's or a published checkpoint's configuration names; '' where there is none."""
+    """The dataset that the configuration of a run or a published checkpoint names; '' if it names none."""
     try:
         if (folder / "config.yaml").is_file():
             return read_config(folder / "config.yaml").dataset
@@ -95,7 +95,7 @@ def _dataset_of(folder: Path) -> str:
 
 
 def find_number(file: Path, puzzle: str) -> int | None:
-    """A name's place in a list of names, or None. DatasetError where the file is no such list."""
+    """A name's place in a list of names, or None. DatasetError if the file is not a list of names."""
     try:
         return _number_of(file, file.stat().st_mtime_ns, puzzle)
     except OSError as error:
@@ -108,7 +108,7 @@ def _number_of(file: Path, written: int, puzzle: str) -> int | None:
 
 
 def augmented_copies(file: Path, puzzle: str) -> list[tuple[int, str]]:
-    """Number and name of a puzzle and its augmented copies. DatasetError where the file is no list of names."""
+    """Number and name of a puzzle and of its augmented copies. DatasetError if the file is not a list of names."""
     try:
         return [(number, name) for number, name in _names(file) if name.startswith(puzzle)]
     except OSError as error:
@@ -117,20 +117,20 @@ def augmented_copies(file: Path, puzzle: str) -> list[tuple[int, str]]:
 
 def _names(file: Path) -> Iterator[tuple[int, str]]:
     if file.stat().st_size > _LARGEST:
-        raise DatasetError(f"{file}: has {file.stat().st_size / 1e6:.0f} MB; no list of names needs so much")
+        raise DatasetError(f"{file}: {file.stat().st_size / 1e6:.0f} MB is too large for a list of names")
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise DatasetError(f"{file}: is no list of names") from None
-    # A million names parsed in one call would hold the interpreter, and so the window, for a third of a second: one after the other, then.
+        raise DatasetError(f"{file}: not a JSON list of names") from None
+    # One name at a time: parsing a million in one call would block the interpreter, and so the window, for a third of a second.
     end, before = 0, "["
     for at, name in enumerate(_TEXT.finditer(text)):
         if text[end : name.start()].strip() != before:
-            raise DatasetError(f"{file}: is no list of names")
+            raise DatasetError(f"{file}: not a JSON list of names")
         end, before = name.end(), ","
         yield at, _plain(name[0])
     if "".join(text[end:].split()) != ("]" if end else "[]"):
-        raise DatasetError(f"{file}: is no list of names")
+        raise DatasetError(f"{file}: not a JSON list of names")
 
 
 def _plain(quoted: str) -> str:

@@ -1,9 +1,9 @@
-"""The published dataset layout, memory-mapped. `build.py` writes it.
+"""Reads datasets in the published layout, memory-mapped. `build.py` writes them.
 
     identifiers.json               names of the puzzles that have a vector of their own; number 0 is "<blank>"
     train/dataset.json, test/…     `Metadata`
     train/all__inputs.npy          (examples, S) tokens
-    train/all__labels.npy          (examples, S) tokens, `ignore_label_id` where nothing is asked
+    train/all__labels.npy          (examples, S) tokens; `ignore_label_id` where nothing is asked
     train/all__puzzle_identifiers.npy  (puzzles,) number in identifiers.json
     train/all__puzzle_indices.npy  (puzzles + 1,) first example of each puzzle
     train/all__group_indices.npy   (groups + 1,) first puzzle of each group: a puzzle and its augmented copies
@@ -34,11 +34,11 @@ INPUTS, LABELS, IDENTIFIERS, PUZZLES, GROUPS = "inputs", "labels", "puzzle_ident
 _FIELDS = (INPUTS, LABELS, IDENTIFIERS, PUZZLES, GROUPS)
 _LARGEST_JSON = 256 << 20  # bytes
 _LARGEST_HEADER = 4096
-_CHUNK = 1 << 22  # numbers looked at together
+_CHUNK = 1 << 22  # numbers read at once
 
 
 class Metadata(BaseModel):
-    """dataset.json, its names as published."""
+    """dataset.json, with the published names."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -54,18 +54,18 @@ class Metadata(BaseModel):
 
     @property
     def task(self) -> Task:
-        """The task that has these boards. PuzzleError where none here has."""
+        """The task that has these boards. PuzzleError if no task has."""
         try:
             return task_named(ModelConfig(seq_len=self.seq_len, vocab_size=self.vocab_size).task)
         except ValidationError:
-            raise PuzzleError(f"boards of {self.seq_len} cells and {self.vocab_size} tokens belong to no task known here") from None
+            raise PuzzleError(f"no task has boards of {self.seq_len} cells and {self.vocab_size} tokens") from None
 
 
 class Split:
-    """`train` or `test` of a dataset. Arrays stay on disk; batches bring in what they need."""
+    """The `train` or `test` split of a dataset. Arrays stay on disk; batches read what they need."""
 
     def __init__(self, folder: Path) -> None:
-        """DatasetError where a file is missing, unreadable, or does not fit the others. Examples are not read: `check` does that."""
+        """DatasetError if a file is missing, unreadable or does not fit the others. Examples are not read yet; `check` reads them."""
         self.folder = folder
         try:
             self.metadata = Metadata.model_validate(_read_json(folder / "dataset.json"))
@@ -74,7 +74,7 @@ class Split:
             raise DatasetError(f"{folder / 'dataset.json'}: {'.'.join(map(str, fault['loc'])) or 'metadata'}: {fault['msg']}") from None
         names = self.metadata.sets
         if len(names) != 1 or not names[0].isidentifier():
-            raise DatasetError(f"{folder / 'dataset.json'}: sets {list(names)}: one set is read, usually 'all'")
+            raise DatasetError(f"{folder / 'dataset.json'}: sets is {list(names)}; exactly one set is supported, usually ['all']")
         arrays = {field: self._open(names[0], field) for field in _FIELDS}
         self.inputs, self.labels = arrays[INPUTS], arrays[LABELS]
         self.identifiers, self.puzzle_indices, self.group_indices = (arrays[f] for f in (IDENTIFIERS, PUZZLES, GROUPS))
@@ -85,7 +85,7 @@ class Split:
         try:
             with file.open("rb") as stream:
                 if stream.read(6) != b"\x93NUMPY":
-                    raise DatasetError(f"{file}: is no .npy file")
+                    raise DatasetError(f"{file}: not a .npy file")
             array = np.load(file, mmap_mode="r", allow_pickle=False, max_header_size=_LARGEST_HEADER)
         except DatasetError:
             raise
@@ -97,9 +97,7 @@ class Split:
             ) from None
         wanted = 2 if field in (INPUTS, LABELS) else 1
         if array.ndim != wanted or array.dtype.kind not in "iu":
-            raise DatasetError(
-                f"{file}: has {array.ndim} axes of {array.dtype}; {wanted} of whole numbers {'is' if wanted == 1 else 'are'} needed"
-            )
+            raise DatasetError(f"{file}: {array.ndim} axes of {array.dtype}; expected {wanted} of integers")
         return array
 
     def _file(self, name: str, field: str) -> Path:
@@ -110,22 +108,22 @@ class Split:
         wanted = (len(self.inputs), meta.seq_len)
         for field, array in ((INPUTS, self.inputs), (LABELS, self.labels)):
             if array.shape != wanted:
-                raise DatasetError(f"{self._file(name, field)}: is {_by(array.shape)}; {_by(wanted)} is needed")
+                raise DatasetError(f"{self._file(name, field)}: the shape is {_by(array.shape)}; expected {_by(wanted)}")
         for field, array, least, last, of in (
             (PUZZLES, self.puzzle_indices, 1, len(self.inputs), "examples"),
             (GROUPS, self.group_indices, 1, len(self.identifiers), "puzzles"),
         ):
             steps = np.diff(array.astype(np.int64)) if len(array) else np.zeros(0, np.int64)
             if len(array) < 1 or array[0] != 0 or array[-1] != last or (steps < least).any():
-                raise DatasetError(f"{self._file(name, field)}: must rise from 0 to the {last} {of}")
+                raise DatasetError(f"{self._file(name, field)}: must increase from 0 to {last}, the number of {of}")
         if len(self.puzzle_indices) != len(self.identifiers) + 1:
             raise DatasetError(
-                f"{self._file(name, IDENTIFIERS)}: tells of {len(self.identifiers)} puzzles, {PUZZLES} of {len(self.puzzle_indices) - 1}"
+                f"{self._file(name, IDENTIFIERS)}: has {len(self.identifiers)} puzzles, but {PUZZLES} has {len(self.puzzle_indices) - 1}"
             )
         if len(self.identifiers) and not 0 <= self.identifiers.min() <= self.identifiers.max() < meta.num_puzzle_identifiers:
-            raise DatasetError(f"{self._file(name, IDENTIFIERS)}: has numbers outside 0 to {meta.num_puzzle_identifiers - 1}")
+            raise DatasetError(f"{self._file(name, IDENTIFIERS)}: numbers must lie between 0 and {meta.num_puzzle_identifiers - 1}")
         if meta.total_groups != self.groups:
-            raise DatasetError(f"{self.folder / 'dataset.json'}: total_groups {meta.total_groups}; {self.groups} are there")
+            raise DatasetError(f"{self.folder / 'dataset.json'}: total_groups is {meta.total_groups}, but there are {self.groups} groups")
 
     # What it holds -----------------------------------------------------------------------------------------------------
 
@@ -154,18 +152,18 @@ class Split:
         return self.identifiers[self.puzzle_of(examples)].astype(np.int64)
 
     def rows(self, examples: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Inputs and labels (n, S) as tokens. DatasetError where a number is no token."""
+        """Inputs and labels (n, S) as tokens. DatasetError if a number is not a token."""
         inputs, labels = self.inputs[examples].astype(np.int64), self.labels[examples].astype(np.int64)
         for field, found in ((INPUTS, inputs), (LABELS, labels)):
             if found.size and not 0 <= found.min() <= found.max() < self.metadata.vocab_size:
                 raise DatasetError(
-                    f"{self._file(self.metadata.sets[0], field)}: holds {found.min()} to {found.max()}; tokens go from 0 to"
+                    f"{self._file(self.metadata.sets[0], field)}: has numbers from {found.min()} to {found.max()}; tokens are 0 to"
                     f" {self.metadata.vocab_size - 1}"
                 )
         return inputs, labels
 
     def check(self) -> None:
-        """Read every example. DatasetError for one that holds no token."""
+        """Read every example. DatasetError if a number is not a token."""
         rows = max(1, _CHUNK // self.metadata.seq_len)
         for start in range(0, self.examples, rows):
             self.rows(np.arange(start, min(start + rows, self.examples)))
@@ -173,12 +171,12 @@ class Split:
     # Training order ----------------------------------------------------------------------------------------------------
 
     def draw(self, seed: int, step: int, count: int) -> NDArray[np.intp]:
-        """The examples of a training step: each epoch takes every group once, in an order of its own; of a group any puzzle, any example.
+        """The examples of a training step. An epoch takes every group once, in random order, and of each group a random example.
 
-        Depends on (seed, step, count) alone, so that a run can go on anywhere.
+        Depends only on (seed, step, count), so that a run can be resumed anywhere.
         """
         if not self.groups:
-            raise DatasetError(f"{self.folder}: holds no puzzle to train on")
+            raise DatasetError(f"{self.folder}: there are no puzzles to train on")
         rng = np.random.default_rng(np.random.SeedSequence([seed, 1, step]))
         epoch, place = np.divmod(step * count + np.arange(count), self.groups)
         group = np.array([_order(seed, int(e), self.groups)[p] for e, p in zip(epoch, place, strict=True)])
@@ -187,61 +185,57 @@ class Split:
 
 
 class Dataset:
-    """A folder with `train`, `test` and `identifiers.json`; either split may be missing."""
+    """A folder with `train`, `test` and `identifiers.json`. One split may be missing."""
 
     def __init__(self, folder: Path) -> None:
-        """DatasetError where it is none, or its parts do not fit."""
+        """DatasetError if the folder is not a dataset, or if its splits do not fit each other."""
         self.folder = folder
         self.splits = {name: Split(folder / name) for name in ("train", "test") if (folder / name / "dataset.json").is_file()}
         if not self.splits:
-            raise DatasetError(f"{folder}: is no dataset; train/dataset.json or test/dataset.json is needed")
+            raise DatasetError(f"{folder}: not a dataset; train/dataset.json or test/dataset.json is needed")
         first = next(iter(self.splits.values())).metadata
         for split in self.splits.values():
             found = split.metadata
             if (found.seq_len, found.vocab_size) != (first.seq_len, first.vocab_size):
-                raise DatasetError(f"{split.folder / 'dataset.json'}: has other boards than train")
+                raise DatasetError(f"{split.folder / 'dataset.json'}: the boards differ from those of train")
         self.metadata = first
         file = folder / "identifiers.json"
         names = _read_json(file) if file.is_file() else ["<blank>"]
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise DatasetError(f"{file}: is no list of names")
+            raise DatasetError(f"{file}: not a JSON list of names")
         self.identifiers: list[str] = names
 
     @property
     def task(self) -> Task:
-        """DatasetError where these boards belong to no task known here."""
+        """DatasetError if no task has such boards."""
         try:
             return self.metadata.task
         except PuzzleError:
             meta = self.metadata
-            raise DatasetError(
-                f"{self.folder}: boards of {meta.seq_len} cells and {meta.vocab_size} tokens belong to no task known here"
-            ) from None
+            raise DatasetError(f"{self.folder}: no task has boards of {meta.seq_len} cells and {meta.vocab_size} tokens") from None
 
 
 def dataset_folder(name: str | Path) -> Path:
-    """A dataset's folder: as it is named, else of that name in the studio's home. DatasetError where neither is there."""
+    """A dataset's folder: a path, or a name in the studio's home folder. DatasetError if there is neither."""
     there = home() / name
     for folder in (Path(name), there):
         if folder.is_dir():
             return folder
-    raise DatasetError(
-        f"{name}: there is no such dataset; `hrm-studio data build --help` tells how one is made, and {there} is where it is looked for"
-    )
+    raise DatasetError(f"{name}: there is no such dataset, nor {there}. `hrm-studio data build --help` shows how to build one.")
 
 
 def dataset_exists(name: str | Path) -> bool:
-    """Whether `dataset_folder` finds it."""
+    """Whether `dataset_folder` finds this dataset."""
     return Path(name).is_dir() or (home() / name).is_dir()
 
 
 def resolve_dataset(config: RunConfig) -> RunConfig:
-    """A configuration that can be started here: one of a dataset is fitted to it. DatasetError where it is not there."""
+    """Fit a configuration to its dataset, if it has one, so that it can be started. DatasetError if the dataset is missing."""
     return fit_to_dataset(config, dataset_folder(config.dataset)) if config.dataset else config
 
 
 def preset_for_dataset(folder: Path) -> RunConfig:
-    """The preset to begin with on a dataset: the first of its task, else of its kind of puzzle. DatasetError."""
+    """A preset to begin with: the first of the dataset's task, else of its kind of puzzle. DatasetError if it is not a dataset."""
     task = Dataset(folder).task.name
     kind = task.partition("-")[0]
     alike = [p for p in PRESETS.values() if p.task == task] or [p for p in PRESETS.values() if p.task.partition("-")[0] == kind]
@@ -249,7 +243,7 @@ def preset_for_dataset(folder: Path) -> RunConfig:
 
 
 def fit_to_dataset(config: RunConfig, folder: Path) -> RunConfig:
-    """The same recipe on a dataset: the model is fitted to its boards and identifiers. DatasetError where it cannot be."""
+    """The same configuration for a dataset: the model gets the size of its boards and identifiers. DatasetError if that is impossible."""
     dataset = Dataset(folder.resolve())
     task, meta = dataset.task, dataset.metadata
     model: dict[str, Any] = {"seq_len": meta.seq_len, "vocab_size": meta.vocab_size}
@@ -262,7 +256,7 @@ def fit_to_dataset(config: RunConfig, folder: Path) -> RunConfig:
     try:
         return RunConfig.model_validate(config.model_dump() | changed | {"model": config.model.model_dump() | model})
     except ValidationError as error:
-        raise DatasetError(f"{folder}: cannot be trained on by this recipe ({error.errors()[0]['msg']})") from None
+        raise DatasetError(f"{folder}: this configuration does not fit the dataset ({error.errors()[0]['msg']})") from None
 
 
 @lru_cache(maxsize=4)
@@ -271,7 +265,7 @@ def _order(seed: int, epoch: int, groups: int) -> NDArray[np.intp]:
 
 
 def _between(indices: NDArray[Any], chosen: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
-    """A random number from indices[c] to indices[c + 1] − 1 for each c."""
+    """A random number from indices[c] to indices[c + 1] − 1 for each c in `chosen`."""
     begin, end = indices[chosen].astype(np.intp), indices[chosen + 1].astype(np.intp)
     return begin + (rng.random(len(chosen)) * (end - begin)).astype(np.intp)
 
@@ -283,7 +277,7 @@ def _by(shape: tuple[int, ...]) -> str:
 def _read_json(file: Path) -> Any:
     try:
         if file.stat().st_size > _LARGEST_JSON:
-            raise DatasetError(f"{file}: has {file.stat().st_size / 1e6:.0f} MB; no such file needs so much")
+            raise DatasetError(f"{file}: {file.stat().st_size / 1e6:.0f} MB is too large for such a file")
         return json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise DatasetError(f"{file}: cannot be read ({error.strerror or error})") from None

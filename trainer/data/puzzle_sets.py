@@ -1,9 +1,9 @@
-"""`python -m trainer.data.puzzle_sets FOLDER [--against POOL.npz …]`: the puzzles that models are judged by, those in assets/puzzles/test
-(but `hardest-known.txt`, which was collected from public lists).
+"""`python -m trainer.data.puzzle_sets FOLDER [--against POOL.npz …]` makes the test puzzles in assets/puzzles/test
+(except `hardest-known.txt`, which was collected from public lists).
 
-They come from a random stream of their own, and none shares a symmetry class with a training puzzle: on boards of few classes a part of
-all classes is kept from every pool (`Task.held_out`), else the pools named by `--against` are searched. No two of them share a class
-either, but on 4×4 boards, of which there are not enough: there no two are equal.
+They come from a random stream of their own, and none shares a symmetry class with a training puzzle. On small boards, some classes are kept
+out of every pool (`Task.held_out`); otherwise the pools named by `--against` are searched. No two test puzzles share a class either. Only of
+4×4 boards there are too few classes; no two of them are equal.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from hrm_model.tasks.sudoku.rating import LEVELS, rate
 from hrm_model.tasks.sudoku.task import SudokuTask
 
 SEED = 20261124
-_RATED = 4000  # puzzles that are rated to find some of each level
+_RATED = 4000  # puzzles to rate, to find some of each level
 
-# Task, file, puzzles, difficulty as `Task.generate` takes it.
+# Task, file, number of puzzles, and difficulty as `Task.generate` takes it.
 SETS: list[tuple[str, str, int, dict[str, int | None]]] = [
     ("sudoku-4x4", "6-clues", 1000, {"clues": 6}), ("sudoku-4x4", "5-clues", 1000, {"clues": 5}), ("sudoku-4x4", "4-clues", 200, {"clues": 4}),
     ("sudoku-6x6", "14-clues", 1000, {"clues": 14}), ("sudoku-6x6", "11-clues", 1000, {"clues": 11}), ("sudoku-6x6", "9-clues", 1000, {"clues": 9}),
@@ -34,7 +34,7 @@ SETS: list[tuple[str, str, int, dict[str, int | None]]] = [
 
 
 def chosen(task: Task, make: Callable[[], Grids], count: int, seen: set[int]) -> Grids:
-    """`count` puzzles (count, S) whose classes are not in `seen`, which grows by theirs; fewer where ever fewer new ones come."""
+    """`count` puzzles (count, S) whose classes are not in `seen`, which theirs are added to. Fewer if 50 tries bring nothing new."""
     kept: list[Grids] = []
     have = barren = 0
     while have < count and barren < 50:
@@ -49,17 +49,17 @@ def chosen(task: Task, make: Callable[[], Grids], count: int, seen: set[int]) ->
     return np.concatenate(kept)
 
 
-def write(folder: Path, task: Task, name: str, puzzles: Grids, told: str) -> None:
-    """One puzzle a line below a comment that says what it is."""
+def write(folder: Path, task: Task, name: str, puzzles: Grids, description: str) -> None:
+    """Write one puzzle a line, below a comment that describes them."""
     file = folder / task.name / f"{name}.txt"
     file.parent.mkdir(parents=True, exist_ok=True)
-    lines = [f"# {len(puzzles)} {task.name} puzzles, {told}; seed {SEED}", *(task.format_line(p) for p in puzzles)]
+    lines = [f"# {len(puzzles)} {task.name} puzzles, {description}; seed {SEED}", *(task.format_line(p) for p in puzzles)]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"{file}: {len(puzzles)}", flush=True)
 
 
 def rated(folder: Path, task: SudokuTask, each: int, rng: np.random.Generator, seen: set[int]) -> None:
-    """Up to `each` 9×9 puzzles of every level of sudoku_rating, from 32 clues down to minimal ones."""
+    """Write up to `each` 9×9 puzzles of every rating level, made with 32 clues down to minimal."""
     found: dict[int, list[np.ndarray]] = {level: [] for level in range(1, len(LEVELS))}
     for k in range(_RATED // 40):
         for puzzle in chosen(task, lambda k=k: task.generate(64, rng, clues=(32, 28, 26, None)[k % 4])[0], 40, seen):  # type: ignore[misc]
@@ -71,10 +71,12 @@ def rated(folder: Path, task: SudokuTask, each: int, rng: np.random.Generator, s
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Writes the puzzles that models are judged by.")
+    parser = argparse.ArgumentParser(description="Write the puzzles that models are evaluated on.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--against", type=Path, nargs="*", default=[], help="pool.npz files of training runs whose classes are left out")
-    parser.add_argument("--only", default="", help="a task's name")
+    parser.add_argument(
+        "--against", type=Path, nargs="*", default=[], help="pool.npz files of training runs; puzzles of their classes are left out"
+    )
+    parser.add_argument("--only", default="", help="the name of the only task to make puzzles for")
     given = parser.parse_args()
     streams = np.random.SeedSequence(SEED).spawn(len(SETS) + 1)
     seen: dict[str, set[int]] = {}
@@ -89,9 +91,7 @@ def main() -> None:
                     if stored["puzzles"].shape[1] == task.cells:
                         seen[task_name].update(task.classes(stored["puzzles"]).tolist())
         puzzles = chosen(task, lambda: task.generate(256, rng, **difficulty)[0], count, seen[task_name])  # noqa: B023
-        write(
-            given.folder, task, name, puzzles, ", ".join(f"{k} {v if v is not None else 'as few as can be'}" for k, v in difficulty.items())
-        )
+        write(given.folder, task, name, puzzles, ", ".join(f"{k} {v if v is not None else 'minimal'}" for k, v in difficulty.items()))
         if name == "minimal":
             write(
                 given.folder, task, "minimal-24-clues-or-fewer", puzzles[(puzzles > 0).sum(axis=1) <= 24], "minimal, with 24 clues or fewer"

@@ -1,4 +1,4 @@
-"""Which puzzles of a file, or of a generator, go into a dataset: filtered, sampled, and train kept apart from test."""
+"""Selects puzzles for a dataset: filters and samples them, and keeps training and test puzzles apart."""
 
 from __future__ import annotations
 
@@ -14,14 +14,21 @@ from hrm_model.tasks.puzzle_files import Puzzles, iter_puzzles
 
 @dataclass(frozen=True)
 class PuzzleFilter:
-    """Of which puzzles, and how many."""
+    """Which puzzles, and how many."""
 
-    count: int | None = None  # a random sample of so many; none: all
+    count: int | None = None  # size of a random sample; None: all
     min_rating: float | None = None
     max_rating: float | None = None
 
-    def fits(self, ratings: NDArray[np.float32] | None, number: int) -> NDArray[np.bool_]:
-        """(N,) which puzzles are as hard as asked; one without a rating is not, where one is asked for."""
+    @property
+    def limits(self) -> str:
+        """The limits in words."""
+        limits = (("at least", self.min_rating), ("at most", self.max_rating))
+        words = " and ".join(f"{word} {value:g}" for word, value in limits if value is not None)
+        return f"has a rating of {words}" if words else "is left"
+
+    def matches(self, ratings: NDArray[np.float32] | None, number: int) -> NDArray[np.bool_]:
+        """(N,) which puzzles are within the limits. A puzzle without a rating is not, if there is a limit."""
         kept = np.ones(number, bool)
         if ratings is not None:
             with np.errstate(invalid="ignore"):
@@ -31,17 +38,17 @@ class PuzzleFilter:
 
 
 def sample_file(file: Path, wanted: PuzzleFilter, seed: int) -> Puzzles:
-    """A random sample of a file's puzzles, in the file's order, with solutions. Memory is that of the sample, however long the file.
+    """A random sample of a file's puzzles, in the file's order, with solutions. Takes memory for the sample only, however long the file is.
 
-    DatasetError names the file where it cannot be read or no puzzle is left.
+    DatasetError names the file if it cannot be read or no puzzle matches.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, 3]))
     kept: Puzzles | None = None
     keys = np.zeros(0)
     try:
         for part in iter_puzzles(file, solve=True):
-            fitting = wanted.fits(part.ratings, len(part))
-            drawn = rng.random(len(part))  # for all of them, so that a sample does not depend on how the file is cut
+            fitting = wanted.matches(part.ratings, len(part))
+            drawn = rng.random(len(part))  # for every puzzle, so that the sample does not depend on how the file is cut into parts
             if not fitting.any():
                 continue
             kept, keys = joined(kept, part[fitting]), np.concatenate([keys, drawn[fitting]])
@@ -51,12 +58,12 @@ def sample_file(file: Path, wanted: PuzzleFilter, seed: int) -> Puzzles:
     except OSError as error:
         raise DatasetError(f"{file}: cannot be read ({error.strerror or error})") from None
     if kept is None:
-        raise DatasetError(f"{file}: no puzzle is as asked (rating {wanted.min_rating} to {wanted.max_rating})")
+        raise DatasetError(f"{file}: no puzzle {wanted.limits}")
     return kept
 
 
 def joined(one: Puzzles | None, other: Puzzles) -> Puzzles:
-    """Two sets of one task, one after the other."""
+    """Two sets of puzzles of one task in one."""
     if one is None:
         return other
     assert one.solutions is not None
@@ -72,22 +79,22 @@ def joined(one: Puzzles | None, other: Puzzles) -> Puzzles:
 
 
 def without_symmetric(train: Puzzles, test: Puzzles) -> tuple[Puzzles, int]:
-    """Training puzzles without those that are symmetric to a test puzzle, and how many these were."""
+    """Training puzzles without those that are symmetric to a test puzzle, and the number left out."""
     shared = np.isin(train.task.classes(train.puzzles), test.task.classes(test.puzzles))
     return train[~shared], int(shared.sum())
 
 
 def split_test(puzzles: Puzzles, count: int, seed: int) -> tuple[Puzzles, Puzzles, int]:
-    """(train, test, dropped): `count` random puzzles, and the rest without those symmetric to one of them, which are so many.
+    """(train, test, left out): `count` random test puzzles, and the others without those that are symmetric to a test puzzle.
 
-    DatasetError where nothing would be left.
+    DatasetError if no training puzzle would be left.
     """
     if count >= len(puzzles):
-        raise DatasetError(f"{count} test puzzles were asked for; there are {len(puzzles)} puzzles in all")
+        raise DatasetError(f"{count} test puzzles are too many: there are only {len(puzzles)} puzzles")
     chosen = np.zeros(len(puzzles), bool)
     chosen[np.random.default_rng(np.random.SeedSequence([seed, 4])).permutation(len(puzzles))[:count]] = True
     test = puzzles[chosen]
     train, dropped = without_symmetric(puzzles[~chosen], test)
     if not len(train):
-        raise DatasetError("every puzzle is symmetric to one of the test puzzles; ask for fewer of these")
+        raise DatasetError("every puzzle is symmetric to a test puzzle; ask for fewer test puzzles")
     return train, test, dropped

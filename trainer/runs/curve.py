@@ -1,7 +1,7 @@
-"""A growing curve that is cheap to draw at any length: what one pixel column cannot show apart is never handed to the painter.
+"""A growing curve that is cheap to draw at any length: the painter gets no more points than the plot has pixel columns.
 
-Of a million points a plot of 400 pixels shows the lowest and highest value in each pixel column, and the smoothed value. They are found
-from minima and maxima of blocks of 64 points, which are kept up as the curve grows.
+For each pixel column the plot shows the lowest, the highest and the smoothed value. They come from minima and maxima of blocks of 64 points,
+which are updated as the curve grows.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from trainer.runs.log import Floats, Table
 
 _BLOCK = 64
-_DENSE = 4 * _BLOCK  # points in a pixel column from which blocks are exact enough
-_SMOOTH_CHUNK = 1 << 16  # points smoothed at once, to stay in the cache
-_PIECE = 1 << 16  # rows taken in at once: some two milliseconds
+_DENSE = 4 * _BLOCK  # from so many points in a pixel column on, blocks are exact enough
+_SMOOTH_CHUNK = 1 << 16  # points smoothed at once, to stay in the CPU's cache
+_PIECE = 1 << 16  # rows read at once: about two milliseconds
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What there is to draw between two x: arrays of one length, a point or a pixel column each."""
+    """What to draw between two x: arrays of one length, with an entry for each point or pixel column."""
 
     x: Floats
     low: Floats
@@ -30,15 +30,15 @@ class Drawn:
 
     @property
     def spread(self) -> bool:
-        """Whether columns stand for several points each."""
+        """Whether an entry stands for several points."""
         return self.low is not self.high
 
 
 def smoothed(values: Floats, weight: float, carry: float = 0.0, count: int = 0) -> tuple[Floats, float]:
-    """Exponential moving average of values that follow `count` earlier ones, free of the bias towards 0 at its start.
+    """Exponential moving average of values that follow `count` earlier ones, without the initial bias towards 0.
 
-    weight: share of the past, 0 ≤ weight < 1. carry: the biased average so far. Returns the averages and the new carry. Each pass
-    doubles the number of terms in every sum, so that n values take log2(n) passes over an array instead of n steps.
+    `weight`: share of the past, 0 ≤ weight < 1. `carry`: the biased average so far. Returns the averages and the new carry. Each pass
+    doubles the number of terms in every sum, so n values take log2(n) passes over an array instead of n steps.
     """
     if weight <= 0 or not len(values):
         return values, carry
@@ -57,9 +57,9 @@ def smoothed(values: Floats, weight: float, carry: float = 0.0, count: int = 0) 
 
 
 class Curve:
-    """One column of a table against another, rows without a value left out. `follow()` takes in what the table has gained, in bounded pieces.
+    """One column of a table over another, without rows that lack a value. `follow()` reads new rows, a bounded number at a time.
 
-    A point is there (`x`, `y`, `smooth`, len) once it is smoothed.
+    `x`, `y`, `smooth` and the length contain only points that are smoothed already.
     """
 
     def __init__(self, table: Table, x: str, y: str, smoothing: float = 0.0, x_scale: float = 1.0) -> None:
@@ -89,12 +89,12 @@ class Curve:
 
     @property
     def behind(self) -> bool:
-        """Whether `follow` has more to take in."""
+        """Whether `follow` has more to read."""
         more = self.y_name in self.table and self._rows < len(self.table)
         return more or self._cuts != self.table.truncations or self._count < self._taken
 
     def follow(self, most: int = _PIECE) -> bool:
-        """Take in new rows, at most so many. Whether anything changed."""
+        """Read at most so many new rows. Whether anything changed."""
         if not self.behind:
             return False
         if self._cuts != self.table.truncations:
@@ -112,7 +112,7 @@ class Curve:
         return True
 
     def set_smoothing(self, weight: float) -> None:
-        """Another weight of the past; `follow` smooths anew."""
+        """Set the weight of the past; `follow` then smooths again."""
         if weight != self.smoothing:
             self.smoothing, self._count, self._carry = weight, 0, 0.0
 
@@ -131,14 +131,14 @@ class Curve:
             self._blocks = blocks
 
     def at(self, x: float) -> int | None:
-        """Index of the point nearest to x; None without points."""
+        """Index of the point nearest to x; None if there are no points."""
         if not self._count:
             return None
         k = int(np.searchsorted(self.x, x))
         return min((k - 1, k), key=lambda i: abs(self._x[i] - x) if 0 <= i < self._count else np.inf)
 
     def drawn(self, low: float, high: float, pixels: int, log_x: bool = False) -> Drawn:
-        """Between two x (and one point beyond each), for a plot so many pixels wide."""
+        """What to draw between two x, with one point beyond each, in a plot so many pixels wide."""
         x = self.x
         first = max(0, int(np.searchsorted(x, low)) - 1)
         last = min(self._count, int(np.searchsorted(x, high, side="right")) + 1)
@@ -155,9 +155,9 @@ class Curve:
         return Drawn(x[starts], lows, highs, self._smooth[ends - 1])
 
     def _extremes(self, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> tuple[Floats, Floats]:
-        """Lowest and highest value of each stretch of points; the stretches follow one another."""
+        """Lowest and highest value of each range of points; the ranges follow one another."""
         sparse = np.flatnonzero(ends - starts < _DENSE)
-        split = int(sparse[-1]) + 1 if len(sparse) else 0  # from here on every stretch is dense
+        split = int(sparse[-1]) + 1 if len(sparse) else 0  # from here on every range is dense
         if ends[-1] // _BLOCK > self._blocks or split == len(starts):
             split = len(starts)
         lows, highs = np.empty(len(starts)), np.empty(len(starts))
@@ -167,7 +167,7 @@ class Curve:
             at = starts[:split] - starts[0]
             lows[:split], highs[:split] = np.minimum.reduceat(here, at), np.maximum.reduceat(here, at)
         if split < len(starts):
-            # Edges are moved to the blocks' own: by a quarter of a pixel at most.
+            # The ranges' edges move to those of blocks, by a quarter of a pixel at most.
             blocks = starts[split:] // _BLOCK
             stop = max(int(blocks[-1]) + 1, int(ends[-1]) // _BLOCK)
             lows[split:] = np.minimum.reduceat(self._low[:stop], blocks)

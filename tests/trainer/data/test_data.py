@@ -34,12 +34,12 @@ def test_every_preset_can_be_written_and_read(tmp_path: Path) -> None:
     assert preset("sudoku-extreme-1k").model.hidden_size == 512
 
 
-@pytest.mark.parametrize(("text", "words"), [("a: [", "not plain YAML"), ("steps: 3", "task"), ("batch_size: -1", "batch_size")])
+@pytest.mark.parametrize(("text", "words"), [("a: [", "invalid YAML"), ("steps: 3", "task"), ("batch_size: -1", "batch_size")])
 def test_a_bad_configuration_is_named(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(ConfigError, match="config.yaml") as caught:
         read_config(tmp_path / "config.yaml")
-    if words == "not plain YAML":
+    if words == "invalid YAML":
         assert words in str(caught.value)
 
 
@@ -57,7 +57,7 @@ def test_sets_are_drawn_from_their_step_on() -> None:
     batches = Batches(config, *make_pool(config))
     clues = [set((batches.grids(step)[0] > 0).sum(axis=1).tolist()) for step in (0, 9, 10, 11)]
     assert clues == [{8}, {8}, {5, 8}, {5, 8}]
-    with pytest.raises(ValueError, match="step 0"):
+    with pytest.raises(ValueError, match="from_step 0"):
         small(puzzles=[{"clues": 5, "count": 40, "from_step": 10}])
 
 
@@ -135,7 +135,7 @@ def test_evaluation_counts_another_shortest_path_as_right(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"puzzles": [{"clues": 6, "count": 9}]}, "no clues"),
+        ({"puzzles": [{"clues": 6, "count": 9}]}, "clues is for Sudoku"),
         ({"task": "maze-7x8"}, "maze-7x8"),
         ({"task": "maze-8x8"}, "maze-7x7"),
         ({"loss_cells": "blanks"}, "for Sudoku"),
@@ -191,13 +191,13 @@ def test_batches_of_a_dataset_are_its_examples_or_symmetries_of_them() -> None:
 def test_a_dataset_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     config = on_published("arc")
     table = config.model.model_copy(update={"num_puzzle_identifiers": 3})
-    with pytest.raises(ValueError, match="31 puzzle identifiers, the model a table of 3"):
+    with pytest.raises(ValueError, match="31 puzzle identifiers do not fit the model's table of 3"):
         DatasetBatches(config.model_copy(update={"model": table}))
-    with pytest.raises(ValueError, match="boards of arc; the run is one of sudoku-4x4"):
+    with pytest.raises(ValueError, match="this dataset is of arc, but the run is of sudoku-4x4"):
         DatasetBatches(small().model_copy(update={"dataset": str(PUBLISHED_DATA / "arc")}))
     with pytest.raises(ValueError, match="either puzzles to generate or a dataset"):
         small(puzzles=())
-    with pytest.raises(ValueError, match="is no dataset"):
+    with pytest.raises(ValueError, match="not a dataset"):
         fit_to_dataset(small(), tmp_path)
 
 

@@ -46,7 +46,7 @@ def test_names_with_quotes_commas_and_other_letters(tmp_path: Path) -> None:
 def test_what_is_no_list_of_names_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "identifiers.json"
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(DatasetError, match=r"identifiers\.json: is no list of names"):
+    with pytest.raises(DatasetError, match=r"identifiers\.json: not a JSON list of names"):
         find_number(file, "missing")
 
 
@@ -75,16 +75,16 @@ def test_the_list_is_found_beside_in_the_run_and_through_its_dataset(tmp_path: P
 def test_what_is_said_of_a_puzzle(tmp_path: Path) -> None:
     model = weights(tmp_path / "m")
     assert identify(model, "m", 0, "evinc").words == ""  # a model without puzzle vectors has nothing to know it by
-    assert "is not known" in identify(model, "m", 8, "evinc").words
+    assert "are unknown" in identify(model, "m", 8, "evinc").words
     shutil.copy(NAMES, model)
     number = json.loads(NAMES.read_text()).index("evinc")
     found = identify(model, "m", 1000, "evinc")
     assert (found.number, found.trained) == (number, True)
-    assert "without a name" in identify(model, "m", 1000, "").words
+    assert "has no name" in identify(model, "m", 1000, "").words
     for rows, name, said in ((1000, "ffffffff", "m was not trained on ffffffff"), (number, "evinc", "belongs to another model")):
         found = identify(model, "m", rows, name)
         assert (found.number, found.trained) == (0, False)
         assert said in found.words
         assert "a guess" in found.words
     (model / "identifiers.json").write_text("{}")
-    assert "is no list of names" in identify(model, "m", 1000, "evinc").words
+    assert "not a JSON list of names" in identify(model, "m", 1000, "evinc").words

@@ -134,7 +134,7 @@ def test_another_recipe_begins_anew_and_a_finished_dataset_is_kept(tmp_path: Pat
     next(build(tmp_path / "x", {"train": source()}, {"a": 1}))
     assert next(build(tmp_path / "x", {"train": source()}, {"a": 2})).done == 0
     list(build(tmp_path / "x", {"train": source()}, {"a": 2}))
-    with pytest.raises(DatasetError, match="is there already"):
+    with pytest.raises(DatasetError, match="already exists"):
         next(build(tmp_path / "x", {"train": source()}, {"a": 2}))
     list(build(tmp_path / "x", {"train": source(3, 0)}, {"a": 3}, overwrite=True))
     assert Dataset(tmp_path / "x").splits["train"].examples == 3
@@ -194,9 +194,9 @@ def test_samples_filters_and_no_symmetry_class_on_both_sides(tmp_path: Path) -> 
     assert not set(task.classes(train.puzzles).tolist()) & set(task.classes(test.puzzles).tolist())
     kept, dropped = without_symmetric(read_puzzles(file)[:60], read_puzzles(file)[60:])
     assert (len(kept), dropped) == (0, 60)
-    with pytest.raises(DatasetError, match="no puzzle is as asked"):
+    with pytest.raises(DatasetError, match="no puzzle has a rating of at least 99"):
         sample_file(file, PuzzleFilter(min_rating=99), seed=0)
-    with pytest.raises(DatasetError, match="there are 120"):
+    with pytest.raises(DatasetError, match="there are only 120"):
         split_test(read_puzzles(file), 120, seed=1)
 
 
@@ -206,15 +206,15 @@ def test_samples_filters_and_no_symmetry_class_on_both_sides(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("file", "change", "words"),
     [
-        ("train/all__inputs.npy", lambda a: a[:-1], "31 × 81; 32 × 81|is 32 × 81; 31 × 81"),
+        ("train/all__inputs.npy", lambda a: a[:-1], "31 × 81; expected 32 × 81|is 32 × 81; expected 31 × 81"),
         ("train/all__labels.npy", lambda a: a[:, :80], "32 × 80"),
-        ("train/all__labels.npy", lambda a: a + 90, "holds 92 to 100"),
+        ("train/all__labels.npy", lambda a: a + 90, "has numbers from 92 to 100"),
         ("train/all__inputs.npy", lambda a: a.astype(float), "float64"),
         ("train/all__inputs.npy", lambda a: a.astype(object), "cannot be read"),
-        ("train/all__puzzle_indices.npy", lambda a: a[::-1], "must rise"),
-        ("train/all__puzzle_identifiers.npy", lambda a: a + 1, "outside 0 to 0"),
-        ("train/all__puzzle_identifiers.npy", lambda a: a[:5], "must rise|tells of"),
-        ("train/all__group_indices.npy", lambda a: a[:0], "must rise"),
+        ("train/all__puzzle_indices.npy", lambda a: a[::-1], "must increase"),
+        ("train/all__puzzle_identifiers.npy", lambda a: a + 1, "must lie between 0 and 0"),
+        ("train/all__puzzle_identifiers.npy", lambda a: a[:5], "must increase|has 5 puzzles"),
+        ("train/all__group_indices.npy", lambda a: a[:0], "must increase"),
     ],
 )
 def test_a_part_that_does_not_fit_is_named(tmp_path: Path, file: str, change: object, words: str) -> None:
@@ -235,7 +235,7 @@ def test_a_pickle_in_a_dataset_is_never_run(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cannot be read"):
         Dataset(tmp_path / "d")
     (tmp_path / "d/train/all__inputs.npy").write_bytes(b"PK\x03\x04" + bytes(100))
-    with pytest.raises(DatasetError, match="no .npy file"):
+    with pytest.raises(DatasetError, match="not a .npy file"):
         Dataset(tmp_path / "d")
     assert not (tmp_path / "ran").exists()
 

@@ -344,7 +344,7 @@ def test_attempts_are_stopped_and_their_faults_told(asked: Asked, qtbot: QtBot, 
     (model_folder / "identifiers.json").write_text("{}")
     attempts.go.click()
     qtbot.waitUntil(lambda: bool(asked.error))
-    assert "is no list of names" in asked.error
+    assert "not a JSON list of names" in asked.error
     assert attempts.go.text() == "Two attempts"
     asked.window.models.use(asked.window.models.bundled[0].path)
     attempts.go.click()
