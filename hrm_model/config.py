@@ -8,11 +8,14 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 PositionEncoding = Literal["rope", "learned", "rope2d", "grid", "none"]
-Mixer = Literal["attention", "mlp", "units"]
+Mixer = Literal["attention", "mlp", "units", "neighbours"]
 Gradient = Literal["step", "cycle", "all"]
 
 # (cells, vocabulary) of the tasks whose board is known from its size alone. A Sudoku token is digit + 1, 0 is padding.
 _SUDOKU_SHAPES = {(16, 6): "sudoku-4x4", (36, 8): "sudoku-6x6", (81, 11): "sudoku-9x9"}
+
+
+_EVERY_SIZE = {"units": "sudoku", "neighbours": "maze"}  # mixers whose models read every size of one kind of puzzle
 
 
 class ModelConfig(BaseModel):
@@ -33,7 +36,7 @@ class ModelConfig(BaseModel):
     mixer: Mixer = Field(
         "attention",
         description="how the positions of a block see each other: attention; an MLP over them (TRM's mlp_t); or units, the rows, columns and boxes"
-        " of a Sudoku, with one state for each digit of each cell (symmetric models)",
+        " of a Sudoku, with one state for each digit of each cell; or neighbours, the four cells beside each cell of a maze",
     )
     unit_mlp: bool = Field(False, description="mixer='units': each message passes a non-linearity and a second matrix")
     H_cycles: int = Field(2, ge=1, le=1024, description="H steps in a segment")
@@ -80,11 +83,10 @@ class ModelConfig(BaseModel):
             raise ValueError(f"a shared module has one depth; H_layers is {self.H_layers} and L_layers {self.L_layers}")
         if self.puzzle_slots and self.puzzle_slots * self.hidden_size < self.puzzle_emb_ndim:
             raise ValueError(f"puzzle_slots {self.puzzle_slots} of {self.hidden_size} do not hold a vector of {self.puzzle_emb_ndim}")
-        if self.mixer == "units" and (
-            self.shared or self.puzzle_emb_ndim or self.pos_encodings != "none" or not self.task.startswith("sudoku")
-        ):
+        kind = _EVERY_SIZE.get(self.mixer)
+        if kind and (self.shared or self.puzzle_emb_ndim or self.pos_encodings != "none" or not self.task.startswith(kind)):
             raise ValueError(
-                "mixer='units' needs a Sudoku's seq_len and vocab_size, pos_encodings='none', puzzle_emb_ndim=0 and shared=False"
+                f"mixer={self.mixer!r} needs the seq_len and vocab_size of a {kind}, pos_encodings='none', puzzle_emb_ndim=0 and shared=False"
             )
         if bool(self.box_height) != bool(self.box_width):
             raise ValueError(f"box_height {self.box_height} and box_width {self.box_width} must both be given or both be 0")
@@ -119,20 +121,21 @@ class ModelConfig(BaseModel):
 
     def state_shape(self, cells: int | None = None) -> tuple[int, int]:
         """(T, D) of a state of a board with so many cells (None: `seq_len`)."""
+        cells = cells or self.seq_len
         if self.mixer == "units":
-            cells = cells or self.seq_len
             return cells, math.isqrt(cells) * self.hidden_size
-        return self.positions, self.hidden_size
+        return (cells if self.mixer == "neighbours" else self.positions), self.hidden_size
 
     def task_of(self, cells: int) -> str:
         """The task of a board with so many cells, of those that the model reads; `task` if it reads one size only."""
         if self.mixer == "units":
             return next((task for (size, _), task in _SUDOKU_SHAPES.items() if size == cells), "unknown")
-        return self.task
+        return f"maze-{math.isqrt(cells)}x{math.isqrt(cells)}" if self.mixer == "neighbours" else self.task
 
     def reads(self, task: str) -> bool:
-        """Whether the model reads the puzzles of this task: its own, and with mixer='units' Sudokus of every size."""
-        return task == self.task or (self.mixer == "units" and task in _SUDOKU_SHAPES.values())
+        """Whether the model reads the puzzles of this task: its own, and of some models those of every size."""
+        kind = _EVERY_SIZE.get(self.mixer)
+        return task == self.task or (kind is not None and task.startswith(f"{kind}-"))
 
     @property
     def side(self) -> int:
@@ -160,8 +163,8 @@ class ModelConfig(BaseModel):
 def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor in the state dict of a model of these sizes, without building it."""
     d, inner = config.hidden_size, config.swiglu_size
-    if config.mixer == "units":
-        return _symmetric_shapes(config)
+    if config.mixer in _EVERY_SIZE:
+        return _shapes_of_every_size(config)
     shapes: dict[str, tuple[int, ...]] = {
         "H_init": (d,), "L_init": (d,), "embed_tokens.embedding_weight": (config.vocab_size, d),
         "lm_head.weight": (config.vocab_size, d), "q_head.weight": (2, d), "q_head.bias": (2,),
@@ -187,14 +190,16 @@ def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _symmetric_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+def _shapes_of_every_size(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     d, inner = config.hidden_size, config.swiglu_size
-    shapes: dict[str, tuple[int, ...]] = {
-        "H_init": (d,), "L_init": (d,), "roles": (3, d), "answer": (d,), "q_head.weight": (2, d), "q_head.bias": (2,),
-    }  # fmt: skip
-    matrices = ["own", "digits", "out", "units.0", "units.1"]
-    if config.unit_mlp:
-        matrices += ["unit_outs.0", "unit_outs.1", "digits_out"]
+    shapes: dict[str, tuple[int, ...]] = {"H_init": (d,), "L_init": (d,), "q_head.weight": (2, d), "q_head.bias": (2,)}
+    if config.mixer == "neighbours":
+        shapes |= {"roles": (4, d), "answer.weight": (8, d), "answer.bias": (8,)}
+        matrices = ["own", "above", "left", "right", "below", "out"]
+    else:
+        shapes |= {"roles": (3, d), "answer": (d,)}
+        matrices = ["own", "digits", "out", "units.0", "units.1"]
+        matrices += ["unit_outs.0", "unit_outs.1", "digits_out"] if config.unit_mlp else []
     for level, layers in (("H", config.H_layers), ("L", config.L_layers)):
         for layer in range(layers):
             block = f"{level}_level.layers.{layer}."

@@ -185,8 +185,8 @@ class HRM(nn.Module):
             return self.L_level(z_L, z_H + x, rotary)
         return self.H_level(z_H, z_L, rotary)
 
-    def logits(self, z_H: Tensor) -> Tensor:
-        """The answer that z_H holds: (B, T, D) → (B, S, V)."""
+    def logits(self, z_H: Tensor, x: Tensor) -> Tensor:
+        """The answer that z_H holds: (B, T, D) → (B, S, V). `x` (B, T, D): what is injected, for answers that repeat what was given."""
         return self.lm_head(z_H)[:, self.config.puzzle_emb_len :]
 
     def q_logits(self, z_H: Tensor) -> Tensor:
@@ -207,7 +207,7 @@ class HRM(nn.Module):
                 z_L = z
             else:
                 z_H = z
-        return z_H, z_L, self.logits(z_H), self.q_logits(z_H)
+        return z_H, z_L, self.logits(z_H, x), self.q_logits(z_H)
 
     def forward(self, inputs: Tensor, puzzle_ids: Tensor, z_H: Tensor, z_L: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """`embed` and one `segment`: z_H, z_L, logits, Q logits, and the x that was injected."""

@@ -58,7 +58,7 @@ def _steps(model: HRM, inputs: Tensor, segments: int, previews: bool, states: bo
                     answering = model.call("H", z_H, z_L, x) if previews else None
                 else:
                     answering = z_H = z
-                probability = None if answering is None else model.logits(answering)[0].float().softmax(dim=-1)
+                probability = None if answering is None else model.logits(answering, x)[0].float().softmax(dim=-1)
                 ends = call is calls[-1]
                 q = model.q_logits(z_H)[0].tolist() if ends else (None, None)
                 step = Step(

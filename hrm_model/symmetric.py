@@ -136,7 +136,7 @@ class SymmetricHRM(HRM):
         role = torch.where(given == 0, 0, torch.where(given == digits, 1, 2))
         return self.roles.to(self.dtype)[role].flatten(-2)
 
-    def logits(self, z_H: Tensor) -> Tensor:
+    def logits(self, z_H: Tensor, x: Tensor) -> Tensor:
         """(B, T, D) → (B, S, V): tokens of padding, blank, then the digits of this board."""
         of_digits = z_H.unflatten(-1, (-1, self.config.hidden_size)) @ self.answer.to(z_H.dtype)
         return F.pad(of_digits, (2, 0), value=_NEVER)
@@ -144,8 +144,3 @@ class SymmetricHRM(HRM):
     def q_logits(self, z_H: Tensor) -> Tensor:
         """From the mean over digits and cells: (B, T, D) → (B, 2) float32."""
         return self.q_head(z_H.unflatten(-1, (-1, self.config.hidden_size)).mean(dim=(1, 2))).float()
-
-
-def make_model(config: ModelConfig) -> HRM:
-    """A new model with random weights, of whichever kind the configuration describes."""
-    return SymmetricHRM(config) if config.mixer == "units" else HRM(config)

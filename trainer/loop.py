@@ -19,8 +19,8 @@ from hrm_model.device import is_small, pick_device, pick_dtype, pick_training_dt
 from hrm_model.errors import first_line, out_of_memory
 from hrm_model.evaluation import evaluate
 from hrm_model.loss import IGNORE, act_loss
+from hrm_model.make import make_model
 from hrm_model.model import HRM
-from hrm_model.symmetric import make_model
 from trainer.capture import CapturedStep
 from trainer.config import RunConfig
 from trainer.data.batches import Prefetcher, least_segments

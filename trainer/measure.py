@@ -24,8 +24,8 @@ from hrm_model.config import parameter_count
 from hrm_model.device import describe, pick_device, pick_dtype, pick_training_dtype, wait_for
 from hrm_model.errors import ConfigError, HRMError, first_line
 from hrm_model.loss import act_loss
+from hrm_model.make import make_model
 from hrm_model.reasoning import solve_batch
-from hrm_model.symmetric import make_model
 from trainer.config import RunConfig, read_config
 from trainer.loop import Trainer
 from trainer.memory import MEMORY_SHARE, free_memory, rows_that_fit

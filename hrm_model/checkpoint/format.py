@@ -24,8 +24,8 @@ from hrm_model.checkpoint.tensors import as_float32
 from hrm_model.device import pick_device, pick_dtype
 from hrm_model.errors import CheckpointError
 from hrm_model.files import atomic_write, write_json
+from hrm_model.make import make_model
 from hrm_model.model import HRM
-from hrm_model.symmetric import make_model
 
 __all__ = ["CheckpointError", "about", "load", "load_inspected", "save", "sha256", "write_weights"]
 

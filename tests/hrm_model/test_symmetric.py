@@ -15,9 +15,10 @@ from hrm_model.checkpoint.format import save
 from hrm_model.checkpoint.inspect import inspect
 from hrm_model.config import ModelConfig, parameter_count, tensor_shapes
 from hrm_model.errors import MismatchError
+from hrm_model.make import make_model
 from hrm_model.reasoning import solve_batch
 from hrm_model.recompute import attention
-from hrm_model.symmetric import SymmetricHRM, make_model, standard_units
+from hrm_model.symmetric import SymmetricHRM, standard_units
 from hrm_model.tasks.sudoku.grid import VARIANTS, Variant
 from hrm_model.tasks.sudoku.layout import parse
 

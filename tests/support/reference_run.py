@@ -82,7 +82,7 @@ def _steps(model: HRM, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
             else:
                 z_L = model.call("L", z_H, z_L, x)
                 name = f"steps/{index}/L/{call.h_cycle}/{call.l_step}/preview_logits"
-                found[name] = model.logits(model.call("H", z_H, z_L, x))
+                found[name] = model.logits(model.call("H", z_H, z_L, x), x)
     return found
 
 
