@@ -23,15 +23,15 @@ class ModelConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seq_len: int = Field(81, ge=1, description="S, cells of a board")
-    vocab_size: int = Field(11, ge=2, description="V, tokens a cell can hold, padding included")
-    puzzle_emb_ndim: int = Field(0, ge=0, description="width of a puzzle's own vector; 0 leaves it out, and cell 0 feeds the Q head")
-    num_puzzle_identifiers: int = Field(1, ge=1, description="rows of the puzzle-vector table")
+    seq_len: int = Field(81, ge=1, description="S, cells of the board")
+    vocab_size: int = Field(11, ge=2, description="V, possible tokens of a cell, including padding")
+    puzzle_emb_ndim: int = Field(0, ge=0, description="width of the puzzle vector; 0: no puzzle vectors, and cell 0 feeds the Q head")
+    num_puzzle_identifiers: int = Field(1, ge=1, description="rows of the table of puzzle vectors")
 
-    puzzle_slots: int = Field(0, ge=0, description="positions in front of the cells for the puzzle's vector; 0: as few as hold it")
+    puzzle_slots: int = Field(0, ge=0, description="positions before the cells that hold the puzzle vector; 0: as few as needed")
 
     shared: bool = Field(
-        False, description="one module, named L_level, moves both states (TRM, arXiv 2510.04871); H_layers equals L_layers"
+        False, description="one module, named L_level, updates both states (TRM, arXiv 2510.04871); H_layers equals L_layers"
     )
     mixer: Mixer = Field(
         "attention",
@@ -39,35 +39,35 @@ class ModelConfig(BaseModel):
         " of a Sudoku, with one state for each digit of each cell; or neighbours, the four cells beside each cell of a maze",
     )
     unit_mlp: bool = Field(False, description="mixer='units': each message passes a non-linearity and a second matrix")
-    H_cycles: int = Field(2, ge=1, le=1024, description="H steps in a segment")
-    L_cycles: int = Field(2, ge=1, le=1024, description="L steps before each H step")
-    H_layers: int = Field(4, ge=1, le=1024, description="transformer blocks of the slow module")
-    L_layers: int = Field(4, ge=1, le=1024, description="transformer blocks of the fast module")
+    H_cycles: int = Field(2, ge=1, le=1024, description="H-cycles per segment; each ends with one H step")
+    L_cycles: int = Field(2, ge=1, le=1024, description="L-steps per H-cycle")
+    H_layers: int = Field(4, ge=1, le=1024, description="transformer blocks of the slow module H")
+    L_layers: int = Field(4, ge=1, le=1024, description="transformer blocks of the fast module L")
 
-    hidden_size: int = Field(512, ge=2, description="D, width of a state")
+    hidden_size: int = Field(512, ge=2, description="D, width of the states")
     expansion: float = Field(4.0, gt=0, le=1024, description="SwiGLU width = 2/3 · expansion · hidden_size, rounded up to swiglu_multiple")
     swiglu_multiple: int = Field(256, ge=1, description="the SwiGLU width is a multiple of this")
     num_heads: int = Field(8, ge=1, description="attention heads")
     pos_encodings: PositionEncoding = Field(
         "rope",
-        description="how a position is told: rope and learned as published; rope2d by row and column; grid by learned row, column and box"
+        description="how positions are encoded: rope and learned as published; rope2d by row and column; grid by learned row, column and box"
         " vectors; none leaves it to the mixer",
     )
     box_height: int = Field(0, ge=0, description="rows of a box, for pos_encodings='grid'; 0 for boards without boxes")
     box_width: int = Field(0, ge=0, description="columns of a box; 0 for boards without boxes")
-    rms_norm_eps: float = Field(1e-5, gt=0, description="added to the mean square before the root")
+    rms_norm_eps: float = Field(1e-5, gt=0, description="added to the mean square before the square root")
     rope_theta: float = Field(
         10000.0, gt=0, description="rotary wavelengths go from 1 to about this, in positions / 2π; below 1 all are short"
     )
 
-    halt_max_steps: int = Field(16, ge=1, description="most segments a training example may take")
+    halt_max_steps: int = Field(16, ge=1, description="maximum number of segments per training example")
     halt_exploration_prob: float = Field(
-        0.1, ge=0, le=1, description="chance that a training example must take a random least number of segments"
+        0.1, ge=0, le=1, description="probability that a training example gets a random minimum number of segments"
     )
     forward_dtype: Literal["float32", "bfloat16"] = Field("float32", description="dtype of states and activations")
     gradient: Gradient = Field(
         "step",
-        description="which module calls of a segment carry gradient: step = the last L and the last H (published); cycle = the last H-cycle; all",
+        description="module calls of a segment that carry gradient. step: the last L-step and H step (published); cycle: the last H-cycle; all",
     )
 
     @model_validator(mode="after")

@@ -65,7 +65,7 @@ class RunConfig(_Strict):
     phases: tuple[Phase, ...] = Field(
         (), description="depth curriculum; the finished model has the depth of the last phase. Empty: the model's own depth throughout"
     )
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="fixes all random choices")
     start: Literal["random", "neighbours"] = Field(
         "random", description="initial weights; neighbours: L's heads attend to the four neighbours of each cell (needs rope2d)"
     )
@@ -90,17 +90,19 @@ class RunConfig(_Strict):
     optimizer: Literal["adamw", "adam_atan2", "muon"] = Field(
         "adamw", description="muon: orthogonalised steps for the modules' matrices, AdamW for the rest"
     )
-    lr: float = Field(1e-3, ge=0)
+    lr: float = Field(1e-3, ge=0, description="learning rate after the warm-up")
     lr_min_ratio: float = Field(0.1, ge=0, le=1, description="the learning rate falls to lr times this")
-    warmup_steps: int = Field(100, ge=0)
-    betas: tuple[float, float] = (0.9, 0.95)
+    warmup_steps: int = Field(100, ge=0, description="steps over which the learning rate rises to lr")
+    betas: tuple[float, float] = Field((0.9, 0.95), description="decay of the averages of the gradient and of its square")
     weight_decay: float = Field(0.1, ge=0, description="of phases that do not set their own")
     clip: float = Field(1.0, ge=0, description="maximum norm of the mean loss's gradient; 0: no clipping")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the average of weights that is evaluated and saved; 0: no average")
     puzzle_emb_lr: float = Field(0.0, ge=0, description="learning rate of SignSGD on puzzle vectors; 0: they do not change")
-    puzzle_emb_weight_decay: float = Field(0.1, ge=0)
+    puzzle_emb_weight_decay: float = Field(0.1, ge=0, description="weight decay of the puzzle vectors")
 
-    loss: Literal["softmax", "stablemax"] = "softmax"
+    loss: Literal["softmax", "stablemax"] = Field(
+        "softmax", description="how logits become probabilities in the loss; stablemax as published"
+    )
     loss_cells: Literal["all", "blanks"] = Field(
         "all",
         description="for Sudoku; blanks: the model does not learn to repeat givens. The run's own evaluations count givens as right; others do not",
@@ -108,9 +110,9 @@ class RunConfig(_Strict):
     q_continue: bool = Field(False, description="also learn the continue value, which costs a second forward pass")
 
     evaluation: tuple[PuzzleSet, ...] = Field((), description="sets of unseen puzzles for evaluation")
-    evaluation_segments: int = Field(16, ge=1)
-    evaluate_every: int = Field(1000, ge=1, description="steps")
-    checkpoint_every: int = Field(500, ge=1, description="steps")
+    evaluation_segments: int = Field(16, ge=1, description="segments for each puzzle in evaluations")
+    evaluate_every: int = Field(1000, ge=1, description="steps between evaluations")
+    checkpoint_every: int = Field(500, ge=1, description="steps between checkpoints")
     keep_checkpoints: int = Field(
         2,
         ge=1,
@@ -122,7 +124,7 @@ class RunConfig(_Strict):
     log_every: int = Field(10, ge=1, description="steps that a metrics event averages over")
     tensorboard: bool = Field(False, description="also write TensorBoard files, into tensorboard/ of the run directory")
     threads: int | None = Field(None, ge=1, description="torch threads; none: one for each core")
-    device: str = "auto"
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="number format of training; auto: bfloat16 if it is fast here"
     )
