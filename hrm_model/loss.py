@@ -45,12 +45,13 @@ def act_loss(
     q_continue: bool = True,
     loss_type: LossType = "stablemax",
     cells: LossCells = "all",
+    q_weight: float = 0.5,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss, summed over the batch, and metrics as detached sums over the rows that just halted (`count` of them).
 
     lm_loss is the mean over a row's labelled cells (givens count, as published; cells='blanks' asks for those only whose label is not
     what was given, here and in all that follows); q_halt learns whether the row is now wholly right; q_continue learns its target.
-    loss = lm_loss + (q_halt_loss + q_continue_loss) / 2.
+    loss = lm_loss + q_weight · (q_halt_loss + q_continue_loss).
     """
     logits = outputs["logits"]
     labels = carry.labels if cells == "all" else torch.where(carry.labels == carry.inputs, IGNORE, carry.labels)
@@ -71,10 +72,10 @@ def act_loss(
     cross_entropy = stablemax_cross_entropy if loss_type == "stablemax" else softmax_cross_entropy
     lm_loss = (cross_entropy(logits, labels) / cells_asked.clamp(min=1).unsqueeze(-1)).sum()
     q_halt_loss = F.binary_cross_entropy_with_logits(outputs["q_halt_logits"], solved.float(), reduction="sum")
-    loss = lm_loss + 0.5 * q_halt_loss
+    loss = lm_loss + q_weight * q_halt_loss
     metrics |= {"lm_loss": lm_loss.detach(), "q_halt_loss": q_halt_loss.detach()}
     if q_continue and "target_q_continue" in outputs:
         q_continue_loss = F.binary_cross_entropy_with_logits(outputs["q_continue_logits"], outputs["target_q_continue"], reduction="sum")
-        loss = loss + 0.5 * q_continue_loss
+        loss = loss + q_weight * q_continue_loss
         metrics["q_continue_loss"] = q_continue_loss.detach()
     return loss, metrics

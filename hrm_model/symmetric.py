@@ -10,8 +10,9 @@ Inside, a state is (B, S, n, W); outside it is (B, T, D), as of every model.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 
 from hrm_model.config import ModelConfig
 from hrm_model.errors import MismatchError
-from hrm_model.layers import CastLinear, Rotary, SwiGLU, rms_norm
+from hrm_model.layers import CastLinear, Rotary, SwiGLU
 from hrm_model.model import HRM, ReasoningModule
 from hrm_model.tasks.sudoku.grid import VARIANTS
 
@@ -32,12 +33,18 @@ class Units:
     """The groups of cells that hold each digit once. They are data: any groups of any size will do."""
 
     digits: int
-    member: Tensor  # (U, S) 1 where the cell belongs to the unit
-    kind: tuple[int, ...]  # (U,) LINE or BOX
+    means: Tensor  # (U, S): times a board it gives √n · the mean over each unit's cells
+    member: Tensor  # (S, U): 1 if the cell belongs to the unit
+    counts: tuple[int, ...]  # units of each kind: first the lines, then the boxes
 
-    def of_kind(self, kind: int) -> Tensor:
-        """(units of this kind, S) membership."""
-        return self.member[[k == kind for k in self.kind]]
+    @staticmethod
+    def of(digits: int, lines: Tensor, boxes: Tensor) -> Units:
+        """From the cells of each unit: (units of the kind, cells of one) indices below digits²."""
+        # Tensors that are made in inference mode cannot be trained with later.
+        with torch.inference_mode(False):
+            member = torch.cat([torch.zeros(len(cells), digits**2).scatter_(1, cells, 1) for cells in (lines, boxes)])
+            means = member * (math.sqrt(digits) / member.sum(dim=1, keepdim=True))
+            return Units(digits, means, member.mT.contiguous(), (len(lines), len(boxes)))
 
 
 @cache
@@ -45,10 +52,43 @@ def standard_units(cells: int) -> Units:
     """Rows, columns and boxes of a Sudoku with so many cells. MismatchError for another number."""
     for size in VARIANTS:
         if size.cells == cells:
-            member = torch.zeros(len(size.units), cells)
-            member.scatter_(1, torch.as_tensor(size.units), 1)
-            return Units(size.side, member, (LINE,) * (2 * size.side) + (BOX,) * size.side)
+            units = torch.as_tensor(size.units)
+            return Units.of(size.side, units[: 2 * size.side], units[2 * size.side :])
     raise MismatchError(f"This model reads Sudokus; a board of {cells} cells is not one that is known here.")
+
+
+@cache
+def _copied_units(cells: int, device: torch.device, dtype: torch.dtype) -> Units:
+    units = standard_units(cells)
+    with torch.inference_mode(False):
+        return replace(units, means=units.means.to(device, dtype), member=units.member.to(device, dtype))
+
+
+@torch.compiler.assume_constant_result
+def _units_on(cells: int, device: torch.device, dtype: torch.dtype) -> Units:
+    """`standard_units` where and as a model computes with them: copied once, and constants of a compiled model."""
+    return _copied_units(cells, device, dtype)
+
+
+class _AddNorm(torch.autograd.Function):
+    """norm(h + update) as `rms_norm` computes it. Keeps its result and one number a vector for the backward, nothing else: these
+    models wait for memory, not for arithmetic."""
+
+    @staticmethod
+    def forward(ctx: Any, h: Tensor, update: Tensor, eps: float) -> Tensor:
+        total = (h + update).float()
+        scale = (torch.linalg.vector_norm(total, dim=-1, keepdim=True).square_() / total.shape[-1]).add_(eps).rsqrt_()
+        result = total.mul_(scale).to(h.dtype)
+        ctx.save_for_backward(result, scale)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        result, scale = ctx.saved_tensors
+        (gradient,) = gradients
+        along = (gradient * result).mean(dim=-1, keepdim=True, dtype=torch.float32)
+        moved = torch.addcmul(gradient.float(), result.float(), along, value=-1).mul_(scale).to(gradient.dtype)
+        return moved, moved, None
 
 
 class UnitMixer(nn.Module):
@@ -71,23 +111,22 @@ class UnitMixer(nn.Module):
             self.unit_outs = nn.ModuleList(matrix() for _ in (LINE, BOX))
             self.digits_out = matrix()
 
-    def messages(self, h: Tensor, units: Units) -> tuple[list[Tensor], Tensor]:
-        """Of each kind of unit (B, units of the kind, n, W), and of the digits (B, S, 1, W)."""
-        scale, sent = math.sqrt(units.digits), []
-        for kind in (LINE, BOX):
-            member = units.of_kind(kind).to(h)
-            mean = torch.einsum("us,bsnw->bunw", member * (scale / member.sum(dim=1, keepdim=True)), h)
+    def messages(self, h: Tensor, units: Units) -> tuple[Tensor, Tensor]:
+        """Of each unit (B, U, n, W), lines first, and of the digits of each cell (B, S, 1, W)."""
+        means = (units.means @ h.flatten(-2)).unflatten(-1, h.shape[-2:])
+        sent = []
+        for kind, mean in zip((LINE, BOX), means.split(units.counts, dim=1), strict=True):
             message = self.units[kind](mean)
             sent.append(self.unit_outs[kind](F.silu(message)) if hasattr(self, "unit_outs") else message)
-        of_digits = self.digits(scale * h.mean(dim=2, keepdim=True))
-        return sent, self.digits_out(F.silu(of_digits)) if hasattr(self, "digits_out") else of_digits
+        of_digits = self.digits(math.sqrt(units.digits) * h.mean(dim=2, keepdim=True))
+        of_digits = self.digits_out(F.silu(of_digits)) if hasattr(self, "digits_out") else of_digits
+        return torch.cat(sent, dim=1), of_digits
 
     def forward(self, h: Tensor, units: Units) -> Tensor:
         sent, of_digits = self.messages(h, units)
-        total = self.own(h) + of_digits
-        for kind, message in zip((LINE, BOX), sent, strict=True):
-            total = total + torch.einsum("us,bunw->bsnw", units.of_kind(kind).to(h), message)
-        return self.out(F.silu(total))
+        total = (self.own(h) + of_digits).flatten(-2)
+        total = torch.baddbmm(total, units.member.expand(len(h), -1, -1), sent.flatten(-2))
+        return self.out(F.silu(total).view_as(h))
 
 
 class UnitBlock(nn.Module):
@@ -101,8 +140,9 @@ class UnitBlock(nn.Module):
 
     def forward(self, x: Tensor, rotary: Rotary | None) -> Tensor:
         h = x.unflatten(-1, (-1, self.width))
-        h = rms_norm(h + self.mixer(h, standard_units(h.shape[1])), self.eps)
-        return rms_norm(h + self.mlp(h), self.eps).flatten(-2)
+        h = _AddNorm.apply(h, self.mixer(h, _units_on(h.shape[1], h.device, h.dtype)), self.eps)
+        result: Tensor = _AddNorm.apply(h, self.mlp(h), self.eps).flatten(-2)
+        return result
 
 
 class SymmetricHRM(HRM):

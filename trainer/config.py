@@ -79,6 +79,9 @@ class RunConfig(_Strict):
         "auto", description="examples computed at once; gradients are summed up to batch_size. auto: as many as fit into the free memory"
     )
     wrong_go_on: bool = Field(False, description="rows with a wrong answer may not halt early")
+    end_when_right: float = Field(
+        0.0, ge=0, le=1, description="chance that a row halts when its answer is right; wrong rows go on. 0: the Q head decides"
+    )
     full_length: float = Field(0.0, ge=0, le=1, description="share of the rows that take all segments, solved or not")
 
     puzzles: tuple[PuzzleSet, ...] = Field((), description="the pool of examples, generated when the run starts")
@@ -91,6 +94,12 @@ class RunConfig(_Strict):
         "adamw", description="muon: orthogonalised steps for the modules' matrices, AdamW for the rest"
     )
     lr: float = Field(1e-3, ge=0, description="learning rate after the warm-up")
+    muon_lr: float | None = Field(
+        None,
+        gt=0,
+        description="with muon: learning rate of the modules' matrices. A step is then an orthogonal matrix times this rate,"
+        " and times √(inputs / outputs) if that is above 1. None: lr, with steps as large as AdamW's",
+    )
     lr_min_ratio: float = Field(0.1, ge=0, le=1, description="the learning rate falls to lr times this")
     warmup_steps: int = Field(100, ge=0, description="steps over which the learning rate rises to lr")
     betas: tuple[float, float] = Field((0.9, 0.95), description="decay of the averages of the gradient and of its square")
@@ -107,6 +116,7 @@ class RunConfig(_Strict):
         "all",
         description="for Sudoku; blanks: the model does not learn to repeat givens. The run's own evaluations count givens as right; others do not",
     )
+    q_weight: float = Field(0.5, ge=0, description="weight of the Q values' losses; the answer's loss has weight 1")
     q_continue: bool = Field(False, description="also learn the continue value, which costs a second forward pass")
 
     evaluation: tuple[PuzzleSet, ...] = Field((), description="sets of unseen puzzles for evaluation")
@@ -154,6 +164,8 @@ class RunConfig(_Strict):
             raise ValueError("set either puzzles to generate or a dataset, not both")
         if self.puzzles and all(wanted.from_step for wanted in self.puzzles):
             raise ValueError("at least one set of puzzles must have from_step 0")
+        if self.muon_lr is not None and self.optimizer != "muon":
+            raise ValueError(f"muon_lr is for optimizer muon; the optimizer is {self.optimizer}, whose learning rate is lr")
         if self.start == "neighbours" and (self.model.pos_encodings, self.model.mixer) != ("rope2d", "attention"):
             raise ValueError("start: neighbours needs attention with pos_encodings rope2d")
         if self.start == "neighbours" and self.model.num_heads < 4:

@@ -23,7 +23,7 @@ from hrm_model.make import make_model
 from hrm_model.model import HRM
 from trainer.capture import CapturedStep
 from trainer.config import RunConfig
-from trainer.data.batches import Prefetcher, least_segments
+from trainer.data.batches import Prefetcher, least_segments, may_end
 from trainer.distributed import ProcessGroup
 from trainer.initial_weights import attend_to_neighbours
 from trainer.metrics import MetricsWindow, Rate, set_figures
@@ -102,6 +102,8 @@ class Trainer:
         batch = self.batches(step)
         if self.config.model.halt_max_steps > 1:
             batch["least_segments"] = least_segments(self.config, step)
+        if self.config.end_when_right:
+            batch["may_end"] = may_end(self.config, step)
         rows = {name: tensor[self.first_row : self.end_row] for name, tensor in batch.items()}
         return {name: tensor.pin_memory() for name, tensor in rows.items()} if self.device.type == "cuda" else rows
 
@@ -158,6 +160,8 @@ class Trainer:
         lr = factor * learning_rate(self.step, lr=config.lr, **schedule)  # type: ignore[arg-type]
         for group in self.optimizer.param_groups:
             group["lr"], group["weight_decay"] = lr, decay
+        if config.muon_lr is not None and isinstance(self.optimizer, MuonAdamW):
+            self.optimizer.set_muon_lr(factor * learning_rate(self.step, lr=config.muon_lr, **schedule))  # type: ignore[arg-type]
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.sign_sgd:
@@ -196,13 +200,14 @@ class Trainer:
             rows = {name: tensor[start:end] for name, tensor in batch.items()}
             with self.processes.no_sync(self.wrapped_model) if end < count else nullcontext():
                 part, outputs = act_step(self.model, carry.rows(start, end), rows, config.q_continue, self.wrapped_model)
+                if config.end_when_right:
+                    part.halted = (_right(part, outputs) & rows["may_end"]) | (part.steps >= most)
                 if start < staying:
                     part.halted[: staying - start] = part.steps[: staying - start] >= most
                 if config.wrong_go_on:
                     # A row that takes its wrong answer for right would halt at once and never learn to leave such a state.
-                    right = (outputs["logits"].detach().argmax(dim=-1) == part.labels).logical_or(part.labels == IGNORE).all(dim=-1)
-                    part.halted &= right | (part.steps >= most)
-                loss, metrics = act_loss(part, outputs, config.q_continue, config.loss, config.loss_cells)
+                    part.halted &= _right(part, outputs) | (part.steps >= most)
+                loss, metrics = act_loss(part, outputs, config.q_continue, config.loss, config.loss_cells, config.q_weight)
                 # DistributedDataParallel averages over processes; the sum is needed.
                 (loss * (self.processes.size / config.batch_size)).backward()
             if self.sign_sgd:
@@ -413,3 +418,8 @@ class Trainer:
 
     def _restart_rate(self) -> None:
         self.rate = Rate(self.seconds, self.step * self.config.batch_size)
+
+
+def _right(carry: Carry, outputs: Batch) -> Tensor:
+    """(B,) bool: rows whose answers are right in every cell that is asked for."""
+    return (outputs["logits"].detach().argmax(dim=-1) == carry.labels).logical_or(carry.labels == IGNORE).all(dim=-1)

@@ -74,11 +74,15 @@ class Muon(torch.optim.Optimizer):
     torch's own always computes in bfloat16, which most CPUs only emulate; this one can compute in float32, and takes all matrices of a
     shape at once. Its steps are as large as AdamW's, so that both can use one learning rate. Source: Keller Jordan, 2024; scale:
     arXiv 2502.16982.
+
+    `plain`: a step is an orthogonal matrix times lr instead, and times √(inputs / outputs) if that is above 1.
     """
 
-    def __init__(self, params: Iterable[Tensor], lr: float, weight_decay: float, momentum: float = 0.95, dtype: str = "float32") -> None:
+    def __init__(
+        self, params: Iterable[Tensor], lr: float, weight_decay: float, momentum: float = 0.95, dtype: str = "float32", plain: bool = False
+    ) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
-        self.dtype = getattr(torch, dtype)
+        self.dtype, self.plain = getattr(torch, dtype), plain
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -97,23 +101,32 @@ class Muon(torch.optim.Optimizer):
                 torch._foreach_lerp_(buffers, grads, 1 - group["momentum"])
                 moves = orthogonalised(torch.stack(torch._foreach_lerp(grads, buffers, group["momentum"])), self.dtype)
                 torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
-                torch._foreach_add_(params, list(moves.unbind()), alpha=-group["lr"] * 0.2 * math.sqrt(max(shape)))
+                outputs, inputs = shape
+                size = math.sqrt(max(1, inputs / outputs)) if self.plain else 0.2 * math.sqrt(max(shape))
+                torch._foreach_add_(params, list(moves.unbind()), alpha=-group["lr"] * size)
         return loss
 
 
 class MuonAdamW:
     """Muon for the modules' matrices and AdamW for the rest (embeddings, heads), with the interface of one optimizer."""
 
-    def __init__(self, model: nn.Module, lr: float, betas: tuple[float, float], weight_decay: float, dtype: str = "float32") -> None:
+    def __init__(
+        self, model: nn.Module, lr: float, betas: tuple[float, float], weight_decay: float, dtype: str = "float32", plain: bool = False
+    ) -> None:
+        """`plain`: of Muon's steps; call `set_muon_lr` then, as they are not of AdamW's size."""
         inside = {name for name, p in model.named_parameters() if p.ndim == 2 and "_level.layers" in name}
         matrices = [p for name, p in model.named_parameters() if name in inside]
         rest = [p for name, p in model.named_parameters() if name not in inside]
-        muon = Muon(matrices, lr=lr, weight_decay=weight_decay, dtype=dtype)
+        muon = Muon(matrices, lr=lr, weight_decay=weight_decay, dtype=dtype, plain=plain)
         self.parts = (muon, torch.optim.AdamW(rest, lr=lr, betas=betas, weight_decay=weight_decay, fused=True))
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
         return [group for part in self.parts for group in part.param_groups]
+
+    def set_muon_lr(self, lr: float) -> None:
+        for group in self.parts[0].param_groups:
+            group["lr"] = lr
 
     def step(self) -> None:
         for part in self.parts:
@@ -212,7 +225,7 @@ def hyperparameters(config: RunConfig) -> dict[str, Any]:
 def optimizer_for(config: RunConfig, model: HRM) -> torch.optim.Optimizer | MuonAdamW:
     """The optimizer that a run asks for."""
     if config.optimizer == "muon":
-        return MuonAdamW(model, dtype=model.config.forward_dtype, **hyperparameters(config))
+        return MuonAdamW(model, dtype=model.config.forward_dtype, plain=config.muon_lr is not None, **hyperparameters(config))
     if config.optimizer == "adam_atan2":
         return AdamATan2(model.parameters(), **hyperparameters(config))
     return torch.optim.AdamW(model.parameters(), fused=True, **hyperparameters(config))

@@ -74,3 +74,11 @@ def recorded(folder: Path, **changes: object) -> RunDir:
     run.emit(event("finished", 40, reason="done"))
     run.write_status(state="finished", step=40, steps=40)
     return run
+
+
+def small_symmetric(**changes: object) -> RunConfig:
+    """The recipe of sudoku-quick at half its width on 4×4 boards."""
+    quick = preset("sudoku-quick")
+    model = quick.model.model_dump() | {"seq_len": 16, "vocab_size": 6, "hidden_size": 16}
+    names = ("optimizer", "lr", "muon_lr", "q_weight", "end_when_right", "augment", "easier_copies")
+    return small(**({"model": model} | {name: getattr(quick, name) for name in names} | changes))

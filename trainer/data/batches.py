@@ -26,7 +26,7 @@ from hrm_model.tasks.registry import task_named
 from trainer.config import PuzzleSet, RunConfig
 from trainer.data.published import Dataset, Split
 
-_POOL, _EVALUATION, _BATCHES, _EXPLORATION = 0, 1, 2, 3  # independent random streams of one seed
+_POOL, _EVALUATION, _BATCHES, _EXPLORATION, _ENDING = 0, 1, 2, 3, 4  # independent random streams of one seed
 
 
 def make_puzzles(task: Task, wanted: PuzzleSet, rng: np.random.Generator, *, unseen: bool) -> tuple[Grids, Grids]:
@@ -173,6 +173,12 @@ def least_segments(config: RunConfig, step: int) -> torch.Tensor:
     rng = np.random.default_rng(np.random.SeedSequence([config.seed, _EXPLORATION, step]))
     explores = rng.random(config.batch_size) < config.model.halt_exploration_prob
     return torch.from_numpy(rng.integers(2, config.model.halt_max_steps + 1, size=config.batch_size, dtype=np.int32) * explores)
+
+
+def may_end(config: RunConfig, step: int) -> torch.Tensor:
+    """(B,) bool: rows that end at a step if their answer is right, each with the chance `end_when_right`."""
+    rng = np.random.default_rng(np.random.SeedSequence([config.seed, _ENDING, step]))
+    return torch.from_numpy(rng.random(config.batch_size) < config.end_when_right)
 
 
 class Prefetcher:

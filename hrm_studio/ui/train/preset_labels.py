@@ -16,6 +16,10 @@ _TITLES = {
     ),
     "sudoku-6x6": ("Sudoku 6×6", "A step up: boxes of two by three, and puzzles with as few as nine clues."),
     "sudoku-9x9-easy": ("Sudoku 9×9, easy", "The full board with many clues: chains of simple deductions, learned in less than an hour."),
+    "sudoku-quick": (
+        "Sudoku of every size, quick",
+        "A tiny model that knows no digit, row or column from another. It learns 9×9 in about ten minutes, then reads 4×4 and 6×6 as well.",
+    ),
     "sudoku-9x9": (
         "Sudoku 9×9",
         "Trains the bundled model from scratch: first shallow, then deep, from 36 clues down to minimal puzzles.",
