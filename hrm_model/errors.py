@@ -92,7 +92,7 @@ class OpenError(HRMError):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, else its kind: long messages of libraries go on with advice that does not apply here."""
+    """The first line of an error's message, else its kind. Libraries add further lines with advice that does not apply here."""
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 

@@ -1,4 +1,4 @@
-"""Errors that nobody expected: each is logged and shown, in whatever thread it happened, and the program goes on.
+"""Unexpected errors: each is logged and shown, whatever thread it happened in, and the program continues.
 
 Expected errors (`hrm_model.errors.is_expected`) are shown where they happen and never come here.
 """

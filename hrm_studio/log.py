@@ -41,7 +41,7 @@ def start_logging(*, debug: bool | None = None) -> None:
 
 
 def debugging() -> bool:
-    """Whether `start_logging` was told to debug."""
+    """Whether debugging is on."""
     return logging.getLogger("hrm_studio").isEnabledFor(logging.DEBUG)
 
 

@@ -280,7 +280,7 @@ class MainWindow(QMainWindow):
     def safe(self) -> str:
         """What an unexpected error did not affect."""
         trace = "The open trace, saved" if self.traces.trace is not None else "Saved"
-        return f"HRM Studio goes on, but what it was doing may be incomplete. {trace} files and runs in training are not affected."
+        return f"HRM Studio keeps running, but what it was doing may be incomplete. {trace} files and runs in training are not affected."
 
     def start_tour(self) -> None:
         """Start the tour; a running one ends."""

@@ -116,7 +116,7 @@ def _evaluate(network: Any, found: _Set, where: Any, again: bool, **options: Any
     kept = None if again else where.load_part()
     parts = [kept] if kept is not None and len(kept) <= len(found.puzzles) else []
     begin = sum(map(len, parts))
-    told = time.monotonic()
+    saved_at = time.monotonic()
     columns = (TextColumn("evaluating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal) as progress:
         bar = progress.add_task("", total=len(found.puzzles), completed=begin)
@@ -124,10 +124,10 @@ def _evaluate(network: Any, found: _Set, where: Any, again: bool, **options: Any
         for part in evaluate_batches(network, found.puzzles, found.solutions, found.identifiers, begin=begin, keep_answers=keep, **options):
             parts.append(part)
             progress.advance(bar, len(part))
-            if time.monotonic() - told > _KEEP_EVERY:
+            if time.monotonic() - saved_at > _KEEP_EVERY:
                 parts = [Outcomes.joined(parts)]
                 where.save_part(parts[0])
-                told = time.monotonic()
+                saved_at = time.monotonic()
     return Outcomes.joined(parts)
 
 

@@ -64,8 +64,8 @@ def list_models(cache: Cache = None, as_json: AsJson = False) -> None:
         console.print(f"  {copy.id:46} {_megabytes(copy.nbytes)}, {copy.commit[:8] if copy.weights else 'incomplete'}", markup=False)
     console.print("[bold]Known on the Hub[/] (models pull ID)")
     for entry in KNOWN:
-        said = f"; {entry.accuracy} ({entry.source})" if entry.accuracy else ""
-        console.print(f"  {entry.id:46} {entry.title}{said}; licence {entry.licence or 'unknown'}", markup=False)
+        accuracy = f"; {entry.accuracy} ({entry.source})" if entry.accuracy else ""
+        console.print(f"  {entry.id:46} {entry.title}{accuracy}; licence {entry.licence or 'unknown'}", markup=False)
 
 
 @app.command("inspect")

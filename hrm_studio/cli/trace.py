@@ -98,7 +98,7 @@ def record(
                 if recorder is not None:
                     made = recorder.trace()
                     writer.write(made, Extras(title, attention=attention_of_all(network, made)))
-    _tell(out, as_json)
+    _print_info(out, as_json)
 
 
 def _puzzles(argument: str, most: int) -> tuple[Task, Sequence[Grid]]:
@@ -111,7 +111,7 @@ def _puzzles(argument: str, most: int) -> tuple[Task, Sequence[Grid]]:
 
 
 def _solved(task: Task, grid: Grid, number: int) -> Grid:
-    """Its solution; PuzzleError tells which of many has none."""
+    """The solution. The PuzzleError names the puzzle if there are several."""
     try:
         return task.solve(grid)
     except PuzzleError as error:
@@ -119,12 +119,12 @@ def _solved(task: Task, grid: Grid, number: int) -> Grid:
 
 
 @app.command("info")
-def tell(file: File, as_json: AsJson = False) -> None:
+def show_info(file: File, as_json: AsJson = False) -> None:
     """Show the traces of a file."""
-    _tell(file, as_json)
+    _print_info(file, as_json)
 
 
-def _tell(file: Path, as_json: bool) -> None:
+def _print_info(file: Path, as_json: bool) -> None:
     with plain_errors():
         entries = trace_file.check(file)
         size = file.stat().st_size
@@ -237,15 +237,15 @@ def _make(file: Path, name: str, spec: Spec, target: Path) -> None:
         process.stdin.write(json.dumps(asked))
         process.stdin.close()
         bar = progress.add_task(target.name, total=None)
-        told: dict[str, Any] = {}
+        answer: dict[str, Any] = {}
         for line in process.stdout:
-            told = json.loads(line)
-            if "done" in told:
-                progress.update(bar, completed=told["done"], total=told["total"])
+            answer = json.loads(line)
+            if "done" in answer:
+                progress.update(bar, completed=answer["done"], total=answer["total"])
         output = process.stderr.read()
-    if "failed" in told:
-        raise ExportError(told["failed"])
-    if "finished" not in told:
+    if "failed" in answer:
+        raise ExportError(answer["failed"])
+    if "finished" not in answer:
         raise child_crash("The process that makes pictures", output, process.returncode)
 
 

@@ -62,7 +62,7 @@ class Pane(QObject):
 class Comparison(QObject):
     """The panes, the puzzle they share, and `clock`: a TraceModel whose cursor moves all of them to the same moment.
 
-    The clock shows the trace of the pane that thinks longest.
+    The clock shows the longest trace.
 
     Signals
     -------

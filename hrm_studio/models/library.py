@@ -71,9 +71,9 @@ def look(settings: HubSettings, recent: list[Path], tried: Path | None = None) -
             entries.append(Entry("local", str(folder), folder.name, "trained here", path=folder))
     copies = cached(settings)
     for copy in copies:
-        told = known(copy.id)
+        published = known(copy.id)
         about = copy.id if copy.weights else f"{copy.id}, incomplete"
-        title, task = (told.title, told.task) if told else (copy.id.partition("/")[2], "")
+        title, task = (published.title, published.task) if published else (copy.id.partition("/")[2], "")
         place = copy.path if copy.weights else None
         entries.append(
             Entry(

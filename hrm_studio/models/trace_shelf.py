@@ -155,16 +155,16 @@ class Shelf:
 
     def _read(self, path: Path) -> KeptTrace | None:
         try:
-            told = json.loads(_beside(path).read_text(encoding="utf-8"))
+            fields = json.loads(_beside(path).read_text(encoding="utf-8"))
             for name in ("tags", "given", "answer", "solution"):
-                told[name] = tuple(told[name])
-            return KeptTrace(path=path, **told | {"nbytes": path.stat().st_size})
+                fields[name] = tuple(fields[name])
+            return KeptTrace(path=path, **fields | {"nbytes": path.stat().st_size})
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
     def _write(self, kept: KeptTrace) -> KeptTrace:
-        told = {name: value for name, value in asdict(kept).items() if name != "path"}
-        write_json(_beside(kept.path), told, indent=None)
+        fields = {name: value for name, value in asdict(kept).items() if name != "path"}
+        write_json(_beside(kept.path), fields, indent=None)
         return kept
 
     def _describe_file(self, path: Path) -> KeptTrace:

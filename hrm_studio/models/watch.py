@@ -104,9 +104,9 @@ class WatchModel(QObject):
         run = self.run
         if run is None:
             return
-        told = len(run.log.evaluations) * 100_003 + len(run.log.marks)
-        if told != self._scanned_for:
-            self._scanned_for = told
+        seen = len(run.log.evaluations) * 100_003 + len(run.log.marks)
+        if seen != self._scanned_for:
+            self._scanned_for = seen
             known = {m.file: m for m in self.moments if m.file is not None}
             self._background.run(partial(_scan, run.path, known), partial(self._scanned, run))
 

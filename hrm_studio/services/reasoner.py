@@ -29,7 +29,7 @@ _MODELS_KEPT = 4  # loaded at a time; comparing goes back and forth between them
 
 
 class Reasoner(QObject):
-    """Runs jobs in its thread, the newest first. A new puzzle cancels the one before it between two steps; jobs of views (`run`) go on later.
+    """Runs jobs in its thread, the newest first. A new puzzle cancels the one before it between two steps; jobs of views (`run`) continue later.
 
     Signals (delivered in the GUI thread)
     -------
@@ -71,7 +71,7 @@ class Reasoner(QObject):
         """Solve the puzzle, load the model if it is not loaded, and let it reason.
 
         `solution`: the answer, if it is known and cannot be computed; `name`: the puzzle's name in the dataset that the model was trained on.
-        A run that is under way ends only once all this is right; if something is wrong, it goes on.
+        A running job ends only after all this has succeeded; otherwise it continues.
         """
         self._worker.submit(
             _PREPARE,
@@ -115,7 +115,7 @@ class Reasoner(QObject):
         self._worker.claim(lane)
 
     def cancel(self) -> None:
-        """End the job at hand after its current step. What was shown stays."""
+        """End the current job after its step. What is shown stays."""
         self._worker.claim(_PREPARE)
         self._worker.claim(_REASON)
 

@@ -16,7 +16,7 @@ def import_torch() -> None:
         return
     _preload_torch()
     # Torch makes some 170,000 objects that stay. A full collection over them would stop every thread for about 80
-    # milliseconds, again and again; so none runs meanwhile, and afterwards they are left out of all later ones.
+    # milliseconds, again and again; so none runs during the import, and later ones leave these objects out.
     gc.disable()
     try:
         import hrm_model.reasoning  # noqa: F401 (and with it torch)

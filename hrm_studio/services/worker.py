@@ -73,9 +73,9 @@ class Worker:
             job = running[-1]
             if self.wanted(job.lane, job.number):
                 try:
-                    tell = next(job.steps, None)
-                    if tell is not None:
-                        tell()
+                    call = next(job.steps, None)
+                    if call is not None:
+                        call()
                         continue
                 except Exception as error:  # it must not end the thread or leave the caller waiting
                     if not is_expected(error):
