@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from hrm_model.act import Carry
 from hrm_model.layers import rms_norm
 from hrm_model.loss import act_loss
+from hrm_model.make import make_model
 from hrm_model.reasoning import solve_batch
-from hrm_model.symmetric import SymmetricHRM, _AddNorm, make_model
+from hrm_model.symmetric import SymmetricHRM, _AddNorm
 from hrm_model.tasks.registry import task_named
 from tests.support.runs import small, small_symmetric
 from trainer import measure
