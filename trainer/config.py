@@ -11,9 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from hrm_model.config import Gradient, ModelConfig
 from hrm_model.errors import ConfigError, first_line
 from hrm_model.files import atomic_write
+from hrm_model.formats import RUN
 from hrm_model.tasks.registry import task_named
-
-VERSION = 1  # of config.yaml, and so of the run directory
 
 
 class _Strict(BaseModel):
@@ -194,12 +193,8 @@ def read_config(file: Path) -> RunConfig:
     """Read a configuration from a YAML file. ConfigError names the file and the field at fault."""
     try:
         found = yaml.safe_load(file.read_text(encoding="utf-8"))
-        version = found.pop("version", VERSION) if isinstance(found, dict) else VERSION
-        if version != VERSION:
-            raise ConfigError(
-                f"{file}: version {version!r} of the run format is not supported; this HRM Studio reads version {VERSION}. "
-                "Open the run with a newer HRM Studio."
-            )
+        if isinstance(found, dict):
+            RUN.check(found.pop("version", RUN.version), f"{file} is", ConfigError)
         return RunConfig.model_validate(found)
     except FileNotFoundError:
         raise ConfigError(f"{file} does not exist. A run directory needs a config.yaml.") from None
@@ -211,6 +206,6 @@ def read_config(file: Path) -> RunConfig:
 
 
 def write_config(config: RunConfig, file: Path) -> None:
-    content = {"version": VERSION, **config.model_dump(mode="json")}
+    content = {"version": RUN.version, **config.model_dump(mode="json")}
     with atomic_write(file, "w") as stream:
         stream.write(yaml.safe_dump(content, sort_keys=False))

@@ -11,15 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from hrm_model.checkpoint.dtypes import DTYPES
 from hrm_model.checkpoint.inspect import Inspection
+from hrm_model.checkpoint.settings import own_config
 from hrm_model.checkpoint.tensors import TensorInfo
 from hrm_model.errors import CheckpointError
 from hrm_model.files import atomic_write, write_json
 
-_SAFETENSORS = {
-    "float32": "F32", "float64": "F64", "float16": "F16", "bfloat16": "BF16", "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8",
-    "uint8": "U8", "bool": "BOOL",
-}  # fmt: skip
 _PIECE = 16 << 20  # bytes written at once
 
 
@@ -35,10 +33,8 @@ def convert(inspection: Inspection, folder: str | Path) -> Path:
     for file in (weights, config):
         if file.exists():
             raise CheckpointError(f"{file}: is there already; name another folder")
-    about = {
-        "format": "hrm-model", "format_version": 1, "model": inspection.config.model_dump(), "task": inspection.config.task,
-        "converted_from": {"file": inspection.place.weights.name, "sha256": file_sha256(inspection.place.weights)},
-    } | {k: v for k, v in inspection.given.extra.items() if k not in ("format", "format_version")}  # fmt: skip
+    origin = {"file": inspection.place.weights.name, "sha256": file_sha256(inspection.place.weights)}
+    about = own_config(inspection.config, {"task": inspection.config.task, "converted_from": origin, **inspection.given.extra})
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_write(weights) as stream:
@@ -64,7 +60,7 @@ def keep_settings(inspection: Inspection) -> Path:
     """Write the configuration beside the weights, as NAME.json, where it is found from now on. CheckpointError where that cannot be."""
     assert inspection.config is not None
     file = inspection.place.weights.with_name(inspection.place.weights.name + ".json")
-    content = {"format": "hrm-model", "format_version": 1, "model": inspection.config.model_dump(), **inspection.given.extra}
+    content = own_config(inspection.config, inspection.given.extra)
     try:
         write_json(file, content, indent=2, default=str)
     except OSError as error:
@@ -84,7 +80,7 @@ def _safetensors(inspection: Inspection) -> Iterator[bytes]:
     place = 0
     for tensor in inspection.tensors:
         header[tensor.name] = {
-            "dtype": _SAFETENSORS[tensor.dtype],
+            "dtype": DTYPES[tensor.dtype].safetensors,
             "shape": list(tensor.shape),
             "data_offsets": [place, place + tensor.nbytes],
         }

@@ -17,10 +17,10 @@ import torch
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
+from hrm_model.checkpoint.dtypes import as_float32
 from hrm_model.checkpoint.inspect import MAPPED_ABOVE, Inspection, inspect
 from hrm_model.checkpoint.locate import find
-from hrm_model.checkpoint.settings import read_config
-from hrm_model.checkpoint.tensors import as_float32
+from hrm_model.checkpoint.settings import own_config, read_config
 from hrm_model.device import pick_device, pick_dtype
 from hrm_model.errors import CheckpointError
 from hrm_model.files import atomic_write, write_json
@@ -82,8 +82,7 @@ def save(model: HRM, folder: str | Path, extra: dict[str, Any] | None = None) ->
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_weights(model.state_dict(), folder / "model.safetensors")
-    content = {"format": "hrm-model", "format_version": 1, "model": model.config.model_dump(), **(extra or {})}
-    write_json(folder / "config.json", content, indent=2)
+    write_json(folder / "config.json", own_config(model.config, extra or {}), indent=2)
 
 
 def write_weights(tensors: dict[str, Tensor], file: Path) -> None:

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm_model.checkpoint.dtypes import as_float32
 from hrm_model.checkpoint.infer import Inferred, infer
 from hrm_model.checkpoint.locate import Place, find
 from hrm_model.checkpoint.settings import Given, read_config
-from hrm_model.checkpoint.tensors import TensorInfo, WeightsFile, as_float32, renamed
+from hrm_model.checkpoint.tensors import TensorInfo, WeightsFile, renamed
 from hrm_model.config import ModelConfig, tensor_shapes
 from hrm_model.errors import CheckpointError
 

@@ -13,14 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from hrm_model.checkpoint.dtypes import BY_STORAGE
 from hrm_model.errors import CheckpointError
 
 MOST_BYTES = 16 << 20  # of a pickle; one of 1,000 tensors has 0.1 MB
-_STORAGES = {
-    "torch FloatStorage": "float32", "torch BFloat16Storage": "bfloat16", "torch HalfStorage": "float16", "torch DoubleStorage": "float64",
-    "torch LongStorage": "int64", "torch IntStorage": "int32", "torch ShortStorage": "int16", "torch CharStorage": "int8",
-    "torch ByteStorage": "uint8", "torch BoolStorage": "bool",
-}  # fmt: skip
 _REBUILDS = ("torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter", "collections OrderedDict", "torch Size")
 
 
@@ -135,7 +131,9 @@ class _Machine:
 
     def find(self, module: str, name: str) -> None:
         full = f"{module} {name}"
-        if full not in _REBUILDS and full not in _STORAGES:
+        if module == "torch" and name.endswith("Storage") and full not in BY_STORAGE or name == "_rebuild_tensor_v3":
+            raise _Malformed(f"it holds numbers of a type that cannot be read ({module}.{name}, perhaps float8)"[:200])
+        if full not in _REBUILDS and full not in BY_STORAGE:
             raise _Malformed(f"it would run {module}.{name}"[:200])
         self.stack.append(_Global(full))
 
@@ -147,9 +145,15 @@ class _Machine:
 
     def storage(self) -> None:
         kind, dtype, key, _, numel = self.pop()
-        if kind != "storage" or type(dtype) is not _Global or dtype.name not in _STORAGES or type(key) is not str or type(numel) is not int:
+        if (
+            kind != "storage"
+            or type(dtype) is not _Global
+            or dtype.name not in BY_STORAGE
+            or type(key) is not str
+            or type(numel) is not int
+        ):
             raise _Untrue("a storage of unknown kind")
-        self.stack.append(Storage(key, _STORAGES[dtype.name], numel))
+        self.stack.append(Storage(key, BY_STORAGE[dtype.name].name, numel))
 
     def build(self) -> None:
         """What stands in a state dict beside its tensors (torch's _metadata) is left out."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from hrm_model.config import ModelConfig
 from hrm_model.errors import CheckpointError
+from hrm_model.formats import CHECKPOINT
 
 _MOST_BYTES_JSON = 256 << 10
 _MOST_BYTES_YAML = 16 << 10  # reading YAML takes time with the square of its nesting
@@ -39,6 +42,8 @@ def read_config(files: tuple[Path, ...]) -> Given:
         content = _parsed(file)
         if not isinstance(content, dict):
             raise CheckpointError(f"{file}: holds {_KINDS.get(type(content), 'no settings')} in place of a model's settings by name")
+        if file.suffix == ".json":
+            _check_header(content, file)
         if isinstance(content.get("model"), dict) and file.suffix == ".json":
             return Given(file, True, content["model"], {k: v for k, v in content.items() if k != "model"})
         arch = content.get("arch")
@@ -49,6 +54,23 @@ def read_config(files: tuple[Path, ...]) -> Given:
         if "H_cycles" in content:  # the section itself, as Hydra keeps it
             return _published(file, content, "")
     return Given()
+
+
+def own_config(config: ModelConfig, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a config.json: header, model, and what else is known of it (task, title, q_continue, training, …)."""
+    header = {"format": CHECKPOINT.name, "format_version": CHECKPOINT.version, "model": config.model_dump()}
+    return header | {name: value for name, value in extra.items() if name not in header}
+
+
+def _check_header(content: dict[str, Any], file: Path) -> None:
+    """CheckpointError if a JSON file says that it is something else, or newer than this program. Without a header it is version 1."""
+    if content.get("format", CHECKPOINT.name) != CHECKPOINT.name:
+        raise CheckpointError(
+            f"{file}: its format is {str(content['format'])[:100]!r}, and {CHECKPOINT.name!r} is needed. "
+            "Open a checkpoint that HRM Studio or the published code wrote."
+        )
+    if "format" in content:
+        CHECKPOINT.check(content.get("format_version", 1), f"{file} is", CheckpointError)
 
 
 def _published(file: Path, arch: dict[Any, Any], data_path: str) -> Given:

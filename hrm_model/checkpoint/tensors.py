@@ -16,21 +16,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm_model.checkpoint.dtypes import BY_SAFETENSORS, DTYPES, UNREAD_SAFETENSORS
 from hrm_model.checkpoint.locate import DAMAGED_ZIP, begins_like_weights
 from hrm_model.checkpoint.pickle import MOST_BYTES, DamagedPickle, StoredTensor, read_pickle
 from hrm_model.errors import CheckpointError
 
 Array = NDArray[Any]
 
-# numpy has no bfloat16: its bits are handed out as uint16, `as_float32` widens them.
-_NUMPY = {
-    "float32": "<f4", "float64": "<f8", "float16": "<f2", "bfloat16": "<u2", "int64": "<i8", "int32": "<i4", "int16": "<i2", "int8": "i1",
-    "uint8": "u1", "bool": "?",
-}  # fmt: skip
-_SAFETENSORS = {
-    "F32": "float32", "F64": "float64", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8",
-    "U8": "uint8", "BOOL": "bool",
-}  # fmt: skip
 _MOST_HEADER = 16 << 20
 _MOST_TENSORS = 100_000
 # Where a training loop's own dict keeps the state dict.
@@ -53,7 +45,7 @@ class TensorInfo:
 
     @property
     def nbytes(self) -> int:
-        return self.numel * np.dtype(_NUMPY[self.dtype]).itemsize
+        return self.numel * DTYPES[self.dtype].nbytes
 
 
 class WeightsFile:
@@ -83,7 +75,7 @@ class WeightsFile:
         """
         info = self.tensors[name]
         if not info.numel:
-            return np.zeros(info.shape, _NUMPY[info.dtype])
+            return np.zeros(info.shape, DTYPES[info.dtype].numpy)
         try:
             with self.path.open("rb") as stream:
                 if _state_of(self.path) != self._state:
@@ -97,18 +89,18 @@ class WeightsFile:
             raise CheckpointError(f"{self.path}: cannot be read ({error.strerror or error})") from None
 
     def _span(self, stream: BinaryIO, info: TensorInfo) -> Array:
-        item = np.dtype(_NUMPY[info.dtype]).itemsize
+        item = DTYPES[info.dtype].nbytes
         length = sum((n - 1) * s for n, s in zip(info.shape, info.strides, strict=True)) + item
         stream.seek(info.start)
         data = stream.read(length)
         if len(data) < length:
             raise CheckpointError(f"{self.path}: ends before {info.name} does; copy or download it again")
-        return np.ndarray(info.shape, _NUMPY[info.dtype], bytearray(data), 0, info.strides)
+        return np.ndarray(info.shape, DTYPES[info.dtype].numpy, bytearray(data), 0, info.strides)
 
     def map(self, name: str) -> Array:
         """The numbers where they are: only what is looked at is read. Writing to them changes memory only, never the file."""
         info = self.tensors[name]
-        return np.ndarray(info.shape, _NUMPY[info.dtype], np.memmap(self.path, np.uint8, "c").data, info.start, info.strides)
+        return np.ndarray(info.shape, DTYPES[info.dtype].numpy, np.memmap(self.path, np.uint8, "c").data, info.start, info.strides)
 
 
 def _state_of(path: Path) -> tuple[int, int]:
@@ -116,17 +108,9 @@ def _state_of(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def as_float32(array: Array, dtype: str) -> NDArray[np.float32]:
-    """What `WeightsFile` handed out as float32."""
-    if dtype == "bfloat16":
-        return (array.astype(np.uint32) << 16).view(np.float32)
-    with np.errstate(over="ignore"):
-        return array.astype(np.float32, copy=False)
-
-
 def _checked(path: Path, info: TensorInfo, begin: int, end: int) -> TensorInfo:
     """The tensor, once every number of it is known to lie in bytes begin..end of the file."""
-    item = np.dtype(_NUMPY[info.dtype]).itemsize
+    item = DTYPES[info.dtype].nbytes
     last = info.start + sum((n - 1) * s for n, s in zip(info.shape, info.strides, strict=True)) + item
     if info.numel and not (begin <= info.start and last <= end and info.nbytes <= end - begin):
         raise CheckpointError(f"{path}: {info.name} {info.shape} does not fit the {end - begin:,} bytes that the file has for it")
@@ -168,6 +152,9 @@ def _read_safetensors(path: Path, size: int) -> list[TensorInfo]:
     for name, entry in header.items():
         if name == "__metadata__":
             continue
+        kind = entry.get("dtype") if isinstance(entry, dict) else None
+        if isinstance(kind, str) and kind in UNREAD_SAFETENSORS:
+            raise CheckpointError(f"{path}: {name[:100]} has numbers of type {kind}, which cannot be read; save it as float32 or bfloat16")
         info = _safetensors_entry(name, entry, data)
         if info is None:
             raise damaged(f"the entry {name[:100]!r} is none of a tensor")
@@ -179,7 +166,7 @@ def _read_safetensors(path: Path, size: int) -> list[TensorInfo]:
 
 
 def _safetensors_entry(name: str, entry: Any, data: int) -> TensorInfo | None:
-    if not isinstance(entry, dict) or entry.get("dtype") not in _SAFETENSORS:
+    if not isinstance(entry, dict) or entry.get("dtype") not in BY_SAFETENSORS:
         return None
     shape, offsets = entry.get("shape"), entry.get("data_offsets")
     for numbers, most in ((shape, 8), (offsets, 2)):
@@ -189,9 +176,9 @@ def _safetensors_entry(name: str, entry: Any, data: int) -> TensorInfo | None:
     assert isinstance(offsets, list)
     if len(offsets) != 2 or offsets[1] < offsets[0]:
         return None
-    dtype = _SAFETENSORS[entry["dtype"]]
-    strides = _contiguous(tuple(shape), np.dtype(_NUMPY[dtype]).itemsize)
-    return TensorInfo(name, dtype, tuple(shape), data + offsets[0], strides)
+    dtype = BY_SAFETENSORS[entry["dtype"]]
+    strides = _contiguous(tuple(shape), dtype.nbytes)
+    return TensorInfo(name, dtype.name, tuple(shape), data + offsets[0], strides)
 
 
 def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -256,7 +243,7 @@ def _torch_entry(
     path: Path, stream: BinaryIO, members: dict[str, zipfile.ZipInfo], base: str, name: str, tensor: StoredTensor
 ) -> TensorInfo:
     storage = tensor.storage
-    item = np.dtype(_NUMPY[storage.dtype]).itemsize
+    item = DTYPES[storage.dtype].nbytes
     record = members.get(f"{base}data/{storage.key}")
     if record is None:
         raise CheckpointError(f"{path}: is not a whole checkpoint (the numbers of {name[:100]} are missing); copy or download it again")

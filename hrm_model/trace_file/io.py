@@ -16,12 +16,12 @@ from hrm_model.errors import TraceFileError
 from hrm_model.trace.data import Trace
 from hrm_model.trace_file.extras import Extras, Record
 from hrm_model.trace_file.guard import scan
-from hrm_model.trace_file.layout import STATES, VERSION, States
+from hrm_model.trace_file.layout import STATES, States
 from hrm_model.trace_file.reader import MAX_BYTES, EntryInfo, TraceReader
 from hrm_model.trace_file.writer import TraceWriter, size_estimate, write
 
 __all__ = [
-    "MAX_BYTES", "STATES", "VERSION", "EntryInfo", "Extras", "Record", "States", "TraceFileError", "TraceReader", "TraceWriter",
+    "MAX_BYTES", "STATES", "EntryInfo", "Extras", "Record", "States", "TraceFileError", "TraceReader", "TraceWriter",
     "check", "info", "read", "read_all", "size_estimate", "write",
 ]  # fmt: skip
 

@@ -23,9 +23,6 @@ from hrm_model.trace.data import LEVEL_H, LEVEL_L, LEVEL_NAMES, Array, Trace
 from hrm_model.trace_file.extras import Extras, write_extras
 from hrm_model.trace_file.hdf5 import make_collection, pieces, row_sums, write_attributes, write_text
 
-FORMAT = "hrm-trace"
-VERSION = 2  # 1 knew no branches, records and attention
-
 States = Literal["full", "float16", "pooled", "none"]
 STATES: tuple[States, ...] = get_args(States)
 

@@ -24,10 +24,11 @@ import numpy as np
 
 from hrm_model.analysis.core import solved_step, task_of, verdict
 from hrm_model.errors import TraceFileError
+from hrm_model.formats import TRACE
 from hrm_model.trace.data import LEVEL_H, LEVEL_L, Array, ModelInfo, PuzzleInfo, Trace
 from hrm_model.trace_file.extras import Extras, read_extras
 from hrm_model.trace_file.hdf5 import attribute, load, member, member_names, numbers, read_text, row_sums, scalar
-from hrm_model.trace_file.layout import FORMAT, STATES, STEP_NAMES, VERSION
+from hrm_model.trace_file.layout import STATES, STEP_NAMES
 
 # What h5py raises on damaged files.
 _H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError, NotImplementedError)
@@ -121,14 +122,9 @@ class TraceReader:
     def _check_format(self) -> None:
         assert self._file is not None
         found = attribute(self._file, "format")
-        if found != FORMAT:
-            raise TraceFileError(f"is HDF5, but no trace: its root has no attribute format = {FORMAT!r}")
-        version = attribute(self._file, "format_version")
-        if not isinstance(version, int) or version < 1:
-            raise TraceFileError(f"has format_version {version!r}; a number from 1 on is needed")
-        if version > VERSION:
-            raise TraceFileError(f"has format version {version}; this HRM Studio reads up to {VERSION}. A newer one is needed")
-        self.version = version
+        if found != TRACE.name:
+            raise TraceFileError(f"is HDF5, but not a trace: its root has no attribute format = {TRACE.name!r}")
+        self.version = TRACE.check(attribute(self._file, "format_version"), "is", TraceFileError)
 
     def _entry_names(self) -> list[str]:
         assert self._file is not None

@@ -18,11 +18,12 @@ import h5py
 
 from hrm_model.errors import TraceError
 from hrm_model.files import replace as replace_file
+from hrm_model.formats import TRACE
 from hrm_model.trace.data import Array, ModelInfo, PuzzleInfo, Step, Trace
 from hrm_model.trace.recorder import TraceRecorder
 from hrm_model.trace_file.extras import Extras
 from hrm_model.trace_file.hdf5 import write_attributes
-from hrm_model.trace_file.layout import FORMAT, VERSION, EntryWriter, Planes, States, blocks, planes_of
+from hrm_model.trace_file.layout import EntryWriter, Planes, States, blocks, planes_of
 
 # HDF5 of 1.10 (2016) and later reads these; their metadata carries checksums, and a file stays readable while it grows.
 _LIBVER = ("v110", "v110")
@@ -71,7 +72,7 @@ class TraceWriter:
         self._file = h5py.File(part, "w", libver=_LIBVER)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         write_attributes(
-            self._file, NX_class="NXroot", default="trace", format=FORMAT, format_version=VERSION, creator=creator, file_time=now
+            self._file, NX_class="NXroot", default="trace", format=TRACE.name, format_version=TRACE.version, creator=creator, file_time=now
         )
         return part
 

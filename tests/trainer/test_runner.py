@@ -253,7 +253,7 @@ def test_a_run_of_a_newer_version_is_refused_in_words(tmp_path: Path, capsys: py
     text = run.config_file.read_text()
     assert text.startswith("version: 1\n")
     run.config_file.write_text(text.replace("version: 1", "version: 2") + "a_field_of_tomorrow: 3\n")
-    with pytest.raises(ConfigError, match="newer HRM Studio"):
+    with pytest.raises(ConfigError, match="is of format version 2; this version of HRM Studio reads up to 1"):
         read_config(run.config_file)
     assert main([str(run.path)]) == 2
     assert "config.yaml" in capsys.readouterr().err

@@ -16,7 +16,9 @@ import time
 from pathlib import Path
 from typing import Any, Generic, Literal, NotRequired, TypedDict, TypeVar, cast, get_args, get_type_hints, overload
 
-VERSION = 1  # of events, commands and status
+from hrm_model.formats import RUN
+
+VERSION = RUN.version  # of events, commands and status
 
 EventType = Literal["started", "metrics", "evaluation", "machine", "saved", "paused", "resumed", "warning", "failed", "finished"]
 CommandType = Literal["pause", "resume", "save", "stop", "abort"]

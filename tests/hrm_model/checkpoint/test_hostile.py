@@ -413,3 +413,15 @@ def test_hundreds_of_mutated_archives(tmp_path: Path) -> None:
         (tmp_path / "a.zip").write_bytes(data)
         _survives(lambda: inspect(tmp_path / "a.zip"))
     assert sorted(p.name for p in tmp_path.iterdir() if p.name not in ("home", "a.zip", "own")) == []
+
+
+def test_numbers_of_a_type_that_is_not_read_are_named(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    file = tmp_path / "model.safetensors"
+    save_file({"H_init": torch.ones(4).to(torch.float8_e4m3fn)}, file)
+    refused(file, "H_init has numbers of type F8_E4M3, which cannot be read")
+    torch.save({"H_init": torch.ones(4).to(torch.float8_e4m3fn)}, tmp_path / "step_1")
+    refused(tmp_path / "step_1", "numbers of a type that cannot be read", "float8")
+    torch.save({"H_init": torch.ones(4, dtype=torch.complex64)}, tmp_path / "step_2")
+    refused(tmp_path / "step_2", "numbers of a type that cannot be read", "ComplexFloatStorage")

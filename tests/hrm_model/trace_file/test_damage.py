@@ -88,11 +88,11 @@ def _attribute(file: h5py.File, where: str, name: str, value: object) -> None:
 
 
 CHANGES: dict[str, tuple[Change, str]] = {
-    "another program's file": (lambda f, _: f.attrs.__delitem__("format"), "is HDF5, but no trace"),
-    "another format": (lambda f, _: _attribute(f, "/", "format", "NeXus"), "is HDF5, but no trace"),
-    "a format that is a list": (lambda f, _: _attribute(f, "/", "format", ["hrm-trace"] * 3), "is HDF5, but no trace"),
-    "a newer version": (lambda f, _: _attribute(f, "/", "format_version", 99), "format version 99; this HRM Studio reads up to"),
-    "a version that is none": (lambda f, _: _attribute(f, "/", "format_version", "one"), "format_version"),
+    "another program's file": (lambda f, _: f.attrs.__delitem__("format"), "is HDF5, but not a trace"),
+    "another format": (lambda f, _: _attribute(f, "/", "format", "NeXus"), "is HDF5, but not a trace"),
+    "a format that is a list": (lambda f, _: _attribute(f, "/", "format", ["hrm-trace"] * 3), "is HDF5, but not a trace"),
+    "a newer version": (lambda f, _: _attribute(f, "/", "format_version", 99), "is of format version 99; this version of HRM Studio reads up to 2. Update HRM Studio."),
+    "a version that is none": (lambda f, _: _attribute(f, "/", "format_version", "one"), "format version 'one', which does not exist"),
     "no trace in it": (lambda f, _: f.__delitem__("trace"), "holds no trace"),
     "no steps": (lambda f, _: f.__delitem__("trace/steps"), "/trace/steps is missing"),
     "no levels": (lambda f, _: f.__delitem__("trace/steps/level"), "/trace/steps/level is missing"),
