@@ -1,0 +1,13 @@
+"""Training, in a process of its own: `python -m trainer RUN_DIR`. Knows nothing of the app.
+
+| module | what is in it |
+|---|---|
+| `config`, `presets` | the configuration of a run, and ready ones |
+| `loop` | `Trainer`: one step, the loop over steps, its state for a checkpoint |
+| `capture`, `metrics`, `optim`, `initial_weights`, `distributed` | parts of a step: CUDA graph, sums, optimizers, weights to begin with, several processes |
+| `memory`, `measure`, `fitting` | how much memory is free, what a run costs here, and a run fitted to that |
+| `runner`, `probe_puzzles`, `diagnostics`, `machine`, `tensorboard` | `Runner` carries out a run: commands, events, checkpoints, traces, warnings, load |
+| `results` | evaluation results on disk |
+| `data/` | batches, datasets in the published layout, builders |
+| `runs/` | run directories, events, and reading them; `from trainer.runs import Run` |
+"""
