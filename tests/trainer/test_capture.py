@@ -47,7 +47,7 @@ class FakeStep(CapturedStep):
 
 
 @pytest.fixture
-def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
     def nothing(*_: object, **__: object) -> Iterator[None]:
         yield
@@ -58,7 +58,6 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(torch.cuda, name, MagicMock())
     monkeypatch.setattr("trainer.loop.CapturedStep", FakeStep)
     FakeStep.captures = 0
-    yield
 
 
 def losses(trainer: Trainer) -> list[float]:
@@ -111,3 +110,20 @@ def test_a_capture_that_fails_changes_nothing() -> None:
     assert all(parameter.grad is None for parameter in trainer.model.parameters())
     assert trainer.sign_sgd.collected() == ([], [])
     assert all(tensor.equal(before[name]) for name, tensor in trainer.carry.state().items())
+
+
+@pytest.mark.usefixtures("fake_cuda")
+def test_a_replay_computes_from_the_batch_and_carry_it_is_given() -> None:
+    config = small()
+    trainer, other = (Trainer(config, Batches(config, *make_pool(config))) for _ in range(2))
+    step = FakeStep(trainer.backward, trainer.batch(0), trainer.carry, trainer.model.parameters(), trainer.sign_sgd)
+    other.carry, _ = other.backward(other.batch(0), other.carry)
+    given = Carry(**{name: tensor.clone() for name, tensor in other.carry.state().items()})
+    drop_gradients(other.model.parameters(), other.sign_sgd)
+    carry, sums = other.backward(other.batch(1), other.carry)
+    replayed, found = step.replay(trainer.batch(1), given)
+    assert all(tensor.equal(replayed.state()[name]) for name, tensor in carry.state().items())
+    assert {name: float(value) for name, value in found.items()} == {name: float(value) for name, value in sums.items()}
+    for one, two in zip(trainer.model.parameters(), other.model.parameters(), strict=True):
+        assert (one.grad is None) == (two.grad is None)
+        assert one.grad is None or one.grad.equal(two.grad)
