@@ -69,7 +69,7 @@ class RunConfig(_Strict):
         "random", description="initial weights; neighbours: L's heads attend to the four neighbours of each cell (needs rope2d)"
     )
 
-    steps: int = Field(ge=1, description="optimizer steps; the learning-rate schedule ends here")
+    steps: int = Field(ge=1, description="optimizer steps; the cosine schedule of the learning rate ends here")
     minutes: float | None = Field(None, gt=0, description="stop after this much computing time, even if steps are left")
     stop_at_exact: float | None = Field(None, gt=0, le=1, description="stop when this share of every evaluation set is solved")
     patience: int | None = Field(None, ge=1, description="stop after this many evaluations that solve no more puzzles than the best")
@@ -99,7 +99,7 @@ class RunConfig(_Strict):
         description="with muon: learning rate of the modules' matrices. A step is then an orthogonal matrix times this rate,"
         " and times √(inputs / outputs) if that is above 1. None: lr, with steps as large as AdamW's",
     )
-    lr_min_ratio: float = Field(0.1, ge=0, le=1, description="the learning rate falls to lr times this")
+    lr_min_ratio: float = Field(0.1, ge=0, le=1, description="the cosine schedule falls to lr times this")
     warmup_steps: int = Field(100, ge=0, description="steps over which the learning rate rises to lr")
     betas: tuple[float, float] = Field((0.9, 0.95), description="decay of the averages of the gradient and of its square")
     weight_decay: float = Field(0.1, ge=0, description="of phases that do not set their own")

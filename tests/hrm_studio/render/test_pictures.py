@@ -28,7 +28,7 @@ from tests.support.puzzles import STARTER_4
 def trace() -> Trace:
     task, grid = parse_any(STARTER_4)
     puzzle = PuzzleInfo(task.name, task.to_tokens(grid), task.to_tokens(task.solve(grid)), STARTER_4)
-    return record(load(model_dir("sudoku-4x4"), "cpu"), puzzle, name="sudoku-4x4", segments=4)
+    return record(load(model_dir("sudoku-4x4"), "cpu"), puzzle, "sudoku-4x4", segments=4)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
