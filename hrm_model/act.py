@@ -1,4 +1,4 @@
-"""Adaptive computation: which rows go on to another segment, and what is learned about going on.
+"""Adaptive computation time: which rows continue with another segment, and the targets that halting learns.
 
 Shapes: B batch, S cells, T positions, D width. Source: arXiv 2506.21734, "Adaptive computational time".
 """
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hrm_model.model import HRM
 
-# inputs (B, S), labels (B, S; -100 is not asked for), puzzle_identifiers (B,); with `least_segments` (B,) exploration is no chance
+# inputs (B, S), labels (B, S; -100 is not asked for), puzzle_identifiers (B,); with `least_segments` (B,) exploration is not left to chance
 Batch = dict[str, Tensor]
 
 
@@ -24,7 +24,7 @@ class Carry:
     z_H: Tensor  # (B, T, D), detached
     z_L: Tensor  # (B, T, D), detached
     steps: Tensor  # (B,) int32, segments taken
-    halted: Tensor  # (B,) bool: this row's example is done and will be replaced
+    halted: Tensor  # (B,) bool: this row's example is done; the next segment replaces it
     inputs: Tensor  # (B, S)
     labels: Tensor  # (B, S)
     puzzle_identifiers: Tensor  # (B,)
@@ -34,7 +34,7 @@ class Carry:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def rows(self, start: int, end: int) -> Carry:
-        """Some of its rows, as views."""
+        """A range of its rows, as views."""
         return Carry(**{name: tensor[start:end] for name, tensor in self.state().items()})
 
     @staticmethod
@@ -98,14 +98,14 @@ def act_step(
         halted = at_limit
         if model.training and config.halt_max_steps > 1:
             halted = at_limit | (q[:, 0] > (q[:, 1] if q_continue else 0))
-            # Exploration: some rows must take a random least number of segments.
+            # Exploration: a row may have to take a random minimum number of segments.
             least = batch.get("least_segments")
             if least is None:
                 explores = torch.rand_like(q[:, 0]) < config.halt_exploration_prob
                 least = torch.randint_like(steps, low=2, high=config.halt_max_steps + 1) * explores
             halted = halted & (steps >= least)
             if q_continue:
-                # The value of going on is what the next segment says: its better choice, or halting where it is the last.
+                # The value of continuing is that of the next segment: its better choice, or halting if it is the last.
                 next_q = model.segment(z_H, z_L, x)[3]
                 next_value = torch.where(at_limit, next_q[:, 0], next_q.amax(dim=-1))
                 outputs["target_q_continue"] = next_value.sigmoid()

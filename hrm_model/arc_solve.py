@@ -1,4 +1,4 @@
-"""A model's two attempts at an ARC task: it answers many copies of each test input, and these vote (`tasks/arc_vote.py`)."""
+"""A model's two attempts at an ARC task: it answers many copies of each test input, and the answers vote (`tasks/arc/vote.py`)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def copies_of(puzzle: ArcPuzzle, identifiers: Iterable[tuple[int, str]], count: 
 def solve_task(
     model: HRM, puzzle: ArcPuzzle, copies: Sequence[tuple[int, Augmentation]], *, segments: int = 16, batch: int = 32
 ) -> list[list[Candidate]]:
-    """For each test input its candidates, the best first; the ARC prize takes the first two. MismatchError for a number the model has no vector of."""
+    """For each test input its candidates, the best first; the ARC prize takes the first two. MismatchError if the model has no vector of a number."""
     rows = model.config.num_puzzle_identifiers
     for number, by in copies:
         if number >= rows:

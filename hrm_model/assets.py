@@ -47,11 +47,11 @@ def model_dir(name: str) -> Path:
     for model in models:
         if model.name == name:
             return model.path
-    raise CheckpointError(f"there is no bundled model {name!r}; these are: {', '.join(m.name for m in models) or 'none'}")
+    raise CheckpointError(f"there is no bundled model {name!r}. The bundled models are: {', '.join(m.name for m in models) or 'none'}")
 
 
 def find_model(name_or_path: str) -> Path:
-    """A bundled model by its name, a checkpoint's folder or file, or a Hub id that was pulled. CheckpointError where it is none of them."""
+    """The path of a bundled model, of a checkpoint's folder or file, or of a downloaded Hub id. CheckpointError if it is none of these."""
     if Path(name_or_path).exists():
         return Path(name_or_path)
     if is_repo_id(name_or_path):
@@ -66,7 +66,7 @@ def find_model(name_or_path: str) -> Path:
 
 
 def model_for_task(task: str) -> BundledModel:
-    """The first bundled model for a task. CheckpointError where none is."""
+    """The first bundled model for a task. CheckpointError if there is none."""
     for model in bundled_models():
         if model.task == task:
             return model

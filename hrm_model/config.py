@@ -78,7 +78,7 @@ class ModelConfig(BaseModel):
         if self.head_dim % quantum:
             raise ValueError(f"a head is {self.head_dim} wide; {self.pos_encodings} needs a multiple of {quantum}")
         if self.pos_encodings in ("rope2d", "grid") and self.side * self.side != self.seq_len:
-            raise ValueError(f"pos_encodings={self.pos_encodings!r} needs a square board; {self.seq_len} cells are none")
+            raise ValueError(f"pos_encodings={self.pos_encodings!r} needs a square board; {self.seq_len} cells are not a square")
         if self.shared and self.H_layers != self.L_layers:
             raise ValueError(f"a shared module has one depth; H_layers is {self.H_layers} and L_layers {self.L_layers}")
         if self.puzzle_slots and self.puzzle_slots * self.hidden_size < self.puzzle_emb_ndim:
@@ -104,7 +104,7 @@ class ModelConfig(BaseModel):
         return self.inner_size(self.hidden_size)
 
     def inner_size(self, outer: int) -> int:
-        """Inner width of a SwiGLU over vectors of so many numbers."""
+        """Inner width of a SwiGLU over vectors of `outer` numbers."""
         wanted = round(self.expansion * outer * 2 / 3)
         return -(-wanted // self.swiglu_multiple) * self.swiglu_multiple
 
@@ -139,7 +139,7 @@ class ModelConfig(BaseModel):
 
     @property
     def side(self) -> int:
-        """Side of a square board, rounded down where the cells are no square."""
+        """Side of a square board, rounded down if the cells are not a square."""
         return math.isqrt(self.seq_len)
 
     @property

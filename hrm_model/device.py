@@ -1,4 +1,4 @@
-"""Where a model computes, and how that can be told to a person."""
+"""Which device and dtype a model computes with, and how to say so."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SMALL = 4_000_000  # parameters
 
 
 def available_devices() -> list[str]:
-    """'cuda' (one a card), 'mps' where they are there; 'cpu' always, last."""
+    """'cuda:0', 'cuda:1' … and 'mps' if this machine has them; always 'cpu', last."""
     devices = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     if torch.backends.mps.is_available():
         devices.append("mps")
@@ -21,7 +21,7 @@ def available_devices() -> list[str]:
 
 
 def pick_device(name: str | None = None) -> torch.device:
-    """The device of that name, or the best one there is for None and 'auto'. DeviceError names what is not there."""
+    """The device of that name; the best available one for None and 'auto'. DeviceError lists the devices there are."""
     devices = available_devices()
     if name in (None, "", "auto"):
         return torch.device(devices[0])
@@ -35,13 +35,13 @@ def pick_device(name: str | None = None) -> torch.device:
 
 
 def pick_dtype(device: torch.device, trained_in: str = "bfloat16") -> str:
-    """bfloat16 on CUDA that computes in it, float32 everywhere else and for what was trained in float32."""
+    """bfloat16 on CUDA devices that support it, float32 everywhere else and for models that were trained in float32."""
     quick = device.type == "cuda" and torch.cuda.is_bf16_supported()
     return "bfloat16" if quick and trained_in == "bfloat16" else "float32"
 
 
 def pick_training_dtype(device: torch.device, asked: str = "auto") -> str:
-    """What training computes in: what was asked for; for 'auto' bfloat16 where the device is quick in it (CUDA that has it, a CPU with AMX), else float32.
+    """The dtype of training: `asked`; for 'auto' bfloat16 if the device is fast in it (CUDA with bfloat16, a CPU with AMX), else float32.
 
     Measured on one core with AMX, the step of a 128-wide model took 195 ms in bfloat16 and 372 in float32.
     """
@@ -54,7 +54,7 @@ def pick_training_dtype(device: torch.device, asked: str = "auto") -> str:
 
 
 def wait_for(device: torch.device) -> None:
-    """Until all that was asked of a device is computed. A processor works at once, so there is nothing to wait for."""
+    """Wait until a device has finished its work. The CPU needs no waiting."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -67,7 +67,7 @@ def is_small(model: HRM) -> bool:
 
 
 def use_threads(model: HRM) -> None:
-    """As many threads of this process as pay when `model` thinks about one puzzle on the CPU: one for a small model, all for a large one.
+    """Set the number of threads that is fastest for one puzzle on the CPU: one for a small model, all for a large one.
 
     Measured on two cores, a segment of 0.4 M parameters took 8 ms with one thread and 6 to 10 with two; of 27 M, 350 and 230 ms. One
     thread leaves the others to the window, and does not wait for a partner that another process, a trainer say, keeps from its core.

@@ -1,6 +1,6 @@
-"""How good a model is: whole puzzles right, with the interval that so few puzzles leave; by segments allowed, by halting, by difficulty.
+"""How good a model is: the share of puzzles it solves, with a confidence interval; by number of segments, by halting, by difficulty.
 
-One honest forward pass of each puzzle: no search, no vote.
+One forward pass of each puzzle: no search, no vote.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _MOST_BINS = 6
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What came out puzzle by puzzle; N puzzles."""
+    """The result for each of N puzzles."""
 
-    exact: NDArray[np.bool_]  # (segments, N) wholly right after so many segments
+    exact: NDArray[np.bool_]  # (segments, N) whether all of it is right after 1, 2 … segments
     cells_right: NDArray[np.int32]  # (N,) open cells as in the known answer, after the last segment
     cells_asked: NDArray[np.int32]  # (N,) open cells
-    halted: NDArray[np.int32]  # (N,) segments after which it would first halt; 0 where it never does
+    halted: NDArray[np.int32]  # (N,) the first segment after which it would halt; 0 if it never would
     q_halt: NDArray[np.float32]  # (N,) after the last segment
     answers: NDArray[np.uint8]  # (N, S) tokens after the last segment; (N, 0) where they were not kept
 
@@ -37,7 +37,7 @@ class Outcomes:
         return len(self.cells_right)
 
     def __getitem__(self, chosen: NDArray) -> Outcomes:
-        """Some of the puzzles."""
+        """The chosen puzzles."""
         return Outcomes(**{f.name: self._of(f.name)[..., chosen] if f.name == "exact" else self._of(f.name)[chosen] for f in fields(self)})
 
     def _of(self, name: str) -> NDArray:
@@ -53,18 +53,18 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures over one set of puzzles, after its last segment."""
+    """Figures over a set of puzzles, after the last segment unless something else is said."""
 
-    puzzles: int
-    exact: float  # share of puzzles that are wholly right (of a maze, any shortest path is)
+    puzzles: int  # how many
+    exact: float  # share of puzzles that are solved (a maze by any shortest path)
     interval: tuple[float, float]  # of `exact`: Wilson, 95 %
     cells: float  # share of open cells that are as in the known answer
     cells_interval: tuple[float, float]  # 95 %, from how much puzzles differ
-    mean_segments: float  # until q_halt first says done (all segments where it never does)
-    exact_by_segment: tuple[float, ...]
-    exact_at_halt: float  # share that is right where the model would halt
-    never_halts: float  # share of puzzles
-    q_halt_accuracy: float  # share of puzzles where q_halt at the end tells right from wrong
+    mean_segments: float  # until q_halt first says done (all segments if it never does)
+    exact_by_segment: tuple[float, ...]  # after 1, 2 … segments
+    exact_at_halt: float  # share that is right after the segment where the model would halt
+    never_halts: float  # share of puzzles that would use all segments
+    q_halt_accuracy: float  # share of puzzles for which q_halt at the end is right about the answer
 
 
 def share_interval(right: NDArray, asked: NDArray, z: float = Z_95) -> tuple[float, float]:
@@ -118,7 +118,7 @@ def evaluate_batches(
 
 
 def summary(outcomes: Outcomes) -> Evaluation:
-    """What the puzzles come to. At least one is needed."""
+    """The figures over all of them; at least one."""
     segments, count = outcomes.exact.shape
     exact, asked = outcomes.exact[-1], int(outcomes.cells_asked.sum())
     stopped = np.where(outcomes.halted > 0, outcomes.halted, segments)
@@ -159,7 +159,7 @@ def evaluate(
 
 
 def by_difficulty(outcomes: Outcomes, difficulty: NDArray[np.floating]) -> dict[str, Evaluation]:
-    """Figures apart for each value of `difficulty` (N,), or for up to six ranges of about as many puzzles where it has many values.
+    """Figures for each value of `difficulty` (N,), or for up to six ranges with about as many puzzles each if it has many values.
 
     Puzzles of unknown difficulty (NaN) are left out.
     """

@@ -1,4 +1,4 @@
-"""Where the project keeps what it makes and what it fetches."""
+"""The folders for settings, runs and downloads."""
 
 from __future__ import annotations
 

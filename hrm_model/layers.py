@@ -73,7 +73,7 @@ def rotary_tables(config: ModelConfig) -> Rotary | None:
     rope counts positions in reading order, puzzle slots first. rope2d turns one half of a head by the cell's row and the
     other by its column; rows and columns count from 1, so that the puzzle slots (0, 0) are no cell.
     """
-    # "cpu": the tables are numbers even where a model is made without any (on "meta", to be filled from a checkpoint).
+    # "cpu": the tables need values even if the model is made without (on "meta", to be filled from a checkpoint).
     if config.pos_encodings == "rope":
         angles = _angles(torch.arange(config.positions, device="cpu"), config.head_dim, config.rope_theta)
     elif config.pos_encodings == "rope2d":
@@ -99,7 +99,7 @@ def rotate(x: Tensor, rotary: Rotary) -> Tensor:
 
 @cache
 def flash_attention() -> Callable[..., Tensor] | None:
-    """flash-attn's function where that package is installed (extra `flash`), else None."""
+    """flash-attn's function if that package is installed (extra `flash`), else None."""
     if importlib.util.find_spec("flash_attn") is None:
         return None
     from flash_attn import flash_attn_func

@@ -63,7 +63,7 @@ class LoadedModel:
 
 
 def load(name_or_path: str | Path, device: str = "auto") -> LoadedModel:
-    """Load a model: a bundled one by its name, a checkpoint folder or file, a training run, or a Hub id that was pulled.
+    """Load a model: a bundled one by its name, a checkpoint folder or file, a training run, or a Hub id that was downloaded.
 
     A Path is always a checkpoint; text is a path if something is there, else a name.
     `device`: 'cpu', 'cuda:0', 'mps', or 'auto' for the best there is. `hrm-studio models` lists the bundled models.

@@ -20,16 +20,16 @@ LossCells = Literal["all", "blanks"]
 
 
 def stablemax_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """−log of s(x) / Σ s(x), s(x) = x + 1 where x ≥ 0, else 1 / (1 − x); in float64. (…, V), (…) → (…), 0 where not asked for."""
+    """−log of s(x) / Σ s(x), s(x) = x + 1 where x ≥ 0, else 1 / (1 − x); in float64. (…, V), (…) → (…), 0 if not asked for."""
     x = logits.double()
-    # The clamps keep each branch finite where it is not taken, so that no gradient turns into 0 · ∞.
+    # The clamps keep the branch that is not taken finite, so that no gradient becomes 0 · ∞.
     s = torch.where(x < 0, 1 / (1 - x.clamp(max=0)), x.clamp(min=0) + 1)
     log_p = s.log() - s.sum(dim=-1, keepdim=True).log()
     return _pick(log_p, labels)
 
 
 def softmax_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """The usual cross entropy, in float32. (…, V), (…) → (…), 0 where not asked for."""
+    """The usual cross entropy, in float32. (…, V), (…) → (…), 0 if not asked for."""
     return _pick(F.log_softmax(logits.float(), dim=-1), labels)
 
 

@@ -24,7 +24,7 @@ Level = Literal["L", "H"]
 
 @dataclass(frozen=True)
 class Call:
-    """One module call of a segment: where it stands, and whether training sends gradient through it."""
+    """One module call of a segment: its place, and whether training sends gradient through it."""
 
     h_cycle: int
     l_step: int  # -1 for an H step

@@ -27,11 +27,11 @@ def reason(
     states: bool = True,
     puzzle_id: int = 0,
 ) -> Iterator[Step]:
-    """Think about one puzzle (S,) for so many segments, yielding a Step after each module call.
+    """Reason about one puzzle (S,), yielding a Step after each module call.
 
     At an L step the prediction is the paper's preview f_O(f_H(z_H, z_L)), one extra H pass that is not kept; `previews=False`
-    leaves those steps without a prediction. At an H step it is lm_head(z_H). What is computed never depends on what is looked
-    at: a traced run gives the answer of an untraced one bit for bit. All segments run; "would halt" is read off the Q values.
+    leaves those steps without a prediction. At an H step it is lm_head(z_H). What is computed does not depend on what is
+    recorded: a traced run gives the answer of an untraced one bit for bit. All segments run; "would halt" is read off the Q values.
     """
     inputs = _tokens(model, np.asarray(puzzle)[None])
     if segments < 1:
@@ -93,7 +93,7 @@ class BatchAnswers:
 
 
 def reason_batch(model: HRM, puzzles: ArrayLike, *, segments: int = 16, puzzle_ids: Sequence[int] | None = None) -> Iterator[BatchAnswers]:
-    """Think about many puzzles (B, S) at once, without states or previews: the answers of one segment (K = 1) after each segment.
+    """Reason about many puzzles (B, S) at once, without states or previews: the answers of one segment (K = 1) after each segment.
 
     `puzzle_ids`: the number of each puzzle's vector, else 0.
     """
@@ -122,7 +122,7 @@ def solve_batch(model: HRM, puzzles: ArrayLike, *, segments: int = 16, puzzle_id
 
 
 def _tokens(model: HRM, puzzles: ArrayLike) -> Tensor:
-    """(B, S) on the model's device; MismatchError where they do not fit it."""
+    """(B, S) on the model's device; MismatchError if they do not fit the model."""
     tokens = np.asarray(puzzles)
     vocabulary = model.vocabulary(tokens.shape[1] if tokens.ndim == 2 else 0)
     if tokens.size and (tokens.min() < 0 or tokens.max() >= vocabulary):

@@ -1,4 +1,4 @@
-"""What needs the model again: it is run from the states that a trace holds.
+"""Compute a recorded step again, from the states that the trace holds, to look inside it.
 
 Shapes: B batch, T positions (puzzle slots, then S cells), D width, A heads.
 """
@@ -47,7 +47,7 @@ def call_input(model: HRM, trace: Trace, step: int) -> tuple[Tensor, Tensor]:
 
 
 def attention(model: HRM, trace: Trace, step: int, layer: int) -> Array:
-    """(A, T, T) float32: with what weight each position looked at each other in a layer of the module that moved at `step`.
+    """(A, T, T) float32: the attention weights in a layer of the module that moved at `step`; a row is the position that looks.
 
     The step is computed again from the trace's states. HRMError where another model than this one recorded the trace.
     """
@@ -76,7 +76,7 @@ def attention(model: HRM, trace: Trace, step: int, layer: int) -> Array:
 
 
 def attention_bytes(config: ModelConfig, *, segments: int) -> int:
-    """How much `attention_of_all` keeps of so many segments."""
+    """Bytes of `attention_of_all` for a trace of this many segments."""
     calls = segments * config.H_cycles * (config.L_cycles * config.L_layers + config.H_layers)
     return 2 * calls * config.num_heads * config.seq_len**2
 

@@ -1,4 +1,4 @@
-"""One puzzle in other words: symmetries that change cells and tokens and leave the puzzle the same. NumPy only.
+"""Relabelling: symmetries that move cells and rename tokens and leave the puzzle the same. NumPy only.
 
 Shapes: S cells, V tokens, T positions (puzzle slots, then S cells).
 """
@@ -23,7 +23,7 @@ from hrm_model.trace.data import PuzzleInfo, Trace
 class Relabelling:
     """`apply(board)[k] = tokens[board[cells[k]]]`."""
 
-    cells: NDArray[np.intp]  # (S,) where each cell of the new board comes from
+    cells: NDArray[np.intp]  # (S,) the old cell of each new cell
     tokens: NDArray[np.intp]  # (V,) what each token becomes
     words: str  # for people
 
@@ -63,7 +63,7 @@ class Relabelling:
 
 
 def random_relabelling(task: str, rng: np.random.Generator) -> Relabelling:
-    """A symmetry of a task by chance. PuzzleError for a task of which none is known here."""
+    """A random symmetry of a task. PuzzleError if no symmetry of the task is known here."""
     for variant in VARIANTS:
         if variant.task == task:
             return _of_sudoku(variant, rng)

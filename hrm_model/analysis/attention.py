@@ -16,7 +16,7 @@ from hrm_model.trace.data import LEVEL_NAMES, Trace
 
 
 def call_at(trace: Trace, step: int, level: str) -> int:
-    """The step of the last call of a module ('H' or 'L') up to `step`, or the first one where none came yet."""
+    """The step of the last call of a module ('H' or 'L') up to `step`, or the first call if none came yet."""
     calls = np.flatnonzero(trace.level == LEVEL_NAMES.index(level))
     if not len(calls):
         raise TraceError(f"this trace holds no step of module {level}")
@@ -34,7 +34,7 @@ class Neighbourhood:
 
 
 def neighbourhood(side: int, box_height: int = 0, box_width: int = 0) -> Neighbourhood:
-    """Of a square board with so many cells along a side."""
+    """Of a square board with `side` cells along a side."""
     rows, columns = np.divmod(np.arange(side * side), side)
     same_row, same_column = rows[:, None] == rows, columns[:, None] == columns
     itself = same_row & same_column
@@ -46,7 +46,7 @@ def neighbourhood(side: int, box_height: int = 0, box_width: int = 0) -> Neighbo
 
 
 def shares(weights: Floats, around: Neighbourhood) -> dict[str, Floats]:
-    """How much of each cell's attention stays where: 'itself', 'row', 'column', 'box' (the rest of it), 'elsewhere'; (S,) each.
+    """The shares of each cell's attention: 'itself', 'row', 'column', 'box' (the rest of it), 'elsewhere'; (S,) each.
 
     'elsewhere' holds what goes to other cells and to the puzzle's slots, so that each cell's shares add up to 1.
     """

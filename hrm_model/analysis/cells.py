@@ -29,7 +29,7 @@ def entropy(trace: Trace, first: int = 0) -> Floats:
 
 
 def cell_loss(trace: Trace, first: int = 0) -> Floats:
-    """(N − first, S) cross entropy −ln p of the right token (softmax, in nats); NaN where no solution is known.
+    """(N − first, S) cross entropy −ln p of the right token (softmax, in nats); NaN if no solution is known.
 
     The training loss may be stablemax; this one is read off the trace's probabilities.
     """
@@ -70,9 +70,9 @@ def cell_residuals(trace: Trace, cells: list[int]) -> Floats:
 
 
 def cell_breaks(trace: Trace, cells: list[int]) -> NDArray[np.bool_] | None:
-    """(N, len(cells)) whether a cell breaks a rule: its digit stands in one of its units again, it is no link of a maze's path.
+    """(N, len(cells)) whether a cell breaks a rule: its digit is in one of its units again, or it is not a link of the maze's path.
 
-    None where the task knows no rules.
+    None if the task knows no rules.
     """
     task = task_of(trace)
     if task is None or not task.known_rules:
@@ -107,7 +107,7 @@ class StepCurves:
 
     residual: Floats  # ‖Δz‖ of the module that moved
     entropy: Floats  # bits
-    loss: Floats  # nats; NaN where no solution is known
+    loss: Floats  # nats; NaN if no solution is known
     confidence: Floats  # probability of the answer
 
 

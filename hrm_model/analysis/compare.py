@@ -25,7 +25,7 @@ def steps_of_segment(trace: Trace) -> int:
 
 
 def same_moment(trace: Trace, step: int, other: Trace) -> int:
-    """The step of another trace that has come as far as `step` of this one: the same segment, the same part of it; its last where it is shorter."""
+    """The step of another trace at the same moment as `step` of this one: the same segment, the same part of it; its last step if it is shorter."""
     whole, own = steps_of_segment(trace), steps_of_segment(other)
     first = int(np.searchsorted(trace.segment, trace.segment[step]))
     part = (step - first + 1) / whole
@@ -34,7 +34,7 @@ def same_moment(trace: Trace, step: int, other: Trace) -> int:
 
 
 def differing(one: Trace, step_one: int, other: Trace, step_other: int) -> NDArray[np.bool_] | None:
-    """(S,) cells to which two traces of the same puzzle give different answers; None where the puzzles are not the same."""
+    """(S,) cells to which two traces of the same puzzle give different answers; None if the puzzles are not the same."""
     if one.puzzle.task != other.puzzle.task or not np.array_equal(one.puzzle.given, other.puzzle.given):
         return None
     return np.asarray(one.prediction[step_one] != other.prediction[step_other])
@@ -51,7 +51,7 @@ class CommonPlane:
 
 
 def common_plane(traces: list[Trace], level: str) -> CommonPlane | None:
-    """Fitted on all traces' states (flattened) together; None where states are missing or of different sizes."""
+    """Fitted on all traces' states (flattened) together; None if states are missing or of different sizes."""
     states = [trace.z_H if level == "H" else trace.z_L for trace in traces]
     kept = [z for z in states if z is not None]
     if not kept or len(kept) < len(states) or len({z.shape[1:] for z in kept}) > 1:

@@ -38,7 +38,7 @@ class Projection:
     """Principal components of a set of points."""
 
     mean: Floats  # (F,)
-    components: Floats  # (K, F), orthonormal; K is 2 where nothing else was asked for
+    components: Floats  # (K, F), orthonormal; K is 2 unless more were asked for
     explained: Floats  # (K,) share of the variance along each
 
     def __call__(self, points: Floats) -> Floats:

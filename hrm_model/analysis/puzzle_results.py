@@ -31,7 +31,7 @@ class PuzzleResult:
     blanks: int  # cells that the puzzle leaves open
     solved: bool  # after the last segment
     solved_at: int | None  # the segment from which on it stays right
-    ever: bool  # right after some segment, be it lost again
+    ever: bool  # right after any segment, even if lost again
     stable_at: int  # the segment from which on the answer stays the same
     right: float  # share of open cells that are as in the known answer, at the end
     drift: float  # mean ‖Δz_H‖ a segment over the last LATE segments
@@ -96,7 +96,7 @@ class Summary:
     solved: int
     interval: tuple[float, float]  # of the share solved: Wilson, 95 %
     lost: int  # were right at some segment and are not at the end
-    median_segments: float  # until the answer of a solved puzzle stays right; NaN where none is
+    median_segments: float  # until the answer of a solved puzzle stays right; NaN if none is
 
 
 def summary(rows: list[PuzzleResult]) -> Summary:

@@ -43,7 +43,7 @@ class Paths:
 
 
 def states_of(trace: Trace, level: str) -> Array:
-    """z_H or z_L, (R, T, D). TraceError where they were not kept."""
+    """z_H or z_L, (R, T, D). TraceError if they were not kept."""
     states = trace.z_H if level == "H" else trace.z_L
     if states is None:
         raise TraceError("this trace was recorded without states")

@@ -1,7 +1,7 @@
-"""What every kind of puzzle offers, so that nobody else needs to know which one it is. NumPy only.
+"""The base class of all tasks: what every kind of puzzle offers. NumPy only.
 
-A grid is an int8 array of a board's cells row by row; what its numbers mean is the task's own business, and `to_tokens` tells
-a model. Shapes: N puzzles, S cells, K answers.
+A grid is an int8 array of a board's cells row by row; each task has its own meaning for the numbers, and `to_tokens` makes
+a model's tokens of them. Shapes: N puzzles, S cells, K answers.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Task(ABC):
     symbols: str  # a character for each number of a grid
     spellings: tuple[str, ...]  # the characters that a number of a grid is often written as
     box: tuple[int, int] = (0, 0)  # height and width of the boxes that a board is divided into
-    almost: str  # how an answer can be wrong that breaks no rule
-    known_rules = True  # answers can be checked, copies made by symmetry; without, a board means nothing by itself
+    almost: str  # what is wrong with an answer that breaks no rule
+    known_rules = True  # answers can be checked and copies made by symmetry; without, a board has no meaning by itself
     few_classes = False  # so few puzzles up to symmetry that two random streams share many of them
 
     def held_out(self, puzzles: Grids) -> NDArray[np.bool_]:
@@ -41,7 +41,7 @@ class Task(ABC):
 
     @abstractmethod
     def classes(self, puzzles: Grids) -> NDArray[np.uint64]:
-        """(N,) a number for each puzzle that all its symmetric copies share; those of different numbers are no copies of each other."""
+        """(N,) a number for each puzzle that all its symmetric copies share; puzzles with different numbers are not copies of each other."""
 
     @property
     def cells(self) -> int:
@@ -54,10 +54,10 @@ class Task(ABC):
 
     @abstractmethod
     def parse(self, text: str) -> Grid:
-        """A pasted line or grid → (S,). PuzzleError says what is wrong where."""
+        """A pasted line or grid → (S,). PuzzleError says what is wrong, and in which place."""
 
     def parse_plain(self, cells: str) -> Grids | None:
-        """Whole boards of the characters in `symbols` one after the other → (N, S), many at a time; None where another character is among them."""
+        """Whole boards of the characters in `symbols` one after the other → (N, S), many at a time; None if there is any other character."""
         table = np.full(256, -1, np.int8)
         for value, symbols in enumerate(self.spellings):
             table[list(symbols.encode("latin-1"))] = value
@@ -77,15 +77,15 @@ class Task(ABC):
 
     @abstractmethod
     def check(self, puzzle: Grid) -> None:
-        """PuzzleError where the puzzle breaks a rule."""
+        """PuzzleError if the puzzle breaks a rule."""
 
     @abstractmethod
     def sound(self, puzzles: Grids) -> NDArray[np.bool_]:
-        """(N,) whether `check` would let a puzzle pass."""
+        """(N,) whether `check` accepts a puzzle."""
 
     @abstractmethod
     def solve(self, puzzle: Grid) -> Grid:
-        """A right answer. PuzzleError where there is none, or where there should be one only and there are more."""
+        """A right answer. PuzzleError if there is none, or more than one in a task that allows only one."""
 
     @abstractmethod
     def solve_all(self, puzzles: Grids) -> tuple[Grids, NDArray[np.bool_]]:
@@ -107,17 +107,17 @@ class Task(ABC):
 
     @abstractmethod
     def violations(self, answers: Grids, puzzle: Grid) -> NDArray[np.floating]:
-        """(N, S) answers to one puzzle → (N,): how often each breaks the rules; 0 for a right one, NaN where there are no rules to break."""
+        """(N, S) answers to one puzzle → (N,): how often each breaks the rules; 0 for a right one, NaN if there are no rules to break."""
 
     @abstractmethod
     def right(self, answers: Grids, puzzles: Grids, solutions: Grids | None) -> NDArray[np.bool_]:
-        """(K, N, S) or (N, S) answers → (K, N) or (N,): whether the whole puzzle is right. Every right answer counts, not just `solutions`.
+        """(K, N, S) or (N, S) answers → (K, N) or (N,): whether the whole puzzle is right. Every right answer counts, not only `solutions`.
 
-        Known solutions (N, S) save work.
+        Known solutions (N, S) make it faster.
         """
 
     def difficulty(self, puzzles: Grids, solutions: Grids) -> dict[str, NDArray[np.floating]]:
-        """What tells hard puzzles from easy ones, by name: (N,) each."""
+        """Measures of how hard puzzles are, by name: (N,) each."""
         return {}
 
     @abstractmethod
@@ -126,7 +126,7 @@ class Task(ABC):
     ) -> tuple[Grids, Grids]:
         """Puzzles with one right answer, and these answers. `clues`: a Sudoku's given digits; `min_path`, `max_path`: a maze's moves.
 
-        PuzzleError where so hard a puzzle was not found.
+        PuzzleError if no such puzzle was found.
         """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""What a puzzle is worth while it is being written: broken, impossible, open to several answers, or sound, and then how hard."""
+"""Check a puzzle as it is being edited: does it break a rule, has it no solution, several, or one, and how hard is it then?"""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ State = Literal["broken", "none", "several", "one", "unknown"]
 
 @dataclass(frozen=True)
 class PuzzleCheck:
-    """S cells."""
+    """The result of a check. S cells."""
 
-    state: State  # breaks a rule; has no answer; has several; has one; cannot be told from the puzzle alone
+    state: State  # it breaks a rule; has no solution; several; one; or this cannot be computed
     words: str  # a sentence for people
     marks: NDArray[np.bool_]  # (S,) the cells that break a rule, or that differ between two answers
-    solution: Grid | None = None  # (S,) an answer, where there is one
+    solution: Grid | None = None  # (S,) a solution, if there is one
     rating: Rating | None = None  # of a Sudoku with one solution
 
 
 def check_puzzle(task: Task, grid: Grid) -> PuzzleCheck:
-    """Some 20 ms for a 9×9 Sudoku: not for the thread that draws."""
+    """Takes about 20 ms for a 9×9 Sudoku: not for the GUI thread."""
     if isinstance(task, SudokuTask):
         return _check_sudoku(task, grid)
     nothing = np.zeros(len(grid), bool)

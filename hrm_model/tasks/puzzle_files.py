@@ -37,12 +37,12 @@ _AT_ONCE = 20_000  # puzzles turned into arrays together
 
 @dataclass(frozen=True)
 class Puzzles:
-    """Puzzles of one task, with what their file tells of them."""
+    """Puzzles of one task, with what their file says about them."""
 
     task: Task
     puzzles: Grids  # (N, S)
     solutions: Grids | None = None  # (N, S)
-    ratings: NDArray[np.float32] | None = None  # (N,) NaN where none is told
+    ratings: NDArray[np.float32] | None = None  # (N,) NaN if the file gives none
     sources: tuple[str, ...] = ()  # N of them, or none
 
     def __len__(self) -> int:
@@ -63,7 +63,7 @@ class Puzzles:
 def read_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -> Puzzles:
     """All puzzles of a file, or the first `limit`. `solve`: solutions that the file lacks are found.
 
-    Solutions are kept only where every puzzle has one. PuzzleError names the file, the line and what is wrong with it.
+    Solutions are kept only if every puzzle has one. PuzzleError names the file, the line and what is wrong with it.
     """
     try:
         parts = list(iter_puzzles(file, solve=solve, limit=limit))
@@ -83,7 +83,7 @@ def read_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -
 
 
 def iter_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -> Iterator[Puzzles]:
-    """A file's puzzles, some ten thousand at a time, so that a file of millions needs no more memory than these. OSError, PuzzleError."""
+    """A file's puzzles, about ten thousand at a time, so that a file of millions needs no more memory. OSError, PuzzleError."""
     if file.stat().st_size > LARGEST_FILE:
         raise PuzzleError(f"{file}: has {file.stat().st_size / 1e9:.1f} GB; files up to {LARGEST_FILE >> 30} GB are read")
     task: Task | None = None

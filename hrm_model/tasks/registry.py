@@ -26,6 +26,6 @@ def task_named(name: str) -> Task:
         if variant.task == name:
             return SudokuTask(variant)
     raise PuzzleError(
-        f"{name!r} is no task; these are: {', '.join(v.task for v in sudoku.VARIANTS)}, arc,"
+        f"Unknown task {name!r}. The tasks are {', '.join(v.task for v in sudoku.VARIANTS)}, arc,"
         f" and maze-NxN for N from {maze.SMALLEST} to {maze.LARGEST}"
     )

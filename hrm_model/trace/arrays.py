@@ -45,7 +45,7 @@ class ModelInfo:
 
     name: str = ""
     config: dict[str, Any] = field(default_factory=dict)
-    sha256: str = ""  # of the checkpoint file; '' where it never was one
+    sha256: str = ""  # of the checkpoint file; '' if there is none
 
 
 @dataclass(frozen=True)

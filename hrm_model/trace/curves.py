@@ -51,7 +51,7 @@ def sudoku_variant(trace: TraceArrays) -> Variant | None:
 
 
 def violations(trace: TraceArrays) -> Floats:
-    """(N,) broken rules of each step's answer; NaN where the task knows none."""
+    """(N,) broken rules of each step's answer; NaN if the task has none."""
     task = task_of(trace)
     if task is None:
         return np.full(len(trace), np.nan)
@@ -75,7 +75,7 @@ def confidence(trace: TraceArrays) -> Floats:
 
 
 def accuracy(trace: TraceArrays) -> Floats:
-    """(N,) share of blank cells that are as in the known solution; NaN where none is known."""
+    """(N,) share of blank cells that are as in the known solution; NaN if none is known."""
     open_cells = blanks(trace)
     if trace.puzzle.solution is None or not open_cells.any():
         return np.full(len(trace), np.nan)
@@ -100,7 +100,7 @@ def solved(trace: TraceArrays) -> bool | None:
 
 
 def solved_step(trace: TraceArrays) -> int | None:
-    """The first step from which on every answer is right; None where there is none, or no solution known."""
+    """The first step from which on every answer is right; None if there is none, or if no solution is known."""
     return _for_good(right_steps(trace))
 
 
@@ -112,7 +112,7 @@ def _for_good(right: NDArray[np.bool_] | None) -> int | None:
 
 
 def would_halt(trace: TraceArrays) -> NDArray[np.bool_]:
-    """(segments,) whether the model would stop after a segment: q_halt > q_continue, or > 0 where continuing was not learned."""
+    """(segments,) whether the model would stop after a segment: q_halt > q_continue, or > 0 if continuing was not learned."""
     if trace.model.config.get("q_continue", True):
         return np.asarray(trace.q_halt > trace.q_continue)
     return np.asarray(trace.q_halt > 0)
@@ -126,17 +126,17 @@ def halting_segment(trace: TraceArrays) -> int | None:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is told of a whole trace in more than one place."""
+    """The outcome of a whole trace."""
 
     solved: int | None  # `solved_step`
     halting: int | None  # `halting_segment`
     violations: Floats  # (N,)
     accuracy: Floats  # (N,)
-    first_right: int | None  # the first step whose answer is right, be it lost again later
+    first_right: int | None  # the first step whose answer is right, even if it is lost again
 
 
 def verdict(trace: TraceArrays) -> Verdict:
-    """All of it at once."""
+    """All of a trace's outcome at once."""
     right = right_steps(trace)
     first = int(right.argmax()) if right is not None and right.any() else None
     return Verdict(_for_good(right), halting_segment(trace), violations(trace), accuracy(trace), first)

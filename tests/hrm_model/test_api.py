@@ -122,7 +122,7 @@ def test_the_hash_is_of_the_weights_that_were_loaded(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_loaded_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="sudoku-5x5.*these are: .*sudoku-9x9"):
+    with pytest.raises(CheckpointError, match="sudoku-5x5.*The bundled models are: .*sudoku-9x9"):
         hrm_model.load("sudoku-5x5")
     with pytest.raises(CheckpointError, match="nowhere"):
         hrm_model.load(tmp_path / "nowhere")

@@ -33,7 +33,7 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         if not 0 <= self.dihedral < 8 or sorted(self.colours) != list(range(COLOURS)):
-            raise ValueError(f"{self} is no symmetry: a number from 0 to 7 and ten colours, each once, are needed")
+            raise ValueError(f"{self} is not a symmetry: it needs a number from 0 to 7 and ten colours, each once")
 
     def apply(self, grid: ColourGrid) -> ColourGrid:
         return turned(np.array(self.colours, np.int8)[grid], self.dihedral)

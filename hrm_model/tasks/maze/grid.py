@@ -1,8 +1,8 @@
 """Square mazes as in the published data: text ↔ grid ↔ tokens, shortest paths, symmetries.
 
 A grid is an int8 array of its cells row by row. Its numbers are the tokens: 0 is padding, which no cell holds, then the characters
-`# SGo` in this order: wall, open, start, goal, path. In an answer every open cell of one shortest path is `o`; where there are
-several such paths each of them is right. Shapes: N mazes, S cells.
+`# SGo` in this order: wall, open, start, goal, path. In an answer every open cell of one shortest path is `o`; if there are
+several such paths, each of them is right. Shapes: N mazes, S cells.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def format_grid(grid: ArrayLike) -> str:
 
 
 def side_of(cells: int) -> int:
-    """Side of a square of so many cells. PuzzleError where that is none."""
+    """Side of a square of so many cells. PuzzleError if they are not a square."""
     side = math.isqrt(cells)
     if side * side != cells:
         raise PuzzleError(f"{cells} cells make no square maze.")
@@ -124,7 +124,7 @@ def without_path(grids: ArrayLike) -> Grids:
 
 
 def check_puzzle(grid: ArrayLike) -> None:
-    """PuzzleError where there is not exactly one start and one goal, or no way between them."""
+    """PuzzleError if there is not exactly one start and one goal, or no way between them."""
     cells = np.asarray(grid)
     side = side_of(cells.size)
     for token, name in ((START, "start (S)"), (GOAL, "goal (G)")):
@@ -139,7 +139,7 @@ def check_puzzle(grid: ArrayLike) -> None:
 
 
 def distances(passable: NDArray[np.bool_], starts: NDArray[np.intp]) -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
-    """Moves from `starts` (N,) to each cell of (N, S) mazes, −1 where no way leads; and how many shortest ways, 0, 1 or 2 for several.
+    """Moves from `starts` (N,) to each cell of (N, S) mazes, −1 if there is no way; and how many shortest ways, 0, 1 or 2 for several.
 
     All mazes are flooded at once: they lie in one long line, each row and each maze followed by walls.
     """
@@ -184,7 +184,7 @@ class ShortestPaths:
 
     length: NDArray[np.intp]  # (N,) moves from start to goal, −1 where there is no way
     unique: NDArray[np.bool_]  # (N,) whether there is exactly one such path
-    on_any: NDArray[np.bool_]  # (N, S) open cells that lie on some shortest path
+    on_any: NDArray[np.bool_]  # (N, S) open cells that lie on any shortest path
 
 
 def shortest_paths(grids: ArrayLike) -> ShortestPaths:
@@ -262,7 +262,7 @@ def symmetry_classes(puzzles: Grids) -> NDArray[np.uint64]:
 
 
 def augment(puzzles: Grids, solutions: Grids, rng: np.random.Generator) -> tuple[Grids, Grids]:
-    """A random rotation or reflection for each row; where chance has it, start and goal change places too."""
+    """A random rotation or reflection for each row; by chance start and goal are exchanged too."""
     orders = symmetry(side_of(puzzles.shape[1]))[rng.integers(8, size=len(puzzles))]
     swapped = rng.random(len(puzzles)) < 0.5
     names = np.where(swapped[:, None], [0, WALL, OPEN, GOAL, START, PATH], [0, WALL, OPEN, START, GOAL, PATH]).astype(np.int8)

@@ -1,8 +1,8 @@
 """Which Sudokus are the same puzzle in disguise: a number that all symmetric copies of a puzzle share.
 
-A puzzle is seen as a graph of cells, rows, columns, boxes, bands, stacks and digits, whose nodes are told apart by what they touch,
+A puzzle is seen as a graph of cells, rows, columns, boxes, bands, stacks and digits, whose nodes differ by what they touch,
 round after round (Weisfeiler-Leman refinement, with 64-bit hashes for colours). Symmetric puzzles always get the same number.
-Others get different ones as far as anyone has seen, unless both are full or nearly full boards, which refinement cannot tell apart.
+Others get different ones as far as anyone has seen, unless both are full or nearly full boards, which refinement cannot separate.
 So puzzles of different numbers are certainly of different classes, which is what keeping training and test apart needs.
 """
 

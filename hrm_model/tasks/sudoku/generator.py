@@ -50,7 +50,7 @@ def _guess(boards: Bits, free: Bits, variant: Variant, rng: np.random.Generator)
 def generate(variant: Variant, count: int, clues: int | None, rng: np.random.Generator) -> tuple[Grids, Grids]:
     """Puzzles and their solutions, each (count, cells). `clues` given digits each; None: minimal, so that no clue can be taken away.
 
-    PuzzleError for a clue count that is no puzzle's, or that was not met within a fair number of attempts.
+    PuzzleError if no puzzle can have so few or so many clues, or none was found in many attempts.
     """
     if clues is not None and not 0 < clues <= variant.cells:
         raise PuzzleError(f"{clues} clues: a {variant.side}×{variant.side} Sudoku has 1 to {variant.cells}")

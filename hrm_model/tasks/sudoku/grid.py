@@ -74,11 +74,11 @@ def variant_of_task(task: str) -> Variant:
     for variant in VARIANTS:
         if variant.task == task:
             return variant
-    raise PuzzleError(f"{task!r} is no Sudoku; these are: {', '.join(v.task for v in VARIANTS)}")
+    raise PuzzleError(f"{task!r} is not a Sudoku. The Sudokus are {', '.join(v.task for v in VARIANTS)}")
 
 
 def variant_of_cells(cells: int) -> Variant:
-    """The Variant with so many cells. PuzzleError for another number."""
+    """The Variant with this number of cells. PuzzleError for any other number."""
     for variant in VARIANTS:
         if variant.cells == cells:
             return variant
@@ -154,7 +154,7 @@ def violations(grid: ArrayLike, variant: Variant) -> int:
 
 
 def check_puzzle(grid: ArrayLike, variant: Variant) -> None:
-    """PuzzleError naming the two cells where a unit holds a digit twice."""
+    """PuzzleError, which names the two cells, if a unit holds a digit twice."""
     digits = np.asarray(grid)
     for cell in np.flatnonzero(conflicts(digits, variant)).tolist():
         other = next(p for p in variant.peers[cell].tolist() if digits[p] == digits[cell])

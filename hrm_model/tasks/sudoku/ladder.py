@@ -44,7 +44,7 @@ def ladder(grid: Grid, solution: Grid, variant: Variant, rng: np.random.Generato
 def generate_rated(variant: Variant, level: int, rng: np.random.Generator) -> Iterator[Grid | None]:
     """Makes puzzles until one needs just the technique LEVELS[level]; that one comes last, None between attempts.
 
-    PuzzleError where none was found in a fair number of attempts.
+    PuzzleError if none was found in many attempts.
     """
     made = 0
     while made < _TRIES:

@@ -115,7 +115,7 @@ TECHNIQUES = {
 
 
 def rate(grid: ArrayLike, variant: Variant) -> Rating:
-    """The techniques that a puzzle with one solution needs. 'search' where those here do not finish it."""
+    """The techniques that a puzzle with one solution needs. 'search' if the techniques here do not finish it."""
     board, counts = Board(grid, variant), Counter[str]()
     while board.blank:
         name = next((name for name, step in TECHNIQUES.items() if step(board)), None)

@@ -148,7 +148,7 @@ def count_solutions(grid: ArrayLike, variant: Variant, limit: int = 2) -> int:
 
 
 def unique_solution(grid: ArrayLike, variant: Variant) -> Grid:
-    """The one solution. PuzzleError where the rules are broken, or there is none, or more than one."""
+    """The one solution. PuzzleError if the rules are broken, or there is no solution, or more than one."""
     check_puzzle(grid, variant)
     solutions = solve(grid, variant)
     if not solutions:

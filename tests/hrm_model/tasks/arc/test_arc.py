@@ -137,14 +137,14 @@ def test_files_of_many_tasks_with_answers_beside_and_back_again(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ([], "no ARC task"),
-        ({"train": []}, "no ARC task"),
+        ([], "not an ARC task"),
+        ({"train": []}, "not an ARC task"),
         ({"train": [], "test": []}, "has no train pair"),
         ({"train": [{"input": [[1]]}], "test": [{"input": [[1]]}]}, "train pair 1: has no output"),
-        ({"train": [{"input": [[1]], "output": [[1], [1, 2]]}], "test": []}, "train pair 1, output: is no grid"),
+        ({"train": [{"input": [[1]], "output": [[1], [1, 2]]}], "test": []}, "train pair 1, output: is not a grid"),
         ({"train": [{"input": [[1, 10]], "output": [[1]]}], "test": []}, "train pair 1, input: '10' at row 1, column 2"),
         ({"train": [{"input": [[True]], "output": [[1]]}], "test": []}, "'True' at row 1"),
-        ({"train": [{"input": [[0] * 31], "output": [[1]]}], "test": []}, "no grid of 1 to 30"),
+        ({"train": [{"input": [[0] * 31], "output": [[1]]}], "test": []}, "not a grid; it needs 1 to 30 rows"),
     ],
 )
 def test_bad_tasks_are_named(data: object, words: str) -> None:

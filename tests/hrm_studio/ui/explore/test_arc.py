@@ -170,7 +170,7 @@ def test_what_cannot_be_read_of_a_folder_is_named_and_the_rest_is_there(asked: A
     (tmp_path / "bad.json").write_text('{"train": 3}')
     asked.window.opener.open(tmp_path)
     qtbot.waitUntil(lambda: bool(asked.calls))
-    assert "bad.json: is no ARC task" in asked.error
+    assert "bad.json: is not an ARC task" in asked.error
     assert asked.explore.arc.name == "good"
 
 
@@ -182,7 +182,7 @@ def test_a_pasted_task(asked: Asked) -> None:
     assert asked.strip.isVisible()
     QApplication.clipboard().setText('{"train": [{"input": [[1, 77]]}], "test": []}')
     asked.window.explore.panel.paste()
-    assert "The clipboard, train pair 1, input: '77' at row 1, column 2 is no colour" in asked.error
+    assert "The clipboard, train pair 1, input: '77' at row 1, column 2 is not a colour" in asked.error
 
 
 @pytest.mark.parametrize(
@@ -190,11 +190,11 @@ def test_a_pasted_task(asked: Asked) -> None:
     [
         (b"{", "is not JSON"),
         (b"\xff\xfe{", "is not text"),
-        (b'{"a": 1}', "is no ARC task"),
+        (b'{"a": 1}', "is not an ARC task"),
         (b"{}", "holds no ARC task"),
-        (b"[1, 2]", "is no ARC task"),
+        (b"[1, 2]", "is not an ARC task"),
         (b'{"train": [], "test": [{"input": [[1]]}]}', "has no train pair"),
-        (b'{"train": [{"input": [[1]], "output": [[1], [1, 2]]}], "test": [{"input": [[1]]}]}', "train pair 1, output: is no grid"),
+        (b'{"train": [{"input": [[1]], "output": [[1], [1, 2]]}], "test": [{"input": [[1]]}]}', "train pair 1, output: is not a grid"),
     ],
 )
 def test_a_bad_file_is_told_in_a_sentence(asked: Asked, qtbot: QtBot, tmp_path: Path, content: bytes, said: str) -> None:
