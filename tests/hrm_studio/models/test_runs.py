@@ -134,7 +134,7 @@ def test_a_run_elsewhere_is_attached_and_followed_while_it_grows(runs: RunsModel
         stream.write(b'{"v": 1, "type": "metr')  # a torn line
     append_line(run.events_file, event("metrics", 41, values={"loss": 0.5}, phase=0, examples=41, seconds=1.0))
     qtbot.waitUntil(lambda: len(model.log.metrics) == 41)
-    with pytest.raises(RunError, match="is no run directory"):
+    with pytest.raises(RunError, match="is not a run directory"):
         runs.add_elsewhere(tmp_path)
 
 
