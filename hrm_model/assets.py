@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from hrm_model.config import ModelConfig
 from hrm_model.errors import CheckpointError, HubError
 from hrm_model.hub.cache import from_cache
 from hrm_model.hub.client import HubSettings, is_repo_id
@@ -17,6 +18,11 @@ class BundledModel:
     path: Path  # a checkpoint folder
     task: str
     title: str  # for a menu
+    config: ModelConfig
+
+    def reads(self, task: str) -> bool:
+        """Whether it reads the puzzles of a task."""
+        return self.config.reads(task)
 
 
 def assets_dir() -> Path:
@@ -36,8 +42,10 @@ def bundled_models() -> list[BundledModel]:
     found = []
     for file in assets_dir().glob("models/*/config.json"):
         about = json.loads(file.read_text(encoding="utf-8"))
-        model = BundledModel(file.parent.name, file.parent, about["task"], about.get("title", file.parent.name))
-        found.append(((not model.task.startswith("sudoku"), -about["model"]["seq_len"], model.name), model))
+        model = BundledModel(
+            file.parent.name, file.parent, about["task"], about.get("title", file.parent.name), ModelConfig.model_validate(about["model"])
+        )
+        found.append(((not model.task.startswith("sudoku"), -model.config.seq_len, model.name), model))
     return [model for _, model in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -68,7 +76,7 @@ def find_model(name_or_path: str) -> Path:
 def model_for_task(task: str) -> BundledModel:
     """The first bundled model for a task. CheckpointError if there is none."""
     for model in bundled_models():
-        if model.task == task:
+        if model.reads(task):
             return model
     raise CheckpointError(f"no bundled model reads {task}; name a checkpoint")
 

@@ -15,7 +15,7 @@ Gradient = Literal["step", "cycle", "all"]
 _SUDOKU_SHAPES = {(16, 6): "sudoku-4x4", (36, 8): "sudoku-6x6", (81, 11): "sudoku-9x9"}
 
 
-_EVERY_SIZE = {"units": "sudoku", "neighbours": "maze"}  # mixers whose models read every size of one kind of puzzle
+EVERY_SIZE = {"units": "sudoku", "neighbours": "maze"}  # mixers whose models read every size of one kind of puzzle
 
 
 class ModelConfig(BaseModel):
@@ -83,7 +83,7 @@ class ModelConfig(BaseModel):
             raise ValueError(f"a shared module has one depth; H_layers is {self.H_layers} and L_layers {self.L_layers}")
         if self.puzzle_slots and self.puzzle_slots * self.hidden_size < self.puzzle_emb_ndim:
             raise ValueError(f"puzzle_slots {self.puzzle_slots} of {self.hidden_size} do not hold a vector of {self.puzzle_emb_ndim}")
-        kind = _EVERY_SIZE.get(self.mixer)
+        kind = EVERY_SIZE.get(self.mixer)
         if kind and (self.shared or self.puzzle_emb_ndim or self.pos_encodings != "none" or not self.task.startswith(kind)):
             raise ValueError(
                 f"mixer={self.mixer!r} needs the seq_len and vocab_size of a {kind}, pos_encodings='none', puzzle_emb_ndim=0 and shared=False"
@@ -134,8 +134,13 @@ class ModelConfig(BaseModel):
 
     def reads(self, task: str) -> bool:
         """Whether the model reads the puzzles of this task: its own, and of some models those of every size."""
-        kind = _EVERY_SIZE.get(self.mixer)
+        kind = EVERY_SIZE.get(self.mixer)
         return task == self.task or (kind is not None and task.startswith(f"{kind}-"))
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that are known by name and that the model reads: one, or the Sudokus of every size."""
+        return tuple(_SUDOKU_SHAPES.values()) if self.mixer == "units" else (self.task,)
 
     @property
     def side(self) -> int:
@@ -163,7 +168,7 @@ class ModelConfig(BaseModel):
 def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor in the state dict of a model of these sizes, without building it."""
     d, inner = config.hidden_size, config.swiglu_size
-    if config.mixer in _EVERY_SIZE:
+    if config.mixer in EVERY_SIZE:
         return _shapes_of_every_size(config)
     shapes: dict[str, tuple[int, ...]] = {
         "H_init": (d,), "L_init": (d,), "embed_tokens.embedding_weight": (config.vocab_size, d),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hrm_model.config import EVERY_SIZE, ModelConfig
+
 
 def duration(seconds: float | None) -> str:
     """'12 s', '3 min 20 s', '2 h 5 min', '3 days 4 h'; '' for None."""
@@ -50,3 +52,15 @@ def count(number: float) -> str:
 def share(value: float | None, digits: int = 1) -> str:
     """'98.5 %'; '–' for None."""
     return "–" if value is None or value != value else f"{100 * value:.{digits}f} %"
+
+
+def puzzles_read(config: ModelConfig) -> str:
+    """'Sudoku 9×9', 'Sudoku 4×4, 6×6, 9×9', 'mazes of every size', 'ARC 30×30', '100 cells'."""
+    if EVERY_SIZE.get(config.mixer) == "maze":
+        return "mazes of every size"
+    if config.task == "unknown":
+        return f"{config.seq_len} cells"
+    names = [task.partition("-") for task in config.tasks]
+    sizes = ", ".join(size.replace("x", "×") for _, _, size in names)
+    kind = {"sudoku": "Sudoku", "maze": "Maze", "arc": "ARC"}[names[0][0]]
+    return f"{kind} {sizes or '30×30'}"

@@ -223,7 +223,9 @@ def _show(found: Inspection, tensors: bool) -> None:
     console.print(f"{found.kind} of {found.parameters:,} parameters{table}; in memory {_megabytes(found.memory_bytes)}{disk}")
     if config is not None:
         layers = f"{config.L_layers} layers shared by H and L" if config.shared else f"H {config.H_layers} and L {config.L_layers} layers"
-        console.print(f"reads {config.task}; {config.hidden_size} wide, {layers}, {config.H_cycles} H-cycles of {config.L_cycles} L-steps")
+        console.print(
+            f"reads {', '.join(config.tasks)}; {config.hidden_size} wide, {layers}, {config.H_cycles} H-cycles of {config.L_cycles} L-steps"
+        )
     if found.prefix:
         console.print(f"names begin with {found.prefix}", markup=False)
     rows = Table("setting", "value", "from", box=None, padding=(0, 2, 0, 0))

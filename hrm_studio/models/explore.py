@@ -108,7 +108,7 @@ class ExploreModel(QObject):
         reasoner.made.connect(self.show_and_reason)
         reasoner.failed.connect(self.failed)
         reasoner.devices_found.connect(models.set_devices)
-        reasoner.model_loaded.connect(lambda loaded: models.loaded(loaded.path))
+        reasoner.model_loaded.connect(lambda loaded: models.loaded(loaded.path, loaded.model.config))
         reasoner.identified.connect(self.arc.identify)
         reasoner.model_refused.connect(models.revert)
         models.picked.connect(self._picked)
@@ -123,9 +123,10 @@ class ExploreModel(QObject):
         self.show_example(self.puzzle.task)
 
     def tasks(self) -> list[Task]:
-        """The tasks of the bundled models, and the task of the current puzzle."""
-        names = dict.fromkeys(model.task for model in self.models.bundled)
-        names[self.puzzle.task.name] = None
+        """The tasks of the bundled models and of the one in use, and the task of the current puzzle."""
+        used = self.models.config_of(self.models.path)
+        own = [task for task in used.tasks if task != "unknown"] if used else []
+        names = dict.fromkeys([*self.models.tasks(), *own, self.puzzle.task.name])
         return [task_named(name) for name in names]
 
     @property
@@ -217,7 +218,7 @@ class ExploreModel(QObject):
             self.failed.emit(str(error), -1 if error.cell is None else error.cell)
             return
         chosen, fitting = self.models.bundled_as(self.models.path), self.models.for_task(task.name)
-        if chosen is not None and chosen.task != task.name and fitting is not None:
+        if chosen is not None and not chosen.reads(task.name) and fitting is not None:
             # A bundled model for another task was chosen: switch to the one that reads this puzzle.
             self.models.use(fitting)
         if isinstance(task, ArcTask) and fitting is None and chosen is not None:
@@ -260,7 +261,7 @@ class ExploreModel(QObject):
 
     def _picked(self) -> None:
         task = self.models.task_of(self.models.path)
-        if task not in ("", "unknown", self.puzzle.task.name):
+        if task not in ("", "unknown") and not self.models.may_read(self.models.path, self.puzzle.task.name):
             self.show_example(task_named(task))
         else:
             self.reason()

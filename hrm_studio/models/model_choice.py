@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from hrm_model.assets import BundledModel
 from hrm_model.checkpoint.locate import short_name
+from hrm_model.config import ModelConfig
 
 
 class ModelChoice(QObject):
@@ -26,7 +27,7 @@ class ModelChoice(QObject):
         super().__init__(parent)
         self.bundled = models
         self.others: list[Path] = []  # opened from disk, oldest first
-        self.tasks: dict[Path, str] = {}  # the tasks of checkpoints that were inspected
+        self.configs: dict[Path, ModelConfig] = {}  # of checkpoints that were inspected or loaded
         self.path: Path | None = models[0].path if models else None
         self._good = self.path  # the last one that was loaded
         self.device = "auto"
@@ -44,9 +45,10 @@ class ModelChoice(QObject):
         self.use(path)
         self.picked.emit()
 
-    def loaded(self, path: Path) -> None:
-        """Remember that this model could be loaded."""
+    def loaded(self, path: Path, config: ModelConfig) -> None:
+        """Remember that this model could be loaded, and what it is."""
         self._good = path
+        self.configs[path] = config
 
     def revert(self) -> None:
         """The chosen model cannot be loaded: go back to the last one that could."""
@@ -72,13 +74,27 @@ class ModelChoice(QObject):
         return next((m for m in self.bundled if m.path == path), None)
 
     def task_of(self, path: Path | None) -> str:
-        """The task that a model reads; '' if that is unknown before it is loaded."""
+        """The task that a model was trained on; '' if that is unknown before it is loaded."""
+        config = self.config_of(path)
+        return config.task if config else ""
+
+    def config_of(self, path: Path | None) -> ModelConfig | None:
+        """The configuration of a bundled model, or of one that was inspected or loaded."""
         bundled = self.bundled_as(path)
-        return bundled.task if bundled else self.tasks.get(path, "") if path else ""
+        return bundled.config if bundled else self.configs.get(path) if path else None
+
+    def may_read(self, path: Path | None, task: str) -> bool:
+        """Whether a model reads the puzzles of a task; true if that is unknown before it is loaded."""
+        config = self.config_of(path)
+        return config is None or config.reads(task)
+
+    def tasks(self) -> list[str]:
+        """The tasks that the bundled models read."""
+        return list(dict.fromkeys(task for model in self.bundled for task in model.config.tasks))
 
     def for_task(self, task: str) -> Path | None:
         """The first bundled model that reads a task."""
-        return next((m.path for m in self.bundled if m.task == task), None)
+        return next((m.path for m in self.bundled if m.reads(task)), None)
 
     def title(self, path: Path) -> str:
         """The name of a model for menus."""

@@ -97,7 +97,7 @@ def basis_job(task_name: str, count: int, segments: int = 8, seed: int = 0) -> M
         model.eval()
         with torch.inference_mode():
             x = model.embed(inputs, torch.zeros(count, dtype=torch.long, device=model.device))
-            z_H, z_L = model.initial_state(count)
+            z_H, z_L = model.initial_state(count, task.cells)
         for _ in range(segments):
             for call in model.calls():
                 with torch.inference_mode():

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from hrm_model.assets import puzzle_lines
+from hrm_model.config import ModelConfig
 from hrm_model.errors import PuzzleError
 from hrm_model.folders import home
 from hrm_model.tasks.read import parse_any
@@ -248,23 +249,27 @@ class ComparePage(QWidget):
         except PuzzleError:
             return ""
 
-    def _reads(self, path: Path) -> str:
-        """The task of a model, if known before loading (checkpoints of this project name it); '' otherwise."""
-        known = self._studio.models.task_of(path)
-        if known:
+    def _may_read(self, path: Path, task: str) -> bool:
+        """Whether a model reads the puzzles of a task; true if that is unknown before it is loaded."""
+        config = self._config(path)
+        return config is None or config.reads(task)
+
+    def _config(self, path: Path) -> ModelConfig | None:
+        """What a model is, if known before loading: checkpoints of this project say it in config.json."""
+        known = self._studio.models.config_of(path)
+        if known is not None:
             return known
         try:
-            config = json.loads((path / "config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return ""
-        return str(config.get("task", "")) if isinstance(config, dict) else ""
+            return ModelConfig.model_validate(json.loads((path / "config.json").read_text(encoding="utf-8"))["model"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def _model(self) -> Path:
         """The model in use if it reads this kind of puzzle, else a bundled one that does."""
         choice, task = self._studio.models, self._task()
         bundled = choice.bundled_as(choice.path)
         fitting = choice.for_task(task)
-        if bundled is not None and bundled.task != task and fitting is not None:
+        if bundled is not None and not bundled.reads(task) and fitting is not None:
             return fitting
         assert choice.path is not None
         return choice.path
@@ -276,9 +281,11 @@ class ComparePage(QWidget):
         self._compare([Setting(self._model()), Setting(self._model(), relabelled=1), Setting(self._model(), relabelled=2)])
 
     def compare_models(self) -> None:
-        """The model in use and the newest other one for the same task, if known before loading."""
+        """The model in use and the newest other one that reads the same puzzle, if known before loading."""
         first = self._model()
-        others = [path for _, path in self.models() if path != first and self._reads(path) in ("", self._reads(first))]
+        used = self._config(first)
+        task = self._task() or (used.task if used else "")
+        others = [path for _, path in self.models() if path != first and self._may_read(path, task)]
         self._compare([Setting(first), Setting(others[-1] if others else first)])
         if not others:
             self.error.show_message("There is no other model for this kind of puzzle. Open a checkpoint in pane B, or train one.")
@@ -288,10 +295,10 @@ class ComparePage(QWidget):
         if not runs:
             self.error.show_message("No run has two checkpoints yet. Start one on the Train page.")
             return
-        fitting = [run for run in runs if self._reads(_checkpoints(run)[-1]) in ("", self._task())]
+        fitting = [run for run in runs if self._may_read(_checkpoints(run)[-1], self._task())]
         kept = _checkpoints((fitting or runs)[-1])
         if not fitting:  # the run is on another task: use a puzzle of that task
-            lines = (line for line in puzzle_lines("starter") if parse_any(line)[0].name == self._reads(kept[-1]))
+            lines = (line for line in puzzle_lines("starter") if self._may_read(kept[-1], parse_any(line)[0].name))
             self.puzzle.setText(next(lines, self.puzzle.text()))
         self._compare([Setting(kept[0]), Setting(kept[-1])])
 

@@ -178,15 +178,14 @@ class EvaluatePage(View):
         """The model in use; if it is a bundled one of another task, the bundled one of this task."""
         choice, name = self._studio.models, self.task.currentText()
         bundled = choice.bundled_as(choice.path)
-        return choice.path if bundled is None or bundled.task == name else choice.for_task(name)
+        return choice.path if bundled is None or bundled.reads(name) else choice.for_task(name)
 
     # Which puzzles ---------------------------------------------------------------------------------------------------
 
     def _fill_tasks(self) -> None:
         choice = self._studio.models
         bundled = choice.bundled_as(choice.path)
-        names = dict.fromkeys(model.task for model in choice.bundled)
-        self.task.addItems(list(names) or ["sudoku-9x9"])
+        self.task.addItems(choice.tasks() or ["sudoku-9x9"])
         if bundled is not None:
             self.task.setCurrentText(bundled.task)
 

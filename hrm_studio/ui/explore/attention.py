@@ -33,6 +33,11 @@ _KEPT = 8  # results that are remembered for small boards; all of them with Keep
 _LARGE = 2_000_000  # weights of a large board: without Keep only the last result is remembered
 _LOW, _WIDE = 330, 420  # pixels: below the first height and above the second width, the shares stand beside the boards
 LANE = "attention"
+_INSTEAD = {  # by mixer, of models without attention: how positions see each other
+    "mlp": "An MLP mixes the positions.",
+    "units": "Cells hear their rows, columns and boxes.",
+    "neighbours": "Cells hear their four neighbours.",
+}
 
 
 @dataclass(frozen=True)
@@ -147,17 +152,24 @@ class AttentionView(View):
                 self._around = None
             self._found_for = trace
         self._show()
-        if trace is not None and self._follow_cursor.isChecked() and not self._traces.running and self._key() not in self._found:
+        if trace is None or self._instead(trace):
+            return
+        if self._follow_cursor.isChecked() and not self._traces.running and self._key() not in self._found:
             if not self._found and trace.has_states:
                 self._show_message("Rest on a step to see its attention.")
             self._rest.start()
+
+    @staticmethod
+    def _instead(trace: Trace) -> str:
+        """What a model without attention does instead; '' if it has attention."""
+        return _INSTEAD.get(str(trace.model.config.get("mixer", "attention")), "")
 
     def _key(self) -> tuple[int, int]:
         return self._traces.cursor, max(0, self.layer.currentIndex())
 
     def _ask_now(self) -> None:
         trace = self._traces.trace
-        if trace is None or self._traces.cursor < 0 or not self.isVisible():
+        if trace is None or self._traces.cursor < 0 or not self.isVisible() or self._instead(trace):
             return
         if self._traces.running:
             self._show_message("Attention is computed after the model has finished reasoning.")
@@ -271,6 +283,8 @@ class AttentionView(View):
         self._main.over = self._paint_on_main if self._arrows.isChecked() and found is not None and not stale else None
         if trace is None:
             self._show_message("Attention appears here once the model has reasoned about a puzzle.")
+        elif self._instead(trace):
+            self._show_message(f"This model has no attention. {self._instead(trace)}")
         elif not trace.has_states and stale:
             self._show_message("This trace was recorded without states, so attention cannot be computed.")
         self._look_from(self._hovered)

@@ -19,11 +19,16 @@ from hrm_studio.units import count
 _LAYER = re.compile(r"^[HL]_level\.layers\.(\d+)\.(.+)$")
 _PARTS = {
     "self_attn.qkv_proj.weight": "q k v", "self_attn.o_proj.weight": "o", "mlp_t.gate_up_proj.weight": "positions ↑",
-    "mlp_t.down_proj.weight": "↓", "mlp.gate_up_proj.weight": "gate, up", "mlp.down_proj.weight": "down",
+    "mlp_t.down_proj.weight": "↓",
+    "mixer.own.weight": "cell", "mixer.units.0.weight": "lines", "mixer.unit_outs.0.weight": "lines", "mixer.units.1.weight": "boxes",
+    "mixer.unit_outs.1.weight": "boxes", "mixer.digits.weight": "digits", "mixer.digits_out.weight": "digits",
+    "mixer.above.weight": "↑", "mixer.left.weight": "←", "mixer.right.weight": "→", "mixer.below.weight": "↓", "mixer.out.weight": "out",
+    "mlp.gate_up_proj.weight": "gate, up", "mlp.down_proj.weight": "down",
 }  # fmt: skip
 _ENDS = {
     "embed_tokens.embedding_weight": "tokens", "puzzle_emb.weights": "puzzle vectors", "embed_pos.embedding_weight": "positions",
-    "embed_pos.row": "rows", "embed_pos.column": "columns", "embed_pos.box": "boxes", "lm_head.weight": "answer", "q_head.weight": "halt?",
+    "embed_pos.row": "rows", "embed_pos.column": "columns", "embed_pos.box": "boxes", "roles": "roles", "lm_head.weight": "answer", "answer": "answer",
+    "answer.weight": "answer", "q_head.weight": "halt?",
 }  # fmt: skip
 _INPUTS = (
     "embed_tokens.embedding_weight",
@@ -32,8 +37,9 @@ _INPUTS = (
     "embed_pos.row",
     "embed_pos.column",
     "embed_pos.box",
+    "roles",
 )
-_OUTPUTS = ("lm_head.weight", "q_head.weight")
+_OUTPUTS = ("lm_head.weight", "answer", "answer.weight", "q_head.weight")
 _STRIP, _TALLEST, _GAP, _HEAD, _FOOT = 26.0, 52.0, 6.0, 58.0, 10.0  # pixels
 Side = Literal["left", "right"]
 
@@ -73,7 +79,7 @@ class BlockDiagram(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        layers = max(self._layers("L"), self._layers("H"), 1) if self._inspection is not None else 1
+        layers = max(self._rows("L"), self._rows("H"), 1) if self._inspection is not None else 1
         ends = len([n for n in _INPUTS if self._tensor(n)])
         return QSize(640, int(max(_HEAD + layers * (_STRIP + _GAP) + _FOOT + 80, ends * 54 + 80, 260)))
 
@@ -91,6 +97,11 @@ class BlockDiagram(QWidget):
         found = {m[1] for t in self._inspection.tensors if t.name.startswith(f"{level}_level.") and (m := _LAYER.match(t.name))}
         return len(found)
 
+    def _rows(self, level: str) -> int:
+        """Rows of bars: one for each layer, or two if its mixing is made of many small matrices."""
+        assert self._inspection is not None
+        return self._layers(level) * (2 if any(".mixer." in t.name for t in self._inspection.tensors) else 1)
+
     @property
     def _shared(self) -> bool:
         return self._layers("H") == 0
@@ -105,7 +116,7 @@ class BlockDiagram(QWidget):
         left = QRectF(8, top, ends, tall)
         right = QRectF(width - ends - 8, top, ends, tall)
         # As high as the layers need, centred vertically.
-        layers = max(self._layers("L"), self._layers("H"), 1)
+        layers = max(self._rows("L"), self._rows("H"), 1)
         high = min(tall - 34, _HEAD + layers * (_TALLEST + _GAP) + _FOOT)
         inner = QRectF(left.right() + between, top + (tall - 34 - high) / 2, right.left() - left.right() - 2 * between, high)
         if self._shared:
@@ -136,22 +147,20 @@ class BlockDiagram(QWidget):
 
     def _module(self, level: str, area: QRectF, colour: str) -> None:
         assert self._inspection is not None
-        layers: dict[int, list[TensorInfo]] = {}
+        rows: dict[tuple[int, bool], list[tuple[str, TensorInfo]]] = {}  # by layer; the mixer's many small matrices above the others
         for tensor in self._inspection.tensors:
             match = _LAYER.match(tensor.name)
             if match and tensor.name.startswith(level):
-                layers.setdefault(int(match[1]), []).append(tensor)
-        largest = max((sum(t.numel for t in ts) for ts in layers.values()), default=1)
+                rows.setdefault((int(match[1]), not match[2].startswith("mixer.")), []).append((match[2], tensor))
+        largest = max((sum(t.numel for _, t in row) for row in rows.values()), default=1)
         inside = area.adjusted(12, _HEAD, -12, 4 - _FOOT)
-        step = min(_TALLEST + _GAP, inside.height() / max(len(layers), 1))
-        for row, number in enumerate(sorted(layers)):
+        step = min(_TALLEST + _GAP, inside.height() / max(len(rows), 1))
+        order = {part: place for place, part in enumerate(_PARTS)}
+        for row, key in enumerate(sorted(rows)):
             x = inside.left()
-            order = list(_PARTS)
-            parts = {tensor.name.partition(f"layers.{number}.")[2]: tensor for tensor in layers[number]}
-            for part in sorted(parts, key=lambda p: order.index(p) if p in order else len(order)):
-                tensor = parts[part]
+            for part, tensor in sorted(rows[key], key=lambda found: order.get(found[0], len(order))):
                 width = inside.width() * tensor.numel / largest
-                strength = 0.55 if part.startswith(("self_attn", "mlp_t")) else 0.3
+                strength = 0.55 if part.startswith(("self_attn", "mlp_t", "mixer")) else 0.3
                 place = QRectF(x, inside.top() + row * step, max(width - 2, 2), step - _GAP)
                 self._bars.append(_Bar(place, tensor, _PARTS.get(part, part), colour, strength))
                 x += width

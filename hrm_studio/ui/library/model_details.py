@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from hrm_model.checkpoint.inspect import Inspection, dtypes
+from hrm_model.config import EVERY_SIZE
 from hrm_studio.models.library import Entry
 from hrm_studio.models.opener import short_path
 from hrm_studio.services.background import Background
@@ -32,7 +33,7 @@ from hrm_studio.ui.library.model_card import show_card
 from hrm_studio.ui.library.settings_table import SettingsTable
 from hrm_studio.ui.library.tensor_view import TensorView
 from hrm_studio.ui.widgets.flow_layout import FlowLayout
-from hrm_studio.units import count, size
+from hrm_studio.units import count, puzzles_read, size
 
 _LONGEST_CARD = 64 << 10  # characters
 
@@ -212,9 +213,15 @@ def _tiles(found: Inspection) -> list[tuple[str, str, str]]:
     config = found.config
     tiles = []
     if config is not None:
-        named = {"arc": "ARC 30×30", "unknown": f"{config.seq_len} cells"}
-        reads = named.get(config.task, config.task.replace("sudoku-", "Sudoku ").replace("maze-", "Maze ").replace("x", "×"))
-        tiles.append(("task", reads, f"{config.seq_len} cells of {config.vocab_size} tokens"))
+        trained = f"{config.seq_len} cells of {config.vocab_size} tokens"
+        every = config.mixer in EVERY_SIZE
+        tiles.append(
+            (
+                "reads" if every else "task",
+                puzzles_read(config),
+                f"one set of weights for all sizes; trained on {trained}" if every else trained,
+            )
+        )
     tiles.append(("kind", found.kind, "HRM has two modules, slow H and fast L; TRM updates both states with one"))
     tiles.append(("parameters", count(found.parameters), f"{found.parameters:,}, without initial states and puzzle vectors"))
     if found.puzzle_numbers:
@@ -238,5 +245,8 @@ def _tiles(found: Inspection) -> list[tuple[str, str, str]]:
             )
         )
         heads = f", {config.num_heads} heads" if config.mixer == "attention" else ""
-        tiles.append(("width", f"{config.hidden_size}{heads}", f"positions: {config.pos_encodings}; SwiGLU {config.swiglu_size}"))
+        positions = {"units": "a state for each digit of each cell", "neighbours": "a state for each cell"}.get(
+            config.mixer, f"positions: {config.pos_encodings}"
+        )
+        tiles.append(("width", f"{config.hidden_size}{heads}", f"{positions}; SwiGLU {config.swiglu_size}"))
     return tiles

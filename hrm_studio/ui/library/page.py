@@ -202,7 +202,7 @@ class LibraryPage(QWidget):
             if self._by_hand.get(entry.key) and self.inspection is not None:
                 self._keep()  # so that loading it finds the settings entered here
             if self.inspection is not None and self.inspection.config is not None:
-                self._studio.models.tasks[entry.path] = self.inspection.config.task
+                self._studio.models.configs[entry.path] = self.inspection.config
             self._studio.opener.remember(entry.path)
             self._studio.opener.go("explore")
             self._studio.models.pick(entry.path)
