@@ -17,10 +17,12 @@ sys.path.insert(0, str(ROOT))  # this checkout, wherever the script is called fr
 
 import hrm_model  # noqa: E402
 from hrm_model import errors  # noqa: E402
+from trainer.runs import Run  # noqa: E402
 
 _WIDTH = 100  # of a signature on one line
 _FUNCTIONS = ("load", "record", "reason", "solve", "evaluate", "parse_puzzle", "read_trace", "write_trace", "bundled_models")
 _CLASSES = ("LoadedModel", "Trace", "Step", "PuzzleInfo", "Answer", "Evaluation")
+_RUN = "trainer.runs.Run"
 
 
 def page() -> str:
@@ -31,9 +33,10 @@ def page() -> str:
         "<!-- Made from the docstrings by `python docs/make_api.py`; do not edit. -->",
         _markdown(inspect.getdoc(hrm_model) or ""),
         "Functions: " + " · ".join(f"[`{name}`](#{name})" for name in _FUNCTIONS) + "  \n"
-        "Classes: " + " · ".join(f"[`{name}`](#{name.lower()})" for name in _CLASSES) + " · [errors](#errors)",
+        "Classes: " + " · ".join(f"[`{name}`](#{name.lower()})" for name in _CLASSES) + f" · [`{_RUN}`](#trainerrunsrun) · [errors](#errors)",
         *(_function(name, getattr(hrm_model, name)) for name in _FUNCTIONS),
         *(_class(name, getattr(hrm_model, name)) for name in _CLASSES),
+        _class(_RUN, Run),
         "## Errors",
         _markdown(inspect.getdoc(errors) or ""),
         "| `hrm_model.errors` | |\n|---|---|\n" + "\n".join(f"| `{kind.__name__}` | {_first_paragraph(kind)} |" for kind in kinds),
@@ -63,7 +66,7 @@ def _class(name: str, cls: type) -> str:
                 kind = inspect.signature(getter).return_annotation.strip("'")
                 properties.append(f"| `{key}` | {_code(kind)} | {_first_paragraph(getter)} |")
             elif isinstance(member, FunctionType | classmethod):
-                methods.append(_function(key, getattr(cls, key), "###", f"{name}.{key}"))
+                methods.append(_function(key, getattr(cls, key), "###", f"{cls.__name__}.{key}"))
     if properties:
         parts.append("| property | type | |\n|---|---|---|\n" + "\n".join(properties))
     return "\n\n".join(parts + methods)
