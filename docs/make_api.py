@@ -33,7 +33,9 @@ def page() -> str:
         "<!-- Made from the docstrings by `python docs/make_api.py`; do not edit. -->",
         _markdown(inspect.getdoc(hrm_model) or ""),
         "Functions: " + " · ".join(f"[`{name}`](#{name})" for name in _FUNCTIONS) + "  \n"
-        "Classes: " + " · ".join(f"[`{name}`](#{name.lower()})" for name in _CLASSES) + f" · [`{_RUN}`](#trainerrunsrun) · [errors](#errors)",
+        "Classes: "
+        + " · ".join(f"[`{name}`](#{name.lower()})" for name in _CLASSES)
+        + f" · [`{_RUN}`](#trainerrunsrun) · [errors](#errors)",
         *(_function(name, getattr(hrm_model, name)) for name in _FUNCTIONS),
         *(_class(name, getattr(hrm_model, name)) for name in _CLASSES),
         _class(_RUN, Run),

@@ -18,7 +18,7 @@ import torch
 from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
-from hrm_model.checkpoint.format import about, load, sha256
+from hrm_model.checkpoint.format import load, sha256
 from hrm_model.checkpoint.inspect import inspect
 from hrm_model.trace.data import Trace
 from hrm_model.trace_file.io import TraceReader, check
@@ -81,7 +81,7 @@ def of_checkpoint(path: Path) -> dict[str, Any]:
     assert found.fault == ""
     return {
         "config": found.config.model_dump(), "kind": found.kind, "format": found.file.kind, "prefix": found.prefix,
-        "assumed": [f.name for f in found.inferred if f.assumed], "about": about(path), "sha256": sha256(path),
+        "assumed": [f.name for f in found.inferred if f.assumed], "about": inspect(path).given.extra, "sha256": sha256(path),
         "tensors": [[name, told(t)] for name, t in load(path, "cpu", "float32").state_dict().items()],
     }  # fmt: skip
 

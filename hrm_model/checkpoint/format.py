@@ -20,14 +20,14 @@ from torch import Tensor
 from hrm_model.checkpoint.dtypes import as_float32
 from hrm_model.checkpoint.inspect import MAPPED_ABOVE, Inspection, inspect
 from hrm_model.checkpoint.locate import find
-from hrm_model.checkpoint.settings import own_config, read_config
+from hrm_model.checkpoint.settings import own_config
 from hrm_model.device import pick_device, pick_dtype
 from hrm_model.errors import CheckpointError
 from hrm_model.files import atomic_write, write_json
 from hrm_model.make import make_model
 from hrm_model.model import HRM
 
-__all__ = ["CheckpointError", "about", "load", "load_inspected", "save", "sha256", "write_weights"]
+__all__ = ["CheckpointError", "load", "load_inspected", "save", "sha256", "write_weights"]
 
 
 def load(path: str | Path, device: str | None = None, dtype: str | None = None, asked: Mapping[str, Any] | None = None) -> HRM:
@@ -95,11 +95,3 @@ def sha256(path: str | Path) -> str:
     """Hash of the weights file of a checkpoint (folder, run, zip or the file itself)."""
     with find(path).weights.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def about(path: str | Path) -> dict[str, Any]:
-    """What the file beside the weights tells beside the sizes (task, q_continue, title, …); {} where there is none."""
-    try:
-        return read_config(find(path).configs).extra
-    except CheckpointError:
-        return {}

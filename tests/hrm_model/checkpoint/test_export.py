@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from hrm_model.checkpoint.export import convert, export
-from hrm_model.checkpoint.format import about, load
+from hrm_model.checkpoint.format import load
 from hrm_model.checkpoint.inspect import inspect
 from hrm_model.config import ModelConfig
 from hrm_model.errors import CheckpointError
@@ -31,7 +31,7 @@ def test_converted_to_safetensors(tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
     assert set(load_file(folder / "model.safetensors")) == set(before)
-    assert len(about(folder)["converted_from"]["sha256"]) == 64
+    assert len(inspect(folder).given.extra["converted_from"]["sha256"]) == 64
     with pytest.raises(CheckpointError, match="is there already"):
         convert(inspect(PUBLISHED_MODEL), folder)
 

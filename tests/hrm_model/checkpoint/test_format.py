@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from hrm_model.checkpoint.format import about, load, save, sha256
+from hrm_model.checkpoint.format import load, save, sha256
+from hrm_model.checkpoint.inspect import inspect
 from hrm_model.errors import CheckpointError
 from hrm_model.reasoning import solve_batch
 from tests.paths import PUBLISHED_MODEL
@@ -37,7 +38,7 @@ def test_an_own_checkpoint_comes_back_bit_for_bit(own: Path) -> None:
         assert torch.equal(tensor, loaded.state_dict()[name])
     same = solve_batch(loaded, puzzle()[None]).q_halt == solve_batch(tiny(), puzzle()[None]).q_halt
     assert same.all()
-    assert about(own)["q_continue"] is False
+    assert inspect(own).given.extra["q_continue"] is False
     assert len(sha256(own)) == 64
 
 
@@ -48,7 +49,7 @@ def test_sizes_of_a_published_checkpoint_are_read_from_its_tensors(published: Pa
     (published / "step_7").rename(published / "checkpoint")
     again = load(published / "checkpoint", "cpu")
     assert np.array_equal(again.config.model_dump(), config.model_dump())
-    assert about(published) == {}
+    assert inspect(published).given.extra == {}
 
 
 def refused(path: Path, *words: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 import torch
 import yaml
 
-from hrm_model.checkpoint.format import about, load, load_inspected, save
+from hrm_model.checkpoint.format import load, load_inspected, save
 from hrm_model.checkpoint.inspect import dtypes, inspect, statistics
 from hrm_model.config import ModelConfig, tensor_shapes
 from hrm_model.model import HRM
@@ -102,7 +102,7 @@ def test_places(tmp_path: Path) -> None:
         assert found.fault == ""
         assert found.config == inspect(like).config
         assert found.place.name == Path(name).stem
-    assert about(tmp_path / "mine.zip")["task"] == "sudoku-4x4"
+    assert inspect(tmp_path / "mine.zip").given.extra["task"] == "sudoku-4x4"
 
 
 def test_one_file_alone_and_several(tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ def test_a_published_trm_gives_what_its_paper_says(mlp: bool, tmp_path: Path) ->
     assert found.kind == "TRM"
     assert found.config is not None
     assert (found.config.H_cycles, found.config.L_cycles, found.config.puzzle_emb_len) == (3, 6, 16)
-    assert about(folder)["q_continue"] is False
+    assert inspect(folder).given.extra["q_continue"] is False
     model = load(folder, "cpu", "float32")
     weights = {n.removeprefix("_orig_mod.model.inner."): t for n, t in torch.load(folder / "step_10", weights_only=True).items()}
     puzzle = np.random.default_rng(0).integers(1, 11, (2, 81))
