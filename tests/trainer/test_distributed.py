@@ -14,6 +14,7 @@ from tests.paths import ROOT
 from tests.support.runs import Start, figures, of_kind, small
 from tests.support.two_processes import found
 from trainer.distributed import ProcessGroup, join_process_group
+from trainer.runner import Runner
 from trainer.runs.run_dir import RunDir
 
 
@@ -47,17 +48,11 @@ def test_two_processes_give_the_gradients_of_one_with_the_whole_batch(tmp_path: 
 @pytest.mark.parametrize("first", [1, 2])
 def test_a_run_goes_on_with_another_number_of_processes(start: Start, tmp_path: Path, first: int) -> None:
     config = small(
-        steps=24,
-        dtype="float32",
-        keep_checkpoints=9,
-        log_every=4,
-        checkpoint_every=4,
-        evaluate_every=12,
+        steps=24, dtype="float32", keep_checkpoints=9, log_every=4, checkpoint_every=4, evaluate_every=12, minutes=50,
         evaluation=[{"clues": 6, "count": 4}],
-        minutes=50,
-    )
+    )  # fmt: skip
     whole, run = RunDir.create(tmp_path / "whole", config), RunDir.create(tmp_path / "run", config)
-    assert start(whole.path).wait(600) == 0
+    Runner(whole).run()
 
     def go(count: int) -> None:
         if count == 1:

@@ -16,6 +16,7 @@ from tests.paths import ROOT
 from tests.support.runs import small
 from trainer import fitting as fit
 from trainer import measure
+from trainer.__main__ import main
 from trainer.config import write_config
 from trainer.fitting import MachineFit, fit_to_machine, try_compile
 from trainer.memory import rows_that_fit
@@ -52,25 +53,25 @@ def test_what_an_example_needs_grows_with_depth_width_and_precision() -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="tells its peak on Linux only")
 def test_what_an_example_needs_is_what_training_takes() -> None:
-    """Against the allocator's own peak, of a process that trains 256 and then 512 examples at once."""
+    """Against the allocator's own peak, of a process that trains 512 and then 1,024 examples at once."""
     script = """
-import re, sys, torch
+import gc, re
 from pathlib import Path
 from tests.support.runs import small
 from trainer.measure import RandomBatches, Trainer
-config = small(batch_size=int(sys.argv[1]), dtype="float32", threads=1)
-trainer = Trainer(config, RandomBatches(config))
 def peak():  # not getrusage's: a child inherits its parent's there
     return int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
-before = peak()
-trainer.train_step()
-print(peak() - before)
+for rows in (512, 1024):
+    config = small(batch_size=rows, dtype="float32", threads=1)
+    trainer = Trainer(config, RandomBatches(config))
+    trainer.train_step()
+    print(peak())
+    del trainer
+    gc.collect()
 """
-    found = [
-        int(subprocess.run([sys.executable, "-c", script, str(n)], cwd=ROOT, capture_output=True, text=True, check=True).stdout)
-        for n in (512, 1024)
-    ]
-    per_row = (found[1] - found[0]) / 512
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    few, many = map(int, run.stdout.split())
+    per_row = (many - few) / 512
     assert measure.memory_needs(small(dtype="float32"), CPU).per_row == pytest.approx(per_row, rel=0.5)
 
 
@@ -154,7 +155,9 @@ def test_a_child_that_fails_or_hangs_is_an_answer_too(monkeypatch: pytest.Monkey
     assert "/nowhere/python" in fit.measure_in_child(config)["error"]
 
 
-def test_the_probe_prints_what_a_run_would_take(tmp_path: Path) -> None:
+def test_the_probe_prints_what_a_run_would_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     shallow, deep = {"H_cycles": 1, "L_cycles": 1, "gradient": "step", "until_step": 400}, {"H_cycles": 2, "L_cycles": 2}
     config = small(steps=1000, phases=[shallow, {**deep, "until_step": 700}, {**deep, "weight_decay": 0.5}])
     write_config(config, tmp_path / "config.yaml")
@@ -169,8 +172,6 @@ def test_the_probe_prints_what_a_run_would_take(tmp_path: Path) -> None:
     assert found["micro_batch"] == found["batch_size"] == 16
     assert found["device"] == "cpu"
     (tmp_path / "config.yaml").write_text("task: nothing\n")
-    bad = subprocess.run(
-        [sys.executable, "-m", "trainer", "--measure", str(tmp_path / "config.yaml")], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert bad.returncode == 2
-    assert "config.yaml" in bad.stderr
+    monkeypatch.setattr("trainer.__main__.keep_memory", lambda: None)
+    assert main(["--measure", str(tmp_path / "config.yaml")]) == 2
+    assert "config.yaml" in capsys.readouterr().err

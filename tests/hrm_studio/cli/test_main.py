@@ -21,6 +21,7 @@ from tests.support.cli import run
 from tests.support.evil import Evil
 from tests.support.puzzles import STARTER_4, STARTER_9
 from tests.support.runs import small, small_maze
+from trainer.runner import Runner
 from trainer.runs.run_dir import RunDir
 
 
@@ -135,8 +136,8 @@ def test_help_and_version_are_there() -> None:
 
 def test_solve_and_eval_take_mazes(tmp_path: Path) -> None:
     run_dir = RunDir.create(tmp_path / "run", small_maze(steps=2, evaluate_every=2))
-    trained = subprocess.run([sys.executable, "-m", "trainer", str(run_dir.path)], capture_output=True, text=True, timeout=600, check=False)
-    assert trained.returncode == 0, trained.stderr
+    Runner(run_dir).run()
+    assert run_dir.status()["state"] == "finished"
     model = str(run_dir.pointer("last"))
     maze = "S      \n###### \n       \n ######\n       \n###### \nG      "
     found = json.loads(run("solve", "-", "--model", model, "--segments", "2", "--json", text=maze).stdout)

@@ -13,6 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from hrm_studio.cli.main import app
+from tests.support.runs import small, wait_for
+from trainer.__main__ import main
 from trainer.runs.run_dir import RunDir
 
 RUNNING = ("starting", "running", "paused")
@@ -21,14 +23,6 @@ RUNNING = ("starting", "running", "paused")
 def train(folder: Path, *more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "hrm_studio", "train", "sudoku-4x4", "--run-dir", str(folder), *more]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def wait_for(true: object, seconds: float = 120) -> None:
-    assert callable(true)
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def events(run: RunDir) -> list[dict[str, object]]:
@@ -48,7 +42,7 @@ def test_ctrl_c_before_the_trainer_listens_still_stops_it(tmp_path: Path) -> Non
 
 
 def test_a_run_left_running_is_followed_again(tmp_path: Path) -> None:
-    run = RunDir(tmp_path / "run")
+    run = RunDir.create(tmp_path / "run", small(steps=100_000, evaluate_every=100_000, checkpoint_every=100_000, batch_size=4))
     first = train(run.path)
     wait_for(lambda: any(e["type"] == "started" for e in events(run)))
     first.send_signal(signal.SIGINT)
@@ -92,11 +86,13 @@ def test_options_that_differ_from_those_of_the_run_are_refused(tmp_path: Path) -
     assert "seed 0" in result.stderr
 
 
-def test_a_trainer_refuses_a_folder_without_leaving_anything_in_it(tmp_path: Path) -> None:
+def test_a_trainer_refuses_a_folder_without_leaving_anything_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("trainer.__main__.keep_memory", lambda: None)
     for folder in (tmp_path / "nowhere", tmp_path):
-        result = subprocess.run([sys.executable, "-m", "trainer", str(folder)], capture_output=True, text=True, timeout=600, check=False)
-        assert result.returncode == 2
-        assert "config.yaml" in result.stderr
+        assert main([str(folder)]) == 2
+        assert "config.yaml" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
