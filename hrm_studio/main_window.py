@@ -88,8 +88,8 @@ class MainWindow(QMainWindow):
         self.pages: dict[str, QWidget] = {}
         self.notice = Notice(theme, self)
         self.trace_actions = TraceActions(self.studio, self)
-        self._recent = QMenu("Recent", self)
-        self.actions_table.menu("&File").insertMenu(self.actions_table.by_name["quit"], self._recent)
+        self.recent_menu = QMenu("Recent", self)
+        self.actions_table.menu("&File").insertMenu(self.actions_table.by_name["quit"], self.recent_menu)
         self._fill_recent()
         self.setAcceptDrops(True)
         FocusKeys(self)
@@ -216,12 +216,12 @@ class MainWindow(QMainWindow):
         self.explore.open_text(text)
 
     def _fill_recent(self) -> None:
-        self._recent.clear()
+        self.recent_menu.clear()
         for path in self.opener.recent():
-            self._recent.addAction(short_path(path), partial(self.opener.open, path))
-        self._recent.setEnabled(bool(self.opener.recent()))
-        self._recent.addSeparator()
-        self._recent.addAction("Clear the list", self.opener.forget_recent)
+            self.recent_menu.addAction(short_path(path), partial(self.opener.open, path))
+        self.recent_menu.setEnabled(bool(self.opener.recent()))
+        self.recent_menu.addSeparator()
+        self.recent_menu.addAction("Clear the list", self.opener.forget_recent)
 
     def open_model(self, path: Path) -> None:
         """Use a checkpoint for the current puzzle. After an error the model in use stays."""

@@ -40,7 +40,7 @@ class Player(QObject):
         self._place = 0.0  # the cursor with fractions of a step
         self._last = 0.0
         self._timer = QTimer(self)
-        self._timer.timeout.connect(self._advance)
+        self._timer.timeout.connect(self.advance)
         traces.trace_replaced.connect(self._replaced)
         traces.trace_grew.connect(self._grew)
 
@@ -131,7 +131,7 @@ class Player(QObject):
         if self.follow and self._traces.running and self._traces.trace is not None:
             self._traces.set_cursor(len(self._traces.trace) - 1)
 
-    def _advance(self) -> None:
+    def advance(self) -> None:
         if self._traces.trace is None:
             self.pause()
             return

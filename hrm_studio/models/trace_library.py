@@ -42,7 +42,7 @@ class TraceLibrary(QObject):
     def __init__(self, settings: QSettings, parent: QObject | None = None, folder: Path | None = None) -> None:
         super().__init__(parent)
         self._settings = settings
-        self._shelf = Shelf(folder or home() / "traces")
+        self.shelf = Shelf(folder or home() / "traces")
         self._background = Background(self)
         self.traces: list[KeptTrace] = []
         self._faults: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class TraceLibrary(QObject):
 
     def set_limit_mb(self, limit: int) -> None:
         self._settings.setValue("traces_limit_mb", limit)
-        self._do(lambda: self._shelf.make_room(limit * MEGABYTE))
+        self._do(lambda: self.shelf.make_room(limit * MEGABYTE))
 
     @property
     def faults(self) -> list[str]:
@@ -79,26 +79,26 @@ class TraceLibrary(QObject):
         """Keep a new recording automatically, as long as there is room."""
         limit = self.limit_mb * MEGABYTE
         if limit:
-            self._do(lambda: (self._shelf.add(trace, automatic=True), self._shelf.make_room(limit)))
+            self._do(lambda: (self.shelf.add(trace, automatic=True), self.shelf.make_room(limit)))
 
     def keep(self, trace: Trace, extras: Extras | None = None) -> None:
         """Keep a trace for good, its states in full."""
-        self._do(lambda: self._shelf.add(trace, automatic=False, extras=extras), self.added.emit)
+        self._do(lambda: self.shelf.add(trace, automatic=False, extras=extras), self.added.emit)
 
     def adopt(self, path: Path) -> None:
         """Add a copy of a trace file."""
-        self._do(lambda: self._shelf.adopt(path), self.added.emit)
+        self._do(lambda: self.shelf.adopt(path), self.added.emit)
 
     def change(self, kept: KeptTrace, **fields: Any) -> None:
         """Change the title, the tags or the note, or keep it for good (`automatic=False`)."""
-        self._do(lambda: self._shelf.change(kept, **fields))
+        self._do(lambda: self.shelf.change(kept, **fields))
 
     def delete(self, kept: list[KeptTrace]) -> None:
         """Delete traces; `undelete` restores them until the studio closes."""
-        self._do(lambda: self._shelf.remove(kept))
+        self._do(lambda: self.shelf.remove(kept))
 
     def undelete(self, kept: list[KeptTrace]) -> None:
-        self._do(lambda: self._shelf.restore(kept))
+        self._do(lambda: self.shelf.restore(kept))
 
     def join(self, kept: list[KeptTrace], path: Path, then: Callable[[Path], object] = lambda path: None) -> None:
         """Copy several traces into one file, with their titles."""
@@ -131,7 +131,7 @@ class TraceLibrary(QObject):
 
     def close(self) -> None:
         """The studio closes: finish what was begun, and empty the trash."""
-        self._background.run(self._shelf.empty, lambda _: None)
+        self._background.run(self.shelf.empty, lambda _: None)
         self._background.finish()
 
     def _do(self, work: Callable[[], T], then: Callable[[T], object] = lambda done: None) -> None:
@@ -141,7 +141,7 @@ class TraceLibrary(QObject):
                 result = work()
             except (HRMError, OSError, MemoryError) as error:
                 fault = str(error) or type(error).__name__
-            return result, fault, self._shelf.all(), tuple(sorted(self._shelf.faults.values()))
+            return result, fault, self.shelf.all(), tuple(sorted(self.shelf.faults.values()))
 
         def done(found: tuple[T | None, str, list[KeptTrace], tuple[str, ...]]) -> None:
             result, fault, traces, faults = found

@@ -48,7 +48,7 @@ class Estimator(QObject):
             self.known = {}
         self._waiting: deque[RunConfig] = deque()
         self._wanted: set[str] = set()  # keys of those that wait or are being measured
-        self._child: ChildProcess | None = None
+        self.child: ChildProcess | None = None
         self._name, self._answer, self._excess, self._begun = "", Answer(), "", 0.0  # of the measurement under way
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._watch = QTimer(self, interval=_WATCH_MS)
@@ -66,33 +66,33 @@ class Estimator(QObject):
         """End the measurement under way and forget those that wait: the machine is needed."""
         self._waiting.clear()
         self._wanted.clear()
-        if self._child is not None:
-            self._child.stop()
+        if self.child is not None:
+            self.child.stop()
 
     def close(self) -> None:
         self.cancel()
-        if self._child is not None:
+        if self.child is not None:
             self._watch.stop()
-            self._child.close()
+            self.child.close()
             self._clear()
 
     def _next(self) -> None:
-        if self._child is not None or not self._waiting:
+        if self.child is not None or not self._waiting:
             return
         config = self._waiting.popleft()
         self._name, self._answer, self._excess = cost_key(config), Answer(), ""
         self._folder = folder = tempfile.TemporaryDirectory(prefix="hrm-probe-", ignore_cleanup_errors=True)
         file = Path(folder.name) / "config.yaml"
         write_config(config, file)
-        self._child = ChildProcess(
+        self.child = ChildProcess(
             ["-m", "trainer", "--measure", str(file)],
             name="The process that measures", doing="measuring what a run would take", is_last=lambda answer: "error" in answer or "device" in answer, parent=self,
         )  # fmt: skip
-        self._child.answered.connect(self._take)
-        self._child.ended.connect(self._ended)
+        self.child.answered.connect(self._take)
+        self.child.ended.connect(self._ended)
         self.started.emit(self._name)
         self._begun = time.monotonic()
-        self._child.start()
+        self.child.start()
         self._watch.start()
 
     def _take(self, answer: Answer) -> None:
@@ -100,11 +100,11 @@ class Estimator(QObject):
 
     def _check_limits(self) -> None:
         """Stop a measurement that takes too long or too much."""
-        if self._child is None or not self._child.pid:
+        if self.child is None or not self.child.pid:
             return
         waited, used = time.monotonic() - self._begun, 0.0
         with suppress(psutil.Error):  # it may have ended just now
-            process = psutil.Process(self._child.pid)
+            process = psutil.Process(self.child.pid)
             used = sum(process.cpu_times()[:2])
             if os.name == "posix" and process.nice() < _NICENESS:
                 process.nice(_NICENESS)
@@ -113,7 +113,7 @@ class Estimator(QObject):
         elif psutil.virtual_memory().percent > 100 * _FULL:
             self._excess = "it needs more memory than this machine has free"
         if self._excess:
-            self._child.stop()
+            self.child.stop()
 
     def _ended(self, fault: str) -> None:
         self._watch.stop()
@@ -129,11 +129,11 @@ class Estimator(QObject):
 
     def _clear(self) -> None:
         """The process has ended: remove it and its folder."""
-        if self._child is not None:
-            self._child.deleteLater()
+        if self.child is not None:
+            self.child.deleteLater()
         if self._folder is not None:
             self._folder.cleanup()
-        self._child = self._folder = None
+        self.child = self._folder = None
 
     def _keep(self, name: str, found: MeasuredCost) -> None:
         self.known[name] = found

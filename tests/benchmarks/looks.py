@@ -173,7 +173,7 @@ class Looks:
         yield "full"
         bad = self.folder / "no-puzzles.txt"
         bad.write_text("This file holds words and no puzzle at all.\n")
-        page._use_file(bad)  # type: ignore[attr-defined]
+        page.use_file(bad)  # type: ignore[attr-defined]
         self.rest()
         yield "error"
 

@@ -9,6 +9,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from hrm_studio.main_window import MainWindow
+from hrm_studio.models.selection import Selection
+from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
 
 NewWindow = Callable[..., MainWindow]
@@ -52,3 +54,13 @@ def new_window(qtbot: QtBot) -> Iterator[NewWindow]:
 @pytest.fixture
 def window(new_window: NewWindow) -> MainWindow:
     return new_window()
+
+
+@pytest.fixture
+def traces(qtbot: QtBot) -> TraceModel:
+    return TraceModel()
+
+
+@pytest.fixture
+def selection(qtbot: QtBot) -> Selection:
+    return Selection()

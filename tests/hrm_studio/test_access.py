@@ -98,7 +98,7 @@ def test_tab_shows_where_it_is_and_gets_lost_nowhere(window: MainWindow, qtbot: 
     window.show_page(page)
     window.activateWindow()
     if page == "explore":
-        qtbot.waitUntil(lambda: not any(panel.pending for panel in window.explore._lazy.values()))
+        qtbot.waitUntil(lambda: not any(panel.pending for panel in window.explore.lazy_panels.values()))
     assert window.focus_ring.around is None  # nobody came here by key
     reached = reach(window, qtbot)
     assert len(reached) > 8
@@ -110,7 +110,7 @@ def test_tab_shows_where_it_is_and_gets_lost_nowhere(window: MainWindow, qtbot: 
 def test_the_boards_switches_follow_the_board(window: MainWindow, qtbot: QtBot) -> None:
     window.traces.open(synthetic(sudoku_info(), segments=2))
     window.activateWindow()
-    switches = window.explore.board_panel._switches
+    switches = window.explore.board_panel.switches
     qtbot.waitUntil(lambda: all(switch.isVisible() for switch in switches.values()))
     window.explore.board.setFocus()
     for switch in switches.values():

@@ -208,10 +208,10 @@ def test_files_are_dropped_and_opened_by_what_they_are(window: MainWindow, qtbot
     drop(window, [bad])
     qtbot.waitUntil(lambda: "17 cells" in window.explore.panel.error.text())
     assert str(bad) in window.explore.panel.error.text()
-    texts = [a.text() for a in window._recent.actions()]
+    texts = [a.text() for a in window.recent_menu.actions()]
     assert not any(text.endswith("bad.txt") for text in texts)  # it could not be read
     assert any(text.endswith("many.txt") for text in texts)
-    window._recent.actions()[-1].trigger()
+    window.recent_menu.actions()[-1].trigger()
     assert window.opener.recent() == []
 
 
@@ -356,7 +356,7 @@ def test_all_menus_and_tabs_have_room(window: MainWindow, width: int) -> None:
 
 
 def test_the_first_puzzle_waits_for_the_panels_that_are_shown(window: MainWindow, qtbot: QtBot) -> None:
-    lazy = window.explore._lazy
+    lazy = window.explore.lazy_panels
     assert lazy["States"].pending
     window.begin()
     assert window.explore.model.recent.all() == []

@@ -93,7 +93,7 @@ def test_the_timeline_is_clicked_and_the_wheel_scrubs(solved: MainWindow, qtbot:
 
 def test_the_board_tells_and_selects_cells(solved: MainWindow, qtbot: QtBot) -> None:
     board = solved.explore.board
-    place = board._board()
+    place = board.board_rect()
     corner = QPointF(place.left() + 5, place.top() + 5)
     assert board.cell_at(corner) == 0
     assert board.cell_at(QPointF(place.right() - 5, place.bottom() - 5)) == 15
@@ -221,7 +221,7 @@ def test_states_and_curves_follow(solved: MainWindow, qtbot: QtBot) -> None:
     rows = len(trace.z_L)
     qtbot.waitUntil(lambda: bool(solved.explore.states.points) and len(solved.explore.states.points["L"].path) == rows)
     curves = solved.explore.curves
-    qtbot.waitUntil(lambda: curves._known is not None and len(curves._known.residual) == len(trace))
+    qtbot.waitUntil(lambda: curves.known is not None and len(curves.known.residual) == len(trace))
     accent = QColor(solved.theme.palette.accent)
     for step in (7, 2):
         solved.traces.set_cursor(step)
@@ -297,7 +297,7 @@ def test_a_trace_without_states_is_shown_without_them(solved: MainWindow, qtbot:
     assert trace is not None
     solved.traces.open(replace(trace, z_H=None, z_L=None))
     solved.traces.move_steps(-2)
-    assert "without states" in solved.explore.states._empty.text()
+    assert "without states" in solved.explore.states.empty_label.text()
     assert not solved.grab().isNull()
 
 

@@ -93,7 +93,7 @@ class BoardView(View):
 
     # Places and zoom ------------------------------------------------------------------------------------------------
 
-    def _board(self) -> QRectF:
+    def board_rect(self) -> QRectF:
         """The rectangle of the whole drawing, zoomed and moved."""
         aspect = self.drawing.aspect if self.drawing is not None else 1.0
         room_x, room_y = self.width() - 2 * _MARGIN, self.height() - 2 * _MARGIN
@@ -107,7 +107,7 @@ class BoardView(View):
 
     def cell_at(self, point: QPointF) -> int | None:
         """Index of the cell under a point of the widget."""
-        return self.drawing.cell_at(self._board(), point) if self.drawing is not None else None
+        return self.drawing.cell_at(self.board_rect(), point) if self.drawing is not None else None
 
     def zoom_at(self, point: QPointF, factor: float) -> None:
         """Zoom by a factor; the point of the widget stays over the same spot of the board."""
@@ -120,7 +120,10 @@ class BoardView(View):
     def zoom_step(self, steps: int) -> None:
         """Zoom in (or out, if `steps` is negative) around the selected cells, else around the middle."""
         boxes = [
-            box for cell in self._selection.cells if self.drawing is not None for box in self.drawing.cell_rects(self._board(), cell)[:1]
+            box
+            for cell in self._selection.cells
+            if self.drawing is not None
+            for box in self.drawing.cell_rects(self.board_rect(), cell)[:1]
         ]
         centres = [box.center() for box in boxes]
         middle = QRectF(self.rect()).center()
@@ -136,7 +139,7 @@ class BoardView(View):
         self.update()
 
     def _keep_in_sight(self) -> None:
-        place = self._board()
+        place = self.board_rect()
         most_x, most_y = max(0.0, (place.width() - self.width()) / 2 + _MARGIN), max(0.0, (place.height() - self.height()) / 2 + _MARGIN)
         self._offset = QPointF(min(max(self._offset.x(), -most_x), most_x), min(max(self._offset.y(), -most_y), most_y))
         self.update()
@@ -146,7 +149,7 @@ class BoardView(View):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colours, found, place = self._theme.palette, self.drawing, self._board()
+        colours, found, place = self._theme.palette, self.drawing, self.board_rect()
         if found is None or self._traces.cursor < 0:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(colours.color("surface"))

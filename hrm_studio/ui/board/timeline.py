@@ -68,7 +68,7 @@ class TimelineView(View):
     def minimumSizeHint(self) -> QSize:
         return QSize(300, _HEIGHT)
 
-    def _x(self, step: float) -> float:
+    def x_of(self, step: float) -> float:
         return _SIDE + (self.width() - 2 * _SIDE) * step / max(1, self._traces.steps)
 
     def step_at(self, x: float) -> int:
@@ -90,8 +90,8 @@ class TimelineView(View):
         segment = int(trace.segment[cursor])
         first, last = np.searchsorted(trace.segment, [segment, segment + 1]).tolist()
         painter.drawPixmap(0, 0, self._lanes(trace, 0.35))
-        painter.fillRect(QRectF(self._x(first), 19, self._x(last) - self._x(first) - 1, 48), colours.color("accent", 0.12))
-        x = self._x(cursor + 1)
+        painter.fillRect(QRectF(self.x_of(first), 19, self.x_of(last) - self.x_of(first) - 1, 48), colours.color("accent", 0.12))
+        x = self.x_of(cursor + 1)
         painter.save()
         painter.setClipRect(QRectF(0, 0, x, self.height()))
         painter.drawPixmap(0, 0, self._lanes(trace, 1.0))
@@ -99,8 +99,8 @@ class TimelineView(View):
         self._paint_moments(painter, trace)
         self._paint_range(painter)
         self._paint_flags(painter, cursor)
-        self._name(painter, segment, (self._x(first) + self._x(last)) / 2, "accent", behind=True)
-        x = self._x(cursor + 0.5)
+        self._name(painter, segment, (self.x_of(first) + self.x_of(last)) / 2, "accent", behind=True)
+        x = self.x_of(cursor + 0.5)
         painter.setPen(QPen(colours.color("text"), 2))
         painter.drawLine(QPointF(x, 18), QPointF(x, _FLAGS))
 
@@ -121,7 +121,7 @@ class TimelineView(View):
         return self._kept[strength]
 
     def _paint_lanes(self, painter: QPainter, trace: Trace, strength: float) -> None:
-        colours, end = self._theme.palette, self._x(len(trace))
+        colours, end = self._theme.palette, self.x_of(len(trace))
         whole = strength == 1.0
         if not whole:  # the ground of both is painted once, with the pale lanes
             shade = premultiplied(colours.muted, 0.06 + 0.05 * (trace.segment % 2))
@@ -143,38 +143,38 @@ class TimelineView(View):
 
     def _blocks(self, painter: QPainter, lane: np.ndarray, top: int, height: int, name: str, strength: float) -> None:
         """A block for each step; if they are too small to tell apart, one scaled image."""
-        unit = self._x(1) - self._x(0)
+        unit = self.x_of(1) - self.x_of(0)
         if unit > 4:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(self._theme.palette.color(name, strength))
-            painter.drawRects([QRectF(self._x(k), top, unit - 1, height) for k in np.flatnonzero(lane).tolist()])
+            painter.drawRects([QRectF(self.x_of(k), top, unit - 1, height) for k in np.flatnonzero(lane).tolist()])
         else:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             colour = self._theme.palette.level_H if name == "level_H" else self._theme.palette.level_L
-            place = QRectF(_SIDE, top, self._x(len(lane)) - _SIDE, height)
+            place = QRectF(_SIDE, top, self.x_of(len(lane)) - _SIDE, height)
             painter.drawImage(place, picture(premultiplied(colour, lane * strength), len(lane)))
 
     def _bars(self, painter: QPainter, changes: np.ndarray, strength: float) -> None:
         """How many cells changed their answer at each step, on a logarithmic scale. Steps that share a pixel show their highest bar."""
         top, height = _CHANGES
-        unit = max(1.0, self._x(1) - self._x(0))
+        unit = max(1.0, self.x_of(1) - self.x_of(0))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self._theme.palette.color("warning", strength))
         size = height * np.log1p(changes) / max(1.0, float(np.log1p(changes.max(initial=0))))
         tallest: dict[int, float] = {}
         for k in np.flatnonzero(changes).tolist():
-            tallest[round(self._x(k))] = max(tallest.get(round(self._x(k)), 0.0), float(size[k]))
+            tallest[round(self.x_of(k))] = max(tallest.get(round(self.x_of(k)), 0.0), float(size[k]))
         painter.drawRects([QRectF(x, top + height - tall, max(1.0, unit - 1), tall) for x, tall in tallest.items()])
 
     def _paint_names(self, painter: QPainter, trace: Trace) -> None:
         starts = np.flatnonzero(np.diff(trace.segment, prepend=-1))
         ends = np.append(starts[1:], len(trace))
-        every = max(1, round(46 / max(1.0, (self._x(len(trace)) - _SIDE) / len(starts))))
+        every = max(1, round(46 / max(1.0, (self.x_of(len(trace)) - _SIDE) / len(starts))))
         verdict = self._traces.verdict
         marked = {int(trace.segment[verdict.solved])} if verdict.solved is not None else set()
         marked |= {int(trace.segment[verdict.first_right])} if verdict.first_right is not None else set()
         marked |= {verdict.halting} if verdict.halting is not None else set()
-        middles = [(self._x(a) + self._x(b)) / 2 for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+        middles = [(self.x_of(a) + self.x_of(b)) / 2 for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
         near = {k for m in marked for k in range(len(starts)) if k != m and abs(middles[k] - middles[m]) < 34}
         for segment in range(len(starts)):
             if segment in marked or (segment % every == 0 and segment not in near):
@@ -213,7 +213,7 @@ class TimelineView(View):
             (halting, 1.0, colours.muted, Qt.PenStyle.DotLine),  # where the segment ends
         ):
             if step is not None:
-                x = self._x(step + side)
+                x = self.x_of(step + side)
                 painter.setPen(QPen(QColor(colour), 1.5, style))
                 painter.drawLine(QPointF(x, 18), QPointF(x, _CLEAN[0] + _CLEAN[1]))
 
@@ -221,7 +221,7 @@ class TimelineView(View):
         if self._player is None or self._player.range is None:
             return
         first, last = self._player.range
-        left, right = self._x(first), self._x(last + 1)
+        left, right = self.x_of(first), self.x_of(last + 1)
         colour = self._theme.palette.color("accent")
         painter.setPen(QPen(colour, 2))
         for x, inward in ((left, 5), (right, -5)):
@@ -233,7 +233,7 @@ class TimelineView(View):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         for step in self._bookmarks.notes:
-            x = self._x(step + 0.5)
+            x = self.x_of(step + 0.5)
             painter.setBrush(QColor(self._theme.palette.accent if step == cursor else self._theme.palette.series[3]))
             painter.drawPolygon(
                 QPolygonF(
@@ -279,13 +279,13 @@ class TimelineView(View):
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip and self._traces.trace is not None:
-            term = self._letter_at(event.pos())
+            term = self.letter_at(event.pos())
             QToolTip.showText(event.globalPos(), tip(term) if term else self.tip(self.step_at(event.pos().x())), self)
             return True
         return super().event(event)
 
     @staticmethod
-    def _letter_at(point: QPoint) -> str:
+    def letter_at(point: QPoint) -> str:
         """The lane's letter under the mouse; '' elsewhere."""
         lanes = {"Δ": _CHANGES, "H": _H, "L": _L} if point.x() < _SIDE else {}
         return next((letter for letter, (top, height) in lanes.items() if top <= point.y() < top + height), "")

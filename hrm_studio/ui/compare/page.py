@@ -275,10 +275,10 @@ class ComparePage(QWidget):
         return choice.path
 
     def compare_budgets(self) -> None:
-        self._compare([Setting(self._model(), 2), Setting(self._model(), 16)])
+        self.compare([Setting(self._model(), 2), Setting(self._model(), 16)])
 
     def compare_relabelled(self) -> None:
-        self._compare([Setting(self._model()), Setting(self._model(), relabelled=1), Setting(self._model(), relabelled=2)])
+        self.compare([Setting(self._model()), Setting(self._model(), relabelled=1), Setting(self._model(), relabelled=2)])
 
     def compare_models(self) -> None:
         """The model in use and the newest other one that reads the same puzzle, if known before loading."""
@@ -286,7 +286,7 @@ class ComparePage(QWidget):
         used = self._config(first)
         task = self._task() or (used.task if used else "")
         others = [path for _, path in self.models() if path != first and self._may_read(path, task)]
-        self._compare([Setting(first), Setting(others[-1] if others else first)])
+        self.compare([Setting(first), Setting(others[-1] if others else first)])
         if not others:
             self.error.show_message("There is no other model for this kind of puzzle. Open a checkpoint in pane B, or train one.")
 
@@ -300,19 +300,17 @@ class ComparePage(QWidget):
         if not fitting:  # the run is on another task: use a puzzle of that task
             lines = (line for line in puzzle_lines("starter") if self._may_read(kept[-1], parse_any(line)[0].name))
             self.puzzle.setText(next(lines, self.puzzle.text()))
-        self._compare([Setting(kept[0]), Setting(kept[-1])])
+        self.compare([Setting(kept[0]), Setting(kept[-1])])
 
     def add_pane(self) -> None:
         if len(self.comparison.panes) < MOST_PANES:
-            self._compare(
-                [*(pane.setting for pane in self.comparison.panes), Setting(self._model(), relabelled=len(self.comparison.panes))]
-            )
+            self.compare([*(pane.setting for pane in self.comparison.panes), Setting(self._model(), relabelled=len(self.comparison.panes))])
 
     def _close_pane(self, index: int) -> None:
         if len(self.comparison.panes) > 2:
-            self._compare([pane.setting for k, pane in enumerate(self.comparison.panes) if k != index])
+            self.compare([pane.setting for k, pane in enumerate(self.comparison.panes) if k != index])
 
-    def _compare(self, settings: list[Setting]) -> None:
+    def compare(self, settings: list[Setting]) -> None:
         self.player.pause()
         self.comparison.set_up(settings)
         self.run()

@@ -28,7 +28,7 @@ class ComparePlots(View):
     def __init__(self, comparison: Comparison, background: Background, theme: Theme) -> None:
         super().__init__()
         self._comparison, self._background, self._theme = comparison, background, theme
-        self._planes: dict[str, CommonPlane | None] = {}
+        self.planes: dict[str, CommonPlane | None] = {}
         self._fitted: list[Pane] = []
         self._fitting = False
         self.plots = {name: new_plot() for name in ("H", "L", "right")}
@@ -57,7 +57,7 @@ class ComparePlots(View):
         )
 
     def _renew(self) -> None:
-        self._planes, self._fitted = {}, []
+        self.planes, self._fitted = {}, []
         self._draw()
         self._grew()
 
@@ -73,7 +73,7 @@ class ComparePlots(View):
             self._soon.start()
             return
         if not traces:
-            self._planes, self._fitted = {}, []
+            self.planes, self._fitted = {}, []
             self._draw()
             return
         self._fitting = True
@@ -84,7 +84,7 @@ class ComparePlots(View):
     def _fits_found(self, panes: list[Pane], planes: dict[str, CommonPlane | None]) -> None:
         self._fitting = False
         if all(pane in self._comparison.panes for pane in panes):
-            self._planes, self._fitted = planes, panes
+            self.planes, self._fitted = planes, panes
         self._draw()
 
     def _colour(self, pane: Pane) -> str:
@@ -93,7 +93,7 @@ class ComparePlots(View):
     def _draw(self) -> None:
         palette = self._theme.palette
         for level in "HL":
-            plot, found = self.plots[level], self._planes.get(level)
+            plot, found = self.plots[level], self.planes.get(level)
             plot.clear()
             name = "slow module H" if level == "H" else "fast module L"
             words = f"{name}, shared PCA"
@@ -139,7 +139,7 @@ class ComparePlots(View):
             plot.repaint_over()
 
     def _paint_path(self, level: str, painter: QPainter) -> None:
-        found = self._planes.get(level)
+        found = self.planes.get(level)
         if found is None:
             return
         for pane, path in zip(self._fitted, found.paths, strict=True):

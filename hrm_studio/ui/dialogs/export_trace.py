@@ -119,7 +119,7 @@ class ExportDialog(QDialog):
         for box in self.views.values():
             views.addWidget(box)
         views.addStretch()
-        self._rows: dict[str, QWidget] = {}
+        self.rows: dict[str, QWidget] = {}
         for name, label, content in (
             ("views", "Views", views), ("theme", "Theme", self.theme), ("size", "Width, height", _row(self.width_, self.height_)), ("scale", "Scale", self.scale),
             ("caption", "Title", self.caption), ("captions", "Captions", self.captions), ("step", "Step", self.step), ("speed", "Speed", self.speed),
@@ -131,7 +131,7 @@ class ExportDialog(QDialog):
                 content.setContentsMargins(0, 0, 0, 0)
                 holder.setLayout(content)
             assert isinstance(holder, QWidget)
-            self._rows[name] = holder
+            self.rows[name] = holder
             self.form.addRow(label, holder)
         buttons = QHBoxLayout()
         buttons.addWidget(self.status, 1)
@@ -150,7 +150,7 @@ class ExportDialog(QDialog):
         """Show only the rows that apply to the chosen format."""
         kind = self.kind.currentData()
         moving, drawn = kind in ANIMATIONS, kind not in _TABLES
-        for name, holder in self._rows.items():
+        for name, holder in self.rows.items():
             self.form.setRowVisible(
                 holder, {"step": drawn and not moving, "speed": moving and kind != "frames", "whole": moving}.get(name, drawn)
             )
@@ -245,7 +245,7 @@ class ExportDialog(QDialog):
         self.error.show_message(sentence)
 
     def _busy(self, busy: bool) -> None:
-        for widget in (self.kind, self.which, self.go, *self._rows.values()):
+        for widget in (self.kind, self.which, self.go, *self.rows.values()):
             widget.setEnabled(not busy)
         self.bar.setRange(0, 0)
         for widget, shown in ((self.bar, busy), (self.stop, busy), (self.show_, False)):

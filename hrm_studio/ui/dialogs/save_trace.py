@@ -23,11 +23,11 @@ class SaveTraceDialog(QDialog):
         """`more`: bytes of further data in the file, such as attention."""
         super().__init__(parent)
         self.setWindowTitle("Save trace")
-        self._ways = {way: QRadioButton(f"{words}   ({size(estimate(trace, way) + more)})") for way, words in _WAYS.items()}
+        self.choices = {way: QRadioButton(f"{words}   ({size(estimate(trace, way) + more)})") for way, words in _WAYS.items()}
         best = "none" if not trace.has_states else "pooled" if trace.pooled else "full"
-        self._ways[best].setChecked(True)
+        self.choices[best].setChecked(True)
         for way in list(_WAYS)[: list(_WAYS).index(best)]:
-            self._ways[way].setEnabled(False)  # states that were not recorded cannot be saved
+            self.choices[way].setEnabled(False)  # states that were not recorded cannot be saved
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
@@ -35,14 +35,14 @@ class SaveTraceDialog(QDialog):
         layout.setContentsMargins(18, 16, 18, 16)
         layout.setSpacing(10)
         layout.addWidget(QLabel("Which hidden states to save?", objectName="position"))
-        for button in self._ways.values():
+        for button in self.choices.values():
             layout.addWidget(button)
         layout.addSpacing(6)
         layout.addWidget(buttons)
 
     def states(self) -> str:
         """'full', 'float16', 'pooled' or 'none'."""
-        return next(way for way, button in self._ways.items() if button.isChecked())
+        return next(way for way, button in self.choices.items() if button.isChecked())
 
 
 def estimate(trace: Trace, states: str) -> int:

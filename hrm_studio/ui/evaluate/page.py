@@ -63,11 +63,11 @@ class EvaluatePage(View):
         super().__init__()
         self.setObjectName("panel")
         self._studio = studio
-        self._file: Path | None = None
+        self.file: Path | None = None
         self._model: Path | None = None  # the model that was evaluated
         self._begun = 0.0
         self._total = 0
-        self._chosen = -1  # a line
+        self.chosen = -1  # a line
         self.task = QComboBox(toolTip="Kind of puzzle", accessibleName="Kind of puzzle")
         self._fill_tasks()
         self.table = PuzzleTable(self._task(), studio.theme, self)
@@ -101,8 +101,8 @@ class EvaluatePage(View):
         pick = QToolButton(text="From a file …", toolTip="A file of puzzles: one per line, CSV, .sdk, .sdm …", objectName="chip")
         pick.clicked.connect(self._pick_file)
         self.generated = QToolButton(text="Generated", toolTip="Generate new puzzles", objectName="chip", checkable=True, checked=True)
-        self.generated.clicked.connect(lambda: self._use_file(None))
-        self._from_file = pick
+        self.generated.clicked.connect(lambda: self.use_file(None))
+        self.from_file = pick
         pick.setCheckable(True)
         save = QToolButton(text="Save table …", toolTip="Save all rows as CSV", objectName="chip")
         save.clicked.connect(self._save)
@@ -158,7 +158,7 @@ class EvaluatePage(View):
     def _entries(self) -> list[Entry]:
         return [
             Entry("evaluate_file", "&File", "Puzzles from a file …", "", "", self._pick_file, "Evaluate on a file of puzzles: one per line, CSV, .sdk …"),
-            Entry("evaluate_generated", "&File", "Generated puzzles", "", "", lambda: self._use_file(None), "Evaluate on newly generated puzzles"),
+            Entry("evaluate_generated", "&File", "Generated puzzles", "", "", lambda: self.use_file(None), "Evaluate on newly generated puzzles"),
             Entry("evaluate_save", "&File", "Save the table …", "", "", self._save, "Save all rows as CSV"),
             Entry("evaluate_run", "&Step", "Run the evaluation, or stop", "Ctrl+Return", "mdi6.brain", self.toggle),
             Entry("evaluate_stop", "&Step", "Stop the evaluation", "Esc", "", lambda: self.stop() if self.running else None, "Results so far are kept"),
@@ -206,9 +206,9 @@ class EvaluatePage(View):
 
     def _pick_file(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Open a file of puzzles")
-        self._use_file(Path(name) if name else self._file)
+        self.use_file(Path(name) if name else self.file)
 
-    def _use_file(self, path: Path | None) -> None:
+    def use_file(self, path: Path | None) -> None:
         """Use the puzzles of a file, or generated ones. If the file cannot be read, show why and keep the current choice."""
         self.error.show_message("")
         if path is not None:
@@ -218,15 +218,15 @@ class EvaluatePage(View):
                 task = read_puzzles(path, limit=1).task
             except (HRMError, OSError) as error:
                 self.error.show_message(str(error))
-                path = self._file
+                path = self.file
             else:
                 if self.task.findText(task.name) < 0:
                     self.task.addItem(task.name)
                 self.task.setCurrentText(task.name)
-        self._file = path
+        self.file = path
         self.generated.setChecked(path is None)
-        self._from_file.setChecked(path is not None)
-        self._from_file.setText("From a file …" if path is None else path.name)
+        self.from_file.setChecked(path is not None)
+        self.from_file.setText("From a file …" if path is None else path.name)
         for part in (self.low, self.high):
             part.setEnabled(path is None)
 
@@ -245,7 +245,7 @@ class EvaluatePage(View):
         self.error.show_message("" if path is not None else f"No model for {task.name}. Open a checkpoint, or train one.")
         if path is None:
             return
-        self._model, self._chosen = path, -1
+        self._model, self.chosen = path, -1
         if columns_of(task) != self.table.columns:
             self.view.sortByColumn(0, Qt.SortOrder.AscendingOrder)  # the columns are different ones now
         self.table.begin(task)
@@ -255,7 +255,7 @@ class EvaluatePage(View):
         self.start.setText("Stop")
         self.state.setText("Loading …")
         low, high = sorted((self.low.value(), self.high.value()))
-        source = PuzzleSource(task, self.count.value(), self._file, low, high, seed=int(time.time()))
+        source = PuzzleSource(task, self.count.value(), self.file, low, high, seed=int(time.time()))
         self._studio.reasoner.run(path, choice.device, evaluate_job(source, self.segments.value()), self._take, self._failed, lane=LANE)
         self._refresh()
         self.scatter.draw()
@@ -314,19 +314,19 @@ class EvaluatePage(View):
 
     def _picked(self) -> None:
         row = self.view.currentIndex().row()
-        self._chosen = int(self.table.order[row]) if 0 <= row < len(self.table.order) else -1
-        self.open_button.setEnabled(self._chosen >= 0)
-        self.scatter.mark(self._chosen)
+        self.chosen = int(self.table.order[row]) if 0 <= row < len(self.table.order) else -1
+        self.open_button.setEnabled(self.chosen >= 0)
+        self.scatter.mark(self.chosen)
 
     def _watch(self, line: int) -> None:
         self.choose(line)
         self._open()
 
     def _open(self) -> None:
-        if not 0 <= self._chosen < len(self.table.rows) or self._model is None:
+        if not 0 <= self.chosen < len(self.table.rows) or self._model is None:
             return
         self._studio.models.use(self._model)
-        self._studio.opener.puzzle_wanted.emit(self.table.rows[self._chosen].text)
+        self._studio.opener.puzzle_wanted.emit(self.table.rows[self.chosen].text)
 
     def _save(self) -> None:
         name, _ = QFileDialog.getSaveFileName(self, "Save the table", "puzzles.csv", "CSV (*.csv)")

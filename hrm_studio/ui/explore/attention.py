@@ -61,7 +61,7 @@ class AttentionView(View):
         self._traces, self._selection, self._models, self._reasoner, self._main, self._theme = (
             traces, selection, models, reasoner, board, theme,
         )  # fmt: skip
-        self._found: OrderedDict[tuple[int, int], dict[str, AttentionWeights]] = OrderedDict()  # by step and layer
+        self.found: OrderedDict[tuple[int, int], dict[str, AttentionWeights]] = OrderedDict()  # by step and layer
         self._found_for: Trace | None = None
         self._last: dict[str, HeadWeights] = {}
         self._around: tuple[int, Neighbourhood | None] | None = None
@@ -77,24 +77,24 @@ class AttentionView(View):
         self.head.addItem("All heads")
         self._hovered = -1
         self._arrows = self._chip("Arrows", "Draw arrows to the cells that the chosen cell looks at most, also on the large board", True)
-        self._follow_cursor = self._chip("Follow", "Compute attention again when the cursor rests on another step", True)
-        self._keep = self._chip(
+        self.follow_button = self._chip("Follow", "Compute attention again when the cursor rests on another step", True)
+        self.keep_button = self._chip(
             "Keep", "Keep the attention computed so far and save it with the trace (about 13 MB per step for a large maze)", False
         )
         self.state = Elided("muted")
         self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self._arrange()
-        self.layer.activated.connect(self._ask_now)
+        self.layer.activated.connect(self.ask)
         self.head.activated.connect(self._show)
         self._arrows.toggled.connect(self._show)
-        self._keep.toggled.connect(self._keep_all)
-        self._follow_cursor.toggled.connect(self._moved)
+        self.keep_button.toggled.connect(self._keep_all)
+        self.follow_button.toggled.connect(self._moved)
         for small in self.boards.values():
             small.hovered.connect(self._look_from)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
-        self._rest.timeout.connect(self._ask_now)
+        self._rest.timeout.connect(self.ask)
         self.follow(
             [
                 (traces.trace_replaced, self._moved),
@@ -111,7 +111,7 @@ class AttentionView(View):
         return QToolButton(text=text, toolTip=tip, checkable=True, checked=on, objectName="chip")
 
     def _arrange(self) -> None:
-        bar = FlowRow(self.layer, self.head, self._arrows, self._follow_cursor, self._keep)
+        bar = FlowRow(self.layer, self.head, self._arrows, self.follow_button, self.keep_button)
         self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         grid = QGridLayout()
         grid.setSpacing(4)
@@ -148,14 +148,14 @@ class AttentionView(View):
         trace = self._traces.trace
         if trace is not self._found_for:
             if self._found_for is None or trace is None or trace.puzzle is not self._found_for.puzzle:
-                self._found.clear()
+                self.found.clear()
                 self._around = None
             self._found_for = trace
         self._show()
         if trace is None or self._instead(trace):
             return
-        if self._follow_cursor.isChecked() and not self._traces.running and self._key() not in self._found:
-            if not self._found and trace.has_states:
+        if self.follow_button.isChecked() and not self._traces.running and self._key() not in self.found:
+            if not self.found and trace.has_states:
                 self._show_message("Rest on a step to see its attention.")
             self._rest.start()
 
@@ -167,7 +167,7 @@ class AttentionView(View):
     def _key(self) -> tuple[int, int]:
         return self._traces.cursor, max(0, self.layer.currentIndex())
 
-    def _ask_now(self) -> None:
+    def ask(self) -> None:
         trace = self._traces.trace
         if trace is None or self._traces.cursor < 0 or not self.isVisible() or self._instead(trace):
             return
@@ -175,7 +175,7 @@ class AttentionView(View):
             self._show_message("Attention is computed after the model has finished reasoning.")
             return
         key = self._key()
-        if key in self._found:
+        if key in self.found:
             self._show()
             return
         kept = self._kept_weights(trace, *key)
@@ -202,8 +202,8 @@ class AttentionView(View):
         now = self._traces.trace
         if now is None or now.puzzle is not trace.puzzle:
             return  # another trace was opened in the meantime
-        self._found[key] = found
-        if self._keep.isChecked():
+        self.found[key] = found
+        if self.keep_button.isChecked():
             self._remember(key[1], found)
         self._trim()
         layers, heads = max(of.layers for of in found.values()), found["L"].weights.shape[0]
@@ -224,7 +224,7 @@ class AttentionView(View):
     def _keep_all(self, on: bool) -> None:
         """Keep what was computed with the trace, or drop it."""
         self._traces.attention.clear()
-        for (_, layer), found in self._found.items() if on else ():
+        for (_, layer), found in self.found.items() if on else ():
             self._remember(layer, found)
         self._trim()
 
@@ -246,11 +246,11 @@ class AttentionView(View):
         return found
 
     def _trim(self) -> None:
-        if self._keep.isChecked() or not self._found:
+        if self.keep_button.isChecked() or not self.found:
             return
-        large = next(iter(self._found.values()))["L"].weights.size > _LARGE
-        while len(self._found) > (1 if large else _KEPT):
-            self._found.popitem(last=False)
+        large = next(iter(self.found.values()))["L"].weights.size > _LARGE
+        while len(self.found) > (1 if large else _KEPT):
+            self.found.popitem(last=False)
 
     def _show_message(self, message: str) -> None:
         self.state.setText(message)
@@ -269,10 +269,10 @@ class AttentionView(View):
 
     def _show(self) -> None:
         trace, key = self._traces.trace, self._key()
-        found = self._found.get(key)
+        found = self.found.get(key)
         stale = found is None
-        if found is None and self._found:
-            found = next(reversed(self._found.values()))
+        if found is None and self.found:
+            found = next(reversed(self.found.values()))
         for level, small in self.boards.items():
             shown = self._head_weights(level, found[level]) if found is not None and trace is not None else None
             small.weights, small.looked_at = (None, None) if shown is None else (shown.weights, shown.looked_at)
@@ -331,7 +331,7 @@ class AttentionView(View):
     def _paint_on_main(self, painter: QPainter, drawing: Drawing, place: QRectF) -> None:
         """Arrows of the module that moved at this step, on the large board."""
         trace = self._traces.trace
-        if trace is None or self._key() not in self._found:
+        if trace is None or self._key() not in self.found:
             return
         level = "H" if trace.level[self._traces.cursor] else "L"
         small = self.boards[level]

@@ -31,7 +31,7 @@ class BoardPanel(View):
         self.board = BoardView(traces, selection, theme)
         self.strip = BoardStrip(traces, self.board, theme)
         self.what, self.outcome = Elided("title"), Elided("muted")
-        self._switches: dict[str, QToolButton] = {}
+        self.switches: dict[str, QToolButton] = {}
         self._offered: tuple[Overlay, ...] = ()
         self._every = QToolButton(
             text="Steps", checkable=True, objectName="chip", accessibleName="Every step"
@@ -73,18 +73,18 @@ class BoardPanel(View):
         if offers == self._offered:
             return
         self._offered = offers
-        for switch in self._switches.values():
+        for switch in self.switches.values():
             self._legend.row.removeWidget(switch)
             switch.hide()  # deleteLater takes effect only in the event loop's next turn
             switch.deleteLater()
-        self._switches = {}
+        self.switches = {}
         for k, overlay in enumerate(offers):
             switch = QToolButton(text=overlay.label, checkable=True, toolTip=overlay.tip, objectName="chip")
             switch.setChecked(getattr(self.board.overlays, overlay.name))
             switch.toggled.connect(partial(self._switch, overlay.name))
             self._legend.row.insert(k, switch)
-            self._switches[overlay.name] = switch
-        order: list[QWidget] = [self.board, *self._switches.values(), self._every]
+            self.switches[overlay.name] = switch
+        order: list[QWidget] = [self.board, *self.switches.values(), self._every]
         for before, after in pairwise(order):
             self.setTabOrder(before, after)  # otherwise new buttons come last in the window's tab order
 

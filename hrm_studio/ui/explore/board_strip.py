@@ -29,8 +29,8 @@ class BoardStrip(View):
         super().__init__(parent)
         self._traces, self._board, self._theme = traces, board, theme
         self._pictures: OrderedDict[tuple[int, int, float], QPixmap] = OrderedDict()
-        self._stops: np.ndarray = np.zeros(0, int)
-        self._first = 0.0  # index of the leftmost board in sight
+        self.stops: np.ndarray = np.zeros(0, int)
+        self.first_board = 0.0  # index of the leftmost board in sight
         self.every_step = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Overview of the answer, one small board per segment")
@@ -62,48 +62,49 @@ class BoardStrip(View):
         found = self._board.drawing
         return height * (1.0 if found is None else min(2.0, max(_NARROWEST, found.small_aspect))), height
 
-    def _pitch(self) -> float:
+    def pitch(self) -> float:
+        """Width of a small board and of the gap beside it."""
         return self._size()[0] + _GAP
 
-    def _room(self) -> int:
+    def boards_in_view(self) -> int:
         """How many boards are fully in sight."""
-        return max(1, int((self.width() - _GAP) / self._pitch()))
+        return max(1, int((self.width() - _GAP) / self.pitch()))
 
     def stop_at(self, x: float) -> int | None:
         """The step of the board at x; None if there is none."""
-        k = int((x - _GAP / 2) / self._pitch() + self._first)
-        return int(self._stops[k]) if 0 <= k < len(self._stops) and x >= 0 else None
+        k = int((x - _GAP / 2) / self.pitch() + self.first_board)
+        return int(self.stops[k]) if 0 <= k < len(self.stops) and x >= 0 else None
 
     # The boards ------------------------------------------------------------------------------------------------------
 
     def _renew(self) -> None:
         self._pictures.clear()
-        self._first = 0.0
+        self.first_board = 0.0
         self._grew()
 
     def _grew(self) -> None:
         trace = self._traces.trace
         if trace is None:
-            self._stops = np.zeros(0, int)
+            self.stops = np.zeros(0, int)
         elif self.every_step:
-            self._stops = np.arange(len(trace))
+            self.stops = np.arange(len(trace))
         else:
             ends = np.flatnonzero(np.diff(trace.segment, append=trace.segment[-1] + 1))
             # The last segment is not complete yet.
-            self._stops = ends if not self._traces.running else ends[:-1]
+            self.stops = ends if not self._traces.running else ends[:-1]
         self._follow()
 
-    def _here(self) -> int:
+    def current_board(self) -> int:
         """Index of the board at the cursor, else of the next one."""
-        return min(int(np.searchsorted(self._stops, self._traces.cursor)), max(0, len(self._stops) - 1))
+        return min(int(np.searchsorted(self.stops, self._traces.cursor)), max(0, len(self.stops) - 1))
 
     def _follow(self) -> None:
-        here, room = self._here(), self._room()
-        if here < self._first:
-            self._first = float(here)
-        elif here > self._first + room - 1:
-            self._first = float(here - room + 1)
-        self._first = min(max(0.0, self._first), max(0.0, float(len(self._stops) - room)))
+        here, room = self.current_board(), self.boards_in_view()
+        if here < self.first_board:
+            self.first_board = float(here)
+        elif here > self.first_board + room - 1:
+            self.first_board = float(here - room + 1)
+        self.first_board = min(max(0.0, self.first_board), max(0.0, float(len(self.stops) - room)))
         self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -115,17 +116,17 @@ class BoardStrip(View):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         trace, colours = self._traces.trace, self._theme.palette
-        if trace is None or self._board.drawing is None or not len(self._stops):
+        if trace is None or self._board.drawing is None or not len(self.stops):
             painter.setPen(colours.color("muted"))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "One small board per segment appears here.")
             return
         width, height = self._size()
         small = QFont(self.font())
         small.setPixelSize(11)
-        here, first = self._here(), int(self._first)
-        for k in range(first, min(len(self._stops), first + self._room() + 2)):
-            step = int(self._stops[k])
-            place = QRectF(_GAP / 2 + (k - self._first) * self._pitch() + 2, 3, width, height)
+        here, first = self.current_board(), int(self.first_board)
+        for k in range(first, min(len(self.stops), first + self.boards_in_view() + 2)):
+            step = int(self.stops[k])
+            place = QRectF(_GAP / 2 + (k - self.first_board) * self.pitch() + 2, 3, width, height)
             painter.drawPixmap(place.topLeft(), self._picture(step, width, height))
             if k == here:
                 painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -169,8 +170,8 @@ class BoardStrip(View):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         delta = event.angleDelta().y() or event.angleDelta().x()
-        most = max(0.0, float(len(self._stops) - self._room()))
-        self._first = min(max(0.0, self._first - round(delta / 40)), most)
+        most = max(0.0, float(len(self.stops) - self.boards_in_view()))
+        self.first_board = min(max(0.0, self.first_board - round(delta / 40)), most)
         self.update()
 
     def event(self, event: QEvent) -> bool:

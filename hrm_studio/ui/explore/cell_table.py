@@ -174,12 +174,12 @@ class CellTable(View):
         for column in (_ANSWER, _SOLUTION):  # names may be long, so these share the rest
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._blank_only = QToolButton(text="Blank cells only", checkable=True, checked=True, objectName="chip")
-        self._blank_only.setToolTip("Hide given cells, unless they are selected")
-        self._blank_only.toggled.connect(self._renew)
+        self.blank_only = QToolButton(text="Blank cells only", checkable=True, checked=True, objectName="chip")
+        self.blank_only.setToolTip("Hide given cells, unless they are selected")
+        self.blank_only.toggled.connect(self._renew)
         self._count = QLabel("", objectName="muted")
         bar = QHBoxLayout()
-        bar.addWidget(self._blank_only)
+        bar.addWidget(self.blank_only)
         bar.addStretch()
         bar.addWidget(self._count)
         layout = QVBoxLayout(self)
@@ -205,7 +205,7 @@ class CellTable(View):
         trace = self._traces.trace
         if trace is None:
             return np.zeros(0, int)
-        listed = blanks(trace).copy() if self._blank_only.isChecked() else np.ones(len(trace.puzzle.given), bool)
+        listed = blanks(trace).copy() if self.blank_only.isChecked() else np.ones(len(trace.puzzle.given), bool)
         listed[[cell for cell in self._selection.cells if cell < len(listed)]] = True
         return np.flatnonzero(listed)
 

@@ -26,7 +26,7 @@ class FileTraces(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Traces of this file")
         self._opened: OpenedFile | None = None
-        self._rows: list[QTreeWidgetItem] = []
+        self.rows: list[QTreeWidgetItem] = []
         self.about = QLabel(objectName="muted", wordWrap=True)
         self.search = QLineEdit(placeholderText="Search: title, task, model, solved, unsolved", clearButtonEnabled=True)
         self.search.setAccessibleName("Search the file's traces")
@@ -55,7 +55,7 @@ class FileTraces(QDialog):
         if before is None or before.path != opened.path or before.entries != opened.entries:
             self._fill(opened)
         if self._place() != opened.at:
-            self.list.setCurrentItem(self._rows[opened.at])
+            self.list.setCurrentItem(self.rows[opened.at])
         self._rest.stop()  # it is shown already
 
     def _fill(self, opened: OpenedFile) -> None:
@@ -63,23 +63,23 @@ class FileTraces(QDialog):
         self.about.setToolTip(str(opened.path))
         self.search.setVisible(len(opened.entries) >= _SEARCH_FROM)
         self.search.clear()
-        self._rows = []
+        self.rows = []
         for number, entry in enumerate(opened.entries, 1):
             outcome = {True: "★ solved", False: "not solved", None: "no solution known"}[entry.solved]
             cells = (number, entry.title or entry.task, outcome, entry.segments, entry.steps, entry.states)
-            self._rows.append(QTreeWidgetItem([str(cell) for cell in cells]))
+            self.rows.append(QTreeWidgetItem([str(cell) for cell in cells]))
             for column in (0, 3, 4):
-                self._rows[-1].setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            self._rows[-1].setToolTip(1, f"{entry.task}, {entry.model or 'unnamed model'}")
+                self.rows[-1].setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            self.rows[-1].setToolTip(1, f"{entry.task}, {entry.model or 'unnamed model'}")
         self.list.clear()
-        self.list.addTopLevelItems(self._rows)
+        self.list.addTopLevelItems(self.rows)
 
     def _filter(self, text: str) -> None:
         words = text.lower().split()
         for place, entry in enumerate(self._opened.entries if self._opened is not None else ()):
             outcome = {True: "solved", False: "unsolved", None: ""}[entry.solved]
             there = f"{entry.title} {entry.task} {entry.model}".lower()
-            self._rows[place].setHidden(not all(word == outcome or word in there for word in words))
+            self.rows[place].setHidden(not all(word == outcome or word in there for word in words))
 
     def _place(self) -> int:
         item = self.list.currentItem()

@@ -51,7 +51,7 @@ class ExplorePage(DockWindow):
         self.model = ExploreModel(studio.settings, studio.models, traces, selection, studio.player, studio.reasoner, self, studio.arc)
         self.model.file_opened.connect(self._show_file)
         self.model.file_read.connect(studio.opener.opened)
-        self._file_traces: FileTraces | None = None  # made on demand
+        self.file_traces: FileTraces | None = None  # made on demand
         self.bookmarks = Bookmarks(traces, studio.settings, self)
         studio.actions.add(self._entries(), page="explore")
         self.board_panel = BoardPanel(traces, selection, theme)
@@ -68,13 +68,13 @@ class ExplorePage(DockWindow):
         layout.addWidget(self.arc_strip)
         layout.addWidget(self.board_panel, 1)
         self.setCentralWidget(middle)
-        self._lazy: dict[str, LazyPanel] = {}
+        self.lazy_panels: dict[str, LazyPanel] = {}
         self._begun = False
         self._add("Puzzle", self.panel, LEFT)
         queue = BuildQueue(self)
         for title, (make, module, size) in self._right_panels().items():
-            self._lazy[title] = LazyPanel(make, f"hrm_studio.ui.{module}", size, studio.background, queue)
-            self._add(title, self._lazy[title], RIGHT)
+            self.lazy_panels[title] = LazyPanel(make, f"hrm_studio.ui.{module}", size, studio.background, queue)
+            self._add(title, self.lazy_panels[title], RIGHT)
         self._add("Timeline", self.transport, BOTTOM)
         self.restore_layout(studio.settings)
 
@@ -111,19 +111,19 @@ class ExplorePage(DockWindow):
 
     @property
     def states(self) -> StatesView:
-        return cast("StatesView", self._lazy["States"].view())
+        return cast("StatesView", self.lazy_panels["States"].view())
 
     @property
     def curves(self) -> CurvesView:
-        return cast("CurvesView", self._lazy["Curves"].view())
+        return cast("CurvesView", self.lazy_panels["Curves"].view())
 
     @property
     def cells(self) -> CellTable:
-        return cast("CellTable", self._lazy["Cells"].view())
+        return cast("CellTable", self.lazy_panels["Cells"].view())
 
     @property
     def attention(self) -> AttentionView:
-        area = self._lazy["Attention"].view()
+        area = self.lazy_panels["Attention"].view()
         assert isinstance(area, QScrollArea)
         return cast("AttentionView", area.widget())
 
@@ -201,13 +201,13 @@ class ExplorePage(DockWindow):
         The panels first: loading torch's libraries holds the linker's lock. An import in another thread would wait for that lock
         with the interpreter's lock in hand, and the window would freeze.
         """
-        for panel in self._lazy.values():
+        for panel in self.lazy_panels.values():
             panel.made.connect(self._begin)
         QTimer.singleShot(_PANELS_AT_MOST_MS, self, partial(self._begin, True))
         self._begin()
 
     def _begin(self, anyway: bool = False) -> None:
-        if not self._begun and (anyway or not any(panel.pending for panel in self._lazy.values())):
+        if not self._begun and (anyway or not any(panel.pending for panel in self.lazy_panels.values())):
             self._begun = True
             self.model.begin()
 
@@ -234,15 +234,15 @@ class ExplorePage(DockWindow):
 
     def _show_file(self, opened: OpenedFile, asked: bool = False) -> None:
         several = len(opened.entries) > 1
-        if self._file_traces is None and (several or asked):
-            self._file_traces = FileTraces(self)
-            self._file_traces.wanted.connect(self.model.open_trace)
-        if self._file_traces is not None:
-            self._file_traces.show_file(opened)
+        if self.file_traces is None and (several or asked):
+            self.file_traces = FileTraces(self)
+            self.file_traces.wanted.connect(self.model.open_trace)
+        if self.file_traces is not None:
+            self.file_traces.show_file(opened)
             if not several and not asked:
-                self._file_traces.hide()
-            elif not self._file_traces.isVisible():
-                self._file_traces.show()
+                self.file_traces.hide()
+            elif not self.file_traces.isVisible():
+                self.file_traces.show()
 
     def open_text(self, text: str) -> None:
         """Reason about a dropped puzzle."""

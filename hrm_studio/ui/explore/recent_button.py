@@ -30,8 +30,8 @@ class RecentButton(QToolButton):
         menu = QMenu(self)
         self.setMenu(menu)
         self.list = _RecentList()
-        self.list.itemActivated.connect(self._chosen)
-        self.list.itemClicked.connect(self._chosen)
+        self.list.itemActivated.connect(self.choose)
+        self.list.itemClicked.connect(self.choose)
         action = QWidgetAction(menu)
         holder = QWidget()
         layout = QVBoxLayout(holder)
@@ -39,14 +39,14 @@ class RecentButton(QToolButton):
         layout.addWidget(self.list)
         action.setDefaultWidget(holder)
         menu.addAction(action)
-        menu.aboutToShow.connect(self._fill)
+        menu.aboutToShow.connect(self.fill)
         explore.recent.changed.connect(self._enable)
         self._enable()
 
     def _enable(self) -> None:
         self.setEnabled(bool(self._explore.recent.all()))
 
-    def _fill(self) -> None:
+    def fill(self) -> None:
         self.list.clear()
         for task, grid in self._explore.recent.all():
             item = QListWidgetItem(puzzle_icon(task, grid, self._theme.palette, self.font(), _PICTURE), _words(task, grid))
@@ -54,7 +54,7 @@ class RecentButton(QToolButton):
             self.list.addItem(item)
         self.list.setCurrentRow(0)
 
-    def _chosen(self, item: QListWidgetItem) -> None:
+    def choose(self, item: QListWidgetItem) -> None:
         task, grid = item.data(Qt.ItemDataRole.UserRole)
         self.menu().close()
         self._explore.show_and_reason(task, grid)

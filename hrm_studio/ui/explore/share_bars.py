@@ -19,7 +19,7 @@ class ShareBars(QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
-        self._shares: dict[str, dict[str, float]] = {}
+        self.shares: dict[str, dict[str, float]] = {}
         self._of = ""
         self._table = True
         self.show_table(False)
@@ -35,11 +35,11 @@ class ShareBars(QWidget):
         self.update()
 
     def show_shares(self, found: dict[str, dict[str, float]], of: str) -> None:
-        self._shares, self._of = found, of
+        self.shares, self._of = found, of
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        if not self._shares:
+        if not self.shares:
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -47,7 +47,7 @@ class ShareBars(QWidget):
         font = painter.font()
         font.setPixelSize(11)
         painter.setFont(font)
-        parts = [p for p in _PARTS if p in self._shares["L"]]
+        parts = [p for p in _PARTS if p in self.shares["L"]]
         colours = dict(zip(_PARTS, (palette.muted, *palette.series[:3], palette.border), strict=True))
         painter.setPen(palette.color("muted"))
         if self._table:
@@ -62,7 +62,7 @@ class ShareBars(QWidget):
             painter.setPen(palette.color("text"))
             painter.drawText(QRectF(0, top, 20, 18), Qt.AlignmentFlag.AlignCenter, level)
             for part in parts:
-                share = self._shares[level][part]
+                share = self.shares[level][part]
                 place = QRectF(x, top, share * width, 18)
                 painter.fillRect(place, QColor(colours[part]))
                 words = f"{part} {percent(share)}"
@@ -75,7 +75,7 @@ class ShareBars(QWidget):
         painter.drawText(QRectF(0, 64, 60, 18), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, "L − H, %")
         x = left + 38
         for part in parts:
-            apart = round(100 * (self._shares["L"][part] - self._shares["H"][part]))
+            apart = round(100 * (self.shares["L"][part] - self.shares["H"][part]))
             painter.fillRect(QRectF(x, 69, 8, 8), QColor(colours[part]))
             words = f"{part} {apart:+d}".replace("-", "−") if apart else f"{part} 0"
             painter.drawText(QRectF(x + 12, 64, 120, 18), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
@@ -98,4 +98,4 @@ class ShareBars(QWidget):
             painter.fillRect(QRectF(0, top + 5, 8, 8), QColor(colours[part]))
             painter.drawText(QRectF(12, top, width, 18), Qt.AlignmentFlag.AlignLeft | middle, part)
             for level, end in columns.items():
-                write(top, end, percent(self._shares[level][part]))
+                write(top, end, percent(self.shares[level][part]))

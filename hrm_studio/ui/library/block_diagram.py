@@ -65,7 +65,7 @@ class BlockDiagram(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._inspection: Inspection | None = None
-        self._bars: list[_Bar] = []
+        self.bars: list[_Bar] = []
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.MinimumExpanding)
         self.setAccessibleName("Block diagram of the model")
@@ -130,7 +130,7 @@ class BlockDiagram(QWidget):
         )
 
     def _lay_out(self) -> None:
-        self._bars = []
+        self.bars = []
         if self._inspection is None:
             return
         left, fast, slow, right = self._columns()
@@ -143,7 +143,7 @@ class BlockDiagram(QWidget):
             begin = fast.center().y() - step * len(found) / 2
             for number, tensor in enumerate(found):
                 place = QRectF(area.left(), begin + number * step + 3, area.width(), step - 6)
-                self._bars.append(_Bar(place, tensor, _ENDS[tensor.name], "accent" if area is left else "right", 0.16))
+                self.bars.append(_Bar(place, tensor, _ENDS[tensor.name], "accent" if area is left else "right", 0.16))
 
     def _module(self, level: str, area: QRectF, colour: str) -> None:
         assert self._inspection is not None
@@ -162,7 +162,7 @@ class BlockDiagram(QWidget):
                 width = inside.width() * tensor.numel / largest
                 strength = 0.55 if part.startswith(("self_attn", "mlp_t", "mixer")) else 0.3
                 place = QRectF(x, inside.top() + row * step, max(width - 2, 2), step - _GAP)
-                self._bars.append(_Bar(place, tensor, _PARTS.get(part, part), colour, strength))
+                self.bars.append(_Bar(place, tensor, _PARTS.get(part, part), colour, strength))
                 x += width
 
     def resizeEvent(self, event: QEvent) -> None:
@@ -184,7 +184,7 @@ class BlockDiagram(QWidget):
             else:
                 self._card(painter, fast, "L  fast", self._module_size("L"), ("level_L", "level_L"))
                 self._card(painter, slow, "H  slow", self._module_size("H"), ("level_H", "level_H"))
-            for bar in self._bars:
+            for bar in self.bars:
                 self._bar(painter, bar)
             y = fast.center().y()
             self._arrow(painter, [QPointF(left.right() + 4, y), QPointF(fast.left() - 3, y)], "accent", "x")
@@ -303,7 +303,7 @@ class BlockDiagram(QWidget):
     # Pointing ---------------------------------------------------------------------------------------------------------
 
     def _at(self, place: QPointF) -> _Bar | None:
-        return next((b for b in self._bars if b.area.adjusted(-1, -2, 1, 2).contains(place)), None)
+        return next((b for b in self.bars if b.area.adjusted(-1, -2, 1, 2).contains(place)), None)
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):

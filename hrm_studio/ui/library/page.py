@@ -49,7 +49,7 @@ class LibraryPage(QWidget):
         area = QScrollArea(widgetResizable=True)
         area.setAccessibleName("The Hub")
         area.setWidget(self.hub)
-        self._hub_area = area
+        self.hub_area = area
         self.stack = QStackedWidget()
         self.stack.addWidget(self.details)
         self.stack.addWidget(area)
@@ -75,7 +75,7 @@ class LibraryPage(QWidget):
         self.list.open_wanted.connect(self.open_dialog)
         self.list.search_wanted.connect(self.search_hub)
         self.list.hub_settings_wanted.connect(self.hub_settings)
-        self.list.menu_wanted.connect(self._menu)
+        self.list.menu_wanted.connect(self.show_menu)
         self.list.list.itemDoubleClicked.connect(lambda _: self.explore())
         self.details.explore_wanted.connect(self.explore)
         self.details.convert_wanted.connect(lambda: self._write("Convert to a new folder", convert))
@@ -144,7 +144,7 @@ class LibraryPage(QWidget):
         if entry is None:
             return
         if entry.path is None:
-            self.stack.setCurrentWidget(self._hub_area)
+            self.stack.setCurrentWidget(self.hub_area)
             self.hub.show_entry(entry)
             return
         self.stack.setCurrentWidget(self.details)
@@ -230,7 +230,7 @@ class LibraryPage(QWidget):
 
         self._studio.background.run(tried, lambda done: self._studio.opener.refused.emit(done) if isinstance(done, str) else then(done))
 
-    def _menu(self, entry: Entry, place: QPoint) -> None:
+    def show_menu(self, entry: Entry, place: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if entry.path is not None:

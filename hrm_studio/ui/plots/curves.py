@@ -63,9 +63,9 @@ class CurvesView(View):
         self._traces, self._theme = traces, theme
         self._selection, self._background = selection or Selection(self), background
         self._styled_for: tuple[bool, bool, str] | None = None
-        self._curve: dict[str, pg.PlotDataItem] = {}
-        self._of_cells: list[tuple[str, pg.PlotDataItem]] = []
-        self._known: StepCurves | None = None  # if the trace grows, only the new steps are computed
+        self.lines: dict[str, pg.PlotDataItem] = {}
+        self.cell_lines: list[tuple[str, pg.PlotDataItem]] = []
+        self.known: StepCurves | None = None  # if the trace grows, only the new steps are computed
         self._run = 0  # counts traces, so that late results for another one are dropped
         self._computing = False
         self._switches: dict[str, QToolButton] = {}
@@ -148,7 +148,7 @@ class CurvesView(View):
     # Drawing ---------------------------------------------------------------------------------------------------------
 
     def _replaced(self) -> None:
-        self._known = None
+        self.known = None
         self._run += 1
         if self._shape() == self._styled_for:
             self._draw()
@@ -214,7 +214,7 @@ class CurvesView(View):
             style_plot(plot, colours, self._title(name, trace))
         self.plots["sureness"].getPlotItem().getAxis("left").setTicks([[(0, "0"), (0.5, "50 %"), (1, "100 %")]])
         self._show_axes()
-        self._of_cells = []
+        self.cell_lines = []
 
         def curve(plot: str, colour: str, **style: Any) -> pg.PlotDataItem:
             return self.plots[plot].plot(pen=pg.mkPen(colour, width=1.5), **style)
@@ -222,7 +222,7 @@ class CurvesView(View):
         def dots(colour: str) -> dict[str, Any]:
             return {"symbol": "o", "symbolSize": 5, "symbolPen": None, "symbolBrush": colour}
 
-        self._curve = {
+        self.lines = {
             "H": curve("residuals", colours.level_H),
             "L": curve("residuals", colours.level_L),
             "violations": curve("violations", colours.wrong, fillLevel=0, brush=colours.color("wrong", 0.18)),
@@ -234,7 +234,7 @@ class CurvesView(View):
             "q_halt": curve("q", colours.right, **dots(colours.right)),
         }
         if self._learned_to_continue(trace):
-            self._curve["q_continue"] = curve("q", colours.warning, **dots(colours.warning))
+            self.lines["q_continue"] = curve("q", colours.warning, **dots(colours.warning))
         else:
             pen = pg.mkPen(colours.muted, width=1, style=Qt.PenStyle.DashLine)
             self.plots["q"].addItem(pg.InfiniteLine(0, angle=0, pen=pen))
@@ -248,14 +248,14 @@ class CurvesView(View):
         trace = self._traces.trace
         if trace is None or not len(trace):
             return
-        known = self._known
+        known = self.known
         if known is not None and len(known.residual) == len(trace):
             self._fill(trace, known)
             return
         new = len(trace) - (len(known.residual) if known is not None else 0)
         if self._background is None or new * trace.probability[0].size <= _AT_ONCE:
-            self._known = step_curves(trace, known)
-            self._fill(trace, self._known)
+            self.known = step_curves(trace, known)
+            self._fill(trace, self.known)
         elif not self._computing:
             self._computing = True
             run = self._run
@@ -264,7 +264,7 @@ class CurvesView(View):
     def _computed(self, run: int, found: StepCurves) -> None:
         self._computing = False
         if run == self._run:
-            self._known = found
+            self.known = found
         if self.following:
             self._draw()
 
@@ -273,25 +273,25 @@ class CurvesView(View):
         moved = curves.residual
         for name, level in (("H", LEVEL_H), ("L", LEVEL_L)):
             at = (trace.level == level) & (moved > 0)
-            self._curve[name].setData(steps[at], moved[at])
+            self.lines[name].setData(steps[at], moved[at])
         self.plots["residuals"].getPlotItem().getAxis("left").setTicks(
             _log_levels(moved[moved > 0], self.plots["residuals"].getPlotItem().vb.height())
         )
-        self._curve["violations"].setData(*_finite(steps, verdict.violations))
+        self.lines["violations"].setData(*_finite(steps, verdict.violations))
         for name, plot in self.plots.items():
             style_plot(plot, self._theme.palette, self._title(name, trace))  # the trace may have another task, or lack states or a solution
         self.plots["violations"].setYRange(0, self._rules_top(), padding=0.05)
-        self._curve["confidence"].setData(steps, curves.confidence)
-        self._curve["accuracy"].setData(*_finite(steps, verdict.accuracy))
+        self.lines["confidence"].setData(steps, curves.confidence)
+        self.lines["accuracy"].setData(*_finite(steps, verdict.accuracy))
         self.plots["sureness"].setYRange(0, 1, padding=0.03)
-        self._curve["entropy"].setData(steps, curves.entropy)
+        self.lines["entropy"].setData(steps, curves.entropy)
         self.plots["entropy"].setYRange(0, max(0.5, _top(curves.entropy)), padding=0.05)
-        self._curve["loss"].setData(*_finite(steps, curves.loss))
-        self._curve["loss_ends"].setData(*_finite(ends, curves.loss[ends]))
+        self.lines["loss"].setData(*_finite(steps, curves.loss))
+        self.lines["loss_ends"].setData(*_finite(ends, curves.loss[ends]))
         self.plots["loss"].setYRange(0, max(0.2, _top(curves.loss)), padding=0.05)
-        self._curve["q_halt"].setData(ends, trace.q_halt[: len(ends)])
-        if "q_continue" in self._curve:
-            self._curve["q_continue"].setData(ends, trace.q_continue[: len(ends)])
+        self.lines["q_halt"].setData(ends, trace.q_halt[: len(ends)])
+        if "q_continue" in self.lines:
+            self.lines["q_continue"].setData(ends, trace.q_continue[: len(ends)])
         for plot in self.plots.values():
             plot.setXRange(-0.5, max(1, self._traces.steps - 0.5), padding=0)
             plot.redraw()
@@ -299,25 +299,25 @@ class CurvesView(View):
 
     def _draw_cells(self) -> None:
         """Draw the curves of the selected cells."""
-        if not self._curve:
+        if not self.lines:
             return  # a trace was opened just now, and has no curves yet
-        for plot_name, item in self._of_cells:
+        for plot_name, item in self.cell_lines:
             self.plots[plot_name].removeItem(item)
             self.plots[plot_name].redraw()
-        self._of_cells = []
+        self.cell_lines = []
         trace, cells = self._traces.trace, sorted(self._selection.cells)
         faint = 0.35 if cells and trace is not None else 1.0
         for name in ("H", "L", "confidence", "accuracy", "entropy", "loss"):
-            self._curve[name].setOpacity(faint)
+            self.lines[name].setOpacity(faint)
         colours = self._theme.palette.series
         self.legend.setVisible(bool(cells) and trace is not None)
         if trace is None or not cells or max(cells) >= len(trace.puzzle.given):
             self.legend.setText("")
             return
         self.legend.setText(cell_legend(cells, trace.side, colours))
-        self._of_cells, highest = draw_cells(self.plots, trace, cells, colours, self._rules_top())
+        self.cell_lines, highest = draw_cells(self.plots, trace, cells, colours, self._rules_top())
         for name in ("entropy", "loss"):
-            top = max(0.5, highest.get(name, 0.0), _top(getattr(self._known, name, np.zeros(1))))
+            top = max(0.5, highest.get(name, 0.0), _top(getattr(self.known, name, np.zeros(1))))
             self.plots[name].setYRange(0, top, padding=0.05)
         for plot in self.plots.values():
             plot.redraw()

@@ -83,7 +83,7 @@ class StateHeat(View):
                 )
         return known[self.kind]
 
-    def _place(self) -> QRectF:
+    def place(self) -> QRectF:
         area = QRectF(4, _TOP, self.width() - 8, self.height() - _TOP - 4)
         if self.kind == "channels":
             return area
@@ -101,7 +101,7 @@ class StateHeat(View):
         painter.drawText(QRectF(8, 2, self.width() - 16, _TOP - 2), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, name)
         if values is None or trace is None:
             return
-        place, high = self._place(), self._highest(trace)
+        place, high = self.place(), self._highest(trace)
         self._paint_scale(painter, high)
         if self.kind == "channels":
             image = self._picture(diverging(np.clip(values / high, -1, 1), palette).reshape(-1, 3), values.shape[1])
@@ -149,7 +149,7 @@ class StateHeat(View):
 
     def cell_at(self, point: QPointF) -> int | None:
         """The cell under a point."""
-        trace, place = self._traces.trace, self._place()
+        trace, place = self._traces.trace, self.place()
         if trace is None or not trace.has_states or trace.pooled or not place.contains(point):
             return None
         down, across = (point.y() - place.top()) / place.height(), (point.x() - place.left()) / place.width()

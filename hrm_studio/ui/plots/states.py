@@ -65,17 +65,17 @@ class StatesView(View):
         self._projecting = False
         self._shades: tuple[Trace, str, Floats | None] | None = None  # the values that colour the path
         self.basis = BasisChoice(traces, models, reasoner)
-        self._keep = self.basis.keep
+        self.keep_button = self.basis.keep
         self.mode = "path"
         self.rotation = Rotation()
         self._grabbed: QPointF | None = None
         self.plots = {name: new_plot() for name in ("H", "L", BOTH)}
         self._painters = {name: PathPainter() for name in self.plots}
         self.heats = {level: StateHeat(level, traces, selection, theme) for level in "HL"}
-        self._empty = QLabel("The states appear here once the model reasons.", objectName="muted")
-        self._empty.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._empty.setWordWrap(True)
+        self.empty_label = QLabel("The states appear here once the model reasons.", objectName="muted")
+        self.empty_label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.empty_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty_label.setWordWrap(True)
         self._arrange()
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -101,14 +101,14 @@ class StatesView(View):
             button.clicked.connect(lambda _=False, mode=mode: self.set_mode(mode))
             modes.addButton(button)
             self._modes[mode] = button
-        self._together = QToolButton(
+        self.together_button = QToolButton(
             text="Together", checkable=True, objectName="chip", toolTip="Both modules in one plot with common axes"
         )
-        self._three = QToolButton(
+        self.three_button = QToolButton(
             text="3-D", checkable=True, objectName="chip", toolTip="Three components. Drag with the mouse to rotate them."
         )
-        self._together.toggled.connect(self._redraw)
-        self._three.toggled.connect(self._set_three)
+        self.together_button.toggled.connect(self._redraw)
+        self.three_button.toggled.connect(self._set_three)
         self.colour = QComboBox(toolTip="What the colours mean", accessibleName="Colours")
         self.kind = QComboBox(accessibleName="What the heat map shows")
         for kind, tip in KINDS.items():
@@ -124,7 +124,16 @@ class StatesView(View):
             box.setMinimumContentsLength(9)
             box.view().setMinimumWidth(150)
         self.legend = QLabel("", objectName="muted", textFormat=Qt.TextFormat.RichText)
-        bar = FlowRow(*self._modes.values(), self._together, self._three, self.colour, self.basis, self._keep, self.kind, self.legend)
+        bar = FlowRow(
+            *self._modes.values(),
+            self.together_button,
+            self.three_button,
+            self.colour,
+            self.basis,
+            self.keep_button,
+            self.kind,
+            self.legend,
+        )
         row = QHBoxLayout()
         row.setSpacing(4)
         for name, plot in self.plots.items():
@@ -143,7 +152,7 @@ class StatesView(View):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(2)
         layout.addWidget(bar)
-        layout.addWidget(self._empty)
+        layout.addWidget(self.empty_label)
         layout.addLayout(row, 1)
         self._fill_colours()
 
@@ -229,7 +238,7 @@ class StatesView(View):
 
     def _redraw(self) -> None:
         self._palette = self._theme.palette  # the theme may change while this view is hidden
-        together = self._together.isChecked() and self.mode == "path"
+        together = self.together_button.isChecked() and self.mode == "path"
         shown = {"H", "L"} if not together else {BOTH}
         heat, trace = self.mode == "heat", self._traces.trace
         there = trace is None or trace.has_states
@@ -238,13 +247,13 @@ class StatesView(View):
             self._style(name)
         for view in self.heats.values():
             view.setVisible(heat and there)
-        self._together.setVisible(self.mode == "path")
-        for part in (self._three, self.colour, self.basis, self._keep):
+        self.together_button.setVisible(self.mode == "path")
+        for part in (self.three_button, self.colour, self.basis, self.keep_button):
             part.setVisible(not heat)
         self.kind.setVisible(heat)
         words = self._words(trace)
-        self._empty.setText(words)
-        self._empty.setVisible(bool(words))
+        self.empty_label.setText(words)
+        self.empty_label.setVisible(bool(words))
         by = None if heat or words.startswith(_RECORDED) else self.colour.currentData()
         self.legend.setText(legend(by, self.mode == "cells", trace, self._theme.palette))
         self.legend.setVisible(bool(self.legend.text()))

@@ -132,7 +132,7 @@ class ConfigForm(QWidget):
                 grid.addWidget(heading, row, 0, 1, 5)
                 row += 1
             line = self.rows[field.path] = FieldRow(field, self._theme, self._judge)
-            line.back.clicked.connect(lambda _=False, path=field.path: self._back_to_first(path))
+            line.back.clicked.connect(lambda _=False, path=field.path: self.reset_field(path))
             line.add_to(grid, row)
             row += 1
         grid.setColumnMinimumWidth(2, 190)
@@ -177,7 +177,7 @@ class ConfigForm(QWidget):
             row.editor.setEnabled(path not in fixed)
         self._judge()
 
-    def _back_to_first(self, path: tuple[str, ...]) -> None:
+    def reset_field(self, path: tuple[str, ...]) -> None:
         assert self._first is not None
         self.rows[path].editor.set_value(value_at(self._first.model_dump(mode="json"), path))
         self._judge()

@@ -108,7 +108,7 @@ class RecordsEditor(Editor):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(4)
         self._add = QPushButton("Add row")
-        self._add.clicked.connect(self._add_row)
+        self._add.clicked.connect(self.add_row)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._grid)
@@ -146,17 +146,17 @@ class RecordsEditor(Editor):
                 self._grid.addWidget(editor, k, column)
             remove = QToolButton(objectName="flat", toolTip="Remove this row", accessibleName="Remove this row")
             remove.setIcon(qtawesome.icon("mdi6.close", color=self._theme.palette.muted))
-            remove.clicked.connect(lambda _=False, k=k: self._remove_row(k - 1))
+            remove.clicked.connect(lambda _=False, k=k: self.remove_row(k - 1))
             self._grid.addWidget(remove, k, len(self._fields))
             self.rows.append(row)
 
-    def _add_row(self) -> None:
+    def add_row(self) -> None:
         values = self.value()
         fresh = dict(values[-1]) if values else {field.path[-1]: None for field in self._every}
         self.set_value([*values, fresh])
         self.edited.emit()
 
-    def _remove_row(self, number: int) -> None:
+    def remove_row(self, number: int) -> None:
         values = self.value()
         del values[number]
         self.set_value(values)

@@ -186,7 +186,7 @@ class MetricPlot(Plot):
         text = short(float(10**x if self._logs[0] else x))
         return f"{text} min" if self._settings.x == "time" else text
 
-    def _x_at(self, pixel: float) -> float:
+    def x_at(self, pixel: float) -> float:
         box = self.getPlotItem().vb
         (left, right), place = box.viewRange()[0], box.sceneBoundingRect()
         x = left + (right - left) * (pixel - place.left()) / max(1.0, place.width())
@@ -196,7 +196,7 @@ class MetricPlot(Plot):
         if self._drag is not None and event.buttons() & Qt.MouseButton.LeftButton:
             self._drag = (self._drag[0], event.position().x())
             self.repaint_over()
-        self._settings.point_at(self._x_at(event.position().x()))
+        self._settings.point_at(self.x_at(event.position().x()))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
@@ -209,7 +209,7 @@ class MetricPlot(Plot):
             start, end = sorted(self._drag)
             self._drag = None
             if end - start >= _DRAG:
-                self._settings.set(zoom=(self._x_at(start), self._x_at(end)))
+                self._settings.set(zoom=(self.x_at(start), self.x_at(end)))
             self.repaint_over()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
@@ -219,7 +219,7 @@ class MetricPlot(Plot):
         if not event.modifiers() & Qt.KeyboardModifier.ControlModifier or not event.angleDelta().y():
             event.ignore()  # the page scrolls
             return
-        (left, right), at = self.getPlotItem().vb.viewRange()[0], self._x_at(event.position().x())
+        (left, right), at = self.getPlotItem().vb.viewRange()[0], self.x_at(event.position().x())
         at = float(np.log10(at)) if self._logs[0] else at
         factor = 0.8 ** (event.angleDelta().y() / 120)
         edges = at + (left - at) * factor, at + (right - at) * factor

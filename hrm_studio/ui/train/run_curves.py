@@ -47,7 +47,7 @@ class RunCurves(QWidget):
             layout.addWidget(widget)
         layout.addWidget(self.grid, 1)
         self.toolbar.export_wanted.connect(lambda kind: self._ask(kind, self.grid.plots))
-        self.grid.menu_wanted.connect(self._menu)
+        self.grid.menu_wanted.connect(self.show_menu)
 
     def show_runs(self, runs: list[RunModel], colours: dict[RunModel, QColor]) -> None:
         """Show these runs, each in its colour."""
@@ -55,7 +55,7 @@ class RunCurves(QWidget):
         self.legend.show_runs(runs, colours)
         self.grid.show_runs(runs, colours)
 
-    def _menu(self, plot: MetricPlot, place: QPoint) -> None:
+    def show_menu(self, plot: MetricPlot, place: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Reset zoom", lambda: self.settings.set(zoom=None)).setEnabled(self.settings.zoom is not None)

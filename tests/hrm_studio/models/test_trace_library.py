@@ -76,7 +76,7 @@ def test_the_oldest_go_where_there_is_no_more_room(qtbot: QtBot, library: TraceL
         library.keep_automatically(variant(trace, k))
     holds(qtbot, library, 6)
     one = library.traces[0].nbytes
-    shelf = Shelf(library._shelf.folder)
+    shelf = Shelf(library.shelf.folder)
     gone = shelf.make_room(2 * one + 100)
     assert len(gone) == 3
     rest = shelf.all()
@@ -116,8 +116,8 @@ def test_deleted_traces_come_back_until_the_studio_is_closed(qtbot: QtBot, libra
     library.delete(gone[:1])
     holds(qtbot, library, 1)
     library.close()
-    assert not (library._shelf.trash).exists()
-    assert len(Shelf(library._shelf.folder).all()) == 1
+    assert not (library.shelf.trash).exists()
+    assert len(Shelf(library.shelf.folder).all()) == 1
 
 
 def test_files_from_elsewhere_are_copied_or_refused(qtbot: QtBot, library: TraceLibrary, trace: Trace, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_files_from_elsewhere_are_copied_or_refused(qtbot: QtBot, library: Trace
 
 def test_a_folder_that_others_wrote_into(qtbot: QtBot, library: TraceLibrary, trace: Trace) -> None:
     """Trace files without a description are taken in; broken files and descriptions are no trouble."""
-    folder = library._shelf.folder
+    folder = library.shelf.folder
     folder.mkdir()
     write(folder / "a.h5", trace)
     write(folder / "b.h5", trace)

@@ -53,12 +53,12 @@ def test_cancelling_ends_the_probe_and_tells_nothing(estimator: Estimator, qtbot
     estimator.failed.connect(lambda *a: heard.append(a))
     with qtbot.waitSignal(estimator.started):
         estimator.measure(small())
-    qtbot.waitUntil(lambda: estimator._child is not None)
-    child = estimator._child
+    qtbot.waitUntil(lambda: estimator.child is not None)
+    child = estimator.child
     assert child is not None
     estimator.cancel()
     assert child.running
-    qtbot.waitUntil(lambda: estimator._child is None)
+    qtbot.waitUntil(lambda: estimator.child is None)
     qtbot.wait(100)
     assert not heard
 
@@ -118,7 +118,7 @@ def test_what_takes_too_long_is_ended(estimator: Estimator, qtbot: QtBot, monkey
     with qtbot.waitSignal(estimator.failed) as told:
         estimator.measure(small())
     assert told.args[1] == "no step was done in 0 seconds"
-    assert estimator._child is None
+    assert estimator.child is None
 
 
 def test_one_after_the_other(estimator: Estimator, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:

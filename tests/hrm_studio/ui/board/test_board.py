@@ -37,7 +37,7 @@ def panel_of(trace: Trace | None, qtbot: QtBot, cursor: int | None = None) -> Bo
 def colour_at(panel: BoardPanel, cell: int, grid: int = 0, dx: float = 0.0, dy: float = 0.0) -> QColor:
     """Of a point in a cell, (0, 0) being its middle and ±0.5 its edges."""
     board = panel.board
-    box = board.drawing.cell_rects(board._board(), cell)[grid]
+    box = board.drawing.cell_rects(board.board_rect(), cell)[grid]
     return board.grab().toImage().pixelColor(round(box.center().x() + dx * box.width()), round(box.center().y() + dy * box.height()))
 
 
@@ -45,7 +45,7 @@ def colour_at(panel: BoardPanel, cell: int, grid: int = 0, dx: float = 0.0, dy: 
 def test_every_cell_is_where_it_is_drawn(task: str, qtbot: QtBot) -> None:
     panel = panel_of(synthetic(INFOS[task], segments=2), qtbot)
     board, cells = panel.board, len(INFOS[task].given)
-    place = board._board()
+    place = board.board_rect()
     drawn = 0
     for cell in range(cells):
         for box in board.drawing.cell_rects(place, cell):
@@ -87,7 +87,7 @@ def test_a_broken_path_of_a_maze_is_underlined(qtbot: QtBot) -> None:
         assert underlined == (cell in ends), cell
     wall = int(np.flatnonzero(info.given == 1)[0])
     before = colour_at(panel, wall)
-    panel._switches["confidence"].click()
+    panel.switches["confidence"].click()
     assert colour_at(panel, wall) == before  # no answer to be sure of
 
 
@@ -113,8 +113,8 @@ def near(found: QColor, wanted: str, apart: int) -> bool:
 @pytest.mark.parametrize("task", INFOS)
 def test_switches_are_those_of_the_task_and_change_the_picture(task: str, qtbot: QtBot) -> None:
     panel = panel_of(synthetic(INFOS[task], segments=3, solves=False), qtbot, cursor=5)
-    assert list(panel._switches) == [overlay.name for overlay in panel.board.drawing.offers]
-    for name, switch in panel._switches.items():
+    assert list(panel.switches) == [overlay.name for overlay in panel.board.drawing.offers]
+    for name, switch in panel.switches.items():
         before = panel.board.grab().toImage()
         switch.click()
         assert getattr(panel.board.overlays, name) == switch.isChecked()
@@ -174,7 +174,7 @@ def test_the_keyboard_zooms_on_what_is_selected(qtbot: QtBot) -> None:
 def test_cells_are_selected_by_click_sweep_and_key(qtbot: QtBot) -> None:
     panel = panel_of(synthetic(sudoku_info(), segments=1), qtbot)
     board, selection = panel.board, panel.models[1]
-    place = board._board()
+    place = board.board_rect()
     middle = [board.drawing.cell_rects(place, cell)[0].center().toPoint() for cell in range(81)]
     qtbot.mouseClick(board, Qt.MouseButton.LeftButton, pos=middle[10])
     assert selection.cells == {10}
@@ -192,22 +192,22 @@ def test_cells_are_selected_by_click_sweep_and_key(qtbot: QtBot) -> None:
 def test_the_strip_jumps_and_follows(qtbot: QtBot) -> None:
     panel = panel_of(synthetic(sudoku_info(FOUR), segments=40), qtbot, cursor=0)
     strip, traces = panel.strip, panel.models[0]
-    assert strip._first == 0
-    qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=QPoint(round(2.5 * strip._pitch()), 30))
+    assert strip.first_board == 0
+    qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=QPoint(round(2.5 * strip.pitch()), 30))
     assert traces.cursor == 17
     traces.set_cursor(239)
-    assert strip._first == 40 - strip._room()
+    assert strip.first_board == 40 - strip.boards_in_view()
     strip.set_every_step(True)
-    assert len(strip._stops) == 240
-    assert strip.stop_at((strip._room() - 0.5) * strip._pitch()) == 239
+    assert len(strip.stops) == 240
+    assert strip.stop_at((strip.boards_in_view() - 0.5) * strip.pitch()) == 239
     panel.grab()
-    assert len(strip._pictures) <= 2 * (strip._room() + 2)
+    assert len(strip._pictures) <= 2 * (strip.boards_in_view() + 2)
     strip.set_every_step(False)
     traces.set_cursor(0)
-    traces.set_cursor(6 * strip._room() - 1)  # the last board in sight: a narrower strip goes on with it
+    traces.set_cursor(6 * strip.boards_in_view() - 1)  # the last board in sight: a narrower strip goes on with it
     panel.resize(420, 760)
     panel.grab()
-    assert strip._first <= strip._here() <= strip._first + strip._room() - 1
+    assert strip.first_board <= strip.current_board() <= strip.first_board + strip.boards_in_view() - 1
 
 
 def test_a_narrow_grid_has_room_for_its_numbers(qtbot: QtBot) -> None:
@@ -217,7 +217,7 @@ def test_a_narrow_grid_has_room_for_its_numbers(qtbot: QtBot) -> None:
     info = PuzzleInfo("arc", canvas.ravel(), canvas.ravel())
     panel = panel_of(synthetic(info, segments=12), qtbot)
     assert panel.board.drawing.small_aspect == pytest.approx(0.1)
-    assert panel.strip._pitch() > panel.fontMetrics().horizontalAdvance("12 ★")
+    assert panel.strip.pitch() > panel.fontMetrics().horizontalAdvance("12 ★")
 
 
 def test_a_hidden_board_follows_nothing_and_catches_up(qtbot: QtBot) -> None:

@@ -35,7 +35,7 @@ class Clock:
         for _ in range(round(seconds / 0.05)):
             self.now += 0.05
             if player.playing:
-                player._advance()
+                player.advance()
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_speed_is_by_the_clock_and_a_pass_takes_its_seconds(traces: TraceModel, 
     clock.pass_(player, 1)
     assert traces.cursor in (5, 6)
     clock.now += 60  # the machine slept
-    player._advance()
+    player.advance()
     assert traces.cursor < 9
     player.pause()
     player.set_pass_seconds(2)
@@ -123,7 +123,7 @@ def test_lanes_show_what_happened(traces: TraceModel, qtbot: QtBot) -> None:
 
     def colour(step: int, lane: tuple[int, int]) -> str:
         image = view.grab().toImage()
-        return image.pixelColor(round(view._x(step + 0.3)), round(lane[0] + lane[1] * 0.7)).name()
+        return image.pixelColor(round(view.x_of(step + 0.3)), round(lane[0] + lane[1] * 0.7)).name()
 
     assert [colour(k, _H) == LIGHT.level_H for k in range(6)] == [False, False, True, False, False, True]
     assert [colour(k, _L) == LIGHT.level_L for k in range(6)] == [True, True, False, True, True, False]
@@ -149,7 +149,7 @@ def test_what_is_right_and_lost_again_is_marked_as_such(traces: TraceModel, qtbo
     assert "☆" in view.tip(4)
     assert "★" not in view.tip(4)
     image = view.grab().toImage()
-    column = [image.pixelColor(round(view._x(4)), y) for y in range(18, 64)]
+    column = [image.pixelColor(round(view.x_of(4)), y) for y in range(18, 64)]
     assert any(QColor(LIGHT.right).name() == colour.name() for colour in column)  # the line at its step
     right[9:, 1] = trace.puzzle.solution[1]
     traces.open(replace(trace, prediction=right))
@@ -176,7 +176,7 @@ def test_a_whole_segment_tells_what_the_marks_of_its_number_mean(traces: TraceMo
         assert ("right from here on" if step == 8 else "right from 2.1.H on") in view.tip(step)
         assert "◆" in view.tip(step)
     assert not set("★◆") & set(view.tip(5) + view.tip(12))
-    letters = [view._letter_at(QPoint(10, top + 4)) for top, _ in (_CHANGES, _H, _L, _CLEAN)]
+    letters = [view.letter_at(QPoint(10, top + 4)) for top, _ in (_CHANGES, _H, _L, _CLEAN)]
     assert letters == ["Δ", "H", "L", ""]
     assert all(glossary.find(letter) for letter in letters[:3])
 
@@ -214,11 +214,11 @@ def test_a_range_is_dragged_with_shift(traces: TraceModel, qtbot: QtBot) -> None
     view.show()
     cursor = traces.cursor
     shift = Qt.KeyboardModifier.ShiftModifier
-    qtbot.mousePress(view, Qt.MouseButton.LeftButton, shift, QPoint(round(view._x(5.5)), 40))
+    qtbot.mousePress(view, Qt.MouseButton.LeftButton, shift, QPoint(round(view.x_of(5.5)), 40))
     from PySide6.QtCore import QEvent
     from PySide6.QtGui import QMouseEvent
 
-    place = QPointF(view._x(12.5), 40)
+    place = QPointF(view.x_of(12.5), 40)
     view.mouseMoveEvent(
         QMouseEvent(QEvent.Type.MouseMove, place, view.mapToGlobal(place), Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton, shift)
     )
@@ -257,7 +257,7 @@ def test_a_double_click_asks_for_a_note(window: MainWindow, traces: TraceModel, 
     transport = window.explore.transport
     monkeypatch.setattr(QInputDialog, "getText", staticmethod(lambda *a, **k: (" look ", True)))
     line = transport.timeline
-    qtbot.mouseDClick(line, Qt.MouseButton.LeftButton, pos=QPoint(round(line._x(7.5)), 40))
+    qtbot.mouseDClick(line, Qt.MouseButton.LeftButton, pos=QPoint(round(line.x_of(7.5)), 40))
     assert window.explore.bookmarks.notes == {7: "look"}
     window.traces.set_cursor(7)
     assert "look" in transport.verdict.text()

@@ -42,7 +42,7 @@ def done(page: ComparePage, qtbot: QtBot) -> None:
 
 
 def test_two_budgets_stand_at_the_same_moment(page: ComparePage, qtbot: QtBot) -> None:
-    page._compare([Setting(four(), 1), Setting(four(), 3)])
+    page.compare([Setting(four(), 1), Setting(four(), 3)])
     done(page, qtbot)
     short, long = (pane.traces for pane in page.comparison.panes)
     assert (len(short.trace), len(long.trace)) == (6, 18)
@@ -62,7 +62,7 @@ def test_two_budgets_stand_at_the_same_moment(page: ComparePage, qtbot: QtBot) -
 
 
 def test_a_comparison_is_saved_as_one_file(page: ComparePage, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page._compare([Setting(four(), 1), Setting(four(), 2, relabelled=1)])
+    page.compare([Setting(four(), 1), Setting(four(), 2, relabelled=1)])
     done(page, qtbot)
     out = tmp_path / "c.h5"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(out), ""))
@@ -74,19 +74,19 @@ def test_a_comparison_is_saved_as_one_file(page: ComparePage, qtbot: QtBot, tmp_
 
 
 def test_a_relabelled_puzzle_is_put_back(page: ComparePage, qtbot: QtBot) -> None:
-    page._compare([Setting(four(), 2), Setting(four(), 2, relabelled=1)])
+    page.compare([Setting(four(), 2), Setting(four(), 2, relabelled=1)])
     done(page, qtbot)
     one, other = (pane.traces.trace for pane in page.comparison.panes)
     np.testing.assert_array_equal(one.puzzle.given, other.puzzle.given)
     np.testing.assert_array_equal(one.puzzle.solution, other.puzzle.solution)
     assert not np.array_equal(one.probability, other.probability)
     assert page.panes[1].puzzle.currentText() == "Relabelled"
-    qtbot.waitUntil(lambda: page.plots._planes.get("H") is not None and len(page.plots._planes["H"].paths) == 2)
+    qtbot.waitUntil(lambda: page.plots.planes.get("H") is not None and len(page.plots.planes["H"].paths) == 2)
     assert not page.grab().isNull()
 
 
 def test_panes_come_go_and_change(page: ComparePage, qtbot: QtBot) -> None:
-    page._compare([Setting(four(), 1), Setting(four(), 1)])
+    page.compare([Setting(four(), 1), Setting(four(), 1)])
     page.add_pane()
     page.add_pane()
     assert len(page.panes) == 4
@@ -105,7 +105,7 @@ def test_panes_come_go_and_change(page: ComparePage, qtbot: QtBot) -> None:
 
 def test_each_pane_tells_what_is_wrong_with_it_and_the_others_go_on(page: ComparePage, qtbot: QtBot, tmp_path: Path) -> None:
     nine = next(m.path for m in bundled_models() if m.task == "sudoku-9x9")
-    page._compare([Setting(four(), 1), Setting(nine, 1), Setting(tmp_path / "nowhere", 1), Setting(four(), 1, puzzle="11" + "." * 14)])
+    page.compare([Setting(four(), 1), Setting(nine, 1), Setting(tmp_path / "nowhere", 1), Setting(four(), 1, puzzle="11" + "." * 14)])
     done(page, qtbot)
     words = [pane.message.text() for pane in page.panes]
     assert "reads sudoku-9x9" in words[1]
@@ -177,7 +177,7 @@ def test_two_checkpoints_of_a_run_and_a_puzzle_that_they_read(page: ComparePage,
 
 
 def test_a_pane_has_its_own_puzzle(page: ComparePage, qtbot: QtBot) -> None:
-    page._compare([Setting(four(), 1), Setting(four(), 1)])
+    page.compare([Setting(four(), 1), Setting(four(), 1)])
     done(page, qtbot)
     pane = page.panes[1]
     pane.puzzle.setCurrentIndex(2)
@@ -193,22 +193,22 @@ def test_a_pane_has_its_own_puzzle(page: ComparePage, qtbot: QtBot) -> None:
 
 def test_where_no_pane_can_think_nothing_pretends_to(page: ComparePage, qtbot: QtBot) -> None:
     nine = next(m.path for m in bundled_models() if m.task == "sudoku-9x9")
-    page._compare([Setting(nine, 1), Setting(nine, 2)])
+    page.compare([Setting(nine, 1), Setting(nine, 2)])
     qtbot.waitUntil(lambda: page.error.text().startswith("No pane can reason"))
     assert all("Choose another model" in pane.message.text() for pane in page.panes)
 
 
 def test_explores_puzzle_is_taken(page: ComparePage, qtbot: QtBot) -> None:
-    traces, told = page._studio.traces, []
-    page._studio.opener.refused.connect(told.append)
+    traces, told = page.window().studio.traces, []
+    page.window().studio.opener.refused.connect(told.append)
     traces.open(None)
     page.take_from_explore()
     assert "Explore shows no Sudoku or maze" in told[0]
     assert page.puzzle.text() == FOUR
-    page._compare([Setting(four(), 1), Setting(four(), 2), Setting(four(), 3)])
+    page.compare([Setting(four(), 1), Setting(four(), 2), Setting(four(), 3)])
     other = FOUR[::-1]
     traces.open(synthetic(replace(sudoku_info(other), text=other), segments=1))
-    page._studio.actions.by_name["compare_explore"].trigger()
+    page.window().studio.actions.by_name["compare_explore"].trigger()
     assert page.puzzle.text() == other
     assert len(page.comparison.panes) == 3
     traces.open(synthetic(replace(sudoku_info(), text=NINE), segments=1))

@@ -22,7 +22,7 @@ def test_every_panel_that_is_seen_becomes_a_picture(window: MainWindow, qtbot: Q
     trace = synthetic(sudoku_info(NINE), segments=2)
     window.traces.open(trace, cursor=3)
     qtbot.waitUntil(lambda: {"States", "Curves", "Timeline", "Puzzle"} <= set(panels_of(window.explore)))
-    qtbot.waitUntil(lambda: not any(panel.pending for panel in window.explore._lazy.values()))
+    qtbot.waitUntil(lambda: not any(panel.pending for panel in window.explore.lazy_panels.values()))
     panels = panels_of(window.explore)
     for name, widget in panels.items():
         with Image.open(save_image(widget, tmp_path / f"{name}.png", 1.5)) as image:

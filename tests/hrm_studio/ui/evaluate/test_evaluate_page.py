@@ -62,7 +62,7 @@ def test_a_set_is_run_sorted_saved_and_one_of_it_opened(window: MainWindow, qtbo
     assert page.scatter.tip(7).startswith(f"Puzzle: 8\nClues: {rows[7].difficulty}\nRating: ")
     assert page.scatter.line_at(QPointF(-100, -100)) is None
     qtbot.mouseClick(page.scatter.plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y)))
-    chosen = page._chosen
+    chosen = page.chosen
     assert np.hypot(*(page.scatter.pixels()[chosen] - (x, y))) < 3
     qtbot.waitUntil(lambda: window.traces.trace is not None and not window.traces.running)
     assert window.traces.trace.puzzle.text == rows[chosen].text
@@ -116,8 +116,8 @@ def test_a_file_of_puzzles_and_one_that_is_none(window: MainWindow, qtbot: QtBot
     page = window.page("evaluate")
     file = tmp_path / "three.txt"
     file.write_text(FOUR + "\n" + "." * 15 + "1\n")
-    page._use_file(file)
-    assert page._from_file.isChecked()
+    page.use_file(file)
+    assert page.from_file.isChecked()
     assert not page.low.isEnabled()
     ran(page, qtbot)
     assert "several solutions" in page.error.text()
@@ -126,14 +126,14 @@ def test_a_file_of_puzzles_and_one_that_is_none(window: MainWindow, qtbot: QtBot
     assert [row.text for row in page.table.rows] == [FOUR]
     assert not page.error.isVisible()
     assert not page.grab().isNull()
-    page._use_file(tmp_path / "nothing.txt")
+    page.use_file(tmp_path / "nothing.txt")
     assert "nothing.txt" in page.error.text()
     assert page.error.isVisible()
-    assert page._file == file
+    assert page.file == file
     task = tmp_path / "task.json"
     task.write_text('{"train": [], "test": []}')
-    page._use_file(task)
+    page.use_file(task)
     assert "To open an ARC task in Explore" in page.error.text()
-    page._use_file(None)
+    page.use_file(None)
     assert page.generated.isChecked()
     assert not page.error.isVisible()

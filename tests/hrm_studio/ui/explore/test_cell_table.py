@@ -46,7 +46,7 @@ def test_rows_tell_the_step_and_follow_the_cursor(qtbot: QtBot) -> None:
         assert told[1].startswith(str(trace.prediction[step][cell] - 1))
         assert ("✓" in told[1]) == (trace.prediction[step][cell] == trace.puzzle.solution[cell])
         assert told[3] == f"{bits(trace.probability[step])[cell]:.2f}"
-    view._blank_only.setChecked(False)
+    view.blank_only.setChecked(False)
     assert view.model.rowCount() == 16
 
 

@@ -257,9 +257,9 @@ def test_recent_puzzles_are_kept_and_opened(rig: Rig) -> None:
     )  # fmt: skip
     assert [task.name for task, _ in again.recent.all()] == ["sudoku-9x9", "sudoku-4x4", "maze-7x7"]
     again.close()
-    rig.panel.recent._fill()
+    rig.panel.recent.fill()
     assert rig.panel.recent.list.count() == 3
-    rig.panel.recent._chosen(rig.panel.recent.list.item(2))
+    rig.panel.recent.choose(rig.panel.recent.list.item(2))
     assert rig.puzzle.task.name == "maze-7x7"
     rig.settings.setValue("recent_puzzles", ["chess e4", "sudoku-4x4 12"])
     assert rig.explore.recent.all() == []

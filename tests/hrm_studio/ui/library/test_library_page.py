@@ -81,7 +81,7 @@ def test_the_bundled_models_are_there_and_looked_into(page: LibraryPage, qtbot: 
     assert page.details.tabs.currentWidget() is page.details.tensors
     qtbot.waitUntil(lambda: page.details.tensors.note.text() == "All 1,056 values.")
     assert page.details.tensors.histogram.statistics is not None
-    page._studio.theme.set_mode("dark")
+    page.window().studio.theme.set_mode("dark")
     assert page.details.tensors.name.text() == "lm_head.weight"
 
 
@@ -153,7 +153,7 @@ def test_a_checkpoint_refused_in_explore_is_not_remembered(page: LibraryPage, wi
 def test_a_click_on_a_bar_of_the_diagram_shows_its_tensor(page: LibraryPage, qtbot: QtBot) -> None:
     page.details.tabs.setCurrentIndex(0)
     qtbot.wait(50)
-    bar = next(b for b in page.details.diagram._bars if b.tensor.name == "H_level.layers.0.mlp.gate_up_proj.weight")
+    bar = next(b for b in page.details.diagram.bars if b.tensor.name == "H_level.layers.0.mlp.gate_up_proj.weight")
     qtbot.mouseClick(page.details.diagram, Qt.MouseButton.LeftButton, pos=bar.area.center().toPoint())
     assert page.details.tensors.name.text() == bar.tensor.name
 
@@ -219,7 +219,7 @@ def test_a_model_is_fetched_from_the_hub_and_deleted_again(
 ) -> None:
     hub.faults = {"content": [("slow", 500_000)] * 3}
     page.library.choose(entry(page, lambda e: e.id == ID))
-    assert page.stack.currentWidget() is page._hub_area
+    assert page.stack.currentWidget() is page.hub_area
     assert page.hub.values["licence"].text() == "unknown"
     page.hub.look.click()
     qtbot.waitUntil(lambda: page.hub.values["licence"].text() == "apache-2.0")
@@ -275,7 +275,7 @@ def test_closing_the_window_ends_a_download_and_keeps_its_bytes(page: LibraryPag
 
 def test_a_context_menu_is_gone_once_it_is_closed(page: LibraryPage) -> None:
     before = len(page.findChildren(QMenu))
-    page._menu(page.library.entries[0], QPoint(9, 9))
+    page.show_menu(page.library.entries[0], QPoint(9, 9))
     [menu] = [menu for menu in page.findChildren(QMenu) if menu.isVisible()]
     menu.close()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

@@ -35,7 +35,7 @@ def view_of(qtbot: QtBot, background: Background | None = None) -> tuple[CurvesV
 def open_first(qtbot: QtBot, view: CurvesView, traces: TraceModel, trace: Trace, **how: Any) -> None:
     """Open a trace where none was open; its curves come in the event loop's next turn."""
     traces.open(trace, **how)
-    qtbot.waitUntil(lambda: bool(view._curve) and view._curve["entropy"].getData()[0] is not None)
+    qtbot.waitUntil(lambda: bool(view.lines) and view.lines["entropy"].getData()[0] is not None)
 
 
 def test_each_curve_shows_its_numbers(qtbot: QtBot) -> None:
@@ -43,15 +43,15 @@ def test_each_curve_shows_its_numbers(qtbot: QtBot) -> None:
     trace = synthetic(sudoku_info(FOUR), segments=4)
     open_first(qtbot, view, traces, trace)
     blank = trace.puzzle.given == 1
-    assert view._curve["entropy"].getData()[1] == pytest.approx(entropy(trace)[:, blank].mean(axis=1))
+    assert view.lines["entropy"].getData()[1] == pytest.approx(entropy(trace)[:, blank].mean(axis=1))
     traces.open(replace(trace, puzzle=replace(trace.puzzle, solution=None)))
-    assert view._curve["loss"].getData()[0] is None or not len(view._curve["loss"].getData()[0])
+    assert view.lines["loss"].getData()[0] is None or not len(view.lines["loss"].getData()[0])
     assert not view.grab().isNull()
     traces.open(trace)
-    x, y = view._curve["loss_ends"].getData()
+    x, y = view.lines["loss_ends"].getData()
     assert x.tolist() == segment_ends(trace).tolist() == [5, 11, 17, 23]
     assert y == pytest.approx(cell_loss(trace)[x][:, blank].mean(axis=1))
-    assert view._curve["accuracy"].getData()[1][-1] == 1
+    assert view.lines["accuracy"].getData()[1][-1] == 1
 
 
 def test_what_was_to_be_drawn_of_a_trace_is_forgotten_when_another_comes_while_the_view_is_hidden(qtbot: QtBot) -> None:
@@ -63,7 +63,7 @@ def test_what_was_to_be_drawn_of_a_trace_is_forgotten_when_another_comes_while_t
     traces.open(short)
     qtbot.wait(2 * view._soon.interval())
     view.show()
-    qtbot.waitUntil(lambda: len(view._curve["entropy"].getData()[0]) == len(short))
+    qtbot.waitUntil(lambda: len(view.lines["entropy"].getData()[0]) == len(short))
 
 
 def test_selected_cells_have_their_own_curves(qtbot: QtBot) -> None:
@@ -71,7 +71,7 @@ def test_selected_cells_have_their_own_curves(qtbot: QtBot) -> None:
     trace = synthetic(sudoku_info(FOUR), segments=3)
     open_first(qtbot, view, traces, trace)
     selection.set((1, 6))
-    drawn = {name: [item for plot, item in view._of_cells if plot == name] for name in ("entropy", "loss", "sureness", "residuals")}
+    drawn = {name: [item for plot, item in view.cell_lines if plot == name] for name in ("entropy", "loss", "sureness", "residuals")}
     assert [len(items) for items in drawn.values()] == [2, 2, 4, 4]  # thick where right; L and H
     assert drawn["entropy"][1].getData()[1] == pytest.approx(entropy(trace)[:, 6])
     steps = {style: np.concatenate([i.getData()[0] for i in drawn["residuals"][k::2]]) for k, style in enumerate("LH")}
@@ -83,7 +83,7 @@ def test_selected_cells_have_their_own_curves(qtbot: QtBot) -> None:
     assert view.legend.isVisible()
     assert "2, 3" in view.legend.text()
     selection.clear()
-    assert not view._of_cells
+    assert not view.cell_lines
     assert not view.legend.isVisible()
 
 
@@ -95,7 +95,7 @@ def test_a_selected_cell_has_a_bar_while_it_breaks_a_rule(qtbot: QtBot, info: Pu
     broken = cell_breaks(trace, list(range(trace.side)))
     cell = 0 if broken is None else int(broken.sum(axis=0).argmax())
     selection.set((cell,))
-    bars = [item for plot, item in view._of_cells if plot == "violations"]
+    bars = [item for plot, item in view.cell_lines if plot == "violations"]
     if broken is None:
         assert not bars
     else:
@@ -156,8 +156,8 @@ def test_much_is_computed_in_the_background_and_for_the_right_trace(qtbot: QtBot
     first, second = synthetic(maze_info(15), segments=8), synthetic(sudoku_info(FOUR), segments=2)
     traces.open(first)
     traces.open(second)
-    qtbot.waitUntil(lambda: view._known is not None and len(view._known.loss) == len(second))
-    assert view._curve["loss"].getData()[1] == pytest.approx(cell_loss(second)[:, second.puzzle.given == 1].mean(axis=1))
+    qtbot.waitUntil(lambda: view.known is not None and len(view.known.loss) == len(second))
+    assert view.lines["loss"].getData()[1] == pytest.approx(cell_loss(second)[:, second.puzzle.given == 1].mean(axis=1))
     background.close()
 
 
@@ -169,9 +169,9 @@ def test_a_growing_trace_and_a_hidden_view(qtbot: QtBot) -> None:
     traces.extend(cut_short(trace, 13))
     traces.extend(trace)
     traces.finish()
-    assert len(view._known.residual) == 7
+    assert len(view.known.residual) == 7
     view.show()
-    assert len(view._curve["entropy"].getData()[0]) == 18
+    assert len(view.lines["entropy"].getData()[0]) == 18
 
 
 def test_a_task_without_rules_says_so_where_rule_breaks_would_be(qtbot: QtBot) -> None:
@@ -180,5 +180,5 @@ def test_a_task_without_rules_says_so_where_rule_breaks_would_be(qtbot: QtBot) -
     for info, title in ((sudoku_info(FOUR), "rule breaks"), (arc_info(), "no fixed rules"), (sudoku_info(FOUR), "rule breaks")):
         trace = synthetic(info, segments=2)
         traces.open(trace)
-        qtbot.waitUntil(lambda trace=trace: view._known is not None and len(view._known.residual) == len(trace))
+        qtbot.waitUntil(lambda trace=trace: view.known is not None and len(view.known.residual) == len(trace))
         qtbot.waitUntil(lambda title=title: plot.titleLabel.text == title)

@@ -33,8 +33,8 @@ from tests.support.traces import FOUR, arc_info, maze_info, sudoku_info, synthet
 
 
 @pytest.fixture
-def view(qtbot: QtBot) -> Iterator[StatesView]:
-    traces, selection, background, reasoner = TraceModel(), Selection(), Background(), Reasoner()
+def view(qtbot: QtBot, traces: TraceModel, selection: Selection) -> Iterator[StatesView]:
+    background, reasoner = Background(), Reasoner()
     models = ModelChoice(bundled_models())
     models.device = "cpu"
     view = StatesView(traces, selection, background, Theme("light"), models, reasoner)
@@ -58,10 +58,10 @@ def choose(view: StatesView, kind: str) -> None:
 
 
 @pytest.mark.parametrize("info", [sudoku_info(FOUR), maze_info(11), arc_info()], ids=["sudoku", "maze", "arc"])
-def test_every_mode_and_colour_is_drawn(view: StatesView, qtbot: QtBot, info: object) -> None:
-    view._traces.open(synthetic(info, segments=4), cursor=13)
+def test_every_mode_and_colour_is_drawn(view: StatesView, traces: TraceModel, selection: Selection, qtbot: QtBot, info: object) -> None:
+    traces.open(synthetic(info, segments=4), cursor=13)
     projected(view, qtbot)
-    view._selection.set((3,))
+    selection.set((3,))
     seen = []
     for mode in ("path", "cells", "heat"):
         view.set_mode(mode)
@@ -75,16 +75,16 @@ def test_every_mode_and_colour_is_drawn(view: StatesView, qtbot: QtBot, info: ob
             pictures.append(picture)
         seen += pictures
         for three in (True, False) if mode != "heat" else ():
-            view._three.setChecked(three)
+            view.three_button.setChecked(three)
             assert not view.grab().isNull()
     assert len(seen) == 11
 
 
-def test_both_modules_share_a_plane(view: StatesView, qtbot: QtBot) -> None:
+def test_both_modules_share_a_plane(view: StatesView, traces: TraceModel, qtbot: QtBot) -> None:
     trace = synthetic(sudoku_info(FOUR), segments=4)
-    view._traces.open(trace, cursor=10)
+    traces.open(trace, cursor=10)
     projected(view, qtbot)
-    view._together.setChecked(True)
+    view.together_button.setChecked(True)
     assert [name for name, plot in view.plots.items() if plot.isVisible()] == [BOTH]
     paths = view.projected.plots[BOTH].paths
     assert {level: len(path) for level, path in paths.items()} == {"H": len(trace.z_H), "L": len(trace.z_L)}
@@ -92,65 +92,67 @@ def test_both_modules_share_a_plane(view: StatesView, qtbot: QtBot) -> None:
     np.testing.assert_allclose(paths["L"], basis(trace.z_L.reshape(len(trace.z_L), -1)), atol=1e-4)
 
 
-def test_a_kept_basis_holds_for_the_next_trace_or_says_that_it_cannot(view: StatesView, qtbot: QtBot) -> None:
+def test_a_kept_basis_holds_for_the_next_trace_or_says_that_it_cannot(view: StatesView, traces: TraceModel, qtbot: QtBot) -> None:
     first, second = synthetic(sudoku_info(FOUR), segments=3), synthetic(sudoku_info(FOUR), segments=4, seed=2)
-    view._traces.open(first)
+    traces.open(first)
     projected(view, qtbot)
-    view._keep.click()
+    view.keep_button.click()
     kept = view.projected.basis
-    view._traces.open(second)
+    traces.open(second)
     projected(view, qtbot)
     assert view.projected.basis is kept
     np.testing.assert_allclose(view.points["H"].paths["H"], paths_in(kept, second).apart["H"])
-    view._traces.open(synthetic(maze_info(11), segments=1))
+    traces.open(synthetic(maze_info(11), segments=1))
     projected(view, qtbot)
     assert view.projected.own_basis
-    assert "another size" in view._empty.text()
+    assert "another size" in view.empty_label.text()
     choose(view, "trace")
     qtbot.waitUntil(lambda: not view.projected.own_basis and view._projected_for[2] is None)
-    assert not view._empty.isVisible()
+    assert not view.empty_label.isVisible()
 
 
-def test_a_basis_of_a_set_is_fitted_by_the_model_itself(view: StatesView, qtbot: QtBot) -> None:
+def test_a_basis_of_a_set_is_fitted_by_the_model_itself(view: StatesView, traces: TraceModel, qtbot: QtBot) -> None:
     path = next(m.path for m in bundled_models() if m.task == "sudoku-4x4")
     trace = record(checkpoint.load(path, "cpu"), sudoku_info(FOUR), path.name, segments=2)
-    view._traces.open(trace)
+    traces.open(trace)
     projected(view, qtbot)
     choose(view, "set")
     qtbot.waitUntil(lambda: view.projected.basis.name == f"{state_basis.SET} puzzles")
     assert not view.projected.own_basis
 
 
-def test_each_task_has_a_set_of_its_own_and_arc_has_none(view: StatesView, qtbot: QtBot) -> None:
+def test_each_task_has_a_set_of_its_own_and_arc_has_none(view: StatesView, traces: TraceModel, qtbot: QtBot) -> None:
     paths = {m.task: m.path for m in bundled_models()}
     small = record(checkpoint.load(paths["sudoku-4x4"], "cpu"), sudoku_info(FOUR), paths["sudoku-4x4"].name, segments=1)
     maze = record(checkpoint.load(paths["maze-11x11"], "cpu"), maze_info(11), paths["maze-11x11"].name, segments=1)
     choose(view, "set")
     found = []
     for trace in (small, maze, small):
-        view._traces.open(trace)
+        traces.open(trace)
         qtbot.waitUntil(lambda: view.projected is not None and view.projected.basis.name == f"{state_basis.SET} puzzles")
-        assert not view._empty.isVisible()
+        assert not view.empty_label.isVisible()
         found.append(view.projected.basis)
     assert found[0] is found[2]
     assert found[0].shape != found[1].shape
-    view._traces.open(synthetic(arc_info(), segments=1))
+    traces.open(synthetic(arc_info(), segments=1))
     projected(view, qtbot)
-    assert "cannot generate puzzles of this task" in view._empty.text()
+    assert "cannot generate puzzles of this task" in view.empty_label.text()
     assert view.projected.basis.name == "this trace"
 
 
 @pytest.mark.parametrize("size", [(452, 216), (452, 180), (900, 700)])
 @pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize("three", [False, True])
-def test_marks_have_room_at_any_size(view: StatesView, qtbot: QtBot, size: tuple[int, int], together: bool, three: bool) -> None:
+def test_marks_have_room_at_any_size(
+    view: StatesView, traces: TraceModel, qtbot: QtBot, size: tuple[int, int], together: bool, three: bool
+) -> None:
     trace = synthetic(sudoku_info(FOUR), segments=4)
     prediction = trace.prediction.copy()
     prediction[5:] = trace.puzzle.solution
-    view._traces.open(replace(trace, prediction=prediction, q_halt=np.array([-1, 1, 1, 1]), q_continue=np.zeros(4)), cursor=10)
+    traces.open(replace(trace, prediction=prediction, q_halt=np.array([-1, 1, 1, 1]), q_continue=np.zeros(4)), cursor=10)
     projected(view, qtbot)
-    view._together.setChecked(together)
-    view._three.setChecked(three)
+    view.together_button.setChecked(together)
+    view.three_button.setChecked(three)
     view.resize(*size)  # after it was styled: the marks stay as large as they are
     view.grab()
     for name in [BOTH] if together else ["H", "L"]:
@@ -168,8 +170,8 @@ def test_marks_have_room_at_any_size(view: StatesView, qtbot: QtBot, size: tuple
         assert view.marks_at(plot.viewport(), QPoint(1, 1)) == ""
 
 
-def test_selected_cells_show_the_way_they_came(view: StatesView, qtbot: QtBot) -> None:
-    view._traces.open(synthetic(sudoku_info(FOUR), segments=4), cursor=0)
+def test_selected_cells_show_the_way_they_came(view: StatesView, traces: TraceModel, selection: Selection, qtbot: QtBot) -> None:
+    traces.open(synthetic(sudoku_info(FOUR), segments=4), cursor=0)
     projected(view, qtbot)
     view.set_mode("cells")
 
@@ -179,21 +181,21 @@ def test_selected_cells_show_the_way_they_came(view: StatesView, qtbot: QtBot) -
         image.fill(Qt.GlobalColor.white)
         with QPainter(image) as painter:
             paint_trails(
-                painter, plot, view.points["L"], view._traces.trace, step, "L", view.rotation, view._theme.palette, frozenset(cells)
+                painter, plot, view.points["L"], traces.trace, step, "L", view.rotation, view._theme.palette, frozenset(cells)
             )  # fmt: skip
         return sum(image.pixel(x, y) != 0xFFFFFFFF for x in range(image.width()) for y in range(image.height()))
 
     assert ink(20, ()) == ink(20, (99,)) == 0  # a cell that this board lacks
     assert ink(20, (3, 9)) > ink(2, (3, 9)) > 20
     before = view.grab().toImage()
-    view._traces.set_cursor(20)
-    view._selection.set((3, 9))
+    traces.set_cursor(20)
+    selection.set((3, 9))
     assert view.grab().toImage() != before
 
 
-def test_colours_are_explained(view: StatesView, qtbot: QtBot) -> None:
+def test_colours_are_explained(view: StatesView, traces: TraceModel, qtbot: QtBot) -> None:
     trace = synthetic(sudoku_info(FOUR), segments=2)
-    view._traces.open(trace)
+    traces.open(trace)
     projected(view, qtbot)
     told = {}
     for mode, colours in (("path", ("module", "step", "right", "confidence")), ("cells", ("judgement", "digit", "cell", "confidence"))):
@@ -206,38 +208,38 @@ def test_colours_are_explained(view: StatesView, qtbot: QtBot) -> None:
     assert told["path", "step"] == "start ■■■■■ end"
     assert told["cells", "judgement"].split() == ["■", "right", "&nbsp;▲", "wrong", "&nbsp;■", "given"]
     assert told["cells", "digit"] == "– 1 2 3 4"  # made up from noise, it answers with a blank too
-    view._traces.open(replace(trace, puzzle=replace(trace.puzzle, solution=None)))
+    traces.open(replace(trace, puzzle=replace(trace.puzzle, solution=None)))
     projected(view, qtbot)
     view.set_mode("path")
     view.colour.setCurrentIndex(view.colour.findData("right"))
     view.colour.activated.emit(view.colour.currentIndex())
     assert view.legend.text() == "no solution known"
-    assert view._values(view._traces.trace) is None
+    assert view._values(traces.trace) is None
 
 
-def test_what_a_trace_does_not_hold_is_told_and_nothing_empty_is_shown(view: StatesView, qtbot: QtBot) -> None:
+def test_what_a_trace_does_not_hold_is_told_and_nothing_empty_is_shown(view: StatesView, traces: TraceModel, qtbot: QtBot) -> None:
     whole = synthetic(sudoku_info(FOUR), segments=2)
-    view._traces.open(replace(whole, z_H=None, z_L=None))
+    traces.open(replace(whole, z_H=None, z_L=None))
     for mode in ("path", "cells", "heat"):
         view.set_mode(mode)
-        assert "without states" in view._empty.text()
+        assert "without states" in view.empty_label.text()
         assert not any(part.isVisible() for part in (*view.plots.values(), *view.heats.values()))
-    view._traces.open(replace(whole, z_H=whole.z_H.mean(1, keepdims=True), z_L=whole.z_L.mean(1, keepdims=True)))
+    traces.open(replace(whole, z_H=whole.z_H.mean(1, keepdims=True), z_L=whole.z_L.mean(1, keepdims=True)))
     projected(view, qtbot)
     for kind, told in (("moved", True), ("to go", True), ("channels", False)):
         view.kind.setCurrentIndex(view.kind.findData(kind))
         view.kind.activated.emit(view.kind.currentIndex())
-        assert ("averaged over the cells" in view._empty.text()) is told
+        assert ("averaged over the cells" in view.empty_label.text()) is told
         heat = view.heats["L"]
-        assert heat.cell_at(heat._place().center()) is None
-        qtbot.mouseMove(heat, heat._place().center().toPoint())
+        assert heat.cell_at(heat.place().center()) is None
+        qtbot.mouseMove(heat, heat.place().center().toPoint())
         assert not heat.grab().isNull()
 
 
-def test_dragging_turns_three_components(view: StatesView, qtbot: QtBot) -> None:
-    view._traces.open(synthetic(sudoku_info(FOUR), segments=3))
+def test_dragging_turns_three_components(view: StatesView, traces: TraceModel, qtbot: QtBot) -> None:
+    traces.open(synthetic(sudoku_info(FOUR), segments=3))
     projected(view, qtbot)
-    view._three.setChecked(True)
+    view.three_button.setChecked(True)
     plot = view.plots["H"]
     before, yaw = view.grab().toImage(), view.rotation.yaw
     qtbot.mousePress(plot.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(60, 60))
@@ -247,25 +249,27 @@ def test_dragging_turns_three_components(view: StatesView, qtbot: QtBot) -> None
     assert view.grab().toImage() != before
 
 
-def test_heat_tells_and_selects(view: StatesView, qtbot: QtBot) -> None:
+def test_heat_tells_and_selects(view: StatesView, traces: TraceModel, selection: Selection, qtbot: QtBot) -> None:
     trace = synthetic(sudoku_info(FOUR), segments=2)
-    view._traces.open(trace, cursor=7)
+    traces.open(trace, cursor=7)
     view.set_mode("heat")
     heat = view.heats["L"]
     np.testing.assert_allclose(heat.values(), movement(trace, 7, "L"))
-    place = heat._place()
+    place = heat.place()
     assert heat.cell_at(QPointF(place.left() + 1, place.top() + 1)) == 0
     assert heat.cell_at(QPointF(place.right() - 1, place.bottom() - 1)) == 15
     qtbot.mouseClick(heat, Qt.MouseButton.LeftButton, pos=place.center().toPoint() + QPoint(3, 3))
-    assert view._selection.cells == {10}
+    assert selection.cells == {10}
     heat.set_kind("channels")
     assert heat.values().shape == (17, 8)
-    place = heat._place()
+    place = heat.place()
     assert heat.cell_at(QPointF(place.center().x(), place.top() + 1)) is None  # the puzzle's slot
     assert heat.cell_at(QPointF(place.center().x(), place.bottom() - 1)) == 15
 
 
-def test_umap_is_offered_only_where_it_is_installed(view: StatesView, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_umap_is_offered_only_where_it_is_installed(
+    view: StatesView, traces: TraceModel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert view.basis.model().item(view.basis.findData("umap")).isEnabled() == state_projection.umap_there()
 
     class Umap:
@@ -277,21 +281,21 @@ def test_umap_is_offered_only_where_it_is_installed(view: StatesView, qtbot: QtB
 
     monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=Umap))
     trace = synthetic(sudoku_info(FOUR), segments=2)
-    view._traces.open(trace)
+    traces.open(trace)
     projected(view, qtbot)
     choose(view, "umap")
     qtbot.waitUntil(lambda: view._projected_for[3])
     flat = trace.z_H.reshape(len(trace.z_H), -1)
     np.testing.assert_allclose(view.points["H"].path, flat[:, :2] * 2, rtol=1e-5)
     assert not view.grab().isNull()
-    assert view._empty.text() == ""
-    view._traces.open(synthetic(sudoku_info(FOUR), segments=1))
+    assert view.empty_label.text() == ""
+    traces.open(synthetic(sudoku_info(FOUR), segments=1))
     projected(view, qtbot)
-    assert "needs more steps" in view._empty.text()
+    assert "needs more steps" in view.empty_label.text()
     monkeypatch.setitem(sys.modules, "umap", None)  # installed, and broken
-    view._traces.open(trace)
+    traces.open(trace)
     projected(view, qtbot)
-    assert "cannot be loaded" in view._empty.text()
+    assert "cannot be loaded" in view.empty_label.text()
     assert view.points["H"].explained[0] > 0  # the components are shown
 
 

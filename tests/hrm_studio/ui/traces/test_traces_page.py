@@ -170,7 +170,7 @@ def test_a_trace_of_every_kind_of_states_is_shown_by_every_view(window: MainWind
         view.set_mode(mode)
         assert not window.grab().isNull()
         if states != "none" and mode == "cells":
-            assert ("averaged over the cells" in view._empty.text()) is (states == "pooled")
+            assert ("averaged over the cells" in view.empty_label.text()) is (states == "pooled")
         qtbot.mouseClick(view.plots["H"].viewport(), Qt.MouseButton.LeftButton)
     assert read(path).has_states is (states != "none")
 
@@ -184,8 +184,8 @@ def test_the_open_trace_is_saved_as_chosen(
     qtbot.waitUntil(lambda: window.traces.trace is not None)
 
     def choose(dialog: SaveTraceDialog) -> int:
-        assert "MB" in dialog._ways["full"].text() or "kB" in dialog._ways["full"].text()
-        dialog._ways["pooled"].setChecked(True)
+        assert "MB" in dialog.choices["full"].text() or "kB" in dialog.choices["full"].text()
+        dialog.choices["pooled"].setChecked(True)
         return QDialog.DialogCode.Accepted.value
 
     monkeypatch.setattr(SaveTraceDialog, "exec", choose)
@@ -201,7 +201,7 @@ def test_the_open_trace_is_saved_as_chosen(
 def test_what_was_not_kept_cannot_be_saved(window: MainWindow) -> None:
     trace = synthetic(sudoku_info(NINE), segments=1)
     dialog = SaveTraceDialog(replace(trace, z_H=None, z_L=None), window)
-    assert [dialog._ways[way].isEnabled() for way in STATES] == [False, False, False, True]
+    assert [dialog.choices[way].isEnabled() for way in STATES] == [False, False, False, True]
     assert dialog.states() == "none"
 
 
@@ -226,7 +226,7 @@ def test_the_open_trace_is_made_into_pictures(window: MainWindow, qtbot: QtBot, 
     assert dialog.step.value() == 7
     for kind, check in (("png", True), ("csv", False)):
         dialog.kind.setCurrentIndex(dialog.kind.findData(kind))
-        assert dialog.form.isRowVisible(dialog._rows["step"]) is check
+        assert dialog.form.isRowVisible(dialog.rows["step"]) is check
         with qtbot.waitSignal(dialog.made):
             dialog.make(tmp_path / f"t.{kind}")
     with Image.open(tmp_path / "t.png") as image:
@@ -286,21 +286,21 @@ def test_one_of_several_traces_of_a_file_is_chosen(window: MainWindow, qtbot: Qt
 
     window.opener.open(path)
     qtbot.waitUntil(lambda: shown() == 1)
-    listed = window.explore._file_traces
+    listed = window.explore.file_traces
     assert listed is not None
     assert listed.isVisible()
-    assert [row.text(1) for row in listed._rows] == ["puzzle 1", "puzzle 2", "puzzle 3"]
+    assert [row.text(1) for row in listed.rows] == ["puzzle 1", "puzzle 2", "puzzle 3"]
     qtbot.keyClick(listed.list, Qt.Key.Key_Down)
     qtbot.keyClick(listed.list, Qt.Key.Key_Down)
     qtbot.waitUntil(lambda: shown() == 3)
     listed.search.setText("2")
-    assert [row.isHidden() for row in listed._rows] == [True, False, True]
+    assert [row.isHidden() for row in listed.rows] == [True, False, True]
     window.opener.open(write(tmp_path / "one.h5", many[1]))
     qtbot.waitUntil(lambda: shown() == 2)
     assert not listed.isVisible()
     window.explore.show_others()
     assert listed.isVisible()
-    assert len(listed._rows) == 1
+    assert len(listed.rows) == 1
 
 
 def test_one_of_several_traces_is_made_into_a_table(qtbot: QtBot, tmp_path: Path) -> None:

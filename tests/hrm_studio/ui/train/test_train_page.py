@@ -130,7 +130,7 @@ def test_the_crosshair_runs_through_all_plots_and_tells_values(opened: TrainPage
     assert loss.value_text(0.25) == "0.25"
     assert solved.value_text(0.25) == "25.00%"
     x = loss.to_pixels((20.0, 0))[0, 0]
-    assert loss._x_at(x) == pytest.approx(20)
+    assert loss.x_at(x) == pytest.approx(20)
     qtbot.mouseMove(loss.viewport(), QPoint(round(x), loss.height() // 2))
     opened.curves.settings.point_at(None)
     assert solved.grab().toImage() == before
@@ -174,7 +174,7 @@ def test_the_form_marks_differences_and_judges_what_is_typed(window: MainWindow,
     page = page_of(window)
     page.cards.cards["sudoku-4x4"].edit.click()
     form = page.form
-    assert page.stack.currentWidget() is page._form
+    assert page.stack.currentWidget() is page.form
     assert form.config == PRESETS["sudoku-4x4"]
     row = form.rows[("lr",)]
     row.editor.line.setText("5e-4")  # type: ignore[attr-defined]
@@ -193,7 +193,7 @@ def test_the_form_marks_differences_and_judges_what_is_typed(window: MainWindow,
     hidden.editor.line.setText("63")  # type: ignore[attr-defined]
     hidden.editor.edited.emit()
     assert "63 is not a multiple" in form.verdict.text()
-    form._back_to_first(("model", "hidden_size"))
+    form.reset_field(("model", "hidden_size"))
     form.search.setText("cosine")
     assert not form.rows[("lr_min_ratio",)].name.isHidden()
     assert form.rows[("seed",)].name.isHidden()
@@ -208,9 +208,9 @@ def test_lists_of_records_are_edited_as_rows(window: MainWindow) -> None:
     editor.edited.emit()
     assert form.config is not None
     assert form.config.puzzles[0].count == 77
-    editor._remove_row(0)  # type: ignore[attr-defined]
+    editor.remove_row(0)  # type: ignore[attr-defined]
     assert len(form.config.puzzles) == 3
-    editor._add_row()  # type: ignore[attr-defined]
+    editor.add_row()  # type: ignore[attr-defined]
     assert len(form.config.puzzles) == 4
     assert set(editor.rows[0]) >= {"clues", "count"}  # type: ignore[attr-defined]
     assert "min_path" not in editor.rows[0]  # type: ignore[attr-defined]
@@ -289,7 +289,7 @@ def test_light_and_dark_and_every_size_are_drawn(opened: TrainPage, window: Main
 def test_a_context_menu_is_gone_once_it_is_closed(opened: TrainPage, qtbot: QtBot) -> None:
     before = len(opened.findChildren(QMenu))
     opened.acts.show_menu(opened.current, False, QPoint(9, 9))
-    opened.curves._menu(plot(opened, "loss"), QPoint(9, 9))
+    opened.curves.show_menu(plot(opened, "loss"), QPoint(9, 9))
     menus = [menu for menu in opened.findChildren(QMenu) if menu.isVisible()]
     assert {menu.actions()[0].text() for menu in menus} == {"Overlay in the plots", "Reset zoom"}
     for menu in menus:
