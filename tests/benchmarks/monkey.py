@@ -53,7 +53,7 @@ def play(seconds: float, seed: int, folder: Path) -> list[str]:
     QApplication.processEvents()
     qInstallMessageHandler(None)
     sys.excepthook = sys.__excepthook__
-    print(f"{monkey.done.total():,} doings in {seconds:.0f} s (seed {seed}): {dict(monkey.done)}; {there} widgets at the end")
+    print(f"{monkey.done.total():,} actions in {seconds:.0f} s (seed {seed}): {dict(monkey.done)}; {there} widgets at the end")
     return faults
 
 

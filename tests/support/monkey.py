@@ -68,7 +68,7 @@ class Monkey(QObject):
     def __init__(self, window: MainWindow, seed: int, folder: Path, last: deque[str] | None = None) -> None:
         super().__init__()
         self._window, self._random = window, random.Random(seed)
-        self._end = 0.0
+        self._end, self._most = 0.0, 0
         self._loop = QEventLoop()
         self.done: Counter[str] = Counter()
         self.last: deque[str] = deque(maxlen=8) if last is None else last
@@ -79,9 +79,9 @@ class Monkey(QObject):
         self._paths = [puzzles, noise, folder / "nowhere", folder, *(model.path for model in bundled_models())]
         window.installEventFilter(self)
 
-    def play(self, seconds: float) -> None:
-        """Returns once the time is over and all menus and dialogs are closed."""
-        self._end = time.monotonic() + seconds
+    def play(self, seconds: float, most: int = 1_000_000) -> None:
+        """Returns once the time is over or it has acted `most` times, and all menus and dialogs are closed."""
+        self._end, self._most = time.monotonic() + seconds, most
         QTimer.singleShot(0, self._act)
         self._loop.exec()
         for _ in range(20):
@@ -106,7 +106,7 @@ class Monkey(QObject):
                 widget.close()
 
     def _act(self) -> None:
-        if time.monotonic() > self._end:
+        if time.monotonic() > self._end or self.done.total() >= self._most:
             # Menus run event loops of their own; they end before ours does.
             self._close_all()
             QTimer.singleShot(0, self._loop.quit)
