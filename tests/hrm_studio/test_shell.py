@@ -355,7 +355,8 @@ def test_all_menus_and_tabs_have_room(window: MainWindow, width: int) -> None:
     assert edges[-1][1] <= width
 
 
-def test_the_first_puzzle_waits_for_the_panels_that_are_shown(window: MainWindow, qtbot: QtBot) -> None:
+def test_the_first_puzzle_waits_for_the_panels_that_are_shown(window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hrm_studio.ui.explore.page._PANELS_AT_MOST_MS", 600_000)  # on a busy machine it would not wait for them all
     lazy = window.explore.lazy_panels
     assert lazy["States"].pending
     window.begin()
