@@ -83,12 +83,12 @@ def test_the_library_shows_what_it_reads_and_its_parts(qtbot: QtBot, folder: Pat
     details.show()
     shown = [label.text() for label in details.tiles.findChildren(type(details.path))]
     assert "Sudoku 4×4, 6×6, 9×9" in shown
-    bars = {bar.tensor.name: bar.label for bar in details.diagram._bars}
+    bars = {bar.tensor.name: bar.label for bar in details.diagram.bars}
     drawn = {t.name for t in found.tensors} - {"H_init", "L_init", "q_head.bias"}
     assert set(bars) == drawn
     assert bars["roles"] == "roles"
     assert bars["L_level.layers.0.mixer.units.1.weight"] == "boxes"
-    areas = {bar.tensor.name: bar.area for bar in details.diagram._bars}
+    areas = {bar.tensor.name: bar.area for bar in details.diagram.bars}
     assert areas["L_level.layers.0.mlp.down_proj.weight"].top() > areas["L_level.layers.0.mixer.own.weight"].bottom()
     assert all(not a.intersects(b) for n, a in areas.items() for m, b in areas.items() if n != m)
     background.close()

@@ -189,14 +189,14 @@ def test_titles_fit_side_by_side_in_the_smallest_default_layout(
 
 @pytest.mark.parametrize(("mixer", "words"), [("units", "rows, columns and boxes"), ("neighbours", "four neighbours"), ("mlp", "MLP")])
 def test_a_model_without_attention_says_what_it_does_instead(
-    view: AttentionView, trace: Trace, qtbot: QtBot, mixer: str, words: str
+    view: AttentionView, traces: TraceModel, trace: Trace, qtbot: QtBot, mixer: str, words: str
 ) -> None:
     other = replace(trace, model=replace(trace.model, config={**trace.model.config, "mixer": mixer}))
-    view._traces.open(other, cursor=4)
+    traces.open(other, cursor=4)
     assert view.state.text().startswith("This model has no attention. ")
     assert words in view.state.text()
-    view._ask_now()
+    view.ask()
     assert not view._rest.isActive()
-    assert not view._found
-    view._traces.open(trace, cursor=4)
+    assert not view.found
+    traces.open(trace, cursor=4)
     assert "no attention" not in view.state.text()
