@@ -87,7 +87,7 @@ def test_the_library_shows_what_it_reads_and_its_parts(qtbot: QtBot, folder: Pat
     drawn = {t.name for t in found.tensors} - {"H_init", "L_init", "q_head.bias"}
     assert set(bars) == drawn
     assert bars["roles"] == "roles"
-    assert bars["L_level.layers.0.mixer.units.1.weight"] == "boxes"
+    assert bars["L_level.layers.0.mixer.units.1.weight"] == "box"
     areas = {bar.tensor.name: bar.area for bar in details.diagram.bars}
     assert areas["L_level.layers.0.mlp.down_proj.weight"].top() > areas["L_level.layers.0.mixer.own.weight"].bottom()
     assert all(not a.intersects(b) for n, a in areas.items() for m, b in areas.items() if n != m)

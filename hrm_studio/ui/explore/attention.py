@@ -34,9 +34,9 @@ _LARGE = 2_000_000  # weights of a large board: without Keep only the last resul
 _LOW, _WIDE = 330, 420  # pixels: below the first height and above the second width, the shares stand beside the boards
 LANE = "attention"
 _INSTEAD = {  # by mixer, of models without attention: how positions see each other
-    "mlp": "An MLP mixes the positions.",
-    "units": "Cells hear their rows, columns and boxes.",
-    "neighbours": "Cells hear their four neighbours.",
+    "mlp": "an MLP mixes the positions.",
+    "units": "cells hear their rows, columns and boxes.",
+    "neighbours": "cells hear their four neighbours.",
 }
 
 
@@ -111,7 +111,8 @@ class AttentionView(View):
         return QToolButton(text=text, toolTip=tip, checkable=True, checked=on, objectName="chip")
 
     def _arrange(self) -> None:
-        bar = FlowRow(self.layer, self.head, self._arrows, self.follow_button, self.keep_button)
+        self._controls = (self.layer, self.head, self._arrows, self.follow_button, self.keep_button)
+        bar = FlowRow(*self._controls)
         self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         grid = QGridLayout()
         grid.setSpacing(4)
@@ -127,6 +128,7 @@ class AttentionView(View):
         self._body.addLayout(grid, 1)
         self._body.addWidget(self.bars)
         layout.addLayout(self._body, 1)
+        layout.addStretch()  # without attention, the message stays at the top
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """The shares move from below the boards to beside them if the panel is low and wide."""
@@ -273,6 +275,9 @@ class AttentionView(View):
         stale = found is None
         if found is None and self.found:
             found = next(reversed(self.found.values()))
+        without = trace is not None and bool(self._instead(trace))
+        for part in (*self.boards.values(), *self.titles.values(), self.bars, *self._controls):
+            part.setVisible(not without)
         for level, small in self.boards.items():
             shown = self._head_weights(level, found[level]) if found is not None and trace is not None else None
             small.weights, small.looked_at = (None, None) if shown is None else (shown.weights, shown.looked_at)
@@ -283,8 +288,8 @@ class AttentionView(View):
         self._main.over = self._paint_on_main if self._arrows.isChecked() and found is not None and not stale else None
         if trace is None:
             self._show_message("Attention appears here once the model has reasoned about a puzzle.")
-        elif self._instead(trace):
-            self._show_message(f"This model has no attention. {self._instead(trace)}")
+        elif without:
+            self._show_message(f"No attention: {self._instead(trace)}")
         elif not trace.has_states and stale:
             self._show_message("This trace was recorded without states, so attention cannot be computed.")
         self._look_from(self._hovered)

@@ -20,8 +20,8 @@ _LAYER = re.compile(r"^[HL]_level\.layers\.(\d+)\.(.+)$")
 _PARTS = {
     "self_attn.qkv_proj.weight": "q k v", "self_attn.o_proj.weight": "o", "mlp_t.gate_up_proj.weight": "positions ↑",
     "mlp_t.down_proj.weight": "↓",
-    "mixer.own.weight": "cell", "mixer.units.0.weight": "lines", "mixer.unit_outs.0.weight": "lines", "mixer.units.1.weight": "boxes",
-    "mixer.unit_outs.1.weight": "boxes", "mixer.digits.weight": "digits", "mixer.digits_out.weight": "digits",
+    "mixer.own.weight": "cell", "mixer.units.0.weight": "line", "mixer.unit_outs.0.weight": "line", "mixer.units.1.weight": "box",
+    "mixer.unit_outs.1.weight": "box", "mixer.digits.weight": "digit", "mixer.digits_out.weight": "digit",
     "mixer.above.weight": "↑", "mixer.left.weight": "←", "mixer.right.weight": "→", "mixer.below.weight": "↓", "mixer.out.weight": "out",
     "mlp.gate_up_proj.weight": "gate, up", "mlp.down_proj.weight": "down",
 }  # fmt: skip

@@ -18,7 +18,7 @@ _TITLES = {
     "sudoku-9x9-easy": ("Sudoku 9×9, easy", "The full board with many clues: chains of simple deductions, learned in less than an hour."),
     "sudoku-quick": (
         "Sudoku of every size, quick",
-        "A tiny model that knows no digit, row or column from another. It learns 9×9 in about ten minutes, then reads 4×4 and 6×6 as well.",
+        "A tiny model to which all digits, rows and columns are alike. It trains on 9×9 for about ten minutes and also reads 4×4 and 6×6.",
     ),
     "sudoku-9x9": (
         "Sudoku 9×9",

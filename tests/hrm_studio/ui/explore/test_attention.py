@@ -193,10 +193,12 @@ def test_a_model_without_attention_says_what_it_does_instead(
 ) -> None:
     other = replace(trace, model=replace(trace.model, config={**trace.model.config, "mixer": mixer}))
     traces.open(other, cursor=4)
-    assert view.state.text().startswith("This model has no attention. ")
+    assert view.state.text().startswith("No attention: ")
     assert words in view.state.text()
+    assert not any(part.isVisible() for part in (view.layer, view.bars, *view.boards.values()))
     view.ask()
     assert not view._rest.isActive()
     assert not view.found
     traces.open(trace, cursor=4)
-    assert "no attention" not in view.state.text()
+    assert "No attention" not in view.state.text()
+    assert all(part.isVisible() for part in (view.layer, view.bars, *view.boards.values()))
