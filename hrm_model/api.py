@@ -189,7 +189,9 @@ def evaluate(
             raise UsageError("There are no puzzles to evaluate on.")
         if any(info.solution is None for info in infos):
             raise UsageError("A puzzle without a known solution cannot be evaluated.")
-        task = task_named(model.task)
+        if any(info.task != infos[0].task for info in infos):
+            raise UsageError("The puzzles are of several sizes or kinds; evaluate each by itself.")
+        task = task_named(infos[0].task)
         given, solutions = (task.from_tokens(np.stack(rows)) for rows in zip(*((i.given, i.solution) for i in infos), strict=True))
     return evaluation_of(model.model, given, solutions, segments=segments, batch=batch, q_continue=model.q_continue)
 

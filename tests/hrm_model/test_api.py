@@ -17,7 +17,10 @@ import hrm_model
 from hrm_model import HRMError, LoadedModel, PuzzleInfo, Trace
 from hrm_model.assets import model_dir
 from hrm_model.checkpoint import format as checkpoint
+from hrm_model.config import ModelConfig
 from hrm_model.errors import CheckpointError, MismatchError, PuzzleError, TraceFileError, UsageError
+from hrm_model.make import make_model
+from hrm_model.model import HRM
 from tests.paths import ROOT
 from tests.support.traces import FOUR, NINE
 
@@ -188,9 +191,6 @@ def test_puzzles_of_all_kinds() -> None:
 
 
 def test_an_arc_grid_has_no_verdict() -> None:
-    from hrm_model.config import ModelConfig
-    from hrm_model.model import HRM
-
     config = ModelConfig(seq_len=900, vocab_size=12, hidden_size=16, num_heads=2, H_layers=1, L_layers=1, swiglu_multiple=16)
     loaded = LoadedModel(HRM(config), "tiny", Path("tiny"), Path("tiny/model.safetensors"), "arc", True, 0, "cpu", "float32", "sdpa")
     answer = hrm_model.solve(loaded, "123/456", segments=1)
@@ -208,6 +208,13 @@ def test_evaluate_a_file_and_a_list(model: LoadedModel) -> None:
     assert len(listed.exact_by_segment) == 4
     with pytest.raises(UsageError, match="no puzzles"):
         hrm_model.evaluate(model, [])
+    symmetric = ModelConfig(mixer="units", hidden_size=8, H_layers=1, L_layers=1, pos_encodings="none")
+    several = LoadedModel(
+        make_model(symmetric), "any", Path("any"), Path("any/model.safetensors"), "sudoku-9x9", True, 0, "cpu", "float32", ""
+    )
+    assert hrm_model.evaluate(several, [FOUR, ".3..1.4....2..3."], segments=1).puzzles == 2
+    with pytest.raises(UsageError, match="several sizes"):
+        hrm_model.evaluate(several, [FOUR, NINE])
     with pytest.raises(UsageError, match="known solution"):
         hrm_model.evaluate(model, [PuzzleInfo("sudoku-4x4", hrm_model.parse_puzzle(FOUR).given)])
 
