@@ -15,6 +15,7 @@ from hrm_model.checkpoint.dtypes import DTYPES
 from hrm_model.checkpoint.inspect import Inspection
 from hrm_model.checkpoint.settings import own_config
 from hrm_model.checkpoint.tensors import TensorInfo
+from hrm_model.config import EVERY_SIZE
 from hrm_model.errors import CheckpointError
 from hrm_model.files import atomic_write, write_json
 
@@ -122,7 +123,9 @@ def _described(inspection: Inspection) -> str:
         "| | |",
         "|---|---|",
         f"| kind | {inspection.kind}{', one module for both states' if config.shared else ', slow module H and fast module L'} |",
-        f"| reads | {config.task}: {config.seq_len} cells, {config.vocab_size} tokens |",
+        f"| reads | {', '.join(config.tasks)}; trained on {config.seq_len} cells, {config.vocab_size} tokens |"
+        if config.mixer in EVERY_SIZE
+        else f"| reads | {config.task}: {config.seq_len} cells, {config.vocab_size} tokens |",
         f"| parameters | {inspection.parameters:,}{f', and {inspection.puzzle_numbers:,} in the puzzle table' if inspection.puzzle_numbers else ''} |",
         f"| width, heads | {config.hidden_size}, {config.num_heads} |",
         f"| layers | {config.L_layers} shared |" if config.shared else f"| layers | H {config.H_layers}, L {config.L_layers} |",

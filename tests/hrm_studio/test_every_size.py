@@ -11,11 +11,13 @@ from pytestqt.qtbot import QtBot
 from hrm_model.checkpoint.format import save
 from hrm_model.checkpoint.inspect import inspect
 from hrm_model.config import ModelConfig
+from hrm_model.loaded import load
 from hrm_model.make import make_model
 from hrm_model.tasks.registry import task_named
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.library import Entry
 from hrm_studio.services.background import Background
+from hrm_studio.services.model_jobs import basis_job
 from hrm_studio.theme import Theme
 from hrm_studio.ui.compare.page import ComparePage
 from hrm_studio.ui.evaluate.page import EvaluatePage
@@ -107,3 +109,11 @@ def test_the_library_shows_what_it_reads_and_its_parts(qtbot: QtBot, folder: Pat
 )
 def test_what_a_model_reads_in_words(config: dict[str, object], words: str) -> None:
     assert puzzles_read(ModelConfig.model_validate(config)) == words
+
+
+@pytest.mark.parametrize("task", ["sudoku-4x4", "sudoku-9x9"])
+def test_the_states_of_a_set_are_of_the_boards_size(folder: Path, task: str) -> None:
+    found = [part for part in basis_job(task, 2, segments=1)(load(folder, device="cpu")) if part is not None]
+    cells = task_named(task).cells
+    width = task_named(task).side * 16
+    assert found[-1].shape == (cells * width, width)
