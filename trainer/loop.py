@@ -18,13 +18,14 @@ from hrm_model.act import Batch, Carry, act_step, initial_carry
 from hrm_model.device import is_small, pick_device, pick_dtype, pick_training_dtype, wait_for
 from hrm_model.errors import first_line, out_of_memory
 from hrm_model.evaluation import evaluate
-from hrm_model.loss import IGNORE, act_loss
+from hrm_model.loss import act_loss
 from hrm_model.make import make_model
 from hrm_model.model import HRM
 from trainer.capture import CapturedStep
 from trainer.config import RunConfig
 from trainer.data.batches import Prefetcher, least_segments, may_end
 from trainer.distributed import ProcessGroup
+from trainer.halting import overrule_halting
 from trainer.initial_weights import attend_to_neighbours
 from trainer.metrics import MetricsWindow, Rate, set_figures
 from trainer.optim import EMA, MuonAdamW, SignSGD, drop_gradients, hyperparameters, learning_rate, optimizer_for
@@ -190,7 +191,6 @@ class Trainer:
     def backward(self, batch: Batch, carry: Carry) -> tuple[Carry, dict[str, Tensor]]:
         """Add the gradient of the mean loss, micro-batch by micro-batch. Returns the new carry, and sums over this process's rows."""
         config, most = self.config, self.model.config.halt_max_steps
-        # Without rows that stay to the end, a model that halts early never sees what later segments do to its answer, and spoils it there.
         staying = round(config.full_length * config.batch_size) - self.first_row
         count = self.end_row - self.first_row
         carries: list[Carry] = []
@@ -200,13 +200,7 @@ class Trainer:
             rows = {name: tensor[start:end] for name, tensor in batch.items()}
             with self.processes.no_sync(self.wrapped_model) if end < count else nullcontext():
                 part, outputs = act_step(self.model, carry.rows(start, end), rows, config.q_continue, self.wrapped_model)
-                if config.end_when_right:
-                    part.halted = (_right(part, outputs) & rows["may_end"]) | (part.steps >= most)
-                if start < staying:
-                    part.halted[: staying - start] = part.steps[: staying - start] >= most
-                if config.wrong_go_on:
-                    # A row that takes its wrong answer for right would halt at once and never learn to leave such a state.
-                    part.halted &= _right(part, outputs) | (part.steps >= most)
+                overrule_halting(config, part, outputs, rows, staying=staying - start, most=most)
                 loss, metrics = act_loss(part, outputs, config.q_continue, config.loss, config.loss_cells, config.q_weight)
                 # DistributedDataParallel averages over processes; the sum is needed.
                 (loss * (self.processes.size / config.batch_size)).backward()
@@ -418,8 +412,3 @@ class Trainer:
 
     def _restart_rate(self) -> None:
         self.rate = Rate(self.seconds, self.step * self.config.batch_size)
-
-
-def _right(carry: Carry, outputs: Batch) -> Tensor:
-    """(B,) bool: rows whose answers are right in every cell that is asked for."""
-    return (outputs["logits"].detach().argmax(dim=-1) == carry.labels).logical_or(carry.labels == IGNORE).all(dim=-1)

@@ -1,4 +1,4 @@
-"""Training on a graphics card. Left out where there is no CUDA."""
+"""Training on a graphics card. Skipped without CUDA."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def written_and_read(trainer: Trainer) -> Any:
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adam_atan2", "muon"])
-def test_losses_are_those_of_the_processor(optimizer: str) -> None:
+def test_losses_on_the_card_equal_those_on_the_cpu(optimizer: str) -> None:
     config = small(optimizer=optimizer, dtype="float32", q_continue=True, puzzle_emb_lr=1e-3)
     there, here = (losses(trainer_of(config, device=device), 8) for device in ("cuda", "cpu"))
     assert there == pytest.approx(here, rel=2e-3)
@@ -46,7 +46,7 @@ def test_losses_are_those_of_the_processor(optimizer: str) -> None:
 
 @pytest.mark.filterwarnings("ignore")  # torch.compile warns of itself
 @pytest.mark.parametrize("compiled", [False, True])
-def test_bfloat16_learns_nearly_as_float32_does(compiled: bool) -> None:
+def test_bfloat16_learns_almost_as_float32_does(compiled: bool) -> None:
     half, whole = (
         losses(trainer_of(small(dtype=dtype, steps=200), device="cuda", compiled=compiled and dtype == "bfloat16"), 60)
         for dtype in ("bfloat16", "float32")
@@ -56,7 +56,7 @@ def test_bfloat16_learns_nearly_as_float32_does(compiled: bool) -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, {"optimizer": "adam_atan2", "q_continue": True, "puzzle_emb_lr": 1e-2}, {"optimizer": "muon"}])
-def test_captured_steps_are_the_plain_ones(changes: dict[str, object]) -> None:
+def test_captured_steps_equal_plain_ones(changes: dict[str, object]) -> None:
     phases = [{"H_cycles": 1, "L_cycles": 1, "gradient": "step", "until_step": 6}, {"H_cycles": 2, "L_cycles": 2, "gradient": "all"}]
     config = small(dtype="float32", phases=phases, steps=30, full_length=0.25, **changes)
     plain, captured = (trainer_of(config, device="cuda", captured=way) for way in (False, True))
@@ -68,12 +68,12 @@ def test_captured_steps_are_the_plain_ones(changes: dict[str, object]) -> None:
         assert len(one) == len(other)
         for name in one[0] if one else ():
             assert other[0][name] == pytest.approx(one[0][name], rel=2e-3, abs=1e-4), name
-    # A state that is read replaces what the capture works on.
+    # A loaded state replaces the memory of the capture.
     captured.load_state_dict(written_and_read(plain))
     assert losses(captured, 4) == pytest.approx(losses(plain, 4), rel=2e-3)
 
 
-def test_a_state_goes_on_with_equal_losses() -> None:
+def test_a_loaded_state_continues_with_equal_losses() -> None:
     config = small(dtype="bfloat16")
     first = trainer_of(config, device="cuda")
     losses(first, 5)
@@ -82,7 +82,7 @@ def test_a_state_goes_on_with_equal_losses() -> None:
     assert losses(second, 5) == pytest.approx(losses(first, 5), rel=1e-3)
 
 
-def test_a_run_of_its_own_process_is_read_by_the_processor(start: Start, tmp_path: Path) -> None:
+def test_a_checkpoint_of_the_card_loads_on_the_cpu(start: Start, tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=60, log_every=10, device="auto"))
     assert start(run.path).wait(600) == 0, (tmp_path / "stderr.txt").read_text()
     assert json.loads((run.path / "env.json").read_text())["device"].startswith("cuda")
@@ -94,7 +94,7 @@ def test_a_run_of_its_own_process_is_read_by_the_processor(start: Start, tmp_pat
     assert load(last, "cpu").device.type == "cpu"
 
 
-def test_less_memory_than_thought_halves_the_micro_batch() -> None:
+def test_out_of_memory_halves_the_micro_batch() -> None:
     config = preset("sudoku-9x9").model_copy(update={"batch_size": 512, "phases": (), "dtype": "float32"})
     fraction = 700e6 / torch.cuda.get_device_properties(0).total_memory
     torch.cuda.empty_cache()
@@ -109,7 +109,7 @@ def test_less_memory_than_thought_halves_the_micro_batch() -> None:
 
 
 @pytest.mark.parametrize("name", ["sudoku-9x9", "maze-11x11"])
-def test_memory_is_what_was_worked_out(name: str) -> None:
+def test_memory_is_what_was_calculated(name: str) -> None:
     config = preset(name).model_copy(update={"batch_size": 64, "phases": (), "compile": "off"})
     told = memory_needs(config, torch.device("cuda"))
     torch.cuda.empty_cache()

@@ -27,18 +27,18 @@ def config() -> RunConfig:
     return small(steps=1000, warmup_steps=10)
 
 
-def test_training_right_by_heart_is_warned_of_and_learning_is_not(config: RunConfig) -> None:
+def test_overfitting_gives_a_warning_and_learning_does_not(config: RunConfig) -> None:
     bad = [judged(100, 0.4, 0.8), *(metrics(100 + k, 1.0) for k in range(8))]
     found = codes(Diagnostics(config), bad)
     assert [c for _, c in found] == ["overfitting"]
     good = [judged(100, 0.99, 1.0), *(metrics(100 + k, 1.0) for k in range(8))]
     assert codes(Diagnostics(config), good) == []
-    # A little evidence is no evidence.
+    # Too few examples give no warning.
     assert codes(Diagnostics(config), [judged(100, 0.4, 0.8), metrics(101, 1.0, ended=300)]) == []
     assert "add an evaluation set of unseen puzzles" in Diagnostics(config).check(metrics(1, 1.0, ended=3000))[0]["message"]
 
 
-def test_steps_pinned_at_the_maximum_after_a_fifth_of_the_run(config: RunConfig) -> None:
+def test_segments_pinned_at_the_maximum_give_a_warning(config: RunConfig) -> None:
     most = config.model.halt_max_steps
     early, late = ([metrics(s + k, 0.1, steps=most) for k in range(10)] for s in (50, 300))
     assert codes(Diagnostics(config), early) == []
@@ -50,7 +50,7 @@ def test_steps_pinned_at_the_maximum_after_a_fifth_of_the_run(config: RunConfig)
 
 
 @pytest.mark.parametrize(("cells", "warned"), [([0.4, 0.45, 0.5, 0.6], True), ([0.6, 0.6, 0.6, 0.6], False), ([0.1, 0.2, 0.3, 0.4], False)])
-def test_cells_get_better_and_nothing_is_solved(config: RunConfig, cells: list[float], warned: bool) -> None:
+def test_better_cells_without_a_solved_puzzle_give_a_warning(config: RunConfig, cells: list[float], warned: bool) -> None:
     found = codes(Diagnostics(config), [judged(20 * k, 0.0, c) for k, c in enumerate(cells)])
     assert found == ([(60, "nothing-solved")] if warned else [])
     solving = [judged(20 * k, 0.01 * (k == 3), c) for k, c in enumerate(cells)]
@@ -66,7 +66,7 @@ def test_a_plateau_needs_many_evaluations_over_a_tenth_of_the_run(config: RunCon
     assert codes(Diagnostics(config), [judged(2 * k, 0.5, 0.9) for k in range(12)]) == []
 
 
-def test_each_warning_is_told_once_a_run_and_a_restart_knows_what_was_told(config: RunConfig) -> None:
+def test_each_warning_comes_once_a_run_even_after_a_restart(config: RunConfig) -> None:
     flat = [judged(20 * k, 0.5, 0.9) for k in range(30)]
     whole = Diagnostics(config)
     told: list[Any] = [w for entry in flat for w in whole.check(entry)]
@@ -75,7 +75,7 @@ def test_each_warning_is_told_once_a_run_and_a_restart_knows_what_was_told(confi
     for entry in [*flat[:10], *told]:
         again.replay(entry)
     assert codes(again, flat[10:]) == []
-    # What came before counts.
+    # Evaluations from before the restart count.
     other = Diagnostics(config)
     for entry in flat[:8]:
         other.replay(entry)

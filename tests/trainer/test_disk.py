@@ -1,4 +1,4 @@
-"""Runs on disks that are full or may not be written: a small disk of its own where the tests may make one (root on Linux)."""
+"""Runs on full and read-only disks. The tests mount a small disk of their own, for which they must be root on Linux."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def mount(*arguments: str) -> bool:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """3 MB."""
+    """A disk of 3 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if sys.platform != "linux" or os.geteuid() != 0 or not mount("-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)):
@@ -37,7 +37,7 @@ def whole_lines(file: Path) -> bool:
     return all(isinstance(json.loads(line), dict) for line in file.read_text().splitlines() if line.strip())
 
 
-def test_on_a_full_disk_a_run_goes_on_and_loses_nothing(start: Start, tmp_path: Path, disk: Path) -> None:
+def test_a_run_survives_a_full_disk(start: Start, tmp_path: Path, disk: Path) -> None:
     # A checkpoint takes about 2 MB: one fits, a second beside it does not.
     config = small(steps=60, checkpoint_every=10, evaluate_every=30)
     whole, run = RunDir.create(tmp_path / "whole", config), RunDir.create(disk / "run", config)
@@ -51,7 +51,7 @@ def test_on_a_full_disk_a_run_goes_on_and_loses_nothing(start: Start, tmp_path: 
     assert first == ["step_000010"]
     assert figures(run) == figures(whole)
     assert whole_lines(run.events_file)
-    # With room again it goes on from its last checkpoint and ends as if nothing had been.
+    # When there is space again, it resumes from its last checkpoint and ends as the whole run.
     assert mount("-o", "remount,size=40m", str(disk))
     assert start(run.path).wait(600) == 0
     assert figures(run) == figures(whole)
@@ -60,7 +60,7 @@ def test_on_a_full_disk_a_run_goes_on_and_loses_nothing(start: Start, tmp_path: 
     assert last.name == "step_000060"
 
 
-def test_events_that_found_no_room_at_all_are_written_once_there_is_some(start: Start, tmp_path: Path, disk: Path) -> None:
+def test_events_wait_in_memory_while_the_disk_is_full(start: Start, tmp_path: Path, disk: Path) -> None:
     config = small(steps=100_000, checkpoint_every=100_000, evaluate_every=100_000, batch_size=4)
     run = RunDir.create(disk / "run", config)
     process = start(run.path)
@@ -85,7 +85,7 @@ def test_events_that_found_no_room_at_all_are_written_once_there_is_some(start: 
     assert of_kind(run, "finished")[-1]["reason"] == "stopped"
 
 
-def test_where_nothing_may_be_written_a_run_is_refused_in_words(disk: Path) -> None:
+def test_a_read_only_folder_is_refused(disk: Path) -> None:
     run = RunDir.create(disk / "run", small(steps=8))
     assert mount("-o", "remount,ro", str(disk))
     done = subprocess.run([sys.executable, "-m", "trainer", str(run.path)], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Two gloo processes on this machine do what one does."""
+"""Two gloo processes on this machine compute what one does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def torchrun(*arguments: str, check: bool = True) -> subprocess.CompletedProcess
     return done
 
 
-def test_two_processes_give_the_gradients_of_one_with_the_whole_batch(tmp_path: Path) -> None:
+def test_two_processes_compute_the_gradients_of_one(tmp_path: Path) -> None:
     torchrun("-m", "tests.support.two_processes", str(tmp_path / "found.pt"))
     one = found(ProcessGroup(), None)
     for two in torch.load(tmp_path / "found.pt", weights_only=True):
@@ -46,7 +46,7 @@ def test_two_processes_give_the_gradients_of_one_with_the_whole_batch(tmp_path: 
 
 
 @pytest.mark.parametrize("first", [1, 2])
-def test_a_run_goes_on_with_another_number_of_processes(start: Start, tmp_path: Path, first: int) -> None:
+def test_a_run_resumes_with_another_number_of_processes(start: Start, tmp_path: Path, first: int) -> None:
     config = small(
         steps=24, dtype="float32", keep_checkpoints=9, log_every=4, checkpoint_every=4, evaluate_every=12, minutes=50,
         evaluation=[{"clues": 6, "count": 4}],
@@ -62,7 +62,7 @@ def test_a_run_goes_on_with_another_number_of_processes(start: Start, tmp_path: 
             assert len(said) == len(set(said)) > 2  # by one process, not by each
 
     go(first)
-    # As if it had been killed at step 12.
+    # As a kill at step 12 leaves it.
     for folder in run.all_checkpoints():
         if int(folder.name[5:]) > 12:
             (folder / "training_state.pt").unlink()
@@ -78,13 +78,13 @@ def test_a_run_goes_on_with_another_number_of_processes(start: Start, tmp_path: 
     assert run.status()["state"] == "finished"
 
 
-def test_rows_are_dealt_out_evenly_or_not_at_all(tmp_path: Path) -> None:
+def test_a_batch_that_cannot_be_divided_evenly_is_refused(tmp_path: Path) -> None:
     assert [ProcessGroup(rank, 4).rows(48) for rank in range(4)] == [(0, 12), (12, 24), (24, 36), (36, 48)]
     with pytest.raises(ValueError, match="batch_size 50 cannot be divided evenly among 4"):
         ProcessGroup(0, 4).rows(50)
 
 
-def test_a_process_that_torchrun_did_not_start_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torchrun_there_is_a_group_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert join_process_group("auto") == (ProcessGroup(0, 1), "auto")
     assert ProcessGroup().is_first

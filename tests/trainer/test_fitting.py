@@ -1,4 +1,4 @@
-"""How a run is fitted to a machine. The devices are faked where this machine has none of them."""
+"""How a run is fitted to the machine. Devices that this machine does not have are faked."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
     ("free_gb", "rows"),
     [(80, 384), (20, 192), (8, 96), (6, 77), (2, 20), (0.1, 1)],  # a card of 8 GB takes a quarter of the published batch at a time
 )
-def test_examples_at_once_stay_inside_the_free_memory(free_gb: float, rows: int) -> None:
+def test_rows_at_once_fit_into_the_free_memory(free_gb: float, rows: int) -> None:
     fixed, per_row = 550_000_000, 40_000_000
     free = int(free_gb * 1e9)
     found = rows_that_fit(free, fixed=fixed, per_row=per_row, batch=384, share=0.85)
@@ -40,19 +40,19 @@ def test_examples_at_once_stay_inside_the_free_memory(free_gb: float, rows: int)
     assert parts * found - 384 < parts  # parts of nearly equal size
 
 
-def test_what_an_example_needs_grows_with_depth_width_and_precision() -> None:
+def test_memory_per_row_grows_with_depth_width_and_precision() -> None:
     shallow = small(dtype="float32", q_continue=False)
     model = shallow.model.model_copy(update={"gradient": "step"})
     deep, low = (measure.memory_needs(c, CPU) for c in (shallow, shallow.model_copy(update={"dtype": "bfloat16"})))
     once = measure.memory_needs(shallow.model_copy(update={"model": model}), CPU)
-    assert once.per_row < 0.55 * deep.per_row  # two module calls with gradient of six
+    assert once.per_row < 0.55 * deep.per_row  # two of six module calls have a gradient
     assert low.per_row < 0.75 * deep.per_row
     parameters = sum(p.numel() for p in measure.Trainer(shallow, measure.RandomBatches(shallow)).model.parameters())
     assert deep.fixed == pytest.approx(4 * 5 * parameters, rel=0.2)  # weights, gradients, two moments, average
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="tells its peak on Linux only")
-def test_what_an_example_needs_is_what_training_takes() -> None:
+def test_memory_per_row_is_what_training_takes() -> None:
     """Against the allocator's own peak, of a process that trains 512 and then 1,024 examples at once."""
     script = """
 import gc, re
@@ -75,7 +75,7 @@ for rows in (512, 1024):
     assert measure.memory_needs(small(dtype="float32"), CPU).per_row == pytest.approx(per_row, rel=0.5)
 
 
-def test_little_free_memory_makes_micro_batches_and_the_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_little_free_memory_gives_micro_batches_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = small(steps=4, evaluate_every=100)
     needed = measure.memory_needs(config, CPU)
     free = int((needed.fixed + 5.5 * needed.per_row) * 1.25 / 0.7)
@@ -87,12 +87,12 @@ def test_little_free_memory_makes_micro_batches_and_the_run_says_so(tmp_path: Pa
     started = run.events().read()[0]
     assert started["micro_batch"] == 4
     assert "4 of 16 examples at once" in started["why"]
-    # A restarted run decides the same, whatever is free by then.
+    # A resumed run decides the same, whatever is free then.
     again = fit_to_machine(config, CPU, run.path / "fit.json", rows=16, free=lambda device: 1 << 40)
     assert again.micro_batch == 4
 
 
-def test_a_wish_is_kept_and_another_device_decides_anew(tmp_path: Path) -> None:
+def test_settings_win_and_another_machine_decides_again(tmp_path: Path) -> None:
     file = tmp_path / "fit.json"
     here = fit.this_machine()
     assert fit_to_machine(small(micro_batch=5), CPU, file, rows=16) == MachineFit("cpu", 5, False, machine=here, rows=16)
@@ -104,7 +104,7 @@ def test_a_wish_is_kept_and_another_device_decides_anew(tmp_path: Path) -> None:
     assert fit_to_machine(small(compile="on"), CPU, tmp_path / "other.json", rows=16).compile
 
 
-def test_of_what_was_found_earlier_a_run_keeps_what_its_configuration_still_leaves_open(tmp_path: Path) -> None:
+def test_an_edited_configuration_keeps_the_earlier_fit_only_where_it_matches(tmp_path: Path) -> None:
     file = tmp_path / "fit.json"
     found = MachineFit("cpu", 4, True, machine=fit.this_machine(), rows=16)
 
@@ -131,7 +131,7 @@ def trial(plain: dict[str, Any], compiled: dict[str, Any]) -> tuple[bool, str, i
     return (*try_compile(small(compile="auto"), CPU, 16, run), len(calls))
 
 
-def test_compiling_is_decided_by_trying_it() -> None:
+def test_compiling_is_used_if_it_was_measured_to_be_faster() -> None:
     long = {"training_seconds": 7200.0, "seconds_per_step": 0.2}
     assert trial({"training_seconds": 60.0, "seconds_per_step": 0.2}, {}) == (False, "", 1)
     assert try_compile(small(compile="auto", minutes=19), CPU, 16, lambda config: pytest.fail("nothing is to be measured")) == (False, "")
@@ -148,16 +148,14 @@ def test_compiling_is_decided_by_trying_it() -> None:
     assert "measuring a step failed (crashed)" in said
 
 
-def test_a_child_that_fails_or_hangs_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_measuring_process_that_fails_or_hangs_gives_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     config = small()
     assert "minutes" in fit.measure_in_child(config, timeout=0.05)["error"]
     monkeypatch.setattr(fit.sys, "executable", "/nowhere/python")
     assert "/nowhere/python" in fit.measure_in_child(config)["error"]
 
 
-def test_the_probe_prints_what_a_run_would_take(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_measure_prints_what_a_run_would_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     shallow, deep = {"H_cycles": 1, "L_cycles": 1, "gradient": "step", "until_step": 400}, {"H_cycles": 2, "L_cycles": 2}
     config = small(steps=1000, phases=[shallow, {**deep, "until_step": 700}, {**deep, "weight_decay": 0.5}])
     write_config(config, tmp_path / "config.yaml")
@@ -166,7 +164,7 @@ def test_the_probe_prints_what_a_run_would_take(
     )
     found = json.loads(done.stdout)
     first, second, third = found["phases"]
-    assert third == second  # of one depth, so measured once
+    assert third == second  # of the same depth, so measured once
     assert found["training_seconds"] == pytest.approx(400 * first["seconds_per_step"] + 600 * second["seconds_per_step"])
     assert found["estimate_seconds"] > found["training_seconds"]
     assert found["micro_batch"] == found["batch_size"] == 16

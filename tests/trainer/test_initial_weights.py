@@ -1,4 +1,4 @@
-"""What a model begins with."""
+"""Initial weights that attend to neighbouring cells."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def maze_run(**changes: object) -> RunConfig:
 
 
 @pytest.mark.parametrize(("begin", "least", "most"), [("neighbours", 0.5, 1.0), ("random", 0.0, 0.2)])
-def test_heads_begin_by_looking_at_the_cells_beside_their_own(begin: str, least: float, most: float) -> None:
+def test_heads_begin_by_attending_to_neighbours(begin: str, least: float, most: float) -> None:
     config = maze_run(start=begin)
     model = Trainer(config, Batches(config, *make_pool(config))).model
     puzzles = task_named("maze-11x11").generate(4, np.random.default_rng(3), min_path=8)[0]
@@ -36,7 +36,7 @@ def test_heads_begin_by_looking_at_the_cells_beside_their_own(begin: str, least:
         x = model.embed(torch.from_numpy(puzzles.astype(np.int64)), torch.zeros(4, dtype=torch.long))
         z_H, z_L = model.initial_state(4)
         rotary = (model.rotary_cos, model.rotary_sin)
-        for _ in range(2):  # it outlasts the first step
+        for _ in range(2):  # it still holds after the first step
             q, k, _v = model.L_level.layers[0].self_attn.queries_keys_values(z_L + z_H + x, rotary)
             share = (torch.einsum("bqhk,bmhk->bhqm", q, k) * q.shape[-1] ** -0.5).softmax(dim=-1)
             for head, (rows, columns) in enumerate(NEIGHBOURS):
@@ -46,7 +46,7 @@ def test_heads_begin_by_looking_at_the_cells_beside_their_own(begin: str, least:
             z_L = model.L_level(z_L, z_H + x, rotary)
 
 
-def test_a_start_that_does_not_fit_the_model_is_refused() -> None:
+def test_a_model_that_cannot_start_with_neighbours_is_refused() -> None:
     with pytest.raises(ValueError, match="rope2d"):
         maze_run(model=MAZE.model_copy(update={"pos_encodings": "learned"}))
     with pytest.raises(ValueError, match="four heads; the model has 2"):

@@ -15,7 +15,7 @@ from trainer.loop import Trainer
 from trainer.optim import EMA, AdamATan2, Muon, MuonAdamW, SignSGD, learning_rate
 
 
-def test_adam_atan2_is_its_formula() -> None:
+def test_adam_atan2_follows_its_formula() -> None:
     generator = np.random.default_rng(0)
     start = generator.normal(size=7)
     p = torch.nn.Parameter(torch.tensor(start))
@@ -68,7 +68,7 @@ def test_weight_average_and_schedule() -> None:
     assert rates[-1] == pytest.approx(0.2)
 
 
-def test_muon_is_torchs_own_within_bfloat16() -> None:
+def test_muon_equals_torchs_within_bfloat16() -> None:
     if not hasattr(torch.optim, "Muon"):
         pytest.skip("this torch has no Muon yet")
     for dtype in ("bfloat16", "float32"):
@@ -102,7 +102,7 @@ def test_muon_moves_the_modules_matrices_and_adamw_all_else() -> None:
     for p, name in names.items():
         moved = p.detach() - before[name]
         if name in muon:
-            # All singular values near one, times AdamW's size of a step.
+            # All singular values are near 1, times the size of AdamW's steps.
             bound = 1.5 * 0.2 * lr * math.sqrt(max(moved.shape))
             assert 0.3 * bound < float(torch.linalg.matrix_norm(moved, 2)) < bound, name
         elif moved.abs().max() > 0:

@@ -1,4 +1,4 @@
-"""The trainer as a process: killed, commanded, started twice, on a full disk."""
+"""The trainer as a process: killed, given commands, started twice, on a full disk."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from trainer.runner import Runner
 from trainer.runs.run_dir import RunDir
 
 
-def test_killed_at_any_moment_the_losses_go_on_bit_for_bit(start: Start, tmp_path: Path) -> None:
-    # Evaluations and checkpoints fall together at times, and the metrics' windows end at neither.
+def test_a_killed_run_resumes_with_bit_identical_losses(start: Start, tmp_path: Path) -> None:
+    # Evaluations and checkpoints sometimes coincide; the metrics' windows end at neither.
     config = small(steps=120, log_every=4, checkpoint_every=5, evaluate_every=15)
     whole, run = RunDir.create(tmp_path / "whole", config), RunDir.create(tmp_path / "killed", config)
     Runner(whole).run()
@@ -46,7 +46,7 @@ def test_killed_at_any_moment_the_losses_go_on_bit_for_bit(start: Start, tmp_pat
 
 
 @pytest.mark.parametrize("moment", ["after the events", "while saving"])
-def test_killed_where_an_evaluation_and_a_checkpoint_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+def test_a_kill_between_evaluation_and_checkpoint_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     config = small(steps=24, log_every=5, checkpoint_every=6, evaluate_every=12)
     whole, run = RunDir.create(tmp_path / "whole", config), RunDir.create(tmp_path / "killed", config)
     Runner(whole).run()
@@ -72,7 +72,7 @@ def test_killed_where_an_evaluation_and_a_checkpoint_meet(tmp_path: Path, monkey
     assert run.pointer("best") is not None
 
 
-def test_a_damaged_last_checkpoint_is_told_and_the_one_before_it_taken(tmp_path: Path) -> None:
+def test_a_run_resumes_from_the_checkpoint_before_a_damaged_one(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=14))
     Runner(run).run()
     state = run.checkpoints / "step_000014" / "training_state.pt"
@@ -89,7 +89,7 @@ def test_a_damaged_last_checkpoint_is_told_and_the_one_before_it_taken(tmp_path:
         Runner(run).run()
 
 
-def test_of_two_trainers_started_at_once_one_is_refused(start: Start, tmp_path: Path) -> None:
+def test_a_second_trainer_on_the_same_run_is_refused(start: Start, tmp_path: Path) -> None:
     for attempt in range(2):
         run = RunDir.create(tmp_path / str(attempt), small(steps=100_000, evaluate_every=100_000))
         both = [start(run.path) for _ in range(2)]
@@ -114,7 +114,7 @@ def test_commands_pause_save_and_stop_a_running_process(start: Start, tmp_path: 
     assert refused.wait(600) == 2
     assert str(process.pid) in (tmp_path / "stderr.txt").read_text()
     with run.commands_file.open("a") as file:
-        file.write('{"type": "stop"}\n')  # by hand, and without its version
+        file.write('{"type": "stop"}\n')  # written by hand, without a version
     wait_for(lambda: "command" in [e.get("code") for e in run.events().read()])
     run.command("pause")
     wait_for(lambda: "paused" in kinds())
@@ -136,7 +136,7 @@ def test_commands_pause_save_and_stop_a_running_process(start: Start, tmp_path: 
         run.command("dance")
 
 
-def test_a_full_disk_is_told_and_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_gives_a_warning_and_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from hrm_model.checkpoint import format as checkpoint
 
     run = RunDir.create(tmp_path / "run", small(steps=21))
@@ -160,7 +160,7 @@ def test_a_full_disk_is_told_and_training_goes_on(tmp_path: Path, monkeypatch: p
     assert all((p / "training_state.pt").exists() for p in run.all_checkpoints())
 
 
-def test_events_that_a_full_disk_refuses_are_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_are_written_later_if_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, run = (RunDir.create(tmp_path / name, small(steps=14)) for name in ("whole", "run"))
     Runner(whole).run()
     emit, calls = RunDir.emit, []
@@ -169,7 +169,7 @@ def test_events_that_a_full_disk_refuses_are_written_later(tmp_path: Path, monke
         calls.append(entry)
         if 5 <= len(calls) < 9:
             with self.events_file.open("ab") as stream:
-                stream.write(b'{"v": 1, "ty')  # as far as there was room
+                stream.write(b'{"v": 1, "ty')  # until the disk was full
             raise OSError(28, "No space left on device")
         emit(self, entry)
 
@@ -178,7 +178,7 @@ def test_events_that_a_full_disk_refuses_are_written_later(tmp_path: Path, monke
     assert figures(run) == figures(whole)
 
 
-def test_a_folder_that_is_no_run_is_refused(start: Start, tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_refused(start: Start, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     assert start(tmp_path / "none").wait(600) == 2
     assert "config.yaml" in (tmp_path / "stderr.txt").read_text()

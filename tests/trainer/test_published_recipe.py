@@ -1,6 +1,6 @@
-"""The published recipe, written down once more as its formulas stand (arXiv 2506.21734, sapientinc/HRM), in float32 and as plainly as can be.
+"""The published recipe against an independent version of it: its formulas (arXiv 2506.21734, sapientinc/HRM), in float32 and as simple as possible.
 
-Nothing of the trainer or the model is used below but the first weights and the examples of each step.
+That version takes only the first weights and the examples of each step from the trainer and the model.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STEPS = 20
 
 
 def recipe(**changes: Any) -> RunConfig:
-    """sudoku-extreme-1k on the published dataset, narrower, with a warm-up that ends inside the steps looked at."""
+    """sudoku-extreme-1k on the published dataset, narrower, with a warm-up that ends within the steps compared."""
     published = preset("sudoku-extreme-1k")
     small = {
         "hidden_size": 32,
@@ -151,7 +151,7 @@ def test_the_first_twenty_losses_are_those_of_the_formulas(tmp_path: Path) -> No
     assert len(ours) == STEPS
     theirs = [plain.step(number, batch) for number, batch in enumerate(batches)]
     assert ours == pytest.approx(theirs, rel=1e-4)
-    assert max(theirs) > 1.1 * min(theirs)  # something was learned meanwhile
+    assert max(theirs) > 1.1 * min(theirs)  # it learned something meanwhile
     assert trainer.carry.halted.tolist() == [row is None for row in plain.rows]
     assert all(row is None or int(steps) == row["steps"] for steps, row in zip(trainer.carry.steps, plain.rows, strict=True))
     assert any(int(b["least_segments"].max()) > 1 for b in batches)
@@ -161,7 +161,7 @@ def test_the_first_twenty_losses_are_those_of_the_formulas(tmp_path: Path) -> No
 
 
 def test_the_preset_is_the_published_recipe() -> None:
-    """Figures: arXiv 2506.21734 and its code's README, for one card of a laptop."""
+    """Figures from arXiv 2506.21734 and the README of its code, for one laptop card."""
     config = preset("sudoku-extreme-1k")
     assert (config.batch_size, config.lr, config.puzzle_emb_lr, config.weight_decay, config.betas) == (384, 7e-5, 7e-5, 1.0, (0.9, 0.95))
     assert (config.warmup_steps, config.loss, config.q_continue, config.optimizer, config.ema, config.clip) == (

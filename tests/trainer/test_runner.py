@@ -1,4 +1,4 @@
-"""What a run leaves in its directory beside its figures: probes, machine load, checkpoints by a rule, explanations."""
+"""What a run writes besides its metrics: probes, machine load, checkpoints, explanations; and micro-batches."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from trainer.runs.run_dir import RunDir, kept_checkpoints
 
 @pytest.fixture(autouse=True)
 def _signals() -> Iterator[None]:
-    """`main` takes them over."""
+    """Restore the signal handlers that `main` replaces."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in before.items():
@@ -57,13 +57,13 @@ def test_probe_puzzles_are_traced_at_each_evaluation(tmp_path: Path) -> None:
         assert early.has_states
         assert early.model.config["q_continue"] == config.q_continue
     assert any((a.probability != b.probability).any() for a, b in zip(first, last, strict=True))
-    # What is traced is what was judged: the averaged weights of that step.
+    # The traced model is the evaluated one: the averaged weights of that step.
     solved = np.mean([(t.prediction[-1] == t.puzzle.solution).all() for t in last])
     assert 0 <= solved <= 1
     assert [t.title for t in trace_file.info(run.path / evaluations[0]["probe"])] == ["6 clues", "6 clues", "8 clues", "8 clues"]
 
 
-def test_a_resumed_run_takes_back_probes_of_later_steps(tmp_path: Path) -> None:
+def test_a_resumed_run_deletes_probes_of_later_steps(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=20, probe_puzzles=1, evaluate_every=10))
     Runner(run).run()
     for name in ("step_000030.h5", "step_000020.h5.part"):
@@ -72,10 +72,10 @@ def test_a_resumed_run_takes_back_probes_of_later_steps(tmp_path: Path) -> None:
     assert sorted(p.name for p in run.probes.iterdir()) == ["step_000010.h5", "step_000020.h5"]
 
 
-def test_every_start_tells_what_it_ran_with(tmp_path: Path) -> None:
-    """One run may go on with another version or another number of threads; env.json holds the last."""
+def test_every_start_records_its_environment(tmp_path: Path) -> None:
+    """A run may be resumed with another version or number of threads. env.json has the last environment."""
     run = RunDir.create(tmp_path / "run", small(steps=4))
-    for threads in (1, 2):  # as a hand changes config.yaml in between
+    for threads in (1, 2):  # as if config.yaml was edited in between
         run.config_file.write_text(run.config_file.read_text().replace("threads: 1", f"threads: {threads}"))
         Runner(run).run()
     starts = [e["environment"] for e in of_kind(run, "started")]
@@ -84,7 +84,7 @@ def test_every_start_tells_what_it_ran_with(tmp_path: Path) -> None:
     assert json.loads((run.path / "env.json").read_text()) == starts[1]
 
 
-def test_metrics_hold_norms_and_the_machine_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_have_norms_and_the_machines_load_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner_module, "_MACHINE_EVERY", 0.0)
     run = RunDir.create(tmp_path / "run", small(steps=6, evaluate_every=100))
     Runner(run).run()
@@ -113,7 +113,7 @@ def test_norms_are_those_of_all_gradients_and_weights_together() -> None:
     assert float(sums["loss"]) / 16 == pytest.approx(event["values"]["loss"])
 
 
-def test_freed_memory_is_kept_where_the_c_library_can(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_freed_memory_is_kept_if_the_c_library_can(monkeypatch: pytest.MonkeyPatch) -> None:
     script = "from trainer.machine import keep_memory; print(keep_memory())"
     here = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert here.stdout.strip() in ("True", "False")
@@ -122,7 +122,7 @@ def test_freed_memory_is_kept_where_the_c_library_can(monkeypatch: pytest.Monkey
     assert not keep_memory()
 
 
-def test_without_a_driver_the_card_is_silently_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_driver_there_is_no_card(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
         def __getattr__(self, name: str) -> Any:
             raise RuntimeError("no driver")
@@ -131,7 +131,7 @@ def test_without_a_driver_the_card_is_silently_absent(monkeypatch: pytest.Monkey
     assert set(MachineMonitor().read()) == {"cpu", "memory", "process_memory"}
 
 
-def test_a_card_is_told_and_what_it_cannot_tell_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cards_load_is_read_and_unknown_values_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     class Card:
         used, total, gpu = 2 << 30, 8 << 30, 75
 
@@ -180,13 +180,13 @@ def test_a_run_keeps_the_rule_the_best_and_the_last(tmp_path: Path) -> None:
     assert last.name == "step_000040"
 
 
-def test_a_run_that_had_saved_nothing_is_not_told_to_go_on(tmp_path: Path) -> None:
+def test_a_diverged_run_without_a_checkpoint_is_told_to_start_again(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=30))
     assert "nothing was saved yet. Start again with a lower learning rate" in explain(Diverged("the loss is nan at step 1"), run)
 
 
 @pytest.mark.parametrize("what", ["loss", "gradient"])
-def test_no_number_stops_the_run_at_its_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+def test_nan_stops_the_run_at_its_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     from trainer import loop
 
     run = RunDir.create(tmp_path / "run", small(steps=30, checkpoint_every=5, evaluate_every=100))
@@ -213,33 +213,33 @@ def test_no_number_stops_the_run_at_its_last_good_checkpoint(tmp_path: Path, mon
     assert last.name == "step_000015"
     state = torch.load(last / "training_state.pt", weights_only=True)
     assert all(torch.isfinite(t).all() for t in state["model"].values())
-    # It goes on from there once what was wrong is gone.
+    # Without the fault it resumes from there.
     Runner(run).run()
     assert run.status()["step"] == 30
 
 
-def test_devices_that_are_not_asked_each_step_find_it_before_anything_is_saved() -> None:
+def test_on_a_card_nan_is_found_before_anything_is_saved() -> None:
     config = small(steps=10, log_every=5)
     trainer = Trainer(config, Batches(config, *make_pool(config)))
-    trainer.device = torch.device("meta")  # any that is no CPU
+    trainer.device = torch.device("meta")  # any device but the CPU
     trainer.window.add({"loss": torch.tensor(1.0), "grad_norm": torch.tensor(float("inf"))})
     with pytest.raises(Diverged, match="gradient norm is inf"):
         trainer.check()
 
 
-def test_a_run_that_gets_no_better_ends_early_and_says_so(tmp_path: Path) -> None:
+def test_a_run_that_does_not_improve_stops_early_and_says_so(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=4000, lr=0.0, evaluate_every=5, patience=3, checkpoint_every=1000))
     Runner(run).run()
     (finished,) = of_kind(run, "finished")
     assert finished["reason"] == "done"
     assert "no improvement in 3 evaluations" in finished["message"]
     assert finished["step"] == 20
-    # It stays ended.
+    # Started again, it ends at once.
     Runner(run).run()
     assert of_kind(run, "finished")[-1]["step"] == 20
 
 
-def test_little_room_on_the_disk_is_warned_of_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_low_disk_space_gives_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner_module, "free_bytes", lambda path: 3_000_000)
     run = RunDir.create(tmp_path / "run", small(steps=21, evaluate_every=100))
     Runner(run).run()
@@ -248,7 +248,7 @@ def test_little_room_on_the_disk_is_warned_of_once(tmp_path: Path, monkeypatch: 
     assert "only 3 MB are free" in warning["message"]
 
 
-def test_a_run_of_a_newer_version_is_refused_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_of_a_newer_version_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = RunDir.create(tmp_path / "run", small())
     text = run.config_file.read_text()
     assert text.startswith("version: 1\n")
@@ -259,12 +259,12 @@ def test_a_run_of_a_newer_version_is_refused_in_words(tmp_path: Path, capsys: py
     assert "config.yaml" in capsys.readouterr().err
 
 
-def test_a_finished_run_that_is_started_again_tells_nothing_twice(tmp_path: Path) -> None:
+def test_a_finished_run_that_is_started_again_repeats_nothing(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=10, evaluate_every=7, checkpoint_every=1))
     Runner(run).run()
     before = figures(run)
     assert [step for kind, step, _ in before if kind == "evaluation"] == [7, 10]
-    # As if it had been killed between telling how good it is and pointing at the best.
+    # As a kill between the evaluation event and the pointer to the best checkpoint leaves it.
     (run.checkpoints / "best").unlink()
     Runner(run).run()
     assert figures(run) == before
@@ -273,7 +273,7 @@ def test_a_finished_run_that_is_started_again_tells_nothing_twice(tmp_path: Path
     assert (best is not None and best.name == "step_000010") == (exact[10] >= exact[7])
 
 
-def test_a_stop_cuts_an_evaluation_short_which_comes_first_when_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_cancels_an_evaluation_and_a_resumed_run_begins_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = {"steps": 10, "evaluate_every": 4, "evaluation": [{"clues": 6, "count": 300}]}
     whole, run = (RunDir.create(tmp_path / name, small(**changes)) for name in ("whole", "run"))
     Runner(whole).run()
@@ -295,7 +295,7 @@ def test_a_stop_cuts_an_evaluation_short_which_comes_first_when_the_run_goes_on(
     assert figures(run) == figures(whole)
 
 
-def test_a_run_whose_minutes_are_used_up_says_so(tmp_path: Path) -> None:
+def test_a_run_that_reaches_its_time_limit_says_so(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=4000, minutes=0.0005))
     Runner(run).run()
     (finished,) = of_kind(run, "finished")
@@ -306,13 +306,13 @@ def test_a_run_whose_minutes_are_used_up_says_so(tmp_path: Path) -> None:
 # TensorBoard -------------------------------------------------------------------------------------------------------------
 
 
-def test_tensorboard_files_hold_the_figures_when_asked_for(tmp_path: Path) -> None:
+def test_tensorboard_files_have_the_figures(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     run = RunDir.create(tmp_path / "run", small(steps=14, evaluate_every=7, checkpoint_every=7, tensorboard=True))
     Runner(run).run()
     (run.checkpoints / "step_000014" / "training_state.pt").unlink()
-    Runner(run).run()  # goes on from step 7; what was written of later steps is taken back
+    Runner(run).run()  # resumes from step 7; figures of later steps are hidden
     board = EventAccumulator(str(run.path / "tensorboard"))
     board.Reload()
     metrics = {step: values for kind, step, values in figures(run) if kind == "metrics"}
@@ -325,7 +325,7 @@ def test_tensorboard_files_hold_the_figures_when_asked_for(tmp_path: Path) -> No
     assert not (plain.path / "tensorboard").exists()
 
 
-def test_without_tensorboard_a_run_that_asks_for_it_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_with_tensorboard_is_refused_if_it_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard.writer", None)
     run = RunDir.create(tmp_path / "run", small(tensorboard=True))
     assert main([str(run.path)]) == 2
@@ -340,18 +340,18 @@ def losses(trainer: Trainer) -> list[float]:
 
 
 @pytest.mark.parametrize("changes", [{}, {"q_continue": True, "puzzle_emb_lr": 1e-3, "loss": "stablemax"}, {"full_length": 0.5}])
-def test_a_batch_in_parts_trains_as_a_whole_one(changes: dict[str, Any]) -> None:
+def test_micro_batches_train_as_a_whole_batch(changes: dict[str, Any]) -> None:
     config = small(steps=12, evaluate_every=100, dtype="float32", **changes)
     batches = Batches(config, *make_pool(config))
     whole, parts = Trainer(config, batches), Trainer(config, batches, micro_batch=5)
     assert losses(parts) == pytest.approx(losses(whole), rel=1e-4)
     assert parts.carry.steps.tolist() == whole.carry.steps.tolist()
     for name, tensor in whole.model.state_dict().items():
-        # Adam's first steps turn rounding of tiny gradients into whole steps of lr.
+        # Adam's first steps turn rounding errors of tiny gradients into full steps of lr.
         torch.testing.assert_close(parts.model.state_dict()[name], tensor, rtol=0, atol=2e-3)
 
 
-def test_gradients_of_parts_add_up_to_those_of_the_whole() -> None:
+def test_gradients_of_micro_batches_sum_to_those_of_the_whole() -> None:
     config = small(dtype="float32", q_continue=True)
     batches = Batches(config, *make_pool(config))
     found = []
@@ -363,7 +363,7 @@ def test_gradients_of_parts_add_up_to_those_of_the_whole() -> None:
         torch.testing.assert_close(found[1][name], gradient, rtol=1e-4, atol=1e-6)
 
 
-def test_out_of_memory_halves_the_micro_batch_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_halves_the_micro_batch_and_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from hrm_model.model import HRM
 
     config = small(steps=14, checkpoint_every=7, evaluate_every=100, puzzle_emb_lr=1e-3)

@@ -1,4 +1,4 @@
-"""Training: repeatable, through phases and restarts, with every switch."""
+"""Training is repeatable, through phases and restarts, with every setting."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def losses(trainer: Trainer) -> list[float]:
     return [e["values"]["loss"] for events in trainer.train() for e in events if e["type"] == "metrics"]
 
 
-def test_two_runs_of_one_seed_are_bit_identical_and_learn() -> None:
+def test_runs_with_equal_seeds_are_bit_identical_and_learn() -> None:
     config = small(steps=150, evaluate_every=1000, batch_size=32)
     pool = make_pool(config)
     first, second = (losses(Trainer(config, Batches(config, *pool))) for _ in range(2))
@@ -37,7 +37,7 @@ def test_phases_change_the_depth_and_survive_a_restart() -> None:
     whole = losses(trainer)
     assert trainer.model.config.H_cycles == 2
     rest = Trainer(config, batches)
-    # The schedule's length is part of the loss; a run is cut, not shortened.
+    # The schedule depends on the number of steps, so the run is stopped, not shortened.
     cut = Trainer(config, batches)
     stream = cut.train()
     for _ in range(5):
@@ -63,7 +63,7 @@ def test_a_phase_has_its_own_weight_decay(optimizer: str) -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon", "adam_atan2"])
-def test_a_run_in_bfloat16_goes_on_bit_for_bit_in_bfloat16(optimizer: str) -> None:
+def test_a_bfloat16_run_resumes_in_bfloat16_bit_for_bit(optimizer: str) -> None:
     config = small(steps=8, evaluate_every=100, dtype="bfloat16", optimizer=optimizer)
     batches = Batches(config, *make_pool(config))
     whole = losses(Trainer(config, batches))
@@ -71,21 +71,21 @@ def test_a_run_in_bfloat16_goes_on_bit_for_bit_in_bfloat16(optimizer: str) -> No
     stream = cut.train()
     for _ in range(5):
         next(stream)
-    # A machine that would choose another dtype must not change it under a run.
+    # A machine that would choose another dtype must not change that of a resumed run.
     rest = Trainer(config.model_copy(update={"dtype": "float32"}), batches)
     rest.load_state_dict(cut.state_dict())
     assert rest.model.config.forward_dtype == "bfloat16"
     assert losses(rest) == whole[5:]
     fine = losses(Trainer(config.model_copy(update={"dtype": "float32"}), batches))
     assert 0 < abs(fine[0] - whole[0]) < 0.01 * fine[0]
-    assert rest.averaged_model().config.forward_dtype == "float32"  # looking at a model is done in float32 on a CPU
+    assert rest.averaged_model().config.forward_dtype == "float32"  # evaluation uses float32 on a CPU
 
 
-def test_wrong_rows_go_on_whatever_they_say() -> None:
+def test_with_wrong_go_on_wrong_rows_never_halt_early() -> None:
     config = small(wrong_go_on=True, batch_size=8, puzzle_emb_lr=0.0)
     trainer = Trainer(config, Batches(config, *make_pool(config)))
     with torch.no_grad():
-        trainer.model.q_head.bias.fill_(5.0)  # thinks that it is right from the start
+        trainer.model.q_head.bias.fill_(5.0)  # is sure of its answer from the start
     limit = trainer.model.config.halt_max_steps
     for step in range(1, limit + 1):
         trainer.train_step()
@@ -93,11 +93,11 @@ def test_wrong_rows_go_on_whatever_they_say() -> None:
         assert trainer.carry.halted.all() == (step == limit)
 
 
-def test_some_rows_think_to_the_end_whatever_they_say() -> None:
+def test_with_full_length_some_rows_take_all_segments() -> None:
     config = small(full_length=0.25, batch_size=8, puzzle_emb_lr=0.0)
     trainer = Trainer(config, Batches(config, *make_pool(config)))
     with torch.no_grad():
-        trainer.model.q_head.bias.fill_(5.0)  # halts at once wherever it may
+        trainer.model.q_head.bias.fill_(5.0)  # halts as soon as it may
     limit = trainer.model.config.halt_max_steps
     for step in range(1, limit + 1):
         trainer.train_step()
@@ -107,7 +107,7 @@ def test_some_rows_think_to_the_end_whatever_they_say() -> None:
 
 
 @pytest.mark.parametrize("name", ["adam_atan2", "adamw", "muon"])
-def test_the_published_switches_train_too(name: str) -> None:
+def test_the_published_settings_train_too(name: str) -> None:
     config = small(
         steps=12, optimizer=name, loss="stablemax", q_continue=True, puzzle_emb_lr=1e-3, ema=0, clip=0, evaluate_every=100, lr=1e-3
     )
@@ -118,7 +118,7 @@ def test_the_published_switches_train_too(name: str) -> None:
     assert trainer.model.puzzle_emb.weights.abs().sum() > 0
 
 
-def test_what_cannot_be_captured_is_computed_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_goes_on_without_a_graph_if_the_capture_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise RuntimeError("operation not permitted when stream is capturing")
 
@@ -131,7 +131,7 @@ def test_what_cannot_be_captured_is_computed_step_by_step(monkeypatch: pytest.Mo
     assert [(e["code"], "stream is capturing" in e["message"]) for e in told if e["type"] == "warning"] == [("capture", True)]
 
 
-def test_a_run_in_float32_is_judged_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_float32_run_is_evaluated_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr("trainer.loop.pick_dtype", lambda device, trained_in: asked.append(trained_in) or trained_in)
     for dtype in ("float32", "bfloat16"):

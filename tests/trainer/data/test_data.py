@@ -1,4 +1,4 @@
-"""What a run is made of: configurations, pools and batches, published datasets, events."""
+"""Configurations, pools and batches, published datasets, events."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_every_preset_can_be_written_and_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "words"), [("a: [", "invalid YAML"), ("steps: 3", "task"), ("batch_size: -1", "batch_size")])
-def test_a_bad_configuration_is_named(tmp_path: Path, text: str, words: str) -> None:
+def test_an_error_names_the_file_and_field_of_a_bad_configuration(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(ConfigError, match="config.yaml") as caught:
         read_config(tmp_path / "config.yaml")
@@ -52,7 +52,7 @@ def test_batches_depend_on_seed_and_step_alone() -> None:
     assert (one(5)["inputs"] != one(6)["inputs"]).any()
 
 
-def test_sets_are_drawn_from_their_step_on() -> None:
+def test_a_set_is_drawn_from_its_first_step_on() -> None:
     config = small(puzzles=[{"clues": 5, "count": 40, "from_step": 10}, {"clues": 8, "count": 40}], augment=False, easier_copies=0.0)
     batches = Batches(config, *make_pool(config))
     clues = [set((batches.grids(step)[0] > 0).sum(axis=1).tolist()) for step in (0, 9, 10, 11)]
@@ -61,7 +61,7 @@ def test_sets_are_drawn_from_their_step_on() -> None:
         small(puzzles=[{"clues": 5, "count": 40, "from_step": 10}])
 
 
-def test_judging_puzzles_share_no_symmetry_class_with_training_4x4() -> None:
+def test_4x4_evaluation_and_training_puzzles_share_no_symmetry_class() -> None:
     config = small(puzzles=[{"clues": 5, "count": 500}], evaluation=[{"clues": 6, "count": 200}])
     from hrm_model.tasks.sudoku.symmetry import symmetry_codes_4
 
@@ -91,7 +91,7 @@ def test_wilson_interval_against_known_values() -> None:
     assert wilson(50, 100) == (pytest.approx(0.4038, abs=1e-3), pytest.approx(0.5962, abs=1e-3))
 
 
-def test_a_maze_run_learns_and_is_judged() -> None:
+def test_a_maze_run_learns_and_is_evaluated() -> None:
     config = small_maze(steps=60, evaluate_every=60)
     trainer = Trainer(config, Batches(config, *make_pool(config)), evaluation_sets(config))
     events = [e for entries in trainer.train() for e in entries]
@@ -141,7 +141,7 @@ def test_evaluation_counts_another_shortest_path_as_right(monkeypatch: pytest.Mo
         ({"loss_cells": "blanks"}, "for Sudoku"),
     ],
 )
-def test_a_maze_run_that_cannot_be_is_refused(changes: dict[str, object], words: str) -> None:
+def test_invalid_maze_configurations_are_refused(changes: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         small_maze(**changes)
 
@@ -151,7 +151,7 @@ def on_published(name: str, **changes: object) -> RunConfig:
 
 
 @pytest.mark.parametrize("name", ["sudoku", "maze", "arc"])
-def test_a_run_trains_on_a_published_dataset_and_is_judged_by_its_test_split(name: str) -> None:
+def test_a_run_trains_on_a_published_dataset_and_evaluates_its_test_split(name: str) -> None:
     config = on_published(name, batch_size=4 if name != "sudoku" else 16, evaluation_segments=1)
     assert config.task == {"sudoku": "sudoku-9x9", "maze": "maze-30x30", "arc": "arc"}[name]
     assert config.model.num_puzzle_identifiers == (31 if name == "arc" else 1)
@@ -201,7 +201,7 @@ def test_a_dataset_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         fit_to_dataset(small(), tmp_path)
 
 
-def test_a_run_on_a_dataset_that_is_gone_says_so(tmp_path: Path) -> None:
+def test_a_run_whose_dataset_is_missing_says_so(tmp_path: Path) -> None:
     config = on_published("sudoku").model_copy(update={"dataset": str(tmp_path / "gone")})
     run = RunDir.create(tmp_path / "run", config)
     told = subprocess.run(

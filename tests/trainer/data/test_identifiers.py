@@ -1,4 +1,4 @@
-"""The number that a model knows a puzzle by."""
+"""The number of a puzzle's vector in a model."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_names_with_quotes_commas_and_other_letters(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"a": 1}', '["a" "b"]', '["a", 1]', '["a", ["b"]]', '["a"', "\udcff"])
-def test_what_is_no_list_of_names_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_list_of_names_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "identifiers.json"
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(DatasetError, match=r"identifiers\.json: not a JSON list of names"):
@@ -72,9 +72,9 @@ def test_the_list_is_found_beside_in_the_run_and_through_its_dataset(tmp_path: P
     assert names_file(tmp_path / "nowhere") is None
 
 
-def test_what_is_said_of_a_puzzle(tmp_path: Path) -> None:
+def test_the_message_says_whether_the_model_knows_the_puzzle(tmp_path: Path) -> None:
     model = weights(tmp_path / "m")
-    assert identify(model, "m", 0, "evinc").words == ""  # a model without puzzle vectors has nothing to know it by
+    assert identify(model, "m", 0, "evinc").words == ""  # a model without puzzle vectors needs no identifier
     assert "are unknown" in identify(model, "m", 8, "evinc").words
     shutil.copy(NAMES, model)
     number = json.loads(NAMES.read_text()).index("evinc")

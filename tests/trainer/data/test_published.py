@@ -32,7 +32,7 @@ FILES = ["identifiers.json"] + [
 
 
 def made(folder: Path, task: str) -> Path:
-    """Our dataset of the same raw files and settings as the published one."""
+    """Our dataset, from the same raw files and settings as the published one."""
     csvs = PUBLISHED_DATA / "csv"
     if task == "arc":
         folders = PUBLISHED_DATA / "arc_tasks"
@@ -49,7 +49,7 @@ def made(folder: Path, task: str) -> Path:
 
 
 @pytest.mark.parametrize("task", ["sudoku", "maze", "arc"])
-def test_what_we_build_has_the_published_files_shapes_types_and_metadata(tmp_path: Path, task: str) -> None:
+def test_our_builds_have_the_published_files_shapes_types_and_metadata(tmp_path: Path, task: str) -> None:
     ours, theirs = made(tmp_path, task), PUBLISHED_DATA / task
     for file in FILES:
         if file.endswith(".json"):
@@ -77,7 +77,7 @@ def test_published_mazes_are_made_again_in_the_same_order(tmp_path: Path) -> Non
     assert {split.tobytes() for split in np.asarray(ours.splits["train"].labels).reshape(4, 8 * 900)} == wanted
 
 
-def test_published_sudoku_and_ours_hold_right_answers() -> None:
+def test_answers_of_the_published_sudoku_and_ours_are_right() -> None:
     for split in Dataset(PUBLISHED_DATA / "sudoku").splits.values():
         task = split.metadata.task
         inputs, labels = split.rows(np.arange(split.examples))
@@ -114,11 +114,11 @@ def test_training_order_takes_each_group_once_an_epoch_and_depends_on_the_step_a
 # Building ----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_build_that_was_cut_off_goes_on_and_comes_to_the_same(tmp_path: Path) -> None:
+def test_an_interrupted_build_continues_to_the_same_result(tmp_path: Path) -> None:
     list(build(tmp_path / "whole", {"train": source()}, {"a": 1}))
     for done in build(tmp_path / "cut", {"train": source()}, {"a": 1}):
         if done.done:
-            break  # as a kill would leave it; one file a bit longer than the other, in the middle of a row
+            break  # as a kill leaves it: one file is longer than the other and ends within a row
     unfinished = tmp_path / "cut.building" / "train"
     with (unfinished / "all__inputs.npy").open("ab") as stream:
         stream.write(b"\x01" * 4321)
@@ -130,7 +130,7 @@ def test_a_build_that_was_cut_off_goes_on_and_comes_to_the_same(tmp_path: Path) 
     assert not (tmp_path / "cut.building").exists()
 
 
-def test_another_recipe_begins_anew_and_a_finished_dataset_is_kept(tmp_path: Path) -> None:
+def test_another_recipe_starts_again_and_a_finished_dataset_is_kept(tmp_path: Path) -> None:
     next(build(tmp_path / "x", {"train": source()}, {"a": 1}))
     assert next(build(tmp_path / "x", {"train": source()}, {"a": 2})).done == 0
     list(build(tmp_path / "x", {"train": source()}, {"a": 2}))
@@ -141,7 +141,7 @@ def test_another_recipe_begins_anew_and_a_finished_dataset_is_kept(tmp_path: Pat
     assert np.load(tmp_path / "x/train/all__inputs.npy").dtype == np.uint8
 
 
-def test_a_full_disk_is_told_and_what_is_there_goes_on_later(tmp_path: Path) -> None:
+def test_a_build_continues_after_a_full_disk(tmp_path: Path) -> None:
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
@@ -217,7 +217,7 @@ def test_samples_filters_and_no_symmetry_class_on_both_sides(tmp_path: Path) -> 
         ("train/all__group_indices.npy", lambda a: a[:0], "must increase"),
     ],
 )
-def test_a_part_that_does_not_fit_is_named(tmp_path: Path, file: str, change: object, words: str) -> None:
+def test_an_error_names_the_file_that_does_not_fit(tmp_path: Path, file: str, change: object, words: str) -> None:
     shutil.copytree(PUBLISHED_DATA / "sudoku", tmp_path / "d")
     np.save(tmp_path / "d" / file, change(np.load(tmp_path / "d" / file)), allow_pickle=True)  # type: ignore[operator]
     with pytest.raises(DatasetError, match=words) as caught:
@@ -240,7 +240,7 @@ def test_a_pickle_in_a_dataset_is_never_run(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_thousands_of_damaged_datasets_give_a_dataset_or_one_sentence(tmp_path: Path) -> None:
+def test_thousands_of_damaged_datasets_open_or_give_one_sentence(tmp_path: Path) -> None:
     chance = random.Random(11)
     folder = tmp_path / "d"
     shutil.copytree(PUBLISHED_DATA / "arc", folder)

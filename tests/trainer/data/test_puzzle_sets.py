@@ -1,4 +1,4 @@
-"""The puzzles that ship for judging models: whole, of the difficulty that their file says, and of classes that training never sees."""
+"""The bundled test puzzles: complete, as difficult as their file's name says, and of classes that training never sees."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILES = sorted((assets_dir() / "puzzles" / "test").glob("*/*.txt"))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.parent.name}/{f.stem}")
-def test_a_set_is_what_its_name_says(file: Path) -> None:
+def test_puzzles_have_the_difficulty_in_their_files_name(file: Path) -> None:
     told = int(file.read_text().split()[1])
     found = read_puzzles(file, solve=True)
     assert found.solutions is not None, "each has one solution"

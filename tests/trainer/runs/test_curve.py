@@ -16,7 +16,7 @@ def plain_average(values: np.ndarray, weight: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("weight", [0.1, 0.6, 0.97, 0.9995])
-def test_smoothing_is_the_debiased_average_in_whatever_pieces_it_comes(weight: float) -> None:
+def test_smoothing_is_the_debiased_average_whatever_the_pieces(weight: float) -> None:
     values = np.random.default_rng(1).normal(3, 1, 200_000 if weight > 0.99 else 5000)
     first, carry = smoothed(values[:1234], weight)
     rest, _ = smoothed(values[1234:], weight, carry, 1234)
@@ -35,7 +35,7 @@ def table(rows: int) -> Table:
 
 @pytest.mark.parametrize("log_x", [False, True])
 @pytest.mark.parametrize("rows", [50, 1000, 30_000, 200_003])
-def test_what_is_drawn_keeps_every_extreme_and_fits_the_pixels(rows: int, log_x: bool) -> None:
+def test_drawn_points_keep_every_extreme_and_fit_the_pixels(rows: int, log_x: bool) -> None:
     curve = Curve(table(rows), "step", "loss", 0.9)
     curve.follow(1_000_000)
     drawn = curve.drawn(1, rows, 200, log_x)
@@ -48,7 +48,7 @@ def test_what_is_drawn_keeps_every_extreme_and_fits_the_pixels(rows: int, log_x:
     assert (drawn.low <= drawn.high).all()
 
 
-def test_a_long_history_is_taken_in_piece_by_piece() -> None:
+def test_a_long_history_is_read_piece_by_piece() -> None:
     curve = Curve(table(100_000), "step", "loss", 0.5)
     lengths = []
     while curve.behind:
@@ -82,7 +82,7 @@ def test_pixel_columns_are_exact_to_a_quarter_of_a_column() -> None:
         assert curve.y[max(0, start - near) : end + near].max() >= drawn.high[k] >= curve.y[start + near : end - near].max()
 
 
-def test_rows_without_a_value_are_left_out_and_a_cut_begins_anew() -> None:
+def test_rows_without_a_value_are_left_out_and_a_truncated_table_is_read_again() -> None:
     found = Table()
     found.append({"step": [10, 20, 30, 40], "steps": [np.nan, 3.0, np.nan, 5.0]})
     curve = Curve(found, "step", "steps")

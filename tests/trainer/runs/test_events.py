@@ -27,7 +27,7 @@ def test_every_event_of_a_run_has_the_fields_of_its_type(tmp_path: Path) -> None
     assert "message" in events[-1]
 
 
-def test_an_event_with_a_misspelt_field_is_our_mistake() -> None:
+def test_a_misspelt_field_fails_at_once() -> None:
     with pytest.raises(AssertionError, match="warning events have no field {'mesage'}"):
         event("warning", 3, code="disk", mesage="full")
 
@@ -40,7 +40,7 @@ def test_each_type_is_named_by_its_class() -> None:
         assert get_type_hints(kind)["type"].__args__ == (name,)
 
 
-def test_what_json_cannot_say_becomes_null(tmp_path: Path) -> None:
+def test_nan_becomes_null(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     append_line(file, event("metrics", 1, values={"loss": float("nan"), "lr": 1e-3}, ended=0))
     assert '"values": {"loss": null, "lr": 0.001}, "ended": 0}' in file.read_text()

@@ -13,7 +13,7 @@ def metrics(step: int, **values: object) -> dict[str, object]:
     return event("metrics", step, values=values, phase=0, examples=step * 10, seconds=step / 100)
 
 
-def test_metrics_become_rows_and_what_is_missing_is_nan() -> None:
+def test_metrics_become_rows_with_nan_for_missing_values() -> None:
     log = RunLog()
     log.apply(
         parse_events(
@@ -34,7 +34,7 @@ def test_the_rate_of_examples_is_taken_over_a_second_at_least() -> None:
     assert log.metrics["examples_per_second"][1:].tolist() == pytest.approx([1000] * 499)
 
 
-def test_a_start_takes_back_what_later_steps_said() -> None:
+def test_a_start_removes_rows_of_later_steps() -> None:
     log = RunLog()
     told = [
         event("started", 0),
@@ -48,7 +48,7 @@ def test_a_start_takes_back_what_later_steps_said() -> None:
     assert [m.kind for m in log.marks] == ["started", "started"]
 
 
-def test_an_evaluation_gives_each_set_and_the_interval_of_their_mean() -> None:
+def test_an_evaluation_row_has_each_set_and_the_interval_of_the_mean() -> None:
     sets = {
         "easy": {"puzzles": 100, "exact": 0.9, "low": 0.8, "high": 0.95, "cells": 0.99, "mean_segments": 2.0, "exact_by_segment": [0.1]},
         "hard": {"puzzles": 100, "exact": 0.5, "low": 0.4, "high": 0.6, "cells": 0.8, "mean_segments": 8.0, "exact_by_segment": [0.1]},
@@ -62,7 +62,7 @@ def test_an_evaluation_gives_each_set_and_the_interval_of_their_mean() -> None:
     assert found["mean_segments"].tolist() == [5]
 
 
-def test_odd_events_are_passed_over() -> None:
+def test_invalid_events_are_skipped() -> None:
     log = RunLog()
     odd = [
         {"type": "metrics"},
@@ -76,7 +76,7 @@ def test_odd_events_are_passed_over() -> None:
     assert [m.kind for m in log.marks] == ["from the future"]
 
 
-def test_a_table_grows_over_its_blocks_and_is_cut_anywhere() -> None:
+def test_a_table_grows_over_its_blocks_and_is_truncated_anywhere() -> None:
     table = Table()
     steps = np.arange(1, 150_001)
     for start in range(0, 150_000, 7001):

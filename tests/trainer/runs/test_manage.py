@@ -36,7 +36,7 @@ def test_runs_are_found_by_path_name_part_and_last(tmp_path: Path) -> None:
         manage.find_run("last", tmp_path / "nowhere")
 
 
-def test_a_deleted_run_comes_back_and_a_live_one_is_not_deleted(tmp_path: Path) -> None:
+def test_a_deleted_run_is_restored_and_a_live_one_is_not_deleted(tmp_path: Path) -> None:
     run, other = made(tmp_path, "a", "b")
     manage.delete(run)
     assert [r.path.name for r in manage.all_runs(tmp_path)] == ["b"]
@@ -50,7 +50,7 @@ def test_a_deleted_run_comes_back_and_a_live_one_is_not_deleted(tmp_path: Path) 
     assert manage.undelete("a", tmp_path) == tmp_path / "a"
     with pytest.raises(RunError, match="there is no deleted run"):
         manage.undelete(None, tmp_path)
-    other.write_status(state="running", step=3)  # of this very process
+    other.write_status(state="running", step=3)  # of this process
     for act in (manage.delete, lambda r: manage.rename(r, "d")):
         with pytest.raises(RunError, match="is being trained"):
             act(other)
@@ -66,8 +66,8 @@ def test_settings_are_changed_by_dotted_names() -> None:
             manage.with_changes(small(), changes)
 
 
-def test_a_run_continued_with_nothing_changed_but_its_length_is_the_longer_run(tmp_path: Path) -> None:
-    # A constant rate: the schedule's end is part of a run.
+def test_a_run_continued_only_with_more_steps_equals_the_longer_run(tmp_path: Path) -> None:
+    # A constant learning rate, because the schedule depends on the number of steps.
     config = small(steps=14, lr_min_ratio=1.0, warmup_steps=0, evaluate_every=100)
     longer = manage.with_changes(config, {"steps": 30})
     whole, run = RunDir.create(tmp_path / "whole", longer), RunDir.create(tmp_path / "run", config)
@@ -80,7 +80,7 @@ def test_a_run_continued_with_nothing_changed_but_its_length_is_the_longer_run(t
     assert manage.origin(new)["checkpoint"] == "step_000014"
     assert manage.origin(run) == {}
     assert run.status()["step"] == 14
-    # Killed before its own first checkpoint, it begins at the same place.
+    # If it is killed before its first checkpoint, it starts from the same place.
     again = manage.fork(run, longer, path=tmp_path / "again")
     Runner(again).run()
     assert figures(again)[:3] == figures(new)[:3]
@@ -102,7 +102,7 @@ def test_a_run_is_continued_with_changes(tmp_path: Path, changes: dict[str, Any]
     runner.run()
     after = [v for kind, _, v in figures(new) if kind == "metrics"]
     assert len(after) >= 7
-    assert after[0]["lm_loss"] < 0.5 * (before[0]["lm_loss"] + before[-1]["lm_loss"]) + 0.2  # what was learned is there
+    assert after[0]["lm_loss"] < 0.5 * (before[0]["lm_loss"] + before[-1]["lm_loss"]) + 0.2  # nothing is forgotten
     group = runner.trainer.optimizer.param_groups[-1]
     assert tuple(group["betas"]) == tuple(new.config().betas)
     assert group["weight_decay"] == new.config().weight_decay
@@ -110,7 +110,7 @@ def test_a_run_is_continued_with_changes(tmp_path: Path, changes: dict[str, Any]
     assert runner.trainer.carry.z_H.dtype == getattr(torch, new.config().dtype)
 
 
-def test_what_cannot_be_continued_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+def test_an_impossible_continuation_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     run = RunDir.create(tmp_path / "run", small(steps=7, evaluate_every=100))
     with pytest.raises(RunError, match="no checkpoint 'last'; its checkpoints: none"):
         manage.fork(run, small(), path=tmp_path / "new")
