@@ -56,8 +56,8 @@ def kicked(model: HRM, tokens: NDArray[Any], copies: int, segments: int, noise: 
     torch.manual_seed(0)
     usual = model.initial_state
 
-    def away(count: int) -> tuple[Tensor, Tensor]:
-        z_H, z_L = usual(count)
+    def away(count: int, cells: int | None = None) -> tuple[Tensor, Tensor]:
+        z_H, z_L = usual(count, cells)
         return z_H + noise * torch.randn_like(z_H), z_L + noise * torch.randn_like(z_L)
 
     found = [think(model, tokens, segments)]

@@ -92,16 +92,16 @@ def test_a_bench_goes_on_with_its_own_clock_only(tmp_path: Path, monkeypatch: py
     run = recipes.Run(changes, tmp_path, pace=[10.0])
     run.go_on(25)
     run.save(tmp_path / "state.pt")
-    run.trainer.ahead.close()
+    run.trainer.prefetcher.close()
     assert (run.trainer.step, run.seconds) == (3, 30.0)
     again = recipes.Run(changes, tmp_path, pace=[10.0])
     again.load(tmp_path / "state.pt")
     assert (again.trainer.step, again.seconds) == (3, 30.0)
-    again.trainer.ahead.close()
+    again.trainer.prefetcher.close()
     other = recipes.Run(changes, tmp_path, pace=[11.0])
     with pytest.raises(SystemExit, match="another clock"):
         other.load(tmp_path / "state.pt")
-    other.trainer.ahead.close()
+    other.trainer.prefetcher.close()
 
 
 def test_a_table_of_what_a_file_holds(tmp_path: Path) -> None:

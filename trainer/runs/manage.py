@@ -49,13 +49,11 @@ def find_run(name: str, root: Path | None = None) -> RunDir:
         return fitting[0]
     folder = root or runs_folder()
     if not runs:
-        raise RunError(
-            f"{name!r} is not a run directory, and there are no runs in {folder}. Train one: hrm-studio train --preset sudoku-4x4"
-        )
+        raise RunError(f"There is no run {name!r}; {folder} holds no runs yet. Train one: hrm-studio train sudoku-4x4")
     names = ", ".join(run.path.name for run in (fitting or runs)[-8:])
     if fitting:
         raise RunError(f"{name!r} matches several runs: {names}")
-    raise RunError(f"no run in {folder} matches {name!r}; the newest are: {names}")
+    raise RunError(f"no run {name!r} in {folder}; the newest are: {names}")
 
 
 def require_stopped(run: RunDir) -> None:

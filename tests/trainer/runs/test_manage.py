@@ -32,7 +32,7 @@ def test_runs_are_found_by_path_name_part_and_last(tmp_path: Path) -> None:
     for name, words in (("sudoku", "matches several"), ("whale", "swift-otter")):
         with pytest.raises(RunError, match=words):
             manage.find_run(name, tmp_path)
-    with pytest.raises(RunError, match="there are no runs in .*nowhere"):
+    with pytest.raises(RunError, match="There is no run .*nowhere holds no runs yet"):
         manage.find_run("last", tmp_path / "nowhere")
 
 

@@ -36,7 +36,7 @@ def test_the_newest_run_of_the_default_folder_is_the_last(tmp_path: Path) -> Non
 
 
 def test_without_a_run_it_says_how_to_train_one() -> None:
-    with pytest.raises(RunError, match=r"there are no runs in .*runs. Train one: hrm-studio train --preset sudoku-4x4"):
+    with pytest.raises(RunError, match=r"There is no run .*runs holds no runs yet. Train one: hrm-studio train sudoku-4x4"):
         Run("last")
     assert issubclass(RunError, HRMError)
 
