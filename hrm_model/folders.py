@@ -15,7 +15,7 @@ def home() -> Path:
 
 
 def cache() -> Path:
-    """What can be made or fetched again: unpacked archives."""
+    """For what can be made again, such as unpacked archives."""
     named = os.environ.get("HRM_STUDIO_HOME")
     return Path(named) / "cache" if named else user_cache_path("hrm-studio", appauthor=False)
 

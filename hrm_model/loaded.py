@@ -88,7 +88,7 @@ def load(name_or_path: str | Path, device: str = "auto") -> LoadedModel:
         model,
         name=short_name(path),
         path=path,
-        weights=found.place.weights,
+        weights=found.files.weights,
         task=model.config.task,
         q_continue=bool(extra.get("q_continue", True)),
         parameters=sum(p.numel() for p in model.parameters()),

@@ -1,4 +1,4 @@
-"""Writing a checkpoint anew: as safetensors in the own layout, and with a model card beside it. Without torch, in bounded memory."""
+"""Convert a checkpoint to safetensors in our own layout, with a model card if wanted. Without torch, in bounded memory."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _PIECE = 16 << 20  # bytes written at once
 def convert(inspection: Inspection, folder: str | Path) -> Path:
     """Write `model.safetensors` and `config.json` into a folder; every number stays as it is, names become ours.
 
-    Raises CheckpointError where the checkpoint has a fault, where the folder holds one already, or where it cannot be written.
+    Raises CheckpointError if the checkpoint has a fault, if the folder already contains one, or if it cannot be written.
     """
     folder = Path(folder)
     if inspection.fault or inspection.config is None:
-        raise CheckpointError(f"{inspection.place.asked}: {inspection.fault}")
+        raise CheckpointError(f"{inspection.files.asked}: {inspection.fault}")
     weights, config = folder / "model.safetensors", folder / "config.json"
     for file in (weights, config):
         if file.exists():
-            raise CheckpointError(f"{file}: is there already; name another folder")
-    origin = {"file": inspection.place.weights.name, "sha256": file_sha256(inspection.place.weights)}
+            raise CheckpointError(f"{file}: exists already. Choose another folder")
+    origin = {"file": inspection.files.weights.name, "sha256": file_sha256(inspection.files.weights)}
     about = own_config(inspection.config, {"task": inspection.config.task, "converted_from": origin, **inspection.given.extra})
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def convert(inspection: Inspection, folder: str | Path) -> Path:
 
 
 def export(inspection: Inspection, folder: str | Path, license: str = "") -> Path:
-    """`convert`, and a README.md: the checkpoint's own card where it has one, else what is known of it."""
+    """`convert`, and a README.md: the checkpoint's own card if it has one, else what the inspection found."""
     folder = convert(inspection, folder)
     try:
         with atomic_write(folder / "README.md") as stream:
@@ -58,15 +58,15 @@ def export(inspection: Inspection, folder: str | Path, license: str = "") -> Pat
 
 
 def keep_settings(inspection: Inspection) -> Path:
-    """Write the configuration beside the weights, as NAME.json, where it is found from now on. CheckpointError where that cannot be."""
+    """Write the configuration beside the weights, as NAME.json, where it is found from now on. CheckpointError."""
     assert inspection.config is not None
-    file = inspection.place.weights.with_name(inspection.place.weights.name + ".json")
+    file = inspection.files.weights.with_name(inspection.files.weights.name + ".json")
     content = own_config(inspection.config, inspection.given.extra)
     try:
         write_json(file, content, indent=2, default=str)
     except OSError as error:
         raise CheckpointError(
-            f"{file}: cannot be written ({error.strerror or error}); export the model to another folder instead"
+            f"{file}: cannot be written ({error.strerror or error}). Export the model to another folder instead"
         ) from None
     return file
 
@@ -103,11 +103,11 @@ def _numbers(inspection: Inspection, tensor: TensorInfo) -> Iterator[bytes]:
 
 
 def model_card(inspection: Inspection, license: str = "") -> str:
-    """Markdown with the Hub's front matter: the checkpoint's own card, else one made from what the inspection knows."""
+    """Markdown with the Hub's front matter: the checkpoint's own card, else one made from the inspection."""
     front = ["---", *([f"license: {license}"] if license else []), "library_name: hrm-studio", "tags:", "- hierarchical-reasoning-model"]
     front += [f"- {inspection.config.task}"] if inspection.config else []
     front += ["---", ""]
-    own = inspection.place.card.read_text(encoding="utf-8", errors="replace") if inspection.place.card else ""
+    own = inspection.files.card.read_text(encoding="utf-8", errors="replace") if inspection.files.card else ""
     if own.startswith("---\n"):
         return own
     return "\n".join(front) + (own or _described(inspection))
@@ -118,7 +118,7 @@ def _described(inspection: Inspection) -> str:
     assert config is not None
     assumed = [f"{f.name} {f.value}" for f in inspection.inferred if f.assumed]
     lines = [
-        f"# {inspection.place.name}",
+        f"# {inspection.files.name}",
         "",
         "| | |",
         "|---|---|",
@@ -131,10 +131,10 @@ def _described(inspection: Inspection) -> str:
         f"| layers | {config.L_layers} shared |" if config.shared else f"| layers | H {config.H_layers}, L {config.L_layers} |",
         f"| a segment | {config.H_cycles} H-cycles of {config.L_cycles} L-steps |",
         f"| positions | {config.pos_encodings} |",
-        f"| weights | `{inspection.place.weights.name}`, SHA-256 `{file_sha256(inspection.place.weights)}` |",
+        f"| weights | `{inspection.files.weights.name}`, SHA-256 `{file_sha256(inspection.files.weights)}` |",
         "",
     ]
     if assumed:
-        lines += [f"Not told by any file, and assumed as the published models have it: {', '.join(assumed)}.", ""]
-    lines += ["Accuracy: not measured here.", "", "Look at it with `hrm-studio models inspect FOLDER`, think with it by `hrm-studio solve PUZZLE --model FOLDER`.", ""]  # fmt: skip
+        lines += [f"Not given in any file; assumed as in the published models: {', '.join(assumed)}.", ""]
+    lines += ["Accuracy: not measured here.", "", "Inspect it with `hrm-studio models inspect FOLDER`; solve puzzles with `hrm-studio solve PUZZLE --model FOLDER`.", ""]  # fmt: skip
     return "\n".join(lines)

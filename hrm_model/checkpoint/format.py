@@ -1,8 +1,8 @@
-"""Checkpoints, own and published: loaded and written. A checkpoint is data; nothing in one is ever executed.
+"""Load and save checkpoints, our own and published ones. A checkpoint is data; nothing in one is ever executed.
 
 Own layout: a folder with `model.safetensors` and `config.json`. Published layout: `all_config.yaml` beside `step_N` or
-`checkpoint`, a torch.save of a flat state dict with a prefix before every name. `checkpoint_inspect` finds out which and
-what fits; here its tensors become a model.
+`checkpoint`, a torch.save of a flat state dict with a prefix before every name. `checkpoint/inspect.py` finds out which it
+is and whether it fits; here its tensors become a model.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def load(path: str | Path, device: str | None = None, dtype: str | None = None, 
 
 
 def load_inspected(inspection: Inspection, device: str | None = None, dtype: str | None = None) -> HRM:
-    """The model of a checkpoint that was looked at. Its weights become float32 in memory, a large puzzle table stays in its file."""
-    path = inspection.place.asked
+    """The model of an inspected checkpoint. Its weights become float32 in memory; a large puzzle table stays in its file."""
+    path = inspection.files.asked
     if inspection.fault or inspection.config is None:
         at_fault = inspection.given.file if inspection.problem and inspection.given.complete else path
         raise CheckpointError(f"{at_fault}: {inspection.fault}")
@@ -62,14 +62,16 @@ def load_inspected(inspection: Inspection, device: str | None = None, dtype: str
 def _in_memory(inspection: Inspection, name: str) -> Tensor:
     info = inspection.file.tensors[inspection.names[name]]
     tensor = torch.from_numpy(np.ascontiguousarray(as_float32(inspection.file.read(info.name), info.dtype)))
-    # Anything that is no number makes the sum none, at a tenth of the cost of asking each; huge ones may too, so then each is asked.
+    # NaN or infinity make the sum non-finite, at a tenth of the cost of checking each number. Huge ones may too, so then each is checked.
     if not tensor.sum().isfinite() and not tensor.isfinite().all():
-        raise CheckpointError(f"{inspection.place.asked}: {name} holds numbers that are not finite")
+        raise CheckpointError(
+            f"{inspection.files.asked}: {name} contains NaN or infinity. The checkpoint is damaged, or its training diverged"
+        )
     return tensor
 
 
 def _mapped(inspection: Inspection, name: str) -> Tensor:
-    """The table itself, of which only what is used is read."""
+    """The table as a memory map: only rows that are used are read."""
     info = inspection.file.tensors[inspection.names[name]]
     array = inspection.file.map(info.name)
     if info.dtype == "bfloat16":
@@ -78,7 +80,7 @@ def _mapped(inspection: Inspection, name: str) -> Tensor:
 
 
 def save(model: HRM, folder: str | Path, extra: dict[str, Any] | None = None) -> None:
-    """Write `model.safetensors` and `config.json` into a folder (made if missing). `extra` joins the JSON beside "model"."""
+    """Write `model.safetensors` and `config.json` into a folder (made if missing). `extra` is added to the JSON beside "model"."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_weights(model.state_dict(), folder / "model.safetensors")

@@ -1,4 +1,4 @@
-"""A model's configuration from its tensors, from what stands beside them, and from nothing; each value says where it comes from."""
+"""Derive a model's configuration from its tensors, the file beside them, and assumptions; each value says where it comes from."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Inferred:
     name: str
     value: Any
     source: str
-    assumed: bool = False  # nothing tells it; the value is the published models' own
+    assumed: bool = False  # no file gives it; the value is that of the published models
 
 
 @dataclass(frozen=True)
 class Inference:
-    """config: None where it cannot be; `problem` then says why, and `asks` names the fields that would help."""
+    """config: None if it cannot be derived; `problem` then says why, and `asks` lists the fields that would help."""
 
     config: ModelConfig | None
     fields: tuple[Inferred, ...]
@@ -42,19 +42,19 @@ class Inference:
 
 
 class _Unfit(ValueError):
-    """The tensors are no HRM's."""
+    """The tensors are not those of an HRM."""
 
 
 def infer(shapes: Shapes, given: Given, asked: Mapping[str, Any] | None = None) -> Inference:
-    """The configuration that these tensors fit. `asked` holds fields that a person named; they win over all else.
+    """The configuration that fits these tensors. `asked`: fields that a person entered; they take precedence.
 
-    Sizes come from tensors wherever one tells them; cycles, heads and encodings from the file beside; what nobody tells is assumed
-    as the published models have it.
+    Sizes come from the tensors if these give them; cycles, heads and encodings from the file; everything else is assumed as in the
+    published models.
     """
     asked = dict(asked or {})
-    told = given.file.name if given.file else ""
+    file_name = given.file.name if given.file else ""
     if given.complete:
-        return _validated([Inferred(n, v, told) for n, v in (given.values | asked).items()], (), told)
+        return _validated([Inferred(n, v, file_name) for n, v in (given.values | asked).items()], (), file_name)
     try:
         found = _from_tensors(shapes)
     except _Unfit as error:
@@ -63,30 +63,30 @@ def infer(shapes: Shapes, given: Given, asked: Mapping[str, Any] | None = None) 
     notes = []
     for name, value in given.values.items():
         if name not in fields:
-            fields[name] = Inferred(name, value, told)
+            fields[name] = Inferred(name, value, file_name)
         elif name in ("expansion", "H_layers", "num_puzzle_identifiers"):
             continue  # a rounded ratio; TRM writes 0; a data set's own count
         elif value != fields[name].value:
-            notes.append(f"{told} says {name} {value}; the tensors say {fields[name].value}")
+            notes.append(f"{file_name} says {name} {value}; the tensors say {fields[name].value}")
     for name, value in asked.items():
         fields[name] = Inferred(name, value, "you")
     _swiglu(shapes, fields, given)
     _assume(shapes, fields)
     _cells(shapes, fields, given)
     if "seq_len" not in fields:
-        words = f"a vocabulary of {fields['vocab_size'].value} belongs to no known task, so the board's size is not known: name seq_len, its cells"
+        words = f"a vocabulary of {fields['vocab_size'].value} belongs to no known task, so the size of the board is unknown. Enter seq_len, the number of cells"
         return Inference(None, tuple(fields.values()), tuple(notes), words, ("seq_len",))
-    result = _validated(list(fields.values()), tuple(notes), told)
+    result = _validated(list(fields.values()), tuple(notes), file_name)
     return result
 
 
-def _validated(fields: list[Inferred], notes: tuple[str, ...], told: str) -> Inference:
+def _validated(fields: list[Inferred], notes: tuple[str, ...], file_name: str) -> Inference:
     try:
         config = ModelConfig.model_validate({f.name: f.value for f in fields})
     except ValidationError as error:
         fault = error.errors()[0]
         name = ".".join(str(part) for part in fault["loc"])
-        source = next((f.source for f in fields if f.name == name), told)
+        source = next((f.source for f in fields if f.name == name), file_name)
         words = f"{name or 'the configuration'}: {fault['msg']}" + (f" (from {source})" if source else "")
         return Inference(None, tuple(fields), notes, words, (name,) if name else ())
     return Inference(config, tuple(fields), notes)
@@ -102,7 +102,7 @@ def _shape(shapes: Shapes, name: str, dimensions: int) -> tuple[int, ...]:
 
 
 def _from_tensors(shapes: Shapes) -> list[Inferred]:
-    """What tensors themselves tell."""
+    """The fields that the tensors give."""
     vocabulary, width = _shape(shapes, "embed_tokens.embedding_weight", 2)
     embedding = f"embed_tokens.embedding_weight {(vocabulary, width)}"
     found = [Inferred("vocab_size", vocabulary, embedding), Inferred("hidden_size", width, embedding)]
@@ -142,23 +142,23 @@ def _from_tensors(shapes: Shapes) -> list[Inferred]:
 
 
 def _swiglu(shapes: Shapes, fields: dict[str, Inferred], given: Given) -> None:
-    """expansion and swiglu_multiple that give the inner widths there are: the published pair where it fits, else the exact ratio."""
+    """expansion and swiglu_multiple that give the inner widths found: the published pair if it fits, else the exact ratio."""
     name = "L_level.layers.0.mlp.down_proj.weight"
     found = shapes.get(name, ())
     width = fields["hidden_size"].value
     if len(found) != 2 or "expansion" in fields and fields["expansion"].source == "you":
         return
     source = f"{name} {found}"
-    told = given.values.get("expansion", 4)
-    if isinstance(told, int | float) and 0 < told < 1000 and -(-round(told * width * 2 / 3) // 256) * 256 == found[1]:
-        fields["expansion"], fields["swiglu_multiple"] = Inferred("expansion", told, source), Inferred("swiglu_multiple", 256, source)
+    ratio = given.values.get("expansion", 4)
+    if isinstance(ratio, int | float) and 0 < ratio < 1000 and -(-round(ratio * width * 2 / 3) // 256) * 256 == found[1]:
+        fields["expansion"], fields["swiglu_multiple"] = Inferred("expansion", ratio, source), Inferred("swiglu_multiple", 256, source)
     else:
         fields["expansion"] = Inferred("expansion", 1.5 * found[1] / width, source)
         fields["swiglu_multiple"] = Inferred("swiglu_multiple", 1, source)
 
 
 def _assume(shapes: Shapes, fields: dict[str, Inferred]) -> None:
-    """What the published models have, for all that nothing tells."""
+    """The values of the published models for all fields that are still open."""
 
     def assume(name: str, value: Any, why: str) -> None:
         if name not in fields:
@@ -181,7 +181,7 @@ def _assume(shapes: Shapes, fields: dict[str, Inferred]) -> None:
 
 
 def _positions(shapes: Shapes) -> tuple[int, str] | None:
-    """Positions T where a tensor has that size, and its name."""
+    """Positions T and the tensor that has this size, if there is one."""
     for name in ("embed_pos.embedding_weight", "L_level.layers.0.mlp_t.down_proj.weight"):
         if len(shapes.get(name, ())) == 2:
             return shapes[name][0], f"{name} {shapes[name]}"
@@ -189,23 +189,23 @@ def _positions(shapes: Shapes) -> tuple[int, str] | None:
 
 
 def _cells(shapes: Shapes, fields: dict[str, Inferred], given: Given) -> None:
-    """seq_len and, where a tensor knows the positions, puzzle_slots."""
+    """seq_len and, if a tensor gives the positions, puzzle_slots."""
     vocabulary = fields["vocab_size"].value
-    told = _positions(shapes)
+    positions = _positions(shapes)
     ndim, width = fields["puzzle_emb_ndim"].value, fields["hidden_size"].value
     slots = max(-(-ndim // width), fields["puzzle_slots"].value if "puzzle_slots" in fields else 0) if ndim else 0
     known = _CELLS.get(vocabulary)
     if "seq_len" in fields:
         known = fields["seq_len"].value
-    elif told is not None:
-        # Slots are told by a file, or are what the task's cells leave.
-        cells = told[0] - slots if "puzzle_slots" in fields or known is None or not 0 <= told[0] - known <= 64 else known
-        fields["seq_len"] = Inferred("seq_len", cells, told[1])
+    elif positions is not None:
+        # A file gives the slots, or they are the positions that the task's cells leave.
+        cells = positions[0] - slots if "puzzle_slots" in fields or known is None or not 0 <= positions[0] - known <= 64 else known
+        fields["seq_len"] = Inferred("seq_len", cells, positions[1])
         known = cells
     elif known is not None:
         fields["seq_len"] = Inferred("seq_len", known, f"a vocabulary of {vocabulary}: {_TASKS[vocabulary]}")
-    if told is not None and known is not None and ndim and told[0] - known > slots:
-        fields["puzzle_slots"] = Inferred("puzzle_slots", told[0] - known, told[1])
+    if positions is not None and known is not None and ndim and positions[0] - known > slots:
+        fields["puzzle_slots"] = Inferred("puzzle_slots", positions[0] - known, positions[1])
 
 
 _TASKS = {11: "Sudoku 9×9", 6: "maze 30×30", 12: "ARC, boards padded to 30×30", 8: "Sudoku 6×6"}

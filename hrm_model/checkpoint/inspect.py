@@ -1,5 +1,5 @@
-"""What a checkpoint is, before it is loaded: tensors, configuration, what is missing or does not fit. Without torch, and without reading
-more of a file than its directory."""
+"""Inspect a checkpoint before it is loaded: tensors, configuration, what is missing or does not fit. Without torch, and without
+reading more of a file than its directory."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 
 from hrm_model.checkpoint.dtypes import as_float32
 from hrm_model.checkpoint.infer import Inferred, infer
-from hrm_model.checkpoint.locate import Place, find
+from hrm_model.checkpoint.locate import CheckpointFiles, find
 from hrm_model.checkpoint.settings import Given, read_config
 from hrm_model.checkpoint.tensors import TensorInfo, WeightsFile, renamed
 from hrm_model.config import ModelConfig, tensor_shapes
 from hrm_model.errors import CheckpointError
 
 _PREFIXES = ("_orig_mod.", "module.", "model.", "inner.")
-# What old code kept in its state dict although it follows from the configuration.
+# Entries of old state dicts that follow from the configuration.
 _DERIVED = ("rotary_emb.cos_cached", "rotary_emb.sin_cached")
-_SAMPLE = 1 << 20  # numbers that are looked at in a large tensor
-# A puzzle table larger than this stays in its file, and a run reads only its own rows.
+_SAMPLE = 1 << 20  # numbers of a large tensor that statistics use
+# A puzzle table larger than this stays in its file; only the rows that are used are read.
 MAPPED_ABOVE = 64 << 20
 
 
@@ -38,9 +38,9 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Inspection:
-    """A checkpoint as found. It can be loaded where `fault` is ''."""
+    """A checkpoint as found. It can be loaded if `fault` is empty."""
 
-    place: Place
+    files: CheckpointFiles
     file: WeightsFile
     names: dict[str, str]  # our name of a tensor → its name in the file
     tensors: tuple[TensorInfo, ...]  # by our names
@@ -56,7 +56,7 @@ class Inspection:
 
     @property
     def fault(self) -> str:
-        """Why it cannot be loaded, in a sentence; '' where it can."""
+        """Why it cannot be loaded; '' if it can."""
         if self.problem:
             return self.problem
         faults = [f"missing: {_few(self.missing)}"] if self.missing else []
@@ -66,13 +66,13 @@ class Inspection:
 
     @property
     def prefix(self) -> str:
-        """What stood before the names in the file, where it is the same everywhere."""
+        """The prefix of the names in the file, if all have the same."""
         found = {theirs.removesuffix(ours) for ours, theirs in self.names.items()}
         return found.pop() if len(found) == 1 else ""
 
     @property
     def parameters(self) -> int:
-        """Trained numbers; the puzzle table is counted apart, as the published figures do."""
+        """Trained numbers without the puzzle table, as the published figures count."""
         return sum(t.numel for t in self.tensors if t.name not in ("H_init", "L_init", "puzzle_emb.weights"))
 
     @property
@@ -81,12 +81,12 @@ class Inspection:
 
     @property
     def mapped_bytes(self) -> int:
-        """Of the file, what stays on disk until a puzzle needs its row."""
+        """Bytes that stay on the disk until a puzzle needs its row."""
         return sum(t.nbytes for t in self.tensors if t.name == "puzzle_emb.weights" and t.nbytes > MAPPED_ABOVE)
 
     @property
     def memory_bytes(self) -> int:
-        """What the loaded weights take: all float32, without a table that stays on disk."""
+        """Bytes of the loaded weights: float32, without a table that stays on the disk."""
         table = self.puzzle_numbers if self.mapped_bytes else 0
         return 4 * (sum(t.numel for t in self.tensors) - table)
 
@@ -95,9 +95,9 @@ class Inspection:
         return "TRM" if self.config is not None and self.config.shared else "HRM"
 
     def as_json(self) -> dict[str, Any]:
-        """For people's scripts: plain values only."""
+        """For scripts: plain values only."""
         return {
-            "path": str(self.place.asked), "file": str(self.place.weights), "format": self.file.kind, "bytes": self.file.size, "kind": self.kind,
+            "path": str(self.files.asked), "file": str(self.files.weights), "format": self.file.kind, "bytes": self.file.size, "kind": self.kind,
             "task": self.config.task if self.config else None, "parameters": self.parameters, "puzzle_numbers": self.puzzle_numbers,
             "memory_bytes": self.memory_bytes, "mapped_bytes": self.mapped_bytes, "prefix": self.prefix,
             "config": self.config.model_dump() if self.config else None, "missing": list(self.missing), "unexpected": list(self.unexpected),
@@ -109,28 +109,28 @@ class Inspection:
 
 
 def inspect(path: str | Path, asked: Mapping[str, Any] | None = None) -> Inspection:
-    """Look at a checkpoint folder, run folder, file or zip. `asked`: fields of the configuration that a person named.
+    """Inspect a checkpoint folder, run folder, file or zip. `asked`: fields of the configuration that a person entered.
 
-    CheckpointError where there is nothing that could be looked at; what is only missing or misfitting stands in the result.
+    CheckpointError if nothing can be inspected; what is missing or does not fit is part of the result.
     """
-    place = find(path)
-    file = WeightsFile(place.weights)
+    files = find(path)
+    file = WeightsFile(files.weights)
     names = _our_names(file)
-    given = read_config(place.configs)
-    if given.complete and place.weights.suffix != ".safetensors":
+    given = read_config(files.configs)
+    if given.complete and files.weights.suffix != ".safetensors":
         given = Given(given.file, False, given.values, given.extra)
     derived = [n for n in names if n in _DERIVED]
     tensors = tuple(renamed(file.tensors[theirs], ours) for ours, theirs in names.items() if ours not in _DERIVED)
     shapes = {t.name: t.shape for t in tensors}
     found = infer(shapes, given, asked)
     expected = tensor_shapes(found.config) if found.config else {}
-    notes = [*found.notes, *place.refused]
+    notes = [*found.notes, *files.refused]
     if derived:
-        notes.append(f"{', '.join(derived)}: follow from the configuration and are left out")
+        notes.append(f"{', '.join(derived)}: left out, because they follow from the configuration")
     if given.file is None:
-        notes.append("no configuration stands beside the weights: what no tensor tells is assumed")
+        notes.append("no configuration file beside the weights: values that the tensors do not give are assumed")
     return Inspection(
-        place=place, file=file, names={o: t for o, t in names.items() if o not in _DERIVED}, tensors=tensors, given=given, config=found.config,
+        files=files, file=file, names={o: t for o, t in names.items() if o not in _DERIVED}, tensors=tensors, given=given, config=found.config,
         inferred=found.fields,
         missing=tuple(n for n in expected if n not in shapes),
         unexpected=tuple(n for n in shapes if n not in expected) if found.config else (),
@@ -140,14 +140,14 @@ def inspect(path: str | Path, asked: Mapping[str, Any] | None = None) -> Inspect
 
 
 def _our_names(file: WeightsFile) -> dict[str, str]:
-    """Names without what torch.compile, DataParallel and the published training head put before them."""
+    """Names without the prefixes of torch.compile, DataParallel and the published training head."""
     names: dict[str, str] = {}
     for theirs in file.tensors:
         ours = theirs
         while (prefix := next((p for p in _PREFIXES if ours.startswith(p)), None)) is not None:
             ours = ours.removeprefix(prefix)
         if ours in names:
-            raise CheckpointError(f"{file.path}: holds {ours} twice, as {names[ours]} and as {theirs}")
+            raise CheckpointError(f"{file.path}: contains {ours} twice, as {names[ours]} and as {theirs}")
         names[ours] = theirs
     return names
 
@@ -161,9 +161,9 @@ def _few(names: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Numbers about the numbers of one tensor. counts (64,) and edges (65,) are its histogram over the finite ones."""
+    """Statistics of one tensor. counts (64,) and edges (65,) are the histogram of its finite numbers."""
 
-    numbers: int  # looked at; fewer than the tensor has where it is large
+    numbers: int  # that were read; of a large tensor a part
     low: float
     high: float
     mean: float
@@ -175,7 +175,7 @@ class Statistics:
 
 
 def statistics(inspection: Inspection, name: str) -> Statistics:
-    """Of one tensor by our name. Of a large one evenly spread rows are read, about a million numbers."""
+    """Of one tensor by our name. Of a large tensor about a million numbers in evenly spread rows are read."""
     info = inspection.file.tensors[inspection.names[name]]
     rows = slice(None)
     if info.numel > 4 * _SAMPLE and len(info.shape) > 1:

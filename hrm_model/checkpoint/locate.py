@@ -1,4 +1,4 @@
-"""Where the weights are, and what stands beside them: a folder, a run's folder, a single file, a zip."""
+"""Find the weights of a checkpoint and the files beside them: in a folder, a run's folder, a single file or a zip."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _MOST_UNPACKED = 64 << 30  # bytes
 
 
 @dataclass(frozen=True)
-class Place:
-    """What of a path is used, and what is left alone."""
+class CheckpointFiles:
+    """The files of a checkpoint: those that are used, and those that are refused."""
 
-    asked: Path  # what was named
+    asked: Path  # as the caller gave it
     weights: Path
     configs: tuple[Path, ...] = ()  # the likeliest first
     card: Path | None = None
-    refused: tuple[str, ...] = field(default=())  # 'name: why' of what stands beside and is not touched
+    refused: tuple[str, ...] = field(default=())  # 'name: why' of files beside the weights that are never read
 
     @property
     def name(self) -> str:
@@ -54,7 +54,7 @@ class Place:
 
 
 def short_name(path: Path) -> str:
-    """What a model at a path is called: the Hub's id for a copy in its cache, the folder's name, or the file's where that says more."""
+    """The name of the model at a path: the id of a model in the Hub's cache, else the folder's name, or the file's if that says more."""
     repository = next((p.name for p in (path, *path.parents) if p.name.startswith("models--")), "")
     if repository:
         return repository.removeprefix("models--").replace("--", "/", 1)
@@ -64,17 +64,17 @@ def short_name(path: Path) -> str:
 
 
 def is_weights_name(name: str) -> bool:
-    """Whether a file of this name may hold a model's weights: model.safetensors, step_N, checkpoint, *.pt …"""
+    """Whether a file of this name may contain a model's weights: model.safetensors, step_N, checkpoint, *.pt …"""
     return bool(_STEP.match(name)) or (name.endswith(_SUFFIXES) and name != "training_state.pt")
 
 
 def begins_like_weights(head: bytes) -> bool:
-    """Whether a file with these first bytes may be one that torch.save (an archive, or a pickle) or safetensors wrote, be it whole or not."""
+    """Whether torch.save (an archive, or a pickle) or safetensors may have written a file with these first bytes, complete or not."""
     return head.startswith((b"PK", b"\x80")) or head[8:9] == b"{"
 
 
 def rank(name: str) -> tuple[int, int]:
-    """Which of several weights files is the likeliest: the own one, else the published one of the highest step."""
+    """Order of several weights files, the likeliest highest: our own, then the published one of the highest step."""
     if name == "model.safetensors":
         return 3, 0
     if (step := _STEP.match(name)) is not None:
@@ -82,23 +82,23 @@ def rank(name: str) -> tuple[int, int]:
     return 1, 0
 
 
-def find(path: str | Path) -> Place:
+def find(path: str | Path) -> CheckpointFiles:
     """The weights of a checkpoint folder, a run folder, a file or a zip. CheckpointError says what is missing or refused."""
     path = Path(path)
     if not path.exists():
-        raise CheckpointError(f"{path}: there is no such file or folder")
+        raise CheckpointError(f"{path}: no such file or folder")
     if path.is_dir():
         return replace(_in_folder(_of_run(path) or path), asked=path)
     if _is_archive(path):
         return replace(find(unpack(path)), asked=path)
     if not path.is_file():
-        raise CheckpointError(f"{path}: is neither a file nor a folder")
+        raise CheckpointError(f"{path}: not a file or folder")
     beside = _siblings(path.parent)
-    return Place(path, path, _configs(path, beside[0]), _card(path.parent), beside[1])
+    return CheckpointFiles(path, path, _configs(path, beside[0]), _card(path.parent), beside[1])
 
 
 def _of_run(folder: Path) -> Path | None:
-    """The best checkpoint of a run's folder, else its last one; None where it is no run."""
+    """The best checkpoint of a run's folder, else its last one; None if it is not a run."""
     checkpoints = folder / "checkpoints"
     if not checkpoints.is_dir() or (folder / "model.safetensors").exists():
         return None
@@ -112,11 +112,11 @@ def _of_run(folder: Path) -> Path | None:
             return checkpoints / named
     steps = sorted(p for p in checkpoints.glob("step_*") if p.is_dir() and not p.name.endswith(".part"))
     if not steps:
-        raise CheckpointError(f"{folder}: is a run that has saved no checkpoint yet")
+        raise CheckpointError(f"{folder}: this run has not saved a checkpoint yet")
     return steps[-1]
 
 
-def _in_folder(folder: Path) -> Place:
+def _in_folder(folder: Path) -> CheckpointFiles:
     files, refused = _siblings(folder)
     candidates = sorted((f for f in files if is_weights_name(f.name)), key=lambda f: (rank(f.name), f.name), reverse=True)
     if not candidates:
@@ -125,27 +125,27 @@ def _in_folder(folder: Path) -> Place:
             return _in_folder(inner[0])
         parts = any(f.name == "model.safetensors.index.json" for f in files)
         why = (
-            "its weights are split into parts; join them"
+            "(its weights are split into parts; join them first)"
             if parts
             else "(model.safetensors with config.json, or step_N with all_config.yaml)"
         )
-        raise CheckpointError(f"{folder}: holds no checkpoint {why}")
+        raise CheckpointError(f"{folder}: no checkpoint found {why}")
     first = candidates[0]
     if len(candidates) > 1 and rank(first.name)[0] == 1:
-        raise CheckpointError(f"{folder}: holds several: {', '.join(f.name for f in reversed(candidates[-5:]))}; name one of them")
-    return Place(folder, first, _configs(first, files), _card(folder), refused)
+        raise CheckpointError(f"{folder}: several checkpoints: {', '.join(f.name for f in reversed(candidates[-5:]))}. Open one of them")
+    return CheckpointFiles(folder, first, _configs(first, files), _card(folder), refused)
 
 
 def _siblings(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
-    """Plain files of a folder, and what of it is never touched, with the reason."""
+    """The plain files of a folder, and those that are never read, with the reason."""
     files, refused = [], []
     for number, entry in enumerate(sorted(folder.iterdir())):
         if number >= _MOST_FILES:
-            raise CheckpointError(f"{folder}: holds more than {_MOST_FILES:,} files; name the weights file itself")
+            raise CheckpointError(f"{folder}: more than {_MOST_FILES:,} files. Open the weights file itself")
         if entry.is_symlink() and not _stays_inside(entry, folder):
-            refused.append(f"{entry.name}: is a symbolic link to somewhere else, which is not followed")
+            refused.append(f"{entry.name}: not read, because it is a symbolic link to another place")
         elif entry.suffix in (".py", ".pyc", ".so", ".pkl"):
-            refused.append(f"{entry.name}: is code, which a checkpoint has no need of; it is never read")
+            refused.append(f"{entry.name}: not read, because it is code, which a checkpoint does not need")
         elif entry.is_file():
             files.append(entry)
     return files, tuple(refused)
@@ -162,7 +162,7 @@ def _stays_inside(link: Path, folder: Path) -> bool:
 
 
 def _configs(weights: Path, files: list[Path]) -> tuple[Path, ...]:
-    # A file named after the weights first: there the studio keeps what a person said of them.
+    # A file named after the weights first: there the studio keeps settings that a person entered.
     names = [*(weights.name + s for s in _CONFIGS), "config.json", "all_config.yaml", *(weights.stem + s for s in _CONFIGS)]
     by_name = {f.name: f for f in files}
     found = [by_name[name] for name in dict.fromkeys(names) if name in by_name]
@@ -187,12 +187,12 @@ def _is_archive(path: Path) -> bool:
             return not any(n.endswith("data.pkl") and n.count("/") <= 1 for n in archive.namelist())
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except DAMAGED_ZIP:  # no zip that zipfile can read: torch's reader will say so
+    except DAMAGED_ZIP:  # not a zip that zipfile can read; torch's reader reports it
         return False
 
 
 def unpack(path: Path) -> Path:
-    """The folder where a zip's weights, configurations and card stand; made once. CheckpointError for anything that a checkpoint is not."""
+    """The folder with the weights, configurations and card of a zip; unpacked once. CheckpointError for an archive that is not a checkpoint."""
     found = path.stat()
     key = hashlib.sha256(f"{path.resolve()} {found.st_size} {found.st_mtime_ns}".encode()).hexdigest()[:16]
     folder = cache() / "unpacked" / f"{path.stem}-{key}"
@@ -204,7 +204,7 @@ def unpack(path: Path) -> Path:
             free = shutil.disk_usage(_existing(folder)).free
             total = sum(m.file_size for m in wanted)
             if total > free:
-                raise CheckpointError(f"{path}: needs {total:,} bytes unpacked, and {folder.parent} has {free:,} free")
+                raise CheckpointError(f"{path}: needs {total:,} bytes unpacked, and {folder.parent} has {free:,} free. Make room")
             folder.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(folder, sync=False) as unpacked:
                 for member in wanted:
@@ -218,12 +218,12 @@ def unpack(path: Path) -> Path:
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be unpacked into {folder.parent} ({error.strerror or error})") from None
     except DAMAGED_ZIP as error:
-        raise CheckpointError(f"{path}: is not a whole zip archive ({str(error)[:200] or type(error).__name__})") from None
+        raise CheckpointError(f"{path}: not a complete zip archive ({str(error)[:200] or type(error).__name__})") from None
     return folder
 
 
 def _forget_old(folder: Path) -> None:
-    """Archives can be unpacked again: only the newest few stay."""
+    """Keep only the newest few: archives can be unpacked again."""
     for old in sorted((p for p in folder.iterdir() if not p.name.endswith(".part")), key=lambda p: -p.stat().st_mtime)[_UNPACKED_KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
 
@@ -237,22 +237,22 @@ def _existing(folder: Path) -> Path:
 def _wanted_members(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     members = archive.infolist()
     if len(members) > _MOST_FILES:
-        raise CheckpointError(f"{path}: was refused, since it holds {len(members):,} files")
+        raise CheckpointError(f"{path}: refused, because it contains {len(members):,} files")
     wanted = []
     for member in members:
         name = member.filename
         place = PurePosixPath(name)
         if place.is_absolute() or ".." in place.parts or "\\" in name or ":" in name or "\0" in name:
-            raise CheckpointError(f"{path}: was refused, since {name[:200]!r} would be written outside its folder")
+            raise CheckpointError(f"{path}: refused, because {name[:200]!r} would be written outside its folder")
         if stat.S_ISLNK(member.external_attr >> 16):
-            raise CheckpointError(f"{path}: was refused, since {name[:200]!r} is a symbolic link")
+            raise CheckpointError(f"{path}: refused, because {name[:200]!r} is a symbolic link")
         if member.is_dir() or not (is_weights_name(place.name) or place.name.endswith((*_CONFIGS, ".md"))):
             continue  # code and data sets stay in the archive
         if member.file_size > 1 << 20 and member.file_size > 200 * max(member.compress_size, 1):
-            raise CheckpointError(f"{path}: was refused, since {name[:200]!r} would grow to {member.file_size:,} bytes")
+            raise CheckpointError(f"{path}: refused, because {name[:200]!r} would grow to {member.file_size:,} bytes")
         wanted.append(member)
     if sum(m.file_size for m in wanted) > _MOST_UNPACKED:
-        raise CheckpointError(f"{path}: was refused, since it would grow to {sum(m.file_size for m in wanted):,} bytes")
+        raise CheckpointError(f"{path}: refused, because it would grow to {sum(m.file_size for m in wanted):,} bytes")
     if not any(is_weights_name(PurePosixPath(m.filename).name) for m in wanted):
-        raise CheckpointError(f"{path}: holds no checkpoint (model.safetensors with config.json, or step_N with all_config.yaml)")
+        raise CheckpointError(f"{path}: no checkpoint found (model.safetensors with config.json, or step_N with all_config.yaml)")
     return wanted

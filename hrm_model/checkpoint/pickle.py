@@ -1,8 +1,8 @@
-"""The pickle of a torch.save, read as data.
+"""Read the pickle in a file of torch.save as data; nothing in it is run.
 
 torch.save writes names, shapes and places as a pickle, which is a program for a small machine. This is that machine without any
-way to call, import or make an object: it knows the few instructions that a dict of tensors needs, and refuses every other by its
-name. It reads no numbers of a tensor, so it costs the same for 1 MB and for 2 GB.
+way to call, import or make an object: it knows the few instructions that a dict of tensors needs, and refuses every other by
+name. It does not read the numbers of tensors, so it costs the same for 1 MB and for 2 GB.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _REBUILDS = ("torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter
 
 @dataclass(frozen=True)
 class Storage:
-    """A record of the archive that holds a tensor's numbers."""
+    """A record of the archive with the numbers of a tensor."""
 
     key: str
     dtype: str
@@ -31,7 +31,7 @@ class Storage:
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """Which numbers of a storage a tensor is: offset and strides count numbers."""
+    """A tensor as a part of a storage. Offset and strides count numbers."""
 
     storage: Storage
     offset: int
@@ -49,21 +49,21 @@ class _Mark:
 
 
 class DamagedPickle(CheckpointError):
-    """It ends too early, or is none."""
+    """The pickle ends too early, or the bytes are not a pickle."""
 
 
-class _Untrue(Exception):
-    """The pickle says what cannot be; the words say what."""
+class _Inconsistent(Exception):
+    """The pickle contradicts itself; the message says how."""
 
 
-class _Malformed(Exception):
-    """The pickle is not one that torch.save writes; the words say why."""
+class _Forbidden(Exception):
+    """torch.save does not write such a pickle; the message says why."""
 
 
 def read_pickle(data: bytes, where: str) -> Any:
-    """Dicts, lists, tuples, numbers, text and StoredTensor that a pickle describes. CheckpointError names what it refuses."""
+    """The dicts, lists, tuples, numbers, texts and StoredTensors that a pickle describes. CheckpointError names what is refused."""
     if len(data) > MOST_BYTES:
-        raise CheckpointError(f"{where}: was refused, since its list of tensors takes {len(data):,} bytes; {MOST_BYTES:,} are the most")
+        raise CheckpointError(f"{where}: refused, because its list of tensors takes {len(data):,} bytes; at most {MOST_BYTES:,} are read")
     machine = _Machine()
     try:
         with warnings.catch_warnings():
@@ -72,9 +72,9 @@ def read_pickle(data: bytes, where: str) -> Any:
                 if opcode.name == "STOP":
                     return machine.pop()
                 machine.do(opcode.name, argument)
-    except _Malformed as error:
-        raise CheckpointError(f"{where}: was refused, since {error}; a checkpoint may hold tensors only") from None
-    except _Untrue as error:
+    except _Forbidden as error:
+        raise CheckpointError(f"{where}: refused, because {error}; a checkpoint may contain tensors only") from None
+    except _Inconsistent as error:
         raise _damaged(where, str(error)) from None
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, UnicodeError, OverflowError):
         raise _damaged(where) from None
@@ -82,7 +82,7 @@ def read_pickle(data: bytes, where: str) -> Any:
 
 
 def _damaged(where: str, why: str = "its list of tensors is damaged or cut short") -> DamagedPickle:
-    return DamagedPickle(f"{where}: is not a whole checkpoint ({why}); copy or download it again")
+    return DamagedPickle(f"{where}: not a complete checkpoint ({why}). Copy or download it again")
 
 
 class _Machine:
@@ -98,7 +98,7 @@ class _Machine:
         while not isinstance(self.stack[place], _Mark):
             place -= 1
             if place < 0:
-                raise _Untrue("a mark is missing")
+                raise _Inconsistent("a mark is missing")
         found = self.stack[place + 1 :]
         del self.stack[place:]
         return found
@@ -111,36 +111,36 @@ class _Machine:
             return
         action = _ACTIONS.get(name)
         if action is None:
-            raise _Malformed(f"it holds the instruction {name}, which makes objects")
+            raise _Forbidden(f"it contains the instruction {name}, which makes objects")
         action(self, argument)
 
     def fill(self, pairs: list[Any]) -> None:
         target = self.stack[-1]
         if type(target) is not dict or len(pairs) % 2:
-            raise _Untrue("entries for something that is no dict")
+            raise _Inconsistent("entries for something that is not a dict")
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-            # Nested tuples as keys could be made to take for ever to hash.
+            # Nested tuples can be built so that hashing them takes forever.
             if type(key) not in (str, int):
-                raise _Malformed(f"it has an entry whose name is a {type(key).__name__}")
+                raise _Forbidden(f"it has an entry whose name is a {type(key).__name__}")
             target[key] = value
 
     def extend(self, items: list[Any]) -> None:
         if type(self.stack[-1]) is not list:
-            raise _Untrue("items for something that is no list")
+            raise _Inconsistent("items for something that is not a list")
         self.stack[-1].extend(items)
 
     def find(self, module: str, name: str) -> None:
         full = f"{module} {name}"
         if module == "torch" and name.endswith("Storage") and full not in BY_STORAGE or name == "_rebuild_tensor_v3":
-            raise _Malformed(f"it holds numbers of a type that cannot be read ({module}.{name}, perhaps float8)"[:200])
+            raise _Forbidden(f"it has numbers of a type that cannot be read ({module}.{name}, perhaps float8)"[:200])
         if full not in _REBUILDS and full not in BY_STORAGE:
-            raise _Malformed(f"it would run {module}.{name}"[:200])
+            raise _Forbidden(f"it would run {module}.{name}"[:200])
         self.stack.append(_Global(full))
 
     def stack_global(self) -> None:
         name, module = self.pop(), self.pop()
         if type(name) is not str or type(module) is not str:
-            raise _Untrue("a name that is no text")
+            raise _Inconsistent("a name that is not a text")
         self.find(module, name)
 
     def storage(self) -> None:
@@ -152,19 +152,19 @@ class _Machine:
             or type(key) is not str
             or type(numel) is not int
         ):
-            raise _Untrue("a storage of unknown kind")
+            raise _Inconsistent("a storage of unknown kind")
         self.stack.append(Storage(key, BY_STORAGE[dtype.name].name, numel))
 
     def build(self) -> None:
-        """What stands in a state dict beside its tensors (torch's _metadata) is left out."""
+        """Attributes of a state dict (torch's _metadata) are left out."""
         self.pop()
         if type(self.stack[-1]) is not dict:
-            raise _Malformed("it would set the attributes of an object")
+            raise _Forbidden("it would set the attributes of an object")
 
     def reduce(self) -> None:
         arguments, function = self.pop(), self.pop()
         if type(function) is not _Global or type(arguments) is not tuple:
-            raise _Malformed("it would call something that is no known function")
+            raise _Forbidden("it would call something that is not a known function")
         self.stack.append(self._rebuilt(function.name, arguments))
 
     @staticmethod
@@ -179,12 +179,12 @@ class _Machine:
             storage, offset, shape, strides = arguments[:4]
             if type(storage) is Storage and type(offset) is int:
                 return StoredTensor(storage, offset, _sizes(shape), _sizes(strides))
-        raise _Untrue(f"{name.replace(' ', '.')} with other arguments than torch.save writes")
+        raise _Inconsistent(f"{name.replace(' ', '.')} with other arguments than torch.save writes")
 
 
 def _sizes(found: Any) -> tuple[int, ...]:
     if type(found) is not tuple or len(found) > 8 or any(type(n) is not int or not 0 <= n < 1 << 48 for n in found):
-        raise _Untrue("sizes that no tensor has")
+        raise _Inconsistent("sizes that no tensor has")
     return found
 
 

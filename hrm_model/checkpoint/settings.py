@@ -1,4 +1,4 @@
-"""What a configuration file beside the weights says: the own config.json, or the published all_config.yaml."""
+"""Read the configuration file beside the weights: our config.json, or the published all_config.yaml; write ours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hrm_model.formats import CHECKPOINT
 
 _MOST_BYTES_JSON = 256 << 10
 _MOST_BYTES_YAML = 16 << 10  # reading YAML takes time with the square of its nesting
-# Fields of a published `arch` section that are ours too, under the same name; TRM's own come below.
+# Fields of a published `arch` section that have the same name here; those of TRM follow below.
 _SAME = (
     "H_cycles", "L_cycles", "H_layers", "L_layers", "hidden_size", "num_heads", "expansion", "pos_encodings", "rms_norm_eps", "rope_theta",
     "halt_max_steps", "halt_exploration_prob", "puzzle_emb_ndim", "seq_len", "vocab_size", "num_puzzle_identifiers",
@@ -27,7 +27,7 @@ _KINDS: dict[type, str] = {list: "a list", str: "text", int: "a number", float: 
 
 @dataclass(frozen=True)
 class Given:
-    """What a file says. `complete`: all of ModelConfig (own); else some of it, and the tensors tell the rest."""
+    """The content of a configuration file. `complete`: all of ModelConfig (ours); else some of it, and the tensors give the rest."""
 
     file: Path | None = None
     complete: bool = False
@@ -37,11 +37,11 @@ class Given:
 
 
 def read_config(files: tuple[Path, ...]) -> Given:
-    """The first of these files that describes a model; an empty Given where none does. CheckpointError for a broken one."""
+    """The first of these files that describes a model; an empty Given if none does. CheckpointError for a broken one."""
     for file in files:
         content = _parsed(file)
         if not isinstance(content, dict):
-            raise CheckpointError(f"{file}: holds {_KINDS.get(type(content), 'no settings')} in place of a model's settings by name")
+            raise CheckpointError(f"{file}: contains {_KINDS.get(type(content), 'no settings')} instead of a model's settings by name")
         if file.suffix == ".json":
             _check_header(content, file)
         if isinstance(content.get("model"), dict) and file.suffix == ".json":
@@ -50,7 +50,7 @@ def read_config(files: tuple[Path, ...]) -> Given:
         if isinstance(arch, dict):
             return _published(file, arch, str(content.get("data_path", "")))
         if file.name in ("all_config.yaml",):
-            raise CheckpointError(f'{file}: has no section "arch" with the model\'s settings')
+            raise CheckpointError(f'{file}: the section "arch" with the model\'s settings is missing')
         if "H_cycles" in content:  # the section itself, as Hydra keeps it
             return _published(file, content, "")
     return Given()
@@ -86,7 +86,7 @@ def _published(file: Path, arch: dict[Any, Any], data_path: str) -> Given:
 
 
 def _scalar(arch: dict[Any, Any], name: str) -> Any:
-    """A value, where Hydra left '${.other}' the other one's."""
+    """A value; for Hydra's '${.other}' the value of that other field."""
     value = arch[name]
     if isinstance(value, str) and value.startswith("${.") and value.endswith("}"):
         value = arch.get(value[3:-1])
@@ -96,16 +96,16 @@ def _scalar(arch: dict[Any, Any], name: str) -> Any:
 def _parsed(file: Path) -> Any:
     try:
         if file.stat().st_size > (_MOST_BYTES_JSON if file.suffix == ".json" else _MOST_BYTES_YAML):
-            raise CheckpointError(f"{file}: was refused, since it takes {file.stat().st_size:,} bytes; a configuration is short")
+            raise CheckpointError(f"{file}: refused, because it takes {file.stat().st_size:,} bytes; a configuration is short")
         text = file.read_text(encoding="utf-8")
         return json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
     except OSError as error:
         raise CheckpointError(f"{file}: cannot be read ({error.strerror or error})") from None
     except yaml.YAMLError as error:
         tag = str(getattr(error, "problem", "") or error).splitlines()[0][:200]
-        raise CheckpointError(f"{file}: is not plain YAML ({tag})") from None
+        raise CheckpointError(f"{file}: not plain YAML ({tag})") from None
     except CheckpointError:
         raise
     except (ValueError, RecursionError, TypeError) as error:  # JSON, UTF-8, numbers of endless digits, unhashable keys
         kind = "JSON" if file.suffix == ".json" else "plain YAML"
-        raise CheckpointError(f"{file}: is not {kind} ({(str(error).splitlines() or [''])[0][:200]})") from None
+        raise CheckpointError(f"{file}: not {kind} ({(str(error).splitlines() or [''])[0][:200]})") from None

@@ -1,4 +1,4 @@
-"""What tensors a weights file holds and where, without torch and without reading them: safetensors, and what torch.save writes.
+"""Which tensors a weights file contains and where they are, without torch and without reading them: safetensors, and files of torch.save.
 
 Every place and size is checked against the file before anything is read or reserved.
 """
@@ -25,13 +25,13 @@ Array = NDArray[Any]
 
 _MOST_HEADER = 16 << 20
 _MOST_TENSORS = 100_000
-# Where a training loop's own dict keeps the state dict.
+# Names under which training loops keep the state dict in a larger dict.
 _SECTIONS = ("model_state_dict", "state_dict", "model", "module")
 
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """One tensor of a weights file: what it is and where its numbers stand."""
+    """One tensor of a weights file: its type, shape and place."""
 
     name: str
     dtype: str
@@ -65,13 +65,13 @@ class WeightsFile:
         except OSError as error:
             raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from None
         if not found:
-            raise CheckpointError(f"{path}: holds no tensor")
+            raise CheckpointError(f"{path}: contains no tensor")
         self.tensors = {info.name: info for info in found}
 
     def read(self, name: str, rows: slice = slice(None)) -> Array:
         """The tensor's numbers (bfloat16 as its bits), or evenly spaced rows of it, which are read one by one.
 
-        Read, not mapped: a file that another program cuts short meanwhile gives an error here, and would end the process there.
+        Read, not mapped: if another program cuts the file short meanwhile, reading raises an error, and a map would end the process.
         """
         info = self.tensors[name]
         if not info.numel:
@@ -79,7 +79,7 @@ class WeightsFile:
         try:
             with self.path.open("rb") as stream:
                 if _state_of(self.path) != self._state:
-                    raise CheckpointError(f"{self.path}: has changed since it was looked into; look again")
+                    raise CheckpointError(f"{self.path}: the file has changed since it was inspected. Open it again")
                 if rows == slice(None):
                     return self._span(stream, info)
                 one = replace(info, shape=info.shape[1:], strides=info.strides[1:])
@@ -94,11 +94,11 @@ class WeightsFile:
         stream.seek(info.start)
         data = stream.read(length)
         if len(data) < length:
-            raise CheckpointError(f"{self.path}: ends before {info.name} does; copy or download it again")
+            raise CheckpointError(f"{self.path}: the file ends before {info.name} does. Copy or download it again")
         return np.ndarray(info.shape, DTYPES[info.dtype].numpy, bytearray(data), 0, info.strides)
 
     def map(self, name: str) -> Array:
-        """The numbers where they are: only what is looked at is read. Writing to them changes memory only, never the file."""
+        """The numbers as a memory map: only what is used is read. Writing to them never changes the file."""
         info = self.tensors[name]
         return np.ndarray(info.shape, DTYPES[info.dtype].numpy, np.memmap(self.path, np.uint8, "c").data, info.start, info.strides)
 
@@ -109,7 +109,7 @@ def _state_of(path: Path) -> tuple[int, int]:
 
 
 def _checked(path: Path, info: TensorInfo, begin: int, end: int) -> TensorInfo:
-    """The tensor, once every number of it is known to lie in bytes begin..end of the file."""
+    """The tensor, after a check that all its numbers lie in bytes begin..end of the file."""
     item = DTYPES[info.dtype].nbytes
     last = info.start + sum((n - 1) * s for n, s in zip(info.shape, info.strides, strict=True)) + item
     if info.numel and not (begin <= info.start and last <= end and info.nbytes <= end - begin):
@@ -130,7 +130,7 @@ def _contiguous(shape: tuple[int, ...], item: int) -> tuple[int, ...]:
 
 def _read_safetensors(path: Path, size: int) -> list[TensorInfo]:
     def damaged(why: str) -> CheckpointError:
-        return CheckpointError(f"{path}: is not a whole safetensors file ({why}); copy or download it again")
+        return CheckpointError(f"{path}: not a complete safetensors file ({why}). Copy or download it again")
 
     with path.open("rb") as stream:
         head = stream.read(8)
@@ -147,7 +147,7 @@ def _read_safetensors(path: Path, size: int) -> list[TensorInfo]:
     except (ValueError, RecursionError) as error:
         raise damaged(str(error).splitlines()[0][:200]) from None
     if not isinstance(header, dict) or len(header) > _MOST_TENSORS:
-        raise damaged("its header is no list of tensors")
+        raise damaged("its header is not a list of tensors")
     data, found = 8 + length, []
     for name, entry in header.items():
         if name == "__metadata__":
@@ -157,7 +157,7 @@ def _read_safetensors(path: Path, size: int) -> list[TensorInfo]:
             raise CheckpointError(f"{path}: {name[:100]} has numbers of type {kind}, which cannot be read; save it as float32 or bfloat16")
         info = _safetensors_entry(name, entry, data)
         if info is None:
-            raise damaged(f"the entry {name[:100]!r} is none of a tensor")
+            raise damaged(f"the entry {name[:100]!r} is not a tensor")
         begin, end = (data + o for o in entry["data_offsets"])
         if end > size or end - begin != info.nbytes:
             raise damaged(f"{name[:100]} does not lie inside it")
@@ -184,7 +184,7 @@ def _safetensors_entry(name: str, entry: Any, data: int) -> TensorInfo | None:
 def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name stands in it twice")
+        raise ValueError("a name occurs twice")
     return found
 
 
@@ -196,40 +196,40 @@ def _read_torch(path: Path, begin: bytes) -> list[TensorInfo]:
         with path.open("rb") as stream:
             content = stream.read(MOST_BYTES)
         try:
-            # Read for what it holds only: a name that is refused is told, anything else is too old or none.
+            # Read only for its error: a forbidden name is reported, anything else is too old or not a checkpoint.
             read_pickle(content, str(path))
         except DamagedPickle:
             if begin and not begins_like_weights(begin):
-                raise CheckpointError(f"{path}: is no checkpoint: neither safetensors nor torch.save wrote it") from None
+                raise CheckpointError(f"{path}: not a checkpoint; it is neither a safetensors file nor one of torch.save") from None
             raise
-        raise CheckpointError(f"{path}: is no archive of tensors; if torch before 1.6 wrote it, load it there and save it again")
+        raise CheckpointError(f"{path}: not an archive of tensors. If torch before 1.6 wrote it, load and save it with a newer torch")
     try:
         with zipfile.ZipFile(path) as archive:
             members = {m.filename: m for m in archive.infolist()}
             pickles = [name for name in members if name.endswith("data.pkl") and name.count("/") <= 1]
             if len(pickles) != 1 or len(members) > _MOST_TENSORS:
-                raise CheckpointError(f"{path}: is a zip archive but none that torch.save wrote")
+                raise CheckpointError(f"{path}: a zip archive, but not one of torch.save")
             if members[pickles[0]].file_size > MOST_BYTES:
-                raise CheckpointError(f"{path}: was refused, since its list of tensors takes {members[pickles[0]].file_size:,} bytes")
+                raise CheckpointError(f"{path}: refused, because its list of tensors takes {members[pickles[0]].file_size:,} bytes")
             base = pickles[0].removesuffix("data.pkl")
             order = members.get(base + "byteorder")
             if order is not None and order.file_size < 16 and archive.read(order) != b"little":
-                raise CheckpointError(f"{path}: was written on a big-endian machine; save it again on another")
+                raise CheckpointError(f"{path}: written on a big-endian machine, which is not supported. Save it again on another machine")
             content = read_pickle(archive.read(pickles[0]), str(path))
             state = _state_dict(content)
             if state is None:
-                raise CheckpointError(f"{path}: is not a flat state dict of tensors")
+                raise CheckpointError(f"{path}: not a flat state dict of tensors")
             with path.open("rb") as stream:
                 return [_torch_entry(path, stream, members, base, name, tensor) for name, tensor in state.items()]
     except CheckpointError:
         raise
     except (*DAMAGED_ZIP, KeyError, IndexError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path}: is not a whole checkpoint ({reason}); copy or download it again") from None
+        raise CheckpointError(f"{path}: not a complete checkpoint ({reason}). Copy or download it again") from None
 
 
 def _state_dict(content: Any) -> dict[str, StoredTensor] | None:
-    """The flat dict of tensors: the content itself, or what stands in it under a usual name."""
+    """The flat dict of tensors: the content itself, or the part of it under a usual name."""
     if not isinstance(content, dict):
         return None
     tensors = {k: v for k, v in content.items() if isinstance(v, StoredTensor)}
@@ -246,14 +246,14 @@ def _torch_entry(
     item = DTYPES[storage.dtype].nbytes
     record = members.get(f"{base}data/{storage.key}")
     if record is None:
-        raise CheckpointError(f"{path}: is not a whole checkpoint (the numbers of {name[:100]} are missing); copy or download it again")
+        raise CheckpointError(f"{path}: not a complete checkpoint (the numbers of {name[:100]} are missing). Copy or download it again")
     if record.compress_type != zipfile.ZIP_STORED or record.file_size != record.compress_size:
-        raise CheckpointError(f"{path}: was refused, since the numbers of {name[:100]} are compressed; torch.save does not do that")
+        raise CheckpointError(f"{path}: refused, because the numbers of {name[:100]} are compressed, which torch.save never does")
     # The local header repeats the name and has an extra field of its own length, which pads the numbers to an even place.
     stream.seek(record.header_offset)
     local = stream.read(30)
     if len(local) < 30 or local[:4] != b"PK\x03\x04":
-        raise CheckpointError(f"{path}: is not a whole checkpoint (a header is missing); copy or download it again")
+        raise CheckpointError(f"{path}: not a complete checkpoint (a header is missing). Copy or download it again")
     begin = record.header_offset + 30 + sum(struct.unpack("<HH", local[26:30]))
     end = begin + record.file_size
     if end > path.stat().st_size or storage.numel * item > record.file_size or len(tensor.shape) != len(tensor.strides):

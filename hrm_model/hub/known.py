@@ -1,7 +1,7 @@
-"""HRM and TRM models that are known to stand on the Hugging Face Hub, with what is surely known of them.
+"""HRM and TRM models on the Hugging Face Hub.
 
-A field that is not known is '' or 0; licence and size are asked of the Hub once it can be reached. Accuracies are as published, for
-the model of that recipe (`source` says by whom); nothing here was measured by this project.
+An unknown field is '' or 0; licence and size come from the Hub when it can be reached. Accuracies are as published for the model of
+that recipe (`source` says by whom); this project did not measure them.
 """
 
 from __future__ import annotations

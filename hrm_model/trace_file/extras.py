@@ -1,4 +1,4 @@
-"""What a trace file may keep beside a trace: where it branched off, records of experiments, attention.
+"""What a trace file may contain beside a trace: its branch, records of experiments, attention.
 
 Shapes: A heads, T positions.
 """
@@ -35,7 +35,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 @dataclass(frozen=True)
 class Record:
-    """One experiment of the Lab: what was done, what was found."""
+    """One experiment on a run: what was done, what was found."""
 
     kind: str  # 'landscape', 'patching', 'relabelling' …
     about: Mapping[str, Any] = field(default_factory=dict)  # settings and single results; JSON
@@ -44,12 +44,12 @@ class Record:
     def __post_init__(self) -> None:
         for name in self.arrays:
             if not _NAME.fullmatch(name):
-                raise TraceError(f"{name!r} cannot be an array's name; letters, digits and _ can, not beginning with a digit")
+                raise TraceError(f"{name!r} cannot be the name of an array. Use letters, digits and _, and do not begin with a digit")
 
 
 @dataclass(frozen=True)
 class Extras:
-    """Everything that belongs to one entry of a file besides its Trace."""
+    """Everything that belongs to one entry of a file beside its Trace."""
 
     title: str = ""
     parent: str = ""  # the entry of this file that it branched off, '' for none
@@ -90,8 +90,8 @@ def _write_array(group: h5py.Group, name: str, array: Array) -> h5py.Dataset:
 
 
 def read_extras(group: h5py.Group, title: str, version: int, max_bytes: int) -> Extras:
-    """Of an entry's group. TraceFileError names what is wrong."""
-    if version < 2:  # knew nothing but titles
+    """Of an entry's group. TraceFileError."""
+    if version < 2:  # has titles only
         return Extras(title)
     parent, parent_step = "", -1
     branch = member(group, "branch", h5py.Group, missing_ok=True)
@@ -113,7 +113,7 @@ def read_extras(group: h5py.Group, title: str, version: int, max_bytes: int) -> 
         dataset = numbers(kept, name, (None, None, None), "f")
         step, layer = (attribute(dataset, key) for key in ("step", "layer"))
         if not isinstance(step, int) or not isinstance(layer, int) or dataset.shape[1] != dataset.shape[2]:
-            raise TraceFileError(f"{dataset.name} does not tell its step and layer, or is not heads × positions × positions")
+            raise TraceFileError(f"{dataset.name} has no attributes step and layer, or is not heads × positions × positions")
         attention[step, layer] = budget.read(kept, name)
     return Extras(title, parent, parent_step, tuple(records), attention)
 
@@ -127,7 +127,7 @@ class _Budget:
         size = math.prod(dataset.shape) * dataset.dtype.itemsize
         self._left -= size
         if self._left < 0:
-            raise TraceFileError(f"{dataset.name} declares {size / 1e9:,.1f} GB, more than is read")
+            raise TraceFileError(f"{dataset.name} declares {size / 1e9:,.1f} GB, more than may be read")
         if dataset.chunks is None and size > dataset.id.get_storage_size():
             raise TraceFileError(f"{dataset.name} declares {size:,} bytes that are not in the file")
         return load(dataset) if dataset.shape else np.asarray(dataset[()])
@@ -135,12 +135,12 @@ class _Budget:
 
 def _json(text: str, where: str) -> dict[str, Any]:
     try:
-        told = json.loads(text)
+        content = json.loads(text)
     except (ValueError, RecursionError):
         raise TraceFileError(f"{where} is not JSON") from None
-    if not isinstance(told, dict):
-        raise TraceFileError(f"{where} is no JSON object")
-    return told
+    if not isinstance(content, dict):
+        raise TraceFileError(f"{where} is not a JSON object")
+    return content
 
 
 def _by_number(name: str) -> tuple[int, str]:

@@ -1,6 +1,6 @@
-"""A child process that reads a trace file first, with limits on memory and time, so that no file can end or stop its caller.
+"""Read a trace file in a child process first, with limits on memory and time, so that no file can crash or block the caller.
 
-HDF5's library is large and old, and files can be made that crash it or keep it busy. What the child has read to its end, the
+HDF5's library is large and old, and a file can be made that crashes it or keeps it busy. What the child could read to the end, the
 same library reads in the same way again.
 """
 
@@ -26,31 +26,31 @@ _CHILD = (
 
 
 def scan(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES, seconds: float | None = None) -> list[EntryInfo]:
-    """Let a child read every trace of a file; what it says of each.
+    """Let a child process read every trace of a file, and return what it found.
 
     TraceFileError names the fault, whatever happened to the child. RuntimeError if the child ran into a bug of ours; its traceback is a note.
     """
     path = Path(path)
     if not path.is_file():
-        raise TraceFileError(f"{path}: {'is not a file' if path.exists() else 'there is no such file'}")
+        raise TraceFileError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     limit = seconds if seconds is not None else SECONDS + path.stat().st_size / _BYTES_PER_SECOND
     command = [sys.executable, "-I", "-c", _CHILD, str(Path(__file__).parents[2]), str(path.resolve()), str(max_bytes)]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"}
     try:
         done = subprocess.run(command, capture_output=True, timeout=limit, check=False, env=environment, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
-        raise TraceFileError(f"{path}: could not be read within {limit:.0f} s; it is damaged, or made to do harm") from None
+        raise TraceFileError(f"{path}: could not be read within {limit:.0f} s. The file is corrupt or malicious") from None
     try:
-        told = json.loads(done.stdout)
+        answer = json.loads(done.stdout)
     except ValueError:
         words = done.stderr.decode(errors="replace").strip().rpartition("\n")[2][:200]
         ended = f"signal {-done.returncode}" if done.returncode < 0 else words or f"exit code {done.returncode}"
-        raise TraceFileError(f"{path}: is damaged in a way that ends HDF5's library ({ended})") from None
-    if "fault" in told:
-        raise TraceFileError(told["fault"].replace(str(path.resolve()), str(path), 1))
-    if "bug" in told:
-        raise child_crash("The process that checks trace files", told["bug"], done.returncode)
-    return [EntryInfo(**entry) for entry in told["entries"]]
+        raise TraceFileError(f"{path}: corrupt; it crashes the HDF5 library ({ended})") from None
+    if "fault" in answer:
+        raise TraceFileError(answer["fault"].replace(str(path.resolve()), str(path), 1))
+    if "bug" in answer:
+        raise child_crash("The process that checks trace files", answer["bug"], done.returncode)
+    return [EntryInfo(**entry) for entry in answer["entries"]]
 
 
 def child(path: str, max_bytes: int) -> None:
@@ -68,6 +68,6 @@ def child(path: str, max_bytes: int) -> None:
     except TraceFileError as error:
         print(json.dumps({"fault": str(error)}))
     except MemoryError:
-        print(json.dumps({"fault": f"{path}: needs more memory than {MEMORY_BYTES >> 30} GB to be checked"}))
+        print(json.dumps({"fault": f"{path}: needs more than {MEMORY_BYTES >> 30} GB of memory to be checked"}))
     except Exception:  # the caller raises it again
         print(json.dumps({"bug": traceback.format_exc()}))

@@ -1,4 +1,4 @@
-"""Parts of HDF5 that are written and read one way each. Reading takes nothing on trust: not a link, not a size, not a type."""
+"""Helpers to write and read HDF5. Reading trusts nothing: links, sizes and types are checked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FL
 
 
 def write_attributes(where: Any, **values: str | int | Sequence[str]) -> None:
-    """Attributes; text has a fixed length in UTF-8, which every reader knows."""
+    """Attributes. Text is written as UTF-8 of fixed length, which every reader knows."""
     for name, value in values.items():
         if isinstance(value, int):
             where.attrs[name] = value
@@ -59,7 +59,7 @@ def row_sums(array: Array) -> Array:
 
 
 def member(group: h5py.Group, name: str, kind: type, *, missing_ok: bool = False) -> Any:
-    """A member of a group that lies in this very file, at this very place."""
+    """A member of a group, if it is in this file at this place and not behind a link."""
     there = name.encode() in group.id
     link = group.id.links.get_info(name.encode()).type if there else None
     if link == h5py.h5l.TYPE_HARD:
@@ -71,11 +71,13 @@ def member(group: h5py.Group, name: str, kind: type, *, missing_ok: bool = False
     where = f"{group.name.rstrip('/')}/{name}"
     if not there:
         raise TraceFileError(f"{where} is missing")
-    raise TraceFileError(f"{where} is a link to elsewhere" if link != h5py.h5l.TYPE_HARD else f"{where} is no {kind.__name__.lower()}")
+    raise TraceFileError(
+        f"{where} is a link to another place" if link != h5py.h5l.TYPE_HARD else f"{where} is not a {kind.__name__.lower()}"
+    )
 
 
 def member_names(group: h5py.Group, most: int) -> list[str]:
-    """What lies in a group. TraceFileError where it is more than `most`."""
+    """The members of a group. TraceFileError if there are more than `most`."""
     count = group.id.get_num_objs()
     if count > most:
         raise TraceFileError(f"{group.name} has {count} members; at most {most} are read")
@@ -83,14 +85,12 @@ def member_names(group: h5py.Group, most: int) -> list[str]:
 
 
 def numbers(group: h5py.Group, name: str, shape: tuple[int | None, ...] | None, kinds: str, *, optional: bool = False) -> Any:
-    """A dataset of numbers that can safely be read, of this shape (None: any); None where it is optional and not there."""
+    """A dataset of numbers that can safely be read, of this shape (None: any); None if it is optional and missing."""
     if optional and name.encode() not in group.id:
         return None
     found = _dataset(group, name)
     if found.dtype.kind not in kinds or found.dtype.itemsize > 8:
-        raise TraceFileError(
-            f"{found.name} has type {found.dtype}; {'whole numbers' if 'i' in kinds else 'floating-point numbers'} are needed"
-        )
+        raise TraceFileError(f"{found.name} has type {found.dtype}; {'integers' if 'i' in kinds else 'floating-point numbers'} are needed")
     if shape is not None and (
         len(found.shape) != len(shape) or any(want not in (None, have) for want, have in zip(shape, found.shape, strict=True))
     ):
@@ -108,9 +108,11 @@ def _dataset(group: h5py.Group, name: str) -> h5py.Dataset:
         raise TraceFileError(f"{found.name} is empty")
     filters = {plan.get_filter(k)[0] for k in range(plan.get_nfilters())}
     if not filters <= _FILTERS:
-        raise TraceFileError(f"{found.name} is packed by a filter ({max(filters - _FILTERS)}) that is not read; gzip and shuffle are")
+        raise TraceFileError(
+            f"{found.name} is packed by filter {max(filters - _FILTERS)}, which is not supported; gzip, shuffle and Fletcher-32 are"
+        )
     if found.chunks is not None and math.prod(found.chunks) * found.dtype.itemsize > MAX_CHUNK:
-        raise TraceFileError(f"{found.name} is kept in chunks of {found.chunks}, beyond {MAX_CHUNK >> 20} MB")
+        raise TraceFileError(f"{found.name} has chunks of {found.chunks}, larger than {MAX_CHUNK >> 20} MB")
     return found
 
 
@@ -142,14 +144,14 @@ def read_text(group: h5py.Group, name: str, *, default: str | None = None) -> st
     found = _dataset(group, name)
     kind = h5py.check_string_dtype(found.dtype)
     if found.shape != () or kind is None:
-        raise TraceFileError(f"{found.name} is no text")
+        raise TraceFileError(f"{found.name} is not a text")
     if (kind.length or 0) > MAX_TEXT:
         raise TraceFileError(f"{found.name} is a text of {kind.length} bytes; up to {MAX_TEXT} are read")
     return _decoded(found[()], found.name)
 
 
 def attribute(where: Any, name: str) -> str | int | None:
-    """A text or a whole number; None where there is no such attribute, or one of another kind."""
+    """A text or an integer; None if there is no such attribute, or one of another type."""
     if not h5py.h5a.exists(where.id, name.encode()):
         return None
     attribute = where.attrs.get_id(name)

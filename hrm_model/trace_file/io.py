@@ -1,4 +1,4 @@
-"""Trace ↔ HDF5: the one module to import for it. Neither torch nor Qt is needed. `docs/trace-format.md` describes the format.
+"""Read and write trace files: the module to import. Neither torch nor Qt is needed. `docs/trace-format.md` describes the format.
 
 trace = read("t.h5")                       # the first trace of a file; NumPy arrays
 write("t.h5", trace, states="float16")
@@ -29,15 +29,15 @@ __all__ = [
 def read(path: str | os.PathLike[str], name: str | int = 0, *, guard: bool = True, max_bytes: int = MAX_BYTES) -> Trace:
     """One trace of a file, by its place or its name, all of it in memory.
 
-    `guard`: a child process reads the file first (about a third of a second), so that not even a file made to crash HDF5 can
-    end the caller. TraceFileError names the file and what is wrong with it.
+    `guard`: a child process reads the file first (about a third of a second), so that a malicious file cannot
+    crash the caller. TraceFileError names the file and the fault.
     """
     if guard:
         scan(path, max_bytes=max_bytes)
     with TraceReader(path, max_bytes=max_bytes) as reader:
         if isinstance(name, int):
             if not -len(reader.names) <= name < len(reader.names):
-                raise TraceFileError(f"{path}: holds {len(reader.names)} traces; there is no number {name}")
+                raise TraceFileError(f"{path}: has {len(reader.names)} traces; there is no number {name}")
             name = reader.names[name]
         return reader.read(name)
 
@@ -51,11 +51,11 @@ def read_all(path: str | os.PathLike[str], *, guard: bool = True, max_bytes: int
 
 
 def info(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> list[EntryInfo]:
-    """What a file holds, without its states."""
+    """What a file contains, without reading states."""
     with TraceReader(path, max_bytes=max_bytes) as reader:
         return [reader.about(name) for name in reader.names]
 
 
 def check(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> list[EntryInfo]:
-    """Read everything once, in a child process with limits on memory and time. TraceFileError with the fault."""
+    """Read everything once, in a child process with limits on memory and time. TraceFileError names the fault."""
     return scan(path, max_bytes=max_bytes)

@@ -1,7 +1,7 @@
-"""How a trace lies in an HDF5 file: names, datasets that can grow, derived values, ready plots. `docs/trace-format.md` describes it.
+"""The layout of a trace in an HDF5 file: names, growing datasets, derived values, ready plots. `docs/trace-format.md` describes it.
 
-Everything of one entry is made before its first step is there, so that steps can be appended in HDF5's single-writer mode, in
-which a file stays readable whenever its writer dies.
+All datasets of an entry are made before its first step, so that steps can be appended in HDF5's single-writer mode, in which a
+file stays readable if its writer dies.
 
 Shapes: N steps, T positions, S cells, D width, V vocabulary.
 """
@@ -41,14 +41,14 @@ def pack(states: Array, kept: States) -> Array:
             with np.errstate(over="raise"):
                 return states.astype(np.float16)
         except FloatingPointError:
-            raise TraceError(f"states go up to {np.abs(states).max():g}, beyond float16's 65504; keep them in full") from None
+            raise TraceError(f"states go up to {np.abs(states).max():g}, and float16 ends at 65504. Keep them in full") from None
     if kept == "pooled":
         return states.mean(axis=1, keepdims=True, dtype=np.float32)
     return states
 
 
 def blocks(trace: Trace) -> Iterator[Trace]:
-    """A trace segment by segment. Each block's rows begin at 0, its row 0 being the states before it."""
+    """A trace segment by segment. The rows of each block begin at 0; row 0 is the state before it."""
     if not len(trace):
         return
     cuts = [0, *(np.flatnonzero(np.diff(trace.segment)) + 1).tolist(), len(trace)]
@@ -73,7 +73,7 @@ class EntryWriter:
         self.name, self.kept = name, _kept(first, kept)
         self._rows = rows  # steps that are written at once, and read at once
         self._h = self._l = 0  # rows of the blocks before
-        self._there: dict[str, h5py.Dataset] = {}  # those that grow; looking one up in the file takes as long as writing a number
+        self._there: dict[str, h5py.Dataset] = {}  # growing datasets; looking one up in the file takes as long as writing a number
         self._group = file.create_group(name)
         write_attributes(self._group, NX_class="NXentry", states=self.kept)
         write_text(self._group, "title", extras.title or _title(first))
@@ -115,7 +115,7 @@ class EntryWriter:
             self._add(f"steps/{name}", (), getattr(first, name).dtype)
         write_attributes(self._group["steps/level"], labels=list(LEVEL_NAMES))
         self._add("steps/prediction", first.prediction.shape[1:], first.prediction.dtype, rows=many, squeeze=True)
-        # Beside all states it is a fiftieth of the file, and squeezing it would take longer than writing them.
+        # With all states it is a fiftieth of the file, and compressing it would take longer than writing them.
         self._add("steps/probability", first.probability.shape[1:], first.probability.dtype, rows=many, squeeze=small)
         for level in "HL" if self.kept != "none" else "":
             states = getattr(first, f"z_{level}")
@@ -221,7 +221,7 @@ class EntryWriter:
         for name in STEP_NAMES:
             offset = {"h_row": self._h, "l_row": self._l}.get(name, 0)
             self._extend(f"steps/{name}", getattr(block, name) + offset)
-        # Last, for a reader of an interrupted file goes by the shortest.
+        # Last, because a reader of an interrupted file goes by the shortest.
         self._extend("steps/step", steps)
         self._h, self._l = self._h + int(block.h_row[-1]), self._l + int(block.l_row[-1])
 
@@ -229,12 +229,12 @@ class EntryWriter:
         dataset = self._there[path]
         start = len(dataset)
         dataset.resize(start + len(values), axis=0)
-        # Piece by piece: HDF5 lets no other thread of Python go on meanwhile.
+        # Piece by piece, because HDF5 blocks all other Python threads meanwhile.
         for piece in pieces(dataset, len(values)):
             dataset[start + piece.start : start + piece.stop] = np.ascontiguousarray(values[piece], dataset.dtype)
 
     def _extend_by_chunks(self, path: str, rows: Array) -> None:
-        """The same where a row is a chunk without filters: as quick as writing the bytes to a plain file."""
+        """The same if a row is a chunk without filters: as fast as writing the bytes to a plain file."""
         dataset = self._there[path]
         start = len(dataset)
         dataset.resize(start + len(rows), axis=0)
@@ -247,7 +247,7 @@ class EntryWriter:
         return 64 * (self._h + self._l + 2 * _SCALAR_ROWS)
 
     def finish(self, planes: Planes | None = None) -> None:
-        """The planes, which need all states, unless they were found meanwhile; then the entry is complete."""
+        """Write the planes, which need all states (`planes`: those already found), and mark the entry as complete."""
         for level, number in (("H", LEVEL_H), ("L", LEVEL_L)) if self.kept != "none" else ():
             places, explained = planes[level] if planes else path_of(self._there[f"steps/z_{level}"])
             steps = np.flatnonzero(self._there["steps/level"][:] == number)
@@ -259,15 +259,15 @@ class EntryWriter:
 
 
 def planes_of(trace: Trace, wanted: States) -> Planes:
-    """Both modules' `path_of`, from a whole trace; nothing where few states are kept, for then the file's own are as quick."""
+    """Both modules' `path_of`, from a whole trace; empty if few states are kept, because then reading the file is as fast."""
     if trace.z_H is None or trace.z_L is None or wanted in ("none", "pooled"):
         return {}
     return {"H": path_of(trace.z_H), "L": path_of(trace.z_L)}
 
 
 def derived(block: Trace) -> dict[str, Array]:
-    """One number a step each: what a plot shows of every trace, as far as this one allows it."""
-    with np.errstate(all="ignore"):  # states that are no numbers any more have residuals that are none either
+    """Curves with one number a step: those that can be computed for this trace."""
+    with np.errstate(all="ignore"):  # states with NaN have NaN residuals
         found: dict[str, Array] = {"residual": analysis.residuals(block)} if block.has_states else {}
     found["confidence"] = analysis.confidence(block)
     broken = analysis.violations(block)
@@ -279,7 +279,7 @@ def derived(block: Trace) -> dict[str, Array]:
 
 
 def _kept(first: Trace, wanted: States) -> States:
-    """What is really kept: states that are not there, already averaged or already rounded stay so."""
+    """What can be kept: states that are missing, averaged or rounded already stay so."""
     if first.z_H is None or first.z_L is None:
         return "none"
     if wanted == "full" and first.pooled:
@@ -290,7 +290,7 @@ def _kept(first: Trace, wanted: States) -> States:
 def path_of(states: h5py.Dataset | Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """States (rows, …) → their places (rows, 2) in the plane of the first two principal components, and the explained shares (2,).
 
-    The plane is that of all rows, or of evenly spread ones where all would need more than 256 MB. It is `analysis.pca`'s, found
+    The plane is that of all rows, or of evenly spread ones if all would need more than 256 MB. It is `analysis.pca`'s, found
     piece by piece: no copy of the states is made.
     """
     rows, width = len(states), int(np.prod(states.shape[1:]))
@@ -305,15 +305,15 @@ def path_of(states: h5py.Dataset | Array) -> tuple[NDArray[np.float64], NDArray[
         size = float(np.trace(gram))
         # Centred here and not before, which would copy all states.
         gram += gram.mean() - gram.mean(axis=0) - gram.mean(axis=0)[:, None]
-    if not np.isfinite(gram).all():  # a model that came apart
+    if not np.isfinite(gram).all():  # a model whose states diverged
         return np.full((rows, 2), np.nan), np.zeros(2)
     values, vectors = np.linalg.eigh(gram)
     total = float(np.trace(gram))
-    if total <= 1e-6 * size:  # all the same, but for rounding
+    if total <= 1e-6 * size:  # all equal except for rounding
         return np.zeros((rows, 2)), np.zeros(2)
     shares = values[::-1][:2]
     weights = vectors[:, ::-1][:, :2].astype(np.float32)
-    weights -= weights.mean(axis=0)  # they sum to nothing, so that points need not be centred for the axes
+    weights -= weights.mean(axis=0)  # they sum to 0, so that points need not be centred for the axes
     axes = np.concatenate([weights.T @ np.asarray(points[:, piece], np.float32) for piece in pieces], axis=1)
     places, explained = np.zeros((rows, 2)), np.zeros(2)
     for k, value in enumerate(shares.tolist()):
@@ -342,6 +342,6 @@ def _board_shape(trace: Trace) -> tuple[int, int]:
 
 
 def _board(block: Trace) -> Array:
-    """Answers as pictures (N, rows, columns) of the task's own numbers: a Sudoku's digits with 0 for blank, say; tokens where the task is not known."""
+    """Answers as pictures (N, rows, columns) of the task's own numbers: a Sudoku's digits with 0 for blank, say; tokens if the task is unknown."""
     task = analysis.task_of(block)
     return (block.prediction if task is None else task.from_tokens(block.prediction)).reshape(len(block), *_board_shape(block))

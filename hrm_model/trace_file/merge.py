@@ -1,4 +1,4 @@
-"""The traces of several files in one."""
+"""Join the traces of several files in one file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hrm_model.trace_file.writer import TraceWriter
 
 
 def merge(files: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str], states: States = "full", titles: Sequence[str] = ()) -> int:
-    """Write all traces of `files`, in their order, into `out`, which may be one of them; how many there are.
+    """Write all traces of `files`, in their order, into `out`, which may be one of them. Returns their number.
 
-    One trace is in memory at a time. `titles`: other ones for the first trace of each file ('' leaves it). TraceFileError and OSError name the file.
+    One trace is in memory at a time. `titles`: new titles for the first trace of each file ('' keeps the old one). TraceFileError, WriteError.
     """
     for file in files:
         scan(file)

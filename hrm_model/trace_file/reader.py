@@ -1,8 +1,8 @@
 """Reading trace files that may come from anywhere. Every name, type, size and number is checked before it is used.
 
 Only hard links at fixed places are followed, so recursive groups, external links and soft links lead nowhere; datasets kept in
-other files, unknown filters and sizes beyond a limit are refused before anything is read. What HDF5's own library makes of a
-damaged file is not in our hands: `hrm_model.trace_file.guard` lets a child process try first.
+other files, unknown filters and sizes beyond a limit are refused before anything is read. HDF5's own library may still
+crash on a damaged file: `hrm_model.trace_file.guard` lets a child process try first.
 
 Shapes: N steps, T positions, S cells, D width, V vocabulary.
 """
@@ -41,7 +41,7 @@ _ROWS = (("H", "h_row"), ("L", "l_row"))
 
 @dataclass(frozen=True)
 class EntryInfo:
-    """What is told of one trace of a file without its states."""
+    """What is known of one trace of a file without reading its states."""
 
     name: str  # of its group
     title: str
@@ -49,15 +49,15 @@ class EntryInfo:
     model: str
     segments: int
     steps: int
-    solved: bool | None  # whether the last answer is the solution; None where that is not known
+    solved: bool | None  # whether the last answer is the solution; None if the solution is not known
     states: str  # 'full', 'float16', 'pooled' or 'none'
     bytes: int  # in memory
-    complete: bool  # False where the writer was interrupted
+    complete: bool  # False if the writer was interrupted
 
 
 @dataclass(frozen=True)
 class StepArrays:
-    """What holds after one step: z_H and z_L (T, D) or None, prediction (S,), probability (S, V)."""
+    """The arrays after one step: z_H and z_L (T, D) or None, prediction (S,), probability (S, V)."""
 
     z_H: Array | None
     z_L: Array | None
@@ -91,22 +91,22 @@ class TraceReader:
         except _H5PY_ERRORS as error:
             self.close()
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise TraceFileError(f"{self.path}: is damaged ({reason[:300]})") from error
+            raise TraceFileError(f"{self.path}: corrupt ({reason[:300]})") from error
 
     # The file --------------------------------------------------------------------------------------------------------
 
     def _check_signature(self) -> None:
         if not self.path.exists():
-            raise TraceFileError("there is no such file")
+            raise TraceFileError("no such file")
         if not self.path.is_file():
-            raise TraceFileError("is not a file")
+            raise TraceFileError("not a file")
         try:
             with self.path.open("rb") as file:
                 start = file.read(8)
         except OSError as error:
             raise TraceFileError(f"cannot be read ({error.strerror})") from None
         if start != b"\x89HDF\r\n\x1a\n":
-            raise TraceFileError("is empty" if not start else "is not an HDF5 file")
+            raise TraceFileError("empty file" if not start else "not an HDF5 file")
 
     def _open(self) -> h5py.File:
         self.interrupted = False
@@ -115,7 +115,7 @@ class TraceReader:
         except OSError as error:
             if "already open for write" not in str(error):
                 raise
-        # Its writer is still at work, or was killed: as far as it came, the file is whole.
+        # Its writer is still at work, or was killed: the file is complete up to its last whole segment.
         self.interrupted = True
         return h5py.File(self.path, "r", locking=False, swmr=True)
 
@@ -123,7 +123,7 @@ class TraceReader:
         assert self._file is not None
         found = attribute(self._file, "format")
         if found != TRACE.name:
-            raise TraceFileError(f"is HDF5, but not a trace: its root has no attribute format = {TRACE.name!r}")
+            raise TraceFileError(f"an HDF5 file, but not a trace: its root has no attribute format = {TRACE.name!r}")
         self.version = TRACE.check(attribute(self._file, "format_version"), "is", TraceFileError)
 
     def _entry_names(self) -> list[str]:
@@ -134,7 +134,9 @@ class TraceReader:
             if group is not None and attribute(group, "NX_class") == "NXentry":
                 found.append(name)
         if not found:
-            raise TraceFileError("holds no trace" + (": its writer was interrupted before the first segment" if self.interrupted else ""))
+            raise TraceFileError(
+                "contains no trace" + (": its writer was interrupted before the first segment" if self.interrupted else "")
+            )
         return sorted(found, key=lambda name: (len(name), name))
 
     def close(self) -> None:
@@ -153,9 +155,9 @@ class TraceReader:
 
     def _entry(self, name: str) -> _Entry:
         if self._file is None:
-            raise TraceFileError("was closed")
+            raise TraceFileError("the file is closed")
         if name not in self.names:
-            raise TraceFileError(f"has no trace {name!r}; these are: {', '.join(self.names[:20])}")
+            raise TraceFileError(f"no trace {name!r}. It has: {', '.join(self.names[:20])}")
         if self._checked is None or self._checked[0] != name:
             self._checked = name, _Entry(member(self._file, name, h5py.Group), self._max_bytes)
         return self._checked[1]
@@ -171,7 +173,7 @@ class TraceReader:
             return self._entry(name).extras(self.version)
 
     def about(self, name: str = "trace") -> EntryInfo:
-        """What can be told of a trace without reading its states."""
+        """What is known of a trace without reading its states."""
         with self._named():
             return self._entry(name).about(name)
 
@@ -201,45 +203,45 @@ class _Entry:
         self._given = numbers(puzzle, "given", (None,), "iu")
         cells = self._given.shape[0]
         if not 0 < cells <= _MAX_CELLS:
-            raise TraceFileError(f"{self._given.name} has {cells} cells; 1 to {_MAX_CELLS} are read")
+            raise TraceFileError(f"{self._given.name} has {cells} cells; 1 to {_MAX_CELLS} are supported")
         self._solution = numbers(puzzle, "solution", (cells,), "iu", optional=True)
         self._numbers = {name: numbers(steps, name, (None,), "iu") for name in STEP_NAMES}
         self._prediction = numbers(steps, "prediction", (None, cells), "iu")
         self._probability = numbers(steps, "probability", (None, cells, None), "f")
         self.vocabulary = self._probability.shape[2]
         if not 0 < self.vocabulary <= _MAX_VOCABULARY:
-            raise TraceFileError(f"{self._probability.name} tells of {self.vocabulary} tokens; 1 to {_MAX_VOCABULARY} are read")
+            raise TraceFileError(f"{self._probability.name} has {self.vocabulary} tokens; 1 to {_MAX_VOCABULARY} are supported")
         self._q = [numbers(segments, name, (None,), "f") for name in ("q_halt", "q_continue")]
         self._z = {level: numbers(steps, f"z_{level}", (None, None, None), "f", optional=True) for level in "HL"}
-        # Files of before had HDF5's own checksums instead.
+        # Older files have HDF5's own checksums instead.
         self._sums = {level: numbers(steps, f"crc_{level}", (None,), "u", optional=True) for level in "HL"}
         if (self._z["H"] is None) != (self._z["L"] is None):
-            raise TraceFileError(f"{steps.name} holds only one of z_H and z_L")
+            raise TraceFileError(f"{steps.name} has only one of z_H and z_L")
         self.states = self._states_kept(attribute(group, "states"))
         self._count()
 
-    def _states_kept(self, told: object) -> str:
+    def _states_kept(self, kept: object) -> str:
         z_H, z_L, cells = self._z["H"], self._z["L"], self._given.shape[0]
         if z_H is None or z_L is None:
             return "none"
         if z_H.shape[1:] != z_L.shape[1:]:
-            raise TraceFileError(f"{z_H.name} and {z_L.name} are of different shapes: {z_H.shape[1:]} and {z_L.shape[1:]}")
-        if told not in STATES or told == "none":
-            raise TraceFileError(f"{self._where} says that its states are kept as {told!r}, which is none of {', '.join(STATES)}")
+            raise TraceFileError(f"{z_H.name} and {z_L.name} have different shapes: {z_H.shape[1:]} and {z_L.shape[1:]}")
+        if kept not in STATES or kept == "none":
+            raise TraceFileError(f"{self._where} says that its states are kept as {kept!r}, which is not one of {', '.join(STATES)}")
         positions = z_H.shape[1]
-        if positions != 1 if told == "pooled" else positions < cells:
+        if positions != 1 if kept == "pooled" else positions < cells:
             raise TraceFileError(
-                f"{z_H.name} has {positions} positions; {told} states of {cells} cells need {1 if told == 'pooled' else cells}"
+                f"{z_H.name} has {positions} positions; {kept} states of {cells} cells need {1 if kept == 'pooled' else cells}"
             )
-        return str(told)
+        return str(kept)
 
     def _count(self) -> None:
-        """Steps, rows and segments that are there; of an interrupted entry those of its whole segments."""
+        """Count steps, rows and segments; of an interrupted entry those of its complete segments."""
         every = [*self._numbers.values(), self._prediction, self._probability]
         lengths = {d.shape[0] for d in every}
         if self.complete and len(lengths) > 1:
-            told = ", ".join(f"{d.name.rpartition('/')[2]} {d.shape[0]}" for d in every)
-            raise TraceFileError(f"{self._where}/steps has arrays of different lengths: {told}")
+            found = ", ".join(f"{d.name.rpartition('/')[2]} {d.shape[0]}" for d in every)
+            raise TraceFileError(f"{self._where}/steps has arrays of different lengths: {found}")
         n = min(lengths)
         self._spend(sum(d.dtype.itemsize * math.prod(d.shape[1:]) for d in every) * n)
         self._must_be_there()
@@ -249,13 +251,13 @@ class _Entry:
         while not self.complete and ends and not self._holds(ends[-1], len(ends), numbers):
             ends.pop()
         if not ends or ends[-1] == 0:
-            raise TraceFileError(f"{self._where} has no whole segment" if not self.complete else f"{self._where} has no steps")
+            raise TraceFileError(f"{self._where} has no complete segment" if not self.complete else f"{self._where} has no steps")
         self.n, self.segments = ends[-1], len(ends)
         self.numbers = {name: array[: self.n] for name, array in numbers.items()}
         self._check_numbers()
         if self.complete and not self._holds(self.n, self.segments, self.numbers):
             raise TraceFileError(
-                f"{self._where} has {', '.join(f'{d.shape[0]} rows of {d.name}' for d in states)}, fewer than its steps name"
+                f"{self._where} has {', '.join(f'{d.shape[0]} rows of {d.name}' for d in states)}, fewer than its steps refer to"
             )
         self.q_count = min(d.shape[0] for d in self._q) if self.complete else self.segments
         if any(d.shape[0] != self.q_count for d in self._q) and self.complete or self.q_count > self.segments:
@@ -275,7 +277,7 @@ class _Entry:
         return int(self.numbers[f"{level.lower()}_row"][-1]) + 1
 
     def _states(self, level: str, first: int, end: int) -> Array | None:
-        """Rows of z_H or z_L, as they were written; None where states were not kept."""
+        """Rows of z_H or z_L, as they were written; None if states were not kept."""
         dataset, sums = self._z[level], self._sums[level]
         if dataset is None:
             return None
@@ -283,11 +285,11 @@ class _Entry:
         if sums is not None:
             broken = np.flatnonzero(row_sums(found) != sums[first:end])
             if len(broken):
-                raise TraceFileError(f"is damaged: row {first + int(broken[0])} of {dataset.name} is not what was written")
+                raise TraceFileError(f"corrupt: row {first + int(broken[0])} of {dataset.name} differs from what was written")
         return found
 
     def _must_be_there(self) -> None:
-        """Whether the file really holds what its datasets declare: memory is taken only for what was written."""
+        """Check that the file really contains what its datasets declare, so that memory is taken only for what was written."""
         for d in (self._given, self._solution, *self._numbers.values(), self._prediction, self._probability, *self._q, *self._z.values()):
             if d is None or 0 in d.shape:
                 continue
@@ -302,17 +304,21 @@ class _Entry:
     def _spend(self, more: int) -> None:
         states = sum(math.prod(d.shape) * d.dtype.itemsize for d in self._z.values() if d is not None)
         if more + states > self._max_bytes:
-            raise TraceFileError(f"{self._where} declares {(more + states) / 1e9:,.1f} GB; up to {self._max_bytes / 1e9:.1f} GB are read")
+            raise TraceFileError(
+                f"{self._where} declares {(more + states) / 1e9:,.1f} GB; at most {self._max_bytes / 1e9:.1f} GB may be read"
+            )
 
     def _check_numbers(self) -> None:
         number, where = {k: v.astype(np.int64) for k, v in self.numbers.items()}, f"{self._where}/steps"
         level, segment = number["level"], number["segment"]
         if not np.isin(level, (LEVEL_L, LEVEL_H)).all():
-            raise TraceFileError(f"{where}/level holds {int(level[~np.isin(level, (LEVEL_L, LEVEL_H))][0])}; 0 (L) and 1 (H) are known")
+            raise TraceFileError(
+                f"{where}/level contains {int(level[~np.isin(level, (LEVEL_L, LEVEL_H))][0])}; only 0 (L) and 1 (H) are valid"
+            )
         if segment[0] != 0 or not np.isin(np.diff(segment), (0, 1)).all():
             raise TraceFileError(f"{where}/segment does not count 0, 1, 2 …")
         if number["h_cycle"].min() < 0 or number["l_step"].min() < -1:
-            raise TraceFileError(f"{where}/h_cycle and l_step hold numbers below 0 and −1")
+            raise TraceFileError(f"{where}/h_cycle or l_step has numbers below 0 or −1")
         if self.states == "none":
             return
         for name, moved in (("h_row", level == LEVEL_H), ("l_row", level == LEVEL_L)):
@@ -328,29 +334,31 @@ class _Entry:
             z |= {level: self._states(level, 0, self._rows(level)) for level in "HL"}
         config = read_text(self._config, "config", default="{}")
         try:
-            told = json.loads(config)
+            settings = json.loads(config)
         except (ValueError, RecursionError):
             raise TraceFileError(f"{self._config.name}/config is not JSON") from None
-        if not isinstance(told, dict):
-            raise TraceFileError(f"{self._config.name}/config is no JSON object")
+        if not isinstance(settings, dict):
+            raise TraceFileError(f"{self._config.name}/config is not a JSON object")
         solution = None if self._solution is None else load(self._solution)
         text, identifier = read_text(self._puzzle, "text", default=""), scalar(self._puzzle, "identifier", default=0)
         if identifier < 0:
-            raise TraceFileError(f"{self._puzzle.name}/identifier is {identifier}; numbers from 0 on are known")
+            raise TraceFileError(f"{self._puzzle.name}/identifier is {identifier}; it must be 0 or more")
         puzzle = PuzzleInfo(read_text(self._puzzle, "task"), load(self._given), solution, text, identifier)
-        model = ModelInfo(read_text(self._config, "name", default=""), told, read_text(self._config, "sha256", default=""))
+        model = ModelInfo(read_text(self._config, "name", default=""), settings, read_text(self._config, "sha256", default=""))
         prediction, probability = load(self._prediction, self.n), load(self._probability, self.n)
         for name, tokens in (("puzzle/given", puzzle.given), ("puzzle/solution", solution), ("steps/prediction", prediction)):
             if tokens is not None and (tokens.min() < 0 or tokens.max() >= self.vocabulary):
                 raise TraceFileError(
-                    f"{self._where}/{name} holds tokens from {tokens.min()} to {tokens.max()}; there are {self.vocabulary}"
+                    f"{self._where}/{name} has tokens from {tokens.min()} to {tokens.max()}; the vocabulary has {self.vocabulary}"
                 )
         q = [load(d, self.q_count) for d in self._q]
         arrays: dict[str, Any] = self.numbers | {"prediction": prediction, "probability": probability, "q_halt": q[0], "q_continue": q[1]}
         made = Trace(puzzle, model, **arrays, z_H=z["H"], z_L=z["L"])
         task = task_of(made)
         if task is not None and (task.cells != len(puzzle.given) or self.vocabulary > task.vocab_size):
-            raise TraceFileError(f"{self._where} is said to be {puzzle.task}, with {len(puzzle.given)} cells and {self.vocabulary} tokens")
+            raise TraceFileError(
+                f"{self._where} claims the task {puzzle.task}, but has {len(puzzle.given)} cells and {self.vocabulary} tokens"
+            )
         return made
 
     def about(self, name: str) -> EntryInfo:
@@ -364,7 +372,7 @@ class _Entry:
         return read_extras(self._group, self.title, version, self._max_bytes)
 
     def scan(self) -> None:
-        verdict(self.trace(states=False))  # what every view asks of a trace must come out
+        verdict(self.trace(states=False))  # what every view computes from a trace must be possible
         for level, dataset in self._z.items():
             if dataset is not None:
                 rows, at_once = self._rows(level), max(1, _SCAN_BYTES // max(1, math.prod(dataset.shape[1:]) * dataset.dtype.itemsize))

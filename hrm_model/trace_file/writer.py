@@ -1,4 +1,4 @@
-"""Writing trace files, whole or step by step. What is written lies beside its final name until it is complete."""
+"""Write trace files, whole or step by step. A file has a temporary name beside its final one until it is complete."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from hrm_model.trace_file.layout import EntryWriter, Planes, States, blocks, pla
 
 # HDF5 of 1.10 (2016) and later reads these; their metadata carries checksums, and a file stays readable while it grows.
 _LIBVER = ("v110", "v110")
-_RESERVE = 1 << 20  # bytes beyond the arrays: an entry's groups, indexes, attributes and first chunks take some 100 kB
+_RESERVE = 1 << 20  # bytes beyond the arrays: an entry's groups, indexes, attributes and first chunks take about 100 kB
 _RESERVE_AHEAD = 64 << 20
 _AT_ONCE = 512 << 20  # bytes of a trace that is written in one piece
 _NOTHING = Extras()
@@ -36,11 +36,11 @@ _NOTHING = Extras()
 class TraceWriter:
     """Writes one file of one or more traces: `begin` each, `add` its Steps, `close`. The file appears under its name at the end.
 
-    Memory holds one segment at a time. Until then all is in `PATH.part`, which stays readable up to the last whole segment when
-    the program is killed (`hrm_model.trace_file.io.read` reads it). As a context manager it closes after success and discards what
-    it wrote after an exception. An earlier file of that name is whole until the new one takes its place.
+    One segment at a time is in memory. Until the end all is in `PATH.part`; if the program is killed, `hrm_model.trace_file.io.read`
+    reads that up to its last complete segment. As a context manager it closes after success, and discards what it wrote after an
+    exception. An earlier file of that name stays until the new one takes its place.
 
-    OSError names the file where the disk is full or the folder cannot be written.
+    WriteError if the disk is full or the folder cannot be written.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, states: States = "full", creator: str = "HRM Studio") -> None:
@@ -58,7 +58,7 @@ class TraceWriter:
         while True:
             part = self.path.with_name(f"{self.path.name}.part" if number == 1 else f"{self.path.name}.{number}.part")
             try:
-                # Never over what an earlier writer that was killed has left.
+                # Never over what an earlier writer left when it was killed.
                 os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
                 self.part = part
                 self._reserve(0)
@@ -68,7 +68,7 @@ class TraceWriter:
             except OSError as error:
                 part.unlink(missing_ok=True)
                 raise _named(error, self.path) from None
-        # (This gives the space back; it showed that there is enough to begin and to close the file.)
+        # (This gives the space back; the reservation showed that there is enough to begin and close the file.)
         self._file = h5py.File(part, "w", libver=_LIBVER)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         write_attributes(
@@ -79,7 +79,7 @@ class TraceWriter:
     # Step by step ----------------------------------------------------------------------------------------------------
 
     def begin(self, puzzle: PuzzleInfo, model: ModelInfo, extras: Extras = _NOTHING) -> None:
-        """The next trace of the file. `model.config` must tell `vocab_size` where the first step has no preview."""
+        """The next trace of the file. `model.config` must contain `vocab_size` if the first step has no preview."""
         self._finish_entry()
         self._steps = _Filled(puzzle, model, extras)
 
@@ -139,20 +139,20 @@ class TraceWriter:
         return file
 
     def _reserve(self, size: int) -> None:
-        """Take the disk space of what comes next, or raise OSError: HDF5's library may crash where a write fails."""
+        """Take the disk space for what comes next, or raise OSError: HDF5's library may crash if a write fails."""
         used = self._file.id.get_filesize() if self._file is not None else 0
         there, wanted = self.part.stat().st_size, used + size + _RESERVE
         if there >= wanted:
             return
         if hasattr(os, "posix_fallocate"):
             with self.part.open("rb+") as file:
-                # More than is needed now: otherwise each segment would ask anew.
+                # More than is needed now; otherwise each segment would reserve again.
                 os.posix_fallocate(file.fileno(), there, wanted - there + min(used, _RESERVE_AHEAD))
         elif shutil.disk_usage(self.part.parent).free < wanted - there:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _give_back(self) -> None:
-        """Cut what was reserved and not used: the file ends where HDF5 says."""
+        """Cut off what was reserved and not used: HDF5 says where the file ends."""
         with self.part.open("rb+") as file:
             file.truncate(int.from_bytes(file.read(36)[28:], "little"))
         _to_disk(self.part)
@@ -171,7 +171,7 @@ class TraceWriter:
         self._entry = self._steps = None
 
     def close(self) -> Path:
-        """Complete the file and give it its name. TraceError where nothing was written."""
+        """Complete the file and give it its name. TraceError if nothing was written."""
         self._finish_entry()
         if not self._count:
             self.discard()
@@ -191,14 +191,14 @@ class TraceWriter:
         """Forget what was written; an earlier file of that name stays as it is."""
         file, self._file, self._entry, self._steps, self._pending = self._file, None, None, None, []
         if file is not None:
-            with suppress(OSError, RuntimeError):  # what could not be written is not wanted any more
+            with suppress(OSError, RuntimeError):  # what could not be written is discarded anyway
                 file.close()
         self.part.unlink(missing_ok=True)
 
     def _try(self, work: Callable[[], Any]) -> None:
         try:
             work()
-        except (OSError, RuntimeError) as error:  # h5py raises either where the disk is full
+        except (OSError, RuntimeError) as error:  # h5py raises either if the disk is full
             self.discard()
             raise _named(error, self.path) from error
 
@@ -213,7 +213,7 @@ class TraceWriter:
 
 
 class _Filled:
-    """The steps of one trace made into blocks: each knows the states before it, and an answer even without a preview."""
+    """Turns the steps of one trace into blocks: each has the states before it, and an answer even without a preview."""
 
     def __init__(self, puzzle: PuzzleInfo, model: ModelInfo, extras: Extras) -> None:
         self.puzzle, self.model, self.extras = puzzle, model, extras
@@ -238,7 +238,7 @@ class _Filled:
 
 
 def _to_disk(path: Path) -> None:
-    """Wait until what was written to a file is on the disk."""
+    """Wait until a file's content is on the disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
@@ -248,10 +248,10 @@ def _dtype(step: Step) -> str | None:
 
 
 def write(path: str | os.PathLike[str], traces: Trace | Sequence[Trace], *, states: States = "full", extras: Sequence[Extras] = ()) -> Path:
-    """One trace or several into a file, replacing it only once all is written.
+    """Write one trace or several to a file. An earlier file is replaced when all is written.
 
     `extras`: what else belongs to the first, second … of them. `states`: 'full' (bit for bit), 'float16' (rounded to nearest), 'pooled' (mean over positions) or 'none'.
-    TraceError where a trace is empty or its states do not fit into float16; OSError names the file where it cannot be written.
+    TraceError if a trace is empty or its states do not fit into float16; WriteError.
     """
     many = [traces] if isinstance(traces, Trace) else list(traces)
     with TraceWriter(path, states=states) as writer:
@@ -261,7 +261,7 @@ def write(path: str | os.PathLike[str], traces: Trace | Sequence[Trace], *, stat
 
 
 def size_estimate(*, h_steps: int, l_steps: int, positions: int, cells: int, width: int, vocabulary: int, states: States = "full") -> int:
-    """Bytes that a trace will need, told before it is recorded. Probabilities are squeezed where few states are kept, which halves a Sudoku's."""
+    """Bytes that a trace will need, before it is recorded. Probabilities are compressed if few states are kept, which halves a Sudoku's."""
     rows, steps = h_steps + l_steps + 2, h_steps + l_steps
     a_row = {"full": 4 * positions * width, "float16": 2 * positions * width, "pooled": 4 * width, "none": 0}[states]
     answer = cells * 4 * vocabulary // (1 if states in ("full", "float16") else 2) + cells

@@ -217,7 +217,7 @@ def _asked(fields: list[str] | None) -> dict[str, Any]:
 def _show(found: Inspection, tensors: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     config = found.config
-    console.print(f"{found.place.weights}  ({found.file.kind}, {_megabytes(found.file.size)}, {len(found.tensors)} tensors, {dtypes(found)})", markup=False)  # fmt: skip
+    console.print(f"{found.files.weights}  ({found.file.kind}, {_megabytes(found.file.size)}, {len(found.tensors)} tensors, {dtypes(found)})", markup=False)  # fmt: skip
     table = f" and {found.puzzle_numbers:,} in the puzzle table" if found.puzzle_numbers else ""
     disk = f", {_megabytes(found.mapped_bytes)} stay on disk" if found.mapped_bytes else ""
     console.print(f"{found.kind} of {found.parameters:,} parameters{table}; in memory {_megabytes(found.memory_bytes)}{disk}")

@@ -143,7 +143,7 @@ class ModelDetails(QWidget):
         self.diagram.show_inspection(found)
         self.tensors.show_inspection(found)
         self.settings.show_inspection(found, by_hand)
-        self._show_card(found.place.card)
+        self._show_card(found.files.card)
         self.tabs.show()
         self._enable(not found.fault)
 
@@ -227,7 +227,7 @@ def _tiles(found: Inspection) -> list[tuple[str, str, str]]:
     if found.puzzle_numbers:
         rows = found.puzzle_numbers // max(config.puzzle_emb_ndim, 1) if config else 0
         tiles.append(("puzzle vectors", f"{rows:,}", f"{found.puzzle_numbers:,} numbers"))
-    tiles.append(("file", size(found.file.size), f"{found.place.weights.name}, {found.file.kind}, {dtypes(found)}"))
+    tiles.append(("file", size(found.file.size), f"{found.files.weights.name}, {found.file.kind}, {dtypes(found)}"))
     disk = f" + {size(found.mapped_bytes)} on disk" if found.mapped_bytes else ""
     tiles.append(
         (

@@ -211,7 +211,7 @@ class LibraryPage(QWidget):
         found = self.inspection
         if found is None:
             return
-        name, _ = QFileDialog.getSaveFileName(self, title, str(Path.home() / f"{found.place.name}-safetensors"))
+        name, _ = QFileDialog.getSaveFileName(self, title, str(Path.home() / f"{found.files.name}-safetensors"))
         if name:
             self._do(lambda: how(found, Path(name)), lambda folder: self._written(folder))
 
@@ -309,7 +309,7 @@ class LibraryPage(QWidget):
         entry, found = self.library.chosen, self.inspection
         if entry is None or found is None or entry.path is None:
             return
-        dialog = PushDialog(found.place.name, self)
+        dialog = PushDialog(found.files.name, self)
         path = str(entry.path)
 
         def go() -> None:

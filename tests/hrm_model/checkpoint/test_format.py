@@ -63,9 +63,9 @@ def refused(path: Path, *words: str) -> None:
 def test_what_is_no_checkpoint(tmp_path: Path, own: Path, published: Path) -> None:
     refused(tmp_path / "nowhere", "no such file")
     (tmp_path / "empty").mkdir()
-    refused(tmp_path / "empty", "holds no checkpoint")
+    refused(tmp_path / "empty", "no checkpoint found")
     (own / "model.safetensors").write_bytes(b"not at all")
-    refused(own, "not a whole safetensors file")
+    refused(own, "not a complete safetensors file")
 
 
 def test_noise_for_a_published_checkpoint_is_refused_whatever_it_makes_the_unpickler_do(published: Path) -> None:
@@ -78,9 +78,9 @@ def test_noise_for_a_published_checkpoint_is_refused_whatever_it_makes_the_unpic
 def test_what_is_none_is_told_from_what_is_cut_short_and_in_words_for_people(published: Path) -> None:
     file = published / "step_7"
     file.write_bytes(b"\xfb\x13" * 500)
-    refused(published, "step_7: is no checkpoint: neither safetensors nor torch.save wrote it")
+    refused(published, "step_7: not a checkpoint; it is neither a safetensors file nor one of torch.save")
     file.write_bytes(pickle.dumps({"a": [1.0] * 1000})[:500])
-    refused(published, "step_7: is not a whole checkpoint (its list of tensors is damaged or cut short); copy or download it again")
+    refused(published, "step_7: not a complete checkpoint (its list of tensors is damaged or cut short). Copy or download it again")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
@@ -104,7 +104,7 @@ def test_what_does_not_fit(own: Path, published: Path) -> None:
         (own / "config.json").write_text(json.dumps(absurd))
         refused(own, "config.json", name)
     (own / "config.json").write_text("[]")
-    refused(own, "config.json", "a list in place of")
+    refused(own, "config.json", "a list instead of")
     (own / "config.json").write_text("{")
     refused(own, "config.json", "not JSON")
     (published / "all_config.yaml").write_text("lr: 3")
@@ -116,7 +116,7 @@ def test_numbers_that_are_none(own: Path) -> None:
     with torch.no_grad():
         model.lm_head.weight[0, 0] = float("nan")
     save(model, own)
-    refused(own, "lm_head.weight", "not finite")
+    refused(own, "lm_head.weight", "contains NaN or infinity")
 
 
 @pytest.mark.parametrize("how", ["torch", "pickle"])

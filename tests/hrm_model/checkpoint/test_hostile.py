@@ -176,7 +176,7 @@ def _safetensors(file: Path, header: Any, data: bytes = bytes(16), length: int |
 )
 def test_safetensors_that_lie(tmp_path: Path, entry: Any) -> None:
     _safetensors(tmp_path / "model.safetensors", {"lm_head.weight": entry})
-    refused(tmp_path, "model.safetensors", "not a whole safetensors file", "lm_head.weight")
+    refused(tmp_path, "model.safetensors", "not a complete safetensors file", "lm_head.weight")
 
 
 def test_safetensors_headers(tmp_path: Path) -> None:
@@ -184,14 +184,14 @@ def test_safetensors_headers(tmp_path: Path) -> None:
     _safetensors(file, {}, length=1 << 60)
     refused(tmp_path, "header would take")
     _safetensors(file, b"[" * 100_000)
-    refused(tmp_path, "not a whole")
+    refused(tmp_path, "not a complete")
     good = json.dumps({"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]})
     _safetensors(file, f'{{"a": {good}, "a": {good}}}'.encode())
     refused(tmp_path, "twice")
     _safetensors(file, {"model.a": json.loads(good), "a": json.loads(good)})
-    refused(tmp_path, "holds a twice")
+    refused(tmp_path, "contains a twice")
     _safetensors(file, {"__metadata__": {}})
-    refused(tmp_path, "holds no tensor")
+    refused(tmp_path, "contains no tensor")
 
 
 # Configurations -------------------------------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ def test_code_beside_a_checkpoint_is_named_and_never_read(folder: Path) -> None:
     (folder / "hrm_act_v1.py").chmod(0)
     found = inspect(folder)
     assert found.fault == ""
-    assert any(note.startswith("hrm_act_v1.py: is code") for note in found.notes)
+    assert any(note.startswith("hrm_act_v1.py: not read, because it is code") for note in found.notes)
     load(folder, "cpu")
     assert not (folder / "ran").exists()
 
@@ -264,7 +264,7 @@ def test_links(folder: Path, tmp_path: Path) -> None:
     inside = folder / "inside"
     inside.mkdir()
     (inside / "step_1").symlink_to(away / "weights")
-    refused(inside, "holds no checkpoint")
+    refused(inside, "no checkpoint found")
     (inside / "real").mkdir()
     shutil.copy(away / "weights", inside / "real" / "w")
     (inside / "step_1").unlink()
@@ -280,7 +280,7 @@ def test_links(folder: Path, tmp_path: Path) -> None:
     (snapshot / "all_config.yaml").symlink_to("/etc/passwd")
     found = inspect(snapshot)
     assert found.given.file is None
-    assert any("all_config.yaml: is a symbolic link" in note for note in found.notes)
+    assert any("all_config.yaml: not read, because it is a symbolic link" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("name", ["../step_1", "/step_1", "a/../../step_1", "..\\step_1", "C:step_1"])
@@ -304,7 +304,7 @@ def test_archives_with_links_bombs_and_nothing(tmp_path: Path) -> None:
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("readme.txt", "x")
         archive.writestr("evil.py", "x")
-    refused(file, "holds no checkpoint")
+    refused(file, "no checkpoint found")
     file.write_bytes(b"PK\x03\x04" + bytes(100))
     refused(file, "a.zip")
 

@@ -86,11 +86,11 @@ def test_places(tmp_path: Path) -> None:
     run = tmp_path / "run"
     for step in (1, 20):
         save(tiny(), run / "checkpoints" / f"step_{step:06}", {"task": "sudoku-4x4"})
-    assert inspect(run).place.weights.parent.name == "step_000020"
+    assert inspect(run).files.weights.parent.name == "step_000020"
     (run / "checkpoints" / "best").write_text("step_000001\n")
-    assert inspect(run).place.weights.parent.name == "step_000001"
+    assert inspect(run).files.weights.parent.name == "step_000001"
     (run / "checkpoints" / "best").write_text("../../etc\n")
-    assert inspect(run).place.weights.parent.name == "step_000020"
+    assert inspect(run).files.weights.parent.name == "step_000020"
     own = run / "checkpoints" / "step_000001"
     assert inspect(own / "model.safetensors").fault == ""
     with zipfile.ZipFile(tmp_path / "mine.zip", "w", zipfile.ZIP_DEFLATED) as archive:
@@ -101,7 +101,7 @@ def test_places(tmp_path: Path) -> None:
         found = inspect(tmp_path / name)
         assert found.fault == ""
         assert found.config == inspect(like).config
-        assert found.place.name == Path(name).stem
+        assert found.files.name == Path(name).stem
     assert inspect(tmp_path / "mine.zip").given.extra["task"] == "sudoku-4x4"
 
 
@@ -114,7 +114,7 @@ def test_one_file_alone_and_several(tmp_path: Path) -> None:
     assert found.config is not None
     assert (found.config.H_cycles, found.config.num_heads) == (3, 4)
     shutil.copy(tmp_path / "network.pt", tmp_path / "other.pt")
-    with pytest.raises(ValueError, match=r"several: network\.pt, other\.pt; name one"):
+    with pytest.raises(ValueError, match=r"several checkpoints: network\.pt, other\.pt\. Open one"):
         inspect(tmp_path)
     assert inspect(tmp_path / "network.pt").fault == ""
 
@@ -146,7 +146,7 @@ def test_only_what_cannot_be_inferred_is_asked(tmp_path: Path) -> None:
     config = ModelConfig.model_validate(SMALL | {"vocab_size": 40, "seq_len": 49})
     found = inspect(published(tmp_path / "p", config))
     assert found.asks == ("seq_len",)
-    assert "name seq_len" in found.fault
+    assert "Enter seq_len" in found.fault
     again = inspect(tmp_path / "p", {"seq_len": 49, "num_heads": 2})
     assert again.fault == ""
     assert again.config is not None
@@ -201,7 +201,7 @@ def test_a_file_that_changes_after_it_was_looked_into(tmp_path: Path) -> None:
     with file.open("r+b") as stream:
         stream.truncate(4096)
     for attempt in (lambda: statistics(found, "lm_head.weight"), lambda: load_inspected(found, "cpu")):
-        with pytest.raises(ValueError, match="has changed since it was looked into"):
+        with pytest.raises(ValueError, match="has changed since it was inspected"):
             attempt()
     file.write_bytes(content)
     assert load_inspected(inspect(tmp_path / "own"), "cpu")

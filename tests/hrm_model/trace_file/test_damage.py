@@ -47,12 +47,12 @@ def refused(path: Path, words: str) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "is empty"),
-        (b"hello", "is not an HDF5 file"),
-        (b"PK\x03\x04" + bytes(100), "is not an HDF5 file"),
-        (b"\x89HDF\r\n\x1a\n", "is damaged"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(5000), "is damaged"),
-        (None, "there is no such file"),
+        (b"", "empty file"),
+        (b"hello", "not an HDF5 file"),
+        (b"PK\x03\x04" + bytes(100), "not an HDF5 file"),
+        (b"\x89HDF\r\n\x1a\n", "corrupt"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(5000), "corrupt"),
+        (None, "no such file"),
     ],
 )
 def test_what_is_no_trace(tmp_path: Path, content: bytes | None, words: str) -> None:
@@ -63,10 +63,10 @@ def test_what_is_no_trace(tmp_path: Path, content: bytes | None, words: str) -> 
 
 
 def test_a_folder_and_a_pipe(tmp_path: Path) -> None:
-    refused(tmp_path, "is not a file")
+    refused(tmp_path, "not a file")
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")
-        refused(tmp_path / "pipe", "is not a file")
+        refused(tmp_path / "pipe", "not a file")
 
 
 def test_cut_anywhere(path: Path) -> None:
@@ -75,7 +75,7 @@ def test_cut_anywhere(path: Path) -> None:
         path.write_bytes(whole[:size])
         with pytest.raises(TraceFileError, match="t.h5: "):
             info(path)
-    refused(path, "is damaged")
+    refused(path, "corrupt")
 
 
 def _replace(file: h5py.File, where: str, **how: object) -> None:
@@ -88,22 +88,22 @@ def _attribute(file: h5py.File, where: str, name: str, value: object) -> None:
 
 
 CHANGES: dict[str, tuple[Change, str]] = {
-    "another program's file": (lambda f, _: f.attrs.__delitem__("format"), "is HDF5, but not a trace"),
-    "another format": (lambda f, _: _attribute(f, "/", "format", "NeXus"), "is HDF5, but not a trace"),
-    "a format that is a list": (lambda f, _: _attribute(f, "/", "format", ["hrm-trace"] * 3), "is HDF5, but not a trace"),
+    "another program's file": (lambda f, _: f.attrs.__delitem__("format"), "an HDF5 file, but not a trace"),
+    "another format": (lambda f, _: _attribute(f, "/", "format", "NeXus"), "an HDF5 file, but not a trace"),
+    "a format that is a list": (lambda f, _: _attribute(f, "/", "format", ["hrm-trace"] * 3), "an HDF5 file, but not a trace"),
     "a newer version": (lambda f, _: _attribute(f, "/", "format_version", 99), "is of format version 99; this version of HRM Studio reads up to 2. Update HRM Studio."),
     "a version that is none": (lambda f, _: _attribute(f, "/", "format_version", "one"), "format version 'one', which does not exist"),
-    "no trace in it": (lambda f, _: f.__delitem__("trace"), "holds no trace"),
+    "no trace in it": (lambda f, _: f.__delitem__("trace"), "contains no trace"),
     "no steps": (lambda f, _: f.__delitem__("trace/steps"), "/trace/steps is missing"),
     "no levels": (lambda f, _: f.__delitem__("trace/steps/level"), "/trace/steps/level is missing"),
-    "a group for an array": (lambda f, _: (f.__delitem__("trace/steps/level"), f.create_group("trace/steps/level")), "is no dataset"),
-    "floating-point levels": (lambda f, _: _replace(f, "trace/steps/level", data=np.zeros(18)), "has type float64; whole numbers are needed"),
+    "a group for an array": (lambda f, _: (f.__delitem__("trace/steps/level"), f.create_group("trace/steps/level")), "is not a dataset"),
+    "floating-point levels": (lambda f, _: _replace(f, "trace/steps/level", data=np.zeros(18)), "has type float64; integers are needed"),
     "text for numbers": (lambda f, _: _replace(f, "trace/steps/z_H", data=np.full((7, 17, 16), b"x")), "has type |S1"),
     "records for numbers": (lambda f, _: _replace(f, "trace/steps/level", shape=(18,), dtype=[("a", "i4"), ("b", "f8")]), "has type"),
     "references": (lambda f, _: _replace(f, "trace/steps/level", shape=(18,), dtype=h5py.ref_dtype), "has type object"),
     "lists of lists": (lambda f, _: _replace(f, "trace/steps/level", shape=(18,), dtype=h5py.vlen_dtype("i4")), "has type object"),
-    "too few rows": (lambda f, _: _replace(f, "trace/steps/z_H", data=np.zeros((3, 17, 16), "f4")), "fewer than its steps name"),
-    "other widths": (lambda f, _: _replace(f, "trace/steps/z_H", data=np.zeros((7, 17, 8), "f4")), "of different shapes"),
+    "too few rows": (lambda f, _: _replace(f, "trace/steps/z_H", data=np.zeros((3, 17, 16), "f4")), "fewer than its steps refer to"),
+    "other widths": (lambda f, _: _replace(f, "trace/steps/z_H", data=np.zeros((7, 17, 8), "f4")), "have different shapes"),
     "too few positions": (
         lambda f, _: [_replace(f, f"trace/steps/z_{k}", data=np.zeros((n, 5, 16), "f4")) for k, n in (("H", 7), ("L", 13))],
         "has 5 positions",
@@ -116,41 +116,41 @@ CHANGES: dict[str, tuple[Change, str]] = {
     ),
     "other cells": (lambda f, _: _replace(f, "trace/puzzle/given", data=np.ones(15, "i4")), "15 is needed"),
     "no cells": (lambda f, _: _replace(f, "trace/puzzle/given", shape=(0,), dtype="i4"), "has 0 cells"),
-    "too large a task": (lambda f, _: _replace(f, "trace/puzzle/task", data="sudoku-9x9"), "is said to be sudoku-9x9"),
-    "unknown tokens": (lambda f, _: f["trace/puzzle/given"].write_direct(np.full(16, 77)), "holds tokens from 77 to 77"),
-    "tokens below zero": (lambda f, _: f["trace/steps/prediction"].__setitem__((0, 0), -1), "holds tokens from -1"),
-    "an unknown level": (lambda f, _: f["trace/steps/level"].__setitem__(3, 5), "level holds 5"),
+    "too large a task": (lambda f, _: _replace(f, "trace/puzzle/task", data="sudoku-9x9"), "claims the task sudoku-9x9"),
+    "unknown tokens": (lambda f, _: f["trace/puzzle/given"].write_direct(np.full(16, 77)), "has tokens from 77 to 77"),
+    "tokens below zero": (lambda f, _: f["trace/steps/prediction"].__setitem__((0, 0), -1), "has tokens from -1"),
+    "an unknown level": (lambda f, _: f["trace/steps/level"].__setitem__(3, 5), "level contains 5"),
     "segments that jump": (lambda f, _: f["trace/steps/segment"].__setitem__(17, 9), "segment does not count"),
     "rows that jump": (lambda f, _: f["trace/steps/h_row"].__setitem__(4, 2), "h_row does not count"),
     "rows below zero": (lambda f, _: f["trace/steps/l_row"].__setitem__(0, -1), "l_row does not count"),
     "too many Q values": (lambda f, _: [f[f"trace/segments/{k}"].resize(9, axis=0) for k in ("q_halt", "q_continue")], "9, 9 values for 3 segments"),
     "a config that is no JSON": (lambda f, _: _replace(f, "trace/model/config", data="{"), "config is not JSON"),
-    "a config that is a list": (lambda f, _: _replace(f, "trace/model/config", data="[]"), "config is no JSON object"),
+    "a config that is a list": (lambda f, _: _replace(f, "trace/model/config", data="[]"), "config is not a JSON object"),
     "a config that never ends": (lambda f, _: _replace(f, "trace/model/config", data="[" * 200_000), "config is not JSON"),
     "a long text": (lambda f, _: _replace(f, "trace/model/config", data="1" * (3 << 20)), "up to 1048576 are read"),
     "a text that is none": (lambda f, _: _replace(f, "trace/puzzle/task", data=np.bytes_(b"\xff\xfe")), "is not text in UTF-8"),
-    "terabytes that are not there": (lambda f, _: _vast(f, 1 << 20, 1 << 12), "declares 140,737.5 GB; up to"),
-    "sizes beyond any number": (lambda f, _: _vast(f, 1 << 30, 1 << 30), "GB; up to"),
+    "terabytes that are not there": (lambda f, _: _vast(f, 1 << 20, 1 << 12), "declares 140,737.5 GB; at most"),
+    "sizes beyond any number": (lambda f, _: _vast(f, 1 << 30, 1 << 30), "GB; at most"),
     "a gigabyte that is not there": (
         lambda f, _: [_replace(f, f"trace/steps/z_{k}", shape=(n, 17, 1 << 21), dtype="f4", chunks=(1, 17, 64)) for k, n in (("H", 7), ("L", 13))],
         "that are not in the file",
     ),
     "chunks of gigabytes": (
-        lambda f, _: _replace(f, "trace/steps/level", shape=(18,), maxshape=(None,), dtype="i4", chunks=(1 << 29,)), "is kept in chunks of",
+        lambda f, _: _replace(f, "trace/steps/level", shape=(18,), maxshape=(None,), dtype="i4", chunks=(1 << 29,)), "has chunks of",
     ),
-    "another filter": (lambda f, _: _replace(f, "trace/steps/level", data=np.zeros(18, "i4"), compression="lzf"), "packed by a filter"),
-    "a link to another file": (lambda f, d: _link(f, h5py.ExternalLink(str(d / "other.h5"), "/trace/steps/z_H")), "is a link to elsewhere"),
-    "a link within": (lambda f, _: _link(f, h5py.SoftLink("/trace/steps/z_L")), "is a link to elsewhere"),
-    "a link to itself": (lambda f, _: _link(f, h5py.SoftLink("/trace/steps/z_H")), "is a link to elsewhere"),
-    "an entry elsewhere": (lambda f, d: (f.__delitem__("trace"), f.__setitem__("trace", h5py.ExternalLink(str(d / "other.h5"), "/trace"))), "holds no trace"),
+    "another filter": (lambda f, _: _replace(f, "trace/steps/level", data=np.zeros(18, "i4"), compression="lzf"), "packed by filter"),
+    "a link to another file": (lambda f, d: _link(f, h5py.ExternalLink(str(d / "other.h5"), "/trace/steps/z_H")), "is a link to another place"),
+    "a link within": (lambda f, _: _link(f, h5py.SoftLink("/trace/steps/z_L")), "is a link to another place"),
+    "a link to itself": (lambda f, _: _link(f, h5py.SoftLink("/trace/steps/z_H")), "is a link to another place"),
+    "an entry elsewhere": (lambda f, d: (f.__delitem__("trace"), f.__setitem__("trace", h5py.ExternalLink(str(d / "other.h5"), "/trace"))), "contains no trace"),
     "data in another file": (
         lambda f, d: _replace(f, "trace/steps/z_H", shape=(7, 17, 16), dtype="f4", external=[(str(d / "secret"), 0, h5py.h5f.UNLIMITED)]),
         "keeps its data in other files",
     ),
     "data put together from other files": (lambda f, d: _virtual(f, d), "keeps its data in other files"),
     "a group within itself": (lambda f, _: (f.__delitem__("trace/steps"), f["trace"].__setitem__("steps", f["trace"])), "/trace/steps/segment is missing"),
-    "attention of nothing": (lambda f, _: f.create_dataset("trace/attention/step_1", data=np.zeros((1, 2, 2))), "does not tell its step and layer"),
-    "a record that declares too much": (lambda f, _: _record(f, (1 << 20, 1 << 20)), "more than is read"),
+    "attention of nothing": (lambda f, _: f.create_dataset("trace/attention/step_1", data=np.zeros((1, 2, 2))), "has no attributes step and layer"),
+    "a record that declares too much": (lambda f, _: _record(f, (1 << 20, 1 << 20)), "more than may be read"),
     "a record of nothing": (lambda f, _: f.create_group("trace/records/record_1"), "/trace/records/record_1/arrays is missing"),
     "a branch of nothing": (lambda f, _: f.create_group("trace/branch"), "/trace/branch/parent is missing"),
     "thousands of groups": (lambda f, _: [f.create_group(f"g{k}") for k in range(10_001)], "at most 10000 are read"),
@@ -208,7 +208,7 @@ def test_a_compressed_bomb_is_refused_before_it_unfolds(path: Path) -> None:
             for row, position in np.ndindex(rows, 17):
                 bomb.id.write_direct_chunk((row, position, 0), nothing)
     assert path.stat().st_size < 8_000_000
-    refused(path, "declares 5.7 GB; up to 4.3 GB are read")
+    refused(path, "declares 5.7 GB; at most 4.3 GB may be read")
 
 
 def test_a_flipped_bit_in_the_data_is_found(path: Path, trace: Trace) -> None:
@@ -217,7 +217,7 @@ def test_a_flipped_bit_in_the_data_is_found(path: Path, trace: Trace) -> None:
     at = data.index(trace.z_H[2].tobytes()) + 100
     path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
     for way in (check, read):
-        with pytest.raises(TraceFileError, match="is damaged: row 2 of /trace/steps/z_H is not what was written"):
+        with pytest.raises(TraceFileError, match="corrupt: row 2 of /trace/steps/z_H differs from what was written"):
             way(path)
     with TraceReader(path) as reader:
         reader.step("trace", 0)  # other rows are whole
@@ -253,10 +253,10 @@ def test_damage_of_every_kind(path: Path, first_format: bool) -> None:
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "is damaged in a way that ends HDF5's library (signal 11)"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "corrupt; it crashes the HDF5 library (signal 11)"),
         ("import time; time.sleep(60)", "could not be read within 1 s"),
-        ("raise SystemExit('gone')", "is damaged in a way that ends HDF5's library (gone)"),
-        ("bytearray(3 << 30)", "needs more memory than 2 GB"),
+        ("raise SystemExit('gone')", "corrupt; it crashes the HDF5 library (gone)"),
+        ("bytearray(3 << 30)", "needs more than 2 GB of memory"),
     ],
 )
 def test_whatever_happens_to_the_child_is_told(path: Path, monkeypatch: pytest.MonkeyPatch, code: str, words: str) -> None:
@@ -282,4 +282,4 @@ def test_a_plug_in_is_never_loaded(path: Path, tmp_path: Path) -> None:
         h5py.h5d.create(file["trace/steps"].id, b"level", h5py.h5t.STD_I32LE, h5py.h5s.create_simple((18,)), plan)
     code = f"from hrm_model.trace_file.io import read; read({str(path)!r}, guard=False)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
-    assert "packed by a filter (32000)" in done.stderr
+    assert "packed by filter 32000" in done.stderr

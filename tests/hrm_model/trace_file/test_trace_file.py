@@ -17,12 +17,12 @@ from silx.io.nxdata import NXdata, get_default
 
 from hrm_model.analysis import core as analysis
 from hrm_model.errors import TraceFileError
+from hrm_model.formats import TRACE
 from hrm_model.reasoning import reason
 from hrm_model.recording import record
 from hrm_model.trace.data import Trace
 from hrm_model.trace_file.io import (
     STATES,
-    VERSION,
     Extras,
     Record,
     TraceReader,
@@ -145,7 +145,7 @@ def test_branches_records_and_attention_are_kept(trace: Trace, tmp_path: Path) -
     }
     assert set(found.attention) == {(3, 0), (12, 1)}
     np.testing.assert_array_equal(found.attention[12, 1], weights)
-    with pytest.raises(ValueError, match="'../x' cannot be an array's name"):
+    with pytest.raises(ValueError, match="'../x' cannot be the name of an array"):
         Record("x", {}, {"../x": weights})
 
 
@@ -162,7 +162,7 @@ def test_a_file_of_version_1_is_read(tmp_path: Path) -> None:
         assert extras == Extras("made by format version 1")
     write(path, old, extras=[extras])
     with TraceReader(path) as reader:
-        assert reader.version == VERSION > 1
+        assert reader.version == TRACE.version > 1
         same(old, reader.read())
 
 

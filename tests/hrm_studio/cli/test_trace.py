@@ -62,7 +62,7 @@ def test_check_is_silent_about_whole_files_and_exits_with_2_for_others(recorded:
     torn.write_bytes(recorded.read_bytes())
     with h5py.File(torn, "r+") as file:
         file["trace/complete"][()] = 0
-    for path, words in ((short, "is damaged"), (torn, "was interrupted"), (tmp_path / "nowhere.h5", "no such file")):
+    for path, words in ((short, "corrupt"), (torn, "was interrupted"), (tmp_path / "nowhere.h5", "no such file")):
         result = run("trace", "check", str(path))
         assert result.exit_code == 2
         assert str(path) in result.stderr
@@ -122,7 +122,7 @@ def test_pictures_are_made_without_a_display(recorded: Path, tmp_path: Path) -> 
         (("record", STARTER_4, "--out", "/nowhere/t.h5"), "/nowhere/t.h5: cannot be written"),
         (("record", STARTER_4, "--out", "t.h5", "--states", "some"), "Unknown --states 'some'"),
         (("record", "123", "--out", "t.h5"), "3 cells"),
-        (("info", "/nowhere.h5"), "/nowhere.h5: there is no such file"),
+        (("info", "/nowhere.h5"), "/nowhere.h5: no such file"),
         (("export", "FILE"), "Choose a format: --gif"),
         (("export", "FILE", "--png", "--gif", "--out", "x"), "--out names one file"),
         (("export", "FILE", "--png", "--trace", "2"), "there is no number 2"),
@@ -131,7 +131,7 @@ def test_pictures_are_made_without_a_display(recorded: Path, tmp_path: Path) -> 
         (("export", "FILE", "--gif", "--first", "9", "--last", "3"), "steps 9 to 3 are not a valid range"),
         (("export", "FILE", "--png", "--width", "99999"), "width must be between 320 and 8192, not 99999"),
         (("export", "FILE", "--png", "--out", "/nowhere/t.png"), "/nowhere/t.png: cannot be written"),
-        (("merge", "FILE", "/nowhere.h5", "--out", "m.h5"), "/nowhere.h5: there is no such file"),
+        (("merge", "FILE", "/nowhere.h5", "--out", "m.h5"), "/nowhere.h5: no such file"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(

@@ -68,7 +68,7 @@ def opened(page: LibraryPage, qtbot: QtBot, path: Path) -> None:
 
 def looked_into(page: LibraryPage, qtbot: QtBot, path: Path) -> None:
     opened(page, qtbot, path)
-    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == path)
+    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.files.asked == path)
 
 
 def test_the_bundled_models_are_there_and_looked_into(page: LibraryPage, qtbot: QtBot) -> None:
@@ -100,7 +100,7 @@ def test_what_was_opened_anywhere_is_on_the_list(page: LibraryPage, window: Main
 def test_a_checkpoint_dropped_on_the_library_is_looked_into(page: LibraryPage, window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     shutil.copytree(PUBLISHED_MODEL, tmp_path / "theirs")
     window.opener.open(tmp_path / "theirs")
-    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == tmp_path / "theirs")
+    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.files.asked == tmp_path / "theirs")
     assert window.stack.currentWidget() is page
 
 
@@ -121,7 +121,7 @@ def test_a_checkpoint_that_cannot_be_looked_into_is_not_remembered(
     assert not (bad / "ran").exists()
     shutil.copytree(PUBLISHED_MODEL, tmp_path / "theirs")
     page.open_path(tmp_path / "theirs")
-    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == tmp_path / "theirs")
+    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.files.asked == tmp_path / "theirs")
     page.library.refresh()
     qtbot.waitUntil(lambda: any(e.about == "opened before" for e in page.library.entries))
     assert [e.path for e in page.library.entries if e.section == "local"] == [tmp_path / "theirs"]
@@ -132,7 +132,7 @@ def test_a_checkpoint_that_cannot_be_looked_into_is_not_remembered(
     shutil.rmtree(bad)
     shutil.copytree(PUBLISHED_MODEL, bad)
     window.opener.open(bad)
-    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.place.asked == bad)
+    qtbot.waitUntil(lambda: page.inspection is not None and page.inspection.files.asked == bad)
     assert window.opener.recent() == [bad]
 
 
