@@ -1,0 +1,1 @@
+"""HRM Studio: the desktop app and the command line."""

@@ -1,0 +1,1 @@
+"""The Hugging Face Hub: search, download, push. Neither torch nor Qt."""

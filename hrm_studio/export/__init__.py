@@ -1,0 +1,1 @@
+"""What an export contains: views, steps, formats; and tables of numbers."""

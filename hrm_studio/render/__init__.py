@@ -1,0 +1,1 @@
+"""A process that draws pictures and animations of a trace."""

@@ -1,0 +1,1 @@
+"""Threads and processes that compute for the app, so that the GUI thread never waits."""

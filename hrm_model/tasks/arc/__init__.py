@@ -1,0 +1,1 @@
+"""ARC tasks: official JSON, augmentations, and the vote over copies."""

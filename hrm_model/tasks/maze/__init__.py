@@ -1,0 +1,1 @@
+"""Square mazes: text, shortest paths, generator."""
