@@ -1,4 +1,4 @@
-"""Everything that a person can cause and can mend: one base class and a kind for each part of the program.
+"""Everything that a person can cause and fix: one base class and a kind for each part of the program.
 
 The message of an HRMError is for people: what happened, in which file or field, and what to do. The studio and the command line
 print it as it is. Any other exception is a bug in this program, except OSError and MemoryError, which the machine causes.
@@ -96,7 +96,7 @@ def first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-# Telling these from bugs -------------------------------------------------------------------------------------------------
+# Expected errors and bugs -------------------------------------------------------------------------------------------------
 
 
 def is_expected(error: BaseException) -> bool:

@@ -53,7 +53,7 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures over a set of puzzles, after the last segment unless something else is said."""
+    """Figures over a set of puzzles, after the last segment unless noted otherwise."""
 
     puzzles: int  # how many
     exact: float  # share of puzzles that are solved (a maze by any shortest path)
@@ -91,7 +91,7 @@ def evaluate_batches(
     keep_givens: bool = False,
     begin: int = 0,
 ) -> Iterator[Outcomes]:
-    """Batch after batch from puzzle `begin` on. Cells of `solutions` that hold 0 are not asked for (padding of ARC's boards).
+    """Batch after batch from puzzle `begin` on. Cells of `solutions` that are 0 are not scored (padding of ARC's boards).
 
     `keep_givens`: only blanks are the model's; for one that never learned to repeat what is given (`loss_cells: blanks`).
     """

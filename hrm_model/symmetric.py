@@ -72,7 +72,7 @@ def _units_on(cells: int, device: torch.device, dtype: torch.dtype) -> Units:
 
 class _AddNorm(torch.autograd.Function):
     """norm(h + update) as `rms_norm` computes it. Keeps its result and one number a vector for the backward, nothing else: these
-    models wait for memory, not for arithmetic."""
+    models are limited by memory bandwidth."""
 
     @staticmethod
     def forward(ctx: Any, h: Tensor, update: Tensor, eps: float) -> Tensor:

@@ -1,7 +1,7 @@
 """A trace as a notebook shows it: the final board and two curves, as HTML with inline SVG.
 
 Everything is in the text itself: no script, no style sheet, no link. Lines and letters take the notebook's own text colour, and all other
-colours can be read on white and on black, because a notebook does not tell HTML which theme it uses.
+colours can be read on white and on black, because a notebook gives HTML no access to its theme.
 """
 
 from __future__ import annotations

@@ -180,7 +180,7 @@ def distances(passable: NDArray[np.bool_], starts: NDArray[np.intp]) -> tuple[ND
 
 @dataclass(frozen=True)
 class ShortestPaths:
-    """What is to be known of N mazes' shortest paths."""
+    """Facts about N mazes' shortest paths."""
 
     length: NDArray[np.intp]  # (N,) moves from start to goal, −1 where there is no way
     unique: NDArray[np.bool_]  # (N,) whether there is exactly one such path

@@ -1,4 +1,4 @@
-"""Which Sudokus are the same puzzle in disguise: a number that all symmetric copies of a puzzle share.
+"""Which Sudokus are symmetric copies of each other: a number that all symmetric copies of a puzzle share.
 
 A puzzle is seen as a graph of cells, rows, columns, boxes, bands, stacks and digits, whose nodes differ by what they touch,
 round after round (Weisfeiler-Leman refinement, with 64-bit hashes for colours). Symmetric puzzles always get the same number.
