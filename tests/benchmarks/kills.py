@@ -44,7 +44,7 @@ def start(run: RunDir) -> subprocess.Popen[bytes]:
 
 
 def told(run: RunDir) -> list[tuple[str, int, dict[str, Any]]]:
-    """Metrics and evaluations; what a killed process told of later steps is taken back by its successor."""
+    """Metrics and evaluations; what a killed process reported of later steps, its successor replaces."""
     found: list[tuple[str, int, dict[str, Any]]] = []
     for entry in run.events().read():
         if entry["type"] == "started":

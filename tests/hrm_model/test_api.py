@@ -167,7 +167,7 @@ def test_how_states_are_kept(model: LoadedModel) -> None:
         hrm_model.record(model, FOUR, segments=0)
 
 
-def test_a_puzzle_of_another_size_and_text_that_is_none(model: LoadedModel) -> None:
+def test_a_puzzle_of_another_size_and_a_text_without_a_puzzle(model: LoadedModel) -> None:
     for act in (hrm_model.record, hrm_model.solve, hrm_model.reason):
         with pytest.raises(MismatchError, match="sudoku-4x4 reads sudoku-4x4; the puzzle is sudoku-9x9"):
             act(model, NINE)

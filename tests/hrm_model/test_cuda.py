@@ -1,4 +1,4 @@
-"""A model on a graphics card thinks as it does on the processor. Left out where there is no CUDA."""
+"""A model computes the same on a graphics card as on the CPU. Skipped without CUDA."""
 
 from __future__ import annotations
 

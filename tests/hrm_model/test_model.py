@@ -165,7 +165,7 @@ def test_with_blanks_alone_a_row_is_right_whatever_it_says_of_its_givens() -> No
     assert float(metrics["lm_loss"]) == pytest.approx(float(by_hand))
 
 
-def test_devices_are_told_and_refused_by_name() -> None:
+def test_devices_are_listed_and_refused_by_name() -> None:
     assert available_devices()[-1] == "cpu"
     assert pick_dtype(torch.device("cpu")) == "float32"
     assert describe(tiny()) == {"device": "cpu", "dtype": "float32", "attention": "sdpa"}

@@ -94,7 +94,7 @@ def reach(window: MainWindow, qtbot: QtBot) -> list[QWidget]:
 
 
 @pytest.mark.parametrize("page", ["explore", "compare", "evaluate", "library"])
-def test_tab_shows_where_it_is_and_gets_lost_nowhere(window: MainWindow, qtbot: QtBot, page: str) -> None:
+def test_the_keyboard_focus_is_visible_and_never_lost(window: MainWindow, qtbot: QtBot, page: str) -> None:
     window.show_page(page)
     window.activateWindow()
     if page == "explore":

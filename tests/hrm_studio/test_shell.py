@@ -102,7 +102,7 @@ def test_what_the_window_offers_to_the_mouse_is_an_action_too(window: MainWindow
     assert seen[0] > 0
 
 
-def test_a_path_is_told_by_what_is_in_it(tmp_path: Path) -> None:
+def test_a_path_is_recognised_by_its_content(tmp_path: Path) -> None:
     assert kind_of(bundled_models()[0].path) == "checkpoint"
     run = tmp_path / "run"
     run.mkdir()
@@ -168,7 +168,7 @@ def test_fuzzy_search_puts_the_best_answer_first(wanted: str, first: str) -> Non
     assert score("", first) is not None
 
 
-def test_keys_that_another_action_has_are_told_and_can_be_taken_over(window: MainWindow, qtbot: QtBot) -> None:
+def test_shortcuts_of_another_action_are_shown_and_can_be_taken_over(window: MainWindow, qtbot: QtBot) -> None:
     window.actions_table.by_name["shortcuts"].trigger()
     dialog = window.findChild(ShortcutsDialog)
     assert dialog is not None

@@ -91,7 +91,7 @@ def test_the_timeline_is_clicked_and_the_wheel_scrubs(solved: MainWindow, qtbot:
     assert "preview" in line.tip(0)
 
 
-def test_the_board_tells_and_selects_cells(solved: MainWindow, qtbot: QtBot) -> None:
+def test_the_board_explains_and_selects_cells(solved: MainWindow, qtbot: QtBot) -> None:
     board = solved.explore.board
     place = board.board_rect()
     corner = QPointF(place.left() + 5, place.top() + 5)
@@ -140,7 +140,7 @@ def test_bad_puzzles_are_explained_and_what_was_open_stays(solved: MainWindow, q
     finished(solved, qtbot)
 
 
-def test_bad_input_leaves_what_is_being_thought_alone(solved: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+def test_bad_input_leaves_a_running_model_alone(solved: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     bad = tmp_path / "bad"
     bad.mkdir()
     (bad / "step_1").write_bytes(b"no checkpoint")

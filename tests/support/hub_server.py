@@ -1,4 +1,4 @@
-"""A small server that speaks the Hub's protocol as far as models go, and can be told to misbehave."""
+"""A small server that speaks the Hub's protocol as far as models go, and misbehaves on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small runs to be tried, in this process and in one of their own."""
+"""Small runs for tests, and what their events say."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def small(**changes: object) -> RunConfig:
 
 
 def figures(run: RunDir) -> list[tuple[str, int, dict[str, float]]]:
-    """Metrics and evaluations in order; what a killed process told of later steps is taken back by its successor."""
+    """Metrics and evaluations in order; what a killed process reported of later steps, its successor replaces."""
     found: list[tuple[str, int, dict[str, float]]] = []
     for entry in run.events().read():
         if entry["type"] == "started":

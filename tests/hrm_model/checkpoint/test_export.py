@@ -1,4 +1,4 @@
-"""Converted and exported checkpoints say the same numbers; what cannot be written leaves nothing behind."""
+"""Converted and exported checkpoints hold the same numbers; a failed export leaves nothing behind."""
 
 from __future__ import annotations
 

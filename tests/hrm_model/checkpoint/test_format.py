@@ -1,4 +1,4 @@
-"""Checkpoints that are whole come back bit for bit; all others are refused by name and nothing in them runs."""
+"""Whole checkpoints come back bit for bit; others are refused by name, and nothing in them runs."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def refused(path: Path, *words: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_no_checkpoint(tmp_path: Path, own: Path, published: Path) -> None:
+def test_files_that_are_not_checkpoints(tmp_path: Path, own: Path, published: Path) -> None:
     refused(tmp_path / "nowhere", "no such file")
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", "no checkpoint found")
@@ -75,7 +75,7 @@ def test_noise_for_a_published_checkpoint_is_refused_whatever_it_makes_the_unpic
         refused(published, "step_7")
 
 
-def test_what_is_none_is_told_from_what_is_cut_short_and_in_words_for_people(published: Path) -> None:
+def test_other_files_and_truncated_checkpoints_get_different_plain_messages(published: Path) -> None:
     file = published / "step_7"
     file.write_bytes(b"\xfb\x13" * 500)
     refused(published, "step_7: not a checkpoint; it is neither a safetensors file nor one of torch.save")
@@ -111,7 +111,7 @@ def test_what_does_not_fit(own: Path, published: Path) -> None:
     refused(published, "all_config.yaml", '"arch"')
 
 
-def test_numbers_that_are_none(own: Path) -> None:
+def test_nan_and_infinite_weights(own: Path) -> None:
     model = tiny()
     with torch.no_grad():
         model.lm_head.weight[0, 0] = float("nan")

@@ -1,4 +1,4 @@
-"""A checkpoint is data, never code: what asks for more is refused by name, in bounded time and memory."""
+"""A checkpoint is data, never code: anything else is refused by name, in bounded time and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking at checkpoints before they are loaded: every layout, every prefix, with and without a configuration."""
+"""Inspecting checkpoints before they are loaded: every layout, every prefix, with and without a configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Hub, as its own client meets it: a local server answers, well or badly, and the client is unchanged."""
+"""The Hub's own client, unchanged, against a local server that answers well or badly."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_speed_falls_to_zero_on_a_stall_and_comes_back(hub: Hub, settings: HubSe
     assert progress[-1]["bytes"] == progress[-1]["total"]
 
 
-def test_a_stall_without_end_is_told(hub: Hub, settings: HubSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_stall_is_reported(hub: Hub, settings: HubSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DOWNLOAD_TIMEOUT", 0.2)
     monkeypatch.setattr(hub_download, "_ATTEMPTS", 1)
     hub.faults = {"content": [("stall", 0, 60)] * 100}

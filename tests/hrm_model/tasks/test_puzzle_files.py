@@ -125,7 +125,7 @@ def test_bad_files_are_named_with_the_line(tmp_path: Path, name: str, text: str,
     assert str(caught.value).startswith(str(tmp_path / name))
 
 
-def test_files_that_are_no_text_or_not_there(tmp_path: Path) -> None:
+def test_files_that_are_not_text_or_missing(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\x00\x01\xff\xfe" * 50)
     for file in (tmp_path / "a.txt", tmp_path / "none.txt", tmp_path):
         with pytest.raises(ValueError, match="cannot be read"):
@@ -170,7 +170,7 @@ def test_thousands_of_damaged_files_give_puzzles_or_one_sentence(tmp_path: Path)
     assert all(re.match(rf"{tmp_path}/\d+\.\w+(, line \d+)?: [^\n]+$", message) for message in told), told
 
 
-def test_solving_many_at_once_tells_the_unfit_ones() -> None:
+def test_solving_many_at_once_reports_the_invalid_ones() -> None:
     task = task_named("sudoku-9x9")
     several, none = np.zeros(81, np.int8), parse("12345678." + "........9" + "." * 63)
     solved, fine = task.solve_all(np.stack([PUZZLES[0], several, none, PUZZLES[1]]))

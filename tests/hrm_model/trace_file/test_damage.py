@@ -1,4 +1,4 @@
-"""Files that are no traces, damaged, or made to do harm: each is refused with a sentence that names it, in bounded time and memory."""
+"""Files that are not traces, are damaged or are malicious: each is refused with a sentence that names it, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def refused(path: Path, words: str) -> None:
         (None, "no such file"),
     ],
 )
-def test_what_is_no_trace(tmp_path: Path, content: bytes | None, words: str) -> None:
+def test_files_that_are_not_traces(tmp_path: Path, content: bytes | None, words: str) -> None:
     path = tmp_path / "t.h5"
     if content is not None:
         path.write_bytes(content)
@@ -259,7 +259,7 @@ def test_damage_of_every_kind(path: Path, first_format: bool) -> None:
         ("bytearray(3 << 30)", "needs more than 2 GB of memory"),
     ],
 )
-def test_whatever_happens_to_the_child_is_told(path: Path, monkeypatch: pytest.MonkeyPatch, code: str, words: str) -> None:
+def test_whatever_happens_to_the_child_is_reported(path: Path, monkeypatch: pytest.MonkeyPatch, code: str, words: str) -> None:
     hurt = trace_guard._CHILD.replace(
         "from hrm_model.trace_file.guard import child",
         f"import hrm_model.trace_file.guard as g; g.TraceReader = lambda *a, **k: exec({code!r}); child = g.child",

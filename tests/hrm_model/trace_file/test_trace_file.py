@@ -166,7 +166,7 @@ def test_a_file_of_version_1_is_read(tmp_path: Path) -> None:
         same(old, reader.read())
 
 
-def test_the_size_is_told_before(tmp_path: Path) -> None:
+def test_the_size_is_known_before(tmp_path: Path) -> None:
     model = tiny()
     trace = record(model, PUZZLE, segments=40)
     for states in STATES:

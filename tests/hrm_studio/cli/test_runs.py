@@ -65,7 +65,7 @@ def test_a_run_is_resumed_paused_saved_and_stopped_from_a_shell(root: Path) -> N
     assert "not being trained" in words("pause", "otter-9", code=2)
 
 
-def test_list_and_show_tell_what_there_is(finished: RunDir) -> None:
+def test_list_and_show_print_what_there_is(finished: RunDir) -> None:
     (found,) = ran("list")["runs"]
     assert (found["name"], found["state"], found["step"], found["steps"]) == ("calm-whale-7", "finished", 14, 14)
     assert 0 <= found["best"] <= 1

@@ -33,7 +33,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_info_tells_one_object(recorded: Path) -> None:
+def test_info_prints_one_object(recorded: Path) -> None:
     found = json.loads(run("trace", "info", str(recorded), "--json").stdout)
     assert {k: found[k] for k in ("task", "model", "segments", "steps", "solved", "states", "bytes")} == {
         "task": "sudoku-4x4", "model": "sudoku-4x4", "segments": 3, "steps": 18, "solved": True, "states": "full",

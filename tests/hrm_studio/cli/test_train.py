@@ -1,4 +1,4 @@
-"""`hrm-studio train` as a person uses it: interrupted early, come back to, told odd things."""
+"""`hrm-studio train` as a person uses it: interrupted early, followed again, given odd options."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_a_trainer_refuses_a_folder_without_leaving_anything_in_it(
 
 
 @pytest.mark.parametrize("text", ["missing.txt", "no/such/file", "."])
-def test_a_puzzle_that_looks_like_a_file_is_told_as_one(text: str) -> None:
+def test_a_puzzle_that_looks_like_a_path_is_reported_as_a_missing_file(text: str) -> None:
     result = CliRunner().invoke(app, ["solve", text])
     assert result.exit_code == 2
     assert "No such file" in result.stderr

@@ -59,7 +59,7 @@ def test_a_trainer_that_has_not_begun_yet_is_stopped_as_soon_as_it_does(runs: Ru
     assert run.summary.step < 100_000
 
 
-def test_a_killed_trainer_is_told_and_goes_on(runs: RunsModel, qtbot: QtBot) -> None:
+def test_a_killed_trainer_is_reported_and_resumed(runs: RunsModel, qtbot: QtBot) -> None:
     run = runs.start_new(small(steps=60, checkpoint_every=10, evaluate_every=60))
     runs.open(run)
     qtbot.waitUntil(lambda: (run.path / "checkpoints" / "last").exists())

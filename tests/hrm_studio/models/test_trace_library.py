@@ -70,7 +70,7 @@ def test_keeping_by_hand_keeps_all_states_and_what_was_written(qtbot: QtBot, lib
     assert read(kept.path).z_L.dtype == np.float32  # type: ignore[union-attr]
 
 
-def test_the_oldest_go_where_there_is_no_more_room(qtbot: QtBot, library: TraceLibrary, trace: Trace) -> None:
+def test_the_oldest_traces_go_if_there_is_no_more_room(qtbot: QtBot, library: TraceLibrary, trace: Trace) -> None:
     library.keep(variant(trace, 100))
     for k in range(5):
         library.keep_automatically(variant(trace, k))
@@ -147,7 +147,7 @@ def test_a_folder_that_others_wrote_into(qtbot: QtBot, library: TraceLibrary, tr
     holds(qtbot, library, 2)
 
 
-def test_a_folder_that_cannot_be_written_is_told(qtbot: QtBot, tmp_path: Path, trace: Trace) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(qtbot: QtBot, tmp_path: Path, trace: Trace) -> None:
     (tmp_path / "traces").write_text("a file stands where the folder should be")
     library = TraceLibrary(QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat), folder=tmp_path / "traces")
     with qtbot.waitSignal(library.refused) as caught:

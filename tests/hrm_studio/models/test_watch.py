@@ -149,7 +149,7 @@ def test_a_new_evaluation_is_shown_to_who_looks_at_the_newest(watch: WatchModel,
     shown(watch, qtbot, 20)
 
 
-def test_a_file_that_is_damaged_is_told(watch: WatchModel, run: RunModel, qtbot: QtBot) -> None:
+def test_a_damaged_file_is_reported(watch: WatchModel, run: RunModel, qtbot: QtBot) -> None:
     watch.set_run(run)
     shown(watch, qtbot, 40)
     file = run.path / "probes" / "step_000020.h5"

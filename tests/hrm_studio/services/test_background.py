@@ -1,4 +1,4 @@
-"""The background thread: results in the GUI thread, errors told, nothing after the end."""
+"""The background thread: results in the GUI thread, errors reported, nothing after the end."""
 
 from __future__ import annotations
 

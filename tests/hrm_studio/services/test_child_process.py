@@ -14,7 +14,7 @@ from hrm_studio.services.child_process import ChildProcess
 
 
 class Heard:
-    """What a child process told, in order."""
+    """What a child process sent, in order."""
 
     def __init__(self, child: ChildProcess) -> None:
         self.child = child

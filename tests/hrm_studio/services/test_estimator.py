@@ -47,7 +47,7 @@ def test_a_probe_that_cannot_run_says_why(estimator: Estimator, qtbot: QtBot) ->
     assert not estimator.known
 
 
-def test_cancelling_ends_the_probe_and_tells_nothing(estimator: Estimator, qtbot: QtBot) -> None:
+def test_cancelling_ends_the_measurement_silently(estimator: Estimator, qtbot: QtBot) -> None:
     heard: list[object] = []
     estimator.measured.connect(lambda *a: heard.append(a))
     estimator.failed.connect(lambda *a: heard.append(a))

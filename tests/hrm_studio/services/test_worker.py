@@ -63,7 +63,7 @@ def test_a_job_takes_the_place_of_the_last_in_its_lane() -> None:
     worker.close()
 
 
-def test_a_fault_is_told_and_the_next_job_runs() -> None:
+def test_an_error_is_reported_and_the_next_job_runs() -> None:
     faults: list[Exception] = []
     done = threading.Event()
 

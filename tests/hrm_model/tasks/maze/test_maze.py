@@ -166,7 +166,7 @@ def test_rows_may_have_lost_their_open_cells() -> None:
         ("#" * 40000, "40,000 characters"),
     ],
 )
-def test_a_text_that_is_no_maze_is_refused(text: str, words: str) -> None:
+def test_a_text_that_is_not_a_maze_is_refused(text: str, words: str) -> None:
     with pytest.raises(PuzzleError, match=words):
         maze.parse(text)
 

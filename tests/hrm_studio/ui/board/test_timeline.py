@@ -25,7 +25,7 @@ from tests.support.traces import FOUR, cut_short, maze_info, sudoku_info, synthe
 
 
 class Clock:
-    """Time that moves when it is told to."""
+    """A clock that moves only when the test moves it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
@@ -181,7 +181,7 @@ def test_a_whole_segment_tells_what_the_marks_of_its_number_mean(traces: TraceMo
     assert all(glossary.find(letter) for letter in letters[:3])
 
 
-def test_nearly_all_is_not_told_as_all(traces: TraceModel) -> None:
+def test_nearly_all_is_not_shown_as_all(traces: TraceModel) -> None:
     trace = synthetic(maze_info(30), segments=1)
     nearly = np.tile(trace.puzzle.solution, (len(trace), 1))
     nearly[:, np.flatnonzero(trace.puzzle.solution == 5)[3]] = 2

@@ -103,7 +103,7 @@ def test_panes_come_go_and_change(page: ComparePage, qtbot: QtBot) -> None:
     assert page.comparison.panes[1].traces.trace.segments == 4
 
 
-def test_each_pane_tells_what_is_wrong_with_it_and_the_others_go_on(page: ComparePage, qtbot: QtBot, tmp_path: Path) -> None:
+def test_each_pane_shows_its_error_and_the_others_go_on(page: ComparePage, qtbot: QtBot, tmp_path: Path) -> None:
     nine = next(m.path for m in bundled_models() if m.task == "sudoku-9x9")
     page.compare([Setting(four(), 1), Setting(nine, 1), Setting(tmp_path / "nowhere", 1), Setting(four(), 1, puzzle="11" + "." * 14)])
     done(page, qtbot)
@@ -191,7 +191,7 @@ def test_a_pane_has_its_own_puzzle(page: ComparePage, qtbot: QtBot) -> None:
     assert "not compared" in pane.apart.text()
 
 
-def test_where_no_pane_can_think_nothing_pretends_to(page: ComparePage, qtbot: QtBot) -> None:
+def test_no_pane_pretends_to_reason_if_none_can(page: ComparePage, qtbot: QtBot) -> None:
     nine = next(m.path for m in bundled_models() if m.task == "sudoku-9x9")
     page.compare([Setting(nine, 1), Setting(nine, 2)])
     qtbot.waitUntil(lambda: page.error.text().startswith("No pane can reason"))

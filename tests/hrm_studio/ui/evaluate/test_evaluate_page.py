@@ -112,7 +112,7 @@ def test_it_can_be_stopped_and_keeps_what_is_there(window: MainWindow, qtbot: Qt
     assert "Stopped" in page.state.text()
 
 
-def test_a_file_of_puzzles_and_one_that_is_none(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_file_of_puzzles_and_a_file_without_any(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     page = window.page("evaluate")
     file = tmp_path / "three.txt"
     file.write_text(FOUR + "\n" + "." * 15 + "1\n")

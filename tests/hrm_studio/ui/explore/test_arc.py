@@ -197,7 +197,7 @@ def test_a_pasted_task(asked: Asked) -> None:
         (b'{"train": [{"input": [[1]], "output": [[1], [1, 2]]}], "test": [{"input": [[1]]}]}', "train pair 1, output: is not a grid"),
     ],
 )
-def test_a_bad_file_is_told_in_a_sentence(asked: Asked, qtbot: QtBot, tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_bad_file_is_reported_in_a_sentence(asked: Asked, qtbot: QtBot, tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "t.json").write_bytes(content)
     asked.window.opener.open(tmp_path / "t.json")
     qtbot.waitUntil(lambda: bool(asked.error))
@@ -326,7 +326,7 @@ def test_two_attempts_are_those_of_the_command_line(asked: Asked, qtbot: QtBot, 
     assert attempts.state.text() == ""
 
 
-def test_attempts_are_stopped_and_their_faults_told(asked: Asked, qtbot: QtBot, model_folder: Path) -> None:
+def test_attempts_are_stopped_and_their_errors_reported(asked: Asked, qtbot: QtBot, model_folder: Path) -> None:
     asked.window.models.use(model_folder)
     asked.window.opener.open(TASKS / "evaluation" / "evinc.json")
     qtbot.waitUntil(lambda: bool(asked.calls))

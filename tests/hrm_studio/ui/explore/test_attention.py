@@ -120,7 +120,7 @@ def test_another_step_makes_the_last_answer_stale_until_it_is_there(
     qtbot.waitUntil(lambda: not view.boards["L"].stale)
 
 
-def test_what_cannot_be_computed_is_said(view: AttentionView, traces: TraceModel, trace: Trace, qtbot: QtBot) -> None:
+def test_what_cannot_be_computed_is_explained(view: AttentionView, traces: TraceModel, trace: Trace, qtbot: QtBot) -> None:
     assert "appears here" in view.state.text()
     traces.open(replace(trace, z_H=None, z_L=None))
     assert "without states" in view.state.text()

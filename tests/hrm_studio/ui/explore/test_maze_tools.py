@@ -128,7 +128,7 @@ def test_start_and_goal_are_set_by_their_tools_once(drawn: Rig) -> None:
     assert "4 moves" in drawn.panel.known.text()
 
 
-def test_what_is_missing_is_told_with_what_to_do(drawn: Rig) -> None:
+def test_what_a_maze_lacks_is_shown_with_what_to_do(drawn: Rig) -> None:
     drawn.panel.emptied.click()
     drawn.checked()
     assert "No start and no goal yet" in drawn.panel.known.text()

@@ -304,7 +304,7 @@ def test_puzzles_are_judged(text: str, state: str, words: str) -> None:
     assert words in found.words
 
 
-def test_a_clipboard_too_long_for_any_puzzle_is_told_and_not_laid_out(rig: Rig) -> None:
+def test_a_clipboard_too_long_for_any_puzzle_is_reported_and_not_laid_out(rig: Rig) -> None:
     before = rig.panel.text.toPlainText()
     QApplication.clipboard().setText("1" * 100_000)
     rig.panel.paste()
@@ -329,7 +329,7 @@ def test_an_arc_grid_is_edited_as_text(rig: Rig) -> None:
     assert rig.puzzle.task.name == "sudoku-4x4"
 
 
-def test_a_file_of_several_puzzles_tells_which_one_is_shown(rig: Rig, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_file_of_several_puzzles_shows_which_one_is_open(rig: Rig, qtbot: QtBot, tmp_path: Path) -> None:
     file = tmp_path / "three.txt"
     solved = ["1234341221434321", "2143432112343412", "3412123421434321"]
     file.write_text("\n".join(line[:-1] + "." for line in solved))

@@ -177,7 +177,7 @@ def test_a_published_checkpoint_is_traced_in_two_clicks(
     qtbot.waitUntil(lambda: window.traces.trace is not None and window.traces.trace.model.config["hidden_size"] == 64)
 
 
-def test_what_does_not_fit_is_told_and_cannot_be_opened(page: LibraryPage, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_checkpoint_that_does_not_fit_is_explained_and_cannot_be_opened(page: LibraryPage, qtbot: QtBot, tmp_path: Path) -> None:
     convert(inspect(published(tmp_path / "p", ModelConfig.model_validate(SMALL))), tmp_path / "own")
     file = tmp_path / "own" / "config.json"
     content = json.loads(file.read_text())
@@ -193,7 +193,7 @@ def test_what_does_not_fit_is_told_and_cannot_be_opened(page: LibraryPage, qtbot
     assert not page.details.tabs.isVisible()
 
 
-def test_what_no_file_tells_is_asked_and_kept(page: LibraryPage, qtbot: QtBot, tmp_path: Path) -> None:
+def test_settings_that_no_file_gives_are_asked_for_and_kept(page: LibraryPage, qtbot: QtBot, tmp_path: Path) -> None:
     folder = published(tmp_path / "bare", ModelConfig.model_validate(SMALL | {"vocab_size": 40, "seq_len": 49, "num_heads": 2}))
     looked_into(page, qtbot, folder)
     assert "name seq_len" in page.details.banner.text()

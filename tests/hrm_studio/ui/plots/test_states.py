@@ -217,7 +217,7 @@ def test_colours_are_explained(view: StatesView, traces: TraceModel, qtbot: QtBo
     assert view._values(traces.trace) is None
 
 
-def test_what_a_trace_does_not_hold_is_told_and_nothing_empty_is_shown(view: StatesView, traces: TraceModel, qtbot: QtBot) -> None:
+def test_missing_states_are_explained_and_no_empty_plot_is_shown(view: StatesView, traces: TraceModel, qtbot: QtBot) -> None:
     whole = synthetic(sudoku_info(FOUR), segments=2)
     traces.open(replace(whole, z_H=None, z_L=None))
     for mode in ("path", "cells", "heat"):
@@ -249,7 +249,7 @@ def test_dragging_turns_three_components(view: StatesView, traces: TraceModel, q
     assert view.grab().toImage() != before
 
 
-def test_heat_tells_and_selects(view: StatesView, traces: TraceModel, selection: Selection, qtbot: QtBot) -> None:
+def test_heat_explains_and_selects_cells(view: StatesView, traces: TraceModel, selection: Selection, qtbot: QtBot) -> None:
     trace = synthetic(sudoku_info(FOUR), segments=2)
     traces.open(trace, cursor=7)
     view.set_mode("heat")

@@ -121,7 +121,7 @@ def test_the_axes_smoothing_and_zoom_are_shared(opened: TrainPage, qtbot: QtBot)
     assert 10**right == pytest.approx(20, rel=0.1)
 
 
-def test_the_crosshair_runs_through_all_plots_and_tells_values(opened: TrainPage, qtbot: QtBot) -> None:
+def test_the_crosshair_runs_through_all_plots_and_shows_values(opened: TrainPage, qtbot: QtBot) -> None:
     loss, solved = plot(opened, "loss"), plot(opened, "solved")
     before = solved.grab().toImage()
     opened.curves.settings.point_at(20.0)
@@ -230,7 +230,7 @@ def test_deleting_a_run_can_be_undone(opened: TrainPage, qtbot: QtBot) -> None:
     assert opened.bar.isHidden()
 
 
-def test_closing_asks_what_shall_become_of_a_live_run(window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_asks_what_to_do_with_a_live_run(window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     page = page_of(window)
     page.start(small(steps=100_000, evaluate_every=50_000, batch_size=4))
     run = page.current
