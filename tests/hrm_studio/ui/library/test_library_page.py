@@ -196,7 +196,7 @@ def test_a_checkpoint_that_does_not_fit_is_explained_and_cannot_be_opened(page: 
 def test_settings_that_no_file_gives_are_asked_for_and_kept(page: LibraryPage, qtbot: QtBot, tmp_path: Path) -> None:
     folder = published(tmp_path / "bare", ModelConfig.model_validate(SMALL | {"vocab_size": 40, "seq_len": 49, "num_heads": 2}))
     looked_into(page, qtbot, folder)
-    assert "name seq_len" in page.details.banner.text()
+    assert "Enter seq_len" in page.details.banner.text()
     table = page.details.settings.table
 
     def put(name: str, value: str) -> None:
