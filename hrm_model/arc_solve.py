@@ -11,7 +11,7 @@ from hrm_model.model import HRM
 from hrm_model.reasoning import solve_batch
 from hrm_model.tasks.arc.augment import Augmentation, augmented, distinct_augmentations, encode_pair, parse_name
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair
-from hrm_model.tasks.arc.vote import Answer, Candidate, input_key, vote
+from hrm_model.tasks.arc.vote import Candidate, CopyAnswer, input_key, vote
 
 
 def copies_of(puzzle: ArcPuzzle, identifiers: Iterable[tuple[int, str]], count: int, seed: int = 0) -> list[tuple[int, Augmentation]]:
@@ -44,6 +44,6 @@ def solve_task(
         some = asked[start : start + batch]
         found = solve_batch(model, np.stack([tokens for _, _, tokens, _ in some]), segments=segments, puzzle_ids=[n for n, *_ in some])
         for (_, by, _, given), tokens, q in zip(some, found.predictions[-1], found.q_halt[-1], strict=True):
-            answers.append(Answer(by.name(puzzle.name), given, tokens, float(q)))
+            answers.append(CopyAnswer(by.name(puzzle.name), given, tokens, float(q)))
     ranked = vote(answers)
     return [ranked[(puzzle.name, input_key(pair.input))] for pair in puzzle.test]

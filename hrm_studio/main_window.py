@@ -43,7 +43,7 @@ from hrm_studio.ui.widgets.hover_help import explain
 if TYPE_CHECKING:
     from hrm_model.loaded import LoadedModel
     from hrm_model.tasks.base import Task
-    from hrm_studio.models.dataset_view import Shown
+    from hrm_studio.models.dataset_view import ShownPuzzle
     from hrm_studio.ui.dialogs.dataset import DatasetDialog
 
 _PAINT_AFTER_MS = 10  # a new theme
@@ -207,7 +207,7 @@ class MainWindow(QMainWindow):
         self.show_page("train")
         self.page("train").edit_dataset(folder)  # type: ignore[attr-defined]
 
-    def _reason_about(self, task: Task, puzzle: Shown, at: int) -> None:
+    def _reason_about(self, task: Task, puzzle: ShownPuzzle, at: int) -> None:
         self.show_page("explore")
         self.explore.reason_about(task, puzzle, at)
 

@@ -132,7 +132,7 @@ def cost(name: str) -> str:
 
 def pace(name: str, folder: Path, steps: int = 9) -> list[float]:
     """What a step takes in each of a recipe's phases on one thread here, in products of two matrices that are timed in turn with it."""
-    run, found = Run(RECIPES[name], folder), []
+    run, found = RecipeRun(RECIPES[name], folder), []
     for phase in range(max(1, len(run.config.phases))):
         run.trainer.enter_phase(phase)
         times, products = [], []
@@ -170,7 +170,7 @@ def pool(config: Any, folder: Path) -> tuple[Any, Any]:
     return cached_pool(config, folder / f"pool-{hashlib.sha256(made_from.encode()).hexdigest()[:8]}.npz")
 
 
-class Run:
+class RecipeRun:
     """One start of one recipe, trained by processor time, or by that of another machine: `pace`, seconds of a step in each phase."""
 
     def __init__(self, changes: dict[str, Any], folder: Path, pace: list[float] | None = None, dtype: str = "auto") -> None:
@@ -240,10 +240,10 @@ def one(name: str, given: argparse.Namespace) -> None:
     earlier = [r for r in read(out) if (r["recipe"], r.get("seed", 0)) == (name, given.seed)]
     spent = 0.0  # by starts that were given up
     if kept.exists() and earlier and starts == 1:
-        run, begun = Run(changes, out.parent, **clock), earlier[-1]["begun"]
+        run, begun = RecipeRun(changes, out.parent, **clock), earlier[-1]["begun"]
         run.load(kept)
     else:
-        runs = [Run(changes | ({"seed": given.seed + 100 * k} if k else {}), out.parent, **clock) for k in range(starts)]
+        runs = [RecipeRun(changes | ({"seed": given.seed + 100 * k} if k else {}), out.parent, **clock) for k in range(starts)]
         if starts > 1:
             # The first fifth of the time goes to all starts alike; the one that learned most goes on.
             for run in runs:
@@ -311,10 +311,10 @@ def each(shares: Iterable[float]) -> str:
     return ", ".join(f"{share:.1%}" for share in shares)
 
 
-def several(told: Iterable[str]) -> str:
-    """What each start has to tell; once where they agree."""
-    told = list(told)
-    return told[0] if len(set(told)) == 1 else ", ".join(told)
+def several(values: Iterable[str]) -> str:
+    """The value of each start with commas between them, or the one value if all are equal."""
+    values = list(values)
+    return values[0] if len(set(values)) == 1 else ", ".join(values)
 
 
 def main() -> None:

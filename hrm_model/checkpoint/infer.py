@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hrm_model.checkpoint.settings import Given
+from hrm_model.checkpoint.settings import GivenSettings
 from hrm_model.config import ModelConfig
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -45,7 +45,7 @@ class _Unfit(ValueError):
     """The tensors are not those of an HRM."""
 
 
-def infer(shapes: Shapes, given: Given, asked: Mapping[str, Any] | None = None) -> Inference:
+def infer(shapes: Shapes, given: GivenSettings, asked: Mapping[str, Any] | None = None) -> Inference:
     """The configuration that fits these tensors. `asked`: fields that a person entered; they take precedence.
 
     Sizes come from the tensors if these give them; cycles, heads and encodings from the file; everything else is assumed as in the
@@ -141,7 +141,7 @@ def _from_tensors(shapes: Shapes) -> list[Inferred]:
     return found
 
 
-def _swiglu(shapes: Shapes, fields: dict[str, Inferred], given: Given) -> None:
+def _swiglu(shapes: Shapes, fields: dict[str, Inferred], given: GivenSettings) -> None:
     """expansion and swiglu_multiple that give the inner widths found: the published pair if it fits, else the exact ratio."""
     name = "L_level.layers.0.mlp.down_proj.weight"
     found = shapes.get(name, ())
@@ -188,7 +188,7 @@ def _positions(shapes: Shapes) -> tuple[int, str] | None:
     return None
 
 
-def _cells(shapes: Shapes, fields: dict[str, Inferred], given: Given) -> None:
+def _cells(shapes: Shapes, fields: dict[str, Inferred], given: GivenSettings) -> None:
     """seq_len and, if a tensor gives the positions, puzzle_slots."""
     vocabulary = fields["vocab_size"].value
     positions = _positions(shapes)

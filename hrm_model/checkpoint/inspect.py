@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hrm_model.checkpoint.dtypes import as_float32
 from hrm_model.checkpoint.infer import Inferred, infer
 from hrm_model.checkpoint.locate import CheckpointFiles, find
-from hrm_model.checkpoint.settings import Given, read_config
+from hrm_model.checkpoint.settings import GivenSettings, read_config
 from hrm_model.checkpoint.tensors import TensorInfo, WeightsFile, renamed
 from hrm_model.config import ModelConfig, tensor_shapes
 from hrm_model.errors import CheckpointError
@@ -44,7 +44,7 @@ class Inspection:
     file: WeightsFile
     names: dict[str, str]  # our name of a tensor → its name in the file
     tensors: tuple[TensorInfo, ...]  # by our names
-    given: Given
+    given: GivenSettings
     config: ModelConfig | None
     inferred: tuple[Inferred, ...]
     missing: tuple[str, ...]
@@ -118,7 +118,7 @@ def inspect(path: str | Path, asked: Mapping[str, Any] | None = None) -> Inspect
     names = _our_names(file)
     given = read_config(files.configs)
     if given.complete and files.weights.suffix != ".safetensors":
-        given = Given(given.file, False, given.values, given.extra)
+        given = GivenSettings(given.file, False, given.values, given.extra)
     derived = [n for n in names if n in _DERIVED]
     tensors = tuple(renamed(file.tensors[theirs], ours) for ours, theirs in names.items() if ours not in _DERIVED)
     shapes = {t.name: t.shape for t in tensors}

@@ -26,7 +26,7 @@ _KINDS: dict[type, str] = {list: "a list", str: "text", int: "a number", float: 
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenSettings:
     """The content of a configuration file. `complete`: all of ModelConfig (ours); else some of it, and the tensors give the rest."""
 
     file: Path | None = None
@@ -36,8 +36,8 @@ class Given:
     data_path: str = ""  # the published data set's folder, which names the task
 
 
-def read_config(files: tuple[Path, ...]) -> Given:
-    """The first of these files that describes a model; an empty Given if none does. CheckpointError for a broken one."""
+def read_config(files: tuple[Path, ...]) -> GivenSettings:
+    """The first of these files that describes a model; an empty GivenSettings if none does. CheckpointError for a broken one."""
     for file in files:
         content = _parsed(file)
         if not isinstance(content, dict):
@@ -45,7 +45,7 @@ def read_config(files: tuple[Path, ...]) -> Given:
         if file.suffix == ".json":
             _check_header(content, file)
         if isinstance(content.get("model"), dict) and file.suffix == ".json":
-            return Given(file, True, content["model"], {k: v for k, v in content.items() if k != "model"})
+            return GivenSettings(file, True, content["model"], {k: v for k, v in content.items() if k != "model"})
         arch = content.get("arch")
         if isinstance(arch, dict):
             return _published(file, arch, str(content.get("data_path", "")))
@@ -53,7 +53,7 @@ def read_config(files: tuple[Path, ...]) -> Given:
             raise CheckpointError(f'{file}: the section "arch" with the model\'s settings is missing')
         if "H_cycles" in content:  # the section itself, as Hydra keeps it
             return _published(file, content, "")
-    return Given()
+    return GivenSettings()
 
 
 def own_config(config: ModelConfig, extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _check_header(content: dict[str, Any], file: Path) -> None:
         CHECKPOINT.check(content.get("format_version", 1), f"{file} is", CheckpointError)
 
 
-def _published(file: Path, arch: dict[Any, Any], data_path: str) -> Given:
+def _published(file: Path, arch: dict[Any, Any], data_path: str) -> GivenSettings:
     values = {name: _scalar(arch, name) for name in _SAME if name in arch}
     extra: dict[str, Any] = {}
     if "puzzle_emb_len" in arch:
@@ -82,7 +82,7 @@ def _published(file: Path, arch: dict[Any, Any], data_path: str) -> Given:
         values["mixer"] = "mlp"
     if "no_ACT_continue" in arch:
         extra["q_continue"] = arch["no_ACT_continue"] is not True
-    return Given(file, False, values, extra, data_path)
+    return GivenSettings(file, False, values, extra, data_path)
 
 
 def _scalar(arch: dict[Any, Any], name: str) -> Any:

@@ -78,7 +78,7 @@ class Repo:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchHit:
     """One hit of a search."""
 
     id: str
@@ -214,7 +214,7 @@ def _few(files: tuple[HubFile, ...]) -> str:
     return ", ".join(f.name for f in files[:8]) + (f" and {len(files) - 8} more" if len(files) > 8 else "") or "none"
 
 
-def search(text: str, settings: HubSettings, limit: int = 30) -> list[Found]:
+def search(text: str, settings: HubSettings, limit: int = 30) -> list[SearchHit]:
     """Models whose name contains the text, most downloaded first. HubError."""
     if settings.is_offline:
         raise HubError("search: offline mode is on, so the Hub was not asked", "offline")
@@ -225,7 +225,7 @@ def search(text: str, settings: HubSettings, limit: int = 30) -> list[Found]:
     found = []
     for model in models[:limit]:
         moment = getattr(model, "last_modified", None) or getattr(model, "created_at", None)
-        found.append(Found(model.id, _licence(model), getattr(model, "downloads", 0) or 0, f"{moment:%Y-%m-%d}" if moment else ""))
+        found.append(SearchHit(model.id, _licence(model), getattr(model, "downloads", 0) or 0, f"{moment:%Y-%m-%d}" if moment else ""))
     return found
 
 

@@ -122,21 +122,21 @@ def _to_grids(rows: list[Row], task: Task | None, file: Path, solve: bool) -> Pu
     for i in np.flatnonzero(~task.sound(puzzles)):
         with _named(file, rows[i]):
             task.check(puzzles[i])
-    told = np.array([bool(row.answer) for row in rows])
+    has_answer = np.array([bool(row.answer) for row in rows])
     solutions = np.zeros_like(puzzles)
-    if told.any():
+    if has_answer.any():
         answered = [row for row in rows if row.answer]
-        solutions[told] = _parsed(answered, [row.answer for row in answered], task, file)
-        for i in np.flatnonzero(told)[~task.right(solutions[told], puzzles[told], None)]:
+        solutions[has_answer] = _parsed(answered, [row.answer for row in answered], task, file)
+        for i in np.flatnonzero(has_answer)[~task.right(solutions[has_answer], puzzles[has_answer], None)]:
             raise PuzzleError(f"{file}, {rows[i].where}: the answer is not a solution of the puzzle before it.")
-    if not told.all() and solve:
-        missing = np.flatnonzero(~told)
+    if not has_answer.all() and solve:
+        missing = np.flatnonzero(~has_answer)
         solutions[missing], fine = task.solve_all(puzzles[missing])
         for i in missing[~fine]:
             with _named(file, rows[i]):
                 task.solve(puzzles[i])
     ratings = np.array([_number(row.rating) for row in rows], np.float32)
-    return Puzzles(task, puzzles, solutions if told.all() or solve else None, ratings, tuple(row.source for row in rows))
+    return Puzzles(task, puzzles, solutions if has_answer.all() or solve else None, ratings, tuple(row.source for row in rows))
 
 
 def _parsed(rows: list[Row], texts: list[str], task: Task, file: Path) -> Grids:

@@ -47,16 +47,20 @@ def rows_of(stream: TextIO) -> Iterator[Row]:
     lines = _numbered(stream)
     head = list(itertools.islice(lines, _LOOKED_AT))
     lines = itertools.chain(head, lines)
-    told = [line for _, line in head if line.strip() and not _is_comment(line)]
-    if any(_names(line) for line in told[:2]):
+    content = [line for _, line in head if line.strip() and not _is_comment(line)]
+    if any(_names(line) for line in content[:2]):
         return _table(lines)
     mazes = [line for _, line in head if line.strip() and not _is_maze_comment(line)]
     if looks_like_maze("\n".join(mazes)):
         whole = [_is_whole_maze(line) for line in mazes[:2]]
         return _mazes_in_lines(lines) if whole[0] and (whole[-1] or len(mazes[0]) != len(mazes[-1])) else _drawn_mazes(lines)
-    boards = [boards_in(plain(line)) for line in told]
-    if any(boards) and not told[0].lstrip().startswith("<"):
-        if len(told) == 16 and len(head) < _LOOKED_AT and all(board and len(board.puzzle) == 16 and not board.solution for board in boards):
+    boards = [boards_in(plain(line)) for line in content]
+    if any(boards) and not content[0].lstrip().startswith("<"):
+        if (
+            len(content) == 16
+            and len(head) < _LOOKED_AT
+            and all(board and len(board.puzzle) == 16 and not board.solution for board in boards)
+        ):
             raise PuzzleError("line 1: these can be 16 Sudokus of 4×4 or one of 16×16. Write their solutions after them to make it clear.")
         return _sudokus_in_lines(lines)
     return _drawn_sudokus(lines)

@@ -67,8 +67,8 @@ def _sudoku(text: str) -> tuple[Task, Grid]:
     if len(boards) > 1:
         raise PuzzleError(f"The text holds {len(boards)} puzzles; one is needed here. `hrm-studio eval` takes files of many.")
     # `# …` after the cells says something about them; a space in its place keeps all characters where they are.
-    told = re.sub(r"#.*", lambda m: " " * len(m[0]), text)
-    reading = read(boards[0] if boards else told)
+    without_comments = re.sub(r"#.*", lambda m: " " * len(m[0]), text)
+    reading = read(boards[0] if boards else without_comments)
     return SudokuTask(reading.size), reading.grid
 
 

@@ -18,18 +18,18 @@ if TYPE_CHECKING:  # the window's start needs no datasets
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedTasks:
     """The ARC tasks of a file, a folder or a text."""
 
     tasks: tuple[ArcPuzzle, ...]  # a pasted task has the name ''
     warning: str = ""  # a message if some files could not be read
 
 
-def tasks_of(path: Path) -> Opened:
+def tasks_of(path: Path) -> OpenedTasks:
     """The tasks of a file or folder; runs in a thread. PuzzleError if there are none."""
     tasks, faults = arc.read_what_can_be(path)
     skipped = "1 file" if len(faults) == 1 else f"{len(faults):,} files"
-    return Opened(tuple(tasks), f"Skipped {skipped}. {faults[0]}" if faults else "")
+    return OpenedTasks(tuple(tasks), f"Skipped {skipped}. {faults[0]}" if faults else "")
 
 
 def board_of(pair: Pair) -> tuple[Grid, Grid | None]:
@@ -69,7 +69,7 @@ class ArcTasks(QObject):
         """The name of the current task; '' without one."""
         return "" if self.task is None else self.task.name
 
-    def offer(self, opened: Opened) -> None:
+    def offer(self, opened: OpenedTasks) -> None:
         """Set the tasks to choose from; the current one stays."""
         self.tasks = opened.tasks
 

@@ -27,7 +27,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownPuzzle:
     """One puzzle of a group: the first is the puzzle itself, the others are its augmented copies."""
 
     number: int  # in the split
@@ -36,7 +36,7 @@ class Shown:
     all_examples: int
 
 
-def as_arc(puzzle: Shown, at: int) -> tuple[ArcPuzzle, Pair]:
+def as_arc(puzzle: ShownPuzzle, at: int) -> tuple[ArcPuzzle, Pair]:
     """An ARC puzzle of a dataset as a task: one example is the test, the others are demonstrations."""
     pairs = [Pair(grid_on(e.given), grid_on(e.wanted) if e.wanted.any() else None) for e in puzzle.examples]
     return ArcPuzzle(puzzle.name, tuple(p for p in pairs if p is not pairs[at] and p.output is not None), (pairs[at],)), pairs[at]
@@ -45,7 +45,7 @@ def as_arc(puzzle: Shown, at: int) -> tuple[ArcPuzzle, Pair]:
 @dataclass(frozen=True)
 class Group:
     number: int
-    puzzles: tuple[Shown, ...]
+    puzzles: tuple[ShownPuzzle, ...]
     all_puzzles: int
 
 
@@ -77,7 +77,7 @@ class DatasetView:
         puzzles = tuple(self._puzzle(split, k) for k in range(first, min(end, first + MOST_PUZZLES)))
         return Group(number, puzzles, end - first)
 
-    def _puzzle(self, split: Split, number: int) -> Shown:
+    def _puzzle(self, split: Split, number: int) -> ShownPuzzle:
         first, end = (int(k) for k in split.puzzle_indices[number : number + 2])
         inputs, labels = split.rows(np.arange(first, min(end, first + MOST_EXAMPLES)))
         asked = split.metadata.ignore_label_id
@@ -86,7 +86,7 @@ class DatasetView:
         own = identifier != split.metadata.blank_identifier_id
         name = (names[identifier] if identifier < len(names) else f"identifier {identifier}") if own else ""
         pairs = zip(self.task.from_tokens(inputs), self.task.from_tokens(labels), strict=True)
-        return Shown(number, name, tuple(Example(given, wanted) for given, wanted in pairs), end - first)
+        return ShownPuzzle(number, name, tuple(Example(given, wanted) for given, wanted in pairs), end - first)
 
     def find(self, name: str, text: str, after: int = -1) -> int | None:
         """The next group, starting over at the end, with this text in the name of a puzzle's identifier; None if there is none."""

@@ -20,7 +20,7 @@ from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku.ladder import generate_rated
 from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_model.trace.data import Trace
-from hrm_studio.models.arc_tasks import ArcTasks, Opened, tasks_of
+from hrm_studio.models.arc_tasks import ArcTasks, OpenedTasks, tasks_of
 from hrm_studio.models.difficulty import Difficulty
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.opened_file import OpenedFile, open_file
@@ -163,7 +163,7 @@ class ExploreModel(QObject):
     def open_text(self, text: str, name: str) -> None:
         """Reason about a pasted or dropped puzzle. PuzzleError says what cannot be read."""
         if looks_like_json(text):
-            self._show_arc(Opened((task_from_text(text, "", name),)))
+            self._show_arc(OpenedTasks((task_from_text(text, "", name),)))
             return
         try:
             task, grid = parse_any(text)
@@ -295,7 +295,7 @@ class ExploreModel(QObject):
 
         self._background.run(safely, done)
 
-    def _show_arc(self, opened: Opened) -> None:
+    def _show_arc(self, opened: OpenedTasks) -> None:
         self.arc.offer(opened)
         self.show_arc(opened.tasks[0])
         if opened.warning:

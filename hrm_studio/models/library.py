@@ -31,7 +31,7 @@ _OPENED, _TRIED = "opened before", "opened just now"
 
 
 @dataclass(frozen=True)
-class Entry:
+class LibraryEntry:
     """One model, wherever it is."""
 
     section: Section
@@ -56,19 +56,19 @@ class Entry:
         return f"{self.title} {self.about} {self.task} {self.id} {self.path or ''}".lower()
 
 
-def look(settings: HubSettings, recent: list[Path], tried: Path | None = None) -> list[Entry]:
+def look(settings: HubSettings, recent: list[Path], tried: Path | None = None) -> list[LibraryEntry]:
     """All entries except search hits; `tried` comes first among those added by a person. Reads folders: call it in a thread."""
-    entries = [Entry("bundled", str(m.path), m.title, m.name, m.task, m.path, nbytes=_size(m.path)) for m in bundled_models()]
+    entries = [LibraryEntry("bundled", str(m.path), m.title, m.name, m.task, m.path, nbytes=_size(m.path)) for m in bundled_models()]
     shipped = {e.path for e in entries}
     for path in recent if tried is None or tried in recent else [tried, *recent]:
         if _may_hold_weights(path) and path not in shipped and all(e.path != path for e in entries):
             about = _OPENED if path in recent else _TRIED
             entries.append(
-                Entry("local", str(path), path.stem if path.suffix == ".zip" else path.name, about, path=path, nbytes=_size(path))
+                LibraryEntry("local", str(path), path.stem if path.suffix == ".zip" else path.name, about, path=path, nbytes=_size(path))
             )
     for folder in _runs():
         if all(e.path != folder for e in entries):
-            entries.append(Entry("local", str(folder), folder.name, "trained here", path=folder))
+            entries.append(LibraryEntry("local", str(folder), folder.name, "trained here", path=folder))
     copies = cached(settings)
     for copy in copies:
         published = known(copy.id)
@@ -76,7 +76,7 @@ def look(settings: HubSettings, recent: list[Path], tried: Path | None = None) -
         title, task = (published.title, published.task) if published else (copy.id.partition("/")[2], "")
         place = copy.path if copy.weights else None
         entries.append(
-            Entry(
+            LibraryEntry(
                 "cached", f"cache:{copy.id}@{copy.commit}", title, about, task, place, copy.id, copy.nbytes, copy.commit, bool(copy.weights)
             )
         )
@@ -84,7 +84,9 @@ def look(settings: HubSettings, recent: list[Path], tried: Path | None = None) -
     for model in KNOWN:
         if model.id not in there:
             entries.append(
-                Entry("hub", model.id, model.title, model.accuracy or model.note or model.id, model.task, id=model.id, nbytes=model.nbytes)
+                LibraryEntry(
+                    "hub", model.id, model.title, model.accuracy or model.note or model.id, model.task, id=model.id, nbytes=model.nbytes
+                )
             )
     return entries
 
@@ -127,10 +129,10 @@ class LibraryModel(QObject):
     def __init__(self, background: Background, settings: QSettings, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._background, self._settings = background, settings
-        self.entries: list[Entry] = []
-        self._local: list[Entry] = []
-        self._found: list[Entry] = []
-        self.chosen: Entry | None = None
+        self.entries: list[LibraryEntry] = []
+        self._local: list[LibraryEntry] = []
+        self._found: list[LibraryEntry] = []
+        self.chosen: LibraryEntry | None = None
         self.token = ""  # kept for this session only; `hf auth login` keeps one for good
         self._wanted = ""  # a key to choose once it is there
         self._tried: Path | None = None  # added but not inspected yet; it is listed so that it can be
@@ -168,7 +170,7 @@ class LibraryModel(QObject):
         hub, tried = self.hub, self._tried
         self._background.run(lambda: _tried(hub, paths, tried), self._take)
 
-    def _take(self, entries: list[Entry] | str) -> None:
+    def _take(self, entries: list[LibraryEntry] | str) -> None:
         if isinstance(entries, str):
             self.refused.emit(entries)
             return
@@ -179,7 +181,9 @@ class LibraryModel(QObject):
         """The hits of a search on the Hub."""
         there = {e.id for e in self._local if e.id}
         self._found = [
-            Entry("found", f"found:{m['id']}", m["id"], f"{m['licence'] or 'licence unknown'}, {m['downloads']:,} downloads", id=m["id"])
+            LibraryEntry(
+                "found", f"found:{m['id']}", m["id"], f"{m['licence'] or 'licence unknown'}, {m['downloads']:,} downloads", id=m["id"]
+            )
             for m in models
             if m["id"] not in there
         ]
@@ -200,7 +204,7 @@ class LibraryModel(QObject):
             self.chosen = found
             self.chosen_changed.emit()
 
-    def choose(self, entry: Entry) -> None:
+    def choose(self, entry: LibraryEntry) -> None:
         if entry != self.chosen:
             self.chosen = entry
             self.chosen_changed.emit()
@@ -223,7 +227,7 @@ class LibraryModel(QObject):
         kept = self._settings.value(name)
         return [p for p in kept if isinstance(p, str)] if isinstance(kept, list) else [kept] if isinstance(kept, str) and kept else []
 
-    def forget(self, entry: Entry) -> None:
+    def forget(self, entry: LibraryEntry) -> None:
         """Remove a local model from the list; its files stay."""
         if entry.path == self._tried:
             self._tried = None
@@ -231,7 +235,7 @@ class LibraryModel(QObject):
             self._settings.setValue(name, [p for p in self._kept(name) if p != entry.key])
         self.refresh()
 
-    def delete_copy(self, entry: Entry) -> None:
+    def delete_copy(self, entry: LibraryEntry) -> None:
         """Delete a model from the Hub's cache."""
         hub = self.hub
         self._background.run(lambda: _cleared(entry.id, hub), self._cleared)
@@ -242,7 +246,7 @@ class LibraryModel(QObject):
         self.refresh()
 
 
-def _tried(hub: HubSettings, paths: list[Path], tried: Path | None) -> list[Entry] | str:
+def _tried(hub: HubSettings, paths: list[Path], tried: Path | None) -> list[LibraryEntry] | str:
     try:
         return look(hub, paths, tried)
     except OSError as error:

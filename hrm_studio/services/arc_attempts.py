@@ -10,7 +10,7 @@ import numpy as np
 
 from hrm_model.tasks.arc.augment import augmented, encode_pair
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair
-from hrm_model.tasks.arc.vote import ATTEMPTS, Answer, Candidate, vote
+from hrm_model.tasks.arc.vote import ATTEMPTS, Candidate, CopyAnswer, vote
 from hrm_studio.services.model_jobs import ModelJob
 from trainer.data.identifiers import augmented_copies, names_file
 
@@ -44,7 +44,7 @@ def attempts_job(name: str, pair: Pair, copies: int, segments: int) -> ModelJob[
         file = names_file(loaded.path) if name and rows > 1 else None
         known = [(number, copy) for number, copy in augmented_copies(file, name) if number < rows] if file is not None else []
         chosen = copies_of(task, known, copies)
-        answers: list[Answer] = []
+        answers: list[CopyAnswer] = []
         yield Attempts((), 0, len(chosen))
         for start in range(0, len(chosen), _BATCH):
             some = chosen[start : start + _BATCH]
@@ -54,7 +54,7 @@ def attempts_job(name: str, pair: Pair, copies: int, segments: int) -> ModelJob[
                 last = answered
                 yield None
             for (_, by), grid, answer, q in zip(some, inputs, last.predictions[0], last.q_halt[0], strict=True):
-                answers.append(Answer(by.name(task.name), grid, answer, float(q)))
+                answers.append(CopyAnswer(by.name(task.name), grid, answer, float(q)))
             (best,) = vote(answers).values()
             yield Attempts(tuple(best[:ATTEMPTS]), len(answers), len(chosen))
 

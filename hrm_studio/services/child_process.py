@@ -18,7 +18,7 @@ from hrm_studio.services.trainer_process import child_environment
 _log = logging.getLogger(__name__)
 _WAIT_MS = 3000  # for a process to end, when the window closes
 
-Answer = dict[str, Any]
+Reply = dict[str, Any]
 
 
 class ChildProcess(QObject):
@@ -39,11 +39,11 @@ class ChildProcess(QObject):
     def __init__(
         self,
         arguments: Sequence[str],
-        request: Answer | None = None,
+        request: Reply | None = None,
         *,
         name: str,
         doing: str,
-        is_last: Callable[[Answer], bool],
+        is_last: Callable[[Reply], bool],
         graceful: bool = False,
         parent: QObject | None = None,
     ) -> None:

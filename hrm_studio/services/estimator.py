@@ -13,7 +13,7 @@ import psutil
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from hrm_model.files import atomic_write
-from hrm_studio.services.child_process import Answer, ChildProcess
+from hrm_studio.services.child_process import ChildProcess, Reply
 from trainer.config import RunConfig, write_config
 from trainer.runs.estimate import MeasuredCost, cost_key, from_json, to_json
 from trainer.runs.run_dir import home
@@ -49,7 +49,7 @@ class Estimator(QObject):
         self._waiting: deque[RunConfig] = deque()
         self._wanted: set[str] = set()  # keys of those that wait or are being measured
         self.child: ChildProcess | None = None
-        self._name, self._answer, self._excess, self._begun = "", Answer(), "", 0.0  # of the measurement under way
+        self._name, self._answer, self._excess, self._begun = "", Reply(), "", 0.0  # of the measurement under way
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._watch = QTimer(self, interval=_WATCH_MS)
         self._watch.timeout.connect(self._check_limits)
@@ -80,7 +80,7 @@ class Estimator(QObject):
         if self.child is not None or not self._waiting:
             return
         config = self._waiting.popleft()
-        self._name, self._answer, self._excess = cost_key(config), Answer(), ""
+        self._name, self._answer, self._excess = cost_key(config), Reply(), ""
         self._folder = folder = tempfile.TemporaryDirectory(prefix="hrm-probe-", ignore_cleanup_errors=True)
         file = Path(folder.name) / "config.yaml"
         write_config(config, file)
@@ -95,7 +95,7 @@ class Estimator(QObject):
         self.child.start()
         self._watch.start()
 
-    def _take(self, answer: Answer) -> None:
+    def _take(self, answer: Reply) -> None:
         self._answer = answer
 
     def _check_limits(self) -> None:
@@ -144,7 +144,7 @@ class Estimator(QObject):
         self.measured.emit(name, found)
 
 
-def cost_of(answer: Answer) -> MeasuredCost:
+def cost_of(answer: Reply) -> MeasuredCost:
     """What `python -m trainer --measure` printed, which has no error."""
     return MeasuredCost(
         seconds_per_step=answer["seconds_per_step"], seconds_per_puzzle=answer["seconds_per_puzzle"], memory=answer["memory_bytes"],

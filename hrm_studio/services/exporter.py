@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from hrm_studio.export.spec import Spec
-from hrm_studio.services.child_process import Answer, ChildProcess
+from hrm_studio.services.child_process import ChildProcess, Reply
 
 
 class Exporter(QObject):
@@ -28,7 +28,7 @@ class Exporter(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._child: ChildProcess | None = None
-        self._outcome: Answer = {}
+        self._outcome: Reply = {}
         self._cancelled = False
 
     @property
@@ -59,7 +59,7 @@ class Exporter(QObject):
             self._child.close()
             self._child = None
 
-    def _take(self, answer: Answer) -> None:
+    def _take(self, answer: Reply) -> None:
         if _is_outcome(answer):
             self._outcome = answer
         else:
@@ -75,5 +75,5 @@ class Exporter(QObject):
             self.failed.emit("" if self._cancelled else self._outcome.get("failed") or fault)
 
 
-def _is_outcome(answer: Answer) -> bool:
+def _is_outcome(answer: Reply) -> bool:
     return "finished" in answer or "failed" in answer

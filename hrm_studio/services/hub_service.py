@@ -7,9 +7,9 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 
-from hrm_studio.services.child_process import Answer, ChildProcess
+from hrm_studio.services.child_process import ChildProcess, Reply
 
-Event = Answer
+Event = Reply
 _LAST = ("finished", "failed", "described", "found", "pushed")  # types of events that end a request
 
 

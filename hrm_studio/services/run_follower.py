@@ -47,7 +47,7 @@ class RunFollower(QObject):
         self._forgotten: list[Path] = []
         self._reading = False
         self._survey_now = True
-        self._surveyed = -1e9  # when, in seconds
+        self._last_survey = -1e9  # when, in seconds
 
     def start(self) -> None:
         self._timer.start()
@@ -90,10 +90,10 @@ class RunFollower(QObject):
         if self._reading or not self._timer.isActive():
             return
         now = time.monotonic()
-        survey = self._survey_now or now - self._surveyed >= _SURVEY_EVERY
+        survey = self._survey_now or now - self._last_survey >= _SURVEY_EVERY
         forgotten = self._forgotten if survey else []
         if survey:
-            self._survey_now, self._surveyed, self._forgotten = False, now, []
+            self._survey_now, self._last_survey, self._forgotten = False, now, []
         self._reading = True
         work = partial(self._reader.read, dict(self._readers), [*self._extra] if survey else None, forgotten, now)
         self._background.run(work, self._deliver)

@@ -16,7 +16,7 @@ Job = Callable[[], Iterator[Report]]  # yields one report a step, called in the 
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _QueuedJob:
     lane: str
     number: int
     steps: Iterator[Report]
@@ -32,7 +32,7 @@ class Worker:
 
     def __init__(self, name: str, idle: Callable[[], None]) -> None:
         self._name, self._idle = name, idle
-        self._arrived: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._arrived: queue.SimpleQueue[_QueuedJob | None] = queue.SimpleQueue()
         self._newest: dict[str, int] = {}
         self._thread: threading.Thread | None = None
 
@@ -44,7 +44,7 @@ class Worker:
     def submit(self, lane: str, number: int, job: Job, failed: Callable[[Exception], None]) -> None:
         """Start the job for which a number was claimed."""
         # A generator does nothing until it is advanced, so all of it runs in the thread.
-        self._arrived.put(_Entry(lane, number, _lazily(job), failed))
+        self._arrived.put(_QueuedJob(lane, number, _lazily(job), failed))
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
             self._thread.start()
@@ -63,7 +63,7 @@ class Worker:
 
     def _work(self) -> None:
         behind_the_window()
-        running: list[_Entry] = []
+        running: list[_QueuedJob] = []
         while True:
             while not running or not self._arrived.empty():
                 arrived = self._arrived.get()

@@ -110,7 +110,7 @@ def test_in_a_slot(window: MainWindow, qtbot: QtBot) -> None:
     with watched(window) as dialogs:
         window.actions_table.by_name["planted"].trigger()
         dialog = shown(dialogs, qtbot)
-        assert dialog.told.text() == "Something went wrong while carrying out “Plant a bug”."
+        assert dialog.title.text() == "Something went wrong while carrying out “Plant a bug”."
         assert "The open trace" in dialog.safe.text()
         still_works(window, dialogs, qtbot)
 
@@ -118,7 +118,7 @@ def test_in_a_slot(window: MainWindow, qtbot: QtBot) -> None:
 def test_in_a_timer_or_event_without_an_action(window: MainWindow, qtbot: QtBot) -> None:
     with watched(window) as dialogs:
         QTimer.singleShot(0, window, boom)
-        assert shown(dialogs, qtbot).told.text().endswith("handling an event on the page Explore.")
+        assert shown(dialogs, qtbot).title.text().endswith("handling an event on the page Explore.")
         still_works(window, dialogs, qtbot)
 
 
@@ -126,7 +126,7 @@ def test_in_a_job_of_the_worker(window: MainWindow, qtbot: QtBot) -> None:
     path, faults, answers = bundled_models()[0].path, [], []
     with watched(window) as dialogs:
         window.reasoner.run(path, "cpu", boom, answers.append, faults.append, lane="planted")
-        assert "of the reasoner" in shown(dialogs, qtbot).told.text()
+        assert "of the reasoner" in shown(dialogs, qtbot).title.text()
         qtbot.waitUntil(lambda: bool(faults))  # the view that asked does not wait for ever
         assert faults == ["Internal error (Planted: planted here). The log has the details."]
         window.reasoner.run(path, "cpu", lambda loaded: iter(["fine"]), answers.append, faults.append, lane="planted")
@@ -137,14 +137,14 @@ def test_in_a_job_of_the_worker(window: MainWindow, qtbot: QtBot) -> None:
 def test_in_a_background_job(window: MainWindow, qtbot: QtBot) -> None:
     with watched(window) as dialogs:
         window.background.run(boom, lambda _: pytest.fail("there is no result"))
-        assert "computing in the background" in shown(dialogs, qtbot).told.text()
+        assert "computing in the background" in shown(dialogs, qtbot).title.text()
         still_works(window, dialogs, qtbot)
 
 
 def test_in_a_thread(window: MainWindow, qtbot: QtBot) -> None:
     with watched(window) as dialogs:
         threading.Thread(target=boom, name="planted thread").start()
-        assert "planted thread" in shown(dialogs, qtbot).told.text()
+        assert "planted thread" in shown(dialogs, qtbot).title.text()
         still_works(window, dialogs, qtbot)
 
 
@@ -170,7 +170,7 @@ def test_in_a_finalizer(window: MainWindow, qtbot: QtBot) -> None:
         assert dialogs.dialog is None
         assert "error in a finalizer" in "\n".join(last_lines())
         crash._unraisable(_Unraisable(_raised(lambda: task_named("planted here"))))
-        assert "clearing up" in shown(dialogs, qtbot).told.text()
+        assert "clearing up" in shown(dialogs, qtbot).title.text()
         still_works(window, dialogs, qtbot)
 
 

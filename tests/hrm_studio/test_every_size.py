@@ -15,7 +15,7 @@ from hrm_model.loaded import load
 from hrm_model.make import make_model
 from hrm_model.tasks.registry import task_named
 from hrm_studio.main_window import MainWindow
-from hrm_studio.models.library import Entry
+from hrm_studio.models.library import LibraryEntry
 from hrm_studio.services.background import Background
 from hrm_studio.services.model_jobs import basis_job
 from hrm_studio.theme import Theme
@@ -81,7 +81,7 @@ def test_the_library_shows_what_it_reads_and_its_parts(qtbot: QtBot, folder: Pat
     qtbot.addWidget(details)
     details.resize(900, 700)
     found = inspect(folder)
-    details.show_inspection(Entry("local", "symmetric", "symmetric", "", path=folder), found, {})
+    details.show_inspection(LibraryEntry("local", "symmetric", "symmetric", "", path=folder), found, {})
     details.show()
     shown = [label.text() for label in details.tiles.findChildren(type(details.path))]
     assert "Sudoku 4×4, 6×6, 9×9" in shown

@@ -99,7 +99,7 @@ class GridSource(ExampleSource):
 
 
 @dataclass(frozen=True)
-class Progress:
+class BuildProgress:
     """How far a build has come."""
 
     done: int  # examples
@@ -112,7 +112,7 @@ def build(
     recipe: Mapping[str, Any],
     identifiers: list[str] | None = None,
     overwrite: bool = False,
-) -> Iterator[Progress]:
+) -> Iterator[BuildProgress]:
     """Write the splits of a dataset (`train`, `test`) and yield the progress. DatasetError if the folder exists or cannot be written.
 
     `recipe`: what the examples are made from; it is kept as build.json. An unfinished build of the same recipe is continued.
@@ -132,7 +132,7 @@ def build(
         before = 0
         for name, source in sources.items():
             for done in _write_split(unfinished / name, source, sizes[name], len(names)):
-                yield Progress(before + done, total)
+                yield BuildProgress(before + done, total)
             before += int(sizes[name].puzzle_examples.sum())
         (unfinished / "identifiers.json").write_text(json.dumps(names), encoding="utf-8")
         Dataset(unfinished)  # checks that it can be read
@@ -141,7 +141,7 @@ def build(
         raise DatasetError(
             f"{error.filename or unfinished}: cannot be written ({error.strerror or error}). Build again to continue with what is there."
         ) from None
-    yield Progress(total, total)
+    yield BuildProgress(total, total)
 
 
 def _write_split(folder: Path, source: ExampleSource, sizes: Sizes, identifiers: int) -> Iterator[int]:

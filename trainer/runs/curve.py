@@ -20,7 +20,7 @@ _PIECE = 1 << 16  # rows read at once: about two milliseconds
 
 
 @dataclass(frozen=True)
-class Drawn:
+class PlotSamples:
     """What to draw between two x: arrays of one length, with an entry for each point or pixel column."""
 
     x: Floats
@@ -137,14 +137,14 @@ class Curve:
         k = int(np.searchsorted(self.x, x))
         return min((k - 1, k), key=lambda i: abs(self._x[i] - x) if 0 <= i < self._count else np.inf)
 
-    def drawn(self, low: float, high: float, pixels: int, log_x: bool = False) -> Drawn:
+    def drawn(self, low: float, high: float, pixels: int, log_x: bool = False) -> PlotSamples:
         """What to draw between two x, with one point beyond each, in a plot so many pixels wide."""
         x = self.x
         first = max(0, int(np.searchsorted(x, low)) - 1)
         last = min(self._count, int(np.searchsorted(x, high, side="right")) + 1)
         if last - first <= 2 * pixels:
             y = self._y[first:last]
-            return Drawn(x[first:last], y, y, self._smooth[first:last])
+            return PlotSamples(x[first:last], y, y, self._smooth[first:last])
         begin, end = x[first], x[last - 1]
         spaced = np.geomspace if log_x else np.linspace
         places = spaced(max(begin, end * 1e-9, 1e-300) if log_x else begin, end, pixels + 1)[:-1]
@@ -152,7 +152,7 @@ class Curve:
         starts = starts[starts < last]
         ends = np.append(starts[1:], last)
         lows, highs = self._extremes(starts, ends)
-        return Drawn(x[starts], lows, highs, self._smooth[ends - 1])
+        return PlotSamples(x[starts], lows, highs, self._smooth[ends - 1])
 
     def _extremes(self, starts: NDArray[np.intp], ends: NDArray[np.intp]) -> tuple[Floats, Floats]:
         """Lowest and highest value of each range of points; the ranges follow one another."""

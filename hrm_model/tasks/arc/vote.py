@@ -15,7 +15,7 @@ ATTEMPTS = 2  # as the ARC prize allows
 
 
 @dataclass(frozen=True)
-class Answer:
+class CopyAnswer:
     """What a model said of one test input of one copy of a task."""
 
     puzzle: str  # the copy's name in identifiers.json
@@ -33,7 +33,7 @@ class Candidate:
     q_halt: float  # mean over those who voted for it
 
 
-def vote(answers: Iterable[Answer]) -> dict[tuple[str, bytes], list[Candidate]]:
+def vote(answers: Iterable[CopyAnswer]) -> dict[tuple[str, bytes], list[Candidate]]:
     """(task, test input as it was before it was augmented: `input_key`) → its answers, the best first: by votes, then by mean q_halt."""
     boxes: dict[tuple[str, bytes], dict[bytes, list[tuple[ColourGrid, float]]]] = {}
     for answer in answers:
@@ -75,7 +75,7 @@ def pass_at(tasks: Iterable[ArcPuzzle], ranked: dict[tuple[str, bytes], list[Can
 
 
 @dataclass(frozen=True)
-class Passed:
+class PassRates:
     """Tasks solved with one and with two attempts."""
 
     tasks: int
@@ -85,16 +85,16 @@ class Passed:
 
 def pass_at_copies(
     names: list[str], inputs: NDArray[np.integer], labels: NDArray[np.integer], answers: NDArray[np.integer], q_halt: NDArray[np.floating]
-) -> Passed:
+) -> PassRates:
     """`vote` and `pass_at` straight from a dataset's test split: N examples, tokens (N, 900) each, and their puzzles' names.
 
     What is right is taken from the labels; examples without one (all padding) vote, and their tasks are not counted.
     """
-    cast: list[Answer] = []
+    cast: list[CopyAnswer] = []
     tests: dict[str, dict[bytes, Pair]] = {}
     for name, given, label, answer, q in zip(names, inputs, labels, answers, q_halt, strict=True):
         board = decode(given)
-        cast.append(Answer(name, board, answer, float(q)))
+        cast.append(CopyAnswer(name, board, answer, float(q)))
         task, by = parse_name(name)
         output = decode(label)
         pair = Pair(by.undo(board), by.undo(output) if output.size else None)
@@ -102,4 +102,4 @@ def pass_at_copies(
     ranked = vote(cast)
     tasks = [ArcPuzzle(name, (), tuple(pairs.values())) for name, pairs in tests.items()]
     known = sum(all(p.output is not None for p in task.test) for task in tasks)
-    return Passed(known, pass_at(tasks, ranked, 1), pass_at(tasks, ranked, ATTEMPTS))
+    return PassRates(known, pass_at(tasks, ranked, 1), pass_at(tasks, ranked, ATTEMPTS))

@@ -21,20 +21,20 @@ _NOTHING = {"", "none", "null", "nan", "na", "false", "undefined", " "}
 
 
 @dataclass(frozen=True)
-class Found:
-    """Boards of one line: the puzzle, its solution where it stands there too, and a number that follows."""
+class LineBoards:
+    """What one line holds: a puzzle, its solution if it is there too, and the number after them."""
 
     puzzle: str
     solution: str = ""
     rating: str = ""
 
 
-def boards_in(line: str) -> Found | None:
+def boards_in(line: str) -> LineBoards | None:
     """A board written out in a line, whatever is around it: a link, a number, a name, quotes, a solution. None if there is no such board."""
     hodoku = _HODOKU.match(line.strip())
     if hodoku:
         board = hodoku[1].replace("+", "")  # a plus marks a cell that was filled while solving
-        return Found(board) if len(board) in _SIZES else None
+        return LineBoards(board) if len(board) in _SIZES else None
     runs = [(m[0], m.end()) for m in _RUNS.finditer(line)]
     boards = [(run, end) for run, end in runs if len(run) in _SIZES and not run.startswith("--")]
     if not boards:
@@ -47,7 +47,7 @@ def boards_in(line: str) -> Found | None:
     solution = boards[1][0] if len(boards) > 1 and _is_full(boards[1][0]) else ""
     rest = line[max(end for _, end in boards[:2]) :].partition("#")[0]
     rating = _NUMBER.search(rest)
-    return Found(boards[0][0], solution, rating[0] if rating and abs(float(rating[0])) < 1e6 else "")
+    return LineBoards(boards[0][0], solution, rating[0] if rating and abs(float(rating[0])) < 1e6 else "")
 
 
 def _is_full(board: str) -> bool:

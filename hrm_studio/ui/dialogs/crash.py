@@ -28,7 +28,7 @@ class CrashDialog(QDialog):
         self._first = crash
         self._counts: Counter[tuple[str, str]] = Counter()
         self._crashes: dict[tuple[str, str], Crash] = {}
-        self.told = QLabel(f"Something went wrong while {crash.doing}.", wordWrap=True, objectName="title")
+        self.title = QLabel(f"Something went wrong while {crash.doing}.", wordWrap=True, objectName="title")
         self.error = QLabel(crash.error, wordWrap=True, objectName="error")
         self.error.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.count = QLabel(wordWrap=True, objectName="muted", visible=False)
@@ -58,7 +58,7 @@ class CrashDialog(QDialog):
         layout = self._layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 18, 20, 16)
         layout.setSpacing(12)
-        for widget in (self.told, self.error, self.count, self.safe, self.details, self.silence):
+        for widget in (self.title, self.error, self.count, self.safe, self.details, self.silence):
             layout.addWidget(widget, 1 if widget is self.details else 0)
         layout.addLayout(buttons)
         self.go_on.setFocus()
@@ -70,11 +70,11 @@ class CrashDialog(QDialog):
             self._crashes[crash.key] = crash
             self.details.setPlainText("\n\n".join(c.traceback for c in self._crashes.values()))
         times, others = self._counts[self._first.key], len(self._crashes) - 1
-        told = [f"It happened {times:,} times."] if times > 1 else []
+        lines = [f"It happened {times:,} times."] if times > 1 else []
         if others:
-            told.append(f"{others} other error{'s' if others > 1 else ''} followed; the report has them all.")
-        self.count.setText(" ".join(told))
-        self.count.setVisible(bool(told))
+            lines.append(f"{others} other error{'s' if others > 1 else ''} followed; the report has them all.")
+        self.count.setText(" ".join(lines))
+        self.count.setVisible(bool(lines))
 
     def report(self) -> str:
         return report_text([(crash, self._counts[key]) for key, crash in self._crashes.items()])

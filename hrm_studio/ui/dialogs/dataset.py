@@ -28,7 +28,7 @@ from hrm_model.errors import DatasetError
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.maze.task import MazeTask
-from hrm_studio.models.dataset_view import DatasetView, Example, Group, Shown
+from hrm_studio.models.dataset_view import DatasetView, Example, Group, ShownPuzzle
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.puzzle_picture import cell_rect, paint_puzzle, puzzle_icon
@@ -82,7 +82,7 @@ class DatasetDialog(QDialog):
 
     Signals
     -------
-    reason_wanted(object, object, int)  the Task, the Shown puzzle, and which of its examples
+    reason_wanted(object, object, int)  the Task, the ShownPuzzle, and which of its examples
     train_wanted(object)    the dataset's Path
     failed(str)             why a part cannot be shown
     """
@@ -228,7 +228,7 @@ class DatasetDialog(QDialog):
         return item
 
     @property
-    def puzzle(self) -> Shown | None:
+    def puzzle(self) -> ShownPuzzle | None:
         row = self.puzzles.currentRow()
         return self.group.puzzles[row] if self.group is not None and 0 <= row < len(self.group.puzzles) else None
 

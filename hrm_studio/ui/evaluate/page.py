@@ -36,7 +36,7 @@ from hrm_studio.actions import Entry
 from hrm_studio.services.model_jobs import EvaluateProgress, PuzzleSource, evaluate_job
 from hrm_studio.studio import Studio
 from hrm_studio.ui.evaluate.scatter import PuzzleScatter
-from hrm_studio.ui.evaluate.table import PuzzleTable, columns_of
+from hrm_studio.ui.evaluate.table import ResultTable, columns_of
 from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.error_label import ErrorLabel
 from hrm_studio.ui.widgets.flow_layout import FlowRow
@@ -70,7 +70,7 @@ class EvaluatePage(View):
         self.chosen = -1  # a line
         self.task = QComboBox(toolTip="Kind of puzzle", accessibleName="Kind of puzzle")
         self._fill_tasks()
-        self.table = PuzzleTable(self._task(), studio.theme, self)
+        self.table = ResultTable(self._task(), studio.theme, self)
         self.count = QSpinBox(
             minimum=1, maximum=20_000, value=200, singleStep=50, toolTip="Number of puzzles", accessibleName="Number of puzzles"
         )

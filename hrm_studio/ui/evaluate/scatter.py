@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QComboBox, QLabel, QToolTip, QVBoxLayout
 
 from hrm_studio.theme import Theme
-from hrm_studio.ui.evaluate.table import PuzzleTable, number, text
+from hrm_studio.ui.evaluate.table import ResultTable, number, text
 from hrm_studio.ui.plots.plot import new_plot, show_axes, style_plot
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View
@@ -28,7 +28,7 @@ class PuzzleScatter(View):
 
     picked = Signal(int)
 
-    def __init__(self, table: PuzzleTable, theme: Theme) -> None:
+    def __init__(self, table: ResultTable, theme: Theme) -> None:
         super().__init__()
         self._table, self._theme = table, theme
         self._marked = -1

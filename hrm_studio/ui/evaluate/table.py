@@ -77,7 +77,7 @@ def text(row: PuzzleResult, index: int, column: str) -> str:
     return f"{value:.1f}" if column == "q_halt" else f"{value:.0f}"
 
 
-class PuzzleTable(QAbstractTableModel):
+class ResultTable(QAbstractTableModel):
     """Rows as they arrive, sorted by one column. `rows` keeps the order of arrival."""
 
     def __init__(self, task: Task, theme: Theme, parent: QObject | None = None) -> None:

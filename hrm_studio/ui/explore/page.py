@@ -29,7 +29,7 @@ from hrm_studio.ui.widgets.lazy_panel import BuildQueue, LazyPanel
 
 if TYPE_CHECKING:
     from hrm_model.tasks.base import Task
-    from hrm_studio.models.dataset_view import Shown
+    from hrm_studio.models.dataset_view import ShownPuzzle
 
     # Imported when they are first shown: they take longer than the window may.
     from hrm_studio.ui.explore.attention import AttentionView
@@ -215,7 +215,7 @@ class ExplorePage(DockWindow):
         """Open a file of puzzles, or a trace."""
         self.model.open_trace(path) if kind == "trace" else self.model.open_puzzles(path)
 
-    def reason_about(self, task: Task, puzzle: Shown, at: int) -> None:
+    def reason_about(self, task: Task, puzzle: ShownPuzzle, at: int) -> None:
         """Reason about example `at` of a dataset's puzzle."""
         from hrm_studio.models.dataset_view import as_arc  # imported already if a dataset is open
 

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from hrm_model.hub.known import known
 from hrm_studio.models.downloads import Download, Downloads
-from hrm_studio.models.library import Entry
+from hrm_studio.models.library import LibraryEntry
 from hrm_studio.services.hub_service import Event
 from hrm_studio.theme import Theme
 from hrm_studio.ui.widgets.error_label import ErrorLabel
@@ -33,7 +33,7 @@ _TASKS = {"sudoku-9x9": "Sudoku 9×9", "maze-30x30": "mazes of 30×30", "arc": "
 class HubPanel(QWidget):
     """Signals
     -------
-    describe_wanted(object)     query the Hub about an Entry
+    describe_wanted(object)     query the Hub about an LibraryEntry
     cancel_wanted(str)          cancel a download and delete its data
     """
 
@@ -43,7 +43,7 @@ class HubPanel(QWidget):
     def __init__(self, downloads: Downloads, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._downloads, self._theme = downloads, theme
-        self._entry: Entry | None = None
+        self._entry: LibraryEntry | None = None
         self._described: Event | None = None  # the last answer of the Hub
         self.title = QLabel(objectName="bigtitle", wordWrap=True)
         self.id = QLabel(objectName="muted", textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -117,7 +117,7 @@ class HubPanel(QWidget):
         theme.changed.connect(self._colours)
         self._colours()
 
-    def show_entry(self, entry: Entry) -> None:
+    def show_entry(self, entry: LibraryEntry) -> None:
         self._entry = entry
         found = known(entry.id)
         self.title.setText(entry.title)

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 
 from hrm_model.checkpoint.inspect import Inspection, dtypes
 from hrm_model.config import EVERY_SIZE
-from hrm_studio.models.library import Entry
+from hrm_studio.models.library import LibraryEntry
 from hrm_studio.models.opener import short_path
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
@@ -57,7 +57,7 @@ class ModelDetails(QWidget):
     def __init__(self, background: Background, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._entry: Entry | None = None
+        self._entry: LibraryEntry | None = None
         self._inspection: Inspection | None = None
         self.title = QLabel(objectName="bigtitle")
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -112,7 +112,7 @@ class ModelDetails(QWidget):
         theme.changed.connect(self._colours)
         self._colours()
 
-    def show_waiting(self, entry: Entry) -> None:
+    def show_waiting(self, entry: LibraryEntry) -> None:
         """Shown while the checkpoint is inspected."""
         self._entry, self._inspection = entry, None
         self._head(entry)
@@ -121,12 +121,12 @@ class ModelDetails(QWidget):
         self.tabs.hide()
         self._enable(False)
 
-    def show_fault(self, entry: Entry, message: str) -> None:
+    def show_fault(self, entry: LibraryEntry, message: str) -> None:
         """Shown if the checkpoint cannot be inspected."""
         self.show_waiting(entry)
         self._banner(message, "wrong")
 
-    def show_inspection(self, entry: Entry, found: Inspection, by_hand: dict[str, object]) -> None:
+    def show_inspection(self, entry: LibraryEntry, found: Inspection, by_hand: dict[str, object]) -> None:
         self._entry, self._inspection = entry, found
         self._head(entry)
         self._show_tiles(_tiles(found))
@@ -151,7 +151,7 @@ class ModelDetails(QWidget):
         self.tensors.choose(name)
         self.tabs.setCurrentWidget(self.tensors)
 
-    def _head(self, entry: Entry) -> None:
+    def _head(self, entry: LibraryEntry) -> None:
         self.title.setText(entry.title)
         where = f"{entry.id} at {entry.commit[:12]}" if entry.id and entry.commit else short_path(entry.path) if entry.path else entry.id
         self.path.setText(where)

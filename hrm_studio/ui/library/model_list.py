@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from hrm_studio.models.downloads import Download, Downloads
-from hrm_studio.models.library import SECTIONS, Entry, LibraryModel
+from hrm_studio.models.library import SECTIONS, LibraryEntry, LibraryModel
 from hrm_studio.theme import Theme
 from hrm_studio.units import size
 
@@ -41,7 +41,7 @@ class ModelList(QWidget):
     open_wanted()               open a checkpoint from disk
     search_wanted(str)          search the Hub
     hub_settings_wanted()
-    menu_wanted(object, object) the menu of an Entry, at a global position
+    menu_wanted(object, object) the menu of an LibraryEntry, at a global position
     """
 
     open_wanted = Signal()
@@ -124,13 +124,13 @@ class ModelList(QWidget):
 
     def _chosen(self, item: QListWidgetItem | None) -> None:
         entry = item.data(_ENTRY) if item is not None else None
-        if isinstance(entry, Entry):
+        if isinstance(entry, LibraryEntry):
             self._library.choose(entry)
 
     def _menu(self, place: QPoint) -> None:
         item = self.list.itemAt(place)
         entry = item.data(_ENTRY) if item is not None else None
-        if isinstance(entry, Entry):
+        if isinstance(entry, LibraryEntry):
             self.menu_wanted.emit(entry, self.list.viewport().mapToGlobal(place))
 
     def _colours(self) -> None:

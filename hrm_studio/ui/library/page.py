@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QScrollArea, QSpl
 from hrm_model.checkpoint.export import convert, export, keep_settings
 from hrm_model.checkpoint.inspect import Inspection, inspect
 from hrm_model.errors import HRMError
-from hrm_studio.actions import Entry as Action
+from hrm_studio.actions import Entry
 from hrm_studio.models.downloads import Downloads
-from hrm_studio.models.library import Entry, LibraryModel
+from hrm_studio.models.library import LibraryEntry, LibraryModel
 from hrm_studio.services.hub_service import Event, HubService
 from hrm_studio.studio import Studio
 from hrm_studio.ui.library.hub_dialogs import HubSettingsDialog, PushDialog
@@ -89,9 +89,9 @@ class LibraryPage(QWidget):
         self.hub.cancel_wanted.connect(self._cancel_download)
         self.downloads.finished.connect(self._fetched)
 
-    def _entries(self) -> list[Action]:
+    def _entries(self) -> list[Entry]:
         return [
-            Action(
+            Entry(
                 "library_open",
                 "&Library",
                 "Open a checkpoint …",
@@ -100,7 +100,7 @@ class LibraryPage(QWidget):
                 self.open_dialog,
                 "A checkpoint folder or a run",
             ),
-            Action(
+            Entry(
                 "library_explore",
                 "&Library",
                 "Open in Explore",
@@ -109,8 +109,8 @@ class LibraryPage(QWidget):
                 self.explore,
                 "Use the chosen model in Explore",
             ),
-            Action("library_refresh", "&Library", "Refresh", "F5", "mdi6.refresh", self.library.refresh, "Scan again for models"),
-            Action(
+            Entry("library_refresh", "&Library", "Refresh", "F5", "mdi6.refresh", self.library.refresh, "Scan again for models"),
+            Entry(
                 "library_hub",
                 "&Library",
                 "Hub settings …",
@@ -151,7 +151,7 @@ class LibraryPage(QWidget):
         self.details.show_waiting(entry)
         self._look_into(entry)
 
-    def _look_into(self, entry: Entry) -> None:
+    def _look_into(self, entry: LibraryEntry) -> None:
         asked = self._by_hand.get(entry.key, {})
 
         def work() -> Inspection | str:
@@ -163,7 +163,7 @@ class LibraryPage(QWidget):
 
         self._studio.background.run(work, lambda found: self._looked(entry, found))
 
-    def _looked(self, entry: Entry, found: Inspection | str) -> None:
+    def _looked(self, entry: LibraryEntry, found: Inspection | str) -> None:
         if entry.path is not None:
             good = not isinstance(found, str)
             self.library.looked_into(entry.path, good)
@@ -189,7 +189,7 @@ class LibraryPage(QWidget):
             self._by_hand.pop(entry.key, None)
             self._do(lambda: keep_settings(found), lambda file: self._kept(entry, file))
 
-    def _kept(self, entry: Entry, file: Path) -> None:
+    def _kept(self, entry: LibraryEntry, file: Path) -> None:
         self.bar.show_message(f"Saved settings to {file}")
         self._look_into(entry)
 
@@ -230,7 +230,7 @@ class LibraryPage(QWidget):
 
         self._studio.background.run(tried, lambda done: self._studio.opener.refused.emit(done) if isinstance(done, str) else then(done))
 
-    def show_menu(self, entry: Entry, place: QPoint) -> None:
+    def show_menu(self, entry: LibraryEntry, place: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if entry.path is not None:
@@ -242,7 +242,7 @@ class LibraryPage(QWidget):
         menu.addAction("Refresh", self.library.refresh)
         menu.popup(place)
 
-    def delete(self, entry: Entry | None) -> None:
+    def delete(self, entry: LibraryEntry | None) -> None:
         """Delete a downloaded model after confirmation; other models are only removed from the list."""
         if entry is None:
             return
@@ -282,7 +282,7 @@ class LibraryPage(QWidget):
         elif event["type"] == "failed":
             self.bar.show_message(event["message"])
 
-    def describe(self, entry: Entry) -> None:
+    def describe(self, entry: LibraryEntry) -> None:
         """Query the Hub for the current state of a model."""
         self.hub.asking()
         self._ask(self._described, do="describe", id=entry.id)

@@ -29,7 +29,7 @@ _AT_ONCE = 400_000  # up to so many probabilities, curves are computed in the GU
 
 
 @dataclass(frozen=True)
-class Panel:
+class CurvePanel:
     """One of the plots."""
 
     name: str
@@ -39,12 +39,12 @@ class Panel:
 
 
 PANELS = (
-    Panel("sureness", "Right", "The share of blank cells that are right, and how sure the model is of its answer. Selected cells: how sure it is of each; thick while the answer is right.", True),
-    Panel("violations", "Rule breaks", "How many rules the answer breaks: a digit twice in a row, column or box; a gap in a maze's path. Selected cells: a bar at the top while the cell breaks one.", True),
-    Panel("residuals", "Movement", "How far each module's state moves in a step (the residual ‖Δz‖). H falls slowly; L falls within a cycle and jumps after each H step. Selected cells: solid lines for L, dashed ones for H.", True),
-    Panel("q", "Halting", "What the model thinks of its answer at the end of each segment. It would halt if q_halt is above q_continue (above 0 if the model did not learn q_continue).", True),
-    Panel("entropy", "Entropy", "How undecided the model is, in bits per cell: 0 is certain, 1 is a toss-up between two answers.", False),
-    Panel("loss", "Loss", "How improbable the model finds the right answer (cross entropy, nats per cell). Dots mark the ends of segments.", False),
+    CurvePanel("sureness", "Right", "The share of blank cells that are right, and how sure the model is of its answer. Selected cells: how sure it is of each; thick while the answer is right.", True),
+    CurvePanel("violations", "Rule breaks", "How many rules the answer breaks: a digit twice in a row, column or box; a gap in a maze's path. Selected cells: a bar at the top while the cell breaks one.", True),
+    CurvePanel("residuals", "Movement", "How far each module's state moves in a step (the residual ‖Δz‖). H falls slowly; L falls within a cycle and jumps after each H step. Selected cells: solid lines for L, dashed ones for H.", True),
+    CurvePanel("q", "Halting", "What the model thinks of its answer at the end of each segment. It would halt if q_halt is above q_continue (above 0 if the model did not learn q_continue).", True),
+    CurvePanel("entropy", "Entropy", "How undecided the model is, in bits per cell: 0 is certain, 1 is a toss-up between two answers.", False),
+    CurvePanel("loss", "Loss", "How improbable the model finds the right answer (cross entropy, nats per cell). Dots mark the ends of segments.", False),
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ _FOLLOW_MS = 150  # the bubble follows its widget this often
 
 
 @dataclass(frozen=True)
-class Stop:
+class TourStop:
     title: str
     text: str
     widget: Callable[[], QWidget]  # what the bubble points at; asked when the tour gets there
@@ -33,7 +33,7 @@ class Tour(QFrame):
 
     ended = Signal()
 
-    def __init__(self, stops: list[Stop], theme: Theme, window: QWidget) -> None:
+    def __init__(self, stops: list[TourStop], theme: Theme, window: QWidget) -> None:
         super().__init__(window, objectName="tour")
         self._stops, self._window, self._at = stops, window, 0
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

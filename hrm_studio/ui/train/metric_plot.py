@@ -15,7 +15,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.ui.plots.curves import log_ticks
 from hrm_studio.ui.plots.plot import Plot, legend_entry, setup_plot, show_axes, style_plot
 from hrm_studio.ui.train.curve_item import CurveItem
-from hrm_studio.ui.train.metric_panels import Panel, Series, series_of
+from hrm_studio.ui.train.metric_panels import MetricPanel, Series, series_of
 from trainer.runs.curve import Curve
 from trainer.runs.log import Floats
 
@@ -24,7 +24,7 @@ _DRAG = 6  # pixels from which a press is a drag
 
 
 @dataclass
-class Line:
+class PlotLine:
     """A series of one run and how it is drawn."""
 
     run: RunModel
@@ -45,14 +45,14 @@ class MetricPlot(Plot):
 
     menu_wanted = Signal(object)
 
-    def __init__(self, panel: Panel, settings: PlotSettings, theme: Theme) -> None:
+    def __init__(self, panel: MetricPanel, settings: PlotSettings, theme: Theme) -> None:
         super().__init__()
         setup_plot(self)
         item = self.getPlotItem()
         item.layout.removeItem(item.titleLabel)
         item.layout.addItem(item.titleLabel, 0, 0, 1, 3)  # spans the axis as well: five names need the room
         self.panel, self._settings, self._theme = panel, settings, theme
-        self.lines: list[Line] = []
+        self.lines: list[PlotLine] = []
         self._logs: tuple[bool, bool] = (False, False)
         bottom = self.getPlotItem().getAxis("bottom")
         bottom.tickStrings = lambda values, scale, spacing: [self._tick(v) for v in values]
@@ -80,7 +80,7 @@ class MetricPlot(Plot):
                 style = Qt.PenStyle.SolidLine if alone else _STYLES[k % len(_STYLES)]
                 item = CurveItem(colour, style, series.dots)
                 self.addItem(item)
-                self.lines.append(Line(run, series, *self._curves(run, series), colour, item))
+                self.lines.append(PlotLine(run, series, *self._curves(run, series), colour, item))
                 if series.label and series.label not in [n for n, _ in names]:
                     names.append((series.label, legend_entry(colour.name(), series.label) if alone else f"{'—╌┈┄'[k % 4]} {series.label}"))
         names = _shortened(names)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QWidget
 from hrm_studio.models.plot_settings import PlotSettings
 from hrm_studio.models.runs import RunModel
 from hrm_studio.theme import Theme
-from hrm_studio.ui.train.metric_panels import Panel, panels_of
+from hrm_studio.ui.train.metric_panels import MetricPanel, panels_of
 from hrm_studio.ui.train.metric_plot import MetricPlot
 
 _FRAME_MS = 33
@@ -34,9 +34,9 @@ class PlotGrid(QScrollArea):
     def __init__(self, settings: PlotSettings, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._settings, self._theme = settings, theme
-        self._panels: list[Panel] = []
-        self._made: dict[Panel, MetricPlot] = {}
-        self._missing: list[Panel] = []
+        self._panels: list[MetricPanel] = []
+        self._made: dict[MetricPanel, MetricPlot] = {}
+        self._missing: list[MetricPanel] = []
         self._runs: list[RunModel] = []
         self._colours: dict[RunModel, QColor] = {}
         self._columns_seen: tuple[object, ...] = ()
@@ -162,7 +162,7 @@ class PlotGrid(QScrollArea):
         """The plots created so far, in display order."""
         return [self._made[panel] for panel in self._panels if panel in self._made]
 
-    def _new_plot(self, panel: Panel) -> MetricPlot:
+    def _new_plot(self, panel: MetricPanel) -> MetricPlot:
         plot = MetricPlot(panel, self._settings, self._theme)
         plot.menu_wanted.connect(lambda place, plot=plot: self.menu_wanted.emit(plot, place))
         return plot

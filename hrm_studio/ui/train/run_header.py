@@ -74,7 +74,7 @@ def standing_warnings(marks: Iterable[Mark]) -> list[Mark]:
     return found
 
 
-class Progress(QWidget):
+class ProgressBar(QWidget):
     """A thin progress bar. The text beside it gives the number."""
 
     def __init__(self, theme: Theme) -> None:
@@ -119,7 +119,7 @@ class RunHeader(QWidget):
         self.facts = Elided("muted")
         for line in (self.name, self.facts):
             line.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.progress = Progress(theme)
+        self.progress = ProgressBar(theme)
         self.buttons: dict[str, QToolButton] = {}
         for control in CONTROLS:
             style = Qt.ToolButtonStyle.ToolButtonIconOnly if control.small else Qt.ToolButtonStyle.ToolButtonTextBesideIcon

@@ -25,7 +25,7 @@ from hrm_model.tasks.arc.puzzle import (
     task_from_json,
     task_to_json,
 )
-from hrm_model.tasks.arc.vote import Answer, input_key, pass_at, vote
+from hrm_model.tasks.arc.vote import CopyAnswer, input_key, pass_at, vote
 from hrm_model.tasks.read import parse_any
 from hrm_model.tasks.registry import task_named
 from tests.paths import PUBLISHED_DATA
@@ -103,11 +103,11 @@ def test_votes_are_cast_on_the_task_as_it_was_and_two_attempts_count() -> None:
     wrong, other = (right + 1) % 10, np.zeros((3, 3), np.int8)
     rng = np.random.default_rng(0)
 
-    def answers(grids: list[tuple[np.ndarray, float]]) -> list[Answer]:
+    def answers(grids: list[tuple[np.ndarray, float]]) -> list[CopyAnswer]:
         made = []
         for grid, q in grids:
             by = random_augmentation(rng)
-            made.append(Answer(by.name("evcrop"), by.apply(test), encode(by.apply(grid)), q))
+            made.append(CopyAnswer(by.name("evcrop"), by.apply(test), encode(by.apply(grid)), q))
         return made
 
     ranked = vote(answers([(wrong, 1.0), (right, 0.5), (right, 0.7), (other, 9.0), (wrong, 2.0), (wrong, 0.0)]))

@@ -20,7 +20,7 @@ from hrm_model.checkpoint.inspect import inspect
 from hrm_model.checkpoint.locate import short_name
 from hrm_model.config import ModelConfig
 from hrm_studio.main_window import MainWindow
-from hrm_studio.models.library import Entry
+from hrm_studio.models.library import LibraryEntry
 from hrm_studio.ui.library.page import LibraryPage
 from tests.paths import PUBLISHED_MODEL
 from tests.support.checkpoints import SMALL, published
@@ -57,7 +57,7 @@ def hub(page: LibraryPage, qtbot: QtBot) -> Iterator[Hub]:
         page.service.close()
 
 
-def entry(page: LibraryPage, fits: Callable[[Entry], bool]) -> Entry:
+def entry(page: LibraryPage, fits: Callable[[LibraryEntry], bool]) -> LibraryEntry:
     return next(e for e in page.library.entries if fits(e))
 
 
