@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hrm_model.model import HRM
 
-# inputs (B, S), labels (B, S; -100 is not asked for), puzzle_identifiers (B,); with `least_segments` (B,) exploration is not left to chance
+# inputs (B, S), labels (B, S; -100: not scored), puzzle_identifiers (B,); optional `least_segments` (B,) instead of random exploration
 Batch = dict[str, Tensor]
 
 
@@ -30,7 +30,7 @@ class Carry:
     puzzle_identifiers: Tensor  # (B,)
 
     def state(self) -> dict[str, Tensor]:
-        """All of it as a flat dict, for a checkpoint; `Carry(**state)` reads it back."""
+        """The carry as a flat dict, for a checkpoint; `Carry(**state)` reads it back."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def rows(self, start: int, end: int) -> Carry:
@@ -39,7 +39,7 @@ class Carry:
 
     @staticmethod
     def joined(parts: Sequence[Carry]) -> Carry:
-        """The rows of several in one."""
+        """Several carries as one."""
         if len(parts) == 1:
             return parts[0]
         return Carry(**{name: torch.cat([part.state()[name] for part in parts]) for name in parts[0].state()})
@@ -82,8 +82,8 @@ def act_step(
     """One segment for every row. Returns the new carry and logits (B, S, V), q_halt_logits, q_continue_logits (B,).
 
     In training a row halts when q_halt > q_continue, unless exploration asks for more segments (the batch's `least_segments` (B,),
-    else drawn here), and at halt_max_steps in any case; in evaluation only there. `through` stands for the model's `forward`, where
-    something is wrapped around it. With `q_continue` the outputs hold target_q_continue (B,), which costs a second forward;
+    else drawn here), and at halt_max_steps in any case; in evaluation only at halt_max_steps. `through`: called instead of the model's
+    `forward`, if something is wrapped around the model. With `q_continue` the outputs hold target_q_continue (B,), which costs a second forward;
     without it halting compares q_halt with 0, as the continue value then learns nothing.
     """
     config = model.config

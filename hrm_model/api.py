@@ -32,7 +32,7 @@ _STATE_DTYPES = {"full": "float32", "float16": "float16", "none": None}
 
 
 def parse_puzzle(text: str) -> PuzzleInfo:
-    """Read a puzzle of any kind and size that is known here, and find its solution.
+    """Read a puzzle of any supported kind and size, and find its solution.
 
     A Sudoku: 16, 36 or 81 cells, as one line or as rows; `.`, `0`, `_` or `*` for a blank. A maze: rows of `#` (wall), `.`, `S` and `G`.
     An ARC grid: rows of the digits 0 to 9 with `/` between them, or JSON; its solution cannot be computed.
@@ -167,7 +167,7 @@ def evaluate(
 ) -> Evaluation:
     """How many puzzles of a file, or of a list, a model solves: one forward pass each, no search, no vote.
 
-    `puzzles`: a file's path (a puzzle a line, .csv, .sdk, .sdm or .ss), or puzzles as text or from `parse_puzzle`. `batch`: at once.
+    `puzzles`: a file's path (a puzzle a line, .csv, .sdk, .sdm or .ss), or puzzles as text or from `parse_puzzle`. `batch`: how many at once.
     Raises MismatchError if the model reads other puzzles, and PuzzleError.
 
     >>> import hrm_model

@@ -1,4 +1,4 @@
-"""Which device and dtype a model computes with, and how to say so."""
+"""Choose the device and dtype that a model computes with, and describe them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def use_threads(model: HRM) -> None:
     """Set the number of threads that is fastest for one puzzle on the CPU: one for a small model, all for a large one.
 
     Measured on two cores, a segment of 0.4 M parameters took 8 ms with one thread and 6 to 10 with two; of 27 M, 350 and 230 ms. One
-    thread leaves the others to the window, and does not wait for a partner that another process, a trainer say, keeps from its core.
+    thread leaves the other cores to the window, and never waits for a second thread whose core is busy, for example with a trainer.
     """
     torch.set_num_threads(1 if is_small(model) else _ALL_THREADS)
 

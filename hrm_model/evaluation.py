@@ -31,7 +31,7 @@ class Outcomes:
     cells_asked: NDArray[np.int32]  # (N,) open cells
     halted: NDArray[np.int32]  # (N,) the first segment after which it would halt; 0 if it never would
     q_halt: NDArray[np.float32]  # (N,) after the last segment
-    answers: NDArray[np.uint8]  # (N, S) tokens after the last segment; (N, 0) where they were not kept
+    answers: NDArray[np.uint8]  # (N, S) tokens after the last segment; (N, 0) if they were not kept
 
     def __len__(self) -> int:
         return len(self.cells_right)
@@ -68,7 +68,7 @@ class Evaluation:
 
 
 def share_interval(right: NDArray, asked: NDArray, z: float = Z_95) -> tuple[float, float]:
-    """Interval of Σ right / Σ asked over puzzles whose cells stand and fall together (linearised ratio of two sums)."""
+    """95 % interval of Σ right / Σ asked. The cells of one puzzle are not independent, so puzzles are the sample (linearised ratio of two sums)."""
     total = asked.sum()
     if not total:
         return 0.0, 1.0

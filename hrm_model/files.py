@@ -1,6 +1,6 @@
-"""Files that are whole or not there: each is written beside its final name as `NAME.xxxxxx.part`, then renamed.
+"""Files that are complete or absent: each is written beside its final name as `NAME.xxxxxx.part`, then renamed.
 
-A reader sees the earlier file or the new one, never half of one, also after a kill or on a full disk. An error of writing is a
+A reader sees the earlier file or the new one, never half of one, even after a kill or on a full disk. An error of writing is a
 WriteError that names the file. Imports neither torch nor Qt.
 """
 

@@ -62,7 +62,7 @@ class Embedding(nn.Module):
 
 def _angles(index: Tensor, width: int, theta: float) -> Tensor:
     """Rotation angles (T, width / 2) of positions (T,)."""
-    # Not theta ** -(…): float32 rounds that differently, and 81 positions on it shows in the states.
+    # Not theta ** -(…): float32 rounds that differently, and after 81 positions the states differ.
     frequency = 1.0 / theta ** (torch.arange(0, width, 2, dtype=torch.float32, device="cpu") / width)
     return index.float()[:, None] * frequency[None, :]
 
@@ -73,7 +73,7 @@ def rotary_tables(config: ModelConfig) -> Rotary | None:
     rope counts positions in reading order, puzzle slots first. rope2d turns one half of a head by the cell's row and the
     other by its column; rows and columns count from 1, so that the puzzle slots (0, 0) are no cell.
     """
-    # "cpu": the tables need values even if the model is made without (on "meta", to be filled from a checkpoint).
+    # "cpu": the tables need values even if the model is made on "meta", to be filled from a checkpoint.
     if config.pos_encodings == "rope":
         angles = _angles(torch.arange(config.positions, device="cpu"), config.head_dim, config.rope_theta)
     elif config.pos_encodings == "rope2d":
@@ -143,7 +143,7 @@ class Attention(nn.Module):
         self.o_proj = CastLinear(config.hidden_size, config.hidden_size)
 
     def queries_keys_values(self, x: Tensor, rotary: Rotary | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Three (B, T, A, K), queries and keys already turned."""
+        """Three (B, T, A, K), queries and keys already rotated."""
         q, k, v = self.qkv_proj(x).unflatten(-1, (3, self.heads, self.head_dim)).unbind(dim=-3)
         if rotary is not None:
             q, k = rotate(q, rotary), rotate(k, rotary)

@@ -1,4 +1,4 @@
-"""A model that was loaded from a checkpoint, and what is known of it. Importing this needs no torch; `load` does."""
+"""A model loaded from a checkpoint, with facts about it. Importing this needs no torch; `load` does."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class LoadedModel:
 
     @cached_property
     def info(self) -> ModelInfo:
-        """What a trace says of its model."""
+        """The facts about the model that a trace keeps."""
         return ModelInfo(self.name, self.model.config.model_dump() | {"q_continue": self.q_continue}, self.sha256)
 
     def must_read(self, task: str) -> None:

@@ -1,4 +1,4 @@
-"""Which class a configuration describes."""
+"""Makes the kind of model that a configuration describes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A model for mazes of every size: one state for each cell, and blocks in which a cell hears its four neighbours only.
 
-The same weights work on every square board. What one segment can know grows with the distance that messages travel, so longer ways need more segments.
+The same weights work on every square board. What one segment can know grows with the distance that messages travel, so longer paths need more segments.
 
 Shapes: B batch, R rows = columns, S cells = R², D width, T positions = S, V tokens.
 """
@@ -35,7 +35,7 @@ class NeighbourMixer(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         side = math.isqrt(h.shape[1])
         board = h.unflatten(1, (side, side))
-        # Beyond the edge there is nothing: no message comes from there.
+        # No messages come from beyond the edge.
         around = F.pad(board, (0, 0, 1, 1, 1, 1))
         total = self.own(board) + self.above(around[:, :-2, 1:-1]) + self.left(around[:, 1:-1, :-2])
         total = total + self.right(around[:, 1:-1, 2:]) + self.below(around[:, 2:, 1:-1])
@@ -76,7 +76,7 @@ class MazeHRM(HRM):
     def vocabulary(self, cells: int) -> int:
         side = math.isqrt(cells)
         if side * side != cells or not SMALLEST <= side <= LARGEST:
-            raise MismatchError(f"This model reads square mazes; a board of {cells} cells is not one.")
+            raise MismatchError(f"This model reads square mazes; {cells} cells do not form a square.")
         return VOCAB_SIZE
 
     def initial_state(self, batch: int, cells: int | None = None) -> tuple[Tensor, Tensor]:

@@ -46,7 +46,7 @@ def segment_calls(H_cycles: int, L_cycles: int, gradient: Gradient) -> tuple[Cal
 
 
 class GridPositions(nn.Module):
-    """One learned vector for each row, column and box, added up for a cell: learns Sudoku much faster than a vector a cell."""
+    """One learned vector for each row, column and box, added up for a cell: learns Sudoku much faster than one vector per cell."""
 
     rows: Tensor
     columns: Tensor
@@ -109,7 +109,7 @@ class HRM(nn.Module):
         super().__init__()
         self.config = config
         self._make(config)
-        # Q values start near sigmoid(-5): at first nothing halts, and nothing is expected of going on.
+        # Q values start near sigmoid(-5): at first no row halts, and the value of continuing is near 0.
         with torch.no_grad():
             self.q_head.weight.zero_()
             assert self.q_head.bias is not None
@@ -133,7 +133,7 @@ class HRM(nn.Module):
             self.H_level = ReasoningModule(config, config.H_layers)
         self.L_level = ReasoningModule(config, config.L_layers)
         if config.shared:
-            # Known by both names, but a part of this model once: its tensors are saved and trained as L_level's.
+            # One module under two names, registered once: its tensors are saved and trained as L_level's.
             object.__setattr__(self, "H_level", self.L_level)
         # Both start from a fixed random state, the same for every position and puzzle.
         self.register_buffer("H_init", truncated_normal_(torch.empty(width), std=1))

@@ -23,10 +23,10 @@ _SAME = 0.05  # relative distance below which a state counts as the recorded one
 def call_input(model: HRM, trace: Trace, step: int) -> tuple[Tensor, Tensor]:
     """What the module that moved at `step` was called with: its state and what was injected, (1, T, D) each.
 
-    HRMError where the trace holds no states, or the model's sizes are others.
+    HRMError if the trace has no states, or the model has other sizes.
     """
     if trace.z_H is None or trace.z_L is None:
-        raise TraceError("this trace was recorded without states; record it again with them to look inside")
+        raise TraceError("this trace was recorded without states; record it again with states")
     config = model.config
     positions, width = config.state_shape(len(trace.puzzle.given))
     if trace.z_H.shape[1:] != (positions, width):
@@ -49,7 +49,7 @@ def call_input(model: HRM, trace: Trace, step: int) -> tuple[Tensor, Tensor]:
 def attention(model: HRM, trace: Trace, step: int, layer: int) -> Array:
     """(A, T, T) float32: the attention weights in a layer of the module that moved at `step`; a row is the position that looks.
 
-    The step is computed again from the trace's states. HRMError where another model than this one recorded the trace.
+    The step is computed again from the trace's states. HRMError if another model recorded the trace.
     """
     level = LEVEL_NAMES[trace.level[step]]
     blocks = model.H_level.layers if level == "H" else model.L_level.layers
@@ -101,4 +101,4 @@ def _check_same(state: Tensor, recorded: Array) -> None:
     wanted = torch.as_tensor(np.array(recorded, np.float32), device=state.device)
     apart = float((state.float() - wanted).norm() / wanted.norm().clamp(min=1e-12))
     if apart > _SAME:
-        raise MismatchError("this trace was recorded by another model than the one that is open; open that one to look inside")
+        raise MismatchError("another model recorded this trace; open that model to compute it again")

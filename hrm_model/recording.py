@@ -13,7 +13,7 @@ from hrm_model.trace.recorder import TraceRecorder
 
 
 class StepKeeper(Protocol):
-    """What takes steps: a TraceRecorder (in memory) or a TraceWriter (a file)."""
+    """Stores steps: a TraceRecorder (in memory) or a TraceWriter (a file)."""
 
     def add(self, step: Step) -> None: ...
 
@@ -21,7 +21,7 @@ class StepKeeper(Protocol):
 def recorded_steps(
     model: HRM, puzzle: PuzzleInfo, keeper: StepKeeper, *, segments: int = 16, previews: bool = True, states: bool = True
 ) -> Iterator[Step]:
-    """The steps of `reason` on one puzzle, each yielded after `keeper` has it."""
+    """The steps of `reason` on one puzzle, each yielded after `keeper` has stored it."""
     for step in reason(model, puzzle.given, segments=segments, previews=previews, states=states, puzzle_id=puzzle.identifier):
         keeper.add(step)
         yield step
@@ -30,7 +30,7 @@ def recorded_steps(
 def growing_trace(model: HRM, puzzle: PuzzleInfo, info: ModelInfo, *, segments: int = 16, every: float = 0.1) -> Iterator[Trace | None]:
     """One run as a Trace that grows: after the first step, then at most once in `every` seconds, and at the end the whole one.
 
-    After all other steps it yields None, so that whoever pulls from it can stop, or do something else, between two steps.
+    After all other steps it yields None, so that the caller can stop, or do something else, between two steps.
     """
     recorder = TraceRecorder(puzzle, info, capacity=segments * len(model.calls()))
     shown = float("-inf")
@@ -61,5 +61,5 @@ def record(
 
 
 def model_info(model: HRM, name: str = "", *, q_continue: bool = True, sha256: str = "") -> ModelInfo:
-    """What a trace says of its model. `q_continue`: whether it learned the continue value; `sha256`: of its weights file, if it has one."""
+    """The facts about a model that its traces keep. `q_continue`: whether it learned the continue value; `sha256`: of its weights file, if it has one."""
     return ModelInfo(name, model.config.model_dump() | {"q_continue": q_continue}, sha256)

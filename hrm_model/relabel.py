@@ -63,7 +63,7 @@ class Relabelling:
 
 
 def random_relabelling(task: str, rng: np.random.Generator) -> Relabelling:
-    """A random symmetry of a task. PuzzleError if no symmetry of the task is known here."""
+    """A random symmetry of a task. PuzzleError for other tasks than Sudoku, mazes and ARC."""
     for variant in VARIANTS:
         if variant.task == task:
             return _of_sudoku(variant, rng)
@@ -72,10 +72,10 @@ def random_relabelling(task: str, rng: np.random.Generator) -> Relabelling:
         side = int(found[1])
         return Relabelling(maze.symmetry(side)[rng.integers(1, 8)].astype(np.intp), np.arange(maze.VOCAB_SIZE), "turned or mirrored")
     if task.startswith("arc"):
-        # Colour 0 is the ground and keeps its place; padding and end of grid are tokens 0 and 1. The canvas is not turned.
+        # Colour 0 is the background and stays; padding and end of grid are tokens 0 and 1. The canvas is not turned.
         colours = np.concatenate([[0, 1, 2], 3 + rng.permutation(9)])
         return Relabelling(np.arange(900), colours, "colours exchanged")
-    raise PuzzleError(f"no symmetry of {task!r} is known here; Sudoku, mazes and ARC can be relabelled")
+    raise PuzzleError(f"{task!r} cannot be relabelled; Sudoku, mazes and ARC can")
 
 
 def _of_sudoku(variant: Variant, rng: np.random.Generator) -> Relabelling:

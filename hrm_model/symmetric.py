@@ -30,7 +30,7 @@ LINE, BOX = 0, 1  # kinds of units; rows and columns share their weights
 
 @dataclass(frozen=True)
 class Units:
-    """The groups of cells that hold each digit once. They are data: any groups of any size will do."""
+    """The groups of cells that hold each digit once. Any groups of any size work."""
 
     digits: int
     means: Tensor  # (U, S): times a board it gives √n · the mean over each unit's cells
@@ -54,7 +54,7 @@ def standard_units(cells: int) -> Units:
         if size.cells == cells:
             units = torch.as_tensor(size.units)
             return Units.of(size.side, units[: 2 * size.side], units[2 * size.side :])
-    raise MismatchError(f"This model reads Sudokus; a board of {cells} cells is not one that is known here.")
+    raise MismatchError(f"This model reads Sudokus of 4×4, 6×6 and 9×9; this board has {cells} cells.")
 
 
 @cache
@@ -66,12 +66,12 @@ def _copied_units(cells: int, device: torch.device, dtype: torch.dtype) -> Units
 
 @torch.compiler.assume_constant_result
 def _units_on(cells: int, device: torch.device, dtype: torch.dtype) -> Units:
-    """`standard_units` where and as a model computes with them: copied once, and constants of a compiled model."""
+    """`standard_units` on a model's device and in its dtype. Copied once, and constants of a compiled model."""
     return _copied_units(cells, device, dtype)
 
 
 class _AddNorm(torch.autograd.Function):
-    """norm(h + update) as `rms_norm` computes it. Keeps its result and one number a vector for the backward, nothing else: these
+    """norm(h + update) as `rms_norm` computes it. Keeps only its result and one number per vector for the backward: these
     models are limited by memory bandwidth."""
 
     @staticmethod

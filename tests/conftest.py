@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-# Tests and the trainers they start run side by side. Threads that wait for a partner on a busy core take several times as long.
+# Tests and the trainers they start run side by side. Threads that wait for another one on a busy core take several times as long.
 os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """What `-n auto` means: a worker a core, at most 8, since each takes about 1.5 GB."""
+    """The number of workers for `-n auto`: one per core, at most 8, since each takes about 1.5 GB."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, 8)
 

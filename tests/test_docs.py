@@ -1,4 +1,4 @@
-"""Pages that are made from the code are as the code is now."""
+"""Pages made from the code are up to date."""
 
 from __future__ import annotations
 

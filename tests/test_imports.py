@@ -22,7 +22,7 @@ from tests.paths import ROOT
 ABOVE = {"hrm_model": {"trainer", "hrm_studio", "PySide6"}, "trainer": {"hrm_studio", "PySide6"}, "hrm_studio": set()}
 # Any other folder counts as a whole; in these each module stands for itself.
 FLAT = {"hrm_model", "hrm_model.tasks", "trainer", "hrm_studio", "hrm_studio.ui"}
-MOST_MODULES = 30  # of a folder: more than that cannot be taken in at a glance
+MOST_MODULES = 30  # of a folder: more cannot be seen at a glance
 # Importing these folders and modules loads neither torch nor Qt.
 LIGHT_FOLDERS = ("hrm_model/trace", "hrm_model/trace_file", "hrm_model/analysis", "hrm_model/tasks", "hrm_model/hub", "trainer/runs")
 LIGHT = (

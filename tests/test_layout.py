@@ -1,4 +1,4 @@
-"""The tests' own house: folders as the packages have them, and what several files share in tests/support or conftest.py."""
+"""The layout of the tests: the same folders as the packages, and shared code in tests/support or conftest.py."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Files of version 0.1.0 still open and give what they gave then. tests/data/before_0.2/README.md tells what they are.
+"""Files of version 0.1.0 still open and give what they gave then. tests/data/before_0.2/README.md describes them.
 
-Files are only read: no model computes, so the same comes out on every machine."""
+Files are only read: no model computes, so the result is the same on every machine."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def of_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def flat(value: Any, name: str = "") -> dict[str, Any]:
-    """Nested dicts and lists as one dict; tensors told."""
+    """Nested dicts and lists as one dict; tensors by type, shape and hash."""
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else None
     if pairs is None:
         return {name: told(value) if isinstance(value, torch.Tensor) else value}
@@ -170,7 +170,7 @@ _OF_LATER_TORCH = {"/optimizer/adamw/param_groups/0/decoupled_weight_decay"}  # 
 
 
 def same(found: Any, wanted: Any, where: str = "") -> None:
-    """A later version may tell more than an older one, but not less, and nothing different."""
+    """A later version may report more than an older one, but not less, and no different values."""
     if isinstance(wanted, dict) and isinstance(found, dict):
         assert set(found) | _OF_LATER_TORCH >= set(wanted), where
         for name, value in wanted.items():

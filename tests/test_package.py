@@ -1,4 +1,4 @@
-"""A wheel built from here carries the assets, and its lowest versions are those that were tried."""
+"""The wheel contains the assets, and its lowest versions are those that were tried."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """`python -m training.card MODEL [--limit 500]`: the table of a model card, from `hrm-studio eval --json` on the sets that ship.
 
-1 to 64: share that is whole after so many segments; `whole then`: share that is whole where the model would halt; `never`: would never halt.
+Columns: 1 to 64: share of puzzles that are right after so many segments; `whole then`: share right at the segment where the model would halt;
+`never`: share of puzzles for which it would never halt.
 """
 
 from __future__ import annotations

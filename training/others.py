@@ -1,8 +1,8 @@
-"""`python -m training.others MODEL FILE …`: other people's 9×9 puzzles against those that ship, of the same rating.
+"""`python -m training.others MODEL FILE …`: compares a model on other people's 9×9 puzzles and on the bundled test puzzles of the same rating.
 
-A puzzle's rating is the hardest technique that it needs (hrm_model/tasks/sudoku_rating.py). `as many of ours` is what the model solves of
-`assets/puzzles/test/sudoku-9x9/needs-*.txt`, each rating counted as often as it is among the others' puzzles. `boards to try` tells how much
-search those need that are rated so: the whole tree of guesses, singles filled in after each (the median; in brackets that of ours).
+A puzzle's rating is the hardest technique that it needs (hrm_model/tasks/sudoku/rating.py). The column `as many of ours` is the share that the
+model solves of `assets/puzzles/test/sudoku-9x9/needs-*.txt`, with each rating weighted as in the file. `boards to try` is for puzzles rated
+'search': the median number of boards in the whole tree of guesses, with singles filled in after each guess; in brackets, the same for ours.
 
 `--make dokusan FILE` and `--make py-sudoku FILE` write new files, with puzzles of two generators on PyPI
 (`pip install dokusan==0.1.0 py-sudoku==2.0.0`): of dokusan seeds 0 to 199, wanted ranks of 50, 100, … 250 in turn; of py-sudoku those of seeds
@@ -54,16 +54,16 @@ MAKERS = {"dokusan": dokusan_puzzles, "py-sudoku": py_sudoku_puzzles}
 
 
 def make(name: str, file: Path) -> None:
-    """FileExistsError where the file is there."""
+    """Write the puzzles of a generator to a new file. FileExistsError if the file exists."""
     if file.exists():
-        raise FileExistsError(f"{file} is there already; name a new file")
+        raise FileExistsError(f"{file} already exists; choose another name")
     lines = [line for line in MAKERS[name]() if count_solutions([int(c) for c in line], SUDOKU_9) == 1]
     file.write_text("\n".join(lines) + "\n")
     print(f"{file}: {len(lines)} puzzles")
 
 
 def ours_by_level(model: Any, segments: int) -> dict[int, float]:
-    """Rating level: share solved of the puzzles that ship. KeyError later for a level of which none ship: nothing is known of it."""
+    """Rating level: share solved of the puzzles that ship. Levels without such puzzles are missing."""
     found = {}
     for level, name in enumerate(LEVELS):
         file = OURS / f"needs-{name.replace(' ', '-')}.txt"
@@ -74,7 +74,7 @@ def ours_by_level(model: Any, segments: int) -> dict[int, float]:
 
 
 def boards_to_try(puzzle: Grid) -> int:
-    """Boards in the whole tree of guesses of a puzzle (81,), singles filled in after each; 0 where singles are enough."""
+    """Boards in the whole tree of guesses of a puzzle (81,), singles filled in after each; 0 if singles are enough."""
     boards, tried = to_bits(puzzle[None]), 0
     while True:
         boards, status, free = propagate(boards, SUDOKU_9)
@@ -94,7 +94,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", nargs="?", help="a bundled model's name or a checkpoint")
     parser.add_argument("files", type=Path, nargs="*")
-    parser.add_argument("--make", nargs=2, metavar=("GENERATOR", "FILE"), help=f"only write such puzzles; {' or '.join(MAKERS)}")
+    parser.add_argument(
+        "--make", nargs=2, metavar=("GENERATOR", "FILE"), help=f"only write puzzles of this generator: {' or '.join(MAKERS)}"
+    )
     parser.add_argument("--segments", type=int, default=64)
     given = parser.parse_args()
     if given.make:

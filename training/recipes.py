@@ -1,15 +1,15 @@
-"""Which recipe teaches a small HRM Sudoku soonest: `python -m training.recipes [NAME …] [--minutes 5] [--out recipes.jsonl]`.
+"""Compares recipes for a small HRM that learns Sudoku: `python -m training.recipes [NAME …] [--minutes 5] [--out recipes.jsonl]`.
 
-Each recipe trains in a process of its own on one thread, from nothing, for the same minutes of *processor* time (evaluations not
-counted), which holds on a machine that other work shares. All differ from `base` in what their line says and nothing else, share a
-seed's puzzles, and keep the learning rate constant after its warm-up, so that none profits from a schedule that happens to end. Steps in which
-torch.compile works are not counted either. Figures are appended as they come, one JSON object a line, and under `states/` beside the file
-each recipe's state: a bench that is started again skips the recipes that came to their end and goes on with the others ("best of 3 starts"
-begins anew). `--until 0.9` ends a recipe as soon as this share of the 36-clue puzzles is solved. `--table` prints what a file holds as Markdown.
+Each recipe trains from scratch in its own process on one thread, for the same minutes of *processor* time, so that other work on the machine
+does not change the result. Evaluations and compiling do not count. A recipe differs from `base` only in the settings that its line names. All
+use the same puzzles for a seed, and a constant learning rate after the warm-up, so that the end of a schedule helps none of them.
+Figures are appended to the file, one JSON object per line, and each recipe's state is kept under `states/` beside it. If you start the bench
+again, it skips finished recipes and continues the others ("best of 3 starts" starts over). `--until 0.9` ends a recipe as soon as it solves
+this share of the 36-clue puzzles. `--table` prints a file as Markdown.
 
-Where no processor is at hand for so long, learning and its clock can be parted: `--measure-pace pace.json` measures on one thread of this
-machine what a step of each recipe takes, and `--pace pace.json` then trains wherever torch likes best (`--jobs` at once), each step
-counted as what it would have taken there. Such figures go into a file of their own.
+Without a free processor, first measure and then train: `--measure-pace pace.json` measures how long a step of each recipe takes on one thread
+of this machine. `--pace pace.json` then trains on the best device (`--jobs` at once) and counts each step with the measured time. Such
+figures need a file of their own (`--out`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PUBLISHED: dict[str, Any] = {
     "model.pos_encodings": "rope", "model.box_height": 0, "model.box_width": 0,
 }  # fmt: skip
 
-# Changes to `base`, the most telling first; "model.x" is a field of the model, a name that begins with "bench." is this file's business.
+# Changes to `base`, the most important first. "model.x" is a field of the model; names that begin with "bench." are for this program.
 RECIPES: dict[str, dict[str, Any]] = {
     "base": {},
     # arXiv 2506.21734 at this width; the code's batch of 384 for one GPU, its loss, optimizer, positions and targets.
@@ -97,7 +97,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 def base() -> dict[str, Any]:
     """The configuration that all others are changes of, as plain data."""
     plain = EASY.model_dump(mode="json")
-    # What the preset learned from this bench, or will, must not move what the figures are compared with.
+    # Changes of the preset must not change `base`, with which all figures are compared.
     plain["model"] |= {"hidden_size": 128, "puzzle_emb_ndim": 128, "num_heads": 4}
     return plain | {
         "optimizer": "muon", "lr": 2e-3, "warmup_steps": 100, "batch_size": 48, "clip": 1.0, "ema": 0.999, "full_length": 0.25, "easier_copies": 0.5,
@@ -120,7 +120,7 @@ def configuration(changes: dict[str, Any]) -> Any:
 
 
 def cost(name: str) -> str:
-    """All that a step's time depends on; recipes alike in it are measured once."""
+    """Everything that the time of a step depends on; recipes that share it are measured once."""
     free = {"seed", "lr", "weight_decay", "puzzle_emb_weight_decay", "puzzles", "loss_cells", "full_length", "easier_copies",
             "warmup_steps"}  # fmt: skip
     plain = {field: value for field, value in configuration(RECIPES[name]).model_dump(mode="json").items() if field not in free}
@@ -131,7 +131,7 @@ def cost(name: str) -> str:
 
 
 def pace(name: str, folder: Path, steps: int = 9) -> list[float]:
-    """What a step takes in each of a recipe's phases on one thread here, in products of two matrices that are timed in turn with it."""
+    """The time of a step in each phase of a recipe, on one thread of this machine, in units of a matrix product timed in turn with it."""
     run, found = RecipeRun(RECIPES[name], folder), []
     for phase in range(max(1, len(run.config.phases))):
         run.trainer.enter_phase(phase)
@@ -158,12 +158,12 @@ def product() -> float:
 
 
 def changes_of(name: str, seed: int) -> dict[str, Any]:
-    """What tells a start of a recipe from `base`."""
+    """How a start of a recipe differs from `base`."""
     return RECIPES[name] | ({"seed": seed} if seed else {})
 
 
 def pool(config: Any, folder: Path) -> tuple[Any, Any]:
-    """Puzzles and solutions to train on, in a file for this seed and these sets: recipes at once must not write each other's."""
+    """Puzzles and solutions to train on, cached in a file for this seed and these sets, so that parallel recipes do not overwrite each other's."""
     from trainer.data.batches import cached_pool
 
     made_from = repr((config.task, config.seed, config.puzzles))
@@ -171,14 +171,14 @@ def pool(config: Any, folder: Path) -> tuple[Any, Any]:
 
 
 class RecipeRun:
-    """One start of one recipe, trained by processor time, or by that of another machine: `pace`, seconds of a step in each phase."""
+    """One start of one recipe, timed by the processor, or with `pace`: seconds of a step in each phase, measured on another machine."""
 
     def __init__(self, changes: dict[str, Any], folder: Path, pace: list[float] | None = None, dtype: str = "auto") -> None:
         from trainer.data.batches import Batches, evaluation_sets
         from trainer.loop import Trainer
 
         self.config, self.pace = configuration(changes), pace
-        # What compiling saves is the other machine's business then, and its dtype is kept to.
+        # With a pace, compiling changes nothing, and the dtype is that of the machine that was measured.
         self.config = self.config.model_copy(update={"device": "cpu"} if pace is None else {"compile": "off", "dtype": dtype})
         batches = Batches(self.config, *pool(self.config, folder))
         self.trainer = Trainer(self.config, batches, evaluation_sets(self.config))
@@ -186,7 +186,7 @@ class RecipeRun:
         self.seconds = self.compiling = 0.0
 
     def go_on(self, seconds: float) -> None:
-        """Train until this much processor time was spent in all."""
+        """Train until this much processor time was spent in total."""
         from torch._dynamo.utils import counters
 
         while self.seconds < seconds:
@@ -210,12 +210,12 @@ class RecipeRun:
 
         state = torch.load(file, weights_only=True, map_location=self.trainer.device)
         if state["pace"] != self.pace:
-            raise SystemExit(f"{file}: this run's time was counted by another clock (--pace); take another --out, or delete the file")
+            raise SystemExit(f"{file}: these figures were made with another --pace; choose another --out, or delete the file")
         self.trainer.load_state_dict(state["trainer"])
         self.seconds, self.compiling = state["seconds"], state["compiling"]
 
     def judge(self) -> dict[str, Any]:
-        # Not compiled: for these shapes that takes longer than what it saves.
+        # Not compiled: for these shapes compiling takes longer than it saves.
         compiled = self.trainer.model.__dict__.pop("segment", None)
         try:
             return dict(self.trainer.evaluation_event()["sets"])
@@ -238,14 +238,14 @@ def one(name: str, given: argparse.Namespace) -> None:
     kept = out.parent / "states" / out.stem / (re.sub(r"[^a-z0-9]+", "-", f"{name} {given.seed or ''}".lower()).strip("-") + ".pt")
     kept.parent.mkdir(parents=True, exist_ok=True)
     earlier = [r for r in read(out) if (r["recipe"], r.get("seed", 0)) == (name, given.seed)]
-    spent = 0.0  # by starts that were given up
+    spent = 0.0  # by starts that were dropped
     if kept.exists() and earlier and starts == 1:
         run, begun = RecipeRun(changes, out.parent, **clock), earlier[-1]["begun"]
         run.load(kept)
     else:
         runs = [RecipeRun(changes | ({"seed": given.seed + 100 * k} if k else {}), out.parent, **clock) for k in range(starts)]
         if starts > 1:
-            # The first fifth of the time goes to all starts alike; the one that learned most goes on.
+            # All starts share the first fifth of the time equally; the best one continues.
             for run in runs:
                 run.go_on(given.minutes * 60 / 5 / starts)
                 spent += run.seconds
@@ -269,7 +269,7 @@ def one(name: str, given: argparse.Namespace) -> None:
 
 
 def read(out: Path) -> list[dict[str, Any]]:
-    """The figures of a file, without a last line that a kill cut short."""
+    """The figures of a file, without an incomplete last line."""
     rows = []
     for line in out.read_text().splitlines() if out.exists() else ():
         try:
@@ -319,15 +319,15 @@ def several(values: Iterable[str]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Trains recipes for the same processor time and compares them.")
-    parser.add_argument("names", nargs="*", help="recipes; default: all that the file does not hold yet")
+    parser.add_argument("names", nargs="*", help="recipes; default: all that are not in the file yet")
     parser.add_argument("--minutes", type=float, default=5.0, help="processor minutes of training for each")
     parser.add_argument("--every", type=float, default=60.0, help="processor seconds of training between evaluations")
     parser.add_argument("--out", type=Path, default=Path("recipes.jsonl"))
-    parser.add_argument("--until", type=float, default=2.0, help="share of whole 36-clue puzzles at which a recipe has learned enough")
+    parser.add_argument("--until", type=float, default=2.0, help="end a recipe when it solves this share of the 36-clue puzzles")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--table", action="store_true", help="only print the table")
-    parser.add_argument("--measure-pace", type=Path, metavar="FILE", help="measure what a step of each recipe takes here, and no more")
-    parser.add_argument("--pace", type=Path, metavar="FILE", help="train on the best device there is, by the time that steps take in FILE")
+    parser.add_argument("--measure-pace", type=Path, metavar="FILE", help="only measure how long a step of each recipe takes here")
+    parser.add_argument("--pace", type=Path, metavar="FILE", help="train on the best device, and count steps with the times in FILE")
     parser.add_argument("--jobs", type=int, default=1, help="recipes at once, with --pace")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -335,7 +335,7 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no recipe {unknown[0]!r}; these are: {', '.join(RECIPES)}")
     if given.jobs > 1 and not given.pace:
-        parser.error("recipes that are timed must not run at once; --jobs needs --pace")
+        parser.error("timed recipes must run one at a time; --jobs needs --pace")
     if given.measure_pace:
         measure_paces(given.names or list(RECIPES), given.measure_pace)
         return
@@ -351,7 +351,7 @@ def main() -> None:
         }
         wanted = [name for name in given.names or RECIPES if name not in done]
         if given.pace:
-            # All are in the dtype of the clock's machine; and their puzzles are made before they start together.
+            # All use the dtype of the measured machine. Their puzzles are made before they start, or each would make them.
             wanted = [name for name in wanted if "dtype" not in RECIPES[name]]
             for name in wanted:
                 pool(configuration(changes_of(name, given.seed)), given.out.parent)
@@ -362,13 +362,13 @@ def main() -> None:
 
 
 def alone(name: str) -> int:
-    """One recipe in a process of its own, with this one's options; its exit status."""
+    """Run one recipe in its own process with the same options; returns its exit code."""
     options = [word for word in sys.argv[1:] if word not in RECIPES]
     return subprocess.run([sys.executable, "-m", "training.recipes", name, "--here", *options], check=False).returncode
 
 
 def measure_paces(names: list[str], file: Path) -> None:
-    """Add what a step of these recipes takes to a file, each in a process of its own."""
+    """Measure a step of each recipe in its own process, and add the times to a file."""
     import torch
 
     from hrm_model.device import pick_training_dtype

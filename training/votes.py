@@ -1,8 +1,8 @@
-"""`python -m training.votes MODEL FILE … [--ensemble CHECKPOINT …] [--limit 300] [--copies 8]`: what more tries at a puzzle bring.
+"""`python -m training.votes MODEL FILE … [--ensemble CHECKPOINT …] [--limit 300] [--copies 8]`: how much several tries at each puzzle help.
 
-Relabellings: the puzzle as it is and symmetric copies of it, answers mapped back (arXiv 2601.19085). Kicks: rollouts whose first states
-are moved by Gaussian noise (2605.21488). Ensemble: the model and these checkpoints, one try each. The answer is that which most tries
-give, of equals the one whose q_halt is highest; or that with the highest q_halt alone. The rows are those of a model card.
+Relabellings: the puzzle and symmetric copies of it, with answers mapped back (arXiv 2601.19085). Kicks: runs from initial states with added
+Gaussian noise (2605.21488). Ensemble: the model and these checkpoints, one try each. The tries vote; if votes are equal, the highest q_halt
+wins. The last column takes the answer with the highest q_halt without a vote. The rows are those of a model card.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def relabelled(model: HRM, task: str, tokens: NDArray[Any], copies: int, segment
 
 
 def kicked(model: HRM, tokens: NDArray[Any], copies: int, segments: int, noise: float) -> Tries:
-    """The first try from the model's own first states, the others from such that noise of this deviation (theirs is 1) moved."""
+    """The first try from the model's own first states, the others from these states plus noise of this standard deviation (the paper's is 1)."""
     torch.manual_seed(0)
     usual = model.initial_state
 
@@ -70,14 +70,14 @@ def kicked(model: HRM, tokens: NDArray[Any], copies: int, segments: int, noise: 
 
 
 def voted(answers: NDArray[Any], q: NDArray[Any]) -> NDArray[Any]:
-    """(K, N, S), (K, N) → (N, S) the answer that most tries give, of equals the one with the highest q_halt."""
+    """(K, N, S), (K, N) → (N, S) the answer that most tries give; if several do, the one with the highest q_halt."""
     same = (answers[:, None] == answers[None]).all(axis=-1).sum(axis=1)  # (K, N) tries that agree with each
     best = np.lexsort((q, same), axis=0)[-1]
     return answers[best, np.arange(answers.shape[1])]
 
 
 def row(name: str, tries: Tries, task: Task, puzzles: NDArray[Any], solutions: NDArray[Any], counts: list[int]) -> str:
-    """A row of the card: what a vote of the first so many tries solves, and the answer with the highest q_halt of all."""
+    """A row of the card: the share solved by a vote of the first 1, 2 … tries, and by the answer with the highest q_halt."""
     answers, q = tries
 
     def share(found: NDArray[Any]) -> str:

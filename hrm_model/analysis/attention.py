@@ -1,4 +1,4 @@
-"""What attention weights say on a board. NumPy only.
+"""Attention weights on a board: neighbourhoods and shares. NumPy only.
 
 Shapes: A heads, S cells. Weights (S, S): row = the cell that looks, column = the cell looked at.
 """
@@ -26,7 +26,7 @@ def call_at(trace: Trace, step: int, level: str) -> int:
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """Which cells share a row, a column, a box with which; (S, S) each, a cell itself left out."""
+    """Which pairs of cells share a row, a column or a box; (S, S) each, without a cell and itself."""
 
     row: NDArray[np.bool_]
     column: NDArray[np.bool_]

@@ -19,7 +19,7 @@ _TINY = 1e-12  # a probability below this counts as this, so that logarithms sta
 
 
 def bits(probability: Floats) -> Floats:
-    """Entropy of distributions (…, V) → (…): 0 for a certain answer, log2 V for none at all."""
+    """Entropy of distributions (…, V) → (…): 0 if the answer is certain, log2 V if all are equally likely."""
     return -(probability * np.log2(np.maximum(probability, _TINY))).sum(axis=-1)
 
 
@@ -70,7 +70,7 @@ def cell_residuals(trace: Trace, cells: list[int]) -> Floats:
 
 
 def cell_breaks(trace: Trace, cells: list[int]) -> NDArray[np.bool_] | None:
-    """(N, len(cells)) whether a cell breaks a rule: its digit is in one of its units again, or it is not a link of the maze's path.
+    """(N, len(cells)) whether a cell breaks a rule: its digit appears again in its row, column or box, or it breaks the maze's path.
 
     None if the task knows no rules.
     """
@@ -86,7 +86,7 @@ def cell_breaks(trace: Trace, cells: list[int]) -> NDArray[np.bool_] | None:
 
 
 def _maze_breaks(answers: Array, given: Array, cell: int, side: int) -> NDArray[np.bool_]:
-    """(N,) whether `maze.faults` counts a cell; it and its neighbours alone, for a long trace of a large maze has millions."""
+    """(N,) whether `maze.faults` counts a cell. Looks at it and its neighbours only, because a long trace of a large maze has millions of cells."""
     row, column = divmod(cell, side)
     near = [
         (row + a) * side + column + b

@@ -1,4 +1,4 @@
-"""What can be computed from a Trace alone: the curves that a trace shows itself (`trace/curves.py`), and principal components. NumPy only."""
+"""What can be computed from a Trace alone: its curves (from `trace/curves.py`) and principal components. NumPy only."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Projection:
 def pca(points: Floats, count: int = 2) -> Projection:
     """The first principal components of points (M, F), by the smaller of the two Gram matrices. Signs are fixed: the largest entry is positive.
 
-    Wide points are gone through a block of features at a time, so that no second copy of them is made.
+    Wide points are read one block of features at a time, so that they are never copied as a whole.
     """
     points = np.asarray(points)
     rows, width = points.shape

@@ -1,4 +1,4 @@
-"""What a model makes of many puzzles: a line for each, and what they come to together. NumPy only.
+"""The results of a model on many puzzles: one for each puzzle, and a summary. NumPy only.
 
 Shapes: K segments, N puzzles, S cells.
 """
@@ -23,7 +23,7 @@ LATE = 4  # segments at the end over which drift is measured
 
 @dataclass(frozen=True)
 class PuzzleResult:
-    """One puzzle and what came of it. Segments are counted from 1."""
+    """The result for one puzzle. Segments are counted from 1."""
 
     text: str  # the puzzle in one line
     difficulty: int  # clues of a Sudoku, moves of a maze's path
@@ -42,7 +42,7 @@ class PuzzleResult:
 def puzzle_results(
     task: Task, puzzles: Grids, solutions: Grids, answers: Grids, q_halt: Floats, halts: NDArray[np.bool_], drift: Floats
 ) -> list[PuzzleResult]:
-    """A line for each puzzle. puzzles, solutions (N, S); answers (K, N, S) as grids; q_halt, halts (K, N); drift (N,)."""
+    """A result for each puzzle. puzzles, solutions (N, S); answers (K, N, S) as grids; q_halt, halts (K, N); drift (N,)."""
     exact = task.right(answers, puzzles, solutions)
     blank = task.blanks(puzzles)
     right = answers[-1] == solutions
@@ -80,7 +80,7 @@ def _after_last(flags: NDArray[np.bool_]) -> int:
 
 
 def hardness(task: Task, puzzle: Grid) -> tuple[int, int | None]:
-    """Clues and rating of a Sudoku; moves of a maze's shortest path; blanks of what else there is."""
+    """Clues and rating of a Sudoku; moves of a maze's shortest path; the blanks of any other puzzle."""
     if isinstance(task, SudokuTask):
         return int((puzzle > 0).sum()), rate(puzzle, task.variant).level
     if isinstance(task, MazeTask):
@@ -90,7 +90,7 @@ def hardness(task: Task, puzzle: Grid) -> tuple[int, int | None]:
 
 @dataclass(frozen=True)
 class Summary:
-    """What many lines come to."""
+    """A summary of many results."""
 
     count: int
     solved: int
@@ -100,7 +100,7 @@ class Summary:
 
 
 def summary(rows: list[PuzzleResult]) -> Summary:
-    """Of all lines; an empty list gives zeros."""
+    """The summary of all results; an empty list gives zeros."""
     solved = sum(row.solved for row in rows)
     steps = [row.solved_at for row in rows if row.solved_at is not None]
     return Summary(

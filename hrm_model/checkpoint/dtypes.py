@@ -1,4 +1,4 @@
-"""The types of numbers that a checkpoint may hold, and what each is called by whom."""
+"""The types of numbers that a checkpoint may contain, and their names in NumPy, safetensors and torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class DType:
 
     @property
     def nbytes(self) -> int:
-        """Of one number."""
+        """Bytes of one number."""
         return self.numpy.itemsize
 
 

@@ -33,7 +33,7 @@ def convert(inspection: Inspection, folder: str | Path) -> Path:
     weights, config = folder / "model.safetensors", folder / "config.json"
     for file in (weights, config):
         if file.exists():
-            raise CheckpointError(f"{file}: exists already. Choose another folder")
+            raise CheckpointError(f"{file}: already exists. Choose another folder")
     origin = {"file": inspection.files.weights.name, "sha256": file_sha256(inspection.files.weights)}
     about = own_config(inspection.config, {"task": inspection.config.task, "converted_from": origin, **inspection.given.extra})
     try:
@@ -58,7 +58,7 @@ def export(inspection: Inspection, folder: str | Path, license: str = "") -> Pat
 
 
 def keep_settings(inspection: Inspection) -> Path:
-    """Write the configuration beside the weights, as NAME.json, where it is found from now on. CheckpointError."""
+    """Write the configuration beside the weights, as NAME.json, where it is found the next time. CheckpointError."""
     assert inspection.config is not None
     file = inspection.files.weights.with_name(inspection.files.weights.name + ".json")
     content = own_config(inspection.config, inspection.given.extra)

@@ -49,7 +49,7 @@ class CheckpointFiles:
 
     @property
     def name(self) -> str:
-        """For a menu."""
+        """A name for menus."""
         return short_name(self.asked)
 
 
@@ -121,7 +121,7 @@ def _in_folder(folder: Path) -> CheckpointFiles:
     candidates = sorted((f for f in files if is_weights_name(f.name)), key=lambda f: (rank(f.name), f.name), reverse=True)
     if not candidates:
         inner = [p for p in folder.iterdir() if p.is_dir() and not p.is_symlink() and not p.name.startswith(".")]
-        if len(inner) == 1:  # what an archive often wraps around its files
+        if len(inner) == 1:  # archives often have one top folder
             return _in_folder(inner[0])
         parts = any(f.name == "model.safetensors.index.json" for f in files)
         why = (

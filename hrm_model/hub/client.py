@@ -79,7 +79,7 @@ class Repo:
 
 @dataclass(frozen=True)
 class SearchHit:
-    """One hit of a search."""
+    """A model that a search found."""
 
     id: str
     licence: str
@@ -99,7 +99,7 @@ def hub_errors(what: str) -> Iterator[None]:
     from huggingface_hub.utils import disable_progress_bars, logging
 
     disable_progress_bars()
-    logging.set_verbosity_error()  # its warnings come back as errors, or are about tries that will be repeated
+    logging.set_verbosity_error()  # its warnings are raised as errors too, or are about attempts that are repeated
     try:
         yield
     except errors.OfflineModeIsEnabled:

@@ -70,7 +70,7 @@ def read_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -
     except OSError as error:
         raise PuzzleError(f"{file}: cannot be read ({error.strerror or error})") from None
     if not parts:
-        raise PuzzleError(f"{file}: holds no puzzle; one a line is needed, or drawn grids")
+        raise PuzzleError(f"{file}: contains no puzzle. Write one puzzle per line, or draw them as grids")
     solutions = [p.solutions for p in parts if p.solutions is not None]
     ratings = [p.ratings for p in parts if p.ratings is not None]
     return Puzzles(
@@ -102,7 +102,7 @@ def iter_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -
 
 
 def _rows(stream: TextIO, file: Path, limit: int | None) -> Iterator[Row]:
-    """The file's rows; its name stands in each PuzzleError."""
+    """The file's rows. Each PuzzleError names the file."""
     try:
         yield from itertools.islice(rows_of(stream), limit)
     except PuzzleError as error:

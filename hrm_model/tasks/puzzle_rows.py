@@ -1,4 +1,4 @@
-"""From a puzzle file's text to one row a puzzle, whatever way it is written; nothing is checked here but the form."""
+"""Splits the text of a puzzle file into one row per puzzle. Checks the form only, not the puzzles."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _numbered(stream: TextIO) -> Lines:
         if not line:
             return
         if len(line) == _LONGEST_LINE and not line.endswith("\n"):
-            raise PuzzleError(f"line {number} has more than {_LONGEST_LINE:,} characters; no puzzle has.")
+            raise PuzzleError(f"line {number} has more than {_LONGEST_LINE:,} characters, which is too long for a puzzle.")
         yield number, line.rstrip("\r\n")
 
 
@@ -115,7 +115,7 @@ def _table(lines: Lines) -> Iterator[Row]:
 
 
 def _sudokus_in_lines(lines: Lines) -> Iterator[Row]:
-    """A board a line, whatever stands around it; titles and column names may stand before the first."""
+    """One board per line, with any text around it; titles and column names may come before the first."""
     begun = False
     for number, line in lines:
         text = plain(line).partition("#")[0]
@@ -127,14 +127,16 @@ def _sudokus_in_lines(lines: Lines) -> Iterator[Row]:
             yield Row(f"line {number}", found.puzzle, found.solution, found.rating)
         elif begun or not any(c.isalpha() and c not in "xX" for c in text):
             refuse_rounded(text, number)
-            yield Row(f"line {number}", text)  # its reader says what is wrong with it
+            yield Row(f"line {number}", text)  # the reader says what is wrong with it
 
 
 def _drawn_sudokus(lines: Lines) -> Iterator[Row]:
     """One grid or several, drawn or in another program's form."""
     numbered = list(itertools.islice(lines, _MOST_DRAWN + 1))
     if len(numbered) > _MOST_DRAWN:
-        raise PuzzleError(f"line {_MOST_DRAWN}: no puzzle a line, and too long for drawn grids.")
+        raise PuzzleError(
+            f"line {_MOST_DRAWN}: up to here no line is a whole puzzle, and more lines of drawn grids are not read. Write one puzzle per line."
+        )
     text = puzzle_section(plain("\n".join(line for _, line in numbered)))
     numbered = [(number, line) for (number, _), line in zip(numbered, text.split("\n"), strict=False)]  # no lines are one empty text
     first = next((number for number, line in numbered if line.strip() and not _is_comment(line)), 1)
@@ -173,7 +175,7 @@ def _grids_in_turn(numbered: list[tuple[int, str]]) -> Iterator[tuple[int, list[
             continue
         if len(cells) not in _SIDES or not re.fullmatch(r"[0-9.*_xX?]+", cells):
             if rows:
-                yield begin, rows  # cut short, as its reader will say
+                yield begin, rows  # cut short; the reader reports it
             rows = []
             continue
         begin = begin if rows else number
@@ -206,7 +208,7 @@ def _mazes_in_lines(lines: Lines) -> Iterator[Row]:
 
 
 def _drawn_mazes(lines: Lines) -> Iterator[Row]:
-    """Grids with empty lines or comments between them; where a row without walls lost its spaces, an empty line is a row."""
+    """Grids with empty lines or comments between them; if a row without walls lost its spaces, an empty line is a row."""
     rows: list[str] = []
     begin = 0
     for number, line in itertools.chain(lines, [(0, "#end")]):

@@ -1,4 +1,4 @@
-"""The one reader of puzzles: what is pasted, typed, dropped, piped or kept in a file comes through here, and is read by its content.
+"""The one reader of puzzles. Pasted, typed, dropped and piped text and files are all read here, by their content.
 
 | text | read as |
 |---|---|
@@ -66,7 +66,7 @@ def _sudoku(text: str) -> tuple[Task, Grid]:
                 refuse_rounded(line, number)
     if len(boards) > 1:
         raise PuzzleError(f"The text holds {len(boards)} puzzles; one is needed here. `hrm-studio eval` takes files of many.")
-    # `# …` after the cells says something about them; a space in its place keeps all characters where they are.
+    # `# …` after the cells is a comment; spaces in its place keep all characters where they are.
     without_comments = re.sub(r"#.*", lambda m: " " * len(m[0]), text)
     reading = read(boards[0] if boards else without_comments)
     return SudokuTask(reading.size), reading.grid
@@ -119,7 +119,7 @@ def _is_record(text: str) -> bool:
 
 
 def read_text(file: Path) -> str:
-    """The text of a file, a pipe or another thing that can be opened, in whatever encoding. PuzzleError names the file."""
+    """The text of a file or pipe, in any encoding. PuzzleError names the file."""
     try:
         with file.open("rb") as stream:
             data = stream.read(LARGEST_TEXT + 1)

@@ -41,7 +41,7 @@ class PuzzleInfo:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """The model that reasoned. `config` holds ModelConfig's fields, and `q_continue`: whether it learned the continue value."""
+    """Facts about the model of a trace. `config` holds ModelConfig's fields, and `q_continue`: whether it learned the continue value."""
 
     name: str = ""
     config: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What a trace shows at each step, and what its steps come to: residuals, broken rules, right cells, halting. NumPy only.
+"""What a trace shows at each step, and its outcome: residuals, broken rules, right cells, halting. NumPy only.
 
 Shapes: N steps, S cells.
 """
@@ -35,7 +35,7 @@ def residuals(trace: TraceArrays, first: int = 0) -> Floats:
 
 
 def task_of(trace: TraceArrays) -> Task | None:
-    """The task of a trace's puzzle, None for one that is not known here."""
+    """The task of a trace's puzzle, None if it is not a known one."""
     try:
         return task_named(trace.puzzle.task)
     except PuzzleError:

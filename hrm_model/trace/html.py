@@ -26,7 +26,7 @@ _MOST_SEGMENTS = 64  # whose borders are drawn
 
 
 def trace_html(trace: TraceArrays) -> str:
-    """The final board of a trace, what came of it, and its residuals and broken rules (right cells, if the task has no rules)."""
+    """The final board of a trace, its outcome, and its residuals and broken rules (right cells, if the task has no rules)."""
     if not len(trace):
         return "<p>An empty trace</p>"
     plots = []

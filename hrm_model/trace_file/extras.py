@@ -63,7 +63,7 @@ class Extras:
 
 
 def write_extras(group: h5py.Group, extras: Extras) -> None:
-    """Into an entry's group."""
+    """Write into an entry's group."""
     if extras.parent:
         branch = make_collection(group, "branch")
         write_text(branch, "parent", extras.parent)
@@ -90,7 +90,7 @@ def _write_array(group: h5py.Group, name: str, array: Array) -> h5py.Dataset:
 
 
 def read_extras(group: h5py.Group, title: str, version: int, max_bytes: int) -> Extras:
-    """Of an entry's group. TraceFileError."""
+    """Read from an entry's group. TraceFileError."""
     if version < 2:  # has titles only
         return Extras(title)
     parent, parent_step = "", -1

@@ -43,7 +43,7 @@ def write_text(group: h5py.Group, name: str, value: str) -> None:
 
 
 def make_collection(group: h5py.Group, name: str) -> h5py.Group:
-    """A plain group, in NeXus' words an NXcollection."""
+    """A plain group (NeXus calls it NXcollection)."""
     made = group.create_group(name)
     write_attributes(made, NX_class="NXcollection")
     return made

@@ -37,7 +37,7 @@ def read(path: str | os.PathLike[str], name: str | int = 0, *, guard: bool = Tru
     with TraceReader(path, max_bytes=max_bytes) as reader:
         if isinstance(name, int):
             if not -len(reader.names) <= name < len(reader.names):
-                raise TraceFileError(f"{path}: has {len(reader.names)} traces; there is no number {name}")
+                raise TraceFileError(f"{path}: has {len(reader.names)} traces; there is no trace number {name}")
             name = reader.names[name]
         return reader.read(name)
 

@@ -289,7 +289,7 @@ def import_file(
     """Check and solve the puzzles of a file, and write them in the published CSV format."""
     with plain_errors():
         if out.exists() and not overwrite:
-            raise UsageError(f"{out} exists already. Choose another name, or use --overwrite.")
+            raise UsageError(f"{out} already exists. Choose another name, or use --overwrite.")
         file = _local(file, name)
         count = 0
         try:

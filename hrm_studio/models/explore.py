@@ -41,8 +41,8 @@ _MOST_PUZZLES = 2000  # read of one file
 _SETTLED_MS = 250  # after the difficulty was last moved
 _ATTEMPTS = "attempts"  # the reasoner's lane for two attempts
 _NO_ARC_MODEL = (
-    "This model does not read ARC tasks, and HRM Studio ships none that does. Open a checkpoint of yours, or download the published"
-    " one: Library, HRM ARC-AGI-2."
+    "This model does not read ARC tasks, and HRM Studio ships no model that does. Open your own checkpoint, or download the published"
+    " one on the page Library (HRM ARC-AGI-2)."
 )
 
 

@@ -262,7 +262,7 @@ class RunsModel(QObject):
         if self._trashed:
             path, place = self._trashed.pop()
             if path.exists():
-                raise RunError(f"{path} exists already; rename it first")
+                raise RunError(f"{path} already exists; rename it first")
             place.rename(path)
         else:
             path = manage.undelete(root=self.folder)

@@ -28,10 +28,10 @@ class Background(QObject):
         self._done.connect(self._hand_over, Qt.ConnectionType.QueuedConnection)
 
     def run(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
-        """Compute work() in the thread, then call then(result) in the GUI thread. `work` answers for errors that people can cause;
+        """Compute work() in the thread, then call then(result) in the GUI thread. `work` must handle errors that people can cause;
         any other is reported as a bug.
 
-        Once closed, nothing is computed: a timer may still fire while the window goes.
+        Once closed, nothing is computed: a timer may still fire while the window closes.
         """
         if not self._closed:
             self._thread.submit(work).add_done_callback(partial(self._finished, then))

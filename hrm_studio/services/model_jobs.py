@@ -145,7 +145,7 @@ def evaluate_job(source: PuzzleSource, segments: int) -> ModelJob[EvaluateProgre
         if source.file is not None:
             read = read_puzzles(source.file, limit=source.count)
             if read.task != task:
-                raise MismatchError(f"{source.file}: holds {read.task.name}; {task.name} was asked for")
+                raise MismatchError(f"{source.file}: contains {read.task.name} puzzles, but {task.name} is chosen")
             total = len(read)
         for start in range(0, total, _BATCH):
             count = min(_BATCH, total - start)

@@ -15,7 +15,7 @@ def import_torch() -> None:
     if "torch" in sys.modules:
         return
     _preload_torch()
-    # Torch makes some 170,000 objects that stay. A full collection over them would stop every thread for about 80
+    # Torch makes about 170,000 objects that stay. A full collection over them would stop every thread for about 80
     # milliseconds, again and again; so none runs during the import, and later ones leave these objects out.
     gc.disable()
     try:

@@ -1,7 +1,7 @@
-"""`python -m tests.benchmarks.checkpoints`: the 27 M published layout inspected, loaded and traced on a CPU, and what memory that takes.
+"""`python -m tests.benchmarks.checkpoints`: inspects, loads and traces a 27 M checkpoint in the published layout on a CPU; prints times and memory.
 
-Each round is a fresh process that has imported torch already, as the idle studio's worker has; memory is the peak over that, of the process
-itself (getrusage's begins with that of the process that started it; Linux only).
+Each round is a new process that has imported torch, like the studio's idle worker. Memory is the peak above that (from /proc, because
+getrusage includes the parent process's peak; Linux only).
 """
 
 from __future__ import annotations

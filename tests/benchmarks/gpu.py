@@ -1,14 +1,13 @@
-"""What a graphics card does: `python -m tests.benchmarks.gpu [think] [PRESET …]`, one JSON object a line.
+"""Speed and accuracy on a graphics card: `python -m tests.benchmarks.gpu [think] [PRESET …]`, one JSON object per line.
 
-think: how near to the processor's its states come, in float32 and bfloat16, and milliseconds a segment, watched (batch 1, every step
-traced) and not (batch 128, on the card only). PRESET: steps a second over two seconds of them, memory at its highest beside what was
-worked out before, and how many of a batch's examples were worked on at once; `--ways` names the ways to train: plain, captured (as one
-CUDA graph), compiled, both.
+think: difference between the states on the card and on the CPU, in float32 and bfloat16; milliseconds per segment with a trace (batch 1) and
+without (batch 128). PRESET: training steps per second over two seconds, peak memory beside the estimate, and the size of a micro-batch.
+`--ways`: how to train: plain, captured (as one CUDA graph), compiled, both.
 
-Found on an NVIDIA H200 (torch 2.11; one thread of its Xeon beside it): states of the bundled 9×9 model 3e-6 from the processor's in float32
-and 4e-2 in bfloat16, answers equal at every step; a watched segment 4.4 ms (processor 7.2), of 27 M 20 ms (294), in bfloat16 27. sudoku-9x9 (then
-128 wide) 38 steps/s, captured 152, compiled too 175; twelve such runs at once under NVIDIA's MPS 115 to 194 each. sudoku-extreme-1k 9.8 steps/s, 7.5 GB at its
-highest where 6.9 were worked out. Large products: 51 TFLOP/s in float32, 790 in bfloat16.
+Measured on an NVIDIA H200 (torch 2.11; one thread of its Xeon beside it): the states of the bundled 9×9 model differ from the CPU's by 3e-6 in
+float32 and 4e-2 in bfloat16, with equal answers at every step. A traced segment takes 4.4 ms (CPU 7.2), with 27 M 20 ms (294), in bfloat16 27. sudoku-9x9 (then
+128 wide) 38 steps/s, captured 152, compiled too 175; twelve such runs at once under NVIDIA's MPS 115 to 194 each. sudoku-extreme-1k 9.8 steps/s, peak
+7.5 GB, estimate 6.9. Large products: 51 TFLOP/s in float32, 790 in bfloat16.
 """
 
 from __future__ import annotations

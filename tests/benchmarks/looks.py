@@ -1,7 +1,7 @@
-"""`python -m tests.benchmarks.looks OUT [--size 1280x800] [--scale 1] [--themes light,dark] [--only TEXT]`: what each view shows, as pictures to look at.
+"""`python -m tests.benchmarks.looks OUT [--size 1280x800] [--scale 1] [--themes light,dark] [--only TEXT]`: saves a picture of every view, to look at.
 
-Every page for the three tasks: empty, computing, full, and with an error. ARC is thought about by a small untrained model, whose answers mean
-nothing. `--size` counts points; with `--scale 2` a picture has twice as many pixels each way. `--only` takes the pages and tasks whose
+Every page for the three tasks: empty, computing, full, and with an error. For ARC a small untrained model reasons, whose answers are
+meaningless. `--size` counts points; with `--scale 2` a picture has twice as many pixels each way. `--only` takes the pages and tasks whose
 names contain TEXT ("explore-maze", "evaluate", "arc" …).
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 ARC_TASK = PUBLISHED_DATA / "arc_tasks" / "evaluation" / "evinc.json"
-# What cannot be: two 5 in one row, a maze without a goal, and a text that is no puzzle.
+# Bad puzzles: two 5 in one row, a maze without a goal, and rows of different lengths.
 BAD = {"sudoku": "55..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79", "maze": "#####\n#S  #\n#####", "arc": "[[0, 1, 2], [3, 4]]"}  # fmt: skip
 
 
@@ -172,7 +172,7 @@ class Looks:
         self.rest()
         yield "full"
         bad = self.folder / "no-puzzles.txt"
-        bad.write_text("This file holds words and no puzzle at all.\n")
+        bad.write_text("This file contains words, but no puzzle.\n")
         page.use_file(bad)  # type: ignore[attr-defined]
         self.rest()
         yield "error"

@@ -25,7 +25,7 @@ from tests.support.monkey import Monkey, keep_in_the_cage, widgets_by_type
 
 
 def play(seconds: float, seed: int, folder: Path) -> list[str]:
-    """What went wrong, each as often as it did. Told as it happens, with what the monkey did before."""
+    """Counts faults, and prints each when it happens, with the last actions of the monkey."""
     faults: list[str] = []
     last: deque[str] = deque(maxlen=8)  # what the monkey did; libraries keep our hook for good, so it must not hold the monkey
 
@@ -35,7 +35,7 @@ def play(seconds: float, seed: int, folder: Path) -> list[str]:
         faults.append(fault)
 
     def message(kind: QtMsgType, context: object, text: str) -> None:
-        if "This plugin does not support" not in text:  # the offscreen platform's excuses
+        if "This plugin does not support" not in text:  # known warnings of the offscreen platform
             tell(f"Qt: {text}")
 
     window = MainWindow(Theme("light"))

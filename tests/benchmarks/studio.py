@@ -46,7 +46,7 @@ def start() -> None:
 
 
 def work() -> None:
-    """Worst gap between heartbeats while the window does what makes it work hardest."""
+    """Worst gap between heartbeats while the window does its heaviest work."""
     from PySide6.QtCore import QTimer
 
     from hrm_studio.app import make_application, open_window
@@ -94,7 +94,7 @@ def cursor(task: str, width: int, segments: int = 16, panels: tuple[str, ...] = 
     from tests.support.traces import arc_info, maze_info, sudoku_info, synthetic
 
     application = make_application(["bench"])
-    # Not open_window(): that one would solve its first puzzle, and its trace would take the place of this one.
+    # Not open_window(): it would solve its first puzzle, and that trace would replace this one.
     window = MainWindow(Theme())
     window.show()
     info = {"sudoku": sudoku_info, "maze": maze_info, "arc": arc_info}[task]()

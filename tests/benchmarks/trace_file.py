@@ -1,11 +1,11 @@
-"""`python -m tests.benchmarks.trace_file`: writing a trace beside writing its bytes raw, its size, and reading one step. Printed, not asserted.
+"""`python -m tests.benchmarks.trace_file`: time to write a trace, compared with its raw bytes; its size; time to read one step.
 
 The traces have the shapes of the 27 M model (D = 512, 2 × (2 + 1) steps a segment, 16 segments); their numbers are noise, which
-neither gzip nor a file system can pack: the worst case.
+cannot be compressed: the worst case.
 
-Found on two shared cores and a quick disk: a 30×30 maze with full states (183 MB) 1.7 to 1.9 times its bytes raw; with float16, whose rounding
-alone takes longer than this disk, 3.9; a Sudoku (17 MB) 56 to 65 ms where its bytes take 13 to 17: about 25 ms go into the 50 small datasets and
-plots, whatever the size, and another 13 into the plane of the states.
+Measured on two shared cores and a fast disk: a 30×30 maze with full states (183 MB) takes 1.7 to 1.9 times as long as its raw bytes; with float16
+3.9 times, because rounding takes longer than this disk. A Sudoku (17 MB) takes 56 to 65 ms, its bytes 13 to 17: about 25 ms go into the 50 small
+datasets and plots, whatever the size, and 13 into the plane of the states.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ def noise(task: str, cells: int, positions: int, vocabulary: int, width: int = 5
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
-    """Milliseconds on the clock and of computing (user and system): the second hardly minds what else the machine does."""
+    """Milliseconds by the clock and of processor time; the second hardly depends on what else the machine does."""
     begin, computed = time.perf_counter(), time.process_time()
     work()
     return (time.perf_counter() - begin) * 1000, (time.process_time() - computed) * 1000
 
 
 def write_raw(path: Path, data: bytes) -> None:
-    """Bytes as they are, and on the disk."""
+    """Time to write the raw bytes to the disk."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()
@@ -65,19 +65,19 @@ def main() -> None:
             for states in STATES:
                 written, copied, loaded = [], [], []
                 for _ in range(TIMES):
-                    # Files that were not there before: giving back what an earlier one held takes as long, and is no part of writing.
+                    # New files: freeing the space of an old file takes as long, and is not part of writing.
                     path.unlink(missing_ok=True)
                     plain.unlink(missing_ok=True)
                     written.append(timed(partial(write, path, trace, states=states)))
                     data = path.read_bytes()
                     copied.append(timed(partial(write_raw, plain, data)))
                     loaded.append(timed(partial(read, path, guard=False)))
-                told = size_estimate(
+                estimated = size_estimate(
                     h_steps=32, l_steps=64, positions=cells + 1, cells=cells, width=512, vocabulary=vocabulary, states=states
                 )
                 (w, w_cpu), (r, r_cpu), (_, l_cpu) = (np.median(found, axis=0) for found in (written, copied, loaded))
                 print(
-                    f"{task:11} {states:8} {len(data) / 1e6:7.2f} MB (told {told / 1e6:7.2f})   written {w:5.0f} ms, raw {r:5.0f} ms: {w / r:4.1f} ×"
+                    f"{task:11} {states:8} {len(data) / 1e6:7.2f} MB (estimated {estimated / 1e6:7.2f})   written {w:5.0f} ms, raw {r:5.0f} ms: {w / r:4.1f} ×"
                     f"   computing {w_cpu:4.0f} and {r_cpu:4.0f} ms: {w_cpu / r_cpu:4.1f} ×   read, computing {l_cpu:4.0f} ms"
                 )
             write(path, trace)

@@ -2,11 +2,11 @@
 
 Each line is one way to train: dtype, compiled or not, with or without the second forward. Steps, and products of two large square
 matrices in the same dtype, are timed in turn on one thread and by processor time, so that other work on the machine falls on both; their
-medians are told. What a step computes is counted from its matrix products, backward included; everything else is overhead.
+medians are printed. What a step computes is counted from its matrix products, backward included; everything else is overhead.
 
-Found for sudoku-9x9 when it was 128 wide (48 examples, gradient through all calls) on one core of a Xeon with AVX-512 and AMX, torch 2.13, without
+Measured for sudoku-9x9 when it was 128 wide (48 examples, gradient through all calls) on one core of a Xeon with AVX-512 and AMX, torch 2.13, without
 and with the second forward: float32 2.4 and 1.8 steps/s (44 % of 170 GFLOP/s), compiled 2.7 and 2.1 (50 and 53 %); bfloat16 4.3 and 3.3
-(15 % of 1,000), compiled 6.1 and 4.9 (21 and 23 %). The quicker a core multiplies, the less of it a narrow model can use.
+(15 % of 1,000), compiled 6.1 and 4.9 (21 and 23 %). The faster a core multiplies, the smaller the share that a narrow model can use.
 """
 
 from __future__ import annotations

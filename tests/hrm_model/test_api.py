@@ -101,7 +101,7 @@ def test_load_knows_what_a_checkpoint_says(model: LoadedModel, tmp_path: Path) -
     assert (model.device, model.dtype, model.assumed) == ("cpu", "float32", ())
     assert model.info.config["hidden_size"] == 64
     assert model.info.config["q_continue"] is False
-    # A copy without its config.json: what no tensor tells is assumed, and said.
+    # A copy without its config.json: what no tensor shows is assumed, and the output says so.
     weights = tmp_path / "alone.safetensors"
     weights.write_bytes((path / "model.safetensors").read_bytes())
     alone = hrm_model.load(str(weights), device="cpu")

@@ -94,7 +94,7 @@ def puzzles(tmp_path: Path) -> Path:
 
 
 def test_givens_are_kept_only_where_that_is_asked_for() -> None:
-    """A model that says something else of each given, as one does that learned the blanks alone."""
+    """A model that answers another digit in each given cell, like one that learned blanks only."""
     model = load(model_dir("sudoku-4x4"))
     puzzles, solutions = TASK.generate(16, np.random.default_rng(4), clues=8)
     usual = model.segment
@@ -148,7 +148,7 @@ def test_an_evaluation_that_was_cut_off_goes_on(puzzles: Path, monkeypatch: pyte
     assert sum(thought) == 30 - 16
     assert again | {"seconds": 0} == whole | {"seconds": 0}
     thought.clear()
-    run("eval", "sudoku-4x4", puzzles, "--segments", 4, "--batch", 8)  # a finished one is made anew
+    run("eval", "sudoku-4x4", puzzles, "--segments", 4, "--batch", 8)  # a finished one is computed again
     assert sum(thought) == 30
 
 

@@ -1,4 +1,4 @@
-"""Versions of file formats: one check, one sentence. What each reader does with it stands in its own tests."""
+"""Versions of file formats: one check with one message. The tests of each reader test what it does."""
 
 from __future__ import annotations
 

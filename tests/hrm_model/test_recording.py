@@ -1,4 +1,4 @@
-"""One loop records for all: in memory, into a file, as a trace that grows, and as a job of the studio."""
+"""One recorder for all: in memory, into a file, as a trace that grows, and as a job of the studio."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_arc_exchanges_colours_only() -> None:
 
 
 def test_the_same_moment_of_models_with_other_cycles() -> None:
-    one = synthetic(sudoku_info(FOUR), segments=4)  # six steps a segment
+    one = synthetic(sudoku_info(FOUR), segments=4)  # six steps per segment
     other = replace(
         one, model=replace(one.model, config={"H_cycles": 1, "L_cycles": 2}),
         **{name: getattr(one, name)[:12] for name in ("h_cycle", "l_step", "level", "h_row", "l_row", "prediction", "probability")},

@@ -1,4 +1,4 @@
-"""The symmetric model against its formula written out cell by cell, and against its own promise."""
+"""The symmetric model against its formula written out cell by cell, and its symmetry."""
 
 from __future__ import annotations
 

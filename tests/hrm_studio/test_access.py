@@ -1,4 +1,4 @@
-"""The window without eyes and without a mouse: every page's widgets have names, and the keyboard shows where it is."""
+"""Accessibility: all widgets have names for screen readers, and the keyboard focus is visible."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def window(new_window: Callable[..., MainWindow]) -> MainWindow:
 
 
 def name_of(widget: QWidget) -> str:
-    """What a screen reader says of it; of a field, whose value it would say else, only a name that was given."""
+    """The name that a screen reader reads. For a field, which would read its value, only a name that was set."""
     buddies = [label.text() for label in widget.window().findChildren(QLabel) if label.buddy() is widget]
     if widget.accessibleName() or isinstance(widget, _FIELDS):
         return widget.accessibleName() or "".join(buddies)
@@ -89,7 +89,7 @@ def reach(window: MainWindow, qtbot: QtBot) -> list[QWidget]:
         if focus in reached:
             break
         reached.append(focus)
-        assert window.focus_ring.around is (None if isinstance(focus, QLineEdit | QPlainTextEdit) else focus)  # a caret tells
+        assert window.focus_ring.around is (None if isinstance(focus, QLineEdit | QPlainTextEdit) else focus)  # its caret shows the focus
     return reached
 
 
@@ -99,7 +99,7 @@ def test_the_keyboard_focus_is_visible_and_never_lost(window: MainWindow, qtbot:
     window.activateWindow()
     if page == "explore":
         qtbot.waitUntil(lambda: not any(panel.pending for panel in window.explore.lazy_panels.values()))
-    assert window.focus_ring.around is None  # nobody came here by key
+    assert window.focus_ring.around is None  # no key moved the focus here
     reached = reach(window, qtbot)
     assert len(reached) > 8
     for widget in reached:

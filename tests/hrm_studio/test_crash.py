@@ -37,7 +37,7 @@ from tests.support.traces import NINE, sudoku_info, synthetic
 
 
 class Planted(Exception):
-    """A bug that nobody expects."""
+    """An unexpected error."""
 
 
 def boom(*_: object, **__: object) -> None:
@@ -127,7 +127,7 @@ def test_in_a_job_of_the_worker(window: MainWindow, qtbot: QtBot) -> None:
     with watched(window) as dialogs:
         window.reasoner.run(path, "cpu", boom, answers.append, faults.append, lane="planted")
         assert "of the reasoner" in shown(dialogs, qtbot).title.text()
-        qtbot.waitUntil(lambda: bool(faults))  # the view that asked does not wait for ever
+        qtbot.waitUntil(lambda: bool(faults))  # the view that asked does not wait forever
         assert faults == ["Internal error (Planted: planted here). The log has the details."]
         window.reasoner.run(path, "cpu", lambda loaded: iter(["fine"]), answers.append, faults.append, lane="planted")
         qtbot.waitUntil(lambda: answers == ["fine"])

@@ -130,8 +130,8 @@ def test_bad_puzzles_are_explained_and_what_was_open_stays(solved: MainWindow, q
     assert solved.traces.trace is before
     assert solved.explore.panel.text.toPlainText() == text
     panel, read = solved.explore.panel, words not in ("2 cells", "'q'")
-    qtbot.waitUntil(lambda: panel.known.isHidden() == read)  # what is wrong stands there once
-    assert panel.stale.isHidden() != read  # and where the puzzle is another one, that the board's is not
+    qtbot.waitUntil(lambda: panel.known.isHidden() == read)  # the error is shown once
+    assert panel.stale.isHidden() != read  # and if the puzzle is another one, that the board shows the previous one
     solved.explore.panel.text.setPlainText(STARTER_4)
     solved.explore.panel.submit()
     assert solved.explore.panel.error.isHidden()
@@ -167,7 +167,7 @@ def test_low_windows_pile_the_panels_up_and_high_ones_spread_them(solved: MainWi
         solved.resize(1024, height)
         qtbot.waitUntil(lambda tabbed=tabbed: len(solved.explore.tabifiedDockWidgets(docks["States"])) == tabbed)
         qtbot.waitUntil(solved.explore.states.isVisible)
-    docks["Curves"].setFloating(True)  # from now on the arrangement is the person's own
+    docks["Curves"].setFloating(True)  # from now on the layout is the person's own
     solved.resize(1024, 900)
     qtbot.wait(50)
     assert docks["Curves"].isFloating()
@@ -185,7 +185,7 @@ def test_bad_checkpoints_are_refused_and_what_was_open_stays(solved: MainWindow,
         assert str(path) in solved.explore.panel.error.text()
         assert solved.traces.trace is before
     assert not (tmp_path / "ran").exists()
-    # The model that could not be loaded is not kept: the one before it thinks on.
+    # The model that could not be loaded is dropped: the one before it continues.
     solved.explore.panel.reason.click()
     qtbot.waitUntil(lambda: solved.traces.trace is not before)
     assert solved.explore.panel.error.isHidden()

@@ -1,4 +1,4 @@
-"""Sources that datasets are built of."""
+"""Sources to build datasets from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small server that speaks the Hub's protocol as far as models go, and misbehaves on demand."""
+"""A small server with the Hub's protocol for models, which can be told to fail."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ OTHER = "fedcba9876543210fedcba9876543210fedcba98"
 
 @dataclass
 class Hub:
-    """files: by 'owner/name', then by name. Large ones (as told by `lfs`) are served from another address, as the Hub does."""
+    """files: by 'owner/name', then by name. Large ones (those for which `lfs` is true) are served from another address, as the Hub does."""
 
     files: dict[str, dict[str, bytes]] = field(default_factory=dict)
     lfs: Callable[[str, bytes], bool] = lambda name, content: len(content) > 1000
-    token: str = ""  # needed for everything where it is set
+    token: str = ""  # if set, every request needs it
     # What the next requests of a kind meet, one each: ('status', 500), ('stall', bytes, seconds), ('cut', bytes), ('slow', bytes a second)
     faults: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
     corrupt: bool = False  # bytes that are not those of the hash
@@ -99,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _refused(self, kind: str) -> bool:
-        """Records the request; answers it where a fault or a token is due."""
+        """Records the request; answers it with a planned fault, or if the token is wrong."""
         hub = self.hub
         hub.requests.append((self.command, self.path, dict(self.headers)))
         if hub.token and self.headers.get("authorization") != f"Bearer {hub.token}" and kind != "cdn":

@@ -36,7 +36,7 @@ _NATURE = (("click", 40), ("key", 34), ("wheel", 8), ("drag", 5), ("resize", 3),
 
 
 def keep_in_the_cage(patch: pytest.MonkeyPatch) -> None:
-    """What would leave the window answers at once: file dialogs and questions are dismissed, and no trainer is started."""
+    """Replaces what would leave the window: file dialogs and questions are dismissed at once, and no trainer starts."""
     for name in ("getOpenFileName", "getSaveFileName", "getOpenFileNames"):
         patch.setattr(QFileDialog, name, staticmethod(lambda *_, **__: ("", "")))
     patch.setattr(QFileDialog, "getExistingDirectory", staticmethod(lambda *_, **__: ""))
@@ -53,7 +53,7 @@ def keep_in_the_cage(patch: pytest.MonkeyPatch) -> None:
 
 
 def widgets_by_type() -> Counter[str]:
-    """How many there are of each type, once nothing is left to be cleared away."""
+    """The number of objects of each type, after garbage collection."""
     gc.unfreeze()  # importing torch freezes what there is then, windows among it
     for _ in range(3):  # what Qt deletes frees what Python held, and the other way round
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
@@ -63,7 +63,7 @@ def widgets_by_type() -> Counter[str]:
 
 
 class Monkey(QObject):
-    """Plays with one window. The same seed makes the same choices as long as the window answers alike."""
+    """Plays with one window. The same seed makes the same choices as long as the window reacts in the same way."""
 
     def __init__(self, window: MainWindow, seed: int, folder: Path, last: deque[str] | None = None) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class Monkey(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Close and watched is self._window:
             event.ignore()
-            return True  # it stays to be played with
+            return True  # it stays open
         return False
 
     @staticmethod
@@ -111,13 +111,13 @@ class Monkey(QObject):
             self._close_all()
             QTimer.singleShot(0, self._loop.quit)
             return
-        # Asked for first: what follows may run an event loop of its own.
+        # First, because the rest may run an event loop of its own.
         QTimer.singleShot(self._random.choice((0, 0, 0, 5, 30)), self._act)
         names, weights = zip(*_NATURE, strict=True)
         name = self._random.choices(names, weights)[0]
         self.done[name] += 1
         if self._random.random() < 0.02:
-            self._close_all()  # else a menu would be all that it ever sees
+            self._close_all()  # else it would only ever see menus
         getattr(self, f"_{name}")()
 
     def _somewhere(self) -> tuple[QWidget, QPoint]:

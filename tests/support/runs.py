@@ -25,7 +25,7 @@ def small(**changes: object) -> RunConfig:
 
 
 def figures(run: RunDir) -> list[tuple[str, int, dict[str, float]]]:
-    """Metrics and evaluations in order; what a killed process reported of later steps, its successor replaces."""
+    """Metrics and evaluations in order; a resumed run replaces what a killed process reported of later steps."""
     found: list[tuple[str, int, dict[str, float]]] = []
     for entry in run.events().read():
         if entry["type"] == "started":

@@ -1,6 +1,6 @@
 """Damaged trace files: `python -m tests.support.trace_fuzz [COUNT]` reads so many of them, each in a process of its own.
 
-It tells what came of each: refused with a sentence, read (what was hit carries no meaning), crashed HDF5's library, or took too long.
+It prints the outcome of each: refused with a message, read (the damage hit nothing that matters), crashed the HDF5 library, or took too long.
 """
 
 from __future__ import annotations

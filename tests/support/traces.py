@@ -1,4 +1,4 @@
-"""Traces that look like a model's, for tests and benchmarks of views: an answer that comes out of noise. Deterministic."""
+"""Traces that look like a model's, for tests and benchmarks of views: the answer emerges from noise. Deterministic."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sudoku_info(text: str = NINE) -> PuzzleInfo:
 
 
 def maze_info(side: int = 30, seed: int = 0) -> PuzzleInfo:
-    """Corridors at even rows and columns, carved at random, and the one way from corner to corner."""
+    """A random maze with corridors at even rows and columns, and the only path from corner to corner."""
     rng = np.random.default_rng(seed)
     grid = np.full((side, side), 1)
     last = (side - 1) // 2 * 2
@@ -68,9 +68,9 @@ def synthetic(info: PuzzleInfo, *, segments: int = 16, width: int = 8, slots: in
     cells, vocabulary = len(info.given), {"sudo": int(info.solution.max()) + 1, "maze": 6, "arc": 12}[info.task[:4]]
     level = np.tile([0, 0, 1], 2 * segments)
     count = len(level)
-    # Each cell has its own moment from which on the solution's logit wins.
+    # From a step of its own, the solution has the highest logit in each cell.
     moment = rng.uniform(0, 0.6 * count, cells)
-    moment[info.given == info.solution] = -30  # what is given stands from the start
+    moment[info.given == info.solution] = -30  # clues are right from the start
     if not solves:
         moment[np.flatnonzero(info.given != info.solution)[: cells // 20 + 1]] = 2 * count
     now = np.arange(count)[:, None, None]

@@ -1,4 +1,4 @@
-"""TRM written once more, as plainly as its paper (arXiv 2510.04871) says it, to check the model's `shared` and `mlp` against."""
+"""TRM written as simply as in its paper (arXiv 2510.04871), to check the model's `shared` and `mlp`."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ PHASES = [{"H_cycles": 1, "L_cycles": 1, "gradient": "step", "until_step": 6}, {
 
 
 class FakeStep(CapturedStep):
-    """Its graph computes again, and writes into the memory of the capture as a graph does."""
+    """A fake graph: it computes again, and writes into the memory of the capture as a real one does."""
 
     captures = 0
 

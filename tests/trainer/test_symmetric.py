@@ -94,7 +94,7 @@ def test_right_rows_end_by_chance_and_wrong_ones_go_on(chance: float) -> None:
     trainer = Trainer(config, solved)
     with torch.no_grad():
         assert trainer.model.q_head.bias is not None
-        trainer.model.q_head.bias.fill_(5.0)  # thinks that it is right from the start
+        trainer.model.q_head.bias.fill_(5.0)  # sure of its answer from the start
     trainer.train_step()
     ends = may_end(config, 0)
     assert ends.all() == (chance == 1)

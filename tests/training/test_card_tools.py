@@ -1,4 +1,4 @@
-"""The programs behind the figures of the model cards: votes, other people's puzzles, the bench of recipes."""
+"""The programs that make the figures of the model cards: votes, other people's puzzles, recipes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_vote_goes_to_the_most_frequent_answer_and_of_equals_to_the_surest() -
     a, b, c = ([1, 1], [2, 2], [3, 3])
     answers = np.array([[a, a], [b, b], [b, c], [a, b]])  # (4 tries, 2 puzzles, 2 cells)
     q = np.array([[9.0, 0], [-1, 1], [0, 9], [-9, 0]])
-    # The first puzzle's a and b are two each, and the surest try says a; of the second's b is the most frequent, however sure c is.
+    # First puzzle: a and b have two votes each, and the surest try says a. Second: b has most votes, although the surest try says c.
     assert votes.voted(answers, q).tolist() == [a, b]
 
 

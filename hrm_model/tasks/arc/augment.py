@@ -26,7 +26,7 @@ def turned(grid: ColourGrid, number: int) -> ColourGrid:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """A symmetry of ARC: how a grid is laid, and what each colour becomes (0, the background, stays)."""
+    """A symmetry of ARC: how a grid is turned or mirrored, and what each colour becomes (0, the background, stays)."""
 
     dihedral: int = 0
     colours: tuple[int, ...] = tuple(range(COLOURS))

@@ -126,7 +126,7 @@ def looks_like_json_grid(text: str) -> bool:
 
 
 def grid_from_json(text: str, where: str) -> ColourGrid:
-    """[[0, 1], [2, 3]] → a grid; a comma behind it, as it is copied out of a file, does not matter. PuzzleError, beginning with `where`."""
+    """[[0, 1], [2, 3]] → a grid; a comma after it (copied from a file) is ignored. PuzzleError, beginning with `where`."""
     return check_grid(_parsed(text.strip("\ufeff ,;\t\r\n"), where), where)
 
 
@@ -232,7 +232,7 @@ def encode(grid: ArrayLike, row: int = 0, column: int = 0) -> NDArray[np.uint8]:
 
 
 def decode(tokens: ArrayLike, row: int = 0, column: int = 0) -> ColourGrid:
-    """(900,) tokens → the largest grid of nothing but colours with its first cell at (row, column); (0, 0) where there is none.
+    """(900,) tokens → the largest grid of nothing but colours with its first cell at (row, column); (0, 0) if there is none.
 
     A model may not have drawn a clean rectangle; then this part of it counts.
     """

@@ -16,7 +16,7 @@ ATTEMPTS = 2  # as the ARC prize allows
 
 @dataclass(frozen=True)
 class CopyAnswer:
-    """What a model said of one test input of one copy of a task."""
+    """A model's answer to one test input of one copy of a task."""
 
     puzzle: str  # the copy's name in identifiers.json
     input: ColourGrid  # the copy's test input
@@ -49,7 +49,7 @@ def vote(answers: Iterable[CopyAnswer]) -> dict[tuple[str, bytes], list[Candidat
 
 
 def input_key(grid: ArrayLike) -> bytes:
-    """Bytes that equal grids share and others do not."""
+    """A key that is equal for equal grids only."""
     array = np.ascontiguousarray(grid, np.int8)
     return bytes(array.shape) + array.tobytes()
 

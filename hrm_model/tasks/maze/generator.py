@@ -10,7 +10,7 @@ from hrm_model.tasks.base import Grids
 from hrm_model.tasks.maze.grid import GOAL, LARGEST, OPEN, PATH, SMALLEST, START, WALL, distances
 
 _BATCH_CELLS = 60_000  # cells worked on together; arrays of this size stay in cache
-_PATIENCE = 40  # batches without one maze before a path length is called out of reach
+_PATIENCE = 40  # batches without one maze after which a path length counts as impossible
 _LOOPS = 0.25  # at most this share of the walls between two corridors is opened
 
 
@@ -27,7 +27,7 @@ def generate(
     least = min(2 * side, side * side // 3) if min_path is None else min_path
     most = side * side if max_path is None else max_path
     if not 2 <= least <= most:
-        raise PuzzleError(f"a path of {least} to {most} moves: at least 2 are needed, and no fewer at most than at least")
+        raise PuzzleError(f"a path of {least} to {most} moves: the shortest must be 2 moves or more, and the longest no shorter than that")
     puzzles: list[Grids] = []
     solutions: list[Grids] = []
     have = tries = 0
@@ -53,7 +53,7 @@ def _neighbours(grids: NDArray, side: int) -> NDArray:
 def _corridors(side: int, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """(count, S) the open cells of mazes without loops: a cell is opened if it touches exactly one open cell, until there is none left.
 
-    Those beside the newest cells are preferred, in each maze to another degree: much gives long winding corridors, little many branches.
+    Cells beside the newest ones are preferred, more in some mazes than in others: a strong preference gives long winding corridors, a weak one branches.
     """
     index = np.arange(count)
     opened = np.zeros((count, side + 2, side + 2), np.int16)  # when a cell was opened, counted from 1

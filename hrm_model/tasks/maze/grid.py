@@ -82,7 +82,7 @@ def _refuse_short_rows(rows: list[str]) -> None:
 
 
 def is_maze_text(line: str) -> bool:
-    """Whether a line has nothing but cells of a maze."""
+    """Whether a line consists of cells of a maze only."""
     return all(character in _SPELLINGS for character in line.translate(_PLAIN))
 
 
@@ -113,7 +113,7 @@ def side_of(cells: int) -> int:
     """Side of a square of so many cells. PuzzleError if they are not a square."""
     side = math.isqrt(cells)
     if side * side != cells:
-        raise PuzzleError(f"{cells} cells make no square maze.")
+        raise PuzzleError(f"{cells} cells do not form a square maze.")
     return side
 
 
@@ -232,7 +232,7 @@ def is_right(answers: ArrayLike, puzzles: ArrayLike) -> NDArray[np.bool_]:
 
 
 def faults(answers: ArrayLike, puzzle: ArrayLike) -> NDArray[np.intp]:
-    """(N, S) answers to one maze (S,) → (N, S): in how far a cell speaks against the answer's being one path from start to goal.
+    """(N, S) answers to one maze (S,) → (N, S): the faults of each cell, if the answer is to be one path from start to goal.
 
     A wall, start or goal that the answer changes counts 1. Start and goal need one marked neighbour, each `o` needs two (start and
     goal are marked as well); a cell's count is how many it has too many or too few. A shortest path has none.

@@ -86,7 +86,7 @@ class MazeTask(Task):
         self, count: int, rng: np.random.Generator, *, clues: int | None = None, min_path: int | None = None, max_path: int | None = None
     ) -> tuple[Grids, Grids]:
         if clues is not None:
-            raise PuzzleError(f"a {self.name} has a path, no clues; leave clues out")
+            raise PuzzleError(f"a {self.name} has a path and no clues; leave out clues")
         return generate(self.side, count, rng, min_path=min_path, max_path=max_path)
 
     def augment(self, puzzles: Grids, solutions: Grids, rng: np.random.Generator) -> tuple[Grids, Grids]:

@@ -12,7 +12,7 @@ from hrm_model.tasks.sudoku.solver import IMPOSSIBLE, SOLVED, Bits, candidates, 
 Grids = NDArray[np.int8]
 
 _BATCH = 512  # boards worked on together; arrays of this size stay in cache
-_PATIENCE = 60  # batches without one puzzle before a clue count is called out of reach
+_PATIENCE = 60  # batches without one puzzle after which a clue count counts as impossible
 
 
 def default_clues(variant: Variant) -> int:
@@ -21,7 +21,7 @@ def default_clues(variant: Variant) -> int:
 
 
 def random_solutions(variant: Variant, count: int, rng: np.random.Generator) -> Grids:
-    """(count, cells) full boards: random digits in the most constrained cells, singles filled in, dead ends begun anew."""
+    """(count, cells) full boards: random digits in the most constrained cells, singles filled in, dead ends started over."""
     done: list[Grids] = []
     missing = count
     while missing > 0:

@@ -120,7 +120,7 @@ def cell_name(cell: int, variant: Variant) -> str:
 
 
 def conflicts(grid: ArrayLike, variant: Variant) -> NDArray[np.bool_]:
-    """(cells,) whether a cell's digit stands in one of its units again."""
+    """(cells,) whether a cell's digit appears again in its row, column or box."""
     digits = np.asarray(grid)
     return (digits > 0) & (digits[variant.peers] == digits[:, None]).any(axis=1)
 

@@ -14,7 +14,7 @@ from hrm_model.tasks.sudoku.rating import LEVELS, rate
 from hrm_model.tasks.sudoku.solver import count_solutions
 
 _BATCH = 16
-_TRIES = 4000  # puzzles made before a rating is called out of reach
+_TRIES = 4000  # puzzles after which a rating counts as impossible
 
 # Levels of sudoku_rating.LEVELS that are found soon among random puzzles of a side's length.
 LEVELS_THERE = {4: (1,), 6: (1, 2, 3, 7), 9: (1, 2, 3, 4, 5, 6, 7)}

@@ -75,7 +75,7 @@ def read(text: str, size: Variant | None = None) -> Reading:
     if len(sound) > 1:
         return _decided(sound)
     if sound or fitting:
-        return (sound or fitting)[0]  # one that breaks a rule is for its reader to refuse
+        return (sound or fitting)[0]  # broken rules are reported by the caller
     odd = _odd_character(text, lines) or _odd_character(
         text, [n for n in _lines_of(text) if not _is_comment(n.text) and sum(c in _CELLS for c in n.text) > 3]
     )
@@ -87,7 +87,7 @@ def read(text: str, size: Variant | None = None) -> Reading:
 
 
 def parse(text: str, size: Variant | None = None) -> Grid:
-    """A pasted line or grid in whatever characters → (S,). PuzzleError as of `read`."""
+    """A pasted line or grid, in any characters → (S,). PuzzleError as of `read`."""
     return read(plain(text), size).grid
 
 
@@ -365,7 +365,7 @@ def _moved(line: Line, by: int) -> Line:
 def _first_row_moved(rows: list[Line]) -> Iterator[list[Line]]:
     """The rows as they stand, and with the first one further right: pasting often loses the spaces before a text.
 
-    Where no row lost the spaces at its end either, nothing was lost.
+    If no row lost the spaces at its end either, nothing was lost.
     """
     yield rows
     longest = max(len(line.text) for line in rows)

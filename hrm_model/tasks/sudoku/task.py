@@ -111,7 +111,7 @@ class SudokuTask(Task):
         self, count: int, rng: np.random.Generator, *, clues: int | None = None, min_path: int | None = None, max_path: int | None = None
     ) -> tuple[Grids, Grids]:
         if min_path is not None or max_path is not None:
-            raise PuzzleError(f"a {self.name} has clues, no path; leave min_path and max_path out")
+            raise PuzzleError(f"a {self.name} has clues and no path; leave out min_path and max_path")
         return generate(self.variant, count, clues, rng)
 
     def augment(self, puzzles: Grids, solutions: Grids, rng: np.random.Generator) -> tuple[Grids, Grids]:

@@ -1,4 +1,4 @@
-"""Shows errors that nobody expected, while the studio goes on."""
+"""Shows unexpected errors; the studio keeps running."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QCheckBox, QDialog, QHBoxLayout, QLa
 from hrm_studio.crash import Crash, report_text
 from hrm_studio.log import log_file
 
-_PAUSE = 1.0  # seconds: the same error again, sooner than this, belongs to the flood that was seen already
+_PAUSE = 1.0  # seconds: the same error again within this time is not shown again
 
 
 class CrashDialog(QDialog):

@@ -35,8 +35,8 @@ _LOW, _WIDE = 330, 420  # pixels: below the first height and above the second wi
 LANE = "attention"
 _INSTEAD = {  # by mixer, of models without attention: how positions see each other
     "mlp": "an MLP mixes the positions.",
-    "units": "cells hear their rows, columns and boxes.",
-    "neighbours": "cells hear their four neighbours.",
+    "units": "cells get messages from their rows, columns and boxes.",
+    "neighbours": "cells get messages from their four neighbours.",
 }
 
 
@@ -69,9 +69,7 @@ class AttentionView(View):
         self.titles = {level: Elided("muted") for level in "LH"}
         self.bars = ShareBars(theme)
         self.layer, self.head = QComboBox(accessibleName="Layer"), QComboBox(accessibleName="Head")
-        self.layer.setToolTip(
-            "The layer of the module. The first layers look at the puzzle, later ones at what the layers before made of it."
-        )
+        self.layer.setToolTip("The layer of the module. The first layers look at the puzzle, later ones at the output of earlier layers.")
         self.head.setToolTip("The attention head of the layer. All heads is their mean.")
         self.layer.addItem("Layer 1")  # until the model says how many there are
         self.head.addItem("All heads")

@@ -1,4 +1,4 @@
-"""A dialog that lists the traces of a file and opens the chosen one. For probe series, comparisons and whole sets."""
+"""A dialog that lists the traces of a file and opens the chosen one. For files of probes, comparisons and evaluated sets."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _TASKS = {"sudoku-9x9": "Sudoku 9×9", "maze-30x30": "mazes of 30×30", "arc": "
 class HubPanel(QWidget):
     """Signals
     -------
-    describe_wanted(object)     query the Hub about an LibraryEntry
+    describe_wanted(object)     query the Hub about a LibraryEntry
     cancel_wanted(str)          cancel a download and delete its data
     """
 

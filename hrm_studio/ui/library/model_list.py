@@ -41,7 +41,7 @@ class ModelList(QWidget):
     open_wanted()               open a checkpoint from disk
     search_wanted(str)          search the Hub
     hub_settings_wanted()
-    menu_wanted(object, object) the menu of an LibraryEntry, at a global position
+    menu_wanted(object, object) the menu of a LibraryEntry, at a global position
     """
 
     open_wanted = Signal()

@@ -1,6 +1,6 @@
 """A ring around the focused widget. The style sheet removes Qt's own focus marks, and many of our widgets are painted by hand.
 
-It shows if a key moved the focus, and not after a click: whoever clicks knows where.
+It shows if a key moved the focus, and not after a click: a person who clicks knows where.
 """
 
 from __future__ import annotations

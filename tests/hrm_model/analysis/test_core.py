@@ -66,7 +66,7 @@ def test_right_wrong_and_solved(trace: Trace) -> None:
     made = replace(trace, prediction=prediction)
     assert solved_step(made) == 5
     assert accuracy(made)[[0, 5]].tolist() == [pytest.approx(9 / 10), 1]
-    assert violations(made)[[0, 5]].tolist() == [3, 0]  # the second 2 of row 1 stands twice in its row, its column, its box
+    assert violations(made)[[0, 5]].tolist() == [3, 0]  # the second 2 of row 1 is repeated in its row, column and box
     assert changed_cells(made, 5).nonzero()[0].tolist() == [1]
     prediction[-1, 3] = 1
     assert solved_step(made) is None

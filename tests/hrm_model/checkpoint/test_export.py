@@ -32,7 +32,7 @@ def test_converted_to_safetensors(tmp_path: Path) -> None:
 
     assert set(load_file(folder / "model.safetensors")) == set(before)
     assert len(inspect(folder).given.extra["converted_from"]["sha256"]) == 64
-    with pytest.raises(CheckpointError, match="exists already"):
+    with pytest.raises(CheckpointError, match="already exists"):
         convert(inspect(PUBLISHED_MODEL), folder)
 
 

@@ -113,7 +113,7 @@ def _tensor(key: str, numel: int, shape: tuple[int, ...], strides: tuple[int, ..
 @pytest.mark.parametrize(
     ("pickled", "why"),
     [
-        (_tensor("0", 4, (1 << 40, 1 << 40), (0, 0)), "does not fit"),  # one number told to be 10^24
+        (_tensor("0", 4, (1 << 40, 1 << 40), (0, 0)), "does not fit"),  # one number that claims to be 10^24
         (_tensor("0", 4, (1 << 54,), (1,)), "sizes that no tensor has"),
         (_tensor("0", 4, (-1,), (1,)), "sizes that no tensor has"),
         (_tensor("0", 4, (1,) * 9, (1,) * 9), "sizes that no tensor has"),
@@ -338,7 +338,7 @@ def _mutations(content: bytes, count: int, seed: int, within: int | None = None)
 
 
 def _survives(attempt: Callable[[], object]) -> bool:
-    """Whether it worked; any error but CheckpointError is a failure, and so is one that is no single line."""
+    """Whether it worked; any error but CheckpointError is a failure, and so is a message of several lines."""
     try:
         attempt()
     except CheckpointError as error:

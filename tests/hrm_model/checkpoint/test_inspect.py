@@ -193,7 +193,7 @@ def test_statistics_and_histogram(tmp_path: Path) -> None:
 
 
 def test_a_file_that_changes_after_it_was_looked_into(tmp_path: Path) -> None:
-    """In place, as a copy that is still running does it: an error, and never the end of the process."""
+    """A file that changes in place, like one that is still being copied: an error, and never a crash."""
     save(tiny(), tmp_path / "own")
     file = tmp_path / "own" / "model.safetensors"
     found = inspect(tmp_path / "own")

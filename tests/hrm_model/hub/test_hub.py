@@ -1,4 +1,4 @@
-"""The Hub's own client, unchanged, against a local server that answers well or badly."""
+"""huggingface_hub itself against a local server that answers correctly or badly."""
 
 from __future__ import annotations
 
@@ -247,7 +247,7 @@ def test_room_is_looked_at_first(settings: HubSettings, monkeypatch: pytest.Monk
 
 
 def test_a_disk_that_fills_up(hub: Hub, settings: HubSettings) -> None:
-    """A process whose files may have 500,000 bytes stands for a full disk: the write fails as on one."""
+    """A limit of 500,000 bytes per file acts like a full disk: the write fails in the same way."""
     script = f"""
 import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Puzzles as other people's programs, pages and hands write them: read rightly or refused in words, and never read as another puzzle."""
+"""Puzzles as programs, web pages and people write them: read correctly or refused with a message, and never read as another puzzle."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_puzzle_is_read_from_text_and_from_a_file(tmp_path: Path, way: str) ->
 
 
 def test_pencil_marks_keep_the_solution() -> None:
-    """A cell with one mark left is a digit, so some cells are filled already; no other puzzle comes of it."""
+    """A cell with one mark left counts as a digit, so some cells are filled; it is still the same puzzle."""
     task, grid = parse_any(candidates())
     given = np.array(DIGITS).ravel()
     assert (grid[given > 0] == given[given > 0]).all()

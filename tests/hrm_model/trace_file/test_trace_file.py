@@ -92,7 +92,7 @@ def test_states_are_kept_as_declared(trace: Trace, tmp_path: Path, states: str) 
         else:
             assert now.tobytes() == was.astype(np.float16 if states == "float16" else np.float32).tobytes()
     assert info(tmp_path / "t.h5")[0].states == states
-    again = read(write(tmp_path / "again.h5", back), guard=False)  # what was lost stays lost, and is still said
+    again = read(write(tmp_path / "again.h5", back), guard=False)  # what was lost stays lost, and the file still says so
     same(back, again)
     assert info(tmp_path / "again.h5")[0].states == states
 
@@ -119,7 +119,7 @@ def test_several_traces_in_one_file(trace: Trace, tmp_path: Path) -> None:
     assert [i.title for i in info(path)] == ["first", "sudoku-4x4, other", "sudoku-4x4, tiny ✓"]
     assert [i.solved for i in info(path)][1] is None
     for wrong in (3, "trace_9"):
-        with pytest.raises(TraceFileError, match="there is no number 3|no trace 'trace_9'"):
+        with pytest.raises(TraceFileError, match="there is no trace number 3|no trace 'trace_9'"):
             read(path, wrong, guard=False)
 
 
@@ -305,7 +305,7 @@ def test_a_killed_writer_leaves_the_earlier_file_and_what_it_wrote(trace: Trace,
         (part,) = tmp_path.glob("*.part")
         one, two = check(part)
         assert (one.complete, one.segments, two.complete) == (True, 3, False)
-        assert two.segments >= int(told[-1])  # the segment before the one last told of is on disk
+        assert two.segments >= int(told[-1])  # the segment before the last printed one is on disk
         rest = read(part, 1)
         assert rest.z_H is not None
         np.testing.assert_array_equal(rest.q_halt, np.arange(two.segments))

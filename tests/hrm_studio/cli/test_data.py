@@ -96,7 +96,7 @@ def test_import_brings_any_file_into_the_published_form(tmp_path: Path) -> None:
     assert rows[0] == ["source", "question", "answer", "rating"]
     assert rows[1] == ["p", task.format_line(puzzles[0]), task.format_line(solutions[0]), ""]
     assert (read_puzzles(tmp_path / "p.csv").puzzles == puzzles).all()
-    assert "exists already" in run("data", "import", tmp_path / "p.sdm", tmp_path / "p.csv").stderr
+    assert "already exists" in run("data", "import", tmp_path / "p.sdm", tmp_path / "p.csv").stderr
 
 
 @pytest.mark.parametrize(

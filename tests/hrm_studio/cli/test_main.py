@@ -90,7 +90,7 @@ def test_a_bad_line_of_a_file_is_named_with_its_number(tmp_path: Path) -> None:
     file.write_text(f"{STARTER_4},{'1' * 16}\n")
     assert "line 1" in run("eval", "sudoku-4x4", str(file)).stderr
     file.write_text("\n")
-    assert "holds no puzzle" in run("eval", "sudoku-4x4", str(file)).stderr
+    assert "contains no puzzle" in run("eval", "sudoku-4x4", str(file)).stderr
 
 
 def test_bad_checkpoints_are_refused_by_name(tmp_path: Path) -> None:

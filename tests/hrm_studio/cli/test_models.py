@@ -92,7 +92,7 @@ def test_pull_use_and_clear(hub: list[str]) -> None:
 
 def test_convert_export_and_push(hub: list[str], tmp_path: Path) -> None:
     assert run("convert", str(PUBLISHED_MODEL), str(tmp_path / "a")).stdout.strip() == str(tmp_path / "a")
-    assert "exists already" in run("convert", str(PUBLISHED_MODEL), str(tmp_path / "a")).stderr
+    assert "already exists" in run("convert", str(PUBLISHED_MODEL), str(tmp_path / "a")).stderr
     assert run("export", str(tmp_path / "a"), str(tmp_path / "b"), "--license", "mit").exit_code == 0
     assert "license: mit" in (tmp_path / "b" / "README.md").read_text()
     assert json.loads(run("inspect", str(tmp_path / "b"), "--json").stdout)["fault"] == ""

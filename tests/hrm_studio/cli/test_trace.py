@@ -51,7 +51,7 @@ def test_recording_keeps_what_is_asked_for(tmp_path: Path) -> None:
         assert json.loads(run(*asked, states).stdout)["states"] == states
         trace = read(path)
         assert (None if trace.z_L is None else (trace.z_L.dtype, trace.z_L.shape[1])) == shape
-        assert (trace.prediction[1] == trace.prediction[0]).all()  # no preview: the answer before stands
+        assert (trace.prediction[1] == trace.prediction[0]).all()  # no preview: the earlier answer is repeated
 
 
 def test_check_is_silent_about_whole_files_and_exits_with_2_for_others(recorded: Path, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_run_left_running_is_followed_again(tmp_path: Path) -> None:
     first = train(run.path)
     wait_for(lambda: any(e["type"] == "started" for e in events(run)))
     first.send_signal(signal.SIGINT)
-    # A second one right away leaves the trainer to itself; a stop may have been asked of it by then, which a follower sees too.
+    # A second one at once leaves the trainer running; it may have received the stop command by then, which a follower sees too.
     time.sleep(0.05)
     first.send_signal(signal.SIGINT)
     first.communicate(timeout=600)

@@ -1,4 +1,4 @@
-"""The traces that are kept: taken in, found, written about, deleted and brought back; only so many by themselves."""
+"""The trace library: traces are added, found, annotated, deleted and restored; automatic ones keep to their limit."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_files_from_elsewhere_are_copied_or_refused(qtbot: QtBot, library: Trace
 
 
 def test_a_folder_that_others_wrote_into(qtbot: QtBot, library: TraceLibrary, trace: Trace) -> None:
-    """Trace files without a description are taken in; broken files and descriptions are no trouble."""
+    """Trace files without a description are added; damaged files and descriptions do no harm."""
     folder = library.shelf.folder
     folder.mkdir()
     write(folder / "a.h5", trace)

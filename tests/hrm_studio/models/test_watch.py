@@ -190,7 +190,7 @@ def test_without_probe_files_kept_checkpoints_think(watch: WatchModel, qtbot: Qt
     ],
 )
 def test_the_run_of_a_bundled_model_can_be_watched(name: str, steps: list[int], watch: WatchModel, qtbot: QtBot, tmp_path: Path) -> None:
-    """They have no probe traces: their checkpoints, weights only but the last, think when they are looked at."""
+    """These runs have no probe traces: their checkpoints (only the last one can be resumed) reason when they are shown."""
     folder = tmp_path / "runs" / name
     shutil.copytree(TRAINING / name, folder, ignore=shutil.ignore_patterns("training_state.pt"))
     runs = RunsModel(tmp_path / "runs")

@@ -1,4 +1,4 @@
-"""Estimates: a probe does some real steps, and what a run will take is worked out from it."""
+"""Estimates: a child process does a few real steps, and the cost of a run is calculated from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads that compute for the window stand behind it."""
+"""Threads that compute for the window have a lower priority than the window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs stream, give way, are withdrawn, and tell their faults."""
+"""Jobs stream results, give way to newer ones, can be cancelled, and report errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events: their fields, and the file they are written to."""
+"""Events: their fields and their file."""
 
 from __future__ import annotations
 

@@ -274,7 +274,7 @@ def test_symmetric_puzzles_share_a_class_and_others_do_not() -> None:
         less = puzzles.copy()
         less[np.arange(300), (puzzles > 0).argmax(axis=1)] = 0
         assert not set(symmetry_classes(less, variant).tolist()) & set(found.tolist())
-    # Against the exact code, on a board where there is one: what is the same stays together, and hardly anything else does.
+    # Compared with the exact code for 4×4 boards: equal puzzles get equal numbers, and nearly all others different ones.
     puzzles, _ = generate(SUDOKU_4, 1000, 6, rng)
     exact, refined = symmetry_codes_4(puzzles).tolist(), symmetry_classes(puzzles, SUDOKU_4).tolist()
     assert len(set(zip(exact, refined, strict=True))) == len(set(exact))

@@ -35,7 +35,7 @@ def panel_of(trace: Trace | None, qtbot: QtBot, cursor: int | None = None) -> Bo
 
 
 def colour_at(panel: BoardPanel, cell: int, grid: int = 0, dx: float = 0.0, dy: float = 0.0) -> QColor:
-    """Of a point in a cell, (0, 0) being its middle and ±0.5 its edges."""
+    """The colour at a point of a cell: (0, 0) is its middle, ±0.5 are its edges."""
     board = panel.board
     box = board.drawing.cell_rects(board.board_rect(), cell)[grid]
     return board.grab().toImage().pixelColor(round(box.center().x() + dx * box.width()), round(box.center().y() + dy * box.height()))
@@ -204,7 +204,7 @@ def test_the_strip_jumps_and_follows(qtbot: QtBot) -> None:
     assert len(strip._pictures) <= 2 * (strip.boards_in_view() + 2)
     strip.set_every_step(False)
     traces.set_cursor(0)
-    traces.set_cursor(6 * strip.boards_in_view() - 1)  # the last board in sight: a narrower strip goes on with it
+    traces.set_cursor(6 * strip.boards_in_view() - 1)  # the last board in sight: a narrower strip continues with it
     panel.resize(420, 760)
     panel.grab()
     assert strip.first_board <= strip.current_board() <= strip.first_board + strip.boards_in_view() - 1

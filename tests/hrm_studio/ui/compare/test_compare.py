@@ -117,7 +117,7 @@ def test_each_pane_shows_its_error_and_the_others_go_on(page: ComparePage, qtbot
     assert "2 cells" in page.error.text()
     assert page.error.isVisible()
     page.comparison.clock.set_cursor(0)
-    assert page.error.isVisible()  # what is still there can be looked at, and the fault is not forgotten
+    assert page.error.isVisible()  # what is left can be shown, and the error stays
     page.puzzle.setText(FOUR)
     page.run()
     assert not page.error.isVisible()
@@ -140,7 +140,7 @@ def test_the_page_opens_with_something_to_see_and_stops(page: ComparePage, qtbot
 
 @pytest.mark.parametrize("text", ["012/345", "a puzzle of a file, which no line holds"])
 def test_the_page_opens_with_a_puzzle_that_can_be_read(new_window: Callable[..., MainWindow], text: str) -> None:
-    """Explore's where it is one, be it an ARC grid, and a bundled one else."""
+    """Explore's puzzle if it fits on one line, else a bundled one."""
     window = new_window(show=False)
     trace = synthetic(replace(arc_info(), text=text), segments=1)
     window.traces.open(trace)
@@ -215,4 +215,4 @@ def test_explores_puzzle_is_taken(page: ComparePage, qtbot: QtBot) -> None:
     page.take_from_explore()
     assert [pane.setting.segments for pane in page.comparison.panes] == [2, 16]
     assert page.comparison.panes[0].setting.model.name == "sudoku-9x9"
-    assert page.state.text() == "Reasoning …"  # and no word of the panes before
+    assert page.state.text() == "Reasoning …"  # and nothing about the earlier panes

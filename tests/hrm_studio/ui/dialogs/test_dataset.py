@@ -1,4 +1,4 @@
-"""A dataset folder opened in the studio: leafed through, a puzzle of it reasoned about, a run made on it."""
+"""A dataset folder in the studio: browse it, reason about one of its puzzles, start a run on it."""
 
 from __future__ import annotations
 

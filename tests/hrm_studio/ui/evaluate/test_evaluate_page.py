@@ -1,4 +1,4 @@
-"""The Evaluate page with a real model: it streams, stops, is drawn, saved, and opens one puzzle."""
+"""The Evaluate page with a real model: results stream in, are drawn and saved; it stops, and opens one puzzle."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_mazes_have_moves_within_the_range_and_no_rating(window: MainWindow, qtb
     page.scatter.up.setCurrentText("Rating")
     page.view.sortByColumn(headings(page).index("Would halt"), Qt.SortOrder.DescendingOrder)
     page.task.setCurrentText("maze-11x11")
-    assert headings(page)[1] == "Clues"  # the lines are still of the Sudokus
+    assert headings(page)[1] == "Clues"  # the rows are still those of the Sudokus
     page.low.setValue(11)
     page.high.setValue(15)
     ran(page, qtbot)

@@ -1,4 +1,4 @@
-"""An ARC task opened in the studio: as a file, a folder, a text; its demonstrations shown, its inputs thought about."""
+"""An ARC task in the studio: opened as a file, folder or text; its demonstrations, and reasoning about its inputs."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_a_low_screen_still_holds_the_window(asked: Asked, qtbot: QtBot) -> None
 
 
 def test_a_folder_is_a_list_to_choose_from(asked: Asked, qtbot: QtBot) -> None:
-    asked.window.opener.open(TASKS)  # as ARC's own repository has it: training and evaluation
+    asked.window.opener.open(TASKS)  # the layout of ARC's repository: training and evaluation
     qtbot.waitUntil(lambda: bool(asked.calls))
     names = ["trcrop", "trflip", "trinc", "evcrop", "evflip", "evinc"]
     assert [asked.strip.tasks.itemText(k) for k in range(asked.strip.tasks.count())] == names
@@ -178,7 +178,7 @@ def test_a_pasted_task(asked: Asked) -> None:
     QApplication.clipboard().setText(json.dumps(TASK))
     asked.window.explore.panel.paste()
     assert shown(asked.calls[-1]) == ([[6, 7]], [[7, 6]])
-    assert asked.calls[-1]["name"] == ""  # nobody knows it by its name
+    assert asked.calls[-1]["name"] == ""  # its name is unknown
     assert asked.strip.isVisible()
     QApplication.clipboard().setText('{"train": [{"input": [[1, 77]]}], "test": []}')
     asked.window.explore.panel.paste()
@@ -213,7 +213,7 @@ def test_without_a_model_that_reads_arc_it_is_said_where_one_is(asked: Asked, qt
     qtbot.waitUntil(lambda: bool(asked.error))
     assert "HRM ARC-AGI-2" in asked.error
     assert not asked.calls
-    assert asked.strip.isVisible()  # it can be looked at all the same
+    assert asked.strip.isVisible()  # it can still be shown
 
 
 # The model's own number for a task --------------------------------------------------------------------------------------------

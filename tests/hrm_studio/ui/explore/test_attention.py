@@ -1,4 +1,4 @@
-"""Attention with a real model: asked, shown, remembered, and what cannot be answered."""
+"""Attention with a real model: computed, shown and cached, and what cannot be computed."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_what_is_kept_goes_with_the_trace_and_needs_no_model(
 
 
 def test_all_of_it_fits_into_a_low_panel_and_a_high_one(view: AttentionView, traces: TraceModel, trace: Trace, qtbot: QtBot) -> None:
-    """In a scroll area, as Explore has it: nothing to scroll to, there and back."""
+    """In a scroll area, as in Explore: resizing there and back leaves nothing to scroll to."""
     area = QScrollArea(widgetResizable=True)
     area.setWidget(view)
     qtbot.addWidget(area)

@@ -1,4 +1,4 @@
-"""Drawing a maze with the mouse, by real mouse events: tools, strokes, what is still missing."""
+"""Drawing a maze with the mouse, by real mouse events: tools, strokes, and what the maze still needs."""
 
 from __future__ import annotations
 

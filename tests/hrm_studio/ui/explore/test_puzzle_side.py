@@ -1,4 +1,4 @@
-"""The puzzle side of Explore: the editor, undo, what is known of a puzzle, difficulty there and back, recent puzzles."""
+"""The puzzle panel of Explore: editor, undo, the check of a puzzle, difficulty, recent puzzles."""
 
 from __future__ import annotations
 
@@ -321,7 +321,7 @@ def test_an_arc_grid_is_edited_as_text(rig: Rig) -> None:
     rig.panel.text.setPlainText("1234\n3412\n2143\n4320")
     assert rig.puzzle.task.name == "arc"
     assert task.format_line(rig.puzzle.grid) == "1234/3412/2143/4320"
-    for broken in ("[[1, 2], [3]]", "12\n3"):  # told as what is wrong with a grid, not with a Sudoku
+    for broken in ("[[1, 2], [3]]", "12\n3"):  # reported as a fault of a grid, not of a Sudoku
         rig.panel.text.setPlainText(broken)
         rig.panel.submit()
         assert "rows of equal length" in rig.panel.error.text()

@@ -1,4 +1,4 @@
-"""The Library in the real window: looking into checkpoints, asking by hand what no file tells, and fetching from a local Hub."""
+"""The Library in the real window: inspecting checkpoints, entering settings that no file gives, downloading from a local Hub."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_checkpoint_that_cannot_be_looked_into_is_not_remembered(
 ) -> None:
     bad = evil(tmp_path / "evil")
     window.opener.open(bad)
-    qtbot.waitUntil(lambda: page.library.chosen is not None and page.library.chosen.path == bad)  # its fault is shown
+    qtbot.waitUntil(lambda: page.library.chosen is not None and page.library.chosen.path == bad)  # its error is shown
     qtbot.waitUntil(lambda: page.library._tried is None)
     assert page.inspection is None
     assert not (bad / "ran").exists()
@@ -126,7 +126,7 @@ def test_a_checkpoint_that_cannot_be_looked_into_is_not_remembered(
     qtbot.waitUntil(lambda: any(e.about == "opened before" for e in page.library.entries))
     assert [e.path for e in page.library.entries if e.section == "local"] == [tmp_path / "theirs"]
     assert window.opener.recent() == []
-    # Mended, it is looked into anew although it was refused before.
+    # Repaired, it is inspected again although it was refused before.
     window.opener.open(bad)
     qtbot.waitUntil(lambda: page.library.chosen is not None and page.library.chosen.path == bad)
     shutil.rmtree(bad)

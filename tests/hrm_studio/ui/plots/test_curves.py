@@ -33,7 +33,7 @@ def view_of(qtbot: QtBot, background: Background | None = None) -> tuple[CurvesV
 
 
 def open_first(qtbot: QtBot, view: CurvesView, traces: TraceModel, trace: Trace, **how: Any) -> None:
-    """Open a trace where none was open; its curves come in the event loop's next turn."""
+    """Open the first trace; its curves come in the event loop's next turn."""
     traces.open(trace, **how)
     qtbot.waitUntil(lambda: bool(view.lines) and view.lines["entropy"].getData()[0] is not None)
 
@@ -130,7 +130,7 @@ def test_decades_of_a_low_plot_do_not_stand_in_each_other() -> None:
 def test_numbers_of_an_axis_stand_apart_however_low_it_is(top: float) -> None:
     axis = UprightAxis("left")
     for size in (16, 24, 40, 80, 300):
-        spacing, shown = axis.tickValues(0, top, size)[0]  # what comes after is written only where it fits
+        spacing, shown = axis.tickValues(0, top, size)[0]  # what follows is written only if it fits
         assert shown, size
         assert (np.diff(shown) >= 14 * top / size).all(), size
         assert [float(text) for text in axis.tickStrings(shown, 1, spacing)] == pytest.approx(shown)

@@ -1,4 +1,4 @@
-"""States: paths, cells and heat; bases that are kept; three components that are turned; hidden views."""
+"""States: paths, cells and heat maps; kept bases; rotating three components; hidden views."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_colours_are_explained(view: StatesView, traces: TraceModel, qtbot: QtBo
             view.colour.setCurrentIndex(view.colour.findData(kind))
             view.colour.activated.emit(view.colour.currentIndex())
             told[mode, kind] = re.sub(r"<[^>]*>", "", view.legend.text())
-    assert told["path", "module"] == ""  # the titles tell
+    assert told["path", "module"] == ""  # the titles say it
     assert told["path", "step"] == "start ■■■■■ end"
     assert told["cells", "judgement"].split() == ["■", "right", "&nbsp;▲", "wrong", "&nbsp;■", "given"]
     assert told["cells", "digit"] == "– 1 2 3 4"  # made up from noise, it answers with a blank too

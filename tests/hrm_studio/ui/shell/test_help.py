@@ -1,4 +1,4 @@
-"""Hover help, words, the tour, and the window by keyboard alone."""
+"""Hover help, the glossary, the tour, and the window by keyboard alone."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ class _Screen:
 def test_the_first_window_fits_the_screen(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, screen: tuple[int, int], kept: bool, filled: bool
 ) -> None:
-    """One that was placed before comes back as it was; where not even its least size fits, there is nothing to be won."""
+    """A window with a saved place comes back there; if not even its minimum size fits, nothing is changed."""
     if kept:
         before = MainWindow(Theme("light"))
         before.settings.setValue("geometry", before.saveGeometry())

@@ -75,7 +75,7 @@ def test_a_file_that_cannot_be_read_is_named_where_it_is_seen(window: MainWindow
     (folder / "empty.h5").write_bytes(b"")
     window.show_page("explore")
     page(window)
-    # A look at the folder that was on its way may have met the first file alone.
+    # A scan that had already begun may have seen only the first file.
     qtbot.waitUntil(lambda: "1 more file cannot be read" in traces.faulty.text())
     assert traces.faulty.isVisible()
     assert "empty.h5" in traces.faulty.text()
@@ -89,7 +89,7 @@ def test_a_file_that_cannot_be_read_is_named_where_it_is_seen(window: MainWindow
 def test_a_trace_from_a_file_is_not_kept_where_a_model_fails(window: MainWindow, qtbot: QtBot, file: Path) -> None:
     window.opener.open(file)
     qtbot.waitUntil(lambda: window.traces.trace is not None)
-    window.reasoner.trace_finished.emit()  # as where the first step finds no memory: nothing was begun
+    window.reasoner.trace_finished.emit()  # as if the first step ran out of memory: no trace was begun
     with qtbot.waitSignal(window.trace_library.added):
         window.trace_library.adopt(file)  # which comes after it
     assert [kept.automatic for kept in window.trace_library.traces] == [False]

@@ -1,4 +1,4 @@
-"""One value of a curve is seen too."""
+"""A curve of a single value is visible too."""
 
 import numpy as np
 import pyqtgraph as pg

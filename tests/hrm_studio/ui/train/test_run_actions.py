@@ -1,4 +1,4 @@
-"""What can be done with a run, and what is said where it cannot."""
+"""Actions on a run, and the messages if they fail."""
 
 from __future__ import annotations
 

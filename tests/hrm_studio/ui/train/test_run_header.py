@@ -1,4 +1,4 @@
-"""What stands above a run's curves."""
+"""The header above the curves of a run."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_diverged_run_is_offered_changes_and_no_resume_that_would_end_the_same
     assert actions.control(model, "change")
     model.update(replace(model.summary, model=run.checkpoints / "step_000002"))
     assert actions.control(model, "change")
-    assert asked == [("edit", model), ("fork", model)]  # anew where nothing was saved, else from there
+    assert asked == [("edit", model), ("fork", model)]  # from the start if nothing was saved, else from the checkpoint
     run.emit(event("started", 0, resumed=True, steps=40))
     run.write_status(state="running", step=4)
     assert reader.update(1.0).state == "running"

@@ -114,7 +114,7 @@ def test_the_axes_smoothing_and_zoom_are_shared(opened: TrainPage, qtbot: QtBot)
     (left, right), _ = loss.getPlotItem().vb.viewRange()
     assert 10**left == pytest.approx(5, rel=0.1)
     assert 10**right == pytest.approx(20, rel=0.1)
-    settings.set(zoom=(0.0, 20.0))  # where a linear axis was dragged over its start
+    settings.set(zoom=(0.0, 20.0))  # as if a linear axis was dragged beyond its start
     drawn(opened, qtbot)
     (left, right), _ = loss.getPlotItem().vb.viewRange()
     assert 10**left == pytest.approx(1, rel=0.1)
