@@ -99,7 +99,7 @@ def test_a_bench_goes_on_with_its_own_clock_only(tmp_path: Path, monkeypatch: py
     assert (again.trainer.step, again.seconds) == (3, 30.0)
     again.trainer.prefetcher.close()
     other = recipes.RecipeRun(changes, tmp_path, pace=[11.0])
-    with pytest.raises(SystemExit, match="another clock"):
+    with pytest.raises(SystemExit, match="another --pace"):
         other.load(tmp_path / "state.pt")
     other.trainer.prefetcher.close()
 
