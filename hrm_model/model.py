@@ -164,13 +164,16 @@ class HRM(nn.Module):
 
     def embed(self, inputs: Tensor, puzzle_ids: Tensor) -> Tensor:
         """What is injected into L at every step. inputs (B, S) tokens, puzzle_ids (B,) → x (B, T, D)."""
+        return self.embed_with(inputs, None if self.puzzle_emb is None else self.puzzle_emb(puzzle_ids))
+
+    def embed_with(self, inputs: Tensor, puzzle: Tensor | None) -> Tensor:
+        """`embed` with the puzzles' own vectors given, (B, width) each; None for a model without."""
         config = self.config
         x = self.embed_tokens(inputs, self.dtype)
         if isinstance(self.embed_pos, GridPositions):
             # Four vectors of equal size are added up; halving the sum keeps the variance of one.
             x = 0.5 * (x + self.embed_pos().to(self.dtype))
-        if self.puzzle_emb is not None:
-            puzzle = self.puzzle_emb(puzzle_ids)
+        if puzzle is not None:
             padding = config.puzzle_emb_len * config.hidden_size - config.puzzle_emb_ndim
             puzzle = nn.functional.pad(puzzle, (0, padding)).to(self.dtype)
             x = torch.cat([puzzle.unflatten(-1, (config.puzzle_emb_len, config.hidden_size)), x], dim=1)

@@ -51,6 +51,27 @@ class TraceRecorder:
             self._q.append((step.q_halt, step.q_continue))
         self._count += 1
 
+    def adopt(self, past: Trace, count: int) -> None:
+        """Begin with the first `count` steps of another run, as if they had been added. Its states are left out if none are to be kept."""
+        if self._count or not count:
+            raise TraceError("only an empty recorder can begin with the steps of another run, and with one step at least")
+        last = past.segment[count - 1]
+        ended = int(last) + (count == len(past) or past.segment[count] != last)
+        self._capacity = max(self._capacity, count)
+        self._allocate_for(past.probability.shape[-1])
+        for name, array in self._arrays.items():
+            array[:count] = getattr(past, name)[:count]
+        if past.z_H is not None and past.z_L is not None and self.state_dtype is not None:
+            for key, states, rows in (("H", past.z_H, past.h_row), ("L", past.z_L, past.l_row)):
+                self._rows[key] = int(rows[count - 1])
+                kept = self._arrays[f"z_{key}"] = np.zeros((self._capacity + 1, *states.shape[1:]), self.state_dtype)
+                kept[: self._rows[key] + 1] = states[: self._rows[key] + 1]
+        else:
+            self.state_dtype = None
+            self._arrays["h_row"][:count] = self._arrays["l_row"][:count] = 0
+        self._q = list(zip(past.q_halt[:ended].tolist(), past.q_continue[:ended].tolist(), strict=True))
+        self._count = count
+
     def trace(self) -> Trace:
         """What was recorded so far. TraceError before the first step."""
         if not self._count:
@@ -65,14 +86,11 @@ class TraceRecorder:
         return self._count
 
     def _allocate(self, step: Step) -> None:
-        n, cells = self._capacity, len(self.puzzle.given)
+        n = self._capacity
         vocabulary = step.probability.shape[-1] if step.probability is not None else self._vocabulary()
         if not vocabulary:
             raise TraceError("the first step brings no probabilities and the model's vocab_size is not known")
-        self._arrays = {name: np.zeros(n, np.int32) for name in ("segment", "h_cycle", "l_step", "h_row", "l_row")}
-        self._arrays["level"] = np.zeros(n, np.int8)
-        self._arrays["prediction"] = np.zeros((n, cells), np.int16)
-        self._arrays["probability"] = np.zeros((n, cells, vocabulary), np.float32)
+        self._allocate_for(vocabulary)
         if self.state_dtype is not None and step.state is not None:
             if step.initial is None:
                 raise TraceError("the first step must bring the initial states")
@@ -80,6 +98,13 @@ class TraceRecorder:
                 # Sized for the worst case of one level; the operating system gives no memory before it is written.
                 self._arrays[f"z_{key}"] = np.zeros((n + 1, *start.shape), self.state_dtype)
                 self._arrays[f"z_{key}"][0] = start
+
+    def _allocate_for(self, vocabulary: int) -> None:
+        n, cells = self._capacity, len(self.puzzle.given)
+        self._arrays = {name: np.zeros(n, np.int32) for name in ("segment", "h_cycle", "l_step", "h_row", "l_row")}
+        self._arrays["level"] = np.zeros(n, np.int8)
+        self._arrays["prediction"] = np.zeros((n, cells), np.int16)
+        self._arrays["probability"] = np.zeros((n, cells, vocabulary), np.float32)
 
     def _vocabulary(self) -> int:
         """By the model's configuration; 0 if it does not say. A symmetric model answers with the digits of the board at hand."""
