@@ -22,6 +22,7 @@ from hrm_model.config import ModelConfig
 from hrm_model.errors import MismatchError
 from hrm_model.layers import CastLinear, Rotary, SwiGLU
 from hrm_model.model import HRM, ReasoningModule
+from hrm_model.native import units as native
 from hrm_model.tasks.sudoku.grid import VARIANTS
 
 _NEVER = -1e4  # logit of padding and of a blank, which are never answers
@@ -68,6 +69,13 @@ def _copied_units(cells: int, device: torch.device, dtype: torch.dtype) -> Units
 def _units_on(cells: int, device: torch.device, dtype: torch.dtype) -> Units:
     """`standard_units` on a model's device and in its dtype. Copied once, and constants of a compiled model."""
     return _copied_units(cells, device, dtype)
+
+
+@cache
+def _unit_arrays(cells: int) -> native.UnitArrays:
+    units = standard_units(cells)
+    kinds = torch.repeat_interleave(torch.tensor([LINE, BOX]), torch.tensor(units.counts))
+    return native.UnitArrays(units.digits, units.member, kinds)
 
 
 class _AddNorm(torch.autograd.Function):
@@ -147,6 +155,16 @@ class UnitBlock(nn.Module):
 
 class SymmetricHRM(HRM):
     """An HRM whose modules are made of UnitBlocks. `config.mixer` is 'units'."""
+
+    # Whether segments are computed in C++, if `native.usable`. Only a trainer sets it: a reasoning that is watched must equal one that is
+    # not, bit for bit, and only torch shows single steps.
+    in_native_code = False
+
+    def segment(self, z_H: Tensor, z_L: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        if not self.in_native_code or (torch.is_grad_enabled() and self.config.gradient != "all"):
+            return super().segment(z_H, z_L, x)
+        z_H, z_L = native.segment(self, _unit_arrays(x.shape[1]), z_H, z_L, x)
+        return z_H, z_L, self.logits(z_H, x), self.q_logits(z_H)
 
     def _make(self, config: ModelConfig) -> None:
         width = config.hidden_size

@@ -21,7 +21,9 @@ from typing import Any
 
 import torch
 
+from hrm_model.device import pick_training_dtype
 from hrm_model.files import write_json
+from hrm_model.native import units as native
 from trainer.config import RunConfig, write_config
 from trainer.measure import memory_needs
 from trainer.memory import MEMORY_SHARE, free_memory, rows_that_fit
@@ -75,13 +77,19 @@ def fit_to_machine(
                 f"{micro_batch} of {rows} examples at once: one takes {needed.per_row / 1e6:.0f} MB, and {device} has {there / 1e9:.1f} GB free."
             )
     compiled = config.compile == "on"
-    if config.compile == "auto":
+    if config.compile == "auto" and not in_native_code(config, device):
         compiled, said = try_compile(config, device, micro_batch)
         why.append(said)
     fit = MachineFit(str(device), micro_batch, compiled, " ".join(filter(None, why)), this_machine(), rows)
     with suppress(OSError):  # a full disk: decided again next time
         write_json(file, asdict(fit))
     return fit
+
+
+def in_native_code(config: RunConfig, device: torch.device) -> bool:
+    """Whether training steps are computed in C++ here, which is faster than torch, compiled or not."""
+    dtype = pick_training_dtype(device, config.dtype, config.model.mixer)
+    return device.type == "cpu" and native.usable(config.model.model_copy(update={"forward_dtype": dtype}))
 
 
 def _read(file: Path) -> MachineFit | None:

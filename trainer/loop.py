@@ -21,6 +21,8 @@ from hrm_model.evaluation import evaluate
 from hrm_model.loss import act_loss
 from hrm_model.make import make_model
 from hrm_model.model import HRM
+from hrm_model.native import units as native
+from hrm_model.symmetric import SymmetricHRM
 from trainer.capture import CapturedStep
 from trainer.config import RunConfig
 from trainer.data.batches import Prefetcher, least_segments, may_end
@@ -80,13 +82,15 @@ class Trainer:
         self.notices: list[tuple[str, str]] = []  # warnings of the last step: code and message
         self.window = MetricsWindow()
         self.rate = Rate()
-        self.dtype = pick_training_dtype(self.device, config.dtype)
+        self.dtype = pick_training_dtype(self.device, config.dtype, config.model.mixer)
         self.model = make_model(config.model.model_copy(update={"forward_dtype": self.dtype}))
         if config.start == "neighbours":
             attend_to_neighbours(self.model, config.seed)
         self.model.to(self.device)
         self.enter_phase(0)
-        if config.compile == "on" if compiled is None else compiled:
+        if self.device.type == "cpu" and isinstance(self.model, SymmetricHRM) and native.usable(self.model.config):
+            self.model.in_native_code = True  # several times as fast as torch, compiled or not
+        elif config.compile == "on" if compiled is None else compiled:
             self.model.segment = torch.compile(self.model.segment)  # type: ignore[method-assign]
         self.wrapped_model = self.processes.wrap(self.model)
         self.optimizer = optimizer_for(config, self.model)
@@ -320,6 +324,8 @@ class Trainer:
         generator_state = torch.get_rng_state()  # a new model draws random weights; training must not notice
         dtype = pick_dtype(self.device, trained_in=self.model.config.forward_dtype)
         copy = make_model(self.model.config.model_copy(update={"forward_dtype": dtype})).to(self.device)
+        if isinstance(copy, SymmetricHRM) and isinstance(self.model, SymmetricHRM):
+            copy.in_native_code = self.model.in_native_code
         torch.set_rng_state(generator_state)
         copy.load_state_dict(self.model.state_dict() | (self.ema.shadow if self.ema else {}))
         return copy.eval()

@@ -26,6 +26,7 @@ from hrm_model.errors import ConfigError, HRMError, first_line
 from hrm_model.loss import act_loss
 from hrm_model.make import make_model
 from hrm_model.reasoning import solve_batch
+from hrm_model.symmetric import SymmetricHRM
 from trainer.config import RunConfig, read_config
 from trainer.loop import Trainer
 from trainer.memory import MEMORY_SHARE, free_memory, rows_that_fit
@@ -69,6 +70,8 @@ def state_bytes(config: RunConfig) -> int:
 def memory_needs(config: RunConfig, device: torch.device) -> MemoryNeeds:
     """Measured by running one and two examples forward and counting what autograd keeps."""
     trainer = Trainer(_small(config, 2), RandomBatches(_small(config, 2)), device=str(device))
+    if isinstance(trainer.model, SymmetricHRM):
+        trainer.model.in_native_code = False  # that keeps less, which autograd does not see
     kept = [_kept_bytes(trainer, rows) for rows in (1, 2)]
     trainer.prefetcher.close()
     model = config.final_model
@@ -205,7 +208,7 @@ def _once(work: Callable[[], Any], device: torch.device) -> float:
 
 def _seconds_per_puzzle(config: RunConfig, device: torch.device) -> float:
     """Seconds that an evaluation takes for one puzzle, with all its segments."""
-    dtype = pick_dtype(device, pick_training_dtype(device, config.dtype))
+    dtype = pick_dtype(device, pick_training_dtype(device, config.dtype, config.model.mixer))
     model = make_model(config.final_model.model_copy(update={"forward_dtype": dtype, "num_puzzle_identifiers": 1})).to(device)
     rows = 1
     while True:

@@ -1,6 +1,6 @@
 """How fast a recipe trains, against how fast this machine multiplies matrices: `python -m tests.benchmarks.train_step [PRESET …] [--rows N]`.
 
-Each line is one way to train: dtype, compiled or not, with or without the second forward. Steps, and products of two large square
+Each line is one way to train: dtype, compiled or not, in C++ where there is code for the model, with or without the second forward. Steps, and products of two large square
 matrices in the same dtype, are timed in turn on one thread and by processor time, so that other work on the machine falls on both; their
 medians are printed. What a step computes is counted from its matrix products, backward included; everything else is overhead.
 
@@ -21,6 +21,8 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from hrm_model.native.units import usable
+from hrm_model.symmetric import SymmetricHRM
 from trainer.config import RunConfig
 from trainer.loop import Trainer
 from trainer.machine import keep_memory
@@ -41,17 +43,23 @@ def product_seconds(dtype: torch.dtype) -> float:
 def flops_of(config: RunConfig) -> int:
     """Of the matrix products of one step (the optimizer's own, Muon's say, counted)."""
     trainer = Trainer(config.model_copy(update={"compile": "off"}), RandomBatches(config))
+    if isinstance(trainer.model, SymmetricHRM):
+        trainer.model.in_native_code = False  # which cannot be counted; it computes the same and the forward once more
     with FlopCounterMode(display=False) as counter:
         trainer.train_step()
     trainer.prefetcher.close()
     return counter.get_total_flops()
 
 
-def measured(config: RunConfig, repeats: int) -> dict[str, Any]:
+def measured(config: RunConfig, repeats: int, *, in_native_code: bool) -> dict[str, Any]:
     """Medians over steps and products in turn."""
     flops = flops_of(config)
     begin = time.process_time()
     trainer = Trainer(config, RandomBatches(config))
+    if isinstance(trainer.model, SymmetricHRM) and not in_native_code:
+        trainer.model.in_native_code = False
+        if config.compile == "on":
+            trainer.model.segment = torch.compile(trainer.model.segment)  # type: ignore[method-assign]
     for _ in range(3):
         trainer.train_step()
     warm = time.process_time() - begin
@@ -66,7 +74,7 @@ def measured(config: RunConfig, repeats: int) -> dict[str, Any]:
     step, product = statistics.median(steps), statistics.median(products)
     rate, peak = flops / step, 2 * _SIZE**3 / product
     return {
-        "rows": config.batch_size, "dtype": trainer.model.config.forward_dtype, "compile": config.compile, "second_forward": config.q_continue,
+        "rows": config.batch_size, "dtype": trainer.model.config.forward_dtype, "compile": config.compile, "native": in_native_code, "second_forward": config.q_continue,
         "gradient": trainer.model.config.gradient, "ms_per_step": round(1e3 * step, 2), "steps_per_second": round(1 / step, 3),
         "examples_per_second": round(config.batch_size / step, 1), "gflop_per_step": round(flops / 1e9, 3), "gflops": round(rate / 1e9, 1),
         "large_matrix_gflops": round(peak / 1e9, 1), "share": round(rate / peak, 3), "seconds_until_warm": round(warm, 1),
@@ -93,7 +101,9 @@ def main() -> None:
             for compiled in ("off",) if given.no_compile else ("off", "on"):
                 for second in (False, True):
                     way = config.model_copy(update={"dtype": dtype, "compile": compiled, "q_continue": second})
-                    print(json.dumps({"preset": name, **measured(way, given.repeats)}), flush=True)
+                    print(json.dumps({"preset": name, **measured(way, given.repeats, in_native_code=False)}), flush=True)
+            if dtype == "float32" and usable(config.model):
+                print(json.dumps({"preset": name, **measured(config, given.repeats, in_native_code=True)}), flush=True)
 
 
 if __name__ == "__main__":
