@@ -6,14 +6,16 @@ Shapes: B batch, S cells, T positions, D width. Source: arXiv 2506.21734, "Adapt
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import torch
 from torch import Tensor
 
+from hrm_model.maze_model import MazeHRM
 from hrm_model.model import HRM
 
-# inputs (B, S), labels (B, S; -100: not scored), puzzle_identifiers (B,); optional `least_segments` (B,) instead of random exploration
+# inputs (B, S), labels (B, S; -100: not scored), puzzle_identifiers (B,); optional `least_segments` (B,) instead of random exploration.
+# For maze models also distances (B, 2, S): moves to the goal and from the start, -1 if there is no way.
 Batch = dict[str, Tensor]
 
 
@@ -28,6 +30,7 @@ class Carry:
     inputs: Tensor  # (B, S)
     labels: Tensor  # (B, S)
     puzzle_identifiers: Tensor  # (B,)
+    distances: Tensor = field(default_factory=lambda: torch.zeros(0))  # (B, 2, S) int16 of maze models, else (0,)
 
     def state(self) -> dict[str, Tensor]:
         """The carry as a flat dict, for a checkpoint; `Carry(**state)` reads it back."""
@@ -57,6 +60,7 @@ def initial_carry(model: HRM, batch: Batch) -> Carry:
         inputs=torch.zeros_like(batch["inputs"]),
         labels=torch.zeros_like(batch["labels"]),
         puzzle_identifiers=torch.zeros_like(batch["puzzle_identifiers"]),
+        distances=torch.zeros_like(batch["distances"]) if "distances" in batch else torch.zeros(0, device=model.device),
     )
 
 
@@ -73,13 +77,15 @@ def _refilled(model: HRM, carry: Carry, batch: Batch) -> Carry:
         inputs=torch.where(row, batch["inputs"], carry.inputs),
         labels=torch.where(row, batch["labels"], carry.labels),
         puzzle_identifiers=torch.where(halted, batch["puzzle_identifiers"], carry.puzzle_identifiers),
+        distances=torch.where(state, batch["distances"], carry.distances) if "distances" in batch else carry.distances,
     )
 
 
 def act_step(
     model: HRM, carry: Carry, batch: Batch, q_continue: bool = True, through: Callable[..., tuple[Tensor, ...]] | None = None
 ) -> tuple[Carry, Batch]:
-    """One segment for every row. Returns the new carry and logits (B, S, V), q_halt_logits, q_continue_logits (B,).
+    """One segment for every row. Returns the new carry and logits (B, S, V), q_halt_logits, q_continue_logits (B,), and of a maze
+    model cell_answers (B, S, 8).
 
     In training a row halts when q_halt > q_continue, unless exploration asks for more segments (the batch's `least_segments` (B,),
     else drawn here), and at halt_max_steps in any case; in evaluation only at halt_max_steps. `through`: called instead of the model's
@@ -90,6 +96,8 @@ def act_step(
     carry = _refilled(model, carry, batch)
     z_H, z_L, logits, q, x = (through or model)(carry.inputs, carry.puzzle_identifiers, carry.z_H, carry.z_L)
     outputs = {"logits": logits, "q_halt_logits": q[:, 0], "q_continue_logits": q[:, 1]}
+    if isinstance(model, MazeHRM):
+        outputs["cell_answers"] = model.cell_answers(z_H)
     z_H, z_L = z_H.detach(), z_L.detach()
 
     with torch.no_grad():
@@ -109,5 +117,5 @@ def act_step(
                 next_q = model.segment(z_H, z_L, x)[3]
                 next_value = torch.where(at_limit, next_q[:, 0], next_q.amax(dim=-1))
                 outputs["target_q_continue"] = next_value.sigmoid()
-    done = Carry(z_H, z_L, steps, halted, carry.inputs, carry.labels, carry.puzzle_identifiers)
+    done = Carry(z_H, z_L, steps, halted, carry.inputs, carry.labels, carry.puzzle_identifiers, carry.distances)
     return done, outputs

@@ -10,6 +10,7 @@ import importlib.util
 import math
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -189,14 +190,17 @@ class Block(nn.Module):
 
 
 class ReasoningModule(nn.Module):
-    """A stack of blocks that is called again and again on its own state, with something injected. (B, T, D) → (B, T, D)."""
+    """A stack of blocks that is called again and again on its own state, with something injected. (B, T, D) → (B, T, D).
+
+    `positions`: what a block's mixer knows about positions, such as rotary tables.
+    """
 
     def __init__(self, config: ModelConfig, layers: int, block: Callable[[ModelConfig], nn.Module] = Block) -> None:
         super().__init__()
         self.layers = nn.ModuleList(block(config) for _ in range(layers))
 
-    def forward(self, state: Tensor, injected: Tensor, rotary: Rotary | None) -> Tensor:
+    def forward(self, state: Tensor, injected: Tensor, positions: Any) -> Tensor:
         x = state + injected
         for layer in self.layers:
-            x = layer(x, rotary)
+            x = layer(x, positions)
         return x

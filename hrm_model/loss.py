@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hrm_model.act import Carry
+from hrm_model.maze_loss import cell_losses
 
 IGNORE = -100
 
@@ -46,12 +47,13 @@ def act_loss(
     loss_type: LossType = "stablemax",
     cells: LossCells = "all",
     q_weight: float = 0.5,
+    reach: float = 5.0,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss, summed over the batch, and metrics as detached sums over the rows that just halted (`count` of them).
 
     lm_loss is the mean over a row's labelled cells (givens count, as published; cells='blanks' asks for those only whose label is not
     what was given, here and in all that follows); q_halt learns whether the row is now wholly right; q_continue learns its target.
-    loss = lm_loss + q_weight · (q_halt_loss + q_continue_loss).
+    loss = lm_loss + q_weight · (q_halt_loss + q_continue_loss). Of a maze model, lm_loss is that of `maze_loss.cell_losses` with `reach`.
     """
     logits = outputs["logits"]
     labels = carry.labels if cells == "all" else torch.where(carry.labels == carry.inputs, IGNORE, carry.labels)
@@ -69,8 +71,11 @@ def act_loss(
             "q_halt_accuracy": (valid & ((outputs["q_halt_logits"] >= 0) == solved)).sum(),
             "steps": torch.where(valid, carry.steps, 0).sum(),
         }
-    cross_entropy = stablemax_cross_entropy if loss_type == "stablemax" else softmax_cross_entropy
-    lm_loss = (cross_entropy(logits, labels) / cells_asked.clamp(min=1).unsqueeze(-1)).sum()
+    if "cell_answers" in outputs:
+        lm_loss = cell_losses(outputs["cell_answers"], carry.distances, carry.inputs, labels, carry.steps, reach).sum()
+    else:
+        cross_entropy = stablemax_cross_entropy if loss_type == "stablemax" else softmax_cross_entropy
+        lm_loss = (cross_entropy(logits, labels) / cells_asked.clamp(min=1).unsqueeze(-1)).sum()
     q_halt_loss = F.binary_cross_entropy_with_logits(outputs["q_halt_logits"], solved.float(), reduction="sum")
     loss = lm_loss + q_weight * q_halt_loss
     metrics |= {"lm_loss": lm_loss.detach(), "q_halt_loss": q_halt_loss.detach()}

@@ -202,15 +202,20 @@ class HRM(nn.Module):
 
     def segment(self, z_H: Tensor, z_L: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """One segment. Returns z_H, z_L (B, T, D, not detached), logits (B, S, V) and Q logits (B, 2)."""
+        z_H, z_L = self.run_calls(z_H, z_L, lambda level, h, low: self.call(level, h, low, x))
+        return z_H, z_L, self.logits(z_H, x), self.q_logits(z_H)
+
+    def run_calls(self, z_H: Tensor, z_L: Tensor, call: Callable[[Level, Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """The module calls of one segment, each through `call`: the new z_H and z_L."""
         grad = torch.is_grad_enabled()
-        for call in self.calls():
-            with torch.set_grad_enabled(grad and call.carries_gradient):
-                z = self.call(call.level, z_H, z_L, x)
-            if call.level == "L":
+        for each in self.calls():
+            with torch.set_grad_enabled(grad and each.carries_gradient):
+                z = call(each.level, z_H, z_L)
+            if each.level == "L":
                 z_L = z
             else:
                 z_H = z
-        return z_H, z_L, self.logits(z_H, x), self.q_logits(z_H)
+        return z_H, z_L
 
     def forward(self, inputs: Tensor, puzzle_ids: Tensor, z_H: Tensor, z_L: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """`embed` and one `segment`: z_H, z_L, logits, Q logits, and the x that was injected."""

@@ -25,6 +25,11 @@ class PuzzleSet(_Strict):
     clues: int | None = Field(None, description="Sudoku: given digits; none: minimal puzzles, which need every clue")
     min_path: int | None = Field(None, ge=2, description="maze: shortest path from start to goal, in moves; none: twice the side")
     max_path: int | None = Field(None, ge=2, description="maze: longest path, in moves")
+    sides: tuple[int, int] | None = Field(
+        None,
+        description="for models that read mazes of every size: shortest and longest side, drawn for each maze, half of them squares;"
+        " they have any number of shortest paths. None: the task's size and one shortest path",
+    )
     count: int = Field(ge=1, description="number of puzzles")
     from_step: int = Field(
         0, ge=0, description="the first step that may draw these puzzles; hard ones waste time until easy ones are learned"
@@ -34,6 +39,10 @@ class PuzzleSet(_Strict):
         """A short name that differs from those of the task's other sets."""
         if not task.startswith("maze"):
             return "minimal" if self.clues is None else f"{self.clues} clues"
+        if self.sides is not None:
+            low, high = self.sides
+            size = f"{low}×{low}" if low == high else f"sides {low} to {high}"
+            return size if self.min_path is None else f"{size}, path ≥ {self.min_path}"
         if self.max_path is None:
             return "mazes" if self.min_path is None else f"path ≥ {self.min_path}"
         return f"path ≤ {self.max_path}" if self.min_path is None else f"path {self.min_path} to {self.max_path}"
@@ -80,6 +89,12 @@ class RunConfig(_Strict):
     wrong_go_on: bool = Field(False, description="rows with a wrong answer may not halt early")
     end_when_right: float = Field(
         0.0, ge=0, le=1, description="chance that a row halts when its answer is right; wrong rows go on. 0: the Q head decides"
+    )
+    reach: float = Field(
+        5.0,
+        gt=0,
+        description="for models of mixer 'neighbours': moves by which a segment must extend what cells know of the goal; less than module calls"
+        " of a segment",
     )
     full_length: float = Field(0.0, ge=0, le=1, description="share of the rows that take all segments, solved or not")
 
@@ -159,6 +174,13 @@ class RunConfig(_Strict):
                 raise ValueError("clues is for Sudoku; a maze has min_path and max_path")
             if not self.task.startswith("maze") and (wanted.min_path or wanted.max_path):
                 raise ValueError("min_path and max_path are for mazes; a Sudoku has clues")
+            if wanted.sides is not None:
+                if self.model.mixer != "neighbours":
+                    raise ValueError("sides is for models of mixer 'neighbours', which read mazes of every size")
+                if wanted in self.puzzles and wanted.sides[1] > self.model.side:
+                    raise ValueError(f"mazes with sides up to {wanted.sides[1]} do not fit into {self.task}; set a larger task")
+        if self.model.mixer == "neighbours" and self.dataset:
+            raise ValueError("a model of mixer 'neighbours' trains on puzzles that are generated; leave dataset empty")
         if bool(self.puzzles) == bool(self.dataset):
             raise ValueError("set either puzzles to generate or a dataset, not both")
         if self.puzzles and all(wanted.from_step for wanted in self.puzzles):

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from hrm_model.act import Batch, Carry
 from hrm_model.loss import IGNORE
+from hrm_model.maze_loss import most_segments
 from trainer.config import RunConfig
 
 
@@ -14,7 +15,7 @@ def overrule_halting(config: RunConfig, carry: Carry, outputs: Batch, batch: Bat
 
     `batch`: the rows of the batch that the carry is of. `staying`: the first so many rows take all `most` segments.
     """
-    at_limit = carry.steps >= most
+    at_limit = carry.steps >= (most_segments(carry.distances, carry.inputs, config.reach, most) if "cell_answers" in outputs else most)
     if config.end_when_right:
         carry.halted = (right(carry, outputs) & batch["may_end"]) | at_limit
     if staying > 0:

@@ -205,7 +205,7 @@ class Trainer:
             with self.processes.no_sync(self.wrapped_model) if end < count else nullcontext():
                 part, outputs = act_step(self.model, carry.rows(start, end), rows, config.q_continue, self.wrapped_model)
                 overrule_halting(config, part, outputs, rows, staying=staying - start, most=most)
-                loss, metrics = act_loss(part, outputs, config.q_continue, config.loss, config.loss_cells, config.q_weight)
+                loss, metrics = act_loss(part, outputs, config.q_continue, config.loss, config.loss_cells, config.q_weight, config.reach)
                 # DistributedDataParallel averages over processes; the sum is needed.
                 (loss * (self.processes.size / config.batch_size)).backward()
             if self.sign_sgd:

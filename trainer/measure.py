@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import torch
 
@@ -27,7 +28,10 @@ from hrm_model.loss import act_loss
 from hrm_model.make import make_model
 from hrm_model.reasoning import solve_batch
 from hrm_model.symmetric import SymmetricHRM
+from hrm_model.tasks.maze.grid import OPEN
+from hrm_model.tasks.maze.varied import generate_varied
 from trainer.config import RunConfig, read_config
+from trainer.data.batches import maze_lessons
 from trainer.loop import Trainer
 from trainer.memory import MEMORY_SHARE, free_memory, rows_that_fit
 from trainer.runs.run_dir import most_checkpoints
@@ -54,9 +58,21 @@ class RandomBatches:
     def __call__(self, step: int) -> Batch:
         model, rows = self.config.model, self.config.batch_size
         chance = torch.Generator().manual_seed(step)
+        if model.mixer == "neighbours":
+            return self._mazes(step)
         tokens = torch.randint(0, model.vocab_size, (2, rows, model.seq_len), generator=chance)
         ids = torch.randint(0, model.num_puzzle_identifiers, (rows,), generator=chance)
         return {"inputs": tokens[0], "labels": tokens[1], "puzzle_identifiers": ids}
+
+    def _mazes(self, step: int) -> Batch:
+        """Real mazes of the largest sizes that the run asks for, as the cells that exist decide how long a step takes."""
+        config = self.config
+        sides = max(
+            (s.sides for s in config.puzzles if s.sides), key=lambda sides: sides[1], default=(config.model.side, config.model.side)
+        )
+        puzzles, _ = generate_varied(sides, config.batch_size, np.random.default_rng(step % 4), side=config.model.side)
+        inputs = torch.from_numpy(puzzles.astype(np.int64))
+        return {"inputs": inputs, "puzzle_identifiers": torch.zeros(len(puzzles), dtype=torch.long), **maze_lessons(puzzles)}
 
 
 def state_bytes(config: RunConfig) -> int:
@@ -212,7 +228,8 @@ def _seconds_per_puzzle(config: RunConfig, device: torch.device) -> float:
     model = make_model(config.final_model.model_copy(update={"forward_dtype": dtype, "num_puzzle_identifiers": 1})).to(device)
     rows = 1
     while True:
-        boards = torch.zeros(rows, model.config.seq_len, dtype=torch.long).numpy()
+        # Of a maze model only cells that exist cost time.
+        boards = np.full((rows, model.config.seq_len), OPEN if config.model.mixer == "neighbours" else 0)
         once = min(_once(partial(solve_batch, model, boards, segments=1), device) for _ in range(2))
         if rows == 64 or once > _LONGEST / 8:
             return config.evaluation_segments * once / rows

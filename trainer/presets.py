@@ -24,6 +24,14 @@ def _symmetric(width: int) -> ModelConfig:
     )  # fmt: skip
 
 
+def _maze(side: int) -> ModelConfig:
+    """One state for each cell, which hears its four neighbours: it reads mazes of every size. `side`: of the largest that it is trained on."""
+    return ModelConfig(
+        mixer="neighbours", seq_len=side * side, vocab_size=6, hidden_size=32, num_heads=1, H_layers=1, L_layers=1, swiglu_multiple=16,
+        pos_encodings="none", H_cycles=2, L_cycles=3, gradient="all", halt_max_steps=64,
+    )  # fmt: skip
+
+
 # The published recipe (arXiv 2506.21734): 27 M parameters, 16 segments, gradient through the last two module calls, a second forward for
 # the continue value, 20,000 epochs of 1,000 puzzles. For one laptop card: half the batch, and 7e-5 instead of 1e-4.
 PUBLISHED = {
@@ -108,6 +116,23 @@ PRESETS: dict[str, RunConfig] = {
                  PuzzleSet(min_path=24, max_path=35, count=14_000), PuzzleSet(min_path=36, count=12_000)),
         evaluation=(PuzzleSet(min_path=2, max_path=11, count=128), PuzzleSet(min_path=12, max_path=23, count=128),
                     PuzzleSet(min_path=24, max_path=35, count=128), PuzzleSet(min_path=36, count=128)), evaluate_every=2500,
+    ),
+    # Each cell is taught what it can check with its neighbours (hrm_model/maze_loss.py). Small mazes first, then those with longer ways.
+    "maze-quick": RunConfig(
+        preset="maze-quick", task="maze-25x25", model=_maze(25),
+        steps=8000, batch_size=32, optimizer="muon", lr=2e-3, muon_lr=0.02, lr_min_ratio=0.05, q_weight=0.05, end_when_right=0.5, easier_copies=0,
+        compile="off", puzzles=(PuzzleSet(sides=(5, 13), count=20_000), PuzzleSet(sides=(5, 25), count=20_000, from_step=3000)),
+        evaluation=(PuzzleSet(sides=(11, 11), count=64), PuzzleSet(sides=(7, 20), count=64), PuzzleSet(sides=(21, 21), count=32),
+                    PuzzleSet(sides=(29, 29), count=32)), evaluation_segments=64, evaluate_every=2000, checkpoint_every=500,
+    ),
+    "maze": RunConfig(
+        preset="maze", task="maze-40x40", model=_maze(40),
+        steps=40_000, batch_size=32, optimizer="muon", lr=2e-3, muon_lr=0.02, lr_min_ratio=0.01, q_weight=0.05, end_when_right=0.5, easier_copies=0,
+        compile="off",
+        puzzles=(PuzzleSet(sides=(5, 13), count=40_000), PuzzleSet(sides=(5, 25), count=40_000, from_step=5000),
+                 PuzzleSet(sides=(10, 40), count=20_000, from_step=20_000)),
+        evaluation=(PuzzleSet(sides=(11, 11), count=128), PuzzleSet(sides=(7, 20), count=128), PuzzleSet(sides=(21, 21), count=64),
+                    PuzzleSet(sides=(30, 30), min_path=110, count=32)), evaluation_segments=64, evaluate_every=5000, checkpoint_every=1000,
     ),
     "maze-30x30-hard": RunConfig(
         preset="maze-30x30-hard", task="maze-30x30", model=_wide(900, 6), steps=26_000, batch_size=768, augment=False,

@@ -197,6 +197,8 @@ def _is_maze_comment(line: str) -> bool:
 def _is_whole_maze(line: str) -> bool:
     """Whether a line is a maze, row after row, not one row of a drawn one."""
     question = line.partition(",")[0]
+    if "/" in question:
+        return True
     return math.isqrt(len(question)) ** 2 == len(question) and "S" in question.upper() and bool({"G", "g", "E"} & set(question))
 
 
@@ -213,13 +215,34 @@ def _drawn_mazes(lines: Lines) -> Iterator[Row]:
     begin = 0
     for number, line in itertools.chain(lines, [(0, "#end")]):
         ends = number == 0 or _is_maze_comment(line)
-        side = max(map(len, rows), default=0)
-        if rows and (ends or not line.strip()) and (ends or len(rows) >= side):
-            step = side if side and len(rows) % side == 0 else len(rows)
-            for k in range(0, len(rows), step):
-                if any(row.strip() for row in rows[k : k + step]):
-                    yield Row(f"line {begin + k}", "\n".join(rows[k : k + step]))
+        if rows and (ends or not line.strip()) and (ends or len(rows) >= max(map(len, rows))):
+            for first, part in _apart(rows):
+                yield Row(f"line {begin + first}", "\n".join(part))
             rows = []
         if not ends and (rows or line.strip()):
             begin = begin if rows else number
             rows.append(line)
+
+
+def _apart(rows: list[str]) -> list[tuple[int, list[str]]]:
+    """The mazes in lines that follow each other, each with the number of its first line.
+
+    One with one start is a maze. Others are cut into squares if each square has a start, else at empty lines, as between wide rectangles.
+    """
+    if _starts(rows) <= 1:
+        return [(0, rows)]
+    side = max(map(len, rows))
+    squares = [(k, rows[k : k + side]) for k in range(0, len(rows), side)]
+    if len(rows) % side == 0 and all(_starts(part) == 1 for _, part in squares):
+        return squares
+    parts: list[tuple[int, list[str]]] = []
+    for number, row in enumerate(rows):
+        if row.strip():
+            if not parts or parts[-1][0] + len(parts[-1][1]) < number:
+                parts.append((number, []))
+            parts[-1][1].append(row)
+    return parts
+
+
+def _starts(rows: list[str]) -> int:
+    return sum(row.upper().count("S") for row in rows)

@@ -50,7 +50,7 @@ def parse_any(text: str) -> tuple[Task, Grid]:
         return _sudoku_or_arc(text)
     if maze.looks_like_maze(text):
         grid = maze.parse(text)
-        return MazeTask(maze.side_of(len(grid))), grid
+        return MazeTask(*maze.shape_of(grid)), grid
     return _sudoku(puzzle_section(plain(text)))
 
 

@@ -16,10 +16,10 @@ from hrm_model.tasks.sudoku.task import SudokuTask
 
 @cache
 def task_named(name: str) -> Task:
-    """'sudoku-9x9', 'maze-11x11', 'arc' → the task. PuzzleError for another name."""
+    """'sudoku-9x9', 'maze-11x11', 'maze-7x20', 'arc' → the task. PuzzleError for another name."""
     found = re.fullmatch(r"maze-(\d{1,3})x(\d{1,3})", name)
-    if found and found[1] == found[2] and maze.SMALLEST <= int(found[1]) <= maze.LARGEST:
-        return MazeTask(int(found[1]))
+    if found and all(maze.SMALLEST <= int(length) <= maze.LARGEST for length in found.groups()):
+        return MazeTask(int(found[1]), int(found[2]))
     if name == "arc":
         return ArcTask()
     for variant in sudoku.VARIANTS:
@@ -27,5 +27,5 @@ def task_named(name: str) -> Task:
             return SudokuTask(variant)
     raise PuzzleError(
         f"Unknown task {name!r}. The tasks are {', '.join(v.task for v in sudoku.VARIANTS)}, arc,"
-        f" and maze-NxN for N from {maze.SMALLEST} to {maze.LARGEST}"
+        f" and maze-RxC for R rows and C columns from {maze.SMALLEST} to {maze.LARGEST}"
     )

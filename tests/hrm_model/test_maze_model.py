@@ -15,9 +15,11 @@ from hrm_model.checkpoint.inspect import inspect
 from hrm_model.config import ModelConfig, parameter_count, tensor_shapes
 from hrm_model.errors import MismatchError
 from hrm_model.make import make_model
-from hrm_model.maze_model import MazeHRM
+from hrm_model.maze_model import Cells, MazeHRM, from_around
+from hrm_model.reasoning import reason, solve_batch
 from hrm_model.tasks.maze.generator import generate
-from hrm_model.tasks.maze.grid import OPEN, PATH, WALL, format_line
+from hrm_model.tasks.maze.grid import OPEN, PATH, WALL, format_line, in_square
+from hrm_model.tasks.maze.varied import generate_shaped, generate_varied
 
 
 def lively() -> MazeHRM:
@@ -97,3 +99,62 @@ def test_its_checkpoint_is_read_and_reasons_on_every_square(tmp_path: Path) -> N
         loaded.must_read("sudoku-9x9")
     with pytest.raises(MismatchError, match="120 cells"):
         model.vocabulary(120)
+
+
+def test_a_rectangle_is_computed_as_if_its_cells_were_alone() -> None:
+    """Beyond its edge there is nothing: the same states, whatever it lies in and goes together with."""
+    model = lively()
+    rows, columns = 4, 7
+    cells = generate_shaped((rows, columns), 1, np.random.default_rng(5))[0][0].reshape(columns, columns)[:rows]
+    x = model.roles.detach().double().numpy()[cells.astype(int) - WALL]
+    z_H, z_L = (np.broadcast_to(init.double().numpy(), x.shape).copy() for init in (model.H_init, model.L_init))
+    for _ in range(2):
+        for _ in range(2):
+            z_L = by_hand(model, "L", z_L + z_H + x)
+        z_H = by_hand(model, "H", z_H + z_L)
+    other = generate(9, 1, np.random.default_rng(6))[0][0]
+    for side, more in ((7, []), (9, [other])):
+        tokens = torch.as_tensor(np.stack([in_square(cells, side), *more]).astype(np.int64))
+        with torch.inference_mode():
+            given = model.embed(tokens, torch.zeros(len(tokens), dtype=torch.long))
+            found, _, logits, q = model.segment(*model.initial_state(len(tokens), side * side), given)
+        board = found[0].reshape(side, side, -1).numpy()
+        assert np.abs(board[:rows, :columns] - z_H).max() < 1e-5
+        assert not board[rows:].any()
+        assert not board[:, columns:].any()
+        assert (logits[0].argmax(dim=-1)[tokens[0] == 0] == 0).all()
+        assert q[0, 0] == pytest.approx(float(z_H.mean(axis=(0, 1)) @ model.q_head.weight[0].double().detach().numpy()) - 5, abs=1e-5)
+
+
+def test_a_trace_of_a_rectangle_ends_with_the_answer_of_a_batch() -> None:
+    model = lively()
+    puzzles, _ = generate_shaped((6, 4), 3, np.random.default_rng(7))
+    tokens = puzzles.astype(np.int64)
+    together = solve_batch(model, tokens, segments=3)
+    for k, maze in enumerate(tokens):
+        last = list(reason(model, maze, segments=3))[-1]
+        assert last.prediction is not None
+        assert (last.prediction == together.predictions[-1, k]).all()
+
+
+def test_gradients_of_the_mixing_are_those_of_its_formula() -> None:
+    puzzles, _ = generate_varied((3, 5), 3, np.random.default_rng(0))
+    around = Cells.of(torch.as_tensor(puzzles != 0)).around
+    torch.manual_seed(0)
+    h, weights = torch.randn(len(around), 3, dtype=torch.double), torch.randn(15, 3, dtype=torch.double)
+    assert torch.autograd.gradcheck(lambda h, w: from_around(h, w, around), (h.requires_grad_(), weights.requires_grad_()))
+
+
+def test_gradients_do_not_depend_on_the_square_that_mazes_lie_in() -> None:
+    puzzles, _ = generate_varied((4, 6), 4, np.random.default_rng(1), side=6)
+    found = []
+    for side in (6, 11):
+        model = lively()
+        tokens = torch.as_tensor(in_square(puzzles.reshape(4, 6, 6), side).astype(np.int64))
+        x = model.embed(tokens, torch.zeros(4, dtype=torch.long))
+        z_H, _, _, q = model.segment(*model.initial_state(4, side * side), x)
+        (model.cell_answers(z_H)[tokens > 0].square().sum() + q.sum()).backward()
+        found.append({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
+    assert found[0].keys() == found[1].keys()
+    for name, gradient in found[0].items():
+        assert torch.allclose(gradient, found[1][name], rtol=1e-4, atol=1e-4 * float(gradient.abs().max())), name

@@ -82,3 +82,16 @@ def small_symmetric(**changes: object) -> RunConfig:
     model = quick.model.model_dump() | {"seq_len": 16, "vocab_size": 6, "hidden_size": 16}
     names = ("optimizer", "lr", "muon_lr", "q_weight", "end_when_right", "augment", "easier_copies")
     return small(**({"model": model} | {name: getattr(quick, name) for name in names} | changes))
+
+
+def small_maze_of_every_size(**changes: object) -> RunConfig:
+    """The recipe of maze-quick at half its width on mazes of 4 to 7 cells along a side."""
+    quick = preset("maze-quick")
+    model = quick.model.model_dump() | {"seq_len": 64, "hidden_size": 16, "L_cycles": 2}
+    names = ("optimizer", "lr", "muon_lr", "q_weight", "end_when_right", "augment", "easier_copies", "reach")
+    sets = {
+        "puzzles": [{"sides": (4, 7), "count": 200}, {"sides": (7, 8), "count": 20, "from_step": 20}],
+        "evaluation": [{"sides": (5, 5), "count": 8}, {"sides": (4, 9), "count": 8}],
+    }
+    own = {"task": "maze-8x8", "model": model, **sets}
+    return small(**(own | {name: getattr(quick, name) for name in names} | changes))

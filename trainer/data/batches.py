@@ -22,6 +22,8 @@ from hrm_model.errors import DatasetError
 from hrm_model.files import atomic_write
 from hrm_model.loss import IGNORE
 from hrm_model.tasks.base import Grids, Task
+from hrm_model.tasks.maze.grid import OUTSIDE, PATH, side_of
+from hrm_model.tasks.maze.varied import distances_from_ends, generate_varied, preferred_paths
 from hrm_model.tasks.registry import task_named
 from trainer.config import PuzzleSet, RunConfig
 from trainer.data.published import Dataset, Split
@@ -30,7 +32,13 @@ _POOL, _EVALUATION, _BATCHES, _EXPLORATION, _ENDING = 0, 1, 2, 3, 4  # independe
 
 
 def make_puzzles(task: Task, wanted: PuzzleSet, rng: np.random.Generator, *, unseen: bool) -> tuple[Grids, Grids]:
-    """Puzzles and solutions of one set, (count, S) each. `unseen`: from the classes that are held out, else from the others."""
+    """Puzzles and solutions of one set, (count, S) each. `unseen`: from the classes that are held out, else from the others.
+
+    Mazes with `sides` come in squares of the task's side if they are to be trained on, else of their own longest side.
+    """
+    if wanted.sides is not None:
+        side = None if unseen else task.side
+        return generate_varied(wanted.sides, wanted.count, rng, min_path=wanted.min_path, max_path=wanted.max_path, side=side)
     puzzles: list[Grids] = []
     solutions: list[Grids] = []
     while sum(map(len, puzzles)) < wanted.count:
@@ -161,11 +169,30 @@ class Batches:
 
     def __call__(self, step: int) -> Batch:
         puzzles, solutions = self.grids(step)
-        return {
+        batch = {
             "inputs": torch.from_numpy(self.task.to_tokens(puzzles)),
             "labels": torch.from_numpy(self.task.to_tokens(solutions)),
             "puzzle_identifiers": torch.zeros(len(puzzles), dtype=torch.long),
         }
+        return batch | maze_lessons(puzzles) if self.config.model.mixer == "neighbours" else batch
+
+
+def maze_lessons(puzzles: Grids) -> Batch:
+    """What the cells of mazes (B, S) are taught (`hrm_model.maze_loss`): labels with the preferred path, and distances (B, 2, S)."""
+    side = side_of(puzzles.shape[1])
+    squares = puzzles.reshape(-1, side, side)
+    there = (squares != OUTSIDE).any(axis=0)
+    used = int(np.flatnonzero(there.any(axis=0) | there.any(axis=1)).max(initial=0)) + 1  # small mazes: flood no more than they need
+    small = squares[:, :used, :used].reshape(len(puzzles), -1)
+    distances = distances_from_ends(small)
+    labels = np.where(preferred_paths(small, *distances), PATH, np.where(small == OUTSIDE, IGNORE, small))
+
+    def whole(cells: NDArray, rest: int) -> torch.Tensor:
+        square = np.full((len(puzzles), side, side), rest, cells.dtype)
+        square[:, :used, :used] = cells.reshape(-1, used, used)
+        return torch.from_numpy(square.reshape(len(puzzles), -1))
+
+    return {"labels": whole(labels.astype(np.int64), IGNORE), "distances": torch.stack([whole(d, -1) for d in distances], dim=1)}
 
 
 def least_segments(config: RunConfig, step: int) -> torch.Tensor:

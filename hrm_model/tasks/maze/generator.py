@@ -33,7 +33,7 @@ def generate(
     have = tries = 0
     while have < count:
         size = max(16, min(_BATCH_CELLS // (side * side), 2 * (count - have)))
-        open_cells = _with_loops(_corridors(side, size, rng), side, rng)
+        open_cells = _with_loops(corridors(side, size, rng), side, rng)
         made, solved = _with_ends(open_cells, least, most, rng)
         tries = 0 if len(made) else tries + 1
         if tries == _PATIENCE:
@@ -44,30 +44,36 @@ def generate(
     return np.concatenate(puzzles)[:count], np.concatenate(solutions)[:count]
 
 
-def _neighbours(grids: NDArray, side: int) -> NDArray:
+def neighbour_sums(grids: NDArray, side: int) -> NDArray:
     """(N, side + 2, side + 2) with a rim → (N, S) the sum over the four neighbours of each cell."""
     total = grids[:, :-2, 1:-1] + grids[:, 2:, 1:-1] + grids[:, 1:-1, :-2] + grids[:, 1:-1, 2:]
     return total.reshape(len(grids), side * side)
 
 
-def _corridors(side: int, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+def corridors(side: int, count: int, rng: np.random.Generator, inside: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
     """(count, S) the open cells of mazes without loops: a cell is opened if it touches exactly one open cell, until there is none left.
 
     Cells beside the newest ones are preferred, more in some mazes than in others: a strong preference gives long winding corridors, a weak one branches.
+    `inside` (count, S): the cells that may be opened; none: all.
     """
     index = np.arange(count)
     opened = np.zeros((count, side + 2, side + 2), np.int16)  # when a cell was opened, counted from 1
-    row, column = rng.integers(side, size=(2, count))
+    if inside is None:
+        row, column = rng.integers(side, size=(2, count))
+    else:
+        row, column = np.divmod(np.where(inside, rng.random(inside.shape, np.float32) + 0.01, 0).argmax(axis=1), side)
     opened[index, row + 1, column + 1] = 1
     winding = rng.random((count, 1), np.float32) ** 2
     step = 1
     while True:
         step += 1
-        may = (_neighbours((opened > 0).view(np.uint8), side) == 1) & (opened[:, 1:-1, 1:-1].reshape(count, -1) == 0)
+        may = (neighbour_sums((opened > 0).view(np.uint8), side) == 1) & (opened[:, 1:-1, 1:-1].reshape(count, -1) == 0)
+        if inside is not None:
+            may &= inside
         going = may.any(axis=1)
         if not going.any():
             return opened[:, 1:-1, 1:-1].reshape(count, -1) > 0
-        newest = _neighbours(opened, side)
+        newest = neighbour_sums(opened, side)
         cell = np.where(may, 1 + winding * newest + rng.random(may.shape, np.float32), 0).argmax(axis=1)[going]
         opened[index[going], cell // side + 1, cell % side + 1] = step
 
@@ -77,7 +83,7 @@ def _with_loops(open_cells: NDArray[np.bool_], side: int, rng: np.random.Generat
     count = len(open_cells)
     rimmed = np.zeros((count, side + 2, side + 2), np.uint8)
     rimmed[:, 1:-1, 1:-1] = open_cells.reshape(count, side, side)
-    between = ~open_cells & (_neighbours(rimmed, side) >= 2)
+    between = ~open_cells & (neighbour_sums(rimmed, side) >= 2)
     share = np.maximum(0, rng.uniform(-_LOOPS / 4, _LOOPS, size=(count, 1)))
     return open_cells | (between & (rng.random(between.shape) < share))
 

@@ -1,8 +1,10 @@
-"""Square mazes as in the published data: text ↔ grid ↔ tokens, shortest paths, symmetries.
+"""Mazes of any height and width, squares as in the published data: text ↔ grid ↔ tokens, shortest paths, symmetries.
 
-A grid is an int8 array of its cells row by row. Its numbers are the tokens: 0 is padding, which no cell holds, then the characters
-`# SGo` in this order: wall, open, start, goal, path. In an answer every open cell of one shortest path is `o`; if there are
-several such paths, each of them is right. Shapes: N mazes, S cells.
+A grid is an int8 array of the cells of a square, row by row. A rectangle lies in the upper left corner of the square of its longer side;
+the cells beyond it are OUTSIDE. The numbers are the tokens: 0 outside (padding), then the characters `# SGo` in this order: wall, open,
+start, goal, path. In an answer every open cell of one shortest path is `o`; if there are several such paths, each of them is right.
+
+In one line of text, the rows of a rectangle have `/` between them. Shapes: N mazes, S cells of the square.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from hrm_model.errors import PuzzleError
 from hrm_model.tasks.base import Grid, Grids, hashes
 
 CHARACTERS = "# SGo"
-WALL, OPEN, START, GOAL, PATH = range(1, 6)
+OUTSIDE, WALL, OPEN, START, GOAL, PATH = range(6)
 VOCAB_SIZE = 6
 SMALLEST, LARGEST = 3, 100  # cells along a side
 
@@ -30,19 +32,18 @@ _PLAIN = str.maketrans({"\u00a0": " ", "\u3000": " ", "\ufeff": None, "\u200b": 
 _LETTERS = np.array(list("?" + CHARACTERS))
 
 
-def parse(text: str, side: int | None = None) -> Grid:
-    """A drawn square or one line of its rows → (S,). Rows may have lost open cells at their right end, if all of them did.
+def parse(text: str, shape: tuple[int, int] | None = None) -> Grid:
+    """A drawn maze, one line of its rows with `/` between them, or one line of a square → (S,).
 
+    `shape`: the rows and columns that are needed. Rows may have lost open cells at their right end, if all of them did.
     PuzzleError names the character or row at fault, or the number of rows and cells found. Nothing is filled up or cut off.
     """
     if len(text) > 2 * LARGEST * (LARGEST + 2):
         raise PuzzleError(f"The text has {len(text):,} characters; a maze has at most {LARGEST} × {LARGEST} cells.")
-    rows = text.translate(_PLAIN).split("\n")
+    rows = _rows(text.translate(_PLAIN), shape)
+    if len(rows) == 1 and "/" in rows[0]:
+        rows = rows[0].strip("/").split("/")
     widest = max(map(len, rows))
-    while len(rows) > max(1, widest if side is None else side) and not rows[-1].strip():
-        rows.pop()
-    while len(rows) > max(1, widest if side is None else side) and not rows[0].strip():
-        rows.pop(0)
     for r, row in enumerate(rows):
         for c, character in enumerate(row):
             if character not in _SPELLINGS:
@@ -52,19 +53,39 @@ def parse(text: str, side: int | None = None) -> Grid:
                     r * widest + c,
                 )
     if len(rows) == 1:
-        found = math.isqrt(len(rows[0]))
-        if found * found != len(rows[0]):
-            raise PuzzleError(f"The maze has {len(rows[0])} cells in one line; a square is needed, such as 121 for 11 × 11.")
-        rows = [rows[0][r * found : (r + 1) * found] for r in range(found)]
-    elif len(rows) != widest:
-        raise PuzzleError(f"The maze has {len(rows)} rows, the longest of {widest} cells; a square is needed.")
-    found = len(rows)
-    if side is not None and found != side:
-        raise PuzzleError(f"The maze is {found} × {found}; {side} × {side} is needed.")
-    if not SMALLEST <= found <= LARGEST:
-        raise PuzzleError(f"The maze is {found} × {found}; {SMALLEST} × {SMALLEST} to {LARGEST} × {LARGEST} can be read.")
+        side = math.isqrt(len(rows[0]))
+        if side * side != len(rows[0]):
+            raise PuzzleError(
+                f"The maze has {len(rows[0])} cells in one line; a square is needed, such as 121 for 11 × 11. Put / between the rows of a rectangle."
+            )
+        rows = [rows[0][r * side : (r + 1) * side] for r in range(side)]
+    found = len(rows), max(map(len, rows))
+    if shape is not None and found != shape:
+        raise PuzzleError(f"The maze is {found[0]} × {found[1]}; {shape[0]} × {shape[1]} is needed.")
+    if not all(SMALLEST <= length <= LARGEST for length in found):
+        raise PuzzleError(f"The maze is {found[0]} × {found[1]}; {SMALLEST} × {SMALLEST} to {LARGEST} × {LARGEST} can be read.")
     _refuse_short_rows(rows)
-    return np.array([[_SPELLINGS[c] for c in row.ljust(found)] for row in rows], np.int8).ravel()
+    cells = np.array([[_SPELLINGS[c] for c in row.ljust(found[1])] for row in rows], np.int8)
+    return in_square(cells)
+
+
+def _rows(text: str, shape: tuple[int, int] | None) -> list[str]:
+    """The lines without the blank ones around the maze. A line of spaces as long as the longest is a row of open cells.
+
+    A shorter one at one end is such a row, whose cells were lost, if a square or the shape that is needed lacks a row without it.
+    """
+    rows = text.split("\n")
+    widest = max(map(len, rows))
+
+    def drop(least: int) -> None:
+        for end in (-1, 0):
+            while len(rows) > least and not rows[end].strip() and (shape is not None or len(rows[end]) < widest):
+                rows.pop(end)
+
+    drop(max(1, widest if shape is None else shape[0]))
+    if shape is None and (len(rows) != widest or not (rows[0] or rows[-1]) or any(row.endswith(" ") for row in rows)):
+        drop(1)
+    return rows
 
 
 def _refuse_short_rows(rows: list[str]) -> None:
@@ -72,18 +93,18 @@ def _refuse_short_rows(rows: list[str]) -> None:
 
     They must if no row kept open cells there. The first row may lack some on its left instead, where pasting loses spaces.
     """
-    side = len(rows)
-    short = next((r for r, row in enumerate(rows) if len(row) < side), None)
+    width = max(map(len, rows))
+    short = next((r for r, row in enumerate(rows) if len(row) < width), None)
     kept = any(row and row[-1] == " " for row in rows)
     if short is not None and (kept or (short == 0 and rows[0].strip())):
         raise PuzzleError(
-            f"Row {short + 1} has {len(rows[short])} cells, the longest has {side}. Write open cells as . to make it clear.", short * side
+            f"Row {short + 1} has {len(rows[short])} cells, the longest has {width}. Write open cells as . to make it clear.", short * width
         )
 
 
 def is_maze_text(line: str) -> bool:
-    """Whether a line consists of cells of a maze only."""
-    return all(character in _SPELLINGS for character in line.translate(_PLAIN))
+    """Whether a line consists of cells of a maze only, or of rows of them with `/` between."""
+    return all(character in _SPELLINGS or character == "/" for character in line.translate(_PLAIN))
 
 
 def looks_like_maze(text: str) -> bool:
@@ -98,15 +119,15 @@ def looks_like_maze(text: str) -> bool:
 
 
 def format_line(grid: ArrayLike) -> str:
-    """The cells as one line of the published characters."""
-    return "".join(_LETTERS[np.asarray(grid)])
+    """The cells as one line of the published characters; the rows of a rectangle have `/` between them."""
+    cells = np.asarray(grid)
+    return format_grid(cells).replace("\n", "/") if (cells == OUTSIDE).any() else "".join(_LETTERS[cells])
 
 
 def format_grid(grid: ArrayLike) -> str:
     """The cells as rows."""
-    line = format_line(grid)
-    side = side_of(len(line))
-    return "\n".join(line[r * side : (r + 1) * side] for r in range(side))
+    rows, columns = shape_of(grid)
+    return "\n".join("".join(row) for row in _LETTERS[_square(grid)[:rows, :columns]])
 
 
 def side_of(cells: int) -> int:
@@ -117,10 +138,45 @@ def side_of(cells: int) -> int:
     return side
 
 
+def _square(grid: ArrayLike) -> NDArray[np.int8]:
+    cells = np.asarray(grid)
+    return cells.reshape(side_of(cells.size), -1)
+
+
+def shape_of(grid: ArrayLike) -> tuple[int, int]:
+    """Rows and columns of the maze in a grid (S,)."""
+    there = _square(grid) != OUTSIDE
+    rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
+    return int(rows[-1]) + 1 if len(rows) else 0, int(columns[-1]) + 1 if len(columns) else 0
+
+
+def in_square(cells: NDArray[np.int8], side: int | None = None) -> NDArray[np.int8]:
+    """(…, rows, columns) → (…, S): in the upper left corner of a square of this side (none: the longer one)."""
+    rows, columns = cells.shape[-2:]
+    side = side or max(rows, columns)
+    square = np.zeros((*cells.shape[:-2], side, side), np.int8)
+    square[..., :rows, :columns] = cells
+    return square.reshape(*cells.shape[:-2], side * side)
+
+
+def resized(grid: Grid, shape: tuple[int, int]) -> Grid:
+    """A maze cut, or filled up with open cells, to another number of rows and columns."""
+    rows, columns = shape_of(grid)
+    cells = np.full(shape, OPEN, np.int8)
+    kept = min(rows, shape[0]), min(columns, shape[1])
+    cells[: kept[0], : kept[1]] = _square(grid)[: kept[0], : kept[1]]
+    return in_square(cells)
+
+
 def without_path(grids: ArrayLike) -> Grids:
     """Grids with every `o` open again."""
     found = np.asarray(grids)
     return np.where(found == PATH, OPEN, found).astype(np.int8)
+
+
+def is_passable(grids: NDArray) -> NDArray[np.bool_]:
+    """The cells that a way can lead through."""
+    return (grids != WALL) & (grids != OUTSIDE)
 
 
 def check_puzzle(grid: ArrayLike) -> None:
@@ -190,7 +246,7 @@ class ShortestPaths:
 def shortest_paths(grids: ArrayLike) -> ShortestPaths:
     """Of (N, S) mazes with one start and one goal each; `o` counts as open."""
     cells = np.asarray(grids)
-    passable = cells != WALL
+    passable = is_passable(cells)
     start, goal = (cells == START).argmax(axis=1), (cells == GOAL).argmax(axis=1)
     ahead, ways = distances(passable, start)
     behind, _ = distances(passable, goal)
@@ -208,7 +264,7 @@ def solve(grid: ArrayLike) -> Grid:
     side = side_of(cells.size)
     goal = int((cells == GOAL).argmax())
     here = int((cells == START).argmax())
-    left = distances((cells != WALL)[None], np.array([goal]))[0][0]
+    left = distances(is_passable(cells)[None], np.array([goal]))[0][0]
     while left[here] > 1:
         row, column = divmod(here, side)
         around = ((row + 1, column), (row, column + 1), (row - 1, column), (row, column - 1))
@@ -224,7 +280,7 @@ def is_right(answers: ArrayLike, puzzles: ArrayLike) -> NDArray[np.bool_]:
     found = np.flatnonzero(right)
     if len(found):
         length = shortest_paths(given[found]).length
-        marked = answer[found] != OPEN
+        marked = (answer[found] != OPEN) & (given[found] != OUTSIDE)
         # As many marks as moves between the two ends, and a way of so many moves through marked cells alone: then they are that way.
         only = np.where(marked, given[found], WALL)
         right[found] = (length >= 1) & ((answer[found] == PATH).sum(axis=1) == length - 1) & (shortest_paths(only).length == length)
@@ -244,7 +300,7 @@ def faults(answers: ArrayLike, puzzle: ArrayLike) -> NDArray[np.intp]:
     rimmed = np.pad(marked.reshape(-1, side, side), ((0, 0), (1, 1), (1, 1))).astype(np.intp)
     around = rimmed[:, :-2, 1:-1] + rimmed[:, 2:, 1:-1] + rimmed[:, 1:-1, :-2] + rimmed[:, 1:-1, 2:]
     wrong = np.abs(around.reshape(answer.shape) - np.where(ends, 1, 2)) * marked
-    return np.where(given == OPEN, wrong + ((answer != OPEN) & (answer != PATH)), wrong + (answer != given))
+    return np.where(given == OPEN, wrong + ((answer != OPEN) & (answer != PATH)), wrong + ((answer != given) & (given != OUTSIDE)))
 
 
 def symmetry(side: int) -> NDArray[np.intp]:
@@ -254,11 +310,24 @@ def symmetry(side: int) -> NDArray[np.intp]:
     return np.stack([t.ravel() for pair in ((t, t[:, ::-1]) for t in turned) for t in pair])
 
 
+def to_corner(grids: Grids, *others: Grids) -> tuple[Grids, ...]:
+    """(N, S) with the rectangles moved to the upper left corner, and `others` moved in the same way."""
+    count, side = len(grids), side_of(grids.shape[1])
+    there = (grids != OUTSIDE).reshape(count, side, side)
+    top, left = there.any(axis=2).argmax(axis=1), there.any(axis=1).argmax(axis=1)
+    if not (top.any() or left.any()):
+        return grids, *others
+    step = np.arange(side)
+    row, column = (step + top[:, None]) % side, (step + left[:, None]) % side
+    cells = (row[:, :, None] * side + column[:, None, :]).reshape(count, -1)
+    return tuple(np.take_along_axis(each, cells, axis=1) for each in (grids, *others))
+
+
 def symmetry_classes(puzzles: Grids) -> NDArray[np.uint64]:
     """(N, S) → (N,) a number that rotations and reflections of a maze share, its start and goal exchanged or not."""
     exchanged = np.array([0, WALL, OPEN, GOAL, START, PATH], np.int8)[puzzles]
     orders = symmetry(side_of(puzzles.shape[1]))
-    return np.stack([hashes(grids[:, order]) for order in orders for grids in (puzzles, exchanged)]).min(axis=0)
+    return np.stack([hashes(to_corner(grids[:, order])[0]) for order in orders for grids in (puzzles, exchanged)]).min(axis=0)
 
 
 def augment(puzzles: Grids, solutions: Grids, rng: np.random.Generator) -> tuple[Grids, Grids]:
@@ -270,7 +339,8 @@ def augment(puzzles: Grids, solutions: Grids, rng: np.random.Generator) -> tuple
     def moved(grids: Grids) -> Grids:
         return np.take_along_axis(names, np.take_along_axis(grids, orders, axis=1).astype(np.intp), axis=1)
 
-    return moved(puzzles), moved(solutions)
+    turned, answers = to_corner(moved(puzzles), moved(solutions))
+    return turned, answers
 
 
 def wall_up(puzzles: Grids, solutions: Grids, rng: np.random.Generator, probability: float = 1.0) -> tuple[Grids, Grids]:

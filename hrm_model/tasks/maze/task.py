@@ -11,27 +11,33 @@ from hrm_model.errors import PuzzleError
 from hrm_model.tasks.base import Grid, Grids, Task, Tokens
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.maze.generator import generate
+from hrm_model.tasks.maze.varied import generate_shaped
 
 
 @dataclass(frozen=True)
 class MazeTask(Task):
-    """Grids hold tokens."""
+    """Grids hold tokens, in the square of the longer side."""
 
-    side: int
+    rows: int
+    columns: int
     vocab_size: int = maze.VOCAB_SIZE
     almost = "the path is not a shortest one"
     symbols = "?" + maze.CHARACTERS
     spellings = ("", *maze.CHARACTERS)
 
     @property
+    def side(self) -> int:  # type: ignore[override]
+        return max(self.rows, self.columns)
+
+    @property
     def name(self) -> str:  # type: ignore[override]
-        return f"maze-{self.side}x{self.side}"
+        return f"maze-{self.rows}x{self.columns}"
 
     def classes(self, puzzles: Grids) -> NDArray[np.uint64]:
         return maze.symmetry_classes(puzzles)
 
     def parse(self, text: str) -> Grid:
-        return maze.parse(text, self.side)
+        return maze.parse(text, (self.rows, self.columns))
 
     def format_line(self, grid: Grid) -> str:
         return maze.format_line(grid)
@@ -87,6 +93,8 @@ class MazeTask(Task):
     ) -> tuple[Grids, Grids]:
         if clues is not None:
             raise PuzzleError(f"a {self.name} has a path and no clues; leave out clues")
+        if self.rows != self.columns:
+            return generate_shaped((self.rows, self.columns), count, rng, min_path=min_path, max_path=max_path)
         return generate(self.side, count, rng, min_path=min_path, max_path=max_path)
 
     def augment(self, puzzles: Grids, solutions: Grids, rng: np.random.Generator) -> tuple[Grids, Grids]:

@@ -28,6 +28,11 @@ _TITLES = {
         "Sudoku-Extreme, 1,000 puzzles",
         "The published recipe: 27 million parameters and 1,000 minimal puzzles, repeated many times. Best on a GPU.",
     ),
+    "maze-quick": (
+        "Mazes of every size, quick",
+        "A tiny model whose cells hear only their neighbours. After about ten minutes it finds shortest paths in mazes of any height and width.",
+    ),
+    "maze": ("Mazes of every size", "The same model, trained for longer and on larger mazes."),
     "maze-11x11": ("Mazes 11×11", "The shortest path from start to goal, in mazes with and without loops."),
     "maze-30x30-hard": ("Mazes 30×30, hard", "The published maze task: the shortest path through 30×30 cells."),
     "arc-agi-1": ("ARC-AGI-1", "Infer a rule from a few examples and apply it: the coloured grids of the ARC challenge."),

@@ -212,13 +212,9 @@ def test_collections_are_read_whole(tmp_path: Path, name: str, text: str) -> Non
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (
-            "#########\n#S      #\n# ##### #\n# #   # #\n# # # # #\n# # # # #\n# # # # #\n# # # # #\n# # #   #\n#   ##G##\n#########",
-            "11 rows, .* 9 cells",
-        ),
         ("# #  \n# S  \n  #  \n#  G#\n  # #".replace("# #  \n# S", "# #\n# S", 1), "Row 1 has 3 cells"),
         ("S#   \n\t # #\n  #  \n## G \n     ", "A tab at row 2, column 1"),
-        ("S#\n #\nG#", "3 rows, the longest of 2"),
+        ("S#\n #\nG#", "3 × 2; 3 × 3 to"),
     ],
 )
 def test_a_maze_is_never_filled_up_or_cut(text: str, words: str) -> None:

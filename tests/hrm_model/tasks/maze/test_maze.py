@@ -161,7 +161,7 @@ def test_rows_may_have_lost_their_open_cells() -> None:
     [
         ("S#?\n   \n  G", "'\\?' at row 1, column 3"),
         ("S#\n G", "2 × 2"),
-        ("S    \n    G", "2 rows, the longest of 5"),
+        ("S    \n    G", "2 × 5"),
         ("S#G  ", "5 cells in one line"),
         ("#" * 40000, "40,000 characters"),
     ],
@@ -190,7 +190,8 @@ def test_a_maze_that_breaks_a_rule_is_refused(text: str, words: str, cell: int |
 
 def test_names_of_tasks() -> None:
     assert task_named("maze-11x11").cells == 121
-    for name in ("maze-11x12", "maze-2x2", "maze-999x999", "sudoku-5x5", "arc9"):
+    assert (task_named("maze-7x12").cells, task_named("maze-7x12").side) == (144, 12)
+    for name in ("maze-2x2", "maze-999x999", "sudoku-5x5", "arc9"):
         with pytest.raises(ValueError, match=name):
             task_named(name)
 
