@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 import hrm_model
 from hrm_model.errors import message_of
 from hrm_studio import crash
-from hrm_studio.log import log_file
+from hrm_studio.log import log_file, trace_native_crashes
 from hrm_studio.main_window import MainWindow
 from hrm_studio.theme import Theme
 from hrm_studio.ui.dialogs.crash import CrashDialogs
@@ -74,6 +74,7 @@ def show_crashes(window: MainWindow) -> CrashDialogs:
 
 def main(argv: list[str] | None = None, path: Path | None = None) -> int:
     """Open the studio, with a file or folder if one is given, and run until its window is closed."""
+    trace_native_crashes()
     qInstallMessageHandler(_log_qt)
     application = make_application(argv if argv is not None else sys.argv[:1])
     try:

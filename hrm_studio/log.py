@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 from collections import deque
+from contextlib import suppress
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -14,11 +16,16 @@ from hrm_model.folders import logs
 _LARGEST = 1_000_000  # bytes of one file; three older ones are kept
 _OLDER = 3
 _FORMAT = "%(asctime)s  %(process)d  %(levelname)-7s  %(name)s: %(message)s"
+_log = logging.getLogger(__name__)
 _OURS = ("hrm_model", "trainer", "hrm_studio")
 
 
 def log_file() -> Path:
     return logs() / "hrm-studio.log"
+
+
+def native_crash_file() -> Path:
+    return logs() / "native-crash.log"
 
 
 def start_logging(*, debug: bool | None = None) -> None:
@@ -50,6 +57,24 @@ def stop_logging() -> None:
     for handler in [h for h in root.handlers if h.get_name() == "hrm-studio"]:
         root.removeHandler(handler)
         handler.close()
+
+
+def trace_native_crashes() -> None:
+    """If native code (Qt, torch, HDF5) crashes this process, write what all threads were doing to `native_crash_file()`.
+
+    The next call moves what it finds there into the log, where error reports include it.
+    """
+    file = native_crash_file()
+    with suppress(OSError):  # a folder that cannot be written stops nobody
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a+", encoding="utf-8", errors="replace") as stream:
+            stream.seek(0)
+            found = stream.read().strip()
+            stream.truncate(0)
+        if found:
+            _log.error("an earlier session crashed in native code:\n%s", found)
+        # Left open: faulthandler writes to its descriptor. Appending, so that several sessions can share the file.
+        faulthandler.enable(file.open("a", encoding="utf-8"))
 
 
 def last_lines(count: int = 40) -> list[str]:

@@ -7,6 +7,7 @@ The exit code is 0 if the run finished or was stopped, 1 if it failed, 2 if the 
 
 from __future__ import annotations
 
+import faulthandler
 import signal
 import sys
 import traceback
@@ -88,4 +89,5 @@ def explain(error: Exception, run: RunDir) -> str:
 
 
 if __name__ == "__main__":
+    faulthandler.enable()  # a crash in native code leaves a traceback in log.txt
     sys.exit(main(sys.argv[1:]))

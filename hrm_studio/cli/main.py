@@ -75,7 +75,9 @@ def _version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def start(
     context: typer.Context,
-    debug: Annotated[bool, typer.Option("--debug", envvar="HRM_STUDIO_DEBUG", help="Print tracebacks and the log.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="HRM_STUDIO_DEBUG", help="Print tracebacks and the log. Works before and after a command.")
+    ] = False,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the versions of HRM Studio and its libraries.")
     ] = False,
@@ -92,14 +94,15 @@ def start(
 def main() -> None:
     """Entry point of `hrm-studio`. A file or folder alone (`hrm-studio t.h5`) opens the app with it."""
     try:
-        path = _path_alone(sys.argv[1:])
+        arguments = _in_order(sys.argv[1:])
+        path = _path_alone([a for a in arguments if a != "--debug"])
         if path is None:
-            app(_puzzle_after_options(sys.argv[1:]))
+            app(arguments)
             return
         from hrm_studio.app import main as open_app
         from hrm_studio.log import start_logging
 
-        start_logging()
+        start_logging(debug="--debug" in arguments or None)
         sys.exit(open_app(path=path))
     except Exception as error:
         sys.exit(_report(error))
@@ -116,12 +119,16 @@ def _path_alone(arguments: list[str]) -> Path | None:
     return path
 
 
-def _puzzle_after_options(arguments: list[str]) -> list[str]:
-    """The arguments with a puzzle that begins with - put last, where it is not taken for an option."""
-    puzzles = [a for a in arguments if _BEGINS_WITH_DASH.fullmatch(a)]
-    if not puzzles or "--" in arguments:
-        return arguments
-    return [*(a for a in arguments if a not in puzzles), "--", *puzzles]
+def _in_order(arguments: list[str]) -> list[str]:
+    """The arguments as typer needs them: `--debug` before the command, and a puzzle that begins with - after all options."""
+    if "--" in arguments:
+        end = arguments.index("--")
+        options, rest = arguments[:end], arguments[end:]
+    else:
+        puzzles = [a for a in arguments if _BEGINS_WITH_DASH.fullmatch(a)]
+        options, rest = [a for a in arguments if a not in puzzles], ["--", *puzzles] if puzzles else []
+    debug = ["--debug"] if "--debug" in options else []
+    return [*debug, *(a for a in options if a != "--debug"), *rest]
 
 
 def _report(error: Exception) -> int:

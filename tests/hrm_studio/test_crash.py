@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from hrm_studio.app import show_crashes
 from hrm_studio.cli import main as cli
 from hrm_studio.cli import solve as cli_solve
 from hrm_studio.export.spec import Spec
-from hrm_studio.log import last_lines, log_file, start_logging, stop_logging
+from hrm_studio.log import last_lines, log_file, native_crash_file, start_logging, stop_logging
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.runs import RunsModel
 from hrm_studio.services.exporter import Exporter
@@ -264,16 +265,19 @@ def test_in_the_process_that_checks_a_trace(tmp_path: Path, monkeypatch: pytest.
     assert "Traceback" in caught.value.__notes__[0]
 
 
-@pytest.mark.parametrize("debug", [False, True])
-def test_in_a_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], debug: bool) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [("solve", NINE), ("--debug", "solve", NINE), ("solve", "--debug", NINE), ("solve", NINE, "--debug"), ("solve", "--debug", "--", NINE)],
+)
+def test_in_a_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
     monkeypatch.setattr(cli_solve, "parse_any", boom)
-    monkeypatch.setattr(sys, "argv", ["hrm-studio", *(["--debug"] if debug else []), "solve", NINE])
+    monkeypatch.setattr(sys, "argv", ["hrm-studio", *arguments])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     stop_logging()
     told = capsys.readouterr().err
     assert ended.value.code == 1
-    if debug:
+    if "--debug" in arguments:
         assert "Traceback (most recent call last)" in told
     else:
         assert told == f"hrm-studio: internal error (Planted: planted here). The log has the details: {log_file()}\n"
@@ -385,8 +389,29 @@ def test_ctrl_c_is_no_bug(window: MainWindow, qtbot: QtBot, capsys: pytest.Captu
 def test_a_window_that_cannot_open_is_explained(monkeypatch: pytest.MonkeyPatch, qtbot: QtBot, logged: None) -> None:
     told: list[str] = []
     monkeypatch.setattr(app, "open_window", boom)
+    monkeypatch.setattr(app, "trace_native_crashes", lambda: None)  # pytest has its own
     monkeypatch.setattr(app, "qInstallMessageHandler", lambda _: None)  # pytest-qt has its own
     monkeypatch.setattr(QMessageBox, "critical", lambda parent, title, text: told.append(text))
     assert app.main([]) == 1
     assert told == [f"The window cannot open. Internal error (Planted: planted here). The log has the details.\n\nLog: {log_file()}"]
     assert "in boom" in "\n".join(last_lines())
+
+
+def test_a_crash_in_native_code_leaves_a_trace_that_the_next_start_logs() -> None:
+    """As Qt or torch would crash: in a slot of the running app."""
+    script = (
+        "import faulthandler, sys; from hrm_studio import app, log\n"
+        "log.start_logging()\n"
+        "app._note_start = faulthandler._sigsegv if sys.argv[1] == 'crash' else lambda: app.QApplication.quit()\n"
+        "sys.exit(app.main([]))\n"
+    )
+    run = [sys.executable, "-c", script]
+    assert subprocess.run([*run, "crash"], capture_output=True, timeout=600, check=False).returncode != 0
+    trace = native_crash_file().read_text(encoding="utf-8")
+    assert "most recent call first" in trace
+    assert "app.py" in trace
+    assert subprocess.run([*run, "quit"], capture_output=True, timeout=600, check=False).returncode == 0
+    assert native_crash_file().read_text(encoding="utf-8") == ""
+    log = "\n".join(last_lines(200))
+    assert "an earlier session crashed in native code" in log
+    assert trace.strip() in log
