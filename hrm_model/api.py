@@ -104,7 +104,22 @@ def record(
 
 @dataclass(frozen=True)
 class Answer:
-    """A model's answer to one puzzle, after its last segment. As text it is the filled board."""
+    """A model's answer to one puzzle, after its last segment. As text it is the filled board.
+
+    >>> import hrm_model
+    >>> model = hrm_model.load("sudoku-4x4", device="cpu")
+    >>> answer = hrm_model.solve(model, "2.......42.11.4.", segments=4)
+    >>> answer.solved, answer.violations, answer.would_halt_after
+    (True, 0, 2)
+    >>> answer.tokens  # digit + 1
+    array([3, 5, 2, 4, 4, 2, 3, 5, 5, 3, 4, 2, 2, 4, 5, 3])
+    >>> print(answer)
+    2 4 | 1 3
+    3 1 | 2 4
+    ----+----
+    4 2 | 3 1
+    1 3 | 4 2
+    """
 
     puzzle: PuzzleInfo = field(repr=False)  # the question
     tokens: Array = field(repr=False)  # (S,)

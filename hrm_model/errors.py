@@ -17,7 +17,15 @@ _REMEDIES = {
 
 
 class HRMError(ValueError):
-    """Base class of all errors that a person can cause. A ValueError too, so that pydantic reports it with the field at fault."""
+    """Base class of all errors that a person can cause. A ValueError too, so that pydantic reports it with the field at fault.
+
+    >>> import hrm_model
+    >>> try:
+    ...     hrm_model.parse_puzzle("22..............")
+    ... except hrm_model.HRMError as error:
+    ...     print(type(error).__name__, "-", error)
+    PuzzleError - 2 appears twice in one row: at row 1, column 1 and at row 1, column 2.
+    """
 
 
 class UsageError(HRMError):

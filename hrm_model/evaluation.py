@@ -53,7 +53,16 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures over a set of puzzles, after the last segment unless noted otherwise."""
+    """Figures over a set of puzzles, after the last segment unless noted otherwise.
+
+    >>> import hrm_model
+    >>> model = hrm_model.load("sudoku-4x4", device="cpu")
+    >>> found = hrm_model.evaluate(model, ["2.......42.11.4.", ".3..1.4....2..3."], segments=4)
+    >>> found.puzzles, found.exact, [round(share, 2) for share in found.interval]
+    (2, 1.0, [0.34, 1.0])
+    >>> found.exact_by_segment  # share solved after 1, 2, 3 and 4 segments
+    (1.0, 1.0, 1.0, 1.0)
+    """
 
     puzzles: int  # how many
     exact: float  # share of puzzles that are solved (a maze by any shortest path)

@@ -24,7 +24,13 @@ LEVEL_NAMES = ("L", "H")
 
 @dataclass(frozen=True)
 class PuzzleInfo:
-    """A puzzle in a model's tokens. `parse_puzzle` makes one from text."""
+    """A puzzle in a model's tokens. `parse_puzzle` makes one from text.
+
+    >>> import hrm_model
+    >>> puzzle = hrm_model.parse_puzzle("S #  ## G")
+    >>> puzzle.task, puzzle.given.shape, puzzle.solution
+    ('maze-3x3', (9,), array([3, 2, 1, 5, 5, 1, 1, 5, 4]))
+    """
 
     task: str  # 'sudoku-9x9', 'maze-30x30', 'arc', …
     given: Array  # (S,)
@@ -50,7 +56,16 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class Step:
-    """One module call. Arrays are copies; nothing here is tied to the model."""
+    """One module call. Arrays are copies; nothing here is tied to the model.
+
+    >>> import hrm_model
+    >>> model = hrm_model.load("sudoku-4x4", device="cpu")
+    >>> step = next(hrm_model.reason(model, "2.......42.11.4."))
+    >>> step
+    Step(segment=0, h_cycle=0, l_step=0, level='L', q_halt=None, q_continue=None)
+    >>> step.state.shape, step.prediction.shape, step.probability.shape
+    ((17, 64), (16,), (16, 6))
+    """
 
     segment: int  # all three counted from 0
     h_cycle: int
