@@ -86,7 +86,7 @@ def find(path: str | Path) -> CheckpointFiles:
     """The weights of a checkpoint folder, a run folder, a file or a zip. CheckpointError says what is missing or refused."""
     path = Path(path)
     if not path.exists():
-        raise CheckpointError(f"{path}: no such file or folder")
+        raise CheckpointError(f"{path}: {_dangling(path) if path.is_symlink() else 'no such file or folder'}")
     if path.is_dir():
         return replace(_in_folder(_of_run(path) or path), asked=path)
     if _is_archive(path):
@@ -129,6 +129,9 @@ def _in_folder(folder: Path) -> CheckpointFiles:
             if parts
             else "(model.safetensors with config.json, or step_N with all_config.yaml)"
         )
+        lost = next((p for p in sorted(folder.iterdir()) if p.is_symlink() and not p.exists() and is_weights_name(p.name)), None)
+        if lost is not None:
+            raise CheckpointError(f"{lost}: {_dangling(lost)}")
         raise CheckpointError(f"{folder}: no checkpoint found {why}")
     first = candidates[0]
     if len(candidates) > 1 and rank(first.name)[0] == 1:
@@ -144,11 +147,19 @@ def _siblings(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
             raise CheckpointError(f"{folder}: more than {_MOST_FILES:,} files. Open the weights file itself")
         if entry.is_symlink() and not _stays_inside(entry, folder):
             refused.append(f"{entry.name}: not read, because it is a symbolic link to another place")
+        elif entry.is_symlink() and not entry.exists():
+            refused.append(f"{entry.name}: not read, because the file that it links to is missing")
         elif entry.suffix in (".py", ".pyc", ".so", ".pkl"):
             refused.append(f"{entry.name}: not read, because it is code, which a checkpoint does not need")
         elif entry.is_file():
             files.append(entry)
     return files, tuple(refused)
+
+
+def _dangling(link: Path) -> str:
+    """What to say of a link whose target is missing."""
+    again = "Download the model again" if any(p.name.startswith("models--") for p in link.parents) else "Copy the file itself"
+    return f"a link to {str(link.readlink())[:200]}, which is missing: the file was deleted, or never completely downloaded. {again}"
 
 
 def _stays_inside(link: Path, folder: Path) -> bool:

@@ -8,6 +8,7 @@ name. It does not read the numbers of tensors, so it costs the same for 1 MB and
 from __future__ import annotations
 
 import pickletools
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,11 @@ from hrm_model.errors import CheckpointError
 
 MOST_BYTES = 16 << 20  # of a pickle; one of 1,000 tensors has 0.1 MB
 _REBUILDS = ("torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter", "collections OrderedDict", "torch Size")
+
+
+_UNTYPED, _UNTYPED_REBUILD = "torch.storage UntypedStorage", "torch._utils _rebuild_tensor_v3"
+_OTHER_STORAGE = re.compile(r"[A-Za-z0-9]{1,40}Storage")
+_DTYPE = re.compile(r"u?int\d{1,2}|float\d{1,2}(_[a-z0-9]{1,20})*|bits\w{1,10}|complex\d{1,3}|bool|bfloat16")
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,10 @@ class _Inconsistent(Exception):
     """The pickle contradicts itself; the message says how."""
 
 
+class _Unread(Exception):
+    """Tensors of a type of numbers that is not read; the message names the type."""
+
+
 class _Forbidden(Exception):
     """torch.save does not write such a pickle; the message says why."""
 
@@ -74,6 +84,8 @@ def read_pickle(data: bytes, where: str) -> Any:
                 machine.do(opcode.name, argument)
     except _Forbidden as error:
         raise CheckpointError(f"{where}: refused, because {error}; a checkpoint may contain tensors only") from None
+    except _Unread as error:
+        raise CheckpointError(f"{where}: has numbers of type {error}, which cannot be read; save it as float32 or bfloat16") from None
     except _Inconsistent as error:
         raise _damaged(where, str(error)) from None
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, UnicodeError, OverflowError):
@@ -131,9 +143,11 @@ class _Machine:
 
     def find(self, module: str, name: str) -> None:
         full = f"{module} {name}"
-        if module == "torch" and name.endswith("Storage") and full not in BY_STORAGE or name == "_rebuild_tensor_v3":
-            raise _Forbidden(f"it has numbers of a type that cannot be read ({module}.{name}, perhaps float8)"[:200])
-        if full not in _REBUILDS and full not in BY_STORAGE:
+        if module == "torch" and _OTHER_STORAGE.fullmatch(name) and full not in (*BY_STORAGE, _UNTYPED):
+            raise _Unread(name.removesuffix("Storage"))
+        if full == "torch._utils _rebuild_qtensor":
+            raise _Unread("quantised integers")
+        if full not in (*_REBUILDS, *BY_STORAGE, _UNTYPED, _UNTYPED_REBUILD) and not (module == "torch" and _DTYPE.fullmatch(name)):
             raise _Forbidden(f"it would run {module}.{name}"[:200])
         self.stack.append(_Global(full))
 
@@ -148,12 +162,13 @@ class _Machine:
         if (
             kind != "storage"
             or type(dtype) is not _Global
-            or dtype.name not in BY_STORAGE
+            or dtype.name not in (*BY_STORAGE, _UNTYPED)
             or type(key) is not str
             or type(numel) is not int
         ):
             raise _Inconsistent("a storage of unknown kind")
-        self.stack.append(Storage(key, BY_STORAGE[dtype.name].name, numel))
+        known = BY_STORAGE.get(dtype.name)
+        self.stack.append(Storage(key, known.name if known else "untyped", numel))
 
     def build(self) -> None:
         """Attributes of a state dict (torch's _metadata) are left out."""
@@ -175,9 +190,12 @@ class _Machine:
             return _sizes(arguments[0])
         if name == "torch._utils _rebuild_parameter" and isinstance(arguments[0], StoredTensor):
             return arguments[0]
+        if name == _UNTYPED_REBUILD and len(arguments) >= 7 and type(arguments[6]) is _Global:
+            # torch writes tensors of the types so that are newer than its storages: float8, unsigned integers.
+            raise _Unread(arguments[6].name.removeprefix("torch "))
         if name == "torch._utils _rebuild_tensor_v2" and len(arguments) >= 4:
             storage, offset, shape, strides = arguments[:4]
-            if type(storage) is Storage and type(offset) is int:
+            if type(storage) is Storage and storage.dtype != "untyped" and type(offset) is int:
                 return StoredTensor(storage, offset, _sizes(shape), _sizes(strides))
         raise _Inconsistent(f"{name.replace(' ', '.')} with other arguments than torch.save writes")
 

@@ -12,6 +12,7 @@ import yaml
 
 from hrm_model.config import ModelConfig
 from hrm_model.errors import CheckpointError
+from hrm_model.foreign import what_it_is
 from hrm_model.formats import CHECKPOINT
 
 _MOST_BYTES_JSON = 256 << 10
@@ -41,7 +42,10 @@ def read_config(files: tuple[Path, ...]) -> GivenSettings:
     for file in files:
         content = _parsed(file)
         if not isinstance(content, dict):
+            _refuse_foreign(file)  # YAML takes nearly any text for a text
             raise CheckpointError(f"{file}: contains {_KINDS.get(type(content), 'no settings')} instead of a model's settings by name")
+        if not {"model", "arch", "H_cycles"} & content.keys():
+            _refuse_foreign(file)
         if file.suffix == ".json":
             _check_header(content, file)
         if isinstance(content.get("model"), dict) and file.suffix == ".json":
@@ -102,10 +106,19 @@ def _parsed(file: Path) -> Any:
     except OSError as error:
         raise CheckpointError(f"{file}: cannot be read ({error.strerror or error})") from None
     except yaml.YAMLError as error:
+        _refuse_foreign(file)
         tag = str(getattr(error, "problem", "") or error).splitlines()[0][:200]
         raise CheckpointError(f"{file}: not plain YAML ({tag})") from None
     except CheckpointError:
         raise
     except (ValueError, RecursionError, TypeError) as error:  # JSON, UTF-8, numbers of endless digits, unhashable keys
+        _refuse_foreign(file)
         kind = "JSON" if file.suffix == ".json" else "plain YAML"
         raise CheckpointError(f"{file}: not {kind} ({(str(error).splitlines() or [''])[0][:200]})") from None
+
+
+def _refuse_foreign(file: Path) -> None:
+    """CheckpointError if something else was saved under a configuration's name."""
+    other = what_it_is(file, "a configuration")
+    if other:
+        raise CheckpointError(f"{file}: {other}") from None

@@ -20,6 +20,7 @@ from hrm_model.checkpoint.dtypes import BY_SAFETENSORS, DTYPES, UNREAD_SAFETENSO
 from hrm_model.checkpoint.locate import DAMAGED_ZIP, begins_like_weights
 from hrm_model.checkpoint.pickle import MOST_BYTES, DamagedPickle, StoredTensor, read_pickle
 from hrm_model.errors import CheckpointError
+from hrm_model.foreign import what_it_is
 
 Array = NDArray[Any]
 
@@ -58,7 +59,10 @@ class WeightsFile:
                 begin = stream.read(16)
             self._state = _state_of(path)
             self.size = self._state[0]
-            if path.suffix == ".safetensors" or (begin[8:9] == b"{" and path.suffix != ".pt"):
+            if begin[8:9] != b"{" and not begin.startswith(b"PK") and (other := what_it_is(path, "a checkpoint")):
+                raise CheckpointError(f"{path}: {other}")
+            # By its content: safetensors with another ending, and torch.save's under the name of safetensors, are common.
+            if begin[8:9] == b"{" or (path.suffix == ".safetensors" and not begin.startswith((b"PK", b"\x80"))):
                 self.kind, found = "safetensors", _read_safetensors(path, self.size)
             else:
                 self.kind, found = "torch", _read_torch(path, begin)

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrm_model.errors import PuzzleError
+from hrm_model.foreign import named
 from hrm_model.tasks.base import Grids, Task
 from hrm_model.tasks.characters import encoding_of
 from hrm_model.tasks.puzzle_rows import Row, rows_of
@@ -92,7 +93,7 @@ def iter_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -
     try:
         encoding = encoding_of(head, whole=len(head) < _HEAD)
     except PuzzleError:
-        raise PuzzleError(f"{file}: cannot be read (it is not text)") from None
+        raise PuzzleError(f"{file}: {named(head[:1024], 'a file of puzzles') or 'cannot be read (it is not text)'}") from None
     with file.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as stream:
         rows = _rows(stream, file, limit)
         while chunk := list(itertools.islice(rows, _AT_ONCE)):

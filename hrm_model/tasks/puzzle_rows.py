@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from hrm_model.errors import PuzzleError
+from hrm_model.foreign import named
 from hrm_model.tasks.characters import plain
 from hrm_model.tasks.maze.grid import is_maze_text, looks_like_maze
 from hrm_model.tasks.sudoku.embedded import boards_in, boards_in_lists, boards_in_markup, puzzle_section, refuse_rounded
@@ -147,6 +148,9 @@ def _drawn_sudokus(lines: Lines) -> Iterator[Row]:
         for board in boards:
             yield Row(f"line {first}", board)
         return
+    other = named(text[:1024].encode(errors="replace"), "a file of puzzles")
+    if other:
+        raise PuzzleError(f"line {first}: {other}")
     if text.lstrip().startswith(("[", "{")):
         raise PuzzleError(f"line {first}: this list is not a Sudoku. An ARC task is opened as a task, not as a file of puzzles.")
     if not any(c.isdigit() or c in "._*?" for c in text):

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from hrm_model.errors import PuzzleError
+from hrm_model.foreign import named
 from hrm_model.tasks.arc import puzzle as arc
 from hrm_model.tasks.arc.task import ArcTask
 from hrm_model.tasks.base import Grid, Task
@@ -39,6 +40,16 @@ def parse_any(text: str) -> tuple[Task, Grid]:
 
     Of an ARC task's JSON it is the first test input.
     """
+    try:
+        return _parse(text)
+    except PuzzleError:
+        other = named(text[:1024].encode(errors="replace"), "a puzzle")
+        if not other or boards_in_markup(text):
+            raise
+        raise PuzzleError(f"This is {other}") from None
+
+
+def _parse(text: str) -> tuple[Task, Grid]:
     if is_arc_task(text):
         return ArcTask(), arc.encode(arc.task_from_text(text, "", "The text").test[0].input).astype(np.int8)
     as_sudoku = _sudoku_in_lists(text)
@@ -64,6 +75,8 @@ def _sudoku(text: str) -> tuple[Task, Grid]:
         if not boards:
             for number, line in enumerate(text.split("\n"), 1):
                 refuse_rounded(line, number)
+    if len(boards) == 16 and all(len(board) == 16 for board in boards):
+        raise PuzzleError("These can be 16 Sudokus of 4×4 or one of 16×16, which cannot be read.")
     if len(boards) > 1:
         raise PuzzleError(f"The text holds {len(boards)} puzzles; one is needed here. `hrm-studio eval` takes files of many.")
     # `# …` after the cells is a comment; spaces in its place keep all characters where they are.
@@ -130,4 +143,4 @@ def read_text(file: Path) -> str:
     try:
         return decode(data)
     except PuzzleError as error:
-        raise PuzzleError(f"{file}: {error}") from None
+        raise PuzzleError(f"{file}: {named(data[:1024], 'a puzzle') or error}") from None

@@ -97,7 +97,7 @@ def read_extras(group: h5py.Group, title: str, version: int, max_bytes: int) -> 
     branch = member(group, "branch", h5py.Group, missing_ok=True)
     if branch is not None:
         parent = read_text(branch, "parent")
-        parent_step = int(numbers(branch, "parent_step", (), "iu")[()])
+        parent_step = int(numbers(branch, "parent_step", (), "iu")[()].item())
     budget = _Budget(max_bytes)
     records = []
     kept = member(group, "records", h5py.Group, missing_ok=True)

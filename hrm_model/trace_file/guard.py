@@ -13,15 +13,21 @@ import sys
 import traceback
 from pathlib import Path
 
+from hrm_model.children import search_path
 from hrm_model.errors import TraceFileError, child_crash
 from hrm_model.trace_file.reader import MAX_BYTES, EntryInfo, TraceReader
 
 MEMORY_BYTES = 2 << 30  # of address space, which Python with NumPy and HDF5 takes up to a third of
 SECONDS = 30  # at the least; large files get more
+_NOT_STARTED = "could not be checked, because the process that checks trace files did not start"
 _BYTES_PER_SECOND = 30_000_000
 
+# It finds packages where this process does, whatever told this process: PYTHONPATH, a user's folder, a notebook. Its first word says
+# that all are there; before that, what goes wrong is not the file's fault.
+_STARTED = b"started\n"
 _CHILD = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); from hrm_model.trace_file.guard import child; child(sys.argv[1], int(sys.argv[2]))"
+    "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); from hrm_model.trace_file.guard import child;"
+    " child(sys.argv[1], int(sys.argv[2]))"
 )
 
 
@@ -34,17 +40,27 @@ def scan(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES, seconds: f
     if not path.is_file():
         raise TraceFileError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     limit = seconds if seconds is not None else SECONDS + path.stat().st_size / _BYTES_PER_SECOND
-    command = [sys.executable, "-I", "-c", _CHILD, str(Path(__file__).parents[2]), str(path.resolve()), str(max_bytes)]
+    command = [sys.executable, "-I", "-c", _CHILD, json.dumps(search_path()), str(path.resolve()), str(max_bytes)]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_PLUGIN_PRELOAD": "::"}
     try:
         done = subprocess.run(command, capture_output=True, timeout=limit, check=False, env=environment, stdin=subprocess.DEVNULL)
-    except subprocess.TimeoutExpired:
+    except subprocess.TimeoutExpired as error:
+        if not (error.stdout or b"").startswith(_STARTED):
+            raise TraceFileError(f"{path}: {_NOT_STARTED} within {limit:.0f} s. Try again when the machine is less busy") from None
         raise TraceFileError(f"{path}: could not be read within {limit:.0f} s. The file is corrupt or malicious") from None
+    except (OSError, MemoryError) as error:
+        raise TraceFileError(f"{path}: {_NOT_STARTED} ({getattr(error, 'strerror', None) or 'too little memory'}). Try again") from None
+    words = done.stderr.decode(errors="replace").strip().rpartition("\n")[2][:200]
+    ended = f"signal {-done.returncode}" if done.returncode < 0 else words or f"exit code {done.returncode}"
+    if not done.stdout.startswith(_STARTED):
+        raise TraceFileError(f"{path}: {_NOT_STARTED} ({ended}). The file itself may be whole")
     try:
-        answer = json.loads(done.stdout)
+        answer = json.loads(done.stdout.removeprefix(_STARTED))
     except ValueError:
-        words = done.stderr.decode(errors="replace").strip().rpartition("\n")[2][:200]
-        ended = f"signal {-done.returncode}" if done.returncode < 0 else words or f"exit code {done.returncode}"
+        if done.returncode == -9:
+            raise TraceFileError(
+                f"{path}: could not be checked, because the system ended the process that checks it. Is memory short?"
+            ) from None
         raise TraceFileError(f"{path}: corrupt; it crashes the HDF5 library ({ended})") from None
     if "fault" in answer:
         raise TraceFileError(answer["fault"].replace(str(path.resolve()), str(path), 1))
@@ -55,6 +71,8 @@ def scan(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES, seconds: f
 
 def child(path: str, max_bytes: int) -> None:
     """In the child: read all, and print one JSON object."""
+    sys.stdout.buffer.write(_STARTED)
+    sys.stdout.buffer.flush()
     try:
         import resource
     except ImportError:  # Windows has no such limits; the time limit holds there too

@@ -15,8 +15,13 @@ from hrm_model.trace.data import Array
 
 MAX_CHUNK = 256 << 20  # bytes
 MAX_TEXT = 1 << 20
+_MOST_AXES = 8
 _PIECE = 4 << 20  # bytes that are read or written at once
-_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+# Those of HDF5 itself and LZF, which h5py brings; no other filter's code is ever looked for.
+_FILTERS = {
+    h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32, h5py.h5z.FILTER_SZIP,
+    h5py.h5z.FILTER_NBIT, h5py.h5z.FILTER_SCALEOFFSET, h5py.h5z.FILTER_LZF,
+}  # fmt: skip
 
 
 # Writing ---------------------------------------------------------------------------------------------------------------
@@ -91,6 +96,8 @@ def numbers(group: h5py.Group, name: str, shape: tuple[int | None, ...] | None, 
     found = _dataset(group, name)
     if found.dtype.kind not in kinds or found.dtype.itemsize > 8:
         raise TraceFileError(f"{found.name} has type {found.dtype}; {'integers' if 'i' in kinds else 'floating-point numbers'} are needed")
+    if shape == () and math.prod(found.shape) == 1:
+        return found  # other programs keep single numbers as arrays
     if shape is not None and (
         len(found.shape) != len(shape) or any(want not in (None, have) for want, have in zip(shape, found.shape, strict=True))
     ):
@@ -107,9 +114,10 @@ def _dataset(group: h5py.Group, name: str) -> h5py.Dataset:
     if found.shape is None:
         raise TraceFileError(f"{found.name} is empty")
     filters = {plan.get_filter(k)[0] for k in range(plan.get_nfilters())}
-    if not filters <= _FILTERS:
+    unread = {number for number in filters if number not in _FILTERS or not h5py.h5z.filter_avail(number)}
+    if unread:
         raise TraceFileError(
-            f"{found.name} is packed by filter {max(filters - _FILTERS)}, which is not supported; gzip, shuffle and Fletcher-32 are"
+            f"{found.name} is packed by filter {max(unread)}, which is not supported. `h5repack -f GZIP=4` makes a file that is"
         )
     if found.chunks is not None and math.prod(found.chunks) * found.dtype.itemsize > MAX_CHUNK:
         raise TraceFileError(f"{found.name} has chunks of {found.chunks}, larger than {MAX_CHUNK >> 20} MB")
@@ -135,7 +143,7 @@ def load(dataset: h5py.Dataset, end: int | None = None, first: int = 0) -> Array
 
 def scalar(group: h5py.Group, name: str, *, default: int) -> int:
     found = numbers(group, name, (), "iu", optional=True)
-    return default if found is None else int(found[()])
+    return default if found is None else int(found[()].item())
 
 
 def read_text(group: h5py.Group, name: str, *, default: str | None = None) -> str:
@@ -143,23 +151,33 @@ def read_text(group: h5py.Group, name: str, *, default: str | None = None) -> st
         return default
     found = _dataset(group, name)
     kind = h5py.check_string_dtype(found.dtype)
-    if found.shape != () or kind is None:
+    if math.prod(found.shape) != 1 or len(found.shape) > _MOST_AXES or kind is None:
         raise TraceFileError(f"{found.name} is not a text")
     if (kind.length or 0) > MAX_TEXT:
         raise TraceFileError(f"{found.name} is a text of {kind.length} bytes; up to {MAX_TEXT} are read")
-    return _decoded(found[()], found.name)
+    return _decoded(_single(found[()]), found.name)
 
 
 def attribute(where: Any, name: str) -> str | int | None:
-    """A text or an integer; None if there is no such attribute, or one of another type."""
+    """A text or an integer; None if there is no such attribute, or one of another type.
+
+    Other programs write them as arrays of one element, and whole numbers as floating-point numbers.
+    """
     if not h5py.h5a.exists(where.id, name.encode()):
         return None
     attribute = where.attrs.get_id(name)
-    if attribute.shape != () or attribute.get_storage_size() > MAX_TEXT:
+    shape = attribute.shape
+    if shape is None or math.prod(shape) != 1 or len(shape) > _MOST_AXES or attribute.get_storage_size() > MAX_TEXT:
         return None
+    value = _single(where.attrs[name])
     if h5py.check_string_dtype(attribute.dtype) is not None:
-        return _decoded(where.attrs[name], f"{where.name}, attribute {name}")
-    return int(where.attrs[name]) if attribute.dtype.kind in "iu" else None
+        return _decoded(value, f"{where.name}, attribute {name}")
+    return int(value) if attribute.dtype.kind in "iuf" and value == value // 1 else None
+
+
+def _single(value: Any) -> Any:
+    """The one element of an array of one; else the value itself."""
+    return value.reshape(-1)[0] if isinstance(value, np.ndarray) else value
 
 
 def _decoded(value: Any, where: str) -> str:

@@ -24,6 +24,7 @@ import numpy as np
 
 from hrm_model.analysis.core import solved_step, task_of, verdict
 from hrm_model.errors import TraceFileError
+from hrm_model.foreign import named
 from hrm_model.formats import TRACE
 from hrm_model.trace.data import LEVEL_H, LEVEL_L, Array, ModelInfo, PuzzleInfo, Trace
 from hrm_model.trace_file.extras import Extras, read_extras
@@ -32,6 +33,7 @@ from hrm_model.trace_file.layout import STATES, STEP_NAMES
 
 # What h5py raises on damaged files.
 _H5PY_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError, NotImplementedError)
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"  # at byte 0, 512, 1024, 2048 …
 MAX_BYTES = 4 << 30  # of one trace in memory, unless the caller allows more
 _MAX_ENTRIES = 10_000
 _MAX_CELLS, _MAX_VOCABULARY = 1 << 16, 1 << 12
@@ -102,11 +104,14 @@ class TraceReader:
             raise TraceFileError("not a file")
         try:
             with self.path.open("rb") as file:
-                start = file.read(8)
+                start = file.read(1024)
+                found, at = start.startswith(_SIGNATURE), 512
+                while not found and file.seek(at) == at and (there := file.read(len(_SIGNATURE))):
+                    found, at = there == _SIGNATURE, 2 * at  # other programs put a block of their own before it
         except OSError as error:
             raise TraceFileError(f"cannot be read ({error.strerror})") from None
-        if start != b"\x89HDF\r\n\x1a\n":
-            raise TraceFileError("empty file" if not start else "not an HDF5 file")
+        if not found:
+            raise TraceFileError("empty file" if not start else named(start, "a trace") or "not an HDF5 file")
 
     def _open(self) -> h5py.File:
         self.interrupted = False
@@ -117,7 +122,15 @@ class TraceReader:
                 raise
         # Its writer is still at work, or was killed: the file is complete up to its last whole segment.
         self.interrupted = True
-        return h5py.File(self.path, "r", locking=False, swmr=True)
+        try:
+            return h5py.File(self.path, "r", locking=False, swmr=True)
+        except OSError as error:
+            if "not already open for SWMR" not in str(error):
+                raise
+        raise TraceFileError(
+            "another program has it open for writing, or ended without closing it. Close it there;"
+            " if no program has it open, `h5clear --status` (of the HDF5 tools) frees it"
+        )
 
     def _check_format(self) -> None:
         assert self._file is not None
@@ -131,7 +144,8 @@ class TraceReader:
         found = []
         for name in member_names(self._file, _MAX_ENTRIES):
             group = member(self._file, name, h5py.Group, missing_ok=True)
-            if group is not None and attribute(group, "NX_class") == "NXentry":
+            # Other programs add entries of their own: processing steps, notes, measurements.
+            if group is not None and attribute(group, "NX_class") == "NXentry" and (b"steps" in group.id or b"puzzle" in group.id):
                 found.append(name)
         if not found:
             raise TraceFileError(

@@ -69,7 +69,8 @@ class TraceWriter:
                 part.unlink(missing_ok=True)
                 raise _named(error, self.path) from None
         # (This gives the space back; the reservation showed that there is enough to begin and close the file.)
-        self._file = h5py.File(part, "w", libver=_LIBVER)
+        # Without a lock, which some file systems lack (ENOLCK): the name is new, so nobody else writes to it.
+        self._file = h5py.File(part, "w", libver=_LIBVER, locking=False)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         write_attributes(
             self._file, NX_class="NXroot", default="trace", format=TRACE.name, format_version=TRACE.version, creator=creator, file_time=now
@@ -135,7 +136,7 @@ class TraceWriter:
                 file.swmr_mode = True
             else:
                 file.close()
-                self._file = file = h5py.File(self.part, "r+", libver=_LIBVER)
+                self._file = file = h5py.File(self.part, "r+", libver=_LIBVER, locking=False)
         return file
 
     def _reserve(self, size: int) -> None:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hrm_model.assets import find_model, model_for_task
+from hrm_model.children import child_environment
 from hrm_model.errors import ExportError, PuzzleError, TraceFileError, UsageError, child_crash
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.puzzle_files import read_puzzles
@@ -229,7 +230,9 @@ def _make(file: Path, name: str, spec: Spec, target: Path) -> None:
     command = [sys.executable, "-m", "hrm_studio.render"]
     with (
         _progress(quiet=not spec.animated) as progress,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=child_environment()
+        ) as process,
     ):
         assert process.stdin is not None
         assert process.stdout is not None

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from hrm_model.children import child_environment
 from hrm_model.errors import UsageError
 from hrm_studio.cli.common import plain_errors
 from trainer.config import RunConfig
@@ -101,7 +102,8 @@ class Follower:
         else:
             with (run.path / "log.txt").open("ab") as log:
                 # A session of its own: Ctrl+C reaches this process only, which then asks the trainer to stop.
-                process = subprocess.Popen([sys.executable, "-m", "trainer", str(run.path)], stdout=log, stderr=log, start_new_session=True)
+                command = [sys.executable, "-m", "trainer", str(run.path)]
+                process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=child_environment())
         columns = (
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
         )  # fmt: skip

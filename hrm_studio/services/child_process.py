@@ -11,9 +11,9 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
 
+from hrm_model.children import child_environment
 from hrm_model.errors import child_crash
 from hrm_studio.crash import report
-from hrm_studio.services.trainer_process import child_environment
 
 _log = logging.getLogger(__name__)
 _WAIT_MS = 3000  # for a process to end, when the window closes

@@ -11,17 +11,10 @@ from pathlib import Path
 
 import psutil
 
-import trainer
+from hrm_model.children import child_environment
 from trainer.runs.run_dir import RunDir
 
 _NICENESS = 5  # the window comes first
-
-
-def child_environment() -> dict[str, str]:
-    """The environment for a child process that runs this code, wherever the studio was started."""
-    assert trainer.__file__ is not None
-    here = str(Path(trainer.__file__).parents[1])
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])}
 
 
 def start_trainer(run: RunDir) -> subprocess.Popen[bytes]:

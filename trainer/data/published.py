@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hrm_model.config import ModelConfig
 from hrm_model.errors import DatasetError, PuzzleError
 from hrm_model.folders import home
+from hrm_model.foreign import named, what_it_is
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.registry import task_named
 from trainer.config import RunConfig
@@ -84,8 +85,9 @@ class Split:
         file = self._file(name, field)
         try:
             with file.open("rb") as stream:
-                if stream.read(6) != b"\x93NUMPY":
-                    raise DatasetError(f"{file}: not a .npy file")
+                head = stream.read(1024)
+            if not head.startswith(b"\x93NUMPY"):
+                raise DatasetError(f"{file}: {named(head, 'an array of a dataset') or 'not a .npy file'}")
             array = np.load(file, mmap_mode="r", allow_pickle=False, max_header_size=_LARGEST_HEADER)
         except DatasetError:
             raise
@@ -284,4 +286,7 @@ def _read_json(file: Path) -> Any:
     except DatasetError:
         raise
     except (ValueError, RecursionError) as error:
+        other = what_it_is(file, "a dataset's file")
+        if other:
+            raise DatasetError(f"{file}: {other}") from None
         raise DatasetError(f"{file}: is not JSON ({str(error).splitlines()[0][:200]})") from None

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hrm_model.errors import PuzzleError
+from hrm_model.foreign import named
+from hrm_model.tasks import characters
 
 SIDE = 30
 CELLS = SIDE * SIDE
@@ -170,11 +172,16 @@ def _json(file: Path) -> Any:
     try:
         if file.stat().st_size > LARGEST_FILE:
             raise PuzzleError(f"{file}: has {file.stat().st_size / 1e6:.0f} MB; task files up to {LARGEST_FILE >> 20} MB are read.")
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise PuzzleError(f"{file}: is not text.") from None
+        data = file.read_bytes()
     except OSError as error:
         raise PuzzleError(f"{file}: cannot be read ({error.strerror or error}).") from None
+    other = named(data[:1024], "an ARC task")
+    if other:
+        raise PuzzleError(f"{file}: {other}")
+    try:
+        text = characters.decode(data)
+    except PuzzleError:
+        raise PuzzleError(f"{file}: is not text.") from None
     return _parsed(text, str(file))
 
 
@@ -211,7 +218,8 @@ def check_grid(data: Any, where: str) -> ColourGrid:
     for r, row in enumerate(rows, 1):
         for c, colour in enumerate(row, 1):
             if type(colour) is not int or not 0 <= colour < COLOURS:
-                raise PuzzleError(f"{where}: {str(colour)[:20]!r} at row {r}, column {c} is not a colour from 0 to 9.")
+                shown = f"the text {colour[:20]!r}" if isinstance(colour, str) else repr(str(colour)[:20])
+                raise PuzzleError(f"{where}: {shown} at row {r}, column {c} is not a colour; colours are the numbers 0 to 9.")
     return np.array(rows, np.int8)
 
 

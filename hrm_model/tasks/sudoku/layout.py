@@ -413,7 +413,7 @@ _WAYS: tuple[Callable[[list[Line], Variant], Iterator[Reading]], ...] = (_solid,
 
 def _odd_character(text: str, lines: list[Line]) -> PuzzleError | None:
     """The first character that belongs to no Sudoku."""
-    several = sum(bool(line.text.strip()) for line in lines) > 1
+    several = "\n" in text.strip()
     for line in lines:
         for column, character in enumerate(line.text):
             if character not in _ALLOWED and character not in "\"'":

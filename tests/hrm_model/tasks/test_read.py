@@ -164,11 +164,14 @@ def test_two_ways_to_read_a_text_are_both_shown() -> None:
     ("text", "words"),
     [
         ("puzzle,solution\n2.08300500000050690E+80,2.18369574374153E+80\n", "line 2: .* a spreadsheet rounded"),
-        ("B.HC..E..\n....E.FI.\n......A..\n.....C..A\n..AED.H..\n.E.FI...G\nDF.......\n...B...C.\n..G....H.", "'.' at character|character"),
+        (
+            "B.HC..E..\n....E.FI.\n......A..\n.....C..A\n..AED.H..\n.E.FI...G\nDF.......\n...B...C.\n..G....H.",
+            "'A' in line 3, character 7 is not a digit",
+        ),
         ("\n".join(ROWS[:4] + ["..1Q4.8.."] + ROWS[5:]), "'Q' in line 5, character 4"),
         ("\n".join(ROWS[:4] + ["..154.8."] + ROWS[5:]), "Line 5 has 8 cells, the other rows have 9"),
-        ("\n".join(["1..............2"] * 16), "16"),
-        ("\0" * 400, "not text"),
+        ("\n".join(["1..............2"] * 16), "16 Sudokus of 4×4 or one of 16×16"),
+        ("\0" * 400, "a file of zero bytes"),
         (f"{LINE}\n{OTHER}", "2 puzzles"),
     ],
 )

@@ -134,6 +134,12 @@ def test_files_of_many_tasks_with_answers_beside_and_back_again(tmp_path: Path) 
     assert task_to_json(read_tasks(PUBLISHED_DATA / "arc_tasks" / "training" / "trinc.json")[0]) == task_to_json(TASKS["trinc"])
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_task_files_of_other_encodings(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "trinc.json").write_bytes(json.dumps(task_to_json(TASKS["trinc"])).encode(encoding))
+    assert task_to_json(read_task(tmp_path / "trinc.json")) == task_to_json(TASKS["trinc"])
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -143,6 +149,7 @@ def test_files_of_many_tasks_with_answers_beside_and_back_again(tmp_path: Path) 
         ({"train": [{"input": [[1]]}], "test": [{"input": [[1]]}]}, "train pair 1: has no output"),
         ({"train": [{"input": [[1]], "output": [[1], [1, 2]]}], "test": []}, "train pair 1, output: is not a grid"),
         ({"train": [{"input": [[1, 10]], "output": [[1]]}], "test": []}, "train pair 1, input: '10' at row 1, column 2"),
+        ({"train": [{"input": [["0", "1"]], "output": [[1]]}], "test": []}, "the text '0' at row 1, column 1 is not a colour"),
         ({"train": [{"input": [[True]], "output": [[1]]}], "test": []}, "'True' at row 1"),
         ({"train": [{"input": [[0] * 31], "output": [[1]]}], "test": []}, "not a grid; it needs 1 to 30 rows"),
     ],
