@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hrm_model.errors import PuzzleError
 from hrm_model.tasks.maze import grid as maze
-from hrm_model.tasks.sudoku.grid import VARIANTS, Variant
+from hrm_model.tasks.sudoku.grid import Variant, variant_of_task
 from hrm_model.tasks.sudoku.symmetry import random_order
 from hrm_model.trace.data import PuzzleInfo, Trace
 
@@ -64,9 +64,8 @@ class Relabelling:
 
 def random_relabelling(task: str, rng: np.random.Generator) -> Relabelling:
     """A random symmetry of a task. PuzzleError for other tasks than Sudoku, mazes and ARC."""
-    for variant in VARIANTS:
-        if variant.task == task:
-            return _of_sudoku(variant, rng)
+    if task.startswith("sudoku"):
+        return _of_sudoku(variant_of_task(task), rng)
     found = re.fullmatch(r"maze-(\d+)x\1", task)
     if found:
         side = int(found[1])
@@ -80,6 +79,9 @@ def random_relabelling(task: str, rng: np.random.Generator) -> Relabelling:
 
 def _of_sudoku(variant: Variant, rng: np.random.Generator) -> Relabelling:
     side = variant.side
+    if variant.regions:
+        digits = np.concatenate([[0, 1], 2 + rng.permutation(side)])
+        return Relabelling(np.arange(variant.cells), digits, "digits exchanged")
     rows = random_order(1, side // variant.box_height, variant.box_height, rng)[0]
     columns = random_order(1, side // variant.box_width, variant.box_width, rng)[0]
     cells = rows[:, None] * side + columns[None, :]

@@ -75,7 +75,7 @@ def ours_by_level(model: Any, segments: int) -> dict[int, float]:
 
 def boards_to_try(puzzle: Grid) -> int:
     """Boards in the whole tree of guesses of a puzzle (81,), singles filled in after each; 0 if singles are enough."""
-    boards, tried = to_bits(puzzle[None]), 0
+    boards, tried = to_bits(puzzle[None], SUDOKU_9), 0
     while True:
         boards, status, free = propagate(boards, SUDOKU_9)
         still = status == OPEN

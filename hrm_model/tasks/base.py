@@ -14,12 +14,22 @@ from numpy.typing import NDArray
 Grid = NDArray[np.int8]  # (S,)
 Grids = NDArray[np.int8]  # (N, S)
 Tokens = NDArray[np.int64]
+Walls = tuple[NDArray[np.bool_], NDArray[np.bool_]]  # (side, side) each: whether another box begins right of a cell, and below it
 
 
 def hashes(grids: Grids) -> NDArray[np.uint64]:
     """(N, S) → (N,) a hash of each grid, the same on every machine."""
     weights = np.random.default_rng(20261124).integers(1, 2**63, size=(128, grids.shape[1]), dtype=np.uint64)
     return weights[grids, np.arange(grids.shape[1])].sum(axis=1, dtype=np.uint64)
+
+
+def wall_lines(starts: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+    """One of `Task.walls` as long lines: (at, from, to) in cells, for `walls[1]` across the board; transpose `walls[0]` for those down it."""
+    found = []
+    for at, row in enumerate(np.pad(starts, ((0, 0), (1, 1))).astype(np.int8), 1):
+        change = np.diff(row)
+        found += [(at, int(a), int(b)) for a, b in zip(np.flatnonzero(change == 1), np.flatnonzero(change == -1), strict=True)]
+    return found
 
 
 class Task(ABC):
@@ -31,6 +41,7 @@ class Task(ABC):
     symbols: str  # a character for each number of a grid
     spellings: tuple[str, ...]  # the characters that a number of a grid is often written as
     box: tuple[int, int] = (0, 0)  # height and width of the boxes that a board is divided into
+    walls: Walls | None = None  # of a board that is divided into boxes or regions
     almost: str  # what is wrong with an answer that breaks no rule
     known_rules = True  # answers can be checked and copies made by symmetry; without, a board has no meaning by itself
     few_classes = False  # so few puzzles up to symmetry that two random streams share many of them

@@ -12,9 +12,9 @@ from hrm_model.errors import PuzzleError
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.maze.task import MazeTask
-from hrm_model.tasks.sudoku.grid import cell_name, conflicts
+from hrm_model.tasks.sudoku.grid import SYMBOLS, cell_name, conflicts
 from hrm_model.tasks.sudoku.rating import Rating, rate
-from hrm_model.tasks.sudoku.solver import solve
+from hrm_model.tasks.sudoku.solver import Undecided, solve
 from hrm_model.tasks.sudoku.task import SudokuTask
 
 State = Literal["broken", "none", "several", "one", "unknown"]
@@ -60,15 +60,18 @@ def _check_sudoku(task: SudokuTask, grid: Grid) -> PuzzleCheck:
     variant = task.variant
     clash = conflicts(grid, variant)
     if clash.any():
-        digit = grid[int(np.flatnonzero(clash)[0])]
-        return PuzzleCheck("broken", f"{digit} appears twice in a row, column or box", clash)
-    solutions = solve(grid, variant)
+        digit = SYMBOLS[grid[int(np.flatnonzero(clash)[0])]]
+        return PuzzleCheck("broken", f"{digit} appears twice in a row, column or {variant.box_word}", clash)
     nothing = np.zeros(len(grid), bool)
+    try:
+        solutions = solve(grid, variant)
+    except Undecided:
+        return PuzzleCheck("unknown", "Not known whether it has one solution: too few clues to find out soon", nothing)
     if not solutions:
         return PuzzleCheck("none", "No solution: the blanks cannot all be filled", nothing)
     if len(solutions) > 1:
         marks = solutions[0] != solutions[1]
         cell = int(np.flatnonzero(marks)[0])
-        low, high = sorted((int(solutions[0][cell]), int(solutions[1][cell])))
+        low, high = (SYMBOLS[digit] for digit in sorted((int(solutions[0][cell]), int(solutions[1][cell]))))
         return PuzzleCheck("several", f"Several solutions: {cell_name(cell, variant)} can be {low} or {high}", marks, solutions[0])
     return PuzzleCheck("one", "One solution", nothing, solutions[0], rate(grid, variant))

@@ -14,9 +14,11 @@ from hrm_model.errors import PuzzleError
 from hrm_model.foreign import named
 from hrm_model.tasks.characters import plain
 from hrm_model.tasks.maze.grid import is_maze_text, looks_like_maze
-from hrm_model.tasks.sudoku.embedded import boards_in, boards_in_lists, boards_in_markup, puzzle_section, refuse_rounded
-from hrm_model.tasks.sudoku.grid import VARIANTS
+from hrm_model.tasks.sudoku import regions
+from hrm_model.tasks.sudoku.embedded import boards_in, boards_in_lists, boards_in_markup, is_one_of_16, puzzle_section, refuse_rounded
+from hrm_model.tasks.sudoku.grid import SUDOKU_4, VARIANTS
 from hrm_model.tasks.sudoku.layout import read
+from hrm_model.tasks.sudoku.solver import has_one_solution
 
 _LONGEST_LINE = 50_000  # characters
 _LOOKED_AT = 400  # lines that show what kind of text it is
@@ -55,14 +57,19 @@ def rows_of(stream: TextIO) -> Iterator[Row]:
     if looks_like_maze("\n".join(mazes)):
         whole = [_is_whole_maze(line) for line in mazes[:2]]
         return _mazes_in_lines(lines) if whole[0] and (whole[-1] or len(mazes[0]) != len(mazes[-1])) else _drawn_mazes(lines)
+    if any(regions.split(plain(line)) for line in content[:2]):
+        return _jigsaws_in_lines(lines)
     boards = [boards_in(plain(line)) for line in content]
-    if any(boards) and not content[0].lstrip().startswith("<"):
+    whole = len(head) < _LOOKED_AT and (
+        is_one_of_16([plain(line) for line in content]) or regions.split(plain("\n".join(content))) is not None
+    )
+    if any(boards) and not whole and not content[0].lstrip().startswith("<"):
         if (
             len(content) == 16
             and len(head) < _LOOKED_AT
             and all(board and len(board.puzzle) == 16 and not board.solution for board in boards)
         ):
-            raise PuzzleError("line 1: these can be 16 Sudokus of 4×4 or one of 16×16. Write their solutions after them to make it clear.")
+            _refuse_unless_of_4([board.puzzle for board in boards if board])
         return _sudokus_in_lines(lines)
     return _drawn_sudokus(lines)
 
@@ -79,6 +86,16 @@ def _numbered(stream: TextIO) -> Lines:
 
 def _is_comment(line: str) -> bool:
     return line.lstrip().startswith(("#", "//"))
+
+
+def _refuse_unless_of_4(lines: list[str]) -> None:
+    """PuzzleError unless each of 16 lines is a 4×4 with one solution: together they could be an unfinished 16×16."""
+    try:
+        sure = all(has_one_solution(read(line, SUDOKU_4).grid, SUDOKU_4) for line in lines)
+    except PuzzleError:
+        sure = False
+    if not sure:
+        raise PuzzleError("line 1: these can be 16 Sudokus of 4×4 or one of 16×16. Write their solutions after them to make it clear.")
 
 
 # Tables --------------------------------------------------------------------------------------------------------------------
@@ -113,6 +130,13 @@ def _table(lines: Lines) -> Iterator[Row]:
 
 
 # Sudokus -------------------------------------------------------------------------------------------------------------------
+
+
+def _jigsaws_in_lines(lines: Lines) -> Iterator[Row]:
+    """Cells and a map of regions a line; its reader takes both."""
+    for number, line in lines:
+        if line.strip() and not _is_comment(line):
+            yield Row(f"line {number}", line)
 
 
 def _sudokus_in_lines(lines: Lines) -> Iterator[Row]:
@@ -175,9 +199,10 @@ def _grids_in_turn(numbered: list[tuple[int, str]]) -> Iterator[tuple[int, list[
     begin = 0
     for number, line in numbered:
         cells = re.sub(r"[\s|!:\-=+]", "", plain(line))
+        symbols = r"[0-9A-Ya-y.*_?]+" if len(cells) > 9 else r"[0-9.*_xX?]+"
         if _is_comment(line) or not cells or re.fullmatch(r"\*+", cells):
             continue
-        if len(cells) not in _SIDES or not re.fullmatch(r"[0-9.*_xX?]+", cells):
+        if len(cells) not in _SIDES or not re.fullmatch(symbols, cells):
             if rows:
                 yield begin, rows  # cut short; the reader reports it
             rows = []

@@ -3,6 +3,8 @@
 | text | read as |
 |---|---|
 | digits with `. 0 * _ x ? -` or spaces for blanks, as a line or drawn with or without borders | Sudoku |
+| the same above 9×9 with letters (A is 10), or numbers between spaces or commas | Sudoku |
+| cells, then a map with a letter for each cell's region | jigsaw Sudoku |
 | a grid with pencil marks, a table of a spreadsheet, a page or a document, a list of lists, a link, a line of a collection | Sudoku |
 | `#`, space, `S`, `G` (also `█ . 0 1 _ E`), as a line or drawn | maze |
 | JSON of an ARC task, a list of lists that is not a sound Sudoku, rows with `/` between them | ARC |
@@ -26,9 +28,10 @@ from hrm_model.tasks.characters import decode, plain
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.sudoku import grid as sudoku
-from hrm_model.tasks.sudoku.embedded import boards_in, boards_in_lists, boards_in_markup, puzzle_section, refuse_rounded
+from hrm_model.tasks.sudoku import regions
+from hrm_model.tasks.sudoku.embedded import boards_in, boards_in_lists, boards_in_markup, is_one_of_16, puzzle_section, refuse_rounded
 from hrm_model.tasks.sudoku.layout import read
-from hrm_model.tasks.sudoku.solver import count_solutions
+from hrm_model.tasks.sudoku.solver import has_one_solution
 from hrm_model.tasks.sudoku.task import SudokuTask
 
 LARGEST_TEXT = 16 << 20  # bytes of a file that is read whole
@@ -68,8 +71,8 @@ def _parse(text: str) -> tuple[Task, Grid]:
 def _sudoku(text: str) -> tuple[Task, Grid]:
     """A Sudoku in plain text, wherever it stands in it."""
     boards = boards_in_markup(text)
-    if not boards:
-        lines = [line for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")]
+    lines = [line for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")]
+    if not boards and regions.split(text) is None and not is_one_of_16(lines):
         found = [boards_in(line.partition("#")[0]) for line in lines]
         boards = [each.puzzle for each in found if each is not None]
         if not boards:
@@ -86,7 +89,7 @@ def _sudoku(text: str) -> tuple[Task, Grid]:
 
 
 def _sudoku_in_lists(text: str) -> tuple[Task, Grid] | None:
-    """A list of lists that is a sound Sudoku: of 9 × 9 always, of a smaller size if it has exactly one solution."""
+    """A list of lists that is a sound Sudoku: of 9 × 9 always, of another size if it has exactly one solution."""
     text = plain(text)
     boards = boards_in_lists(text)
     if not boards:
@@ -108,12 +111,15 @@ def _sudoku_in_lists(text: str) -> tuple[Task, Grid] | None:
 def _is_sudoku(grid: Grid, size: sudoku.Variant) -> bool:
     if sudoku.conflicts(grid, size).any() or not grid.any():
         return False
-    return size == sudoku.SUDOKU_9 or count_solutions(grid, size, limit=2) == 1
+    if size == sudoku.SUDOKU_9:
+        return True
+    # With two digits of which there is no clue, there is a second solution, in which they change places.
+    return len(np.unique(grid[grid > 0])) >= size.side - 1 and has_one_solution(grid, size)
 
 
 def _sudoku_or_arc(text: str) -> tuple[Task, Grid]:
     rows = text.strip().split("/")
-    if len(rows) in (4, 6, 9) and all(len(row) == len(rows) for row in rows):
+    if len(rows) in (4, 6, 8, 9) and all(len(row) == len(rows) for row in rows):
         size = sudoku.variant_of_cells(len(rows) ** 2)
         grid = np.array([int(c) for c in "".join(rows)], np.int8)
         if grid.max() <= size.side and _is_sudoku(grid, size):

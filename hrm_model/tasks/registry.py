@@ -22,9 +22,8 @@ def task_named(name: str) -> Task:
         return MazeTask(int(found[1]), int(found[2]))
     if name == "arc":
         return ArcTask()
-    for variant in sudoku.VARIANTS:
-        if variant.task == name:
-            return SudokuTask(variant)
+    if name.startswith("sudoku-"):
+        return SudokuTask(sudoku.variant_of_task(name))
     raise PuzzleError(
         f"Unknown task {name!r}. The tasks are {', '.join(v.task for v in sudoku.VARIANTS)}, arc,"
         f" and maze-RxC for R rows and C columns from {maze.SMALLEST} to {maze.LARGEST}"

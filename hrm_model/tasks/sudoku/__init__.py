@@ -1,1 +1,1 @@
-"""Sudoku of 4×4, 6×6 and 9×9: reader, rules, solver, generator, rating, symmetries."""
+"""Sudoku of every size from 4×4 to 25×25, and jigsaws: reader, rules, solver, generator, rating, symmetries."""

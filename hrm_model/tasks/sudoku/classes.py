@@ -26,8 +26,8 @@ def symmetry_classes(puzzles: Grids, variant: Variant) -> Colours:
     found = np.empty(len(puzzles), np.uint64)
     for start in range(0, len(puzzles), _TOGETHER):
         some = puzzles[start : start + _TOGETHER]
-        code = _refined(some, variant)
-        if variant.box_height == variant.box_width:
+        code = _refined_jigsaw(some, variant) if variant.regions else _refined(some, variant)
+        if not variant.regions and variant.box_height == variant.box_width:
             turned = some.reshape(-1, variant.side, variant.side).transpose(0, 2, 1).reshape(some.shape)
             code = np.minimum(code, _refined(turned, variant))
         found[start : start + _TOGETHER] = code
@@ -61,4 +61,21 @@ def _refined(puzzles: Grids, variant: Variant) -> Colours:
         of_digit[:, 0] = 0
         seen = _SALT[3] * rows[:, :, :, None, None] + _SALT[4] * columns[:, None, None, :, :] + _SALT[5] * mix(boxes)[:, :, None, :, None]
         cells = mix(cells * _SALT[6] + seen.reshape(cells.shape) + _SALT[7] * np.take_along_axis(mix(of_digit), digits, axis=1))
+    return mix(mix(cells).sum(axis=1))
+
+
+def _refined_jigsaw(puzzles: Grids, variant: Variant) -> Colours:
+    """The same for regions of any shape. It takes rows and columns for alike, so it also gives copies the same number that a symmetry of the map makes."""
+    count, side = len(puzzles), variant.side
+    row, column, box = variant.units_of.T
+    digits = puzzles.astype(np.intp)
+    cells = mix((digits > 0).astype(np.uint64) + _SALT[0])
+    for _ in range(_ROUNDS):
+        units = mix(cells[:, variant.units].sum(axis=2))
+        of_digit = np.zeros((count, side + 1), np.uint64)
+        for digit in range(1, side + 1):
+            of_digit[:, digit] = mix(np.where(digits == digit, cells, np.uint64(0)).sum(axis=1))
+        lines = mix(units[:, row] * _SALT[1]) + mix(units[:, column] * _SALT[1])
+        seen = _SALT[3] * lines + _SALT[5] * units[:, box]
+        cells = mix(cells * _SALT[6] + seen + _SALT[7] * np.take_along_axis(of_digit, digits, axis=1))
     return mix(mix(cells).sum(axis=1))

@@ -13,6 +13,8 @@ from hrm_model.tasks.sudoku.grid import VARIANTS
 
 _RUN = "0-9.*_xX?"
 _SIZES = sorted((variant.cells for variant in VARIANTS), reverse=True)
+_SIDES = {variant.side for variant in VARIANTS}
+_LARGE = re.compile(r"(?<![\w.*?-])[0-9A-Ya-y.*_?-]{100,}(?![\w.*?-])")
 _RUNS = re.compile(rf"(?<![{_RUN}\w])[{_RUN}-]{{16,}}(?![{_RUN}\w])")
 _HODOKU = re.compile(r":[0-9a-zA-Z-]*:[^:]*:([0-9.+]+):")
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
@@ -36,6 +38,8 @@ def boards_in(line: str) -> LineBoards | None:
         board = hodoku[1].replace("+", "")  # a plus marks a cell that was filled while solving
         return LineBoards(board) if len(board) in _SIZES else None
     runs = [(m[0], m.end()) for m in _RUNS.finditer(line)]
+    if not any(len(run) in _SIZES for run, _ in runs):
+        runs = [(m[0], m.end()) for m in _LARGE.finditer(line)]
     boards = [(run, end) for run, end in runs if len(run) in _SIZES and not run.startswith("--")]
     if not boards:
         return None
@@ -50,8 +54,14 @@ def boards_in(line: str) -> LineBoards | None:
     return LineBoards(boards[0][0], solution, rating[0] if rating and abs(float(rating[0])) < 1e6 else "")
 
 
+def is_one_of_16(lines: list[str]) -> bool:
+    """Whether 16 lines of 16 characters are one Sudoku of 16×16, not 16 of 4×4: it has other digits than 1 to 4, or letters."""
+    whole = len(lines) == 16 and all(re.fullmatch(r"[0-9A-Pa-pxX.*_?-]{16}", line.strip()) for line in lines)
+    return whole and re.search(r"[5-9A-Pa-p]", "".join(lines)) is not None
+
+
 def _is_full(board: str) -> bool:
-    return all("1" <= c <= "9" for c in board)
+    return not set(board) & set(".0*_?-" if len(board) > 81 else ".0*_?-xX")
 
 
 def refuse_rounded(line: str, number: int) -> None:
@@ -80,13 +90,13 @@ def boards_in_lists(text: str) -> list[str]:
         return []
     groups = [_items(inner) for inner in re.findall(r"\[([^\[\]]*)\]", text)]
     rows = [group for group in groups if group]
-    if len(rows) == 1 and len(rows[0]) in (4, 6, 9) and all(len(item) == len(rows[0]) for item in rows[0]):
+    if len(rows) == 1 and len(rows[0]) in _SIDES and all(len(item) == len(rows[0]) for item in rows[0]):
         return ["\n".join(rows[0])]  # a list of rows
     if len(rows) == 1 and len(rows[0]) in _SIZES:
         side = round(len(rows[0]) ** 0.5)
         rows = [rows[0][k : k + side] for k in range(0, len(rows[0]), side)]
     side = len(rows[0]) if rows else 0
-    if side not in (4, 6, 9) or len(rows) % side or any(len(row) != side for row in rows):
+    if side not in _SIDES or len(rows) % side or any(len(row) != side for row in rows):
         return []
     return ["\n".join(",".join(item or "." for item in row) for row in rows[k : k + side]) for k in range(0, len(rows), side)]
 
@@ -107,13 +117,13 @@ def boards_in_markup(text: str) -> list[str]:
     cells = [[_inner(cell) for cell in re.findall(r"<t[dh]\b[^>]*>(.*?)</t[dh]\s*>", row, re.DOTALL | re.IGNORECASE)] for row in rows]
     cells = [row for row in cells if row]
     side = len(cells[0]) if cells else 0
-    if side in (4, 6, 9) and len(cells) % side == 0 and all(len(row) == side for row in cells):
+    if side in _SIDES and len(cells) % side == 0 and all(len(row) == side for row in cells):
         return ["\n".join(",".join(cell or "." for cell in row) for row in cells[k : k + side]) for k in range(0, len(cells), side)]
-    found = re.findall(r"[\"'>]\s*([0-9.]{81}|[0-9.]{36}|[0-9.]{16})\s*[\"'<]", text)
+    found = re.findall(rf"[\"'>]\s*({'|'.join(f'[0-9A-Y.]{{{cells}}}' for cells in _SIZES)})\s*[\"'<]", text)
     return [board for board in found if not (_is_full(board) and len(found) > 1)]
 
 
 def _inner(cell: str) -> str:
-    value = re.search(r"value=[\"']?([1-9])", cell)
+    value = re.search(r"value=[\"']?([1-9]\d?|[A-Y])", cell)
     text = re.sub(r"<[^>]*>|&nbsp;|&#160;", "", cell).strip()
     return text or (value[1] if value else "")

@@ -11,13 +11,19 @@ from hrm_model.tasks.base import Grid, Grids
 from hrm_model.tasks.sudoku.generator import default_clues, generate
 from hrm_model.tasks.sudoku.grid import Variant
 from hrm_model.tasks.sudoku.rating import LEVELS, rate
-from hrm_model.tasks.sudoku.solver import count_solutions
+from hrm_model.tasks.sudoku.solver import has_one_solution
 
 _BATCH = 16
+_MOST_TRIED = 60  # boards looked at to find out whether a clue of a large board can be taken away; it stays if that is not found out
 _TRIES = 4000  # puzzles after which a rating counts as impossible
 
-# Levels of sudoku_rating.LEVELS that are found soon among random puzzles of a side's length.
-LEVELS_THERE = {4: (1,), 6: (1, 2, 3, 7), 9: (1, 2, 3, 4, 5, 6, 7)}
+# Levels of rating.LEVELS that are found soon among random puzzles of a side's length.
+_LEVELS_THERE = {4: (1,), 6: (1, 2, 3, 7), 8: (1, 2, 3, 7), 9: (1, 2, 3, 4, 5, 6, 7), 10: (1, 2, 3, 7)}
+
+
+def levels_there(variant: Variant) -> tuple[int, ...]:
+    """Levels of rating.LEVELS that `generate_rated` finds soon for a size; none for large boards."""
+    return _LEVELS_THERE.get(variant.side, (1, 2) if variant.side < 20 else ())
 
 
 def ladder(grid: Grid, solution: Grid, variant: Variant, rng: np.random.Generator) -> tuple[Grids, int]:
@@ -35,7 +41,7 @@ def ladder(grid: Grid, solution: Grid, variant: Variant, rng: np.random.Generato
     for cell in rng.permutation(np.flatnonzero(grid > 0)):
         tried = bare.copy()
         tried[cell] = 0
-        if count_solutions(tried, variant) == 1:
+        if has_one_solution(tried, variant, _MOST_TRIED if variant.side > 9 else None):
             bare = tried
             harder.append(bare)
     return np.stack(harder[::-1] + easier), len(harder)
@@ -56,6 +62,4 @@ def generate_rated(variant: Variant, level: int, rng: np.random.Generator) -> It
         yield found
         if found is not None:
             return
-    raise PuzzleError(
-        f"No {variant.side}×{variant.side} Sudoku that needs a {LEVELS[level]} was found among {made:,}; choose another rating."
-    )
+    raise PuzzleError(f"No {variant.title} Sudoku that needs a {LEVELS[level]} was found among {made:,}; choose another rating.")

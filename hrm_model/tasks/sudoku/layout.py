@@ -9,7 +9,8 @@ People write a grid in many ways. Each way here reads *all* rows by the same rul
 | candidates | `5 3 124 …`: a cell of several digits is a blank with its pencil marks |
 | columns | `53  7    `: spaces are blanks, so every cell has its column, with or without borders |
 
-If the layouts give different Sudokus, one with exactly one solution wins; if that does not decide, the text is refused with both.
+Boards above 9×9 have letters or numbers and ways of their own (`large.py`); a jigsaw's map stands behind its cells (`regions.py`).
+If a text can be read as different Sudokus, one with exactly one solution wins; if that does not decide, the text is refused with both.
 
 S cells. `read` wants a text that is plain already (`tasks/characters.py`); `parse` makes it so.
 """
@@ -19,45 +20,18 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
-
-import numpy as np
 
 from hrm_model.errors import PuzzleError
 from hrm_model.tasks.characters import plain
-from hrm_model.tasks.sudoku.grid import VARIANTS, Grid, Variant, conflicts, format_line
-from hrm_model.tasks.sudoku.solver import count_solutions
+from hrm_model.tasks.sudoku import large, regions
+from hrm_model.tasks.sudoku.grid import SIZES, VARIANTS, Grid, Variant, conflicts, format_line
+from hrm_model.tasks.sudoku.reading import BLANKS, BORDERS, CELLS, Cells, Line, Reading, is_aside, is_comment, is_separator, lines_of
+from hrm_model.tasks.sudoku.solver import has_one_solution
 
-BLANKS = ".0_*?xX"
-_CELLS = frozenset("123456789" + BLANKS)
-_UPRIGHT = "|!:"
-_BORDERS = frozenset("-=+" + _UPRIGHT)
-_ALLOWED = _CELLS | _BORDERS | frozenset(" \t,;")
+_ALLOWED = CELLS | BORDERS | frozenset(" \t,;")
 _LONGEST = 20_000  # characters; a 9×9 grid with all pencil marks has about 1,500
-_SIZES = "16 (4×4), 36 (6×6) or 81 (9×9)"
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of the text: its number from 1, the index of its first character in the text, and its characters."""
-
-    number: int
-    start: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A way to read the text. `cells`: one character a cell, '1' to '9' or '.'; `places`: where each stands in the text, -1 if nowhere."""
-
-    size: Variant
-    cells: str
-    places: tuple[int, ...]
-
-    @property
-    def grid(self) -> Grid:
-        return np.array([0 if c == "." else int(c) for c in self.cells], np.int8)
+_SHOWN = 90  # characters of a puzzle in a message; a whole 9×9
 
 
 def read(text: str, size: Variant | None = None) -> Reading:
@@ -66,18 +40,32 @@ def read(text: str, size: Variant | None = None) -> Reading:
     PuzzleError names the character at fault and its place, the row of another length, or both Sudokus if there are two ways to read it.
     """
     if len(text) > _LONGEST:
-        raise PuzzleError(f"The text has {len(text):,} characters; a Sudoku has {_SIZES} cells.")
+        raise PuzzleError(f"The text has {len(text):,} characters; a Sudoku has {SIZES} cells.")
+    jigsaw = regions.split(text)
+    if jigsaw is not None:
+        text, found = jigsaw
+        if size not in (None, found):
+            raise PuzzleError(
+                "The map of regions behind the cells is not that of the puzzle before."
+                if size and size.regions
+                else f"This is a jigsaw with a map of its regions; a usual {size.title if size else ''} Sudoku is needed here."
+            )
+        size = found
     sizes = [size] if size else list(VARIANTS)
     lines = _grid_lines(text)
-    readings = _distinct(reading for way in _WAYS for each in sizes for reading in way(lines, each))
-    fitting = [r for r in readings if _largest(r.cells) <= r.size.side]
+    small = (reading for way in _WAYS for each in sizes if each.side <= 9 for reading in way(lines, each))
+    above = (reading for each in sizes if each.side > 9 for reading in large.readings(lines_of(text), each))
+    readings = _distinct(itertools.chain(small, above))
+    fitting = [r for r in readings if r.largest <= r.size.side]
     sound = [r for r in fitting if not conflicts(r.grid, r.size).any()]
     if len(sound) > 1:
         return _decided(sound)
     if sound or fitting:
         return (sound or fitting)[0]  # broken rules are reported by the caller
+    if not readings and (wrong := large.fault(lines_of(text), size)):
+        raise wrong
     odd = _odd_character(text, lines) or _odd_character(
-        text, [n for n in _lines_of(text) if not _is_comment(n.text) and sum(c in _CELLS for c in n.text) > 3]
+        text, [n for n in lines_of(text) if not is_comment(n.text) and sum(c in CELLS for c in n.text) > 3]
     )
     if odd:
         raise odd
@@ -102,14 +90,15 @@ def place_of_cell(text: str, cell: int) -> int | None:
 
 def _decided(readings: list[Reading]) -> Reading:
     """Of several sound readings the only one with one solution. PuzzleError shows two if there is none or more than one such."""
-    solvable = [r for r in readings if count_solutions(r.grid, r.size, limit=2) == 1]
+    solvable = [r for r in readings if has_one_solution(r.grid, r.size)]
     if len(solvable) == 1:
         return solvable[0]
     first, second = (solvable or readings)[:2]
-    raise PuzzleError(
-        "The text can be read as two different puzzles: "
-        f"{format_line(first.grid)} or {format_line(second.grid)}. Write blanks as . to make it clear."
-    )
+    one, other = (format_line(reading.grid) for reading in (first, second))
+    apart = 0 if len(one) <= _SHOWN else max(0, next((k for k, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0) - 8)
+    one, other = (f"{'…' * (apart > 0)}{line[apart : apart + _SHOWN]}{'…' * (len(line) > apart + _SHOWN)}" for line in (one, other))
+    clear = "digits from 1 on and blanks as ." if first.size.side > 9 else "blanks as ."
+    raise PuzzleError(f"The text can be read as two different puzzles: {one} or {other}. Write {clear} to make it clear.")
 
 
 def _distinct(readings: Iterator[Reading]) -> list[Reading]:
@@ -119,19 +108,7 @@ def _distinct(readings: Iterator[Reading]) -> list[Reading]:
     return list(found.values())
 
 
-def _largest(cells: str) -> int:
-    return max((int(c) for c in cells if c.isdigit()), default=0)
-
-
 # Which lines belong to the grid ---------------------------------------------------------------------------------------------
-
-
-def _lines_of(text: str) -> list[Line]:
-    lines, start = [], 0
-    for number, line in enumerate(text.split("\n"), 1):
-        lines.append(Line(number, start, line))
-        start += len(line) + 1
-    return lines
 
 
 def _grid_lines(text: str) -> list[Line]:
@@ -139,11 +116,11 @@ def _grid_lines(text: str) -> list[Line]:
 
     Empty lines at both ends stay, as they may be rows without a clue.
     """
-    lines = _lines_of(text)
-    rows = [i for i, line in enumerate(lines) if line.text.strip() and not _is_aside(line.text)]
+    lines = lines_of(text)
+    rows = [i for i, line in enumerate(lines) if line.text.strip() and not is_aside(line.text)]
     if rows:
         inside = range(rows[0], rows[-1] + 1)
-        drop = {i for i, n in enumerate(lines) if _is_comment(n.text) or (i not in inside and _is_aside(n.text))}
+        drop = {i for i, n in enumerate(lines) if is_comment(n.text) or (i not in inside and is_aside(n.text))}
         lines = [Line(n.number, n.start, "" if i in drop else n.text) for i, n in enumerate(lines)]
     lines = _without_prefix(lines, re.compile(r"\s{0,3}> ?"))
     lines = _without_prefix(lines, re.compile(r"\s*(?:row\s*|r)?\d{1,2}\s?[:.)]\s+", re.IGNORECASE), numbered=True)
@@ -151,19 +128,6 @@ def _grid_lines(text: str) -> list[Line]:
         Line(n.number, n.start, re.sub(r"[\"'`,;]+\s*$|^[\"'`]+", lambda m: " " * len(m[0]), n.text) if _quoted(n.text) else n.text)
         for n in lines
     ]
-
-
-def _is_comment(line: str) -> bool:
-    return line.lstrip().startswith(("#", "```", "~~~", "//"))
-
-
-def _is_aside(line: str) -> bool:
-    """Whether a line is a comment, the fence of a code block, or a title."""
-    if _is_comment(line):
-        return True
-    bare = line.strip()
-    letters = sum(c.isalpha() and c not in "xX" for c in bare)
-    return letters >= 2 and sum(c in _CELLS for c in bare) < max(letters + 1, 9)
 
 
 def _quoted(line: str) -> bool:
@@ -188,15 +152,7 @@ def _dashes_are_blanks(lines: list[Line]) -> bool:
     return any("-" in line.text and any(c.isdigit() for c in line.text) for line in lines)
 
 
-def _is_separator(line: Line) -> bool:
-    """Whether a line is a border between rows."""
-    bare = line.text.replace(" ", "").replace("\t", "")
-    return bool(bare) and set(bare) <= _BORDERS | {"*"} and bool(set(bare) & set("-=+"))
-
-
 # The layouts ---------------------------------------------------------------------------------------------------------------------
-
-Cells = list[tuple[str, int]]  # a character and its place
 
 
 def _reading(size: Variant, rows: list[Cells]) -> Reading:
@@ -207,14 +163,14 @@ def _reading(size: Variant, rows: list[Cells]) -> Reading:
 def _solid(lines: list[Line], size: Variant) -> Iterator[Reading]:
     """Rows of cells, each written out, whatever stands between them; or all rows behind each other."""
     dashes = _dashes_are_blanks(lines)
-    wanted = _CELLS | {"-"} if dashes else _CELLS
+    wanted = CELLS | {"-"} if dashes else CELLS
     rows: list[Cells] = []
     raw: list[str] = []
     for line in lines:
         if set(line.text) - _ALLOWED:
             return
         cells = [(c, line.start + i) for i, c in enumerate(line.text) if c in wanted]
-        if cells and not (_is_separator(line) and not (dashes and len(cells) == size.side and "+" not in line.text)):
+        if cells and not (is_separator(line) and not (dashes and len(cells) == size.side and "+" not in line.text)):
             rows.append(cells)
             raw.append(line.text.strip())
     lengths = [len(row) for row in rows]
@@ -236,8 +192,8 @@ def _fields(lines: list[Line], size: Variant) -> Iterator[Reading]:
     for separator in ",;\t|":
         rows: list[Cells] = []
         for line in lines:
-            if separator not in line.text or _is_separator(line):
-                if line.text.strip() and not _is_separator(line):
+            if separator not in line.text or is_separator(line):
+                if line.text.strip() and not is_separator(line):
                     break
                 continue
             row = _cells_of_fields(line, separator, size.cells if _count(lines) == 1 else size.side)
@@ -250,7 +206,7 @@ def _fields(lines: list[Line], size: Variant) -> Iterator[Reading]:
 
 
 def _count(lines: list[Line]) -> int:
-    return sum(bool(line.text.strip()) and not _is_separator(line) for line in lines)
+    return sum(bool(line.text.strip()) and not is_separator(line) for line in lines)
 
 
 def _cells_of_fields(line: Line, separator: str, count: int) -> Cells | None:
@@ -263,7 +219,7 @@ def _cells_of_fields(line: Line, separator: str, count: int) -> Cells | None:
         fields = fields[1:]
     if len(fields) == count + 1 and not fields[-1][0]:
         fields = fields[:-1]
-    if len(fields) != count or any(len(f) > 1 or (f and f not in _CELLS and f != "-") for f, _ in fields):
+    if len(fields) != count or any(len(f) > 1 or (f and f not in CELLS and f != "-") for f, _ in fields):
         return None
     return [(f or ".", place if f else -1) for f, place in fields]
 
@@ -273,11 +229,11 @@ def _candidates(lines: list[Line], size: Variant) -> Iterator[Reading]:
     rows: list[Cells] = []
     some = False
     for line in lines:
-        if _is_separator(line) or not line.text.strip():
+        if is_separator(line) or not line.text.strip():
             continue
         tokens = [(m[0], line.start + m.start()) for m in re.finditer(r"[^\s|!:*]+|\*", line.text)]
         tokens = [t for t in tokens if t[0] != "*"] if len(tokens) > size.side else tokens
-        if len(tokens) != size.side or not all(t in _CELLS or t == "-" or (t.isdigit() and len(set(t)) == len(t)) for t, _ in tokens):
+        if len(tokens) != size.side or not all(t in CELLS or t == "-" or (t.isdigit() and len(set(t)) == len(t)) for t, _ in tokens):
             return
         some = some or any(len(t) > 1 for t, _ in tokens)
         rows.append([(t if len(t) == 1 else ".", place) for t, place in tokens])
@@ -287,11 +243,11 @@ def _candidates(lines: list[Line], size: Variant) -> Iterator[Reading]:
 
 def _columns(lines: list[Line], size: Variant) -> Iterator[Reading]:
     """Spaces as blanks: every cell has its column. Only if no blank is written out."""
-    if any(set(line.text) - set("123456789 |!:-=+*") for line in lines):
+    if size.regions or any(set(line.text) - set("123456789 |!:-=+*") for line in lines):
         return
-    if any(set(line.text) & set(BLANKS) for line in lines if not _is_separator(line)) or _dashes_are_blanks(lines):
+    if any(set(line.text) & set(BLANKS) for line in lines if not is_separator(line)) or _dashes_are_blanks(lines):
         return
-    drawn = [line for line in lines if not _is_separator(line)]
+    drawn = [line for line in lines if not is_separator(line)]
     if not any(c.isdigit() for line in drawn for c in line.text):
         return
     if any("|" in line.text or "!" in line.text for line in drawn):
@@ -436,14 +392,15 @@ def _too_large(reading: Reading) -> PuzzleError:
 
 
 def _wrong_count(lines: list[Line], size: Variant | None) -> PuzzleError:
-    rows = [(line, n) for line in lines if not _is_separator(line) and (n := sum(c in _CELLS or c == "-" for c in line.text))]
+    rows = [(line, n) for line in lines if not is_separator(line) and (n := sum(c in CELLS or c == "-" for c in line.text))]
     cells = sum(n for _, n in rows)
-    wanted = f"{size.cells} ({size.side}×{size.side})" if size else _SIZES
+    wanted = f"{size.cells} ({size.side}×{size.side})" if size else SIZES
     usual = max({n for _, n in rows}, key=[n for _, n in rows].count, default=0)
     odd = [(line, n) for line, n in rows if n != usual]
     if len(rows) > 3 and len(odd) == 1:
         line, n = odd[0]
         return PuzzleError(f"Line {line.number} has {n} cells, the other rows have {usual}.", place=line.start)
     if len(rows) > 3 and not odd and usual == len(rows):
-        return PuzzleError(f"The grid is {usual}×{usual}; Sudokus of 4×4, 6×6 and 9×9 can be read.")
+        titles = ", ".join(v.title for v in VARIANTS)
+        return PuzzleError(f"The grid is {usual}×{usual}; Sudokus of {titles} can be read, and others with a map of their regions.")
     return PuzzleError(f"The puzzle has {cells} cells; a Sudoku has {wanted}.")

@@ -26,7 +26,7 @@ class Board:
     """Candidates of each cell as sets of digits, and the digits placed."""
 
     def __init__(self, grid: ArrayLike, variant: Variant) -> None:
-        bits = to_bits(np.asarray(grid)[None])
+        bits = to_bits(np.asarray(grid)[None], variant)
         free = candidates(bits, variant)[:, 0].tolist()
         self.peers = variant.peers.tolist()
         self.units = variant.units.tolist()

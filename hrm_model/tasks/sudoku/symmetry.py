@@ -21,15 +21,12 @@ def random_order(count: int, groups: int, size: int, rng: np.random.Generator) -
 
 
 def augment(puzzles: Grids, solutions: Grids, variant: Variant, rng: np.random.Generator) -> tuple[Grids, Grids]:
-    """A random element of the symmetry group for each row: digits, rows in bands, bands, columns in stacks, stacks, transpose."""
+    """A random element of the symmetry group for each row: digits, rows in bands, bands, columns in stacks, stacks, transpose.
+
+    Of a jigsaw only the digits: its map has few symmetries or none.
+    """
     count, side = len(puzzles), variant.side
-    rows = random_order(count, side // variant.box_height, variant.box_height, rng)
-    columns = random_order(count, side // variant.box_width, variant.box_width, rng)
-    cells = rows[:, :, None] * side + columns[:, None, :]
-    if variant.box_height == variant.box_width:
-        turned = rng.random(count) < 0.5
-        cells = np.where(turned[:, None, None], cells.transpose(0, 2, 1), cells)
-    cells = cells.reshape(count, variant.cells)
+    cells = np.broadcast_to(np.arange(variant.cells), puzzles.shape) if variant.regions else _random_places(count, variant, rng)
     digits = np.zeros((count, side + 1), np.int8)
     digits[:, 1:] = rng.random((count, side)).argsort(axis=1) + 1
 
@@ -37,6 +34,18 @@ def augment(puzzles: Grids, solutions: Grids, variant: Variant, rng: np.random.G
         return np.take_along_axis(digits, np.take_along_axis(grids, cells, axis=1).astype(np.intp), axis=1)
 
     return moved(puzzles), moved(solutions)
+
+
+def _random_places(count: int, variant: Variant, rng: np.random.Generator) -> NDArray[np.intp]:
+    """(count, cells) the old cell of each new one."""
+    side = variant.side
+    rows = random_order(count, side // variant.box_height, variant.box_height, rng)
+    columns = random_order(count, side // variant.box_width, variant.box_width, rng)
+    cells = rows[:, :, None] * side + columns[:, None, :]
+    if variant.box_height == variant.box_width:
+        turned = rng.random(count) < 0.5
+        cells = np.where(turned[:, None, None], cells.transpose(0, 2, 1), cells)
+    return cells.reshape(count, variant.cells)
 
 
 def fill_blanks(puzzles: Grids, solutions: Grids, rng: np.random.Generator, probability: float = 1.0) -> Grids:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrm_model.errors import PuzzleError
-from hrm_model.tasks.base import Grid, Grids, Task, Tokens
+from hrm_model.tasks.base import Grid, Grids, Task, Tokens, Walls
 from hrm_model.tasks.sudoku import grid as sudoku
 from hrm_model.tasks.sudoku.classes import symmetry_classes
 from hrm_model.tasks.sudoku.generator import generate
@@ -23,20 +23,24 @@ class SudokuTask(Task):
     """Grids hold digits, 0 for a blank."""
 
     variant: Variant
-    symbols = ".123456789"
+    symbols = sudoku.SYMBOLS
     almost = "a given digit was changed or a cell left open"
 
     @property
     def spellings(self) -> tuple[str, ...]:  # type: ignore[override]
-        return (".0", *self.symbols[1 : self.side + 1])
+        return (".0", *(symbol if symbol.isdigit() else symbol + symbol.lower() for symbol in self.symbols[1 : self.side + 1]))
 
     @property
     def box(self) -> tuple[int, int]:  # type: ignore[override]
         return self.variant.box_height, self.variant.box_width
 
     @property
+    def walls(self) -> Walls:  # type: ignore[override]
+        return self.variant.walls
+
+    @property
     def few_classes(self) -> bool:  # type: ignore[override]
-        return self.variant.side < 9
+        return self.variant.side < 8
 
     def held_out(self, puzzles: Grids) -> NDArray[np.bool_]:
         if not self.few_classes:
@@ -65,7 +69,8 @@ class SudokuTask(Task):
         return parse(text, self.variant)
 
     def format_line(self, grid: Grid) -> str:
-        return sudoku.format_line(grid)
+        line = sudoku.format_line(grid)
+        return f"{line} {self.variant.region_line}" if self.variant.regions else line
 
     def format_grid(self, grid: Grid) -> str:
         return sudoku.format_grid(grid, self.variant)
