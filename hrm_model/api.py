@@ -34,7 +34,8 @@ _STATE_DTYPES = {"full": "float32", "float16": "float16", "none": None}
 def parse_puzzle(text: str) -> PuzzleInfo:
     """Read a puzzle of any supported kind and size, and find its solution.
 
-    A Sudoku: 16, 36 or 81 cells, as one line or as rows; `.`, `0`, `_` or `*` for a blank. A maze: rows of `#` (wall), `.`, `S` and `G`.
+    A Sudoku of 4×4 to 25×25, as one line or as rows; `.`, `0`, `_` or `*` for a blank. Above 9×9 with letters (A is 10) or with numbers
+    between spaces or commas. A jigsaw: its cells, then a map with a letter for each cell's region. A maze: rows of `#` (wall), `.`, `S` and `G`.
     An ARC grid: rows of the digits 0 to 9 with `/` between them, or JSON; its solution cannot be computed.
     Raises PuzzleError if the text is not a puzzle, breaks a rule, or does not have exactly one solution.
 
@@ -72,7 +73,7 @@ def reason(
     from hrm_model.reasoning import reason as steps
 
     info = _puzzle_for(model, puzzle)
-    return steps(model.model, info.given, segments=segments, previews=previews, states=states, puzzle_id=info.identifier)
+    return steps(model.model.on(info.task), info.given, segments=segments, previews=previews, states=states, puzzle_id=info.identifier)
 
 
 def record(
@@ -157,7 +158,7 @@ def solve(model: LoadedModel, puzzle: str | PuzzleInfo, *, segments: int = 64) -
 
     info = _puzzle_for(model, puzzle)
     task, tokens, count, halts = task_named(info.task), info.given, 0, []
-    for step in steps(model.model, info.given, segments=segments, previews=False, states=False, puzzle_id=info.identifier):
+    for step in steps(model.model.on(info.task), info.given, segments=segments, previews=False, states=False, puzzle_id=info.identifier):
         count += 1
         if step.prediction is not None:
             tokens = step.prediction
@@ -197,7 +198,7 @@ def evaluate(
         read = read_puzzles(Path(puzzles), solve=True)
         assert read.solutions is not None
         model.must_read(read.task.name)
-        given, solutions = read.puzzles, read.solutions
+        task, given, solutions = read.task, read.puzzles, read.solutions
     else:
         infos = [_puzzle_for(model, puzzle) for puzzle in puzzles]
         if not infos:
@@ -205,10 +206,10 @@ def evaluate(
         if any(info.solution is None for info in infos):
             raise UsageError("A puzzle without a known solution cannot be evaluated.")
         if any(info.task != infos[0].task for info in infos):
-            raise UsageError("The puzzles are of several sizes or kinds; evaluate each by itself.")
+            raise UsageError("The puzzles are of several sizes or kinds (or jigsaws with different maps); evaluate each by itself.")
         task = task_named(infos[0].task)
         given, solutions = (task.from_tokens(np.stack(rows)) for rows in zip(*((i.given, i.solution) for i in infos), strict=True))
-    return evaluation_of(model.model, given, solutions, segments=segments, batch=batch, q_continue=model.q_continue)
+    return evaluation_of(model.model, given, solutions, task=task, segments=segments, batch=batch, q_continue=model.q_continue)
 
 
 def read_trace(path: str | os.PathLike[str], which: str | int = 0, *, trusted: bool = False) -> Trace:

@@ -12,8 +12,7 @@ Mixer = Literal["attention", "mlp", "units", "neighbours"]
 Gradient = Literal["step", "cycle", "all"]
 
 # (cells, vocabulary) of the tasks whose board is known from its size alone. A Sudoku token is digit + 1, 0 is padding.
-_SUDOKU_SHAPES = {(16, 6): "sudoku-4x4", (36, 8): "sudoku-6x6", (81, 11): "sudoku-9x9"}
-
+_SUDOKU_SHAPES = {(side**2, side + 2): f"sudoku-{side}x{side}" for side in (4, 6, 8, 9, 10, 12, 15, 16, 25)}
 
 EVERY_SIZE = {"units": "sudoku", "neighbours": "maze"}  # mixers whose models read every size of one kind of puzzle
 
@@ -139,7 +138,7 @@ class ModelConfig(BaseModel):
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The tasks that are known by name and that the model reads: one, or the Sudokus of every size."""
+        """The tasks that are known by name and that the model reads: one, or the Sudokus of every size (and jigsaws, which have many names)."""
         return tuple(_SUDOKU_SHAPES.values()) if self.mixer == "units" else (self.task,)
 
     @property

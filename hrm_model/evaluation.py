@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hrm_model.analysis.puzzle_results import wilson
 from hrm_model.model import HRM
 from hrm_model.reasoning import solve_batch
-from hrm_model.tasks.base import Grids
+from hrm_model.tasks.base import Grids, Task
 from hrm_model.tasks.registry import task_named
 
 Z_95 = 1.96
@@ -93,6 +93,7 @@ def evaluate_batches(
     solutions: Grids,
     identifiers: NDArray[np.int64] | None = None,
     *,
+    task: Task | None = None,
     segments: int = 16,
     batch: int = 128,
     q_continue: bool = False,
@@ -100,11 +101,14 @@ def evaluate_batches(
     keep_givens: bool = False,
     begin: int = 0,
 ) -> Iterator[Outcomes]:
-    """Batch after batch from puzzle `begin` on. Cells of `solutions` that are 0 are not scored (padding of ARC's boards).
+    """Batch after batch from puzzle `begin` on. `task`: of the puzzles; None: the model's that has so many cells.
+
+    Cells of `solutions` that are 0 are not scored (padding of ARC's boards).
 
     `keep_givens`: only blanks are the model's; for one that never learned to repeat what is given (`loss_cells: blanks`).
     """
-    task = task_named(model.config.task_of(puzzles.shape[1]))
+    task = task or task_named(model.config.task_of(puzzles.shape[1]))
+    model = model.on(task.name)
     for start in range(begin, len(puzzles), batch):
         some = slice(start, start + batch)
         given, known = puzzles[some], solutions[some]
@@ -151,6 +155,7 @@ def evaluate(
     solutions: Grids,
     identifiers: NDArray[np.int64] | None = None,
     *,
+    task: Task | None = None,
     segments: int = 16,
     batch: int = 128,
     q_continue: bool = False,
@@ -160,7 +165,7 @@ def evaluate(
     """`summary` of `evaluate_batches`. `after_batch` is called after each batch; what it raises ends the evaluation."""
     parts = []
     for part in evaluate_batches(
-        model, puzzles, solutions, identifiers, segments=segments, batch=batch, q_continue=q_continue, keep_givens=keep_givens
+        model, puzzles, solutions, identifiers, task=task, segments=segments, batch=batch, q_continue=q_continue, keep_givens=keep_givens
     ):
         parts.append(part)
         after_batch()

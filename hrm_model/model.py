@@ -196,6 +196,10 @@ class HRM(nn.Module):
         """q_halt and q_continue, from position 0: (B, T, D) → (B, 2) float32."""
         return self.q_head(z_H[:, 0]).float()
 
+    def on(self, task: str) -> HRM:
+        """This model, for boards of this task: itself, or one with the same weights where more than the number of cells tells boards apart."""
+        return self
+
     def calls(self) -> tuple[Call, ...]:
         """The module calls of one segment of this model, in order."""
         return segment_calls(self.config.H_cycles, self.config.L_cycles, self.config.gradient)

@@ -27,7 +27,7 @@ def call_input(model: HRM, trace: Trace, step: int) -> tuple[Tensor, Tensor]:
     """
     if trace.z_H is None or trace.z_L is None:
         raise TraceError("this trace was recorded without states; record it again with states")
-    config = model.config
+    config, model = model.config, model.on(trace.puzzle.task)
     positions, width = config.state_shape(len(trace.puzzle.given))
     if trace.z_H.shape[1:] != (positions, width):
         raise MismatchError(f"this trace's states are {trace.z_H.shape[1]} × {trace.z_H.shape[2]}, this model's {positions} × {width}")

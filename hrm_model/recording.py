@@ -22,7 +22,9 @@ def recorded_steps(
     model: HRM, puzzle: PuzzleInfo, keeper: StepKeeper, *, segments: int = 16, previews: bool = True, states: bool = True
 ) -> Iterator[Step]:
     """The steps of `reason` on one puzzle, each yielded after `keeper` has stored it."""
-    for step in reason(model, puzzle.given, segments=segments, previews=previews, states=states, puzzle_id=puzzle.identifier):
+    for step in reason(
+        model.on(puzzle.task), puzzle.given, segments=segments, previews=previews, states=states, puzzle_id=puzzle.identifier
+    ):
         keeper.add(step)
         yield step
 

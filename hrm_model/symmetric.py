@@ -10,8 +10,9 @@ Inside, a state is (B, S, n, W); outside it is (B, T, D), as of every model.
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -20,10 +21,10 @@ from torch import Tensor, nn
 
 from hrm_model.config import ModelConfig
 from hrm_model.errors import MismatchError
-from hrm_model.layers import CastLinear, Rotary, SwiGLU
-from hrm_model.model import HRM, ReasoningModule
+from hrm_model.layers import CastLinear, SwiGLU
+from hrm_model.model import HRM, Level, ReasoningModule
 from hrm_model.native import units as native
-from hrm_model.tasks.sudoku.grid import VARIANTS
+from hrm_model.tasks.sudoku.grid import VARIANTS, Variant, variant_of_task
 
 _NEVER = -1e4  # logit of padding and of a blank, which are never answers
 LINE, BOX = 0, 1  # kinds of units; rows and columns share their weights
@@ -47,33 +48,37 @@ class Units:
             means = member * (math.sqrt(digits) / member.sum(dim=1, keepdim=True))
             return Units(digits, means, member.mT.contiguous(), (len(lines), len(boxes)))
 
+    @staticmethod
+    def of_sudoku(size: Variant) -> Units:
+        """Rows, columns, and boxes or regions."""
+        units = torch.as_tensor(size.units)
+        return Units.of(size.side, units[: 2 * size.side], units[2 * size.side :])
 
-@cache
-def standard_units(cells: int) -> Units:
-    """Rows, columns and boxes of a Sudoku with so many cells. MismatchError for another number."""
+
+def usual_size(cells: int) -> Variant:
+    """The Sudoku with so many cells and the usual boxes. MismatchError for another number of cells."""
     for size in VARIANTS:
         if size.cells == cells:
-            units = torch.as_tensor(size.units)
-            return Units.of(size.side, units[: 2 * size.side], units[2 * size.side :])
-    raise MismatchError(f"This model reads Sudokus of 4×4, 6×6 and 9×9; this board has {cells} cells.")
+            return size
+    raise MismatchError(f"This model reads Sudokus of {', '.join(v.title for v in VARIANTS)}, and jigsaws; this board has {cells} cells.")
 
 
-@cache
-def _copied_units(cells: int, device: torch.device, dtype: torch.dtype) -> Units:
-    units = standard_units(cells)
+@lru_cache(maxsize=64)
+def _copied_units(size: Variant, device: torch.device, dtype: torch.dtype) -> Units:
+    units = Units.of_sudoku(size)
     with torch.inference_mode(False):
         return replace(units, means=units.means.to(device, dtype), member=units.member.to(device, dtype))
 
 
 @torch.compiler.assume_constant_result
-def _units_on(cells: int, device: torch.device, dtype: torch.dtype) -> Units:
-    """`standard_units` on a model's device and in its dtype. Copied once, and constants of a compiled model."""
-    return _copied_units(cells, device, dtype)
+def _units_on(size: Variant | None, cells: int, device: torch.device, dtype: torch.dtype) -> Units:
+    """The units of a board on a model's device and in its dtype. Copied once, and constants of a compiled model."""
+    return _copied_units(size or usual_size(cells), device, dtype)
 
 
-@cache
-def _unit_arrays(cells: int) -> native.UnitArrays:
-    units = standard_units(cells)
+@lru_cache(maxsize=64)
+def _unit_arrays(size: Variant) -> native.UnitArrays:
+    units = Units.of_sudoku(size)
     kinds = torch.repeat_interleave(torch.tensor([LINE, BOX]), torch.tensor(units.counts))
     return native.UnitArrays(units.digits, units.member, kinds)
 
@@ -146,15 +151,18 @@ class UnitBlock(nn.Module):
         self.mixer = UnitMixer(config)
         self.mlp = SwiGLU(config.hidden_size, config.swiglu_size)
 
-    def forward(self, x: Tensor, rotary: Rotary | None) -> Tensor:
+    def forward(self, x: Tensor, size: Variant | None) -> Tensor:
+        """`size`: which Sudoku it is; None: the one with so many cells and the usual boxes."""
         h = x.unflatten(-1, (-1, self.width))
-        h = _AddNorm.apply(h, self.mixer(h, _units_on(h.shape[1], h.device, h.dtype)), self.eps)
+        h = _AddNorm.apply(h, self.mixer(h, _units_on(size, h.shape[1], h.device, h.dtype)), self.eps)
         result: Tensor = _AddNorm.apply(h, self.mlp(h), self.eps).flatten(-2)
         return result
 
 
 class SymmetricHRM(HRM):
     """An HRM whose modules are made of UnitBlocks. `config.mixer` is 'units'."""
+
+    size: Variant | None = None  # which Sudoku it reads; None: those with the usual boxes, of any size
 
     # Whether segments are computed in C++, if `native.usable`. Only a trainer sets it: a reasoning that is watched must equal one that is
     # not, bit for bit, and only torch shows single steps.
@@ -163,7 +171,7 @@ class SymmetricHRM(HRM):
     def segment(self, z_H: Tensor, z_L: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         if not self.in_native_code or (torch.is_grad_enabled() and self.config.gradient != "all"):
             return super().segment(z_H, z_L, x)
-        z_H, z_L = native.segment(self, _unit_arrays(x.shape[1]), z_H, z_L, x)
+        z_H, z_L = native.segment(self, _unit_arrays(self._size(x.shape[1])), z_H, z_L, x)
         return z_H, z_L, self.logits(z_H, x), self.q_logits(z_H)
 
     def _make(self, config: ModelConfig) -> None:
@@ -179,17 +187,36 @@ class SymmetricHRM(HRM):
         self.register_buffer("L_init", torch.randn(width))
         self.rotary_cos = self.rotary_sin = None
 
+    def on(self, task: str) -> SymmetricHRM:
+        size = variant_of_task(task)
+        if not size.regions:
+            return self
+        jigsaw = copy(self)  # the same modules and parameters
+        jigsaw.size = size
+        return jigsaw
+
+    def _size(self, cells: int) -> Variant:
+        """Which Sudoku a board with so many cells is. MismatchError if the model does not read it."""
+        if self.size is not None and self.size.cells != cells:
+            raise MismatchError(f"This jigsaw has {self.size.cells} cells; the puzzle has {cells}.")
+        return self.size or usual_size(cells)
+
     def vocabulary(self, cells: int) -> int:
-        return standard_units(cells).digits + 2
+        return self._size(cells).side + 2
+
+    def call(self, level: Level, z_H: Tensor, z_L: Tensor, x: Tensor) -> Tensor:
+        if level == "L":
+            return self.L_level(z_L, z_H + x, self.size)  # type: ignore[no-any-return]
+        return self.H_level(z_H, z_L, self.size)  # type: ignore[no-any-return]
 
     def initial_state(self, batch: int, cells: int | None = None) -> tuple[Tensor, Tensor]:
         cells = cells or self.config.seq_len
-        shape, digits = (batch, cells, -1), standard_units(cells).digits
+        shape, digits = (batch, cells, -1), self._size(cells).side
         z_H, z_L = (init.to(self.dtype).repeat(digits).expand(shape) for init in (self.H_init, self.L_init))
         return z_H, z_L
 
     def embed(self, inputs: Tensor, puzzle_ids: Tensor) -> Tensor:
-        digits = torch.arange(1, standard_units(inputs.shape[1]).digits + 1, device=inputs.device)
+        digits = torch.arange(1, self._size(inputs.shape[1]).side + 1, device=inputs.device)
         given = (inputs - 1).clamp(min=0)[..., None]  # (B, S, 1); 0 for a blank
         role = torch.where(given == 0, 0, torch.where(given == digits, 1, 2))
         return self.roles.to(self.dtype)[role].flatten(-2)

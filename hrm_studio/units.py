@@ -55,9 +55,11 @@ def share(value: float | None, digits: int = 1) -> str:
 
 
 def puzzles_read(config: ModelConfig) -> str:
-    """'Sudoku 9×9', 'Sudoku 4×4, 6×6, 9×9', 'mazes of every size', 'ARC 30×30', '100 cells'."""
+    """'Sudoku 9×9', 'Sudoku of every size', 'mazes of every size', 'ARC 30×30', '100 cells'."""
     if EVERY_SIZE.get(config.mixer) == "maze":
         return "mazes of every size"
+    if EVERY_SIZE.get(config.mixer) == "sudoku":
+        return "Sudoku of every size"
     if config.task == "unknown":
         return f"{config.seq_len} cells"
     names = [task.partition("-") for task in config.tasks]

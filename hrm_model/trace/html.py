@@ -12,7 +12,7 @@ from html import escape
 import numpy as np
 
 from hrm_model.tasks.arc import puzzle as arc
-from hrm_model.tasks.base import Grid, Task
+from hrm_model.tasks.base import Grid, Task, Walls, wall_lines
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.trace.arrays import LEVEL_H, LEVEL_L, TraceArrays
 from hrm_model.trace.curves import Floats, accuracy, blanks, halting_segment, residuals, solved_step, task_of, violations
@@ -66,7 +66,7 @@ def _summary(trace: TraceArrays) -> str:
 def _board(trace: TraceArrays) -> str:
     task, tokens = task_of(trace), np.asarray(trace.prediction[-1])
     if task is None:
-        return _digits_board(trace.side, [str(token) for token in tokens.tolist()], blanks(trace), np.zeros(len(tokens), bool), (0, 0))
+        return _digits_board(trace.side, [str(token) for token in tokens.tolist()], blanks(trace), np.zeros(len(tokens), bool))
     answer, given = task.from_tokens(tokens), task.from_tokens(np.asarray(trace.puzzle.given))
     if task.name == "arc":
         return _arc_board(answer)
@@ -74,10 +74,10 @@ def _board(trace: TraceArrays) -> str:
         return _maze_board(task, answer, given)
     known = trace.puzzle.solution
     wrong = task.faults(answer, given) if known is None else tokens != known
-    return _digits_board(task.side, [task.symbols[n].strip(".") for n in answer.tolist()], task.blanks(given), wrong, task.box)
+    return _digits_board(task.side, [task.symbols[n].strip(".") for n in answer.tolist()], task.blanks(given), wrong, task.walls)
 
 
-def _digits_board(side: int, texts: Sequence[str], open_cells: np.ndarray, wrong: np.ndarray, box: tuple[int, int]) -> str:
+def _digits_board(side: int, texts: Sequence[str], open_cells: np.ndarray, wrong: np.ndarray, walls: Walls | None = None) -> str:
     size = _BOARD / side
     parts = []
     for cell, text in enumerate(texts):
@@ -90,13 +90,12 @@ def _digits_board(side: int, texts: Sequence[str], open_cells: np.ndarray, wrong
             else 'font-weight="bold"'
         )
         parts.append(f'<text x="{(column + 0.5) * size:.1f}" y="{(row + 0.69) * size:.1f}" {style}>{escape(text)}</text>')
-    lines = "".join(
-        f'<path d="M{_at(k, size)} 0V{_BOARD}M0 {_at(k, size)}H{_BOARD}" stroke-opacity="{0.8 if box[1] and k % box[1] == 0 else 0.25}"/>'
-        if box[0] == box[1]
-        else f'<path d="M{_at(k, size)} 0V{_BOARD}" stroke-opacity="{0.8 if box[1] and k % box[1] == 0 else 0.25}"/>'
-        f'<path d="M0 {_at(k, size)}H{_BOARD}" stroke-opacity="{0.8 if box[0] and k % box[0] == 0 else 0.25}"/>'
-        for k in range(1, side)
-    )
+    thin = "".join(f"M{_at(k, size)} 0V{_BOARD}M0 {_at(k, size)}H{_BOARD}" for k in range(1, side))
+    lines = f'<path d="{thin}" stroke-opacity="0.25"/>'
+    if walls is not None:
+        across = "".join(f"M{_at(a, size)} {_at(k, size)}H{_at(b, size)}" for k, a, b in wall_lines(walls[1][:-1]))
+        down = "".join(f"M{_at(k, size)} {_at(a, size)}V{_at(b, size)}" for k, a, b in wall_lines(walls[0].T[:-1]))
+        lines += f'<path d="{across}{down}" stroke-opacity="0.8"/>'
     return _picture(
         f'<g font-size="{size * 0.56:.1f}" text-anchor="middle">{"".join(parts)}</g><g stroke="currentColor">{lines}</g>{_frame()}'
     )

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
@@ -51,22 +53,43 @@ def print_json(**values: Any) -> None:
 
 
 def drawn(task: Task, given: Grid, answer: Grid) -> Text:
-    """The answer as a grid: givens bold, what breaks a rule red."""
+    """The answer as a grid: givens bold, what breaks a rule red, lines between boxes."""
     bad, fixed = task.faults(answer, given), ~task.blanks(given)
-    box_height, box_width = task.box
-    bar = "─┼─".join("─" * (2 * box_width - 1) for _ in range(task.side // box_width)) if box_width else ""
+    right, below = task.walls or (np.zeros((task.side, task.side), bool),) * 2
+    wide = right[:, :-1].any(axis=0)  # columns with a line beside them, which takes two characters more
     text = Text()
     for row in range(task.side):
-        if row and box_height and row % box_height == 0:
-            text.append(bar + "\n", "dim")
         for column in range(task.side):
             cell = row * task.side + column
             style = "bold" if fixed[cell] else "cyan"
             text.append(task.symbols[answer[cell]], f"{style} red" if bad[cell] else style)
-            between = box_width and (column + 1) % box_width == 0 and column + 1 < task.side
-            text.append(" │ " if between else " ", "dim")
+            last = column + 1 == task.side
+            text.append(" " if last or not wide[column] else " │ " if right[row, column] else "   ", "dim")
         text.append("\n")
+        if row + 1 < task.side and below[row].any():
+            text.append(_line_below(below[row], right[row], right[row + 1], wide) + "\n", "dim")
     return text
+
+
+def _line_below(below: NDArray[np.bool_], above_right: NDArray[np.bool_], under_right: NDArray[np.bool_], wide: NDArray[np.bool_]) -> str:
+    """The line between two rows, where a box ends."""
+    line = ""
+    for column, ends in enumerate(below.tolist()):
+        line += "─" if ends else " "
+        if column + 1 == len(below):
+            break
+        on = "─" if ends and below[column + 1] else " "
+        if not wide[column]:
+            line += on
+            continue
+        joints = {  # by whether lines leave it upwards, downwards, to the left, to the right
+            (True, True, True, True): "┼", (True, True, True, False): "┤", (True, True, False, True): "├", (True, False, True, True): "┴",
+            (False, True, True, True): "┬", (True, True, False, False): "│", (False, False, True, True): "─", (True, False, True, False): "┘",
+            (True, False, False, True): "└", (False, True, True, False): "┐", (False, True, False, True): "┌",
+        }  # fmt: skip
+        key = (bool(above_right[column]), bool(under_right[column]), bool(ends), bool(below[column + 1]))
+        line += ("─" if ends else " ") + joints.get(key, " ") + ("─" if below[column + 1] else " ")
+    return line
 
 
 def puzzle_text(argument: str) -> str:

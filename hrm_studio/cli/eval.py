@@ -121,7 +121,9 @@ def _evaluate(network: Any, found: _Set, where: Any, again: bool, **options: Any
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal) as progress:
         bar = progress.add_task("", total=len(found.puzzles), completed=begin)
         keep = not found.task.known_rules  # the answers of ARC tasks vote
-        for part in evaluate_batches(network, found.puzzles, found.solutions, found.identifiers, begin=begin, keep_answers=keep, **options):
+        for part in evaluate_batches(
+            network, found.puzzles, found.solutions, found.identifiers, task=found.task, begin=begin, keep_answers=keep, **options
+        ):
             parts.append(part)
             progress.advance(bar, len(part))
             if time.monotonic() - saved_at > _KEEP_EVERY:

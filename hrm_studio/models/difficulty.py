@@ -10,15 +10,18 @@ from PySide6.QtCore import QObject, Signal
 from hrm_model.tasks.base import Grid, Grids, Task
 from hrm_model.tasks.sudoku.grid import Variant
 from hrm_model.tasks.sudoku.ladder import ladder
-from hrm_model.tasks.sudoku.solver import solve
+from hrm_model.tasks.sudoku.solver import Undecided, solve
 from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_studio.models.puzzle import PuzzleModel
 from hrm_studio.services.background import Background
 
 
 def ladder_of(grid: Grid, variant: Variant) -> Grids | None:
-    """The ladder of a grid, always the same for the same grid; None if it has no solution."""
-    solutions = solve(grid, variant, 1)
+    """The ladder of a grid, always the same for the same grid; None if it has no solution, or none was found soon."""
+    try:
+        solutions = solve(grid, variant, 1)
+    except Undecided:
+        return None
     if not solutions:
         return None
     return ladder(grid, solutions[0], variant, np.random.default_rng(zlib.crc32(grid.tobytes())))[0]

@@ -86,7 +86,7 @@ def basis_job(task_name: str, count: int, segments: int = 8, seed: int = 0) -> M
     def job(loaded: LoadedModel) -> Iterator[Basis | None]:
         import torch
 
-        model = loaded.model
+        model = loaded.model.on(task_name)
         task, rng = task_named(task_name), np.random.default_rng(seed)
         puzzles = []
         for _ in range(count):
@@ -156,7 +156,7 @@ def evaluate_job(source: PuzzleSource, segments: int) -> ModelJob[EvaluateProgre
                 solutions.append(task.solve(puzzle))
                 yield None
             parts: list[BatchAnswers] = []
-            for part in reason_batch(loaded.model, task.to_tokens(puzzles), segments=segments):
+            for part in reason_batch(loaded.model.on(task.name), task.to_tokens(puzzles), segments=segments):
                 parts.append(part)
                 yield None
             found = BatchAnswers.joined(parts)

@@ -18,8 +18,8 @@ from hrm_model.errors import MismatchError
 from hrm_model.make import make_model
 from hrm_model.reasoning import solve_batch
 from hrm_model.recompute import attention
-from hrm_model.symmetric import SymmetricHRM, standard_units
-from hrm_model.tasks.sudoku.grid import VARIANTS, Variant
+from hrm_model.symmetric import SymmetricHRM, usual_size
+from hrm_model.tasks.sudoku.grid import VARIANTS, Variant, variant_of_task
 from hrm_model.tasks.sudoku.layout import parse
 
 NINE = ".8.41....2.....9.6..3.....5.5.3..8.......87.9.....4....3....6.76......4..421....3"
@@ -145,8 +145,38 @@ def test_its_checkpoint_is_read_traced_and_evaluated_on_every_size(tmp_path: Pat
         attention(loaded.model, trace, 0, 0)
     with pytest.raises(MismatchError, match="reads"):
         loaded.must_read("maze-11x11")
-    with pytest.raises(MismatchError, match="25 cells"):
-        standard_units(25)
+    with pytest.raises(MismatchError, match="121 cells"):
+        usual_size(121)
+
+
+def test_a_jigsaw_has_the_same_weights_and_other_units(tmp_path: Path) -> None:
+    save(lively(unit_mlp=True), tmp_path / "model", {"q_continue": False})
+    loaded = hrm_model.load(tmp_path / "model", device="cpu")
+    cells = "4.....7...8.....13.9..5..6..3.1482.......2............5.7.....6..829...4........."
+    regions = "AABBBBBCCDAABBBBCEDAACCCCCEDAFFFCEEEDAAFFFGGEDDDHFFFGEDHHHHHGGEDHIIIIGGEHHIIIIIGG"
+    trace = hrm_model.record(loaded, f"{cells} {regions}", segments=2)
+    assert trace.puzzle.task == f"sudoku-9x9-{regions}"
+    given = np.asarray(trace.puzzle.given)
+    model = loaded.model.on(trace.puzzle.task)
+    assert model is not loaded.model
+    assert next(model.parameters()) is next(loaded.model.parameters())
+    jigsaw, usual = (solve_batch(each, given[None], segments=2) for each in (model, loaded.model))
+    assert (jigsaw.predictions[-1, 0] == trace.prediction[-1]).all()
+    assert not np.allclose(jigsaw.moved, usual.moved)
+    assert loaded.model.on("sudoku-9x9") is loaded.model
+    assert hrm_model.evaluate(loaded, [f"{cells} {regions}"], segments=2).puzzles == 1
+    hrm_model.write_trace(trace, tmp_path / "t.h5")
+    assert hrm_model.read_trace(tmp_path / "t.h5", trusted=True).puzzle.task == trace.puzzle.task
+    with pytest.raises(MismatchError, match="81 cells"):
+        solve_batch(model, np.ones((1, 16), np.int64), segments=1)
+    # The first step by the formula, with the regions as boxes.
+    size = variant_of_task(trace.puzzle.task)
+    units = [(unit, int(number >= 18)) for number, unit in enumerate(size.units.tolist())]
+    roles = model.roles.detach().double().numpy()  # type: ignore[union-attr]
+    x = np.array([[roles[0 if d == 1 else 1 if d == f + 1 else 2] for f in range(1, 10)] for d in given.tolist()])
+    z_H, z_L = (init.double().numpy() for init in (model.H_init, model.L_init))
+    wanted = by_hand(model, "L", np.broadcast_to(z_L + z_H, (81, 9, 16)) + x, units)  # type: ignore[arg-type]
+    assert np.abs(trace.state_after(0, "L").reshape(81, 9, 16) - wanted).max() < 1e-5
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QHelpEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from hrm_model.tasks.sudoku.grid import VARIANTS
+from hrm_model.trace.curves import sudoku_variant
 from hrm_model.trace.data import Trace
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
@@ -27,7 +27,7 @@ _MOST_ZOOM = 12.0
 def drawing(trace: Trace, palette: Palette, font: QFont) -> Drawing | None:
     """The drawing for a trace's task; None for an unknown task."""
     task = trace.puzzle.task
-    if task in {v.task for v in VARIANTS}:
+    if sudoku_variant(trace) is not None:
         return SudokuDrawing(trace, palette, font)
     if task.startswith("maze") and trace.side**2 == len(trace.puzzle.given):
         return MazeDrawing(trace, palette, font)

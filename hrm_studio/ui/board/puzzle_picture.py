@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPen, QPixmap
 
 from hrm_model.tasks.arc import puzzle as arc
 from hrm_model.tasks.arc.task import ArcTask
-from hrm_model.tasks.base import Grid, Task
+from hrm_model.tasks.base import Grid, Task, Walls, wall_lines
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.sudoku.task import SudokuTask
@@ -20,6 +20,22 @@ def cell_rect(place: QRectF, side: int, cell: int, shown: int = 0) -> QRectF:
     """Where a cell of a square board is, if its first `shown` rows and columns (0: all) fill the place."""
     width = place.width() / (shown or side)
     return QRectF(place.left() + cell % side * width, place.top() + cell // side * width, width, width)
+
+
+def cell_lines(place: QRectF, side: int) -> list[QLineF]:
+    """The lines between the rows and columns of a board."""
+    at = [k * place.width() / side for k in range(1, side)]
+    across = [QLineF(place.left(), place.top() + y, place.right(), place.top() + y) for y in at]
+    return across + [QLineF(place.left() + x, place.top(), place.left() + x, place.bottom()) for x in at]
+
+
+def box_lines(place: QRectF, walls: Walls) -> list[QLineF]:
+    """The lines between the boxes of a board."""
+    left, top, width = place.left(), place.top(), place.width() / len(walls[0])
+    across = [QLineF(left + a * width, top + k * width, left + b * width, top + k * width) for k, a, b in wall_lines(walls[1][:-1])]
+    return across + [
+        QLineF(left + k * width, top + a * width, left + k * width, top + b * width) for k, a, b in wall_lines(walls[0].T[:-1])
+    ]
 
 
 def shown_side(task: Task, grid: Grid) -> int:
@@ -42,7 +58,7 @@ def paint_puzzle(painter: QPainter, place: QRectF, task: Task, grid: Grid, colou
 
 
 def _paint_digits(painter: QPainter, place: QRectF, task: SudokuTask, grid: Grid, colours: Palette, font: QFont) -> None:
-    variant, width = task.variant, place.width() / task.side
+    width = place.width() / task.side
     digits = QFont(font)
     digits.setPixelSize(max(5, round(width * 0.58)))
     digits.setWeight(QFont.Weight.DemiBold)
@@ -50,19 +66,13 @@ def _paint_digits(painter: QPainter, place: QRectF, task: SudokuTask, grid: Grid
     painter.setPen(colours.color("given"))
     for cell in range(task.cells):
         if grid[cell]:
-            painter.drawText(cell_rect(place, task.side, cell), Qt.AlignmentFlag.AlignCenter, str(int(grid[cell])))
-    thin: list[QLineF] = []
-    thick: list[QLineF] = []
-    for k in range(variant.side + 1):
-        at = k * width
-        across = QLineF(place.left(), place.top() + at, place.right(), place.top() + at)
-        down = QLineF(place.left() + at, place.top(), place.left() + at, place.bottom())
-        (thin if k % variant.box_height else thick).append(across)
-        (thin if k % variant.box_width else thick).append(down)
+            painter.drawText(cell_rect(place, task.side, cell), Qt.AlignmentFlag.AlignCenter, task.symbols[grid[cell]])
     painter.setPen(QPen(colours.color("border"), 1))
-    painter.drawLines(thin)
+    painter.drawLines(cell_lines(place, task.side))
     painter.setPen(QPen(colours.color("text", 0.75), 1.5))
-    painter.drawLines(thick)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRect(place)
+    painter.drawLines(box_lines(place, task.variant.walls))
 
 
 def _paint_maze(painter: QPainter, place: QRectF, task: MazeTask, grid: Grid, colours: Palette, font: QFont) -> None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen
 
-from hrm_model.tasks.sudoku.grid import Variant, cell_name, conflicts, from_tokens, variant_of_task
+from hrm_model.tasks.sudoku.grid import SYMBOLS, Variant, cell_name, conflicts, from_tokens, variant_of_task
 from hrm_model.trace.data import Trace
 from hrm_studio.theme import Palette
 from hrm_studio.ui.board.drawing import CHANGED, CONFIDENCE, Drawing, Overlay, Overlays, corner, percent, picture
+from hrm_studio.ui.board.puzzle_picture import box_lines, cell_lines
+from hrm_studio.ui.board.token_text import digit_text
 
 SURE = 0.75  # from this probability on, an answer is a digit; below, pencil marks
 _PENCIL = 0.06  # least probability of a pencil mark
+_LEAST_MARK = 6.5  # pixels; where pencil marks would be smaller, the likeliest digit stands alone
 
 
 class SudokuDrawing(Drawing):
-    """4×4, 6×6 and 9×9."""
+    """Every size, and jigsaws."""
 
     offers = (
         Overlay(
@@ -57,10 +62,10 @@ class SudokuDrawing(Drawing):
         for cell, box in enumerate(boxes):
             if self.is_given[cell]:
                 # Show the clue whatever the model answers; a different answer is marked as wrong.
-                self.put_glyph(painter, box, str(int(self.given[cell]) - 1), bold, given_ink)
+                self.put_glyph(painter, box, SYMBOLS[self.given[cell] - 1], bold, given_ink)
             elif sure[cell]:
                 colour = wrong_ink if wrong[cell] and overlays.wrong else answer_ink
-                self.put_glyph(painter, box, str(digits[cell]) if digits[cell] else "·", big, colour)
+                self.put_glyph(painter, box, SYMBOLS[digits[cell]] if digits[cell] else "·", big, colour)
             else:
                 self._paint_pencil(painter, box, probability[cell], answer_ink)
             if overlays.wrong and wrong[cell] and (sure[cell] or self.is_given[cell]):
@@ -73,31 +78,31 @@ class SudokuDrawing(Drawing):
 
     def _paint_pencil(self, painter: QPainter, box: QRectF, probability: np.ndarray, colour: QColor) -> None:
         """Pencil marks: the likelier a digit, the larger and stronger."""
-        across = self.variant.box_width
+        across = self.variant.box_width or math.ceil(self.side**0.5)
         width, height = box.width() / across, box.height() / -(-self.side // across)
+        if min(width, height) < _LEAST_MARK:
+            likeliest = int(probability[2:].argmax()) + 1
+            painter.setOpacity(min(1.0, 0.15 + 0.7 * round(4 * float(probability[likeliest + 1])) / 4))
+            self.put_glyph(painter, box, SYMBOLS[likeliest], self.sized(box.width() * 0.42), colour)
+            painter.setOpacity(1.0)
+            return
         for digit in (np.flatnonzero(probability[2:] >= _PENCIL) + 1).tolist():
             row, column = divmod(digit - 1, across)
             likely = float(probability[digit + 1])
             size = 0.62 + 0.12 * round(3 * likely)  # three sizes only: each is a cached pixmap
             painter.setOpacity(min(1.0, 0.3 + 0.9 * likely))
             mark = QRectF(box.left() + column * width, box.top() + row * height, width, height)
-            self.put_glyph(painter, mark, str(digit), self.sized(min(width, height) * size), colour)
+            self.put_glyph(painter, mark, SYMBOLS[digit], self.sized(min(width, height) * size), colour)
         painter.setOpacity(1.0)
 
     def _paint_lines(self, painter: QPainter, place: QRectF) -> None:
         colours, width = self.palette, place.width() / self.side
-        thin: list[QLineF] = []
-        strong: list[QLineF] = []
-        for k in range(self.side + 1):
-            at = k * width
-            across = QLineF(place.left(), place.top() + at, place.right(), place.top() + at)
-            down = QLineF(place.left() + at, place.top(), place.left() + at, place.bottom())
-            (strong if k % self.variant.box_height == 0 else thin).append(across)
-            (strong if k % self.variant.box_width == 0 else thin).append(down)
         painter.setPen(QPen(colours.color("border"), 1))
-        painter.drawLines(thin)
-        painter.setPen(QPen(colours.color("text", 0.85), 2))
-        painter.drawLines(strong)
+        painter.drawLines(cell_lines(place, self.side))
+        painter.setPen(QPen(colours.color("text", 0.85), 2 if width > 12 else 1.5))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(place)
+        painter.drawLines(box_lines(place, self.variant.walls))
 
     def paint_small(self, painter: QPainter, place: QRectF, step: int) -> None:
         colours, width = self.palette, place.width() / self.side
@@ -109,26 +114,23 @@ class SudokuDrawing(Drawing):
             box = self.cell_rects(place, cell)[0]
             if self.is_given[cell]:
                 painter.fillRect(box, colours.color("muted", 0.16))
-                self.put_glyph(painter, box, str(int(self.given[cell]) - 1), bold, colours.color("given"))
+                self.put_glyph(painter, box, SYMBOLS[self.given[cell] - 1], bold, colours.color("given"))
             elif sure[cell]:
                 if wrong[cell]:
                     painter.fillRect(box, colours.color("wrong", 0.22))
-                self.put_glyph(painter, box, str(digits[cell]), font, colours.color("wrong" if wrong[cell] else "answer"))
+                self.put_glyph(painter, box, SYMBOLS[digits[cell]], font, colours.color("wrong" if wrong[cell] else "answer"))
         painter.setPen(QPen(colours.color("muted", 0.6), 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(place)
-        for k in range(self.variant.box_width, self.side, self.variant.box_width):
-            painter.drawLine(QPointF(place.left() + k * width, place.top()), QPointF(place.left() + k * width, place.bottom()))
-        for k in range(self.variant.box_height, self.side, self.variant.box_height):
-            painter.drawLine(QPointF(place.left(), place.top() + k * width), QPointF(place.right(), place.top() + k * width))
+        painter.drawLines(box_lines(place, self.variant.walls))
 
     def cell_words(self, cell: int, step: int) -> list[str]:
         probability = self.trace.probability[step][cell]
         likely = [d for d in np.argsort(-probability) if probability[d] >= 0.01][:4]
         lines = [cell_name(cell, self.variant).capitalize()]
         if self.is_given[cell]:
-            lines.append(f"given: {int(self.given[cell]) - 1}")
-        lines += [f"{(d - 1) if d > 1 else 'blank'}:  {percent(float(probability[d]))}" for d in likely]
+            lines.append(f"given: {digit_text(int(self.given[cell]) - 1)}")
+        lines += [f"{digit_text(int(d) - 1) if d > 1 else 'blank'}:  {percent(float(probability[d]))}" for d in likely]
         if self.solution is not None:
-            lines.append(f"solution: {int(self.solution[cell]) - 1}")
+            lines.append(f"solution: {digit_text(int(self.solution[cell]) - 1)}")
         return lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
+from hrm_model.tasks.sudoku.generator import fewest_clues
 from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_studio.models.difficulty import Difficulty
 
@@ -52,8 +53,11 @@ class DifficultySlider(QWidget):
         assert isinstance(task, SudokuTask)
         fewest = difficulty.fewest
         self.slider.blockSignals(True)
-        self.slider.setRange(min(difficulty.clues, _FEWEST[task.side] if fewest is None else fewest), task.cells)
+        self.slider.setRange(
+            min(difficulty.clues, _FEWEST.get(task.side, fewest_clues(task.variant)) if fewest is None else fewest), task.cells
+        )
         self.slider.setValue(difficulty.clues)
         self.slider.blockSignals(False)
-        at_end = "  ·  minimal" if fewest == difficulty.clues else ""
+        minimal = "minimal" if task.side <= 9 else "as few as found"  # of large boards not every clue is tried to the end
+        at_end = f"  ·  {minimal}" if fewest == difficulty.clues else ""
         self.count.setText(f"{difficulty.clues} clues{at_end}")

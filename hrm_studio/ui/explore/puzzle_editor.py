@@ -12,11 +12,12 @@ from hrm_model.tasks.arc.task import ArcTask
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.maze.task import MazeTask
-from hrm_model.tasks.sudoku.grid import conflicts
+from hrm_model.tasks.sudoku.grid import SYMBOLS, conflicts
 from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_studio.models.puzzle import PuzzleModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.puzzle_picture import cell_rect, paint_puzzle, shown_side
+from hrm_studio.ui.board.token_text import digit_text
 from hrm_studio.ui.explore.arc_tools import ArcBrush, cell_after, inside, last_of_row
 from hrm_studio.ui.explore.maze_tools import MazeBrush, cursor_over
 
@@ -32,7 +33,8 @@ def value_typed(task: Task, character: str) -> int | None:
     if isinstance(task, SudokuTask):
         if character in ("0", ".", " ", "-", "_", "*"):
             return 0
-        return int(character) if character.isdecimal() and character.isascii() and 1 <= int(character) <= task.side else None
+        digit = SYMBOLS.find(character.upper())  # above 9: A is 10
+        return digit if 1 <= digit <= task.side else None
     if isinstance(task, MazeTask):
         return {"#": maze.WALL, "w": maze.WALL, " ": maze.OPEN, ".": maze.OPEN, "s": maze.START, "g": maze.GOAL}.get(character.lower())
     if isinstance(task, ArcTask):
@@ -223,7 +225,7 @@ class PuzzleEditor(QWidget):
         elif isinstance(self._puzzle.task, ArcTask):
             held = f"colour {value - arc.FIRST_COLOUR}" if value >= arc.FIRST_COLOUR else "outside the grid"
         else:
-            held = str(value) if value else "blank"
+            held = digit_text(value) if value else "blank"
         return f"Row {cell // side + 1}, column {cell % side + 1}: {held}"
 
     def focusInEvent(self, event: QFocusEvent) -> None:

@@ -8,20 +8,20 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSpin
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.registry import task_named
-from hrm_model.tasks.sudoku.generator import default_clues
-from hrm_model.tasks.sudoku.ladder import LEVELS_THERE
+from hrm_model.tasks.sudoku.generator import default_clues, fewest_clues
+from hrm_model.tasks.sudoku.ladder import levels_there
 from hrm_model.tasks.sudoku.rating import LEVELS
 from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_studio.models.explore import ExploreModel
 from hrm_studio.theme import Palette
 
-_FEWEST_CLUES = {4: 4, 6: 9, 9: 24}  # with fewer, generating may take long
-
 
 def task_title(task: Task) -> str:
-    """'9×9', 'Maze 11×11'."""
+    """'9×9', '9×9 jigsaw', 'Maze 11×11'."""
+    if isinstance(task, SudokuTask):
+        return task.variant.title
     size = f"{task.side}×{task.side}"
-    return size if isinstance(task, SudokuTask) else f"Maze {size}" if isinstance(task, MazeTask) else task.name.upper()
+    return f"Maze {size}" if isinstance(task, MazeTask) else task.name.upper()
 
 
 class PuzzleMaker(QWidget):
@@ -106,10 +106,10 @@ class PuzzleMaker(QWidget):
         self.kind.setVisible(task.known_rules)
         self.kind.clear()
         if isinstance(task, SudokuTask):
-            self.clues.setRange(_FEWEST_CLUES[task.side], task.cells - 1)
+            self.clues.setRange(fewest_clues(task.variant), task.cells - 1)
             self.clues.setValue(default_clues(task.variant))
             self.rating.clear()
-            for level in LEVELS_THERE[task.side]:
+            for level in levels_there(task.variant):
                 self.rating.addItem(LEVELS[level].capitalize(), level)
             for title, name in (("by clues", "clues"), ("by rating", "rating"), ("minimal", "minimal")):
                 self.kind.addItem(title, name)
