@@ -22,7 +22,9 @@ from hrm_model.loaded import LoadedModel
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.read import parse_any
 from hrm_model.tasks.registry import task_named
+from hrm_model.trace.counts import sure_cells
 from hrm_model.trace.data import Array, PuzzleInfo, Step, Trace
+from hrm_model.trace.verdict import verdict
 
 if TYPE_CHECKING:
     from hrm_model.evaluation import Evaluation
@@ -124,11 +126,14 @@ class Answer:
 
     puzzle: PuzzleInfo = field(repr=False)  # the question
     tokens: Array = field(repr=False)  # (S,)
+    sure: Array = field(repr=False)  # (S,) whether a board shows the answer of a cell; it shows candidates in the other ones
     solved: bool | None  # None if the puzzle's solution is not known
-    violations: int | None  # broken rules; None if the task has no rules that can be checked
+    violations: int | None  # broken rules, guesses included; None if the task has no rules that can be checked
+    undecided: int  # blank cells whose answer has less than 75 %; `tokens` holds the likeliest
     segments: int  # used
     steps: int  # calls of a module
     would_halt_after: int | None  # the first segment after which the model would stop; None: it never would
+    story: str = field(repr=False)  # the run in plain words
 
     @property
     def text(self) -> str:
@@ -150,31 +155,31 @@ def solve(model: LoadedModel, puzzle: str | PuzzleInfo, *, segments: int = 64) -
     >>> model = hrm_model.load("sudoku-4x4", device="cpu")
     >>> answer = hrm_model.solve(model, "2.......42.11.4.", segments=16)
     >>> answer
-    Answer(solved=True, violations=0, segments=16, steps=96, would_halt_after=2)
+    Answer(solved=True, violations=0, undecided=0, segments=16, steps=96, would_halt_after=2)
+    >>> answer.story
+    'Solved in segment 1. Would stop after segment 2, with the right answer.'
     >>> answer.text
     '2413312442311342'
     """
-    from hrm_model.reasoning import reason as steps
+    from hrm_model.analysis.story import story
+    from hrm_model.recording import record as whole_trace
 
     info = _puzzle_for(model, puzzle)
-    task, tokens, count, halts = task_named(info.task), info.given, 0, []
-    for step in steps(model.model.on(info.task), info.given, segments=segments, previews=False, states=False, puzzle_id=info.identifier):
-        count += 1
-        if step.prediction is not None:
-            tokens = step.prediction
-        if step.q_halt is not None and step.q_continue is not None:
-            halts.append(step.q_halt > (step.q_continue if model.q_continue else 0))
-    given, answer = task.from_tokens(info.given), task.from_tokens(tokens)
-    known = None if info.solution is None else task.from_tokens(info.solution)
-    broken = float(task.violations(answer[None], given)[0])
+    task = task_named(info.task)
+    trace = whole_trace(model.model, info, model.info, segments=segments, previews=False, state_dtype=None)
+    found, tokens = verdict(trace), trace.prediction[-1].astype(np.int64)
+    broken = float(task.violations(task.from_tokens(tokens)[None], task.from_tokens(info.given))[0])
     return Answer(
         puzzle=info,
         tokens=tokens,
-        solved=None if known is None else bool(task.right(answer[None], given[None], known[None])[0]),
+        sure=sure_cells(trace, slice(-1, None))[0],
+        solved=None if info.solution is None else found.solved is not None,
         violations=None if np.isnan(broken) else int(broken),
+        undecided=int(found.counts.undecided[-1]),
         segments=segments,
-        steps=count,
-        would_halt_after=halts.index(True) + 1 if True in halts else None,
+        steps=len(trace),
+        would_halt_after=None if found.halting is None else found.halting + 1,
+        story=str(story(trace, found)),
     )
 
 

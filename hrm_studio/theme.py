@@ -6,6 +6,7 @@ and views add a mark or a weight to every such colour.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,12 +38,17 @@ class Palette:
     level_H: str  # the slow module, everywhere
     level_L: str  # the fast module, everywhere
     series: tuple[str, ...]  # further curves, in order
+    cells: tuple[str, ...]  # selected cells, in order, on boards and in plots: none looks like a module's colour, or like right or wrong
 
     def color(self, name: str, alpha: float = 1.0) -> QColor:
         """A QColor of one of the fields, with opacity 0…1."""
         color = QColor(getattr(self, name))
         color.setAlphaF(alpha)
         return color
+
+    def cell_colours(self, cells: Iterable[int]) -> dict[int, str]:
+        """A colour for each of the selected cells, the same in all views. Cells beyond those of `cells` have the accent's."""
+        return {cell: self.cells[k] if k < len(self.cells) else self.accent for k, cell in enumerate(sorted(cells))}
 
 
 LIGHT = Palette(
@@ -64,6 +70,7 @@ LIGHT = Palette(
     level_H="#b85a00",
     level_L="#0072b2",
     series=("#0072b2", "#d55e00", "#009e73", "#aa4499", "#7a6a00", "#56a0c9"),
+    cells=("#d6237f", "#6a3fc8", "#7d8500", "#0d8fa8", "#5a3a2e", "#8c8c8c"),
 )
 
 DARK = Palette(
@@ -85,6 +92,7 @@ DARK = Palette(
     level_H="#f0a04b",
     level_L="#5bb4ef",
     series=("#5bb4ef", "#f08a4b", "#3fd0a4", "#d58ad0", "#d8c34a", "#9fd3f5"),
+    cells=("#ff6fb5", "#a58bff", "#c9d64a", "#35d6e8", "#c9a48f", "#ffffff"),
 )
 
 

@@ -55,6 +55,20 @@ def answer_changes(trace: Trace) -> NDArray[np.intp]:
     return changed
 
 
+def previewed(trace: Trace, step: int) -> bool:
+    """Whether the L-step before an H step showed its answer already, as a preview does."""
+    return step > 0 and np.array_equal(trace.probability[step], trace.probability[step - 1])
+
+
+SURER = 0.05  # from so much more probability on, a cell counts as surer
+
+
+def surer_cells(trace: Trace, before: int, step: int) -> NDArray[np.bool_]:
+    """(S,) blank cells of whose answer the model is surer at `step` than it was of its answer at `before`, by at least SURER."""
+    gain = trace.probability[step].max(axis=1) - trace.probability[before].max(axis=1)
+    return np.asarray((gain >= SURER) & blanks(trace))
+
+
 def cell_residuals(trace: Trace, cells: list[int]) -> Floats:
     """(N, len(cells)) ‖Δz‖ of single cells in the module that moved; NaN without states of single cells."""
     found = np.full((len(trace), len(cells)), np.nan)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hrm_model.analysis.core import Floats, Projection, pca
+from hrm_model.analysis.core import Floats, Projection, blanks, pca, sudoku_variant
+from hrm_model.trace.counts import sure_cells
 from hrm_model.trace.data import Trace
 
 _FIT_ROWS = 400  # states of each trace that the common plane is fitted on, at most
@@ -33,11 +34,29 @@ def same_moment(trace: Trace, step: int, other: Trace) -> int:
     return min(start + max(0, int(np.ceil(part * own - 1e-9)) - 1), len(other) - 1)
 
 
-def differing(one: Trace, step_one: int, other: Trace, step_other: int) -> NDArray[np.bool_] | None:
-    """(S,) cells to which two traces of the same puzzle give different answers; None if the puzzles are not the same."""
+@dataclass(frozen=True)
+class Differences:
+    """Where the boards of two traces differ, as they are drawn; (S,) each."""
+
+    decided: NDArray[np.bool_]  # both show an answer, and not the same
+    one_open: NDArray[np.bool_]  # one shows an answer, the other candidates
+    both_open: NDArray[np.bool_]  # both show candidates
+    digits: bool  # whether answers are digits
+
+    @property
+    def none(self) -> bool:
+        """Whether both show the same."""
+        return not (self.decided.any() or self.one_open.any())
+
+
+def differing(one: Trace, step_one: int, other: Trace, step_other: int) -> Differences | None:
+    """How two traces of the same puzzle differ at a step of each; None if the puzzles are not the same."""
     if one.puzzle.task != other.puzzle.task or not np.array_equal(one.puzzle.given, other.puzzle.given):
         return None
-    return np.asarray(one.prediction[step_one] != other.prediction[step_other])
+    blank = blanks(one)
+    sure, other_sure = (sure_cells(trace, slice(step, step + 1))[0] | ~blank for trace, step in ((one, step_one), (other, step_other)))
+    apart = one.prediction[step_one] != other.prediction[step_other]
+    return Differences(apart & sure & other_sure, sure ^ other_sure, ~sure & ~other_sure, sudoku_variant(one) is not None)
 
 
 @dataclass(frozen=True)

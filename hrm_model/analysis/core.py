@@ -8,7 +8,6 @@ import numpy as np
 
 from hrm_model.trace.curves import (
     Floats,
-    Verdict,
     accuracy,
     blanks,
     changed_cells,
@@ -20,10 +19,10 @@ from hrm_model.trace.curves import (
     solved_step,
     sudoku_variant,
     task_of,
-    verdict,
     violations,
     would_halt,
 )
+from hrm_model.trace.verdict import Verdict, verdict
 
 __all__ = [
     "Floats", "Projection", "Verdict", "accuracy", "blanks", "changed_cells", "confidence", "halting_segment", "pca", "residuals",

@@ -100,6 +100,17 @@ def row_at(trace: Trace, step: int, level: str) -> int:
     return int((trace.h_row if level == "H" else trace.l_row)[step])
 
 
+def moved_share(trace: Trace, step: int) -> float:
+    """‖z_t − z_{t−1}‖ / ‖z_{t−1}‖ of the module that moved at a step; NaN without states."""
+    level = LEVEL_NAMES[trace.level[step]]
+    states, row = trace.z_H if level == "H" else trace.z_L, row_at(trace, step, level)
+    if states is None or row == 0:
+        return float("nan")
+    before = np.asarray(states[row - 1], np.float32)
+    length = float(np.linalg.norm(before))
+    return float(np.linalg.norm(np.asarray(states[row], np.float32) - before)) / length if length else float("nan")
+
+
 def movement(trace: Trace, step: int, level: str) -> Floats:
     """(S,) how far each cell's state moved in the last call of a module up to a step, ‖Δz‖; zeros before the first."""
     states, row, cells = states_of(trace, level), row_at(trace, step, level), len(trace.puzzle.given)

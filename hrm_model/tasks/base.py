@@ -42,8 +42,8 @@ class Task(ABC):
     spellings: tuple[str, ...]  # the characters that a number of a grid is often written as
     box: tuple[int, int] = (0, 0)  # height and width of the boxes that a board is divided into
     walls: Walls | None = None  # of a board that is divided into boxes or regions
-    almost: str  # what is wrong with an answer that breaks no rule
     known_rules = True  # answers can be checked and copies made by symmetry; without, a board has no meaning by itself
+    shows_candidates = False  # a board shows candidates instead of an answer that the model is not sure of
     few_classes = False  # so few puzzles up to symmetry that two random streams share many of them
 
     def held_out(self, puzzles: Grids) -> NDArray[np.bool_]:
@@ -119,6 +119,14 @@ class Task(ABC):
     @abstractmethod
     def violations(self, answers: Grids, puzzle: Grid) -> NDArray[np.floating]:
         """(N, S) answers to one puzzle → (N,): how often each breaks the rules; 0 for a right one, NaN if there are no rules to break."""
+
+    def asked(self, solution: Grid) -> NDArray[np.bool_]:
+        """(S,) the cells that count when an answer is checked."""
+        return np.ones(len(solution), bool)
+
+    def differs(self, answers: Grids, solution: Grid) -> NDArray[np.bool_]:
+        """(N, S) cells of answers that are not as in a known solution, of those that count."""
+        return np.asarray((answers != solution) & self.asked(solution))
 
     @abstractmethod
     def right(self, answers: Grids, puzzles: Grids, solutions: Grids | None) -> NDArray[np.bool_]:

@@ -1,11 +1,10 @@
-"""What a trace shows at each step, and its outcome: residuals, broken rules, right cells, halting. NumPy only.
+"""Numbers of each step: residuals, broken rules, right cells, halting. NumPy only.
 
 Shapes: N steps, S cells.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from hrm_model.tasks.sudoku.grid import Variant, variant_of_task
 from hrm_model.trace.arrays import LEVEL_H, LEVEL_L, TraceArrays
 
 Floats = NDArray[np.floating[Any]]
+_ALL = slice(None)
 
 
 def residuals(trace: TraceArrays, first: int = 0) -> Floats:
@@ -51,7 +51,7 @@ def sudoku_variant(trace: TraceArrays) -> Variant | None:
 
 
 def violations(trace: TraceArrays) -> Floats:
-    """(N,) broken rules of each step's answer; NaN if the task has none."""
+    """(N,) broken rules of each step's answer, guesses included (`counts` splits them); NaN if the task has none."""
     task = task_of(trace)
     if task is None:
         return np.full(len(trace), np.nan)
@@ -74,37 +74,63 @@ def confidence(trace: TraceArrays) -> Floats:
     return trace.probability[:, open_cells].max(axis=2).mean(axis=1)
 
 
-def accuracy(trace: TraceArrays) -> Floats:
-    """(N,) share of blank cells that are as in the known solution; NaN if none is known."""
-    open_cells = blanks(trace)
-    if trace.puzzle.solution is None or not open_cells.any():
-        return np.full(len(trace), np.nan)
-    return (trace.prediction == trace.puzzle.solution)[:, open_cells].mean(axis=1)
-
-
-def right_steps(trace: TraceArrays, *, last_only: bool = False) -> NDArray[np.bool_] | None:
-    """(N,), or (1,) for the last step only: whether the whole answer is right (any shortest path of a maze is). None without a solution."""
+def right_steps(trace: TraceArrays, steps: slice = _ALL) -> NDArray[np.bool_] | None:
+    """(N,), or fewer for a part of the steps: whether the whole answer is right (any shortest path of a maze is). None without a solution."""
     if trace.puzzle.solution is None or not len(trace):
         return None
-    task, answers = task_of(trace), trace.prediction[-1:] if last_only else trace.prediction
+    task, answers = task_of(trace), trace.prediction[steps]
     if task is None:
         return np.asarray((answers == trace.puzzle.solution).all(axis=1))
     given, solution = task.from_tokens(trace.puzzle.given), task.from_tokens(trace.puzzle.solution)
     return task.right(task.from_tokens(answers), given, solution)
 
 
+def asked_cells(trace: TraceArrays) -> NDArray[np.bool_]:
+    """(S,) the blank cells that count when the answer is checked; all of them if no solution is known."""
+    task, solution = task_of(trace), trace.puzzle.solution
+    if task is None or solution is None:
+        return blanks(trace)
+    return blanks(trace) & task.asked(task.from_tokens(np.asarray(solution)))
+
+
+def wrong_cells(trace: TraceArrays, steps: slice = _ALL, all_right: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """(N, S) answers that are not as in the known solution; none if the whole answer is right in another way (a maze's other shortest path).
+
+    `all_right`: `right_steps` of the same steps, if it is computed already.
+    """
+    answers, solution, task = trace.prediction[steps], trace.puzzle.solution, task_of(trace)
+    if solution is None:
+        return np.zeros(answers.shape, bool)
+    if task is None:
+        return np.asarray(answers != solution)
+    wrong = task.differs(task.from_tokens(answers), task.from_tokens(np.asarray(solution)))
+    right = right_steps(trace, steps) if all_right is None else all_right
+    if right is not None:
+        wrong[right] = False
+    return wrong
+
+
+def accuracy(trace: TraceArrays) -> Floats:
+    """(N,) share of blank cells whose answer is right, guesses included (`counts` splits them); NaN if no solution is known."""
+    asked = asked_cells(trace)
+    if trace.puzzle.solution is None or not asked.any():
+        return np.full(len(trace), np.nan)
+    return 1 - wrong_cells(trace)[:, asked].mean(axis=1)
+
+
 def solved(trace: TraceArrays) -> bool | None:
     """Whether the last answer is right; None if no solution is known."""
-    right = right_steps(trace, last_only=True)
+    right = right_steps(trace, slice(-1, None))
     return None if right is None else bool(right[-1])
 
 
 def solved_step(trace: TraceArrays) -> int | None:
     """The first step from which on every answer is right; None if there is none, or if no solution is known."""
-    return _for_good(right_steps(trace))
+    return lasting(right_steps(trace))
 
 
-def _for_good(right: NDArray[np.bool_] | None) -> int | None:
+def lasting(right: NDArray[np.bool_] | None) -> int | None:
+    """The first of the steps (N,) from which on all are right; None if the last one is not."""
     if right is None or not right[-1]:
         return None
     wrong = np.flatnonzero(~right)
@@ -122,24 +148,6 @@ def halting_segment(trace: TraceArrays) -> int | None:
     """The first segment after which the model would stop."""
     stops = np.flatnonzero(would_halt(trace))
     return int(stops[0]) if len(stops) else None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The outcome of a whole trace."""
-
-    solved: int | None  # `solved_step`
-    halting: int | None  # `halting_segment`
-    violations: Floats  # (N,)
-    accuracy: Floats  # (N,)
-    first_right: int | None  # the first step whose answer is right, even if it is lost again
-
-
-def verdict(trace: TraceArrays) -> Verdict:
-    """All of a trace's outcome at once."""
-    right = right_steps(trace)
-    first = int(right.argmax()) if right is not None and right.any() else None
-    return Verdict(_for_good(right), halting_segment(trace), violations(trace), accuracy(trace), first)
 
 
 def changed_cells(trace: TraceArrays, step: int) -> NDArray[np.bool_]:

@@ -52,8 +52,8 @@ def print_json(**values: Any) -> None:
     print(json.dumps(values))
 
 
-def drawn(task: Task, given: Grid, answer: Grid) -> Text:
-    """The answer as a grid: givens bold, what breaks a rule red, lines between boxes."""
+def drawn(task: Task, given: Grid, answer: Grid, sure: NDArray[np.bool_] | None = None) -> Text:
+    """The answer as a grid: givens bold, unsure answers dim (`sure`: (S,), None for all), what breaks a rule red, lines between boxes."""
     bad, fixed = task.faults(answer, given), ~task.blanks(given)
     right, below = task.walls or (np.zeros((task.side, task.side), bool),) * 2
     wide = right[:, :-1].any(axis=0)  # columns with a line beside them, which takes two characters more
@@ -61,7 +61,7 @@ def drawn(task: Task, given: Grid, answer: Grid) -> Text:
     for row in range(task.side):
         for column in range(task.side):
             cell = row * task.side + column
-            style = "bold" if fixed[cell] else "cyan"
+            style = "bold" if fixed[cell] else "cyan" if sure is None or sure[cell] else "dim cyan"
             text.append(task.symbols[answer[cell]], f"{style} red" if bad[cell] else style)
             last = column + 1 == task.side
             text.append(" " if last or not wide[column] else " │ " if right[row, column] else "   ", "dim")

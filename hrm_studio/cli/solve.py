@@ -53,11 +53,12 @@ def solve(
         seconds = time.perf_counter() - begin
     if as_json:
         print_json(
-            puzzle=info.text, solution=answer.text, solved=answer.solved, violations=answer.violations, segments=segments, steps=answer.steps, seconds=round(seconds, 4)
+            puzzle=info.text, solution=answer.text, solved=answer.solved, violations=answer.violations, undecided=answer.undecided, would_halt_after=answer.would_halt_after, story=answer.story, segments=segments, steps=answer.steps, seconds=round(seconds, 4)
         )  # fmt: skip
         return
     console = Console(highlight=False)
-    console.print(drawn(task, grid, task.from_tokens(answer.tokens)))
-    broken = answer.violations
-    verdict = "solved" if answer.solved else f"not solved: {broken} rule violations" if broken else f"not solved: {task.almost}"
-    console.print(f"{verdict} — {segments} segments, {answer.steps} steps, {seconds:.2f} s, model {loaded.name}")
+    console.print(drawn(task, grid, task.from_tokens(answer.tokens), answer.sure))
+    console.print(answer.story)
+    if answer.undecided:
+        console.print("Dim: the likeliest digit of a cell that the model is not sure of.", style="dim")
+    console.print(f"{segments} segments, {answer.steps} steps, {seconds:.2f} s, model {loaded.name}")

@@ -14,7 +14,9 @@ from hrm_model.files import atomic_write
 from hrm_model.trace.data import Trace
 from hrm_model.trace.table import step_table
 
-_WHOLE = ("step", "segment", "h_cycle", "l_step", "solved", "would_halt")  # columns of whole numbers
+_WHOLE = (
+    "step", "segment", "h_cycle", "l_step", "right", "wrong", "undecided", "given_changed", "breaks", "right_guesses", "guess_breaks", "solved", "would_halt",
+)  # columns of whole numbers  # fmt: skip
 
 
 def curve_rows(trace: Trace) -> Iterator[dict[str, Any]]:

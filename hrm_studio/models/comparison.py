@@ -7,10 +7,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-from hrm_model.analysis.compare import differing, same_moment
+from hrm_model.analysis.compare import Differences, differing, same_moment
 from hrm_model.errors import PuzzleError
 from hrm_model.relabel import random_relabelling
 from hrm_model.tasks.base import Grid, Task
@@ -218,8 +217,8 @@ class Comparison(QObject):
                 found[f"{letter}: {trace.model.name}, {budget}{more}"] = trace
         return found
 
-    def differences(self, index: int) -> NDArray[np.bool_] | None:
-        """(S,) cells in which a pane's answer differs from the first pane's now; None if the two cannot be compared."""
+    def differences(self, index: int) -> Differences | None:
+        """How a pane's board differs from the first pane's now; None if the two cannot be compared."""
         first, pane = self.panes[0].traces, self.panes[index].traces
         if index == 0 or first.trace is None or pane.trace is None:
             return None

@@ -36,7 +36,7 @@ def start() -> None:
         time.sleep(0.001)
         if window.traces.trace is not None and not traced:
             traced = time.perf_counter() - begin
-        if "solved" in window.explore.transport.verdict.text() and not solved:
+        if "solved" in window.explore.transport.counts.text() and not solved:
             solved = time.perf_counter() - begin
     gaps = np.diff(beats) * 1000
     print(f"window painted {painted:.2f} s (torch imported: {torch_there}), first steps {traced:.2f} s, solved on screen {solved:.2f} s")

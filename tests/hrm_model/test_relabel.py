@@ -8,6 +8,7 @@ import pytest
 from hrm_model.analysis.compare import common_plane, differing, same_moment, steps_of_segment
 from hrm_model.relabel import random_relabelling
 from hrm_model.tasks.registry import task_named
+from hrm_model.trace.counts import SURE
 from hrm_model.trace.data import PuzzleInfo
 from tests.support.traces import FOUR, arc_info, maze_info, sudoku_info, synthetic
 
@@ -61,8 +62,15 @@ def test_the_same_moment_of_models_with_other_cycles() -> None:
 def test_differences_need_the_same_puzzle() -> None:
     one, other = synthetic(sudoku_info(FOUR), segments=2), synthetic(sudoku_info(FOUR), segments=2, seed=1)
     found = differing(one, 3, other, 4)
-    assert found.tolist() == (one.prediction[3] != other.prediction[4]).tolist()
+    assert found is not None
+    sure, other_sure = (trace.probability[step].max(axis=1) >= SURE for trace, step in ((one, 3), (other, 4)))
+    blank = one.puzzle.given == 1
+    np.testing.assert_array_equal(found.one_open, blank & (sure != other_sure))
+    np.testing.assert_array_equal(found.both_open, blank & ~sure & ~other_sure)
+    assert found.both_open.any()
+    assert not (found.decided & (found.one_open | found.both_open)).any()
     assert differing(one, 3, synthetic(sudoku_info(), segments=1), 0) is None
+    assert differing(one, 3, one, 3).none
 
 
 def test_one_plane_for_all() -> None:

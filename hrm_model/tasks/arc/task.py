@@ -22,7 +22,6 @@ class ArcTask(Task):
     symbols = " |0123456789"
     spellings = ("", "", *"0123456789")
     known_rules = False
-    almost = "it differs from the right answer"
 
     def classes(self, puzzles: Grids) -> NDArray[np.uint64]:
         """Equal boards only: a dataset keeps copies of a task together by their names."""
@@ -69,11 +68,14 @@ class ArcTask(Task):
     def violations(self, answers: Grids, puzzle: Grid) -> NDArray[np.floating]:
         return np.full(len(answers), np.nan)
 
+    def asked(self, solution: Grid) -> NDArray[np.bool_]:
+        """All but padding, as published."""
+        return np.asarray(solution != arc.PAD)
+
     def right(self, answers: Grids, puzzles: Grids, solutions: Grids | None) -> NDArray[np.bool_]:
         if solutions is None:
             raise PuzzleError("An ARC grid cannot be checked without its solution.")
-        # Padding is not asked for, as published.
-        return np.asarray(((answers == solutions) | (solutions == arc.PAD)).all(axis=-1))
+        return np.asarray(((answers == solutions) | ~self.asked(solutions)).all(axis=-1))
 
     def generate(
         self, count: int, rng: np.random.Generator, *, clues: int | None = None, min_path: int | None = None, max_path: int | None = None

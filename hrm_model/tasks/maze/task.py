@@ -21,7 +21,6 @@ class MazeTask(Task):
     rows: int
     columns: int
     vocab_size: int = maze.VOCAB_SIZE
-    almost = "the path is not a shortest one"
     symbols = "?" + maze.CHARACTERS
     spellings = ("", *maze.CHARACTERS)
 

@@ -24,7 +24,7 @@ class SudokuTask(Task):
 
     variant: Variant
     symbols = sudoku.SYMBOLS
-    almost = "a given digit was changed or a cell left open"
+    shows_candidates = True
 
     @property
     def spellings(self) -> tuple[str, ...]:  # type: ignore[override]

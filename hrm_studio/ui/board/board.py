@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QHelpEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtGui import QColor, QFont, QHelpEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from hrm_model.trace.curves import sudoku_variant
@@ -165,7 +165,7 @@ class BoardView(View):
         if self.over is not None:
             self.over(painter, found, place)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        cells = [(cell, 3.0, colours.color("accent")) for cell in self._selection.cells]
+        cells = [(cell, 3.0, QColor(colour)) for cell, colour in colours.cell_colours(self._selection.cells).items()]
         if self._hover >= 0:
             cells.append((self._hover, 1.5, colours.color("accent", 0.7)))
         for cell, width, colour in cells:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPixmap, QPolygonF
 
+from hrm_model.trace.curves import wrong_cells
 from hrm_model.trace.data import Trace
 from hrm_studio.theme import Palette
 from hrm_studio.ui.widgets.vector import is_vector
@@ -98,10 +99,8 @@ class Drawing(ABC):
     # For subclasses ------------------------------------------------------------------------------------------------
 
     def wrong(self, step: int) -> Flags:
-        """(S,) answers that differ from the solution; all False if it is not known."""
-        if self.solution is None:
-            return np.zeros(len(self.given), bool)
-        return np.asarray(self.trace.prediction[step] != self.solution)
+        """(S,) answers that are not right, as `wrong_cells` counts them."""
+        return wrong_cells(self.trace, slice(step, step + 1))[0]
 
     def glyph(self, text: str, font: QFont, colour: QColor, ratio: float) -> QPixmap:
         """A short text as a pixmap. A board may show hundreds, and drawing pixmaps is several times quicker than drawing text."""

@@ -65,7 +65,7 @@ class MazeDrawing(Drawing):
             self._paint_lattice(painter, place)
         self._paint_path(painter, place, answer, colours.color("answer"), max(1.5, width * 0.3))
         if overlays.wrong and self.solution is not None:
-            self._paint_wrong(painter, place, answer, width)
+            self._paint_wrong(painter, place, self.wrong(step), width)
         if overlays.rules:
             self._paint_faults(painter, place, faults(answer[None], self.given)[0] > 0, width)
         self._paint_ends(painter, place, width)
@@ -79,7 +79,7 @@ class MazeDrawing(Drawing):
         path = picture(premultiplied(self.palette.answer, (answer == PATH).astype(float)), self.side)
         painter.drawImage(place, path)
         if self.solution is not None:
-            wrong = (answer != self.solution) & (answer == PATH)
+            wrong = self.wrong(step) & (answer == PATH)
             painter.drawImage(place, picture(premultiplied(self.palette.wrong, wrong.astype(float)), self.side))
         self._paint_ends(painter, place, max(4.0, place.width() / self.side))
 
@@ -114,8 +114,7 @@ class MazeDrawing(Drawing):
         painter.drawLines(lines)
         painter.drawPoints(QPolygonF(self._centres(place, answer == PATH)))
 
-    def _paint_wrong(self, painter: QPainter, place: QRectF, answer: np.ndarray, width: float) -> None:
-        wrong = answer != self.solution
+    def _paint_wrong(self, painter: QPainter, place: QRectF, wrong: Flags, width: float) -> None:
         size = width * 0.26
         painter.setPen(QPen(self.palette.color("wrong"), max(1.2, width * 0.11), Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
         painter.setBrush(Qt.BrushStyle.NoBrush)

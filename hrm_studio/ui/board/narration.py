@@ -4,35 +4,40 @@ from __future__ import annotations
 
 import numpy as np
 
-from hrm_model.analysis.core import Verdict
+from hrm_model.analysis.cells import previewed, surer_cells
+from hrm_model.analysis.states import moved_share
+from hrm_model.analysis.story import plural
 from hrm_model.trace.data import LEVEL_H, Trace
 from hrm_studio.ui.board.drawing import percent
 
 
-def narrate(trace: Trace, step: int, verdict: Verdict) -> tuple[str, str]:
-    """Two short lines: which module works; what the board shows and what this step changed."""
+def narrate(trace: Trace, step: int) -> tuple[str, str]:
+    """Two short lines: which module works (begins with a small letter); what this step did."""
     if trace.level[step] == LEVEL_H:
-        what, shown = "The slow module H updates its plan", "the answer so far"
-    else:
-        number, count = int(trace.l_step[step]) + 1, int(trace.l_step.max()) + 1
-        what = f"The fast module L works out details, {number} of {count}"
-        shown = "a preview of the answer"
-    return what, " · ".join([f"Segment {trace.segment[step] + 1}: {shown}", *_outcome(trace, step, verdict)])
+        return "the slow module H updates its plan", " · ".join(_plan(trace, step))
+    number, count = int(trace.l_step[step]) + 1, int(trace.l_step.max()) + 1
+    changed = [_changed(trace, step - 1, step)] if step else []
+    return f"the fast module L works out details, {number} of {count}", " · ".join(
+        ["A preview of the answer", *changed, *_moved(trace, step)]
+    )
 
 
-def _outcome(trace: Trace, step: int, verdict: Verdict) -> list[str]:
-    words = []
-    changed = int((trace.prediction[step] != trace.prediction[step - 1]).sum()) if step else 0
-    if verdict.solved is not None and step >= verdict.solved:
-        words.append("★ solved")
-        if step > verdict.solved:
-            words.append("it no longer changes")
-        return words
-    if step:
-        words.append("no cell changed" if not changed else f"{changed} cell{'s' if changed > 1 else ''} changed")
-    right, broken = float(verdict.accuracy[step]), float(verdict.violations[step])
-    if np.isfinite(right):
-        words.append(f"{percent(right)} right")
-    if np.isfinite(broken):
-        words.append("no rule broken" if not broken else f"{broken:.0f} rule break{'s' if broken > 1 else ''}")
-    return words
+def _plan(trace: Trace, step: int) -> list[str]:
+    """An H step's answer is the preview of the L-step before it, so its work shows against the H step before."""
+    words = ["As the preview showed" if previewed(trace, step) else "The answer so far"]
+    earlier = np.flatnonzero(trace.level[:step] == LEVEL_H)
+    if len(earlier):
+        before = int(earlier[-1])
+        surer = int(surer_cells(trace, before, step).sum())
+        words.append(f"{_changed(trace, before, step)} since H's last step" + (f", {surer} surer" if surer else ""))
+    return [*words, *_moved(trace, step)]
+
+
+def _changed(trace: Trace, before: int, step: int) -> str:
+    changed = int((trace.prediction[step] != trace.prediction[before]).sum())
+    return f"{plural(changed, 'cell') if changed else 'no cell'} changed"
+
+
+def _moved(trace: Trace, step: int) -> list[str]:
+    share = moved_share(trace, step)
+    return [f"{'H' if trace.level[step] == LEVEL_H else 'L'} moved by {percent(share)}"] if np.isfinite(share) else []

@@ -9,13 +9,13 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen
 
 from hrm_model.tasks.sudoku.grid import SYMBOLS, Variant, cell_name, conflicts, from_tokens, variant_of_task
+from hrm_model.trace.counts import drawn_answers, sure_cells
 from hrm_model.trace.data import Trace
 from hrm_studio.theme import Palette
 from hrm_studio.ui.board.drawing import CHANGED, CONFIDENCE, Drawing, Overlay, Overlays, corner, percent, picture
 from hrm_studio.ui.board.puzzle_picture import box_lines, cell_lines
 from hrm_studio.ui.board.token_text import digit_text
 
-SURE = 0.75  # from this probability on, an answer is a digit; below, pencil marks
 _PENCIL = 0.06  # least probability of a pencil mark
 _LEAST_MARK = 6.5  # pixels; where pencil marks would be smaller, the likeliest digit stands alone
 
@@ -40,11 +40,11 @@ class SudokuDrawing(Drawing):
 
     def paint(self, painter: QPainter, place: QRectF, step: int, overlays: Overlays) -> None:
         colours, width = self.palette, place.width() / self.side
-        digits, probability = from_tokens(self.trace.prediction[step]), self.trace.probability[step]
-        sure = probability.max(axis=1) >= SURE if overlays.candidates else np.ones(len(digits), bool)
+        digits, probability, this = from_tokens(self.trace.prediction[step]), self.trace.probability[step], slice(step, step + 1)
+        sure = sure_cells(self.trace, this)[0] if overlays.candidates else np.ones(len(digits), bool)
         changed = self.trace.prediction[step] != self.trace.prediction[max(0, step - 1)]
         wrong = self.wrong(step)
-        clash = conflicts(np.where(sure | self.is_given, digits, 0), self.variant)
+        clash = conflicts(drawn_answers(self.trace, this, guesses=not overlays.candidates)[0], self.variant)
         big, bold = self.sized(width * 0.56), self.sized(width * 0.56, QFont.Weight.Bold)
         painter.fillRect(place, colours.color("surface"))
         given_tint, changed_tint = colours.color("muted", 0.10), colours.color("changed")
@@ -106,7 +106,7 @@ class SudokuDrawing(Drawing):
 
     def paint_small(self, painter: QPainter, place: QRectF, step: int) -> None:
         colours, width = self.palette, place.width() / self.side
-        digits, sure = from_tokens(self.trace.prediction[step]), self.trace.probability[step].max(axis=1) >= SURE
+        digits, sure = from_tokens(self.trace.prediction[step]), sure_cells(self.trace, slice(step, step + 1))[0]
         wrong = self.wrong(step)
         painter.fillRect(place, colours.color("surface"))
         font, bold = self.sized(width * 0.9), self.sized(width * 0.9, QFont.Weight.Bold)

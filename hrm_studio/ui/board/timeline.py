@@ -7,7 +7,8 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip
 
-from hrm_model.analysis.cells import answer_changes, short_step_name
+from hrm_model.analysis.cells import answer_changes, previewed, short_step_name
+from hrm_model.analysis.story import story
 from hrm_model.trace.data import LEVEL_H, Trace
 from hrm_studio.glossary import tip
 from hrm_studio.models.bookmarks import Bookmarks
@@ -136,7 +137,7 @@ class TimelineView(View):
             self._blocks(painter, lane, top, height, name, strength)
         changes = answer_changes(trace)
         self._bars(painter, changes, strength)
-        clean = self._traces.verdict.violations == 0
+        clean = self._traces.verdict.counts.breaks == 0
         painter.drawImage(
             QRectF(_SIDE, _CLEAN[0], end - _SIDE, _CLEAN[1]), picture(premultiplied(colours.right, clean * strength), len(trace))
         )  # fmt: skip
@@ -295,17 +296,19 @@ class TimelineView(View):
         assert trace is not None
         high = trace.level[step] == LEVEL_H
         what = (
-            "The slow module H updates its state; the board shows its answer."
-            if high
-            else "The fast module L updates its state; the board shows a preview: what H would answer next."
+            "The fast module L updates its state; the board shows a preview: what H would answer if it updated now."
+            if not high
+            else "The slow module H updates its state; the board shows its answer, which the preview before showed already."
+            if previewed(trace, step)
+            else "The slow module H updates its state; the board shows its answer."
         )
         lines = [step_name(trace, step), what]
         verdict = self._traces.verdict
         if step:
             changed = int((trace.prediction[step] != trace.prediction[step - 1]).sum())
             lines.append(f"Δ {changed} cell{'' if changed == 1 else 's'} changed.")
-        if verdict.violations[step] == 0:
-            lines.append("No rule is broken (green line).")
+        if verdict.counts.breaks[step] == 0:
+            lines.append("No rule is broken by what the board shows (green line).")
         # The marks stand at the segment's number, so all its steps explain them.
         solved, first, segment = verdict.solved, verdict.first_right, trace.segment[step]
         if solved is not None and trace.segment[solved] == segment:
@@ -314,7 +317,7 @@ class TimelineView(View):
             where = "here" if step == first else f"at {short_step_name(trace, first)}"
             lines.append(f"☆ The answer is right {where} for the first time; a later step loses it again.")
         if trace.segment[step] == verdict.halting:
-            lines.append("◆ The model would halt after this segment.")
+            lines.append("◆ " + story(trace, verdict, running=self._traces.running).halting)
         if self._bookmarks is not None and step in self._bookmarks.notes:
             lines.append(f"Bookmark: {self._bookmarks.notes[step] or 'no note'}")
         return "\n".join(lines)

@@ -364,7 +364,7 @@ class ComparePage(QWidget):
         clock = self.comparison.clock
         if clock.trace is None or clock.cursor < 0:
             return
-        what, _ = narrate(clock.trace, clock.cursor, clock.verdict)
+        what, _ = narrate(clock.trace, clock.cursor)
         words = f"{step_name(clock.trace, clock.cursor)}:  {what}"
         self.state.setText(words + ("  ·  reasoning …" if self.comparison.running else ""))
 

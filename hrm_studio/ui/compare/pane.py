@@ -9,11 +9,13 @@ from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QToolButton, QVBoxLayout
 
+from hrm_model.analysis.compare import Differences
+from hrm_model.analysis.story import count_words, plural, story
 from hrm_studio.models.comparison import LETTERS, Comparison
 from hrm_studio.models.selection import Selection
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.board import BoardView
-from hrm_studio.ui.board.drawing import Drawing, percent
+from hrm_studio.ui.board.drawing import Drawing
 from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.view import View
 
@@ -167,42 +169,49 @@ class ComparePane(View):
         trace, step = traces.trace, traces.cursor
         self.message.show_text(self.pane.error or self._words(), lines=_ERROR_LINES if self.pane.error else 1)
         self.message.setStyleSheet(f"color: {self._theme.palette.wrong}" if self.pane.error else "")
+        self.message.setToolTip(self.pane.error or (str(story(trace, traces.verdict, running=traces.running)) if trace is not None else ""))
         apart = self._comparison.differences(self._index)
         if self._index == 0:
             self.apart.setText("The other panes are compared with this one.")
         elif apart is None:
             self.apart.setText("" if trace is None or step < 0 else "A different puzzle: answers are not compared.")
         else:
-            count = int(apart.sum())
-            self.apart.setText(
-                "Same answer as A" if not count else "1 cell differs from A" if count == 1 else f"{count} cells differ from A"
-            )
+            self.apart.setText(_apart_words(apart))
         self.board.update()
 
     def _words(self) -> str:
         traces = self.pane.traces
         if traces.trace is None or traces.cursor < 0:
             return "Waiting …" if self.pane.waiting else "Press Reason to start"
-        verdict, step = traces.verdict, traces.cursor
-        solved = verdict.solved
-        if solved is not None and step >= solved and not traces.running:
-            return f"★ solved in segment {int(traces.trace.segment[solved]) + 1}"
-        right = float(verdict.accuracy[step])
-        share = "" if right != right else f" · {percent(right)} right"
-        end = "" if step < len(traces.trace) - 1 or traces.running else " at the end"
-        return f"Segment {int(traces.trace.segment[step]) + 1}{share}{end}"
+        found, step = traces.verdict, traces.cursor
+        solved = ["★ solved"] if found.solved is not None and step >= found.solved and not traces.running else []
+        end = "" if step < len(traces.trace) - 1 or traces.running else ", the end"
+        return " · ".join([f"Segment {int(traces.trace.segment[step]) + 1}{end}", *solved, *count_words(found.counts, step)])
 
     def _mark(self, painter: QPainter, drawing: Drawing, place: QRectF) -> None:
-        """Frame the cells that differ from the first pane."""
+        """Frame the cells whose drawn answers differ from the first pane's."""
         apart = self._comparison.differences(self._index)
         if apart is None:
             return
         at = 1 if drawing.fills else 0
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        for cell in np.flatnonzero(apart).tolist():
+        for cell in np.flatnonzero(apart.decided).tolist():
             boxes = drawing.cell_rects(place, cell)
             if len(boxes) > at:
                 box = boxes[at]
                 painter.setPen(QPen(self._theme.palette.color("warning"), max(1.5, box.width() * 0.06)))
                 inset = box.width() * 0.07
                 painter.drawRoundedRect(box.adjusted(inset, inset, -inset, -inset), box.width() * 0.18, box.width() * 0.18)
+
+
+def _apart_words(apart: Differences) -> str:
+    decided, one_open = int(apart.decided.sum()), int(apart.one_open.sum())
+    words = [f"{plural(decided, 'digit' if apart.digits else 'cell')} {'differs' if decided == 1 else 'differ'} from A"] if decided else []
+    if one_open:
+        words.append(f"{plural(one_open, 'cell')} undecided in only one of the two")
+    both_open = int(apart.both_open.sum())
+    if not words:
+        words = ["Same answer as A"]
+    if both_open:
+        words.append(f"{both_open} undecided in both")
+    return " · ".join(words)

@@ -40,7 +40,9 @@ class ComparePlots(View):
             plot.setMouseEnabled(x=False, y=False)
             plot.setMinimumSize(120, 110)
             plot.over = partial(self._paint_right if name == "right" else self._paint_path, name)
-            plot.setToolTip("Share of the open cells that are right, over the segments." if name == "right" else tip)
+            plot.setToolTip(
+                "Share of the blank cells that are sure and right, over the segments: what the boards show." if name == "right" else tip
+            )
             row.addWidget(plot)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -125,7 +127,8 @@ class ComparePlots(View):
         for pane in there:
             trace = pane.traces.trace
             assert trace is not None
-            x, y = _in_segments(trace), pane.traces.verdict.accuracy
+            counts = pane.traces.verdict.counts
+            x, y = _in_segments(trace), counts.right / max(1, counts.cells)
             longest = max(longest, float(x[-1]))
             known = np.isfinite(y)
             plot.plot(x[known], y[known], pen=pg.mkPen(self._colour(pane), width=1.7))

@@ -20,6 +20,8 @@ from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View
 
+MOVED_TIP = "<p><b>moved by 10 %</b>: the module's state changed by a tenth of its length at this step.</p>"
+
 
 class BoardPanel(View):
     """A BoardView (`board`) with its surroundings."""
@@ -61,12 +63,12 @@ class BoardPanel(View):
             self.what.setText("")
             self.outcome.setText("")
             return
-        what, outcome = narrate(trace, self._traces.cursor, self._traces.verdict)
-        self.what.setText(what)
+        what, outcome = narrate(trace, self._traces.cursor)
+        self.what.setText(f"Segment {trace.segment[self._traces.cursor] + 1}: {what}")
         self.outcome.setText(outcome)
         slow = trace.level[self._traces.cursor] == LEVEL_H
         self.what.setToolTip(tip("H step" if slow else "L-step"))
-        self.outcome.setToolTip(f"<p>{outcome}</p>" + tip("segment") + ("" if slow else tip("preview")))
+        self.outcome.setToolTip(f"<p>{outcome}</p>" + tip("segment") + tip("preview") + (tip("surer") if slow else "") + MOVED_TIP)
 
     def _offer(self, offers: tuple[Overlay, ...]) -> None:
         """Make the switches of the current task."""

@@ -1,19 +1,21 @@
-"""The timeline with its buttons, the step at the cursor in words, and the speed of playing."""
+"""The timeline with its buttons, the step at the cursor in words, the speed of playing, and the run in a sentence."""
 
 from __future__ import annotations
 
 import qtawesome
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QLabel, QToolButton, QVBoxLayout, QWidget
 
-from hrm_model.trace.data import ModelInfo
+from hrm_model.analysis.story import count_words, guess_words, story
+from hrm_model.trace.data import ModelInfo, Trace
 from hrm_studio.actions import Actions
 from hrm_studio.glossary import tip
 from hrm_studio.models.bookmarks import Bookmarks
 from hrm_studio.models.player import PASSES, SPEEDS, Player
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
-from hrm_studio.ui.board.drawing import percent
 from hrm_studio.ui.board.timeline import TimelineView, step_name
+from hrm_studio.ui.widgets.elided import Elided
 
 _BUTTONS = ("to_start", "segment_back", "step_back", "reverse", "play", "step_on", "segment_on", "to_end", "loop", "follow", "bookmark")
 _SWITCHES = {"reverse": "backwards", "loop": "loop", "follow": "follow"}  # action → attribute of the player
@@ -30,11 +32,15 @@ class Transport(QWidget):
         self._traces, self._player, self._actions, self._theme = traces, player, actions, theme
         self._bookmarks, self._was_marked = bookmarks, False
         self._widest_of: ModelInfo | None = None
+        self._told: Trace | None = None  # the trace of the sentence, which does not change with the cursor
+        self._told_running = False
         self.timeline = TimelineView(traces, theme, player, bookmarks)
         self.timeline.bookmark_wanted.connect(self.ask_for_note)
         self.position = QLabel("", objectName="position")
         self.position.setToolTip("".join(map(tip, ("segment", "H-cycle", "L-step", "H step"))))
-        self.verdict = QLabel("", objectName="muted")
+        self.counts, self.story = Elided("muted"), Elided("story")
+        for label in (self.counts, self.story):
+            label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         row = QHBoxLayout()
         row.setSpacing(2)
         for name in _BUTTONS:
@@ -45,8 +51,7 @@ class Transport(QWidget):
         row.addSpacing(12)
         row.addWidget(self.position)
         row.addSpacing(12)
-        row.addWidget(self.verdict)
-        row.addStretch()
+        row.addWidget(self.counts, 1)
         self.speed = QComboBox(accessibleName="Speed of playing")
         self.speed.setToolTip("Speed of playing: steps per second, or how long the whole trace (or the range) takes")
         for speed in SPEEDS:
@@ -62,6 +67,7 @@ class Transport(QWidget):
         layout.setSpacing(2)
         layout.addLayout(row)
         layout.addWidget(self.timeline)
+        layout.addWidget(self.story)
         traces.cursor_moved.connect(self._show_step)
         traces.trace_replaced.connect(self._show_step)
         traces.trace_grew.connect(self._show_step)
@@ -105,7 +111,9 @@ class Transport(QWidget):
         trace, step = self._traces.trace, self._traces.cursor
         if trace is None or step < 0:
             self.position.setText("")
-            self.verdict.setText("")
+            self.counts.setText("")
+            self.story.setText("")
+            self._told = None
             return
         self.position.setText(step_name(trace, step))
         if self._widest_of is not trace.model or self.position.minimumWidth() < self.position.sizeHint().width():
@@ -114,16 +122,13 @@ class Transport(QWidget):
         if step in self._bookmarks.notes or self._was_marked:
             self._was_marked = step in self._bookmarks.notes
             self._icons()
-        verdict = self._traces.verdict
-        right, broken = float(verdict.accuracy[step]), float(verdict.violations[step])
+        found = self._traces.verdict
         words = [f"⚑ {self._bookmarks.notes[step]}"] if self._bookmarks.notes.get(step) else []
-        if verdict.solved is not None and step >= verdict.solved:
+        if found.solved is not None and step >= found.solved:
             words.append("★ solved")
-        else:
-            if trace.puzzle.solution is not None and step == len(trace) - 1 and not self._traces.running:
-                words.append(f"not solved after {trace.segments} segment{'s' if trace.segments > 1 else ''}")
-            if right == right:
-                words.append(f"{percent(right)} of the blank cells right")
-            if broken == broken:
-                words.append("no rule broken" if not broken else f"{broken:.0f} rule break{'s' if broken > 1 else ''}")
-        self.verdict.setText("  ·  ".join(words))
+        words += count_words(found.counts, step)
+        self.counts.setText("  ·  ".join(words))
+        self.counts.setToolTip("<p>" + " ".join([self.counts.text(), guess_words(found.counts, step)]) + "</p>" + tip("undecided"))
+        if self._told is not trace or self._told_running != self._traces.running:
+            self._told, self._told_running = trace, self._traces.running
+            self.story.setText(str(story(trace, found, running=self._traces.running)))

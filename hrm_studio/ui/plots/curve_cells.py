@@ -20,15 +20,15 @@ _BAR, _APART = 0.94, 0.07  # the first bar of rule breaks, and how much lower ea
 Drawn = list[tuple[str, pg.PlotDataItem]]
 
 
-def cell_legend(cells: list[int], side: int, colours: tuple[str, ...] | list[str]) -> str:
+def cell_legend(cells: list[int], side: int, colours: tuple[str, ...]) -> str:
     """Which colour is which cell, and how many are not drawn."""
-    names = [legend_entry(colours[k % len(colours)], f"{cell // side + 1}, {cell % side + 1}") for k, cell in enumerate(cells[:MOST_CELLS])]
+    names = [legend_entry(colours[k], f"{cell // side + 1}, {cell % side + 1}") for k, cell in enumerate(cells[:MOST_CELLS])]
     more = [f"and {len(cells) - MOST_CELLS} more, not drawn"] if len(cells) > MOST_CELLS else []
     return " &nbsp; ".join(["cells (row, column)", *names, *more])
 
 
 def draw_cells(
-    plots: dict[str, Plot], trace: Trace, cells: list[int], colours: tuple[str, ...] | list[str], rules_top: float
+    plots: dict[str, Plot], trace: Trace, cells: list[int], colours: tuple[str, ...], rules_top: float
 ) -> tuple[Drawn, dict[str, float]]:
     """Add the curves; return the items by plot, and each plot's highest value. Cells beyond MOST_CELLS are left out.
 
@@ -42,7 +42,7 @@ def draw_cells(
 
     def draw(name: str, k: int, values: Floats, **pen: Any) -> None:
         there = np.isfinite(values)
-        item = plots[name].plot(steps[there], values[there], pen=pg.mkPen(colours[k % len(colours)], **{"width": 1.5, **pen}))
+        item = plots[name].plot(steps[there], values[there], pen=pg.mkPen(colours[k], **{"width": 1.5, **pen}))
         drawn.append((name, item))
         highest[name] = max([highest.get(name, 0.0), *values[there].tolist()])
 
@@ -54,7 +54,7 @@ def draw_cells(
         x = [[a - 0.5, *range(a, b + 1), b + 0.5, np.nan] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
         y = [[heights[a], *heights[a : b + 1], heights[b], np.nan] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
         if x:
-            pen = pg.mkPen(colours[k % len(colours)], width=width, capStyle=Qt.PenCapStyle.FlatCap)
+            pen = pg.mkPen(colours[k], width=width, capStyle=Qt.PenCapStyle.FlatCap)
             item = plots[name].plot(np.concatenate(x), np.concatenate(y), pen=pen, connect="finite")
             drawn.append((name, item))
 

@@ -39,9 +39,9 @@ class CurvePanel:
 
 
 PANELS = (
-    CurvePanel("sureness", "Right", "The share of blank cells that are right, and how sure the model is of its answer. Selected cells: how sure it is of each; thick while the answer is right.", True),
-    CurvePanel("violations", "Rule breaks", "How many rules the answer breaks: a digit twice in a row, column or box; a gap in a maze's path. Selected cells: a bar at the top while the cell breaks one.", True),
-    CurvePanel("residuals", "Movement", "How far each module's state moves in a step (the residual ‖Δz‖). H falls slowly; L falls within a cycle and jumps after each H step. Selected cells: solid lines for L, dashed ones for H.", True),
+    CurvePanel("sureness", "Right", "Of the blank cells: the share that the board shows right and the share it shows wrong; what is missing to 100 % is undecided. Dashed: right if every cell took its likeliest candidate. Sure: the mean probability of the answer. Selected cells: how sure the model is of each; thick while its answer is right.", True),
+    CurvePanel("violations", "Rule breaks", "How many rules the board breaks: a digit twice in a row, column or box; a gap in a maze's path. Dashed: with the likeliest candidates of undecided cells. Selected cells: a bar at the top while the answer, or the likeliest candidate, breaks one.", True),
+    CurvePanel("residuals", "Movement", "How far each module's state moves in a step (the residual ‖Δz‖). L mostly moves less from step to step within a cycle and more again after an H step. In the 9×9 and maze models both shrink as the answer settles; in the small Sudoku models H goes on swinging after it. Selected cells: solid lines for L, dashed ones for H.", True),
     CurvePanel("q", "Halting", "What the model thinks of its answer at the end of each segment. It would halt if q_halt is above q_continue (above 0 if the model did not learn q_continue).", True),
     CurvePanel("entropy", "Entropy", "How undecided the model is, in bits per cell: 0 is certain, 1 is a toss-up between two answers.", False),
     CurvePanel("loss", "Loss", "How improbable the model finds the right answer (cross entropy, nats per cell). Dots mark the ends of segments.", False),
@@ -212,12 +212,15 @@ class CurvesView(View):
         for name, plot in self.plots.items():
             plot.clear()
             style_plot(plot, colours, self._title(name, trace))
-        self.plots["sureness"].getPlotItem().getAxis("left").setTicks([[(0, "0"), (0.5, "50 %"), (1, "100 %")]])
+        self.plots["sureness"].getPlotItem().getAxis("left").setTicks([[(0, "0 %"), (0.5, "50 %"), (1, "100 %")]])
         self._show_axes()
         self.cell_lines = []
 
         def curve(plot: str, colour: str, **style: Any) -> pg.PlotDataItem:
             return self.plots[plot].plot(pen=pg.mkPen(colour, width=1.5), **style)
+
+        def dashed(plot: str, colour: str) -> pg.PlotDataItem:
+            return self.plots[plot].plot(pen=pg.mkPen(colour, width=1, style=Qt.PenStyle.DashLine))
 
         def dots(colour: str) -> dict[str, Any]:
             return {"symbol": "o", "symbolSize": 5, "symbolPen": None, "symbolBrush": colour}
@@ -226,8 +229,11 @@ class CurvesView(View):
             "H": curve("residuals", colours.level_H),
             "L": curve("residuals", colours.level_L),
             "violations": curve("violations", colours.wrong, fillLevel=0, brush=colours.color("wrong", 0.18)),
+            "guess_violations": dashed("violations", colours.wrong),
             "confidence": curve("sureness", colours.series[3]),
-            "accuracy": curve("sureness", colours.right),
+            "guess_right": dashed("sureness", colours.right),
+            "wrong": curve("sureness", colours.wrong),
+            "right": curve("sureness", colours.right),
             "entropy": curve("entropy", colours.series[0], fillLevel=0, brush=pg.mkColor(colours.series[0] + "28")),
             "loss": curve("loss", colours.series[1]),
             "loss_ends": self.plots["loss"].plot(pen=None, **dots(colours.series[1])),
@@ -277,12 +283,19 @@ class CurvesView(View):
         self.plots["residuals"].getPlotItem().getAxis("left").setTicks(
             _log_levels(moved[moved > 0], self.plots["residuals"].getPlotItem().vb.height())
         )
-        self.lines["violations"].setData(*_finite(steps, verdict.violations))
+        counts = verdict.counts
+        self.lines["violations"].setData(*_finite(steps, counts.breaks))
+        guessing = counts.guess_breaks.any() and np.isfinite(counts.guess_breaks).any()
+        self.lines["guess_violations"].setData(*(_finite(steps, counts.breaks + counts.guess_breaks) if guessing else ([], [])))
         for name, plot in self.plots.items():
             style_plot(plot, self._theme.palette, self._title(name, trace))  # the trace may have another task, or lack states or a solution
         self.plots["violations"].setYRange(0, self._rules_top(), padding=0.05)
         self.lines["confidence"].setData(steps, curves.confidence)
-        self.lines["accuracy"].setData(*_finite(steps, verdict.accuracy))
+        cells = max(1, counts.cells)
+        self.lines["right"].setData(*_finite(steps, counts.right / cells))
+        self.lines["wrong"].setData(*_finite(steps, counts.wrong / cells))
+        guesses = (counts.right + counts.right_guesses) / cells if counts.undecided.any() else np.full(len(steps), np.nan)
+        self.lines["guess_right"].setData(*_finite(steps, guesses))
         self.plots["sureness"].setYRange(0, 1, padding=0.03)
         self.lines["entropy"].setData(steps, curves.entropy)
         self.plots["entropy"].setYRange(0, max(0.5, _top(curves.entropy)), padding=0.05)
@@ -307,9 +320,9 @@ class CurvesView(View):
         self.cell_lines = []
         trace, cells = self._traces.trace, sorted(self._selection.cells)
         faint = 0.35 if cells and trace is not None else 1.0
-        for name in ("H", "L", "confidence", "accuracy", "entropy", "loss"):
+        for name in ("H", "L", "confidence", "right", "wrong", "guess_right", "entropy", "loss"):
             self.lines[name].setOpacity(faint)
-        colours = self._theme.palette.series
+        colours = self._theme.palette.cells
         self.legend.setVisible(bool(cells) and trace is not None)
         if trace is None or not cells or max(cells) >= len(trace.puzzle.given):
             self.legend.setText("")
@@ -324,7 +337,8 @@ class CurvesView(View):
 
     def _rules_top(self) -> float:
         """The upper end of the rule breaks' axis."""
-        return max(3.0, _top(self._traces.verdict.violations))
+        counts = self._traces.verdict.counts
+        return max(3.0, _top(counts.breaks + counts.guess_breaks))
 
     @staticmethod
     def _learned_to_continue(trace: Trace | None) -> bool:
@@ -339,14 +353,15 @@ class CurvesView(View):
                 return "movement: trace without states"
             return f"movement &nbsp; {legend_entry(colours.level_H, 'H')} &nbsp; {legend_entry(colours.level_L, 'L')}"
         if name == "violations":
-            known = not there or np.isfinite(self._traces.verdict.violations).any()
+            known = not there or np.isfinite(self._traces.verdict.counts.breaks).any()
             return "rule breaks" if known else "no fixed rules"
         if name == "sureness" and unsolved:
             return f"{legend_entry(colours.series[3], 'sure')} &nbsp; no solution known"
         if name == "loss" and unsolved:
             return "loss: no solution known"
         if name == "sureness":
-            return f"{legend_entry(colours.right, 'right')} &nbsp; {legend_entry(colours.series[3], 'sure')}"
+            names = ((colours.right, "right"), (colours.wrong, "wrong"), (colours.series[3], "sure"))
+            return " &nbsp; ".join(legend_entry(colour, text) for colour, text in names)
         if name in ("entropy", "loss"):
             return "entropy (bits per cell)" if name == "entropy" else "loss (nats per cell)"
         halt = legend_entry(colours.right, "q_halt")

@@ -12,7 +12,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QHelpEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QToolTip, QVBoxLayout, QWidget
 
-from hrm_model.analysis.core import Floats, confidence
+from hrm_model.analysis.core import Floats, accuracy, confidence
 from hrm_model.analysis.states import Basis
 from hrm_model.trace.data import Trace
 from hrm_studio import glossary
@@ -316,8 +316,9 @@ class StatesView(View):
     def _shades_of(self, trace: Trace, by: str) -> Floats | None:
         if by == "step":
             return np.linspace(0, 1, len(trace))
-        if by == "right" and np.isfinite(self._traces.verdict.accuracy).any():
-            return self._traces.verdict.accuracy
+        if by == "right":
+            right = accuracy(trace)  # guesses included: a colour needs a value before the first digit is sure
+            return right if np.isfinite(right).any() else None
         return confidence(trace) if by == "confidence" else None
 
     def _paint_fixed(self, name: str, painter: QPainter) -> None:

@@ -12,18 +12,18 @@ def tour_stops(explore: ExplorePage, top_bar: TopBar) -> list[TourStop]:
     return [
         TourStop(
             "The answer at this step",
-            "The board shows what the model would answer at this step. Bold digits are given; small ones are candidates it is not sure of.",
+            "The board shows the model's answer at this step. Bold digits are given; small ones are candidates it is not sure of. The line above says what the step did.",
             lambda: explore.board,
         ),
         TourStop(
             "Every step",
-            "Orange is the slow module H, blue the fast module L. The numbers count segments, rounds of reasoning. "
-            "Drag, scroll or press the arrow keys to step; Space plays.",
+            "Orange is the slow module H, blue the fast module L. The numbers count segments, rounds of reasoning; ★: solved, ◆: the model would stop. "
+            "Drag, scroll or press the arrow keys to step; Space plays. The sentence below says what came of the run.",
             lambda: explore.transport,
         ),
         TourStop(
             "The hidden states",
-            "Each state is thousands of numbers, drawn here as one point. The path shows how H and L move from step to step.",
+            "Each state is thousands of numbers, drawn here as one point. The path shows how H and L move from step to step. They may go on moving after the answer is right.",
             lambda: explore.docks["States"],
         ),
         TourStop(

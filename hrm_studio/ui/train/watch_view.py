@@ -6,6 +6,7 @@ import qtawesome
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSplitter, QTabWidget, QToolButton, QVBoxLayout
 
+from hrm_model.analysis.story import count_words
 from hrm_studio.models.runs import RunModel
 from hrm_studio.models.watch import WatchModel
 from hrm_studio.services.background import Background
@@ -124,10 +125,8 @@ class WatchView(View):
             self.where.setText("")
             return
         verdict = watch.traces.verdict
-        right = float(verdict.accuracy[cursor])
-        solved = verdict.solved is not None and cursor >= verdict.solved
-        outcome = "★ solved" if solved else f"{share(right, 0)} of the open cells right" if right == right else ""
-        self.where.setText("  ·  ".join(filter(None, [step_name(trace, cursor), outcome])))
+        solved = ["★ solved"] if verdict.solved is not None and cursor >= verdict.solved else []
+        self.where.setText("  ·  ".join([step_name(trace, cursor), *solved, *count_words(verdict.counts, cursor)]))
 
 
 def _button(tip: str) -> QToolButton:

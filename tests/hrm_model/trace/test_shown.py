@@ -124,7 +124,8 @@ def test_a_data_frame_has_a_row_a_step() -> None:
     frame = trace.to_frame()
     assert frame.index.name == "step"
     assert list(frame.columns) == [
-        "segment", "h_cycle", "l_step", "level", "residual", "confidence", "accuracy", "violations", "solved", "q_halt", "q_continue", "would_halt",
+        "segment", "h_cycle", "l_step", "level", "residual", "confidence", "accuracy", "violations", "right", "wrong", "undecided", "given_changed", "breaks",
+        "right_guesses", "guess_breaks", "solved", "q_halt", "q_continue", "would_halt",
     ]  # fmt: skip
     assert list(frame["level"]) == [LEVEL_NAMES[k] for k in trace.level]
     np.testing.assert_array_equal(frame["residual"], residuals(trace))

@@ -28,7 +28,18 @@ from trainer.runs.run_dir import RunDir
 def test_solve_prints_one_object() -> None:
     result = run("solve", STARTER_4, "--json")
     found = json.loads(result.stdout)
-    assert set(found) == {"puzzle", "solution", "solved", "violations", "segments", "steps", "seconds"}
+    assert set(found) == {
+        "puzzle",
+        "solution",
+        "solved",
+        "violations",
+        "undecided",
+        "would_halt_after",
+        "story",
+        "segments",
+        "steps",
+        "seconds",
+    }
     assert found["solution"] == format_line(unique_solution(parse(STARTER_4), SUDOKU_4))
     assert found["solved"] is True
     assert found["steps"] == found["segments"] * 6
@@ -37,7 +48,7 @@ def test_solve_prints_one_object() -> None:
 def test_solve_reads_files_standard_input_and_a_named_model(tmp_path: Path) -> None:
     (tmp_path / "p.txt").write_text(STARTER_4 + "\n")
     shown = run("solve", str(tmp_path / "p.txt"), "--model", "sudoku-4x4", "--segments", "8").stdout
-    assert "solved" in shown
+    assert "Solved in segment" in shown
     assert "8 segments, 48 steps" in shown
     assert json.loads(run("solve", "-", "--json", text=STARTER_4).stdout)["solved"]
 
@@ -144,7 +155,7 @@ def test_solve_and_eval_take_mazes(tmp_path: Path) -> None:
     assert found["puzzle"] == maze.replace("\n", "")
     assert found["solved"] is False
     assert found["violations"] > 0
-    assert "not solved" in run("solve", "-", "--model", model, "--segments", "2", text=maze).stdout
+    assert "Not solved" in run("solve", "-", "--model", model, "--segments", "2", text=maze).stdout
     (tmp_path / "maze.txt").write_text(maze)
     judged = json.loads(run("eval", model, str(tmp_path / "maze.txt"), "--segments", "2", "--json").stdout)
     assert (judged["puzzles"], judged["exact"]) == (1, 0)

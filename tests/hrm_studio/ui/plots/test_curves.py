@@ -51,7 +51,12 @@ def test_each_curve_shows_its_numbers(qtbot: QtBot) -> None:
     x, y = view.lines["loss_ends"].getData()
     assert x.tolist() == segment_ends(trace).tolist() == [5, 11, 17, 23]
     assert y == pytest.approx(cell_loss(trace)[x][:, blank].mean(axis=1))
-    assert view.lines["accuracy"].getData()[1][-1] == 1
+    counts = traces.verdict.counts
+    assert view.lines["right"].getData()[1] == pytest.approx(counts.right / counts.cells)
+    assert view.lines["wrong"].getData()[1] == pytest.approx(counts.wrong / counts.cells)
+    assert view.lines["violations"].getData()[1] == pytest.approx(counts.breaks)
+    assert view.lines["guess_right"].getData()[1] == pytest.approx((counts.right + counts.right_guesses) / counts.cells)
+    assert view.lines["guess_violations"].getData()[1] == pytest.approx(counts.breaks + counts.guess_breaks)
 
 
 def test_what_was_to_be_drawn_of_a_trace_is_forgotten_when_another_comes_while_the_view_is_hidden(qtbot: QtBot) -> None:
