@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -162,6 +163,8 @@ def push_model(
     """Publish a model with its card on the Hub."""
     from hrm_model.checkpoint.export import export as write
 
+    if endpoint:  # before version 1.10 huggingface_hub needs this variable to read the address of the pushed commit
+        os.environ["HF_ENDPOINT"] = endpoint
     with plain_errors(), tempfile.TemporaryDirectory() as scratch:
         folder = write(inspect(_path(model, cache), _asked(fields)), Path(scratch) / "model", licence)
         print(push(folder, repo, HubSettings(endpoint, token, cache), private=not public))

@@ -90,7 +90,8 @@ def test_pull_use_and_clear(hub: list[str]) -> None:
     assert ID in run("search", "sudoku", *hub[:2]).stdout
 
 
-def test_convert_export_and_push(hub: list[str], tmp_path: Path) -> None:
+def test_convert_export_and_push(hub: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "")
     assert run("convert", str(PUBLISHED_MODEL), str(tmp_path / "a")).stdout.strip() == str(tmp_path / "a")
     assert "already exists" in run("convert", str(PUBLISHED_MODEL), str(tmp_path / "a")).stderr
     assert run("export", str(tmp_path / "a"), str(tmp_path / "b"), "--license", "mit").exit_code == 0
@@ -102,5 +103,6 @@ def test_convert_export_and_push(hub: list[str], tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # huggingface_hub's own
-def test_push(hub: list[str]) -> None:
+def test_push(hub: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "")  # the command sets it, and it must not stay after this test
     assert run("push", "sudoku-4x4", "me/mine", *hub, "--token", "hf_x").stdout.strip().endswith("/me/mine")
