@@ -4,7 +4,7 @@
 |---|---|
 | `config`, `presets` | the configuration of a run, and ready ones |
 | `loop` | `Trainer`: one step, the loop over steps, its state for a checkpoint |
-| `halting`, `capture`, `metrics`, `optim`, `initial_weights`, `distributed` | parts of training: who halts, CUDA graph, sums, optimizers, first weights, several processes |
+| `halting`, `capture`, `metrics`, `optim`, `initial_weights`, `distributed`, `evaluation_sets` | parts of training: who halts, CUDA graph, sums, optimizers, first weights, several processes, evaluations |
 | `memory`, `measure`, `fitting` | how much memory is free, what a run costs here, and a run fitted to that |
 | `runner`, `probe_puzzles`, `diagnostics`, `machine`, `tensorboard` | `Runner` carries out a run: commands, events, checkpoints, traces, warnings, load |
 | `results` | evaluation results on disk |

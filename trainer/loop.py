@@ -15,9 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from hrm_model.act import Batch, Carry, act_step, initial_carry
-from hrm_model.device import is_small, pick_device, pick_dtype, pick_training_dtype, wait_for
+from hrm_model.device import is_small, pick_device, pick_training_dtype, wait_for
 from hrm_model.errors import first_line, out_of_memory
-from hrm_model.evaluation import evaluate
 from hrm_model.loss import act_loss
 from hrm_model.make import make_model
 from hrm_model.model import HRM
@@ -27,9 +26,10 @@ from trainer.capture import CapturedStep
 from trainer.config import RunConfig
 from trainer.data.batches import Prefetcher, least_segments, may_end
 from trainer.distributed import ProcessGroup
+from trainer.evaluation_sets import averaged_model, evaluate_sets
 from trainer.halting import overrule_halting
 from trainer.initial_weights import attend_to_neighbours
-from trainer.metrics import MetricsWindow, Rate, set_figures
+from trainer.metrics import MetricsWindow, Rate
 from trainer.optim import EMA, MuonAdamW, SignSGD, drop_gradients, hyperparameters, learning_rate, optimizer_for
 from trainer.runs.events import Evaluated, Event, Metrics, event
 
@@ -321,34 +321,13 @@ class Trainer:
 
     def averaged_model(self) -> HRM:
         """A copy with the averaged weights (the trained ones if no average is kept), ready to reason."""
-        generator_state = torch.get_rng_state()  # a new model draws random weights; training must not notice
-        dtype = pick_dtype(self.device, trained_in=self.model.config.forward_dtype)
-        copy = make_model(self.model.config.model_copy(update={"forward_dtype": dtype})).to(self.device)
-        if isinstance(copy, SymmetricHRM) and isinstance(self.model, SymmetricHRM):
-            copy.in_native_code = self.model.in_native_code
-        torch.set_rng_state(generator_state)
-        copy.load_state_dict(self.model.state_dict() | (self.ema.shadow if self.ema else {}))
-        return copy.eval()
+        return averaged_model(self.model, self.ema, self.device)
 
     def evaluation_event(self) -> Evaluated:
         """Evaluate the averaged model on every set; `exact_accuracy` and `accuracy` are means over the sets."""
-        found: Evaluated = self.processes.broadcast(self._evaluation() if self.processes.is_first else None)
+        figures = evaluate_sets(self.averaged_model(), self.sets, self.config, self.after_batch) if self.processes.is_first else {}
         self.evaluated_at = self.step
-        return found
-
-    def _evaluation(self) -> Evaluated:
-        model, config = self.averaged_model(), self.config
-        sets: dict[str, Any] = {}
-        for name, puzzles in self.sets.items():
-            found = evaluate(
-                model, *puzzles, segments=config.evaluation_segments, q_continue=config.q_continue,
-                keep_givens=config.loss_cells == "blanks",  # such a model never learned to repeat them
-                after_batch=self.after_batch,
-            )  # fmt: skip
-            sets[name] = set_figures(found)
-        means = {"exact_accuracy": "exact", "accuracy": "cells"} if sets else {}
-        values = {name: sum(s[key] for s in sets.values()) / len(sets) for name, key in means.items()}
-        return event("evaluation", self.step, values=values, sets=sets, segments=config.evaluation_segments, seconds=round(self.seconds, 2))
+        return event("evaluation", self.step, **self.processes.broadcast(figures), seconds=round(self.seconds, 2))
 
     # Its state -------------------------------------------------------------------------------------------------------
 

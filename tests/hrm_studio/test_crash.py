@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from hrm_studio.app import show_crashes
 from hrm_studio.cli import main as cli
 from hrm_studio.cli import solve as cli_solve
 from hrm_studio.export.spec import Spec
-from hrm_studio.log import last_lines, log_file, native_crash_file, start_logging, stop_logging
+from hrm_studio.log import last_lines, log_file, start_logging, stop_logging
 from hrm_studio.main_window import MainWindow
 from hrm_studio.models.runs import RunsModel
 from hrm_studio.services.exporter import Exporter
@@ -395,23 +394,3 @@ def test_a_window_that_cannot_open_is_explained(monkeypatch: pytest.MonkeyPatch,
     assert app.main([]) == 1
     assert told == [f"The window cannot open. Internal error (Planted: planted here). The log has the details.\n\nLog: {log_file()}"]
     assert "in boom" in "\n".join(last_lines())
-
-
-def test_a_crash_in_native_code_leaves_a_trace_that_the_next_start_logs() -> None:
-    """As Qt or torch would crash: in a slot of the running app."""
-    script = (
-        "import faulthandler, sys; from hrm_studio import app, log\n"
-        "log.start_logging()\n"
-        "app._note_start = faulthandler._sigsegv if sys.argv[1] == 'crash' else lambda: app.QApplication.quit()\n"
-        "sys.exit(app.main([]))\n"
-    )
-    run = [sys.executable, "-c", script]
-    assert subprocess.run([*run, "crash"], capture_output=True, timeout=600, check=False).returncode != 0
-    trace = native_crash_file().read_text(encoding="utf-8")
-    assert "most recent call first" in trace
-    assert "app.py" in trace
-    assert subprocess.run([*run, "quit"], capture_output=True, timeout=600, check=False).returncode == 0
-    assert native_crash_file().read_text(encoding="utf-8") == ""
-    log = "\n".join(last_lines(200))
-    assert "an earlier session crashed in native code" in log
-    assert trace.strip() in log

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -52,3 +54,23 @@ def test_the_environment_asks_for_more(
     logging.getLogger("hrm_model.test").debug("details")
     assert log.debugging() is debugs
     assert ("details" in capsys.readouterr().err) is debugs
+
+
+def test_a_crash_in_native_code_leaves_a_trace_that_the_next_start_logs() -> None:
+    """As Qt or torch would crash: in a slot of the running app."""
+    script = (
+        "import faulthandler, sys; from hrm_studio import app, log\n"
+        "log.start_logging()\n"
+        "app._note_start = faulthandler._sigsegv if sys.argv[1] == 'crash' else lambda: app.QApplication.quit()\n"
+        "sys.exit(app.main([]))\n"
+    )
+    run = [sys.executable, "-c", script]
+    assert subprocess.run([*run, "crash"], capture_output=True, timeout=600, check=False).returncode != 0
+    trace = log.native_crash_file().read_text(encoding="utf-8")
+    assert "most recent call first" in trace
+    assert "app.py" in trace
+    assert subprocess.run([*run, "quit"], capture_output=True, timeout=600, check=False).returncode == 0
+    assert log.native_crash_file().read_text(encoding="utf-8") == ""
+    lines = "\n".join(log.last_lines(200))
+    assert "an earlier session crashed in native code" in lines
+    assert trace.strip() in lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +45,10 @@ def hollow(folder: Path, config: ModelConfig) -> Path:
         file.truncate(8 + len(text) + place)
     (folder / "all_config.yaml").write_text(yaml.safe_dump({"arch": ARCH}))
     return folder
+
+
+def torch_zip(file: Path, pickled: bytes, records: dict[str, bytes] | None = None, method: int = zipfile.ZIP_STORED) -> None:
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("a/data.pkl", pickled)
+        for key, content in (records or {}).items():
+            archive.writestr(f"a/data/{key}", content)
