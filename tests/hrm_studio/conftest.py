@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -12,6 +13,7 @@ from hrm_studio.main_window import MainWindow
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
+from tests.support.runs import kill_trainers
 
 NewWindow = Callable[..., MainWindow]
 
@@ -24,6 +26,14 @@ class PatientBot(QtBot):
 
     def waitSignal(self, signal: Any, *, timeout: int = 240_000, **more: Any) -> Any:
         return super().waitSignal(signal, timeout=timeout, **more)
+
+
+@pytest.fixture(autouse=True)
+def _no_trainer_is_left(tmp_path: Path) -> Iterator[None]:
+    """A trainer outlives the studio, and would outlive a test that fails."""
+    yield
+    if next(tmp_path.rglob("log.txt"), None) is not None:
+        kill_trainers(tmp_path)
 
 
 @pytest.fixture

@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from trainer.config import RunConfig
 from trainer.presets import preset
@@ -49,6 +52,19 @@ def wait_for(condition: object, seconds: float = 240) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end, f"not so after {seconds:.0f} s"
         time.sleep(0.02)
+
+
+def kill_trainers(folder: Path) -> int:
+    """Kill all trainers of runs in a folder, whoever started them, and wait for them. Returns their number."""
+    killed = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            command = process.cmdline()
+            if command[1:3] == ["-m", "trainer"] and any(Path(part).is_relative_to(folder) for part in command[3:]):
+                process.kill()
+                killed.append(process)
+    psutil.wait_procs(killed, timeout=60)
+    return len(killed)
 
 
 def small_maze(**changes: object) -> RunConfig:

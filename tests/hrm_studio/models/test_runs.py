@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from hrm_model.errors import RunError
 from hrm_studio.models.runs import RunModel, RunsModel
 from tests.paths import ROOT
-from tests.support.runs import recorded, small
+from tests.support.runs import kill_trainers, recorded, small
 from trainer.config import RunConfig, write_config
 from trainer.runs.events import append_line, event
 from trainer.runs.run_dir import RunDir
@@ -26,8 +26,6 @@ def runs(qtbot: QtBot, tmp_path: Path) -> Iterator[RunsModel]:
     model = RunsModel(tmp_path / "runs")
     model.begin()
     yield model
-    for run in model.live:
-        os.kill(run.run.status()["pid"], signal.SIGKILL)
     model.close()
 
 
@@ -49,6 +47,14 @@ def test_a_run_is_started_followed_paused_resumed_and_finished(runs: RunsModel, 
     qtbot.waitUntil(lambda: run.summary.state == "stopped")
     assert run.summary.model is not None
     assert {"paused", "resumed", "finished"} <= {mark.kind for mark in run.log.marks}
+
+
+def test_trainers_that_a_test_leaves_behind_are_killed(runs: RunsModel, tmp_path: Path) -> None:
+    run = runs.start_new(small(steps=100_000, evaluate_every=50_000, batch_size=4))
+    assert kill_trainers(tmp_path / "elsewhere") == 0
+    assert kill_trainers(tmp_path) == 1
+    assert kill_trainers(tmp_path) == 0
+    assert run.path.is_dir()
 
 
 def test_a_trainer_that_has_not_begun_yet_is_stopped_as_soon_as_it_does(runs: RunsModel, qtbot: QtBot) -> None:
