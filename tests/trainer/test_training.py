@@ -133,7 +133,7 @@ def test_training_goes_on_without_a_graph_if_the_capture_fails(monkeypatch: pyte
 
 def test_a_float32_run_is_evaluated_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr("trainer.loop.pick_dtype", lambda device, trained_in: asked.append(trained_in) or trained_in)
+    monkeypatch.setattr("trainer.evaluation_sets.pick_dtype", lambda device, trained_in: asked.append(trained_in) or trained_in)
     for dtype in ("float32", "bfloat16"):
         config = small(dtype=dtype)
         assert Trainer(config, Batches(config, *make_pool(config))).averaged_model().config.forward_dtype == dtype
