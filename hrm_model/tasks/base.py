@@ -108,6 +108,10 @@ class Task(ABC):
     @abstractmethod
     def from_tokens(self, tokens: NDArray[np.integer]) -> Grids: ...
 
+    def there(self, grid: Grid) -> NDArray[np.bool_]:
+        """(S,) the cells that exist; of a smaller grid that lies on a larger board, not all do."""
+        return np.ones(len(grid), bool)
+
     @abstractmethod
     def blanks(self, puzzles: Grids) -> NDArray[np.bool_]:
         """(…, S) the cells that a puzzle leaves open."""

@@ -12,8 +12,9 @@ from html import escape
 import numpy as np
 
 from hrm_model.tasks.arc import puzzle as arc
-from hrm_model.tasks.base import Grid, Task, Walls, wall_lines
+from hrm_model.tasks.base import Grid, Walls, wall_lines
 from hrm_model.tasks.maze import grid as maze
+from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.trace.arrays import LEVEL_H, LEVEL_L, TraceArrays
 from hrm_model.trace.curves import Floats, accuracy, blanks, halting_segment, residuals, solved_step, task_of, violations
 
@@ -70,7 +71,7 @@ def _board(trace: TraceArrays) -> str:
     answer, given = task.from_tokens(tokens), task.from_tokens(np.asarray(trace.puzzle.given))
     if task.name == "arc":
         return _arc_board(answer)
-    if task.name.startswith("maze"):
+    if isinstance(task, MazeTask):
         return _maze_board(task, answer, given)
     known = trace.puzzle.solution
     wrong = task.faults(answer, given) if known is None else tokens != known
@@ -101,7 +102,7 @@ def _digits_board(side: int, texts: Sequence[str], open_cells: np.ndarray, wrong
     )
 
 
-def _maze_board(task: Task, answer: Grid, given: Grid) -> str:
+def _maze_board(task: MazeTask, answer: Grid, given: Grid) -> str:
     size, wrong = _BOARD / task.side, task.faults(answer, given)
     parts = [
         f'<path fill="currentColor" fill-opacity="0.55" d="{_squares(np.flatnonzero(given == maze.WALL), task.side, size)}"/>',
@@ -114,7 +115,8 @@ def _maze_board(task: Task, answer: Grid, given: Grid) -> str:
             parts.append(
                 f'<text x="{x:.1f}" y="{y:.1f}" font-size="{max(9.0, size * 0.9):.1f}" font-weight="bold" text-anchor="middle">{letter}</text>'
             )
-    return _picture("".join(parts) + _frame())
+    width, height = task.columns * size, task.rows * size
+    return _picture("".join(parts) + _frame(width, height), width, height)
 
 
 def _arc_board(answer: Grid) -> str:

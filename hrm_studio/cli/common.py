@@ -20,6 +20,7 @@ from rich.text import Text
 from hrm_model.errors import PuzzleError, is_expected, message_of
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.characters import decode
+from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.read import read_text
 
 if TYPE_CHECKING:
@@ -54,13 +55,15 @@ def print_json(**values: Any) -> None:
 
 def drawn(task: Task, given: Grid, answer: Grid, sure: NDArray[np.bool_] | None = None) -> Text:
     """The answer as a grid: givens bold, unsure answers dim (`sure`: (S,), None for all), what breaks a rule red, lines between boxes."""
-    bad, fixed = task.faults(answer, given), ~task.blanks(given)
+    bad, fixed, there = task.faults(answer, given), ~task.blanks(given), task.there(given)
     right, below = task.walls or (np.zeros((task.side, task.side), bool),) * 2
     wide = right[:, :-1].any(axis=0)  # columns with a line beside them, which takes two characters more
     text = Text()
     for row in range(task.side):
         for column in range(task.side):
             cell = row * task.side + column
+            if isinstance(task, MazeTask) and not there[cell]:
+                continue  # beside a rectangle
             style = "bold" if fixed[cell] else "cyan" if sure is None or sure[cell] else "dim cyan"
             text.append(task.symbols[answer[cell]], f"{style} red" if bad[cell] else style)
             last = column + 1 == task.side

@@ -59,6 +59,9 @@ class ArcTask(Task):
     def from_tokens(self, tokens: NDArray[np.integer]) -> Grids:
         return np.asarray(tokens).astype(np.int8)
 
+    def there(self, grid: Grid) -> NDArray[np.bool_]:
+        return grid >= arc.FIRST_COLOUR
+
     def blanks(self, puzzles: Grids) -> NDArray[np.bool_]:
         return np.ones(np.shape(puzzles), bool)
 

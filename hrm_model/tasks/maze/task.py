@@ -64,6 +64,9 @@ class MazeTask(Task):
     def from_tokens(self, tokens: NDArray[np.integer]) -> Grids:
         return np.asarray(tokens).astype(np.int8)
 
+    def there(self, grid: Grid) -> NDArray[np.bool_]:
+        return grid != maze.OUTSIDE
+
     def blanks(self, puzzles: Grids) -> NDArray[np.bool_]:
         return puzzles == maze.OPEN
 

@@ -54,6 +54,7 @@ class Drawing(ABC):
     def __init__(self, trace: Trace, palette: Palette, font: QFont) -> None:
         self.trace, self.palette, self.font = trace, palette, font
         self.side = trace.side
+        self.rows = self.columns = self.side  # of the part that is drawn: its upper left
         self.given = np.asarray(trace.puzzle.given)
         self.solution = trace.puzzle.solution
         self._glyphs: dict[tuple[str, int, int, int, float], QPixmap] = {}
@@ -79,13 +80,13 @@ class Drawing(ABC):
     def cell_rects(self, place: QRectF, cell: int) -> list[QRectF]:
         """Where a cell is drawn, once for each grid."""
         row, column = divmod(cell, self.side)
-        return [_cell(grid, row, column, self.side, self.side) for grid in self.grids(place)]
+        return [_cell(grid, row, column, self.rows, self.columns) for grid in self.grids(place)]
 
     def cell_at(self, place: QRectF, point: QPointF) -> int | None:
         """The cell under a point; None outside the board."""
         for grid in self.grids(place):
             if grid.contains(point):
-                row, column = _row_column(grid, point, self.side, self.side)
+                row, column = _row_column(grid, point, self.rows, self.columns)
                 return row * self.side + column
         return None
 

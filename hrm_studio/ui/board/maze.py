@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPolygonF
 
-from hrm_model.tasks.maze.grid import GOAL, PATH, START, WALL, faults
+from hrm_model.tasks.maze.grid import GOAL, OUTSIDE, PATH, START, WALL, faults, shape_of
 from hrm_model.trace.data import Trace
 from hrm_studio.theme import Palette
 from hrm_studio.ui.board.drawing import (
@@ -24,11 +24,11 @@ from hrm_studio.ui.board.drawing import (
     rgb,
 )
 
-_NAMES = ("padding", "wall", "floor", "start", "goal", "path")
+_NAMES = ("outside the maze", "wall", "floor", "start", "goal", "path")
 
 
 class MazeDrawing(Drawing):
-    """A square maze of any size."""
+    """A maze of any size. Pictures are of the square that a rectangle lies in; its rest is empty, and beside the place that is drawn on."""
 
     offers = (
         Overlay("candidates", "Glow", "The brighter a cell glows, the more probable the model finds a path through it."),
@@ -44,23 +44,28 @@ class MazeDrawing(Drawing):
 
     def __init__(self, trace: Trace, palette: Palette, font: QFont) -> None:
         super().__init__(trace, palette, font)
+        self.rows, self.columns = shape_of(self.given)
+        if not self.rows:
+            self.rows = self.columns = self.side
+        self.aspect = self.small_aspect = self.columns / self.rows
         wall, floor = mixed(palette.muted, palette.surface, 0.35), palette.surface
-        colours = np.where((self.given == WALL)[:, None], rgb(wall), rgb(floor))
-        self._ground = picture(opaque(colours), self.side)
+        colours = opaque(np.where((self.given == WALL)[:, None], rgb(wall), rgb(floor)))
+        colours[self.given == OUTSIDE] = 0
+        self._ground = picture(colours, self.side)
 
     def paint(self, painter: QPainter, place: QRectF, step: int, overlays: Overlays) -> None:
         colours, trace = self.palette, self.trace
-        width = place.width() / self.side
-        painter.drawImage(place, self._ground)
+        width, square = place.width() / self.columns, self._square(place)
+        painter.drawImage(square, self._ground)
         answer = trace.prediction[step]
         if overlays.changed:
             self._squares(painter, place, answer != trace.prediction[max(0, step - 1)], colours.color("changed"))
         if overlays.confidence:
             tint = self.tint(step)
-            tint[self.given == WALL] = 0  # walls are given, so there is nothing to be sure of
-            painter.drawImage(place, picture(tint, self.side))
+            tint[(self.given == WALL) | (self.given == OUTSIDE)] = 0  # these are given, so there is nothing to be sure of
+            painter.drawImage(square, picture(tint, self.side))
         if overlays.candidates:
-            painter.drawImage(place, picture(premultiplied(colours.answer, 0.75 * trace.probability[step][:, PATH]), self.side))
+            painter.drawImage(square, picture(premultiplied(colours.answer, 0.75 * trace.probability[step][:, PATH]), self.side))
         if width >= 12:
             self._paint_lattice(painter, place)
         self._paint_path(painter, place, answer, colours.color("answer"), max(1.5, width * 0.3))
@@ -74,36 +79,46 @@ class MazeDrawing(Drawing):
         painter.drawRect(place)
 
     def paint_small(self, painter: QPainter, place: QRectF, step: int) -> None:
-        painter.drawImage(place, self._ground)
+        cell = min(place.width() / self.columns, place.height() / self.rows)
+        inside = QRectF(0, 0, cell * self.columns, cell * self.rows)
+        inside.moveCenter(place.center())
+        place = inside
+        square = self._square(place)
+        painter.drawImage(square, self._ground)
         answer = self.trace.prediction[step]
         path = picture(premultiplied(self.palette.answer, (answer == PATH).astype(float)), self.side)
-        painter.drawImage(place, path)
+        painter.drawImage(square, path)
         if self.solution is not None:
             wrong = self.wrong(step) & (answer == PATH)
-            painter.drawImage(place, picture(premultiplied(self.palette.wrong, wrong.astype(float)), self.side))
-        self._paint_ends(painter, place, max(4.0, place.width() / self.side))
+            painter.drawImage(square, picture(premultiplied(self.palette.wrong, wrong.astype(float)), self.side))
+        self._paint_ends(painter, place, max(4.0, place.width() / self.columns))
+
+    def _square(self, place: QRectF) -> QRectF:
+        """The square of all cells, of which the place is the upper left."""
+        side = place.width() / self.columns * self.side
+        return QRectF(place.left(), place.top(), side, side)
 
     def _centres(self, place: QRectF, cells: Flags) -> list[QPointF]:
         index = np.flatnonzero(cells)
-        width = place.width() / self.side
+        width = place.width() / self.columns
         xs = place.left() + (index % self.side + 0.5) * width
         ys = place.top() + (index // self.side + 0.5) * width
         return [QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]
 
     def _squares(self, painter: QPainter, place: QRectF, cells: Flags, colour: QColor) -> None:
-        painter.drawImage(place, picture(premultiplied(colour.name(), cells.astype(float)), self.side))
+        painter.drawImage(self._square(place), picture(premultiplied(colour.name(), cells.astype(float)), self.side))
 
     def _paint_lattice(self, painter: QPainter, place: QRectF) -> None:
         painter.setPen(QPen(self.palette.color("muted", 0.16), 1))
-        width = place.width() / self.side
-        lines = [QLineF(place.left(), place.top() + k * width, place.right(), place.top() + k * width) for k in range(1, self.side)]
-        lines += [QLineF(place.left() + k * width, place.top(), place.left() + k * width, place.bottom()) for k in range(1, self.side)]
+        width = place.width() / self.columns
+        lines = [QLineF(place.left(), place.top() + k * width, place.right(), place.top() + k * width) for k in range(1, self.rows)]
+        lines += [QLineF(place.left() + k * width, place.top(), place.left() + k * width, place.bottom()) for k in range(1, self.columns)]
         painter.drawLines(lines)
 
     def _paint_path(self, painter: QPainter, place: QRectF, answer: np.ndarray, colour: QColor, thick: float) -> None:
         """Join neighbouring cells of the path, start and goal included."""
         on = (answer == PATH) | np.isin(self.given, (START, GOAL))
-        grid, width = on.reshape(self.side, self.side), place.width() / self.side
+        grid, width = on.reshape(self.side, self.side), place.width() / self.columns
         lines = []
         for joined, right, down in ((grid[:, :-1] & grid[:, 1:], width, 0.0), (grid[:-1] & grid[1:], 0.0, width)):
             rows, columns = np.nonzero(joined)

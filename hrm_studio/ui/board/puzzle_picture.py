@@ -38,6 +38,19 @@ def box_lines(place: QRectF, walls: Walls) -> list[QLineF]:
     ]
 
 
+def part_with_cells(place: QRectF, task: Task) -> QRectF:
+    """The part of a square board that has cells: of a maze that is a rectangle, its upper left."""
+    if not isinstance(task, MazeTask):
+        return place
+    width = place.width() / task.side
+    return QRectF(place.left(), place.top(), task.columns * width, task.rows * width)
+
+
+def in_the_middle(place: QRectF, task: Task) -> QRectF:
+    """A square board, moved so that the part with cells is in the middle of the place."""
+    return place.translated(place.center() - part_with_cells(place, task).center())
+
+
 def shown_side(task: Task, grid: Grid) -> int:
     """How many rows and columns to show: all, except on an ARC board, where it is those of the grid."""
     if not isinstance(task, ArcTask):
@@ -96,7 +109,7 @@ def _paint_maze(painter: QPainter, place: QRectF, task: MazeTask, grid: Grid, co
             painter.drawText(box.adjusted(-width, -width, width, width), Qt.AlignmentFlag.AlignCenter, letter)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(colours.color("border"), 1))
-    painter.drawRect(place)
+    painter.drawRect(part_with_cells(place, task))
 
 
 def _paint_colours(painter: QPainter, place: QRectF, task: ArcTask, grid: Grid, colours: Palette) -> None:
@@ -120,5 +133,5 @@ def puzzle_icon(task: Task, grid: Grid, colours: Palette, font: QFont, size: int
     picture.fill(colours.color("surface"))
     with QPainter(picture) as painter:
         place = QRectF(QPointF(2, 2), QPointF(size - 2, size - 2))
-        paint_puzzle(painter, place, task, grid, colours, font)
+        paint_puzzle(painter, in_the_middle(place, task), task, grid, colours, font)
     return QIcon(picture)

@@ -45,18 +45,6 @@ def inside(grid: Grid, cell: int) -> bool:
     return bool(grid[cell] >= arc.FIRST_COLOUR)
 
 
-def cell_after(grid: Grid, cell: int) -> int:
-    """The next cell of the grid, row by row; the last one stays."""
-    later = np.flatnonzero(grid[cell + 1 :] >= arc.FIRST_COLOUR)
-    return cell + 1 + int(later[0]) if len(later) else cell
-
-
-def last_of_row(grid: Grid, end: int, side: int) -> int:
-    """The last cell of the grid in the board's row that ends at `end`; `end` itself if there is none."""
-    there = np.flatnonzero(grid[end + 1 - side : end + 1] >= arc.FIRST_COLOUR)
-    return end + 1 - side + int(there[-1]) if len(there) else end
-
-
 class ArcBrush(Brush):
     """Paints cells of the grid with the chosen colour; cells outside the grid stay as they are."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMenu, QToolButton, QWidget
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QMenu, QSpinBox, QToolButton, QVBoxLayout, QWidget
 
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.maze import grid as maze
@@ -17,6 +17,7 @@ from hrm_studio.ui.explore.brush import Brush
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 
 _ENDS = (maze.START, maze.GOAL)
+_LARGEST = 60  # rows and columns that the size fields offer
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,9 @@ TOOLS = (
 
 def beginning(task: MazeTask, filling: int) -> Grid:
     """(S,) a new maze: all open or all wall, the start at the top left, the goal at the bottom right."""
-    grid = np.full(task.cells, filling, np.int8)
-    grid[0], grid[-1] = maze.START, maze.GOAL
-    return grid
+    cells = np.full((task.rows, task.columns), filling, np.int8)
+    cells[0, 0], cells[-1, -1] = maze.START, maze.GOAL
+    return maze.in_square(cells)
 
 
 def words(grid: Grid, check: PuzzleCheck) -> str:
@@ -82,20 +83,20 @@ class MazeBrush(Brush):
         """Walls and open cells never replace start or goal. Start and goal never replace each other, nor cells they are dragged across."""
         if value in _ENDS:
             other = _ENDS[1 - _ENDS.index(value)]
-            if self._base[cells[-1]] == other:
+            if self._base[cells[-1]] in (other, maze.OUTSIDE):
                 return None
             grid = np.where(self._base == value, maze.OPEN, self._base).astype(np.int8)
             grid[cells[-1]] = value
         else:
             grid = self._puzzle.grid.copy()
             for cell in cells:
-                if grid[cell] not in _ENDS:
+                if grid[cell] not in (*_ENDS, maze.OUTSIDE):
                     grid[cell] = value
         return grid
 
 
 class MazeTools(QWidget):
-    """The tools, one of them chosen, and `begin`: a button with new mazes, for the panel's row of buttons."""
+    """The tools, one of them chosen, the size, and `begin`: a button with new mazes, for the panel's row of buttons."""
 
     def __init__(self, puzzle: PuzzleModel, brush: MazeBrush, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -107,9 +108,18 @@ class MazeTools(QWidget):
             button.clicked.connect(lambda _=False, tool=tool: self.choose(tool))
             self._group.addButton(button)
             self.buttons[tool.name] = button
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(FlowRow(*self.buttons.values()))  # it wraps: a wide row would push the panel's other widgets out of sight
+        self.rows = QSpinBox(minimum=maze.SMALLEST, maximum=_LARGEST, suffix=" rows", accessibleName="Rows of the maze")
+        self.columns = QSpinBox(minimum=maze.SMALLEST, maximum=_LARGEST, suffix=" columns", accessibleName="Columns of the maze")
+        size = QHBoxLayout()
+        size.setSpacing(6)
+        size.addWidget(self.rows, 1)
+        size.addWidget(QLabel("×", objectName="muted"))
+        size.addWidget(self.columns, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(FlowRow(*self.buttons.values()))  # it wraps: a wide row would push the panel's other widgets out of sight
+        layout.addLayout(size)
         self.begin = QToolButton(objectName="flat", toolTip="New maze", accessibleName="New maze")
         self.begin.setProperty("icon_name", "mdi6.plus-box-outline")
         self.begin.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -118,6 +128,25 @@ class MazeTools(QWidget):
         self.walls = menu.addAction("All walls, to dig paths", lambda: self.start(self._puzzle.task, maze.WALL))
         self.begin.setMenu(menu)
         self.choose(brush.tool)
+        for field in (self.rows, self.columns):
+            field.setToolTip("Cuts the maze at the right and bottom, or adds open cells there")
+            field.setKeyboardTracking(False)  # 3 on the way to 30 would cut the maze
+            field.valueChanged.connect(self._resize)
+        puzzle.changed.connect(self._show_size)
+        self._show_size()
+
+    def _resize(self) -> None:
+        if isinstance(self._puzzle.task, MazeTask):
+            shape = self.rows.value(), self.columns.value()
+            self._puzzle.replace(MazeTask(*shape), maze.resized(self._puzzle.grid, shape), "maze size")
+
+    def _show_size(self) -> None:
+        task = self._puzzle.task
+        if isinstance(task, MazeTask):
+            with QSignalBlocker(self.rows), QSignalBlocker(self.columns):
+                for field, length in ((self.rows, task.rows), (self.columns, task.columns)):
+                    field.setMaximum(max(_LARGEST, length))
+                    field.setValue(length)
 
     def choose(self, tool: Tool) -> None:
         """Draw with this tool."""

@@ -16,9 +16,9 @@ from hrm_model.tasks.sudoku.grid import SYMBOLS, conflicts
 from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_studio.models.puzzle import PuzzleModel
 from hrm_studio.theme import Theme
-from hrm_studio.ui.board.puzzle_picture import cell_rect, paint_puzzle, shown_side
+from hrm_studio.ui.board.puzzle_picture import cell_rect, in_the_middle, paint_puzzle, part_with_cells, shown_side
 from hrm_studio.ui.board.token_text import digit_text
-from hrm_studio.ui.explore.arc_tools import ArcBrush, cell_after, inside, last_of_row
+from hrm_studio.ui.explore.arc_tools import ArcBrush
 from hrm_studio.ui.explore.maze_tools import MazeBrush, cursor_over
 
 _LARGEST = 300  # pixels: the largest side of the board
@@ -88,13 +88,13 @@ class PuzzleEditor(QWidget):
     # Places ---------------------------------------------------------------------------------------------------------
 
     def board(self) -> QRectF:
-        """The square of the cells."""
+        """The square of the cells. A maze that is a rectangle fills a part of it, which is in the middle."""
         size = min(self.width(), self.height()) - 2 * _MARGIN
-        return QRectF((self.width() - size) / 2, (self.height() - size) / 2, size, size)
+        return in_the_middle(QRectF((self.width() - size) / 2, (self.height() - size) / 2, size, size), self._puzzle.task)
 
     def cell_at(self, point: QPointF) -> int | None:
         board, shown = self.board(), shown_side(self._puzzle.task, self._puzzle.grid)
-        if not board.contains(point):
+        if not part_with_cells(board, self._puzzle.task).contains(point):
             return None
         row, column = ((at / board.width() * shown) for at in (point.y() - board.top(), point.x() - board.left()))
         return min(int(row), shown - 1) * self._puzzle.task.side + min(int(column), shown - 1)
@@ -122,7 +122,7 @@ class PuzzleEditor(QWidget):
         puzzle, colours, board = self._puzzle, self._theme.palette, self.board()
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colours.color("surface"))
-        painter.drawRoundedRect(board.adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN), 4, 4)
+        painter.drawRoundedRect(part_with_cells(board, puzzle.task).adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN), 4, 4)
         check = puzzle.check
         if check is not None and check.state == "several":
             # Cells in which two solutions differ: one of them needs a clue.
@@ -178,34 +178,35 @@ class PuzzleEditor(QWidget):
             return
         side, key = self._puzzle.task.side, event.key()
         row, column = divmod(self.cell, side)
-        value = self._typed(event)
+        value, there = self._typed(event), self._puzzle.task.there(self._puzzle.grid)
         if key in _ARROWS:
             down, right = _ARROWS[Qt.Key(key)]
             wanted = min(max(row + down, 0), side - 1) * side + min(max(column + right, 0), side - 1)
-            if not isinstance(self._puzzle.task, ArcTask) or inside(self._puzzle.grid, wanted):
+            if there[wanted]:
                 self.move_to(wanted)
         elif key == Qt.Key.Key_Home:
             self.move_to(row * side)
         elif key == Qt.Key.Key_End:
-            end = row * side + side - 1
-            self.move_to(last_of_row(self._puzzle.grid, end, side) if isinstance(self._puzzle.task, ArcTask) else end)
+            of_row = np.flatnonzero(there[row * side : (row + 1) * side])
+            self.move_to(row * side + (int(of_row[-1]) if len(of_row) else side - 1))
         elif key == Qt.Key.Key_Delete:
             self.write(self.cell, empty_value(self._puzzle.task))
         elif key == Qt.Key.Key_Backspace:
-            if self._puzzle.grid[self.cell] == empty_value(self._puzzle.task) and self.cell > 0:
-                self.move_to(self.cell - 1)
+            earlier = np.flatnonzero(there[: self.cell])
+            if self._puzzle.grid[self.cell] == empty_value(self._puzzle.task) and len(earlier):
+                self.move_to(int(earlier[-1]))
             self.write(self.cell, empty_value(self._puzzle.task))
         elif value is not None:
             self.write(self.cell, value)
-            arc_grid = isinstance(self._puzzle.task, ArcTask)
-            self.move_to(cell_after(self._puzzle.grid, self.cell) if arc_grid else min(self.cell + 1, side * side - 1))
+            later = np.flatnonzero(there[self.cell + 1 :])
+            self.move_to(self.cell + 1 + int(later[0]) if len(later) else self.cell)
         else:
             self.entered.emit()
 
     def write(self, cell: int, value: int) -> None:
         """Write a value into a cell. A maze has one start and one goal: writing them moves them."""
         task, grid = self._puzzle.task, self._puzzle.grid.copy()
-        if isinstance(task, ArcTask) and not inside(grid, cell):
+        if not task.there(grid)[cell]:
             return  # only the size fields make the grid larger
         if isinstance(task, MazeTask) and value in (maze.START, maze.GOAL):
             grid[grid == value] = maze.OPEN
@@ -221,7 +222,7 @@ class PuzzleEditor(QWidget):
         """'Row 3, column 7: 5'."""
         side, value = self._puzzle.task.side, int(self._puzzle.grid[cell])
         if isinstance(self._puzzle.task, MazeTask):
-            held = {maze.WALL: "wall", maze.START: "start", maze.GOAL: "goal"}.get(value, "open")
+            held = {maze.WALL: "wall", maze.START: "start", maze.GOAL: "goal", maze.OUTSIDE: "outside the maze"}.get(value, "open")
         elif isinstance(self._puzzle.task, ArcTask):
             held = f"colour {value - arc.FIRST_COLOUR}" if value >= arc.FIRST_COLOUR else "outside the grid"
         else:
@@ -259,6 +260,7 @@ class PuzzleEditor(QWidget):
 
     def _changed(self) -> None:
         self.cell = min(self.cell, self._puzzle.task.cells - 1)
-        if isinstance(self._puzzle.task, ArcTask) and not inside(self._puzzle.grid, self.cell):
-            self.cell = max(0, int((self._puzzle.grid >= arc.FIRST_COLOUR).argmax()))
+        there = self._puzzle.task.there(self._puzzle.grid)
+        if not there[self.cell]:
+            self.cell = int(there.argmax())
         self.update()

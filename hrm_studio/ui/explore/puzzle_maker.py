@@ -18,10 +18,9 @@ from hrm_studio.theme import Palette
 
 def task_title(task: Task) -> str:
     """'9×9', '9×9 jigsaw', 'Maze 11×11'."""
-    if isinstance(task, SudokuTask):
-        return task.variant.title
-    size = f"{task.side}×{task.side}"
-    return f"Maze {size}" if isinstance(task, MazeTask) else task.name.upper()
+    if isinstance(task, MazeTask):
+        return f"Maze {task.rows}×{task.columns}"
+    return task.variant.title if isinstance(task, SudokuTask) else task.name.upper()
 
 
 class PuzzleMaker(QWidget):
@@ -114,7 +113,7 @@ class PuzzleMaker(QWidget):
             for title, name in (("by clues", "clues"), ("by rating", "rating"), ("minimal", "minimal")):
                 self.kind.addItem(title, name)
         elif isinstance(task, MazeTask):
-            self.path.setRange(1, task.cells // 2)
+            self.path.setRange(1, task.rows * task.columns // 2)
             self.path.setValue(task.side)
             for title, name in (("any", "minimal"), ("by path", "path")):
                 self.kind.addItem(title, name)

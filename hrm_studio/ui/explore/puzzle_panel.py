@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from hrm_model.errors import HRMError
-from hrm_model.tasks.arc.puzzle import FIRST_COLOUR, looks_like_json
+from hrm_model.tasks.arc.puzzle import looks_like_json
 from hrm_model.tasks.arc.task import ArcTask
 from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.sudoku.rating import LEVELS
@@ -281,8 +281,7 @@ class PuzzlePanel(QWidget):
         self.edit_on_board()
 
     def clear(self) -> None:
-        """Clear the board; an ARC grid keeps its size."""
+        """Clear the board; its size stays."""
         task, grid = self._puzzle.task, self._puzzle.grid
-        nothing = np.full_like(grid, empty_value(task))
-        self._puzzle.replace(task, np.where(grid >= FIRST_COLOUR, nothing, grid) if isinstance(task, ArcTask) else nothing)
+        self._puzzle.replace(task, np.where(task.there(grid), empty_value(task), grid).astype(np.int8))
         self.edit_on_board()

@@ -173,7 +173,7 @@ def test_a_line_has_no_gap(first: int, last: int) -> None:
 
 
 def test_mazes_to_begin_with_have_both_ends() -> None:
-    task = MazeTask(5)
+    task = MazeTask(5, 5)
     task.check(beginning(task, maze.OPEN))
     assert (beginning(task, maze.WALL) == maze.WALL).sum() == 23
 
