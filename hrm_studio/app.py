@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
 import sys
 from functools import partial
 from pathlib import Path
 
 import qtawesome
-from PySide6.QtCore import QMessageLogContext, QSize, QTimer, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QLocale, QMessageLogContext, QSize, QTimer, QtMsgType, qInstallMessageHandler
+from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 import hrm_model
@@ -22,6 +24,13 @@ from hrm_studio.ui.dialogs.crash import CrashDialogs
 
 _log = logging.getLogger(__name__)
 _LEVELS = {QtMsgType.QtDebugMsg: logging.DEBUG, QtMsgType.QtInfoMsg: logging.INFO, QtMsgType.QtCriticalMsg: logging.ERROR, QtMsgType.QtFatalMsg: logging.CRITICAL}  # fmt: skip
+_NO_DISPLAY = (
+    "hrm-studio: the window cannot open, because Qt finds no display to show it on. Start it in a desktop session, or set DISPLAY or"
+    " WAYLAND_DISPLAY. The command line needs no display: hrm-studio --help lists its commands."
+)
+_NO_FONTS = (
+    "hrm-studio: this machine has no fonts, so the window cannot show any text. Install some, such as the package fonts-dejavu-core."
+)
 _TITLE_BAR = 40  # about the pixels that a desktop draws above a window
 _TOUR_AFTER_MS = 2500  # by then the first puzzle is being solved
 
@@ -31,6 +40,8 @@ def make_application(arguments: list[str]) -> QApplication:
     application = QApplication.instance() or QApplication(arguments)
     assert isinstance(application, QApplication)
     application.setApplicationName("HRM Studio")
+    # All text is English, so numbers are too: no second script's digits beside them, and 1.5 is never read as 15.
+    QLocale.setDefault(QLocale.c())
     application.setStyle("Fusion")
     # The studio uses one of QtAwesome's twelve fonts; reading the others would delay the start by 50 ms.
     fonts = tuple(font for font in getattr(qtawesome, "_BUNDLED_FONTS", ()) if font[0] == "mdi6")
@@ -77,6 +88,9 @@ def main(argv: list[str] | None = None, path: Path | None = None) -> int:
     trace_native_crashes()
     qInstallMessageHandler(_log_qt)
     application = make_application(argv if argv is not None else sys.argv[:1])
+    if not QFontMetrics(QFont()).inFont("a"):  # fontconfig lists families even if there are none
+        _log.error("no fonts")
+        print(_NO_FONTS, file=sys.stderr)
     try:
         window = open_window(path)
     except Exception as error:  # a person who starts the studio from the desktop sees no terminal
@@ -98,6 +112,9 @@ def _note_start() -> None:
 
 
 def _log_qt(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
+    if kind == QtMsgType.QtFatalMsg and "platform plugin" in message:  # Qt ends the process with a core dump after this
+        print(_NO_DISPLAY, f"Qt says: {' '.join(message.split())}", sep="\n", file=sys.stderr, flush=True)
+        os._exit(2)
     level = _LEVELS.get(kind, logging.WARNING)
     logging.getLogger("qt").log(level, "%s", message)
     if level >= logging.WARNING and sys.stderr is not None:

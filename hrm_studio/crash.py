@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from hrm_model.errors import one_line
+from hrm_model.folders import person
 from hrm_studio.log import last_lines
 from hrm_studio.versions import versions_text
 
@@ -94,7 +95,7 @@ def report_text(crashes: list[tuple[Crash, int]]) -> str:
         parts.append(f"{crash.time:%H:%M:%S}  While {crash.doing}{times}:\n{crash.traceback}")
     parts.append(versions_text())
     parts.append("Last lines of the log:\n" + "\n".join(last_lines()))
-    return "\n\n".join(parts).replace(str(Path.home()), "~") + "\n"
+    return "\n\n".join(parts).replace(str(person()), "~") + "\n"
 
 
 def _handle(error: BaseException, doing: str) -> None:

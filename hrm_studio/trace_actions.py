@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from hrm_model.folders import person
 from hrm_studio.actions import Entry
 from hrm_studio.models.opener import Opener
 from hrm_studio.models.trace_library import TraceLibrary
@@ -79,7 +80,7 @@ class TraceActions(QObject):
         dialog.deleteLater()
         if not wanted:
             return
-        name, _ = QFileDialog.getSaveFileName(self._window, "Save the trace", str(Path.home() / f"{trace.puzzle.task}.h5"), "Traces (*.h5)")
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save the trace", str(person() / f"{trace.puzzle.task}.h5"), "Traces (*.h5)")
         if name:
             path = Path(name) if Path(name).suffix else Path(name).with_suffix(".h5")
             self._studio.trace_library.save(trace, path, states, self._studio.opener.remember, extras)

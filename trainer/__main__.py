@@ -15,6 +15,7 @@ from contextlib import suppress
 from types import FrameType
 
 from hrm_model.errors import HRMError, RunError, is_expected, one_line
+from hrm_model.terminal import print_anything
 from trainer.distributed import ProcessGroup, join_process_group
 from trainer.loop import Diverged
 from trainer.machine import keep_memory
@@ -25,6 +26,7 @@ from trainer.runs.run_dir import RunDir
 
 
 def main(arguments: list[str]) -> int:
+    print_anything()
     keep_memory()
     if len(arguments) == 2 and arguments[0] in ("--measure", "--probe"):  # --probe: its name in 0.1
         return print_measurements(arguments[1])

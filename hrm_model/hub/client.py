@@ -19,6 +19,8 @@ from hrm_model.errors import HubError, first_line
 
 _ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 _FULL_DISK = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+_PROXY = "the proxy that the environment names (ALL_PROXY, HTTPS_PROXY) cannot be used"
+_SOCKS = f"{_PROXY} without one more package, because it is a SOCKS proxy: pip install 'httpx[socks]' 'requests[socks]'"
 _HASH = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
 
 
@@ -124,6 +126,14 @@ def hub_errors(what: str) -> Iterator[None]:
         if error.errno in _FULL_DISK:
             raise HubError(f"{what}: the disk is full. Make room, then try again; what arrived is kept", "disk") from None
         raise HubError(f"{what}: {_network_problem(error)}", "network") from None
+    except ImportError as error:
+        if "socks" not in str(error).lower():
+            raise
+        raise HubError(f"{what}: {_SOCKS}", "other") from None
+    except ValueError as error:  # an address of a proxy that cannot be one
+        if "proxy" not in str(error).lower():
+            raise
+        raise HubError(f"{what}: {_PROXY} ({first_line(error)[:120]})", "other") from None
     except Exception as error:  # of the HTTP client, which differs between versions of huggingface_hub
         if not type(error).__module__.startswith(("httpx", "requests", "urllib3")):
             raise
@@ -145,6 +155,8 @@ def _of_status(what: str, error: Any) -> HubError:
 
 def _network_problem(error: Exception) -> str:
     words = first_line(error)[:160]
+    if "SOCKS" in words:  # requests
+        return _SOCKS
     if "Timeout" in type(error).__name__ or "timed out" in words:
         return "the Hub did not answer in time. Try again; what arrived is kept"
     return f"cannot reach the Hub ({words})"

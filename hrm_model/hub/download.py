@@ -14,6 +14,7 @@ complete file its place in the cache. A file gets there once its hash is the one
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import queue
 import shutil
@@ -37,6 +38,7 @@ Event = dict[str, Any]
 _REPORT_EVERY = 0.25  # seconds
 _SPEED_OVER = 3.0  # seconds
 _ATTEMPTS = 5
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 _SPARE = 64 << 20  # bytes of a disk that a download leaves free
 # Bytes of one request: what arrives in about a second, so that progress moves and a pause loses little on any line.
 _LEAST, _FIRST, _MOST = 64 << 10, 256 << 10, 32 << 20
@@ -119,6 +121,10 @@ def _alone(repo: Repo, blobs: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise HubError(f"{repo.id}: another process is downloading it. Wait for that one, or stop it", "busy") from None
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+            raise HubError(f"{repo.id}: {blobs.parent} cannot be written ({error.strerror or error})", "disk") from None
+        # A file system without locks. If two processes do meet here, the hash shows it, and the file is downloaded again.
     try:
         yield
     finally:

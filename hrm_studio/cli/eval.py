@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from hrm_model.assets import find_model
-from hrm_model.errors import DatasetError
+from hrm_model.errors import DatasetError, write_failure
 from hrm_model.tasks.base import Grids, Task
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_studio.cli.common import AsJson, Device, Segments, load_model, plain_errors, print_json
@@ -77,11 +80,19 @@ def evaluate_file(
             "by": {name: {key: _fields(part) for key, part in of.items()} for name, of in parts.items()},
             **_votes(found, outcomes), "seconds": round(seconds, 3),
         }  # fmt: skip
-        where.save(result)
+        _kept(partial(where.save, result))
     if as_json:
         print_json(**result)
         return
     _show(result, total, parts)
+
+
+def _kept(save: Callable[[], None]) -> None:
+    """Keep a result. Where that fails, the evaluation is worth no less: it is said, and goes on."""
+    try:
+        save()
+    except OSError as error:
+        print(f"hrm-studio: the result cannot be kept: {write_failure(error)}", file=sys.stderr)
 
 
 def _fields(found: Evaluation) -> dict[str, Any]:
@@ -128,7 +139,7 @@ def _evaluate(network: Any, found: _Set, where: Any, again: bool, **options: Any
             progress.advance(bar, len(part))
             if time.monotonic() - saved_at > _KEEP_EVERY:
                 parts = [Outcomes.joined(parts)]
-                where.save_part(parts[0])
+                _kept(partial(where.save_part, parts[0]))
                 saved_at = time.monotonic()
     return Outcomes.joined(parts)
 

@@ -13,6 +13,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from hrm_model.terminal import print_anything
+
 _log = logging.getLogger(__name__)
 _BEGINS_WITH_DASH = re.compile(r"-[-0-9.*_xX\s|+]{15,}")
 
@@ -93,6 +95,7 @@ def start(
 
 def main() -> None:
     """Entry point of `hrm-studio`. A file or folder alone (`hrm-studio t.h5`) opens the app with it."""
+    print_anything()
     try:
         arguments = _in_order(sys.argv[1:])
         path = _path_alone([a for a in arguments if a != "--debug"])

@@ -211,6 +211,7 @@ class LibraryModel(QObject):
 
     def add(self, path: Path) -> None:
         """Show a checkpoint from anywhere. It is remembered once it could be inspected."""
+        path = path.absolute()  # the next session may begin in another folder
         self._tried = path
         if self.chosen is not None and self.chosen.key == str(path):
             self.chosen = None  # inspect it again
@@ -225,7 +226,8 @@ class LibraryModel(QObject):
 
     def _kept(self, name: str) -> list[str]:
         kept = self._settings.value(name)
-        return [p for p in kept if isinstance(p, str)] if isinstance(kept, list) else [kept] if isinstance(kept, str) and kept else []
+        found = kept if isinstance(kept, list) else [kept]
+        return [p for p in found if isinstance(p, str) and Path(p).is_absolute()]
 
     def forget(self, entry: LibraryEntry) -> None:
         """Remove a local model from the list; its files stay."""

@@ -9,6 +9,8 @@ from PySide6.QtCore import QObject, QSettings, Signal
 
 from hrm_model.checkpoint.locate import begins_like_weights, is_weights_name
 from hrm_model.errors import OpenError
+from hrm_model.folders import person
+from hrm_model.foreign import named
 from hrm_model.tasks.arc.puzzle import LARGEST_FILE, task_folders
 
 Kind = Literal["trace", "checkpoint", "run", "dataset", "puzzles"]
@@ -44,9 +46,9 @@ def kind_of(path: Path) -> Kind:
         raise OpenError(f"Empty file: {path}")
     if path.suffix in _WEIGHTS or path.name.startswith("step_") or path.name == "checkpoint":
         if not begins_like_weights(head):
-            raise OpenError(f"{path} is not a checkpoint. HRM Studio opens {_KINDS}.")
+            raise OpenError(f"{path}: {named(head, 'a checkpoint') or f'not a checkpoint. HRM Studio opens {_KINDS}.'}")
         return "checkpoint"
-    if head.startswith(b"\x89HDF\r\n\x1a\n"):
+    if head.startswith(b"\x89HDF\r\n\x1a\n") or path.suffix.lower() in (".h5", ".hdf5"):
         return "trace"
     if path.stat().st_size <= (LARGEST_FILE if path.suffix.lower() == ".json" else _LARGEST_TEXT) and b"\0" not in head:
         return "puzzles"
@@ -55,7 +57,7 @@ def kind_of(path: Path) -> Kind:
 
 def short_path(path: Path) -> str:
     """A path for a menu: '~' for the user's folder, long ones cut in the middle."""
-    home = Path.home()
+    home = person()
     text = str(path)
     if path.is_relative_to(home):
         text = str(Path("~") / path.relative_to(home))
@@ -91,6 +93,7 @@ class Opener(QObject):
 
     def open(self, path: Path) -> None:
         """Open a trace, checkpoint, run folder, dataset or file of puzzles, on the page for it."""
+        path = path.absolute()  # it is remembered, and the next session may begin in another folder
         try:
             kind = kind_of(path)
         except (OpenError, OSError) as error:
@@ -109,9 +112,10 @@ class Opener(QObject):
         """The recent files, newest first."""
         stored = self._settings.value("recent_files")
         found = [stored] if isinstance(stored, str) else stored if isinstance(stored, list) else []
-        return [Path(p) for p in found if isinstance(p, str) and p]
+        return [Path(p) for p in found if isinstance(p, str) and Path(p).is_absolute()]
 
     def remember(self, path: Path) -> None:
+        path = path.absolute()
         kept = [path, *(p for p in self.recent() if p != path)][:_RECENT]
         self._settings.setValue("recent_files", [str(p) for p in kept])
         self.recent_changed.emit()

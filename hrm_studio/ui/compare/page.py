@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 from hrm_model.assets import puzzle_lines
 from hrm_model.config import ModelConfig
 from hrm_model.errors import PuzzleError
-from hrm_model.folders import home
+from hrm_model.folders import home, person
 from hrm_model.tasks.read import parse_any
 from hrm_model.tasks.registry import task_named
 from hrm_studio.actions import Entry
@@ -340,7 +340,7 @@ class ComparePage(QWidget):
         if not traces:
             self._studio.opener.refused.emit("Nothing to save yet. Press Reason first.")
             return
-        name, _ = QFileDialog.getSaveFileName(self, "Save the comparison", str(Path.home() / "comparison.h5"), "Traces (*.h5)")
+        name, _ = QFileDialog.getSaveFileName(self, "Save the comparison", str(person() / "comparison.h5"), "Traces (*.h5)")
         if name:
             path = Path(name) if Path(name).suffix else Path(name).with_suffix(".h5")
             self._studio.trace_library.save_all(traces, path, self._studio.opener.remember)

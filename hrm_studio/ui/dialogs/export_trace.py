@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
-    QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
@@ -25,6 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from hrm_model.errors import HRMError
+from hrm_model.folders import person
 from hrm_model.trace.data import Trace
 from hrm_studio.export import tables
 from hrm_studio.export.spec import ANIMATIONS, VIEWS, Spec
@@ -32,6 +32,7 @@ from hrm_studio.services.background import Background
 from hrm_studio.services.exporter import Exporter
 from hrm_studio.theme import Theme
 from hrm_studio.ui.widgets.error_label import ErrorLabel
+from hrm_studio.ui.widgets.number_box import NumberBox
 from hrm_studio.units import size
 
 _KINDS = {
@@ -82,13 +83,13 @@ class ExportDialog(QDialog):
         self.height_ = QSpinBox(
             minimum=0, maximum=4096, singleStep=40, value=0, suffix=" px", specialValueText="automatic", accessibleName="Height"
         )
-        self.scale = QDoubleSpinBox(minimum=0.5, maximum=8, singleStep=0.5, value=1, decimals=1, prefix="× ")
+        self.scale = NumberBox(minimum=0.5, maximum=8, singleStep=0.5, value=1, decimals=1, prefix="× ")
         self.scale.setToolTip("Pixels in the file per pixel of width. 2 is sharp on high-resolution screens and in print")
         self.caption = QLineEdit(placeholderText="none")
         self.captions = QCheckBox("Describe each step", checked=True)
         last = max(steps - 1, 0) if steps else 1_000_000
         self.step = QSpinBox(minimum=-1, maximum=last, value=step, specialValueText="last", accessibleName="Step")
-        self.speed = QDoubleSpinBox(minimum=0.5, maximum=60, value=8, decimals=1, suffix=" steps/s")
+        self.speed = NumberBox(minimum=0.5, maximum=60, value=8, decimals=1, suffix=" steps/s")
         self.whole = QCheckBox("All steps, even after the answer is right for good")
         self.error = ErrorLabel()
         self.status = QLabel(objectName="muted", wordWrap=True)
@@ -188,7 +189,7 @@ class ExportDialog(QDialog):
     def _ask_where(self) -> None:
         kind = self.kind.currentData()
         ending = {"frames": "_frames", "npy": "_arrays"}.get(kind, f".{kind}")
-        proposal = str(Path(str(self._settings.value("export_folder", Path.home()))) / f"{self._trace.stem}{ending}")
+        proposal = str(Path(str(self._settings.value("export_folder", person()))) / f"{self._trace.stem}{ending}")
         where, _ = QFileDialog.getSaveFileName(self, "Export trace", proposal)
         if where:
             path = Path(where)

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDockWidget,
-    QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
     QLabel,
@@ -20,7 +19,9 @@ from PySide6.QtWidgets import (
 )
 
 from hrm_model.errors import HRMError
+from hrm_model.folders import person
 from hrm_studio.ui.widgets.error_label import ErrorLabel
+from hrm_studio.ui.widgets.number_box import NumberBox
 
 
 def panels_of(page: QWidget) -> dict[str, QWidget]:
@@ -50,7 +51,7 @@ class PanelPictureDialog(QDialog):
         self._panels, self._settings = dict(panels), settings
         self.which = QComboBox(accessibleName="Which panel")
         self.which.addItems(list(panels))
-        self.scale = QDoubleSpinBox(minimum=0.5, maximum=8, singleStep=0.5, value=2, decimals=1, prefix="× ")
+        self.scale = NumberBox(minimum=0.5, maximum=8, singleStep=0.5, value=2, decimals=1, prefix="× ")
         self.scale.setToolTip(
             "Pixels of a PNG per screen pixel. 2 is sharp on high-resolution screens and in print. SVG and PDF are vector graphics."
         )
@@ -76,7 +77,7 @@ class PanelPictureDialog(QDialog):
         self.size_.setText(f"{size.width()} × {size.height()} pixels. Resize the panel for another shape.")
 
     def _ask_where(self) -> None:
-        folder = Path(str(self._settings.value("export_folder", Path.home())))
+        folder = Path(str(self._settings.value("export_folder", person())))
         name = self.which.currentText().lower().replace(" ", "_")
         where, _ = QFileDialog.getSaveFileName(self, "Save picture", str(folder / f"{name}.png"), "PNG (*.png);;SVG (*.svg);;PDF (*.pdf)")
         if where:

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QScrollArea, QSpl
 from hrm_model.checkpoint.export import convert, export, keep_settings
 from hrm_model.checkpoint.inspect import Inspection, inspect
 from hrm_model.errors import HRMError
+from hrm_model.folders import person
 from hrm_studio.actions import Entry
 from hrm_studio.models.downloads import Downloads
 from hrm_studio.models.library import LibraryEntry, LibraryModel
@@ -211,7 +212,7 @@ class LibraryPage(QWidget):
         found = self.inspection
         if found is None:
             return
-        name, _ = QFileDialog.getSaveFileName(self, title, str(Path.home() / f"{found.files.name}-safetensors"))
+        name, _ = QFileDialog.getSaveFileName(self, title, str(person() / f"{found.files.name}-safetensors"))
         if name:
             self._do(lambda: how(found, Path(name)), lambda folder: self._written(folder))
 

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from hrm_model.folders import person
 from hrm_studio.actions import Entry, typing_now
 from hrm_studio.models.trace_shelf import KeptTrace
 from hrm_studio.studio import Studio
@@ -232,7 +233,7 @@ class TracesPage(QWidget):
         chosen = self.chosen()
         if not chosen:
             return
-        name, _ = QFileDialog.getSaveFileName(self, "Save a copy", str(Path.home() / chosen[0].path.name), "Traces (*.h5)")
+        name, _ = QFileDialog.getSaveFileName(self, "Save a copy", str(person() / chosen[0].path.name), "Traces (*.h5)")
         if not name:
             return
         path = Path(name) if Path(name).suffix else Path(name).with_suffix(".h5")

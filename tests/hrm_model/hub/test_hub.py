@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import importlib.util
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import namedtuple
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +203,39 @@ def test_room_is_looked_at_first(settings: HubSettings, monkeypatch: pytest.Monk
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 9, 1_000_000))
     assert [e["type"] for e in refused(settings, "disk", "1 MB free", "Make room")] == ["started"]
+
+
+def test_a_cache_on_a_file_system_without_locks(settings: HubSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    monkeypatch.setattr("huggingface_hub.utils._fixes.WeakFileLock", lambda *a, **k: nullcontext(), raising=False)
+    monkeypatch.setattr("huggingface_hub.file_download.WeakFileLock", lambda *a, **k: nullcontext(), raising=False)
+    assert fetch(settings)[-1]["type"] == "finished"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [("socks5://127.0.0.1:1", "a SOCKS proxy: pip install"), ("gopher://127.0.0.1:1", "the proxy that the environment names")],
+)
+def test_a_proxy_that_cannot_be_used(settings: HubSettings, monkeypatch: pytest.MonkeyPatch, proxy: str, words: str) -> None:
+    if proxy.startswith("socks") and importlib.util.find_spec("socksio"):
+        pytest.skip("the package is here")
+    import huggingface_hub
+
+    for name in ("http_proxy", "https_proxy", "no_proxy", "NO_PROXY", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    getattr(huggingface_hub, "close_session", lambda: None)()
+    try:
+        with pytest.raises(HubError, match=words):
+            describe(ID, settings)
+    finally:
+        monkeypatch.undo()
+        getattr(huggingface_hub, "close_session", lambda: None)()
 
 
 def test_a_disk_that_fills_up(hub: Hub, settings: HubSettings) -> None:
