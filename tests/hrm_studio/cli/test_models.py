@@ -105,4 +105,5 @@ def test_convert_export_and_push(hub: list[str], tmp_path: Path, monkeypatch: py
 @pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # huggingface_hub's own
 def test_push(hub: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "")  # the command sets it, and it must not stay after this test
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub[1])  # read from it at import, which was before this test
     assert run("push", "sudoku-4x4", "me/mine", *hub, "--token", "hf_x").stdout.strip().endswith("/me/mine")
