@@ -127,7 +127,7 @@ class Answer:
     puzzle: PuzzleInfo = field(repr=False)  # the question
     tokens: Array = field(repr=False)  # (S,)
     sure: Array = field(repr=False)  # (S,) whether a board shows the answer of a cell; it shows candidates in the other ones
-    solved: bool | None  # None if the puzzle's solution is not known
+    solved: bool | None  # any solution counts; None if it is not known and there are no rules to tell
     violations: int | None  # broken rules, guesses included; None if the task has no rules that can be checked
     undecided: int  # blank cells whose answer has less than 75 %; `tokens` holds the likeliest
     segments: int  # used
@@ -173,7 +173,7 @@ def solve(model: LoadedModel, puzzle: str | PuzzleInfo, *, segments: int = 64) -
         puzzle=info,
         tokens=tokens,
         sure=sure_cells(trace, slice(-1, None))[0],
-        solved=None if info.solution is None else found.solved is not None,
+        solved=None if info.solution is None and not task.known_rules else found.solved is not None,
         violations=None if np.isnan(broken) else int(broken),
         undecided=int(found.counts.undecided[-1]),
         segments=segments,

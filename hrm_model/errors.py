@@ -51,6 +51,10 @@ class PuzzleError(HRMError):
         self.cell, self.place = cell, place
 
 
+class SeveralSolutionsError(PuzzleError):
+    """A puzzle has several solutions where one is needed. A model can reason about it, and any of them is right."""
+
+
 class CheckpointError(HRMError):
     """A checkpoint cannot be found, used or written; names the file."""
 

@@ -105,6 +105,8 @@ def evaluate_batches(
 
     Cells of `solutions` that are 0 are not scored (padding of ARC's boards).
 
+    A puzzle whose solution is 0 everywhere has several: any of them counts as right, and its cells are not scored.
+
     `keep_givens`: only blanks are the model's; for one that never learned to repeat what is given (`loss_cells: blanks`).
     """
     task = task or task_named(model.config.task_of(puzzles.shape[1]))
@@ -119,9 +121,12 @@ def evaluate_batches(
         if keep_givens:
             answers = np.where(task.blanks(given), answers, given)
         halts = found.q_halt > (found.q_continue if q_continue else 0)
+        exact, unknown = task.right(answers, given, known), ~known.any(axis=1)
+        if unknown.any():
+            exact[:, unknown] = task.right(answers[:, unknown], given[unknown], None)
         open_cells = task.blanks(given) & (known != 0)
         yield Outcomes(
-            exact=task.right(answers, given, known),
+            exact=exact,
             cells_right=((answers[-1] == known) & open_cells).sum(axis=1, dtype=np.int32),
             cells_asked=open_cells.sum(axis=1, dtype=np.int32),
             halted=np.where(halts.any(axis=0), halts.argmax(axis=0) + 1, 0).astype(np.int32),

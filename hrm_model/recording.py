@@ -29,14 +29,19 @@ def recorded_steps(
         yield step
 
 
-def growing_trace(model: HRM, puzzle: PuzzleInfo, info: ModelInfo, *, segments: int = 16, every: float = 0.1) -> Iterator[Trace | None]:
+def growing_trace(
+    model: HRM, puzzle: PuzzleInfo, info: ModelInfo, *, segments: int = 16, until_halt: bool = False, every: float = 0.1
+) -> Iterator[Trace | None]:
     """One run as a Trace that grows: after the first step, then at most once in `every` seconds, and at the end the whole one.
 
     After all other steps it yields None, so that the caller can stop, or do something else, between two steps.
+    `until_halt`: it ends with the first segment after which the model would stop.
     """
     recorder = TraceRecorder(puzzle, info, capacity=segments * len(model.calls()))
     shown = float("-inf")
-    for _ in recorded_steps(model, puzzle, recorder, segments=segments):
+    for step in recorded_steps(model, puzzle, recorder, segments=segments):
+        if until_halt and step.q_halt is not None and step.q_halt > (step.q_continue if info.config.get("q_continue", True) else 0):
+            break
         if time.perf_counter() - shown > every:
             yield recorder.trace()
             shown = time.perf_counter()

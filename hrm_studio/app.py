@@ -32,7 +32,6 @@ _NO_FONTS = (
     "hrm-studio: this machine has no fonts, so the window cannot show any text. Install some, such as the package fonts-dejavu-core."
 )
 _TITLE_BAR = 40  # about the pixels that a desktop draws above a window
-_TOUR_AFTER_MS = 2500  # by then the first puzzle is being solved
 
 
 def make_application(arguments: list[str]) -> QApplication:
@@ -99,7 +98,7 @@ def main(argv: list[str] | None = None, path: Path | None = None) -> int:
         return 1
     show_crashes(window)
     QTimer.singleShot(0, window, _note_start)
-    QTimer.singleShot(_TOUR_AFTER_MS, window, window.offer_tour)
+    window.offer_tour()
     code = application.exec()
     _log.info("HRM Studio ends")
     qInstallMessageHandler(None)

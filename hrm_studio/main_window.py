@@ -6,14 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtCore import QByteArray, QEvent, QSettings, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStackedWidget, QWidget
 
 from hrm_model.assets import bundled_models
 from hrm_model.folders import home
 from hrm_studio.actions import Actions, Entry
 from hrm_studio.models.arc_tasks import ArcTasks
+from hrm_studio.models.live_runs import LiveRuns
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.opener import Kind, Opener, short_path
 from hrm_studio.models.player import Player
@@ -36,6 +37,7 @@ from hrm_studio.ui.shell.status_line import StatusLine
 from hrm_studio.ui.shell.top_bar import TopBar
 from hrm_studio.ui.shell.tour import Tour
 from hrm_studio.ui.shell.tour_stops import tour_stops
+from hrm_studio.ui.widgets.error_label import ErrorLabel
 from hrm_studio.ui.widgets.focus_keys import FocusKeys
 from hrm_studio.ui.widgets.focus_ring import FocusRing
 from hrm_studio.ui.widgets.hover_help import explain
@@ -69,6 +71,8 @@ class MainWindow(QMainWindow):
         self.player = Player(self.traces, self)
         self.reasoner, self.background = Reasoner(self), Background(self)
         self.models, self.opener = ModelChoice(bundled_models(), self), Opener(self.settings, self)
+        self.models.restore(self.settings)
+        self.live_runs = LiveRuns(home() / "runs", self.background, self)
 
         self.trace_library = TraceLibrary(self.settings, self)
 
@@ -77,7 +81,7 @@ class MainWindow(QMainWindow):
         self.setMenuWidget(self.top_bar)
         self.actions_table = Actions(self, self.top_bar.menu_bar, self.settings)
         self.actions_table.add(self._entries())
-        self.status = StatusLine(self.reasoner)
+        self.status = StatusLine(self.reasoner, self.traces)
         self.setStatusBar(self.status)
         self.stack = QStackedWidget()
         self.setCentralWidget(self.stack)
@@ -108,23 +112,31 @@ class MainWindow(QMainWindow):
     def page(self, name: str) -> QWidget:
         """The page of that name. It is made when it is first opened."""
         if name not in self.pages:
-            self.pages[name] = make_page(self._entries_of_pages[name], self.studio)
+            self.pages[name] = made = make_page(self._entries_of_pages[name], self.studio)
+            if isinstance(made, ExplorePage):
+                made.model.source_changed.connect(lambda file: self.setWindowTitle(f"{file} – HRM Studio" if file else "HRM Studio"))
             self.stack.addWidget(self.pages[name])
             explain(self.pages[name])
         return self.pages[name]
 
     def show_page(self, name: str) -> None:
         """Show a page. Ends the tour, which is about the first one."""
+        if self.stack.currentWidget() is not self.page(name):
+            self._close_messages()  # they were about the page that one leaves
+        self.stack.setCurrentWidget(self.page(name))
         for tour in self.findChildren(Tour):
             tour.end()
-        self.stack.setCurrentWidget(self.page(name))
         self.page(name).setFocus(Qt.FocusReason.OtherFocusReason)  # else the first tab keeps the focus and looks selected
         self.top_bar.show_page(name)
         self.actions_table.show_page(name)
 
     def begin(self) -> None:
-        """Reason about the first example. Called after the first paint."""
+        """Go on where the last session ended; at first, reason about an example. Called after the first paint."""
         self.explore.begin()
+        self.live_runs.begin()
+        page = self.settings.value("page")
+        if page in self._entries_of_pages and self.settings.value("tour") is not None:
+            self.show_page(page)
 
     def _entries(self) -> list[Entry]:
         return [
@@ -155,9 +167,12 @@ class MainWindow(QMainWindow):
         self.top_bar.mode_wanted.connect(self._set_mode)
         self.opener.page_wanted.connect(self.show_page)
         self.opener.refused.connect(self.notice.show_message)
+        self.opener.saved.connect(self.notice.show_saved)
+        self.live_runs.changed.connect(lambda: self.top_bar.show_live(self.live_runs.names))
         self.opener.wanted.connect(self._opened)
         self.reasoner.model_loaded.connect(self._model_loaded)
         self.opener.puzzle_wanted.connect(self._open_puzzle)
+        self.opener.comparison_wanted.connect(self._compare)
         self.opener.recent_changed.connect(self._fill_recent)
         self.theme.changed.connect(self._apply_theme)
 
@@ -215,6 +230,10 @@ class MainWindow(QMainWindow):
         self.show_page("explore")
         self.explore.open_text(text)
 
+    def _compare(self, wanted: list[tuple[Path, int, str]]) -> None:
+        self.page("compare").compare_puzzles(wanted)  # type: ignore[attr-defined]
+        self.show_page("compare")
+
     def _fill_recent(self) -> None:
         self.recent_menu.clear()
         for path in self.opener.recent():
@@ -243,6 +262,30 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(_PAINT_AFTER_MS, self, lambda: self.stack.setUpdatesEnabled(True))
         QApplication.setPalette(qt_palette(self.theme.palette))
         self.setStyleSheet(style_sheet(self.theme.palette))
+
+    # Messages ---------------------------------------------------------------------------------------------------------
+
+    def _messages(self) -> list[Notice | ErrorLabel]:
+        page = self.stack.currentWidget()
+        labels = [] if page is None else page.findChildren(ErrorLabel)
+        return [message for message in (self.notice, *labels) if message.isVisible()]
+
+    def _close_messages(self) -> None:
+        for message in self._messages():
+            message.show_message("")
+
+    def event(self, event: QEvent) -> bool:
+        """Esc closes messages first; without one it does what the page has it for."""
+        if event.type() == QEvent.Type.ShortcutOverride and cast(QKeyEvent, event).key() == Qt.Key.Key_Escape and self._messages():
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self._messages():
+            self._close_messages()
+        else:
+            super().keyPressEvent(event)
 
     def _toggle_full_screen(self) -> None:
         self.showNormal() if self.isFullScreen() else self.showFullScreen()
@@ -283,15 +326,32 @@ class MainWindow(QMainWindow):
         return f"HRM Studio keeps running, but what it was doing may be incomplete. {trace} files and runs in training are not affected."
 
     def start_tour(self) -> None:
-        """Start the tour; a running one ends."""
+        """Start the tour; a running one ends. The trace stands still until the tour has ended."""
         self.show_page("explore")
-        Tour(tour_stops(self.explore, self.top_bar), self.theme, self).go(0)
+        self._run_tour(plays=self.player.playing)
+
+    def _run_tour(self, plays: bool) -> None:
+        self.player.pause()
+        tour = Tour(tour_stops(self.explore, self.top_bar), self.theme, self)
+        tour.ended.connect(partial(self._tour_ended, plays))
+        tour.go(0)
+
+    def _tour_ended(self, plays: bool) -> None:
+        if self.stack.currentWidget() is self.explore:  # else another page was opened, which ends the tour too
+            self.explore.board.setFocus()
+            if plays:
+                self.player.play()
 
     def offer_tour(self) -> None:
-        """Start the tour at the first start of the studio only."""
+        """At the first start of the studio, hold the first trace at its first step, and start the tour over it."""
         if self.settings.value("tour") is None:
+            self.explore.model.plays_next = False
+            self.traces.trace_replaced.connect(self._first_trace, Qt.ConnectionType.SingleShotConnection)
+
+    def _first_trace(self) -> None:
+        if self.stack.currentWidget() is self.explore:
             self.settings.setValue("tour", "offered")
-            self.start_tour()
+            self._run_tour(plays=True)
 
     # Drops -----------------------------------------------------------------------------------------------------------
 
@@ -314,6 +374,8 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self.closing.emit()
+        self.settings.setValue("page", next((name for name, page in self.pages.items() if page is self.stack.currentWidget()), "explore"))
+        self.models.save(self.settings)
         self.settings.setValue("geometry", self.saveGeometry())
         for page in self.pages.values():
             if hasattr(page, "closing"):

@@ -63,6 +63,7 @@ def style_sheet(p: Palette) -> str:
     QFrame#tour QLabel {{ background: transparent; }}
     QTextBrowser {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 6px; padding: 6px; }}
     QFrame#notice {{ border-color: {p.wrong}; }}
+    QFrame#notice[good="true"] {{ border-color: {p.right}; }}
     QListWidget, QTreeWidget {{ background: {p.surface}; alternate-background-color: {p.raised}; border: 1px solid {p.border}; border-radius: 6px; }}
     QDialog#palette QListWidget {{ border: none; }}
     QTreeWidget::item, QTableView::item {{ padding: 4px 4px; }}

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from hrm_model.folders import person
 from hrm_studio.actions import Entry
+from hrm_studio.export.names import file_name
 from hrm_studio.models.opener import Opener
 from hrm_studio.models.trace_library import TraceLibrary
 from hrm_studio.models.trace_model import TraceModel
@@ -80,10 +81,10 @@ class TraceActions(QObject):
         dialog.deleteLater()
         if not wanted:
             return
-        name, _ = QFileDialog.getSaveFileName(self._window, "Save the trace", str(person() / f"{trace.puzzle.task}.h5"), "Traces (*.h5)")
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save the trace", str(person() / f"{file_name(trace)}.h5"), "Traces (*.h5)")
         if name:
             path = Path(name) if Path(name).suffix else Path(name).with_suffix(".h5")
-            self._studio.trace_library.save(trace, path, states, self._studio.opener.remember, extras)
+            self._studio.trace_library.save(trace, path, states, self._studio.opener.saved_here, extras)
 
     def keep(self) -> None:
         """Keep the open trace on the page Traces for good."""
@@ -98,7 +99,7 @@ class TraceActions(QObject):
             return
         self._folder = self._folder or tempfile.TemporaryDirectory(prefix="hrm-studio-")
         self._count += 1
-        path = Path(self._folder.name) / str(self._count) / f"{trace.puzzle.task}.h5"
+        path = Path(self._folder.name) / str(self._count) / f"{file_name(trace)}.h5"
         path.parent.mkdir()
         self._studio.trace_library.save(trace, path, "full", lambda written: self._show_export(written, self._traces.cursor, len(trace)))
 

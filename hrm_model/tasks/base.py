@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm_model.errors import SeveralSolutionsError
+
 Grid = NDArray[np.int8]  # (S,)
 Grids = NDArray[np.int8]  # (N, S)
 Tokens = NDArray[np.int64]
@@ -96,7 +98,14 @@ class Task(ABC):
 
     @abstractmethod
     def solve(self, puzzle: Grid) -> Grid:
-        """A right answer. PuzzleError if there is none, or more than one in a task that allows only one."""
+        """A right answer. PuzzleError if there is none; SeveralSolutionsError if there is more than one in a task that allows only one."""
+
+    def solution_if_one(self, puzzle: Grid) -> Grid | None:
+        """Like `solve`; None if there is more than one solution."""
+        try:
+            return self.solve(puzzle)
+        except SeveralSolutionsError:
+            return None
 
     @abstractmethod
     def solve_all(self, puzzles: Grids) -> tuple[Grids, NDArray[np.bool_]]:

@@ -61,13 +61,14 @@ class Puzzles:
         )
 
 
-def read_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -> Puzzles:
+def read_puzzles(file: Path, *, solve: bool = False, limit: int | None = None, any_solution: bool = False) -> Puzzles:
     """All puzzles of a file, or the first `limit`. `solve`: solutions that the file lacks are found.
 
+    With `any_solution`, puzzles with several solutions are read too; their solution is 0 everywhere.
     Solutions are kept only if every puzzle has one. PuzzleError names the file, the line and what is wrong with it.
     """
     try:
-        parts = list(iter_puzzles(file, solve=solve, limit=limit))
+        parts = list(iter_puzzles(file, solve=solve, limit=limit, any_solution=any_solution))
     except OSError as error:
         raise PuzzleError(f"{file}: cannot be read ({error.strerror or error})") from None
     if not parts:
@@ -83,7 +84,7 @@ def read_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -
     )
 
 
-def iter_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -> Iterator[Puzzles]:
+def iter_puzzles(file: Path, *, solve: bool = False, limit: int | None = None, any_solution: bool = False) -> Iterator[Puzzles]:
     """A file's puzzles, about ten thousand at a time, so that a file of millions needs no more memory. OSError, PuzzleError."""
     if file.stat().st_size > LARGEST_FILE:
         raise PuzzleError(f"{file}: has {file.stat().st_size / 1e9:.1f} GB; files up to {LARGEST_FILE >> 30} GB are read")
@@ -97,7 +98,7 @@ def iter_puzzles(file: Path, *, solve: bool = False, limit: int | None = None) -
     with file.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as stream:
         rows = _rows(stream, file, limit)
         while chunk := list(itertools.islice(rows, _AT_ONCE)):
-            found = _to_grids(chunk, task, file, solve)
+            found = _to_grids(chunk, task, file, solve, any_solution)
             task = found.task
             yield found
 
@@ -114,7 +115,7 @@ def _rows(stream: TextIO, file: Path, limit: int | None) -> Iterator[Row]:
         raise PuzzleError(f"{file}: cannot be read ({error})") from None
 
 
-def _to_grids(rows: list[Row], task: Task | None, file: Path, solve: bool) -> Puzzles:
+def _to_grids(rows: list[Row], task: Task | None, file: Path, solve: bool, any_solution: bool) -> Puzzles:
     """Rows → checked grids; `task` is that of earlier rows, None for the first ones."""
     if task is None:
         with _named(file, rows[0]):
@@ -135,7 +136,8 @@ def _to_grids(rows: list[Row], task: Task | None, file: Path, solve: bool) -> Pu
         solutions[missing], fine = task.solve_all(puzzles[missing])
         for i in missing[~fine]:
             with _named(file, rows[i]):
-                task.solve(puzzles[i])
+                task.solution_if_one(puzzles[i]) if any_solution else task.solve(puzzles[i])
+            solutions[i] = 0
     ratings = np.array([_number(row.rating) for row in rows], np.float32)
     return Puzzles(task, puzzles, solutions if has_answer.all() or solve else None, ratings, tuple(row.source for row in rows))
 
@@ -159,7 +161,7 @@ def _named(file: Path, row: Row) -> Iterator[None]:
     try:
         yield
     except PuzzleError as error:
-        raise PuzzleError(f"{file}, {row.where}: {error}") from None
+        raise type(error)(f"{file}, {row.where}: {error}") from None
 
 
 def _number(text: str) -> float:

@@ -75,14 +75,17 @@ def confidence(trace: TraceArrays) -> Floats:
 
 
 def right_steps(trace: TraceArrays, steps: slice = _ALL) -> NDArray[np.bool_] | None:
-    """(N,), or fewer for a part of the steps: whether the whole answer is right (any shortest path of a maze is). None without a solution."""
-    if trace.puzzle.solution is None or not len(trace):
+    """(N,), or fewer for a part of the steps: whether the whole answer is right (any shortest path of a maze is).
+
+    Without a known solution, as of a Sudoku with several, the rules decide; None if there are none.
+    """
+    task, answers, solution = task_of(trace), trace.prediction[steps], trace.puzzle.solution
+    if not len(trace) or (solution is None and (task is None or not task.known_rules)):
         return None
-    task, answers = task_of(trace), trace.prediction[steps]
     if task is None:
-        return np.asarray((answers == trace.puzzle.solution).all(axis=1))
-    given, solution = task.from_tokens(trace.puzzle.given), task.from_tokens(trace.puzzle.solution)
-    return task.right(task.from_tokens(answers), given, solution)
+        return np.asarray((answers == solution).all(axis=1))
+    given = task.from_tokens(trace.puzzle.given)
+    return task.right(task.from_tokens(answers), given, None if solution is None else task.from_tokens(np.asarray(solution)))
 
 
 def asked_cells(trace: TraceArrays) -> NDArray[np.bool_]:
@@ -119,13 +122,13 @@ def accuracy(trace: TraceArrays) -> Floats:
 
 
 def solved(trace: TraceArrays) -> bool | None:
-    """Whether the last answer is right; None if no solution is known."""
+    """Whether the last answer is right; None if that cannot be known."""
     right = right_steps(trace, slice(-1, None))
     return None if right is None else bool(right[-1])
 
 
 def solved_step(trace: TraceArrays) -> int | None:
-    """The first step from which on every answer is right; None if there is none, or if no solution is known."""
+    """The first step from which on every answer is right; None if there is none, or if that cannot be known."""
     return lasting(right_steps(trace))
 
 

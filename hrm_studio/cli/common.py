@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
-from hrm_model.errors import PuzzleError, is_expected, message_of
+from hrm_model.errors import PuzzleError, SeveralSolutionsError, is_expected, message_of
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.characters import decode
 from hrm_model.tasks.maze.task import MazeTask
@@ -31,21 +31,28 @@ _NOT_A_PATH = re.compile(r"\n|://|^\d+(/\d+)+$")  # several lines, a link, rows 
 
 _log = logging.getLogger(__name__)
 
+TRY_ANYWAY = "Add --any-solution to let the model try."
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Segments = Annotated[int, typer.Option(min=1, max=4096, help="Number of segments.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda:0 or mps.")]
+AnySolution = Annotated[bool, typer.Option("--any-solution", help="Take puzzles with several solutions; each of them counts as right.")]
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
-    """Errors that people can cause end the command with one sentence and exit code 2. Bugs go on to `main`, which reports them."""
+def plain_errors(several: str = "") -> Iterator[None]:
+    """Errors that people can cause end the command with one sentence and exit code 2. Bugs go on to `main`, which reports them.
+
+    `several`: what to do about a puzzle with several solutions.
+    """
     try:
         yield
     except Exception as error:
         if not is_expected(error):
             raise
         _log.debug("ends with exit code 2", exc_info=error)
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"hrm-studio: {message_of(error)}", markup=False)
+        words = message_of(error) + (f" {several}" if several and isinstance(error, SeveralSolutionsError) else "")
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"hrm-studio: {words}", markup=False)
         raise typer.Exit(2) from None
 
 

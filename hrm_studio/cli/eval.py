@@ -21,7 +21,7 @@ from hrm_model.assets import find_model
 from hrm_model.errors import DatasetError, write_failure
 from hrm_model.tasks.base import Grids, Task
 from hrm_model.tasks.puzzle_files import read_puzzles
-from hrm_studio.cli.common import AsJson, Device, Segments, load_model, plain_errors, print_json
+from hrm_studio.cli.common import TRY_ANYWAY, AnySolution, AsJson, Device, Segments, load_model, plain_errors, print_json
 
 if TYPE_CHECKING:
     from hrm_model.evaluation import Evaluation, Outcomes
@@ -57,12 +57,13 @@ def evaluate_file(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Use only this many puzzles: the first of a file, or evenly spread over a dataset.")
     ] = None,
+    any_solution: AnySolution = False,
     again: Annotated[bool, typer.Option("--again", help="Start over instead of continuing an interrupted evaluation.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a model on a set of puzzles. Missing solutions are computed. Results are kept, and an interrupted evaluation continues."""
-    with plain_errors():
-        found = _read(puzzles, limit)
+    with plain_errors(several=TRY_ANYWAY):
+        found = _read(puzzles, limit, any_solution)
         path = find_model(model)
         from hrm_model.evaluation import by_difficulty, summary
         from trainer.results import result_file
@@ -99,9 +100,9 @@ def _fields(found: Evaluation) -> dict[str, Any]:
     return asdict(found)
 
 
-def _read(source: Path, limit: int | None) -> _Set:
+def _read(source: Path, limit: int | None, any_solution: bool) -> _Set:
     if not source.is_dir():
-        read = read_puzzles(source, solve=True, limit=limit)
+        read = read_puzzles(source, solve=True, limit=limit, any_solution=any_solution)
         assert read.solutions is not None
         return _Set(read.task, read.puzzles, read.solutions, ratings=read.ratings)
     from trainer.data.batches import examples_of

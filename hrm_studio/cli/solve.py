@@ -14,7 +14,18 @@ from hrm_model.assets import find_model, model_for_task
 from hrm_model.tasks.read import is_arc_task, parse_any
 from hrm_model.trace.data import PuzzleInfo
 from hrm_studio.cli.arc import solve_arc
-from hrm_studio.cli.common import AsJson, Device, Segments, drawn, load_model, plain_errors, print_json, puzzle_text
+from hrm_studio.cli.common import (
+    TRY_ANYWAY,
+    AnySolution,
+    AsJson,
+    Device,
+    Segments,
+    drawn,
+    load_model,
+    plain_errors,
+    print_json,
+    puzzle_text,
+)
 
 
 def solve(
@@ -31,10 +42,11 @@ def solve(
             help="ARC: identifiers.json of the dataset that the model was trained on, to use the puzzle vectors of the task and its copies."
         ),
     ] = None,
+    any_solution: AnySolution = False,
     as_json: AsJson = False,
 ) -> None:
     """Solve a puzzle with a model and show the answer. For an ARC task the model has two attempts, voted over copies of the task."""
-    with plain_errors():
+    with plain_errors(several=TRY_ANYWAY):
         text = puzzle_text(puzzle)
         if puzzle.endswith(".json") and is_arc_task(text):
             solve_arc(
@@ -42,7 +54,7 @@ def solve(
             )
             return
         task, grid = parse_any(text)
-        info = PuzzleInfo.of(task, grid, task.solve(grid))
+        info = PuzzleInfo.of(task, grid, task.solution_if_one(grid) if any_solution else task.solve(grid))
         loaded = load_model(find_model(model) if model else model_for_task(task.name).path, device)
         loaded.must_read(task.name)
         from hrm_model.device import use_threads

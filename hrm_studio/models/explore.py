@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,6 +21,7 @@ from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku.ladder import generate_rated
 from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_model.trace.data import Trace
+from hrm_studio.models import last_session
 from hrm_studio.models.arc_tasks import ArcTasks, OpenedTasks, tasks_of
 from hrm_studio.models.difficulty import Difficulty
 from hrm_studio.models.model_choice import ModelChoice
@@ -48,10 +50,11 @@ _NO_ARC_MODEL = (
 
 @dataclass
 class _Examples:
-    """Puzzles in a ring: the first follows the last. `of` says how many there are; it is empty for the bundled ones."""
+    """Puzzles in a ring: the first follows the last. `of` says how many there are, and `file` where they are from; empty for the bundled ones."""
 
     grids: list[Grid]
     of: str = ""
+    file: str = ""
     at: int = -1
 
     def step(self) -> Grid:
@@ -68,12 +71,20 @@ class ExploreModel(QObject):
     file_opened(object)     the OpenedFile whose trace is shown from now on (also in `opened`)
     example_shown()         `position` may have changed
     file_read(object)       the Path of a file of puzzles or traces that was read without error
+    asked()                 the model is asked to reason about `puzzle`
+    source_changed(str)     the name of the file that the puzzle or the trace comes from; '' for none
+    shown()                 another trace is on the board, or none
+    blocked(str)            no model here can reason about `puzzle`: why, in words; '' as soon as one can
     """
 
     failed = Signal(str, int)
     file_opened = Signal(object)
     example_shown = Signal()
     file_read = Signal(object)
+    asked = Signal()
+    source_changed = Signal(str)
+    shown = Signal()
+    blocked = Signal(str)
 
     def __init__(
         self,
@@ -87,12 +98,14 @@ class ExploreModel(QObject):
         arc: ArcTasks | None = None,
     ) -> None:
         super().__init__(parent)
-        self.models = models
+        self.models, self._settings = models, settings
         self._traces, self._selection, self._player, self._reasoner = traces, selection, player, reasoner
         self._background = Background(self)
         self._examples: dict[str, _Examples] = {}
         self.segments = 16
+        self.until_halt = False  # stop where the model would, after `segments` at the latest
         self.opened: OpenedFile | None = None
+        self.plays_next = True  # the next trace plays by itself; otherwise it stands at its first step
         self._expecting = False  # a trace; after a cancel, one may still arrive from the thread
         self.puzzle = PuzzleModel(task_named(models.bundled[0].task if models.bundled else "sudoku-9x9"), self._background, self)
         self.difficulty = Difficulty(self.puzzle, self._background, self)
@@ -100,27 +113,35 @@ class ExploreModel(QObject):
         self.puzzle.changed.connect(self._puzzle_changed)
         self.recent = RecentPuzzles(settings, self)
         self._settled = QTimer(self, singleShot=True, interval=_SETTLED_MS)
-        self._settled.timeout.connect(self.reason)
+        self._settled.timeout.connect(lambda: self.reason())
         self.difficulty.moved.connect(self._settled.start)
+        traces.trace_replaced.connect(self.shown)
         reasoner.trace_started.connect(self._started)
         reasoner.trace_grew.connect(self._grew)
         reasoner.trace_finished.connect(traces.finish)
-        reasoner.made.connect(self.show_and_reason)
+        reasoner.made.connect(lambda task, grid: self.show_and_reason(task, grid))
         reasoner.failed.connect(self.failed)
         reasoner.devices_found.connect(models.set_devices)
         reasoner.model_loaded.connect(lambda loaded: models.loaded(loaded.path, loaded.model.config))
         reasoner.identified.connect(self.arc.identify)
         reasoner.model_refused.connect(models.revert)
+        reasoner.unfit.connect(self._block)
         models.picked.connect(self._picked)
 
     def begin(self) -> None:
-        """Reason about the first example. Called after the first paint."""
-        if not self.models.bundled:
+        """Show the trace, or reason about the puzzle, that was open last; else the first example. Called after the first paint."""
+        if not self.models.bundled and self.models.path is None:
             self.failed.emit(
                 "This copy of HRM Studio has no bundled model. Open a checkpoint, or train one: hrm-studio train sudoku-4x4", -1
             )
             return
-        self.show_example(self.puzzle.task)
+        trace, puzzle = last_session.last_trace(self._settings), last_session.last_puzzle(self._settings)
+        if trace is not None:
+            self.open_trace(*trace)
+        elif puzzle is not None:
+            self.show_and_reason(*puzzle)
+        else:
+            self.show_example(self.puzzle.task)
 
     def tasks(self) -> list[Task]:
         """The tasks of the bundled models and of the one in use, and the task of the current puzzle."""
@@ -145,6 +166,11 @@ class ExploreModel(QObject):
             return False
         return trace.puzzle.task != task.name or not np.array_equal(trace.puzzle.given, task.to_tokens(self.puzzle.grid))
 
+    @property
+    def on_board(self) -> bool:
+        """Whether the board shows the current puzzle."""
+        return self._traces.trace is not None and not self.trace_is_stale
+
     # Another puzzle --------------------------------------------------------------------------------------------------
 
     def show_example(self, task: Task) -> None:
@@ -155,7 +181,8 @@ class ExploreModel(QObject):
         if isinstance(task, ArcTask):
             self._next_arc_task()
         elif task.name in self._examples:
-            self.show_and_reason(task, self._examples[task.name].step())
+            examples = self._examples[task.name]
+            self.show_and_reason(task, examples.step(), examples.file)
             self.example_shown.emit()
         else:
             self.make(task)
@@ -174,16 +201,18 @@ class ExploreModel(QObject):
     def open_puzzles(self, path: Path) -> None:
         """Reason about the first puzzle of a file; the others become the next examples. ARC tasks of a file or folder are listed to choose from."""
         if path.is_dir() or path.suffix.lower() == ".json":
-            self._read(path, lambda: tasks_of(path), self._show_arc)
+            self._read(path, lambda: tasks_of(path), partial(self._show_arc, file=path.name))
             return
-        self._read(path, lambda: _puzzles_of(path), self._show_first)
+        self._read(path, lambda: _puzzles_of(path), partial(self._show_first, path.name))
 
     def open_trace(self, path: Path, at: int = 0) -> None:
         """Show a trace of a file: number `at`, counted from 0."""
         before = self.opened
         self._read(path, lambda: open_file(path, at, before), self._show_file)
 
-    def show_and_reason(self, task: Task, grid: Grid) -> None:
+    def show_and_reason(self, task: Task, grid: Grid, file: str = "") -> None:
+        """Make this the puzzle and reason about it. `file`: the name of the file that it comes from."""
+        self.source_changed.emit(file)
         self.arc.follow(grid, edited=False)
         self.puzzle.replace(task, grid)
         self.reason()
@@ -208,8 +237,8 @@ class ExploreModel(QObject):
 
     # Reasoning -------------------------------------------------------------------------------------------------------
 
-    def reason(self) -> None:
-        """Reason about the current puzzle."""
+    def reason(self, any_solution: bool = False) -> None:
+        """Reason about the current puzzle; `any_solution`: although it has several solutions."""
         task, grid = self.puzzle.task, self.puzzle.grid
         self._settled.stop()
         try:
@@ -222,18 +251,30 @@ class ExploreModel(QObject):
             # A bundled model for another task was chosen: switch to the one that reads this puzzle.
             self.models.use(fitting)
         if isinstance(task, ArcTask) and fitting is None and chosen is not None:
-            self.failed.emit(_NO_ARC_MODEL, -1)
+            self._block(_NO_ARC_MODEL)
             return
         if self.models.path is None:
-            self.failed.emit("No model is loaded. Open a checkpoint, or train one: hrm-studio train " + task.name, -1)
+            self._block("No model is loaded. Open a checkpoint, or train one: hrm-studio train " + task.name)
             return
         self.failed.emit("", -1)
+        self.models.set_foreign("")
         self.recent.add(task, grid)
         self._expecting = True
         solution, name = (self.arc.solution(), self.arc.name) if isinstance(task, ArcTask) else (None, "")
         self._reasoner.reason(
-            self.models.path, grid, task, segments=self.segments, device=self.models.device, solution=solution, name=name
+            self.models.path, grid, task, segments=self.segments, device=self.models.device, until_halt=self.until_halt,
+            any_solution=any_solution, solution=solution, name=name,
         )  # fmt: skip
+        self.asked.emit()
+
+    def _block(self, why: str) -> None:
+        """Empty the board: what it shows would be of another puzzle."""
+        self.cancel()
+        self._player.pause()
+        self._selection.clear()
+        self.failed.emit("", -1)
+        self._traces.open(None)
+        self.blocked.emit(why)
 
     def attempt(self, copies: int, report: Callable[[Attempts], object], failed: Callable[[str], object]) -> None:
         """Two attempts at the current ARC input. `report` gets them again and again, as the answers come in."""
@@ -255,7 +296,9 @@ class ExploreModel(QObject):
         self._traces.finish()
 
     def close(self) -> None:
-        """End the thread that reads files and checks puzzles."""
+        """Keep what is open for the next session, and end the thread that reads files and checks puzzles."""
+        opened = self.opened if self.opened is not None and self.opened.trace is self._traces.trace else None
+        last_session.keep(self._settings, self.puzzle.task, self.puzzle.grid, opened)
         self._settled.stop()
         self._background.close()
 
@@ -270,8 +313,11 @@ class ExploreModel(QObject):
         if not self._expecting:
             return
         self._selection.clear()
+        self.blocked.emit("")
         self._traces.open(trace, running=True, cursor=0, expected_steps=expected_steps)
-        self._player.play()
+        if self.plays_next:
+            self._player.play()
+        self.plays_next = True
 
     def _grew(self, trace: Trace) -> None:
         if self._traces.running:
@@ -295,7 +341,8 @@ class ExploreModel(QObject):
 
         self._background.run(safely, done)
 
-    def _show_arc(self, opened: OpenedTasks) -> None:
+    def _show_arc(self, opened: OpenedTasks, file: str = "") -> None:
+        self.source_changed.emit(file)
         self.arc.offer(opened)
         self.show_arc(opened.tasks[0])
         if opened.warning:
@@ -313,10 +360,10 @@ class ExploreModel(QObject):
         if isinstance(self.puzzle.task, ArcTask):
             self.arc.follow(self.puzzle.grid, edited=True)
 
-    def _show_first(self, found: tuple[Task, list[Grid]]) -> None:
+    def _show_first(self, file: str, found: tuple[Task, list[Grid]]) -> None:
         task, grids = found
         count = f"{len(grids):,}" if len(grids) < _MOST_PUZZLES else f"the first {_MOST_PUZZLES:,}"
-        self._examples[task.name] = _Examples(grids, count if len(grids) > 1 else "")
+        self._examples[task.name] = _Examples(grids, count if len(grids) > 1 else "", file)
         self.show_example(task)
 
     def _show_file(self, opened: OpenedFile) -> None:
@@ -332,9 +379,21 @@ class ExploreModel(QObject):
             pass  # a task without an editor; its trace can still be shown
         self.failed.emit(opened.warning, -1)
         self._selection.clear()
+        self._show_model_of(trace)
+        self.blocked.emit("")
         self._traces.open(trace, cursor=0, extras=opened.extras)
         self.opened = opened
+        self.source_changed.emit(opened.path.name)
         self.file_opened.emit(opened)
+
+    def _show_model_of(self, trace: Trace) -> None:
+        """Choose the model that made the trace, or name it if it is not here: the picker speaks of what is on the board."""
+        path = self.models.named(trace.model.name)
+        if path is not None and self.models.may_read(path, trace.puzzle.task):
+            self.models.use(path)
+            self.models.set_foreign("")
+        else:
+            self.models.set_foreign(trace.model.name or "unnamed model")
 
 
 def _grouped(lines: list[str]) -> dict[str, list[Grid]]:

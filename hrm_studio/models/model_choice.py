@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QSettings, Signal
 
 from hrm_model.assets import BundledModel
 from hrm_model.checkpoint.locate import short_name
@@ -29,6 +29,7 @@ class ModelChoice(QObject):
         self.others: list[Path] = []  # opened from disk, oldest first
         self.configs: dict[Path, ModelConfig] = {}  # of checkpoints that were inspected or loaded
         self.path: Path | None = models[0].path if models else None
+        self.foreign = ""  # the model of the trace on the board, if it is not here
         self._good = self.path  # the last one that was loaded
         self.device = "auto"
         self.devices = ["auto"]
@@ -39,6 +40,16 @@ class ModelChoice(QObject):
             self.others.append(path)
         self.path = path
         self.changed.emit()
+
+    def restore(self, settings: QSettings) -> None:
+        """Choose the model of the last session, if it is still there."""
+        stored = settings.value("model")
+        if isinstance(stored, str) and stored and Path(stored).exists():
+            self.use(Path(stored))
+
+    def save(self, settings: QSettings) -> None:
+        """Keep the choice for the next session."""
+        settings.setValue("model", str(self.path) if self.path is not None else "")
 
     def pick(self, path: Path) -> None:
         """Like `use`, for a choice by a person."""
@@ -56,6 +67,12 @@ class ModelChoice(QObject):
             if self.path in self.others:
                 self.others.remove(self.path)
             self.path = self._good
+            self.changed.emit()
+
+    def set_foreign(self, name: str) -> None:
+        """The board shows a trace by a model that is not here; '' if it is the one in use."""
+        if name != self.foreign:
+            self.foreign = name
             self.changed.emit()
 
     def pick_device(self, device: str) -> None:

@@ -72,14 +72,20 @@ class Opener(QObject):
     page_wanted(str)        a page by its name
     wanted(str, object)     a Kind and its Path
     puzzle_wanted(str)      a puzzle as text
+    comparison_wanted(list) two to four (Path of a model, segments, puzzle as text), side by side
+    evaluation_wanted(str)  many puzzles as text, to evaluate a model on
     refused(str)            why a path cannot be opened
+    saved(object)           the Path of a file that was written
     recent_changed()        the list of recent files
     """
 
     page_wanted = Signal(str)
     wanted = Signal(str, object)
     puzzle_wanted = Signal(str)
+    comparison_wanted = Signal(list)
+    evaluation_wanted = Signal(str)
     refused = Signal(str)
+    saved = Signal(object)
     recent_changed = Signal()
 
     def __init__(self, settings: QSettings, parent: QObject | None = None) -> None:
@@ -119,6 +125,11 @@ class Opener(QObject):
         kept = [path, *(p for p in self.recent() if p != path)][:_RECENT]
         self._settings.setValue("recent_files", [str(p) for p in kept])
         self.recent_changed.emit()
+
+    def saved_here(self, path: Path) -> None:
+        """A file was written that can be opened again: say where, and add it to the recent files."""
+        self.remember(path)
+        self.saved.emit(path)
 
     def forget_recent(self) -> None:
         self._settings.remove("recent_files")

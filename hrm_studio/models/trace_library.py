@@ -112,14 +112,14 @@ class TraceLibrary(QObject):
 
         self._do(lambda: write(path, list(traces.values()), extras=[Extras(title) for title in traces]), then)
 
-    def save_copy(self, kept: KeptTrace, path: Path) -> None:
+    def save_copy(self, kept: KeptTrace, path: Path, then: Callable[[Path], object] = lambda path: None) -> None:
         """Copy a kept file to another place."""
 
         def work() -> None:
             with kept.path.open("rb") as source, atomic_write(path) as copy:
                 shutil.copyfileobj(source, copy)
 
-        self._do(work)
+        self._do(work, lambda _: then(path))
 
     def save(
         self, trace: Trace, path: Path, states: str, then: Callable[[Path], object] = lambda path: None, extras: Extras | None = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
-from hrm_model.errors import PuzzleError, message_of
+from hrm_model.errors import MismatchError, PuzzleError, message_of
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.trace.data import PuzzleInfo
 from hrm_studio.services.torch_import import import_torch
@@ -35,6 +35,7 @@ class Reasoner(QObject):
     -------
     busy_changed(str)           what is being done now, '' when idle
     model_loaded(object)        the LoadedModel in use
+    unfit(str)                  the model cannot read the puzzle: why
     model_refused()             the model that was to reason cannot be loaded; `failed` says why
     identified(object)          a PuzzleIdentifier: the model's vector for the puzzle
     devices_found(list)         names of the devices there are
@@ -47,6 +48,7 @@ class Reasoner(QObject):
 
     busy_changed = Signal(str)
     model_loaded = Signal(object)
+    unfit = Signal(str)
     model_refused = Signal()
     identified = Signal(object)
     devices_found = Signal(list)
@@ -66,17 +68,28 @@ class Reasoner(QObject):
     # From the GUI thread ---------------------------------------------------------------------------------------------
 
     def reason(
-        self, path: Path, grid: Grid, task: Task, *, segments: int, device: str, solution: Grid | None = None, name: str = ""
+        self,
+        path: Path,
+        grid: Grid,
+        task: Task,
+        *,
+        segments: int,
+        device: str,
+        until_halt: bool = False,
+        any_solution: bool = False,
+        solution: Grid | None = None,
+        name: str = "",
     ) -> None:
         """Solve the puzzle, load the model if it is not loaded, and let it reason.
 
+        `until_halt`: only until the model would stop, at most for `segments`. `any_solution`: although the puzzle has several solutions.
         `solution`: the answer, if it is known and cannot be computed; `name`: the puzzle's name in the dataset that the model was trained on.
         A running job ends only after all this has succeeded; otherwise it continues.
         """
         self._worker.submit(
             _PREPARE,
             self._worker.claim(_PREPARE),
-            lambda: self._prepare(path, grid, task, segments, device, solution, name),
+            lambda: self._prepare(path, grid, task, segments, device, until_halt, any_solution, solution, name),
             self._report_failure,
         )
 
@@ -142,28 +155,41 @@ class Reasoner(QObject):
         self.trace_finished.emit()  # with the steps that there are
 
     def _prepare(
-        self, path: Path, grid: Grid, task: Task, segments: int, device: str, solution: Grid | None, name: str
+        self,
+        path: Path,
+        grid: Grid,
+        task: Task,
+        segments: int,
+        device: str,
+        until_halt: bool,
+        any_solution: bool,
+        solution: Grid | None,
+        name: str,
     ) -> Iterator[Report]:
-        # The answer to a single ARC grid cannot be computed.
-        solution = task.solve(grid) if task.known_rules else solution
+        if task.known_rules:  # the answer to a single ARC grid cannot be computed
+            solution = task.solution_if_one(grid) if any_solution else task.solve(grid)
         try:
             loaded = self._model(path, device)
         except Exception:
             self.model_refused.emit()
             raise
-        loaded.must_read(task.name)
+        try:
+            loaded.must_read(task.name)
+        except MismatchError as error:
+            yield partial(self.unfit.emit, f"{error}. Choose another model.")
+            return
         known = identified(loaded, task, name)
         puzzle = PuzzleInfo.of(task, grid, solution, known.number)
         yield lambda: self.model_loaded.emit(loaded)
         yield lambda: self.identified.emit(known)
-        yield lambda: self._submit(lambda: self._think(loaded, puzzle, segments))
+        yield lambda: self._submit(lambda: self._think(loaded, puzzle, segments, until_halt))
 
-    def _think(self, loaded: LoadedModel, puzzle: PuzzleInfo, segments: int) -> Iterator[Report]:
+    def _think(self, loaded: LoadedModel, puzzle: PuzzleInfo, segments: int, until_halt: bool) -> Iterator[Report]:
         from hrm_model.recording import growing_trace
 
         self.busy_changed.emit("Reasoning …")
         expected, started = segments * len(loaded.model.calls()), False
-        for trace in growing_trace(loaded.model, puzzle, loaded.info, segments=segments, every=_REPORT_EVERY):
+        for trace in growing_trace(loaded.model, puzzle, loaded.info, segments=segments, until_halt=until_halt, every=_REPORT_EVERY):
             if trace is None:
                 yield _nothing
             elif started:

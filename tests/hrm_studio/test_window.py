@@ -123,6 +123,7 @@ def test_playing_starts_over_at_the_end_and_stops_there(solved: MainWindow, qtbo
 )
 def test_bad_puzzles_are_explained_and_what_was_open_stays(solved: MainWindow, qtbot: QtBot, text: str, words: str) -> None:
     before = solved.traces.trace
+    solved.explore.panel.edit_as_text()
     solved.explore.panel.text.setPlainText(text)
     solved.explore.panel.submit()
     qtbot.waitUntil(lambda: not solved.explore.panel.error.isHidden())

@@ -38,6 +38,7 @@ class Rig:
         qtbot.addWidget(self.panel)
         self.panel.resize(300, 720)
         self.panel.show()
+        self.panel.edit_on_board()
 
     def show(self, text: str) -> None:
         self.puzzle.replace(*parse_any(text))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hrm_model.errors import PuzzleError
+from hrm_model.errors import PuzzleError, SeveralSolutionsError
 from hrm_model.tasks.sudoku.grid import SYMBOLS, Grid, Variant, cell_name, check_puzzle
 
 Bits = NDArray[np.uint16] | NDArray[np.uint32]
@@ -195,7 +195,7 @@ def has_one_solution(grid: ArrayLike, variant: Variant, most: int | None = None)
 
 
 def unique_solution(grid: ArrayLike, variant: Variant) -> Grid:
-    """The one solution. PuzzleError if the rules are broken, or there is no solution, or more than one."""
+    """The one solution. PuzzleError if the rules are broken or there is no solution, SeveralSolutionsError if there are more."""
     check_puzzle(grid, variant)
     solutions = solve(grid, variant)
     if not solutions:
@@ -203,7 +203,9 @@ def unique_solution(grid: ArrayLike, variant: Variant) -> Grid:
     if len(solutions) > 1:
         cell = int(np.flatnonzero(solutions[0] != solutions[1])[0])
         low, high = (SYMBOLS[digit] for digit in sorted((int(solutions[0][cell]), int(solutions[1][cell]))))
-        raise PuzzleError(f"The puzzle has several solutions: {cell_name(cell, variant)} can be {low} or {high}, for example.", cell)
+        raise SeveralSolutionsError(
+            f"The puzzle has several solutions: {cell_name(cell, variant)} can be {low} or {high}, for example.", cell
+        )
     return solutions[0]
 
 

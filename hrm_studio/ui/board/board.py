@@ -6,7 +6,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QHelpEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QFont,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QNativeGestureEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from hrm_model.trace.curves import sudoku_variant
@@ -20,6 +32,7 @@ from hrm_studio.ui.board.maze import MazeDrawing
 from hrm_studio.ui.board.sudoku import SudokuDrawing
 from hrm_studio.ui.widgets.view import View
 
+EMPTY = "The board appears here\nonce the model reasons."
 _MARGIN = 12
 _MOST_ZOOM = 12.0
 
@@ -37,16 +50,19 @@ def drawing(trace: Trace, palette: Palette, font: QFont) -> Drawing | None:
 
 
 class BoardView(View):
-    """Draws the trace at the cursor. A click selects a cell (Ctrl adds, dragging selects many); hovering shows its probabilities.
+    """Draws the trace at the cursor. A click selects a cell, Shift + click and dragging a rectangle of them, and Ctrl adds; hovering shows
+    a cell's probabilities, the right button a menu.
 
     Ctrl + wheel zooms at the mouse, the middle button drags the zoomed board, a double click shows the whole board again.
 
     Signals
     -------
-    hovered(int)    the cell under the mouse, −1 beside the board
+    hovered(int)                the cell under the mouse, −1 beside the board
+    menu_wanted(int, object)    a menu about a cell, at a QPoint of the screen
     """
 
     hovered = Signal(int)
+    menu_wanted = Signal(int, object)
 
     def __init__(self, traces: TraceModel, selection: Selection, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -55,8 +71,11 @@ class BoardView(View):
         self._drawn_for: tuple[Trace | None, Palette] | None = None
         self._hover = -1
         self._drag: QPointF | None = None
-        self._swept: set[int] | None = None
+        self._corner: int | None = None  # of the rectangle that is selected by dragging or with Shift
+        self._last: int | None = None  # the other corner
+        self._kept: frozenset[int] | None = None  # while dragging: what was selected before, and stays
         self.overlays = Overlays()
+        self.empty = EMPTY  # what the board says without a trace
         self.zoom, self._offset = 1.0, QPointF(0, 0)
         self.over: Callable[[QPainter, Drawing, QRectF], None] | None = None  # paints on top, for example attention
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -64,7 +83,9 @@ class BoardView(View):
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Board")
-        self.setAccessibleDescription("The model's answer at the cursor. Alt + arrow keys move the selected cell.")
+        self.setAccessibleDescription(
+            "The model's answer at the cursor. Alt + arrow keys move the selected cell; with Shift they select a rectangle."
+        )
         signals = (traces.trace_replaced, traces.trace_grew, traces.cursor_moved, selection.changed, theme.changed)
         self.follow([(signal, self._refresh) for signal in signals], self._refresh)
 
@@ -89,6 +110,7 @@ class BoardView(View):
             self._drawn_for = key
             if old is None or self._drawing is None or old.given is not self._drawing.given:
                 self.reset_zoom()
+                self._corner = self._last = None
         return self._drawing
 
     # Places and zoom ------------------------------------------------------------------------------------------------
@@ -156,10 +178,8 @@ class BoardView(View):
             painter.drawRoundedRect(place.adjusted(-6, -6, 6, 6), 10, 10)
             painter.setPen(colours.color("muted"))
             trace = self._traces.trace
-            words = "The board appears here\nonce the model reasons."
-            painter.drawText(
-                place, Qt.AlignmentFlag.AlignCenter, words if trace is None else f"HRM Studio cannot draw the task {trace.puzzle.task}."
-            )
+            words = self.empty if trace is None else f"HRM Studio cannot draw the task {trace.puzzle.task}."
+            painter.drawText(place.adjusted(24, 24, -24, -24), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, words)
             return
         found.paint(painter, place, self._traces.cursor, self.overlays)
         if self.over is not None:
@@ -184,9 +204,14 @@ class BoardView(View):
             return
         cell = self.cell_at(event.position())
         adding = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        before = self._selection.cells if adding else frozenset()
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and cell is not None and self._corner is not None:
+            self._selection.set(before | self._rectangle(cell))
+            self._last, self._kept = cell, before
+            return
         self._selection.pick(cell, adding)
-        if cell is not None:
-            self._swept = set(self._selection.cells) if adding else {cell}
+        self._corner = self._last = cell
+        self._kept = None if cell is None else before
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._drag is not None:
@@ -196,12 +221,28 @@ class BoardView(View):
             return
         cell = self.cell_at(event.position())
         self._set_hover(-1 if cell is None else cell)
-        if self._swept is not None and event.buttons() & Qt.MouseButton.LeftButton and cell is not None and cell not in self._swept:
-            self._swept.add(cell)
-            self._selection.set(self._swept)
+        if self._kept is not None and event.buttons() & Qt.MouseButton.LeftButton and cell is not None and cell != self._last:
+            self._last = cell
+            self._selection.set(self._kept | self._rectangle(cell))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._drag = self._swept = None
+        self._drag = self._kept = None
+
+    def _rectangle(self, cell: int) -> frozenset[int]:
+        """All cells between the corner and this one."""
+        assert self.drawing is not None
+        side = self.drawing.side
+        (top, left), (bottom, right) = divmod(cell if self._corner is None else self._corner, side), divmod(cell, side)
+        rows = range(min(top, bottom), max(top, bottom) + 1)
+        columns = range(min(left, right), max(left, right) + 1)
+        return frozenset(row * side + column for row in rows for column in columns)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """By the mouse about the cell under it, by the menu key about the selected one."""
+        by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
+        cell = min(self._selection.cells, default=None) if by_key else self.cell_at(QPointF(event.pos()))
+        if cell is not None:
+            self.menu_wanted.emit(cell, event.globalPos())
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.reset_zoom()
@@ -228,11 +269,17 @@ class BoardView(View):
         if way is None or not event.modifiers() & Qt.KeyboardModifier.AltModifier or self.drawing is None:
             super().keyPressEvent(event)
             return
-        side = self.drawing.side
-        row, column = divmod(min(self._selection.cells, default=0), side)
+        side, extends = self.drawing.side, bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        at = self._last if extends and self._last is not None else min(self._selection.cells, default=0)
+        row, column = divmod(at, side)
         if self._selection.cells:
             row, column = min(max(row + way[0], 0), side - 1), min(max(column + way[1], 0), side - 1)
-        self._selection.set((row * side + column,))
+        self._last = row * side + column
+        if extends and self._corner is not None:
+            self._selection.set(self._rectangle(self._last))
+        else:
+            self._corner = self._last
+            self._selection.set((self._last,))
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:

@@ -30,6 +30,7 @@ from hrm_model.folders import home, person
 from hrm_model.tasks.read import parse_any
 from hrm_model.tasks.registry import task_named
 from hrm_studio.actions import Entry
+from hrm_studio.export.names import file_name
 from hrm_studio.models.comparison import MOST_PANES, Comparison, Setting
 from hrm_studio.models.player import Player
 from hrm_studio.models.selection import Selection
@@ -302,6 +303,12 @@ class ComparePage(QWidget):
             self.puzzle.setText(next(lines, self.puzzle.text()))
         self.compare([Setting(kept[0]), Setting(kept[-1])])
 
+    def compare_puzzles(self, wanted: list[tuple[Path, int, str]]) -> None:
+        """A pane for each (model, segments, puzzle as text), for example of recorded traces."""
+        self._begun = True
+        self.puzzle.setText(wanted[0][2])
+        self.compare([Setting(model, segments, puzzle=text) for model, segments, text in wanted])
+
     def add_pane(self) -> None:
         if len(self.comparison.panes) < MOST_PANES:
             self.compare([*(pane.setting for pane in self.comparison.panes), Setting(self._model(), relabelled=len(self.comparison.panes))])
@@ -340,10 +347,12 @@ class ComparePage(QWidget):
         if not traces:
             self._studio.opener.refused.emit("Nothing to save yet. Press Reason first.")
             return
-        name, _ = QFileDialog.getSaveFileName(self, "Save the comparison", str(person() / "comparison.h5"), "Traces (*.h5)")
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Save the comparison", str(person() / f"comparison-{file_name(next(iter(traces.values())))}.h5"), "Traces (*.h5)"
+        )
         if name:
             path = Path(name) if Path(name).suffix else Path(name).with_suffix(".h5")
-            self._studio.trace_library.save_all(traces, path, self._studio.opener.remember)
+            self._studio.trace_library.save_all(traces, path, self._studio.opener.saved_here)
 
     def run(self) -> None:
         """Reason about the puzzle in all panes."""

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 from hrm_model.analysis.puzzle_results import summary
 from hrm_model.errors import HRMError, OpenError, write_failure
 from hrm_model.files import atomic_write
+from hrm_model.folders import person
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.registry import task_named
@@ -329,7 +330,9 @@ class EvaluatePage(View):
         self._studio.opener.puzzle_wanted.emit(self.table.rows[self.chosen].text)
 
     def _save(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Save the table", "puzzles.csv", "CSV (*.csv)")
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Save the table", str(person() / f"{self.task.currentText()}-{time.strftime('%Y-%m-%d-%H%M')}.csv"), "CSV (*.csv)"
+        )
         if name:
             self.save(Path(name))
 
@@ -343,6 +346,7 @@ class EvaluatePage(View):
         else:
             self.error.show_message("")
             self.state.setText(f"Saved {len(self.table.rows)} rows to {path}")
+            self._studio.opener.saved.emit(path)
 
     def closing(self) -> None:
         """The window closes."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from functools import partial
 from itertools import pairwise
 
-from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from hrm_model.trace.data import LEVEL_H
 from hrm_studio.glossary import tip
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
-from hrm_studio.ui.board.board import BoardView
+from hrm_studio.ui.board.board import EMPTY, BoardView
 from hrm_studio.ui.board.drawing import Overlay
 from hrm_studio.ui.board.narration import narrate
 from hrm_studio.ui.explore.board_strip import BoardStrip
@@ -32,6 +33,8 @@ class BoardPanel(View):
         self._traces, self._theme = traces, theme
         self.board = BoardView(traces, selection, theme)
         self.strip = BoardStrip(traces, self.board, theme)
+        self.help = QPushButton("Open the Library", objectName="primary", visible=False)
+        self.help.setToolTip("Choose or download a model that reads this puzzle")
         self.what, self.outcome = Elided("title"), Elided("muted")
         self.switches: dict[str, QToolButton] = {}
         self._offered: tuple[Overlay, ...] = ()
@@ -47,6 +50,7 @@ class BoardPanel(View):
         layout.addWidget(self.what)
         layout.addWidget(self.outcome)
         layout.addWidget(self.board, 1)
+        layout.addWidget(self.help, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addWidget(self._legend)
         layout.addWidget(self.strip)
         subscriptions = [
@@ -55,6 +59,12 @@ class BoardPanel(View):
             (traces.cursor_moved, self._show_words),
         ]
         self.follow(subscriptions, self._show_words)
+
+    def show_why_empty(self, why: str) -> None:
+        """Say on the empty board why nothing reasons, with a button that helps; '' takes both away."""
+        self.board.empty = why or EMPTY
+        self.help.setVisible(bool(why))
+        self.board.update()
 
     def _show_words(self) -> None:
         trace, found = self._traces.trace, self.board.drawing

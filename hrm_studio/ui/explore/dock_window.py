@@ -6,7 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
 from PySide6.QtGui import QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
 from hrm_studio.theme import Theme
 from hrm_studio.ui.widgets.dock_title import DockTitle
@@ -15,6 +15,15 @@ _LAYOUT_VERSION = 3
 _BESIDE = ("States", "Curves", "Attention", "Cells")  # the docks beside the board
 _BEHIND = ("Attention", "Cells")  # those behind another tab
 _LOW = 690  # pixels: a lower page has room for one stack of docks only
+_DRAGGED_MS = 100
+_SHARES = 100_000  # so fine that nothing shrinks over many restarts
+_FRAME = (
+    Qt.WindowType.Window
+    | Qt.WindowType.CustomizeWindowHint
+    | Qt.WindowType.WindowTitleHint
+    | Qt.WindowType.WindowMaximizeButtonHint
+    | Qt.WindowType.WindowCloseButtonHint
+)
 LEFT, RIGHT, BOTTOM = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
 
 
@@ -31,6 +40,10 @@ class DockWindow(QMainWindow):
         self.docks: dict[str, QDockWidget] = {}
         self._areas: dict[str, Qt.DockWidgetArea] = {}
         self._low = self._arranged = False
+        self._sizes: dict[
+            str, int
+        ] = {}  # saved shares of the page in 100,000ths, by dock and direction; applied once the page has its size
+        self._before_focus: QByteArray | None = None  # the layout that `toggle_focus` brings back
         self._floating: list[QDockWidget] = []  # floating docks, to be shown again after the window is
         self._arrange_soon = QTimer(self, singleShot=True, interval=0)
         self._arrange_soon.timeout.connect(self._arrange)
@@ -46,7 +59,9 @@ class DockWindow(QMainWindow):
         policy.setRetainSizeWhenHidden(True)
         widget.setSizePolicy(policy)
         dock.visibilityChanged.connect(widget.setVisible)
-        dock.topLevelChanged.connect(lambda floating: None if floating else QTimer.singleShot(0, self, partial(self._put_back, dock)))
+        dock.topLevelChanged.connect(
+            lambda floating: QTimer.singleShot(0, self, partial(self._frame if floating else self._put_back, dock))
+        )
         self.addDockWidget(area, dock)
         self._areas[title] = area
         self.docks[title] = dock
@@ -61,19 +76,66 @@ class DockWindow(QMainWindow):
         if isinstance(state, QByteArray) and self.restoreState(state, _LAYOUT_VERSION):
             self._low = self.docks["Curves"] in self.tabifiedDockWidgets(self.docks["States"])
             self._floating = [dock for dock in self.docks.values() if dock.isFloating()]
+            sizes = settings.value("layout/explore_sizes", {})
+            self._sizes = {name: int(share) for name, share in sizes.items()} if isinstance(sizes, dict) else {}
+            if settings.value("layout/explore_focus", False, bool):
+                QTimer.singleShot(0, self, self.toggle_focus)
         else:
             self._arrange_soon.start()
 
     def save_layout(self, settings: QSettings) -> None:
         """Keep the layout as the window closes, and hide the docks."""
+        settings.setValue("layout/explore_focus", self.focused)
+        if self.focused:
+            self.toggle_focus()
+        settings.setValue("layout/explore_sizes", self._shares())
         settings.setValue("layout/explore_ours", self._arranged_by_us)
         settings.setValue("layout/explore", self.saveState(_LAYOUT_VERSION))
         for dock in self.docks.values():
             # A floating dock would outlive its models and crash the process.
             dock.hide()
 
+    @property
+    def focused(self) -> bool:
+        """Whether only the board and the timeline are shown."""
+        return self._before_focus is not None
+
+    def toggle_focus(self) -> None:
+        """Give the board all the room: hide the docks around it, except the timeline. Again brings them back as they were."""
+        if self._before_focus is not None:
+            before, self._before_focus = self._before_focus, None
+            self.restoreState(before, _LAYOUT_VERSION)
+        else:
+            self._before_focus = self.saveState(_LAYOUT_VERSION)
+            for title, dock in self.docks.items():
+                dock.setVisible(title == "Timeline")
+
+    def _shares(self) -> dict[str, int]:
+        """Each visible dock's share of the page, in 100,000ths: 'States width' and the like."""
+        found = {}
+        for title, dock in self.docks.items():
+            if dock.isVisible() and not dock.isFloating() and dock.x() >= 0:  # Qt moves a dock behind another tab to the left of the page
+                if self.dockWidgetArea(dock) != BOTTOM:
+                    found[f"{title} width"] = round(_SHARES * dock.width() / self.width())
+                if self.dockWidgetArea(dock) != LEFT:
+                    found[f"{title} height"] = round(_SHARES * dock.height() / self.height())
+        return found
+
+    def _restore_shares(self) -> None:
+        """Qt fits a restored layout into the size that the page has before it is shown; bring the docks back to their share."""
+        sizes, self._sizes = self._sizes, {}
+        for direction, room, orientation in (
+            ("width", self.width(), Qt.Orientation.Horizontal),
+            ("height", self.height(), Qt.Orientation.Vertical),
+        ):
+            wanted = {
+                title: round(sizes[f"{title} {direction}"] * room / _SHARES) for title in self.docks if sizes.get(f"{title} {direction}")
+            }
+            self._resize(wanted, orientation)
+
     def reset_layout(self) -> None:
         """Put all docks back to the default layout."""
+        self._before_focus, self._sizes = None, {}
         self._arranged = True
         for dock in self.docks.values():
             dock.setFloating(False)
@@ -127,6 +189,8 @@ class DockWindow(QMainWindow):
         """Keep the docks' share of the page's width; Qt would give and take all of it at the board."""
         before, states = event.oldSize().width(), self.docks["States"].width()
         super().resizeEvent(event)
+        if self._sizes:
+            return  # still on the way to its first size
         if before > 0:
             self._resize({"States": round(states * event.size().width() / before)}, Qt.Orientation.Horizontal)
         if self._arranged_by_us and self._low != (self.height() < _LOW):
@@ -136,6 +200,8 @@ class DockWindow(QMainWindow):
         super().showEvent(event)
         if self._floating:
             QTimer.singleShot(0, self, self._show_again)
+        if self._sizes:
+            QTimer.singleShot(0, self, self._restore_shares)
 
     def _show_again(self) -> None:
         """Restored floating docks are shown before the window: the window manager does not know their owner, and the window covers them."""
@@ -144,6 +210,17 @@ class DockWindow(QMainWindow):
             if dock.isFloating() and dock.isVisible():
                 dock.hide()
                 dock.show()
+                self._frame(dock)
+
+    def _frame(self, dock: QDockWidget) -> None:
+        """Give a floating dock the desktop's frame. Qt leaves it out for a dock with a title bar of its own; it could hardly be moved or resized."""
+        if QApplication.mouseButtons():  # it is being dragged; a new frame would end that
+            QTimer.singleShot(_DRAGGED_MS, self, partial(self._frame, dock))
+        elif dock.isFloating() and dock.windowFlags() & _FRAME != _FRAME:
+            place, visible = dock.geometry(), dock.isVisible()
+            dock.setWindowFlags(_FRAME)  # hides it
+            dock.setGeometry(place)
+            dock.setVisible(visible)
 
     def _put_back(self, dock: QDockWidget) -> None:
         """Bring a dock that no longer floats to the front of its stack."""

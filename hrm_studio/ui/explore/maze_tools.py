@@ -34,7 +34,7 @@ TOOLS = (
     Tool(
         "Open",
         maze.OPEN,
-        "Click or drag to remove walls, as the right button does with any tool.\nSpace or . opens the cell at the cursor",
+        "Click or drag to remove walls, as the right button does with any tool.\nDelete or . opens the cell at the cursor",
     ),
     Tool("Start", maze.START, "Click to set the start, or drag the S with any tool.\nKey S sets it at the cursor"),
     Tool("Goal", maze.GOAL, "Click to set the goal, or drag the G with any tool.\nKey G sets it at the cursor"),

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtCore import QPoint, QSize, Qt, QTimer
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QShowEvent
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from hrm_model.errors import HRMError
@@ -21,10 +21,12 @@ from hrm_studio.models.opener import Kind
 from hrm_studio.studio import Studio
 from hrm_studio.ui.explore.arc_strip import ArcStrip
 from hrm_studio.ui.explore.board_panel import BoardPanel
+from hrm_studio.ui.explore.cell_menu import cell_menu
 from hrm_studio.ui.explore.dock_window import BOTTOM, LEFT, RIGHT, DockWindow
 from hrm_studio.ui.explore.file_traces import FileTraces
 from hrm_studio.ui.explore.puzzle_panel import PuzzlePanel
 from hrm_studio.ui.explore.transport import Transport
+from hrm_studio.ui.widgets.focus_keys import leave_focus_on_click
 from hrm_studio.ui.widgets.lazy_panel import BuildQueue, LazyPanel
 
 if TYPE_CHECKING:
@@ -76,6 +78,11 @@ class ExplorePage(DockWindow):
             self.lazy_panels[title] = LazyPanel(make, f"hrm_studio.ui.{module}", size, studio.background, queue)
             self._add(title, self.lazy_panels[title], RIGHT)
         self._add("Timeline", self.transport, BOTTOM)
+        leave_focus_on_click(self)
+        self.board.menu_wanted.connect(self._show_cell_menu)
+        self.model.asked.connect(self._leave_editor)
+        self.model.blocked.connect(self.board_panel.show_why_empty)
+        self.board_panel.help.clicked.connect(lambda: studio.opener.page_wanted.emit("library"))
         self.restore_layout(studio.settings)
 
     def _right_panels(self) -> dict[str, tuple[Callable[[], QWidget], str, QSize]]:
@@ -159,7 +166,7 @@ class ExplorePage(DockWindow):
             Entry("generate", "&Puzzle", "Generate a puzzle", "Ctrl+G", "mdi6.dice-5-outline", lambda: self.panel.generate.click()),
             Entry("example", "&Puzzle", "Next example", "Ctrl+E", "mdi6.book-open-page-variant-outline", lambda: self.panel.example.click()),
             Entry("recent_puzzles", "&Puzzle", "Recent puzzles …", "", "mdi6.history", lambda: self.panel.recent.showMenu(), "Puzzles that a model reasoned about before"),
-            Entry("cancel", "&Puzzle", "Stop reasoning", "Esc", "", lambda: self.model.cancel()),
+            Entry("cancel", "&Puzzle", "Stop reasoning", "Esc", "", self._escape, "Stop reasoning; else clear the selection of cells"),
             Entry("play", "&Step", "Play or pause", "Space", "mdi6.play", player.toggle),
             Entry("step_on", "&Step", "One step on", "Right", "mdi6.chevron-right", by_hand(traces.move_steps, 1)),
             Entry("step_back", "&Step", "One step back", "Left", "mdi6.chevron-left", by_hand(traces.move_steps, -1)),
@@ -180,6 +187,7 @@ class ExplorePage(DockWindow):
             Entry("zoom_all", "&View", "Whole board", "Ctrl+0", "mdi6.magnify-scan", lambda: self.board.reset_zoom()),
             Entry("next_panel", "&View", "Next panel", "F6", "", partial(self._focus_panel, 1), "Move the focus to the next panel"),
             Entry("previous_panel", "&View", "Previous panel", "Shift+F6", "", partial(self._focus_panel, -1)),
+            Entry("focus_layout", "&View", "Large board", "F9", "mdi6.arrow-expand-all", self.toggle_focus, "Show only the board and the timeline; again brings the panels back"),
             Entry("reset_layout", "&View", "Reset the layout of Explore", "", "", self.reset_layout),
         ]  # fmt: skip
 
@@ -275,10 +283,35 @@ class ExplorePage(DockWindow):
                 inside[0].setFocus(Qt.FocusReason.TabFocusReason)
                 return
 
+    def _escape(self) -> None:
+        if self._studio.traces.running:
+            self.model.cancel()
+        else:
+            self._studio.selection.clear()
+
+    def _show_cell_menu(self, cell: int, place: QPoint) -> None:
+        menu = cell_menu(cell, self.board.tip(cell), self._studio.traces, self._studio.selection, self._bring_up, self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(place)
+
+    def _bring_up(self, title: str) -> None:
+        self.docks[title].show()
+        self.docks[title].raise_()
+
+    def _leave_editor(self) -> None:
+        """Focus the board if the puzzle or a number was being typed: keys play and step from now on."""
+        if self.panel.typing:
+            self.board.setFocus()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and typing_now():
+        if event.key() == Qt.Key.Key_Escape and (typing_now() or self.panel.typing):
             self.board.setFocus()
         super().keyPressEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """A click on empty ground leaves the editor."""
+        self.board.setFocus()
+        super().mousePressEvent(event)
 
     def closing(self) -> None:
         """Save the layout as the window closes."""

@@ -29,14 +29,14 @@ _ERASERS = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
 
 
 def value_typed(task: Task, character: str) -> int | None:
-    """The grid value that a key writes; None if it writes nothing."""
+    """The grid value that a key writes; None if it writes nothing. Space plays the trace, here too."""
     if isinstance(task, SudokuTask):
-        if character in ("0", ".", " ", "-", "_", "*"):
+        if character in ("0", ".", "-", "_", "*"):
             return 0
         digit = SYMBOLS.find(character.upper())  # above 9: A is 10
         return digit if 1 <= digit <= task.side else None
     if isinstance(task, MazeTask):
-        return {"#": maze.WALL, "w": maze.WALL, " ": maze.OPEN, ".": maze.OPEN, "s": maze.START, "g": maze.GOAL}.get(character.lower())
+        return {"#": maze.WALL, "w": maze.WALL, ".": maze.OPEN, "s": maze.START, "g": maze.GOAL}.get(character.lower())
     if isinstance(task, ArcTask):
         return arc.FIRST_COLOUR + int(character) if character.isdecimal() and character.isascii() else None
     return None
@@ -242,6 +242,7 @@ class PuzzleEditor(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         cell = self.cell_at(event.position())
         if cell is None:
+            event.ignore()  # beside the board: the page takes the focus
             return
         self.move_to(cell)
         if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton):

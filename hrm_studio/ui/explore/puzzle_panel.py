@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import qtawesome
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
-    QAbstractButton,
     QApplication,
+    QCheckBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -37,59 +40,75 @@ from hrm_studio.ui.explore.puzzle_editor import PuzzleEditor, empty_value
 from hrm_studio.ui.explore.puzzle_maker import PuzzleMaker
 from hrm_studio.ui.explore.puzzle_text import PuzzleText
 from hrm_studio.ui.explore.recent_button import RecentButton
+from hrm_studio.ui.widgets.error_label import ErrorLabel
 
 _STATES = {"broken": ("wrong", "✕"), "none": ("wrong", "✕"), "several": ("warning", "▲"), "one": ("right", "●"), "unknown": ("muted", "○")}
 _WRONG = ("broken", "none", "several")
-_MOST_ERROR = 82  # pixels: five lines; a longer message scrolls
 _LEAST_BOARD = 160  # pixels
+_LEAST_WIDTH = 280
 _LONGEST_SHOWN = 21_000  # characters: more than the largest maze; laying out a longer line would freeze the window
 
 
 class PuzzlePanel(QWidget):
-    """The editor (board or text), what is known about the puzzle, and how to get another one."""
+    """What is known about the puzzle, how to get another one, and an editor (board or text).
+
+    The editor is hidden while the board shows the puzzle anyway, unless one wants to edit. It comes last, so that nothing moves with it.
+    """
 
     def __init__(self, explore: ExploreModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._explore, self._puzzle, self._theme = explore, explore.puzzle, theme
+        self._editing = self._for_paste = False  # the editor was asked for; it shows a paste that failed
+        self._waiting = True  # for the trace of this puzzle
         self.editor = PuzzleEditor(self._puzzle, theme)
-        self.editor.entered.connect(self.submit)
+        self.editor.entered.connect(lambda: self.submit())
         self.maze_tools = MazeTools(self._puzzle, self.editor.brush)
         self.arc_tools = ArcTools(self._puzzle, self.editor.arc_brush, theme)
         self.text = PuzzleText(self._puzzle)
         self.text.fault.connect(self.show_error)
+        self.text.pasted.connect(self.open_pasted)
         self.editors = QStackedWidget()
         self.editors.addWidget(self.editor)
         self.editors.addWidget(self.text)
-        self.error = QLabel(wordWrap=True, objectName="error")
+        self.error = ErrorLabel()
         self.stale = QLabel("The board still shows the previous puzzle.", wordWrap=True, visible=False, objectName="muted")
         self.known = QLabel(wordWrap=True, objectName="known")
         self.known.setTextFormat(Qt.TextFormat.RichText)
         self.reason = QPushButton("Reason", objectName="primary")
         self.reason.setToolTip("Let the model reason about this puzzle (Ctrl+Return)")
-        self.reason.clicked.connect(self.submit)
+        self.reason.clicked.connect(lambda: self.submit())
+        self.anyway = QPushButton("Reason anyway", visible=False)
+        self.anyway.setToolTip("See what the model makes of a puzzle with several solutions. Each of them counts as right.")
+        self.anyway.clicked.connect(lambda: self.submit(any_solution=True))
         self.difficulty = DifficultySlider(explore.difficulty)
         self.maker = PuzzleMaker(explore)
         self.generate, self.example = self.maker.generate, self.maker.example
         self.segments = QSpinBox(minimum=1, maximum=512, value=explore.segments, suffix=" segments", accessibleName="Segments")
         self.segments.setToolTip("How many segments the model reasons for. A segment is H-cycles × (L-steps + 1 H step).")
+        self.segments.lineEdit().returnPressed.connect(lambda: self.submit())
         self.segments.valueChanged.connect(lambda value: setattr(explore, "segments", value))
-        self.as_board = self._tool("mdi6.grid", "Edit on a board", self.edit_on_board)
-        self.as_text = self._tool("mdi6.text-box-outline", "Edit as text", self.edit_as_text)
+        self.until_halt = QCheckBox("until it halts")
+        self.until_halt.setToolTip(
+            "Stop after the first segment after which the model would stop, at the latest after the number beside it."
+        )
+        self.until_halt.toggled.connect(self._set_until_halt)
+        self.as_board = self._tool("mdi6.grid", "Edit the puzzle on a board (Ctrl+B)", partial(self._toggle, self.edit_on_board))
+        self.as_text = self._tool("mdi6.text-box-outline", "Edit the puzzle as text", partial(self._toggle, self.edit_as_text))
+        self.as_board.setText("Edit")
+        self.as_board.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         for button in (self.as_board, self.as_text):
             button.setCheckable(True)
-            button.setAutoExclusive(True)
         self.undo = self._tool("mdi6.undo", "Undo (Ctrl+Z)", self._puzzle.undo)
         self.redo = self._tool("mdi6.redo", "Redo (Ctrl+Shift+Z)", self._puzzle.redo)
         self.pasted = self._tool("mdi6.content-paste", "Paste a puzzle (Ctrl+V)", self.paste)
         self.emptied = self._tool("mdi6.eraser", "Clear the board", self.clear)
         self.recent = RecentButton(explore, theme)
         self._lay_out()
-        self.as_board.setChecked(True)
-        for any_button in self.findChildren(QAbstractButton):
-            # A click leaves the focus where it was; Tab reaches all buttons.
-            any_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         explore.failed.connect(lambda message, cell: self.show_error(message, None if cell < 0 else cell))
         self.editors.currentChanged.connect(self._show_tools)
+        explore.asked.connect(self._asked)
+        explore.shown.connect(self._shown)
+        explore.blocked.connect(lambda why: self._shown() if why else None)
         self._puzzle.changed.connect(self._changed)
         self._puzzle.checked.connect(self._show_check)
         theme.changed.connect(self._colours)
@@ -105,8 +124,19 @@ class PuzzlePanel(QWidget):
     def _lay_out(self) -> None:
         inside = QWidget()
         layout = QVBoxLayout(inside)
-        layout.setContentsMargins(14, 4, 14, 12)
+        layout.setContentsMargins(12, 4, 12, 12)
         layout.setSpacing(8)
+        layout.addWidget(self.known)
+        layout.addWidget(self.reason)
+        layout.addWidget(self.anyway)
+        row = QHBoxLayout()
+        row.addWidget(self.until_halt)
+        row.addWidget(self.segments, 1)
+        layout.addLayout(row)
+        layout.addWidget(self.difficulty)
+        layout.addSpacing(4)
+        layout.addWidget(self.maker)
+        layout.addSpacing(4)
         row = QHBoxLayout()
         row.setSpacing(0)
         for button in (self.as_board, self.as_text):
@@ -115,22 +145,11 @@ class PuzzlePanel(QWidget):
         for button in (self.maze_tools.begin, self.undo, self.redo, self.pasted, self.emptied, self.recent):
             row.addWidget(button)
         layout.addLayout(row)
+        layout.addWidget(self.error)
+        layout.addWidget(self.stale)
         layout.addWidget(self.maze_tools)
         layout.addWidget(self.arc_tools)
         layout.addWidget(self.editors)
-        layout.addWidget(self.known)
-        self._error_area = QScrollArea(widgetResizable=True, horizontalScrollBarPolicy=Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._error_area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._error_area.setWidget(self.error)
-        layout.addWidget(self._error_area)
-        layout.addWidget(self.stale)
-        row = QHBoxLayout()
-        row.addWidget(self.reason, 1)
-        row.addWidget(self.segments)
-        layout.addLayout(row)
-        layout.addWidget(self.difficulty)
-        layout.addSpacing(4)
-        layout.addWidget(self.maker)
         layout.addStretch(1)
         area = QScrollArea(widgetResizable=True)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -139,7 +158,6 @@ class PuzzlePanel(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(area)
-        self.setMinimumWidth(280)
         self._area, self._inside = area, inside
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -147,13 +165,13 @@ class PuzzlePanel(QWidget):
         self._share_height()
 
     def _share_height(self) -> None:
-        """Let the board shrink first if the panel is low; at its least size the panel scrolls."""
-        layout = self._inside.layout()
-        if layout is None:
-            return  # no layout yet
+        """Let the board shrink first if the panel is low; at its least size the panel scrolls. It is as wide as its rows need."""
+        layout, bar = self._inside.layout(), self._area.verticalScrollBar()
+        self.setMinimumWidth(max(_LEAST_WIDTH, self._inside.minimumSizeHint().width() + (bar.width() if bar.isVisible() else 0)))
+        if layout is None or self.editors.isHidden():
+            return  # no layout yet, or nothing to share
         room, margins = self._area.size(), layout.contentsMargins()
         inner = room.width() - margins.left() - margins.right()
-        self._error_area.setFixedHeight(max(0, min(self.error.heightForWidth(inner), _MOST_ERROR)))
         item = layout.itemAt(layout.indexOf(self.editors))
         assert item is not None
         shown = item.heightForWidth(inner) if item.hasHeightForWidth() else item.sizeHint().height()  # as the layout computes it
@@ -181,19 +199,34 @@ class PuzzlePanel(QWidget):
         self._show_check()
 
     def _show_tools(self) -> None:
-        drawing = isinstance(self._puzzle.task, MazeTask) and self.editors.currentWidget() is self.editor
+        shown = self._editing or not (self._waiting or self._explore.on_board)
+        on_board = shown and self.editors.currentWidget() is self.editor
+        self.editors.setVisible(shown)
+        self.as_board.setChecked(on_board)
+        self.as_text.setChecked(shown and not on_board)
         for widget in (self.maze_tools, self.maze_tools.begin):
-            widget.setVisible(drawing)
-        self.arc_tools.setVisible(isinstance(self._puzzle.task, ArcTask) and self.editors.currentWidget() is self.editor)
+            widget.setVisible(on_board and isinstance(self._puzzle.task, MazeTask))
+        self.arc_tools.setVisible(on_board and isinstance(self._puzzle.task, ArcTask))
         self._share_height()
+
+    def _asked(self) -> None:
+        self._waiting = True
+        self.text.show_puzzle()
+        if self._for_paste:
+            self._editing = self._for_paste = False
+        self._show_tools()
+
+    def _shown(self) -> None:
+        self._waiting = False
+        self._show_tools()
+        self._show_faults()
 
     def _show_faults(self) -> None:
         """Show a fault of the puzzle once: as the error if there is one, else as the result of the check."""
         check, error = self._puzzle.check, bool(self.error.text())
         wrong = check is not None and check.state in _WRONG
-        for widget in (self.error, self._error_area):
-            widget.setVisible(error)
         self.known.setVisible(not (error and wrong))
+        self.anyway.setVisible(check is not None and check.state == "several")
         self.stale.setVisible((error or wrong) and self._explore.trace_is_stale)
         self._share_height()
 
@@ -219,35 +252,70 @@ class PuzzlePanel(QWidget):
 
     def show_error(self, message: str, cell: int | None = None) -> None:
         """Show a message below the puzzle; '' hides it. The cursor goes to the cell at fault."""
-        self.error.setText(message)
-        self.error.setToolTip(message)
+        self.error.show_message(message)
+        if message:
+            self._waiting = False
+            self._show_tools()
         self._show_faults()
+        if message:
+            self._area.ensureWidgetVisible(self.error)
         if cell is not None:
             self.editor.move_to(min(cell, self._puzzle.task.cells - 1))
             self.text.mark(cell)
 
     # Actions ---------------------------------------------------------------------------------------------------------
 
-    def submit(self) -> None:
-        """Reason about the puzzle in the editor, or show what is wrong with its text."""
+    def submit(self, any_solution: bool = False) -> None:
+        """Reason about the puzzle in the editor, or show what is wrong with its text. `any_solution`: although it has several solutions."""
         self.show_error("")
-        if self.text.take():
-            self._explore.reason()
+        if self.editors.currentWidget() is not self.text or self.text.take():
+            self._explore.reason(any_solution)
+
+    def _set_until_halt(self, on: bool) -> None:
+        self._explore.until_halt = on
+        self.segments.setPrefix("at most " if on else "")
+
+    @property
+    def typing(self) -> bool:
+        """Whether the puzzle or the number of segments has the keyboard focus."""
+        return any(widget.hasFocus() for widget in (self.editor, self.text, self.segments))
 
     def edit_on_board(self) -> None:
         self.show_error("")  # the error was about the text
-        self.editors.setCurrentWidget(self.editor)
-        self.as_board.setChecked(True)
-        self.editor.setFocus()
+        self.text.show_puzzle()  # what is on the board is the puzzle; a text that could not be read is dropped
+        self._edit(self.editor)
 
     def edit_as_text(self) -> None:
-        self.editors.setCurrentWidget(self.text)
-        self.as_text.setChecked(True)
-        self.text.setFocus()
+        self._edit(self.text)
+
+    def stop_editing(self) -> None:
+        """Hide the editor, unless the board shows another puzzle."""
+        self.show_error("")
+        self.text.show_puzzle()
+        self._editing = self._for_paste = False
+        self._show_tools()
+
+    def _edit(self, editor: QWidget) -> None:
+        self._editing, self._for_paste = True, False
+        self.editors.setCurrentWidget(editor)
+        self._show_tools()
+        editor.setFocus()
+        self._area.ensureWidgetVisible(self.editors)
+
+    def _toggle(self, edit: Callable[[], None]) -> None:
+        """A click on Edit or Text: on, or off if it is on."""
+        editor = self.editor if edit == self.edit_on_board else self.text
+        if self._editing and self.editors.currentWidget() is editor:
+            self.stop_editing()
+        else:
+            edit()
 
     def paste(self) -> None:
         """Reason about the puzzle on the clipboard. Text that is not a puzzle is shown in the editor, with the error."""
-        text = QApplication.clipboard().text()
+        self.open_pasted(QApplication.clipboard().text())
+
+    def open_pasted(self, text: str) -> None:
+        """Reason about a pasted puzzle, or show the text with what is wrong with it."""
         if not text.strip():
             self.show_error("The clipboard has no text. Copy a puzzle first: digits, with 0 . * _ or x for blanks.")
             return
@@ -258,8 +326,8 @@ class PuzzlePanel(QWidget):
                 self.show_error(str(error))
                 return
             self.edit_as_text()
-            self.text.setPlainText(text)
-            self.text.take()
+            self._for_paste = True
+            self.text.show_refused(text)
 
     def copy(self) -> None:
         """Copy the puzzle as one line of text."""

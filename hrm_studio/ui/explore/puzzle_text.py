@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QMimeData, Signal
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
@@ -19,16 +19,19 @@ class PuzzleText(QPlainTextEdit):
 
     Signals
     -------
-    fault(str, object)  why the text is not a puzzle, and the cell at fault or None
+    fault(str, object)  why the text is not a puzzle, and the cell at fault or None; '' while it is edited, or is the puzzle
+    pasted(str)         a whole puzzle was pasted, or anything over a text that was pasted and is not a puzzle
     """
 
     fault = Signal(str, object)
+    pasted = Signal(str)
 
     def __init__(self, puzzle: PuzzleModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._puzzle = puzzle
         self._showing = self._taking = False
         self._pending = False  # the text was edited and is not the puzzle yet
+        self._refused = False  # the text was pasted, is not a puzzle, and was not edited since
         self._place: int | None = None  # the character at fault, if the text could not be read
         self.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.setPlaceholderText("Type or paste a puzzle: digits, with 0 . * _ x for blanks, in one line or as a grid; or a maze of # S G")
@@ -36,7 +39,26 @@ class PuzzleText(QPlainTextEdit):
         self.setAccessibleName("Puzzle as text")
         self.setAcceptDrops(False)  # the window handles drops of all kinds
         self.textChanged.connect(self._typed)
-        puzzle.changed.connect(self._show)
+        puzzle.changed.connect(self._puzzle_changed)
+
+    def show_refused(self, text: str) -> None:
+        """Show a pasted text that is not a puzzle, and emit why. The next paste replaces it."""
+        self.setPlainText(text)
+        self.take()
+        self._refused = True
+
+    def show_puzzle(self) -> None:
+        """Show the puzzle again, in place of a text that is not one."""
+        if self._pending:
+            self._show()
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        """A pasted puzzle replaces the text. Other text is inserted, unless it replaces one that was refused."""
+        text = source.text()
+        if self._refused or not self.toPlainText().strip() or _is_puzzle(text):
+            self.pasted.emit(text)
+        else:
+            super().insertFromMimeData(source)
 
     def take(self) -> bool:
         """Make the text the puzzle. If it cannot be read, emit `fault` and return False."""
@@ -53,6 +75,7 @@ class PuzzleText(QPlainTextEdit):
         self._taking = True
         self._puzzle.replace(task, grid)
         self._taking = False
+        self.fault.emit("", None)  # also if the text is the puzzle that was there before
         return True
 
     def _read(self) -> tuple[Task, Grid]:
@@ -80,16 +103,27 @@ class PuzzleText(QPlainTextEdit):
     def _typed(self) -> None:
         if self._showing:
             return
-        self._pending = True
+        self._pending, self._refused = True, False
         try:
             self._read()
         except PuzzleError:
-            return  # perhaps in the middle of typing: `take` shows the error
+            self.fault.emit("", None)  # perhaps in the middle of typing: `take` shows the error of the whole text
+            return
         self.take()
 
+    def _puzzle_changed(self) -> None:
+        if not self._taking:  # else the puzzle comes from this text: leave it as it was typed
+            self._show()
+
     def _show(self) -> None:
-        if self._taking:
-            return  # the puzzle comes from this text: leave it as it was typed
         self._showing = True
         self.setPlainText(self._puzzle.task.format_grid(self._puzzle.grid))
-        self._showing = self._pending = False
+        self._showing = self._pending = self._refused = False
+
+
+def _is_puzzle(text: str) -> bool:
+    try:
+        parse_any(text)
+    except PuzzleError:
+        return False
+    return True

@@ -1,12 +1,16 @@
-"""A message over the window. It stays until it is dismissed or replaced."""
+"""A message over the window: what went wrong, or where a file was saved. It stays until it is dismissed or replaced."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import qtawesome
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from hrm_studio.theme import Theme
+from hrm_studio.ui.widgets.error_label import MessageLabel
 
 _BELOW = 52  # pixels from the window's upper edge: just under the top bar
 _WIDEST = 720
@@ -19,8 +23,12 @@ class Notice(QFrame):
         super().__init__(window, objectName="notice", visible=False)
         self._theme, self._window = theme, window
         self.icon = QLabel()
-        self.text = QLabel(wordWrap=True, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.text = MessageLabel()
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.show_file = QPushButton("Show", visible=False, toolTip="Open the folder of the file")
+        self.show_file.clicked.connect(self._show_folder)
+        self._saved: Path | None = None
         self.dismiss = QToolButton(objectName="flat", toolTip="Dismiss", accessibleName="Dismiss the message")
         self.dismiss.clicked.connect(self.hide)
         row = QHBoxLayout(self)
@@ -28,22 +36,40 @@ class Notice(QFrame):
         row.setSpacing(10)
         row.addWidget(self.icon)
         row.addWidget(self.text, 1)
+        row.addWidget(self.show_file)
         row.addWidget(self.dismiss)
         window.installEventFilter(self)
         theme.changed.connect(self._colours)
         self._colours()
 
     def show_message(self, message: str) -> None:
-        """Show a message; '' hides it."""
+        """Show what went wrong; '' hides the message."""
+        self._show(message, None)
+
+    def show_saved(self, path: Path) -> None:
+        """Say where a file was saved, with a button that opens its folder."""
+        self._show(f"Saved {path}", path)
+
+    def _show(self, message: str, saved: Path | None) -> None:
+        self._saved = saved
+        self.show_file.setVisible(saved is not None)
+        self.setProperty("good", saved is not None)
+        self.style().unpolish(self)
+        self.style().polish(self)
+        self._colours()
         self.text.setText(message)
         self.setAccessibleName(message)
         self.setVisible(bool(message))
         self._place()
         self.raise_()
 
+    def _show_folder(self) -> None:
+        if self._saved is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._saved.parent)))
+
     def _place(self) -> None:
         window = self._window
-        wanted = self.text.fontMetrics().horizontalAdvance(self.text.text()) + 120
+        wanted = self.text.fontMetrics().horizontalAdvance(self.text.text()) + (200 if self._saved else 120)
         width = max(240, min(_WIDEST, window.width() - 48, wanted))
         height = max(self.sizeHint().height(), self.heightForWidth(width))
         self.setGeometry((window.width() - width) // 2, _BELOW, width, height)
@@ -54,5 +80,7 @@ class Notice(QFrame):
         return False
 
     def _colours(self) -> None:
-        self.icon.setPixmap(qtawesome.icon("mdi6.alert-circle-outline", color=self._theme.palette.wrong).pixmap(20, 20))
+        colours = self._theme.palette
+        name, colour = ("mdi6.check-circle-outline", colours.right) if self._saved else ("mdi6.alert-circle-outline", colours.wrong)
+        self.icon.setPixmap(qtawesome.icon(name, color=colour).pixmap(20, 20))
         self.dismiss.setIcon(qtawesome.icon("mdi6.close", color=self._theme.palette.muted))

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
 
 from hrm_model.trace.data import Trace
 from hrm_studio.glossary import tip
+from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.reasoner import Reasoner
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class StatusLine(QStatusBar):
     """Left: what the worker is doing. Right: model, parameters, device, dtype, attention backend, steps/s."""
 
-    def __init__(self, reasoner: Reasoner, parent: QWidget | None = None) -> None:
+    def __init__(self, reasoner: Reasoner, traces: TraceModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeGripEnabled(False)
         self.setContentsMargins(12, 0, 12, 0)
@@ -38,21 +39,30 @@ class StatusLine(QStatusBar):
             self.addPermanentWidget(label)
         self._begun, self._first, self._steps = 0.0, 0, 0
         reasoner.busy_changed.connect(self.busy.setText)
-        reasoner.model_loaded.connect(self._show_model)
+        self._traces = traces
+        self._loaded: LoadedModel | None = None
+        reasoner.model_loaded.connect(self._model_loaded)
+        traces.trace_replaced.connect(self._show_model)
         reasoner.trace_started.connect(self._started)
         reasoner.trace_grew.connect(self._grew)
         reasoner.trace_finished.connect(self._finished)
 
-    def _show_model(self, loaded: LoadedModel) -> None:
-        for label, text in (
-            (self.model, loaded.name),
-            (self.parameters, f"{loaded.parameters:,} parameters"),
-            (self.device, loaded.device),
-            (self.dtype, loaded.dtype),
-            (self.attention, f"attention: {loaded.attention}"),
-        ):
+    def _model_loaded(self, loaded: LoadedModel) -> None:
+        self._loaded = loaded
+        self._show_model()
+
+    def _show_model(self) -> None:
+        """The model of the trace on the board; nothing without a trace."""
+        trace, loaded = self._traces.trace, self._loaded
+        texts = ["", "", "", "", ""]
+        if trace is not None and (loaded is None or trace.model.name != loaded.name):
+            texts[0] = f"{trace.model.name} (recorded)" if trace.model.name else ""
+        elif trace is not None and loaded is not None:
+            texts = [loaded.name, f"{loaded.parameters:,} parameters", loaded.device, loaded.dtype, f"attention: {loaded.attention}"]
+        for label, text in zip((self.model, self.parameters, self.device, self.dtype, self.attention), texts, strict=True):
             label.setText(text)
-            label.show()
+            label.setVisible(bool(text))
+        self.speed.setVisible(bool(texts[1] and self.speed.text()))
 
     def _started(self, trace: Trace, expected_steps: int) -> None:
         self._begun, self._first, self._steps = time.perf_counter(), len(trace), len(trace)

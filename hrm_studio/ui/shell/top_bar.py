@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import qtawesome
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
+from PySide6.QtCore import QPointF, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMenu, QMenuBar, QToolButton, QWidget
 
 from hrm_studio.models.model_choice import ModelChoice
@@ -16,6 +16,7 @@ from hrm_studio.pages import PageEntry
 from hrm_studio.theme import Mode, Theme
 
 _LONGEST_NAME = 24  # characters of a model's name on its button
+_MODEL_TIP = "The model that reasons. The bundled ones were trained with HRM Studio."
 _MODES: tuple[tuple[Mode, str], ...] = (("system", "System"), ("light", "Light"), ("dark", "Dark"))
 
 
@@ -28,6 +29,32 @@ class _MenuBar(QMenuBar):
         hint = super().sizeHint()
         self._widest = max(self._widest, hint.width())
         return QSize(self._widest, hint.height())
+
+
+class _Tab(QToolButton):
+    """The tab of a page, with a dot while something goes on there."""
+
+    def __init__(self, page: PageEntry, theme: Theme) -> None:
+        super().__init__(text=page.title, checkable=True, toolTip=page.about, objectName="tab")
+        self._about, self._theme = page.about, theme
+        self.marked = False
+        self.setAccessibleName(f"Page {page.title}")
+
+    def mark(self, words: str) -> None:
+        """Show the dot, and in the tooltip why; '' takes it away."""
+        self.marked = bool(words)
+        self.setToolTip(f"{self._about}\n{words}" if words else self._about)
+        self.setAccessibleDescription(words)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.marked:
+            painter = QPainter(self)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._theme.palette.color("right"))
+            painter.drawEllipse(QPointF(self.width() - 8, 8), 4, 4)
 
 
 class TopBar(QWidget):
@@ -48,16 +75,15 @@ class TopBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._pages, self._models, self._theme = pages, models, theme
         self.menu_bar = _MenuBar(self)
-        self.tabs: dict[str, QToolButton] = {}
+        self.tabs: dict[str, _Tab] = {}
         group = QButtonGroup(self)
         for page in pages:
-            tab = QToolButton(text=page.title, checkable=True, toolTip=page.about, objectName="tab")
+            tab = _Tab(page, theme)
             tab.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-            tab.setAccessibleName(f"Page {page.title}")
             tab.clicked.connect(lambda _=False, name=page.name: self.page_wanted.emit(name))
             group.addButton(tab)
             self.tabs[page.name] = tab
-        self.model = self._chooser("Model", "The model that reasons. The bundled ones were trained with HRM Studio.")
+        self.model = self._chooser("Model", _MODEL_TIP)
         self.device = self._chooser("Device", "Where the model runs. auto uses a GPU if there is one.")
         self.mode = self._chooser("Theme", "Light, dark, or the system's")
         for button, fill in ((self.model, self._fill_models), (self.device, self._fill_devices), (self.mode, self._fill_modes)):
@@ -85,6 +111,12 @@ class TopBar(QWidget):
 
     def show_page(self, name: str) -> None:
         self.tabs[name].setChecked(True)
+
+    def show_live(self, runs: tuple[str, ...]) -> None:
+        """Mark the tab Train while runs go on."""
+        if "train" in self.tabs:
+            words = "" if not runs else f"Training now: {', '.join(runs[:3])}" + (f" and {len(runs) - 3} more" if len(runs) > 3 else "")
+            self.tabs["train"].mark(words)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -115,6 +147,13 @@ class TopBar(QWidget):
     def _show_choices(self) -> None:
         colours, path = self._theme.palette, self._models.path
         name = self._models.title(path) if path else "No model"
+        if self._models.foreign:
+            name = f"{self._models.foreign} (recorded)"
+            self.model.setToolTip(
+                f"The trace on the board was recorded with {self._models.foreign}, which is not open here. Choose a model to reason again."
+            )
+        else:
+            self.model.setToolTip(_MODEL_TIP)
         self.model.setText(name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…")
         self.device.setText(self._models.device)
         for button, icon in ((self.model, "mdi6.brain"), (self.device, "mdi6.chip"), (self.mode, "mdi6.theme-light-dark")):
@@ -131,12 +170,14 @@ class TopBar(QWidget):
         menu.clear()
         group = QActionGroup(menu)
         for path in [*(m.path for m in self._models.bundled), *self._models.others]:
-            self._choice(menu, group, self._models.title(path), path == self._models.path, partial(self._pick, path))
+            self._choice(
+                menu, group, self._models.title(path), path == self._models.path and not self._models.foreign, partial(self._pick, path)
+            )
         menu.addSeparator()
         menu.addAction("Open a checkpoint …", self.open_model_wanted.emit)
 
     def _pick(self, path: Path) -> None:
-        if path != self._models.path:
+        if path != self._models.path or self._models.foreign:
             self._models.pick(path)
 
     def _fill_devices(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import qtawesome
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
@@ -22,8 +23,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from hrm_model.errors import PuzzleError
 from hrm_model.folders import person
+from hrm_model.tasks.registry import task_named
 from hrm_studio.actions import Entry, typing_now
+from hrm_studio.models.comparison import MOST_PANES
 from hrm_studio.models.trace_shelf import KeptTrace
 from hrm_studio.studio import Studio
 from hrm_studio.ui.dialogs.export_trace import ExportDialog
@@ -114,6 +118,7 @@ class TracesPage(QWidget):
         details.export_wanted.connect(self.export)
         details.copy_wanted.connect(self.save_copy)
         details.delete_wanted.connect(self.delete)
+        details.compare_wanted.connect(self.compare)
         details.changed.connect(lambda kept, fields: library.change(kept, **fields))
         self._studio.theme.changed.connect(self._icons)
         self._icons()
@@ -149,6 +154,15 @@ class TracesPage(QWidget):
             ),
             Entry(
                 "trace_delete", "&Trace", "Delete", "Del", "mdi6.delete-outline", self.delete, "Delete the selected traces (can be undone)"
+            ),
+            Entry(
+                "trace_compare",
+                "&Trace",
+                "Compare",
+                "",
+                "mdi6.compare-horizontal",
+                self.compare,
+                "Let the models of two to four selected traces reason again, side by side",
             ),
             Entry("trace_add", "&Trace", "Add a file …", "", "mdi6.plus", self._add_files, "Copy a trace file into this list"),
         ]
@@ -238,9 +252,32 @@ class TracesPage(QWidget):
             return
         path = Path(name) if Path(name).suffix else Path(name).with_suffix(".h5")
         if len(chosen) == 1:
-            self.library.save_copy(chosen[0], path)
+            self.library.save_copy(chosen[0], path, self._studio.opener.saved_here)
         else:
-            self.library.join(chosen, path, lambda made: self.bar.show_message(f"Saved {len(chosen)} traces to {made.name}"))
+            self.library.join(chosen, path, self._studio.opener.saved_here)
+
+    def compare(self) -> None:
+        """The selected traces side by side on the page Compare. Their models reason again: the same steps, since nothing is random."""
+        chosen, models = self.chosen(), self._studio.models
+        if not 2 <= len(chosen) <= MOST_PANES:
+            self._studio.opener.refused.emit(f"Select two to {MOST_PANES} traces to compare them.")
+            return
+        wanted = []
+        for kept in chosen:
+            path = models.named(kept.model)
+            if path is None:
+                self._studio.opener.refused.emit(
+                    f"{kept.model or 'The model'}, which recorded “{kept.title}”, is not open here. Open it first."
+                )
+                return
+            try:
+                task = task_named(kept.task)
+                text = task.format_line(task.from_tokens(np.array(kept.given)))
+            except PuzzleError as error:
+                self._studio.opener.refused.emit(str(error))
+                return
+            wanted.append((path, kept.segments, text))
+        self._studio.opener.comparison_wanted.emit(wanted)
 
     def delete(self) -> None:
         """Delete the selected traces, with Undo."""
@@ -257,7 +294,7 @@ class TracesPage(QWidget):
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for name in ("trace_open", "trace_export", "trace_copy", "trace_delete"):
+        for name in ("trace_open", "trace_compare", "trace_export", "trace_copy", "trace_delete"):
             menu.addAction(self._studio.actions.by_name[name])
         menu.popup(self.list.viewport().mapToGlobal(place))
 

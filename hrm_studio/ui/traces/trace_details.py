@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
+from hrm_studio.models.comparison import MOST_PANES
 from hrm_studio.models.trace_shelf import KeptTrace
 from hrm_studio.theme import Theme
 from hrm_studio.ui.traces.trace_list import outcome, small_board, when
@@ -17,7 +18,7 @@ _BOARD = 260  # pixels
 class TraceDetails(QWidget):
     """Signals
     -------
-    open_wanted(), export_wanted(), copy_wanted(), delete_wanted()
+    open_wanted(), export_wanted(), copy_wanted(), delete_wanted(), compare_wanted()
     changed(object, dict)   a KeptTrace and its changed fields
     """
 
@@ -25,6 +26,7 @@ class TraceDetails(QWidget):
     export_wanted = Signal()
     copy_wanted = Signal()
     delete_wanted = Signal()
+    compare_wanted = Signal()
     changed = Signal(object, dict)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -42,6 +44,8 @@ class TraceDetails(QWidget):
             "Keep permanently", toolTip="This trace was saved automatically and will be deleted when the limit is reached"
         )
         self.hint = QLabel(objectName="muted", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+        self.compare = QPushButton("Compare", objectName="primary", visible=False)
+        self.compare.setToolTip("Let their models reason again, side by side (two to four traces)")
         self.together = QPushButton("Save as one file …", visible=False)
         self.open = QPushButton("Open in Explore", objectName="primary")
         self.export = QPushButton("Export …", toolTip="Pictures, animations and tables")
@@ -58,6 +62,7 @@ class TraceDetails(QWidget):
         ):  # fmt: skip
             button.clicked.connect(signal)
         self.together.clicked.connect(self.copy_wanted)
+        self.compare.clicked.connect(self.compare_wanted)
         theme.changed.connect(self._show)
         self.show_traces([])
 
@@ -83,6 +88,7 @@ class TraceDetails(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._inside)
         layout.addWidget(self.hint)
+        layout.addWidget(self.compare, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addWidget(self.together, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch()
         layout.setStretchFactor(self._inside, 1)
@@ -98,6 +104,7 @@ class TraceDetails(QWidget):
         self._inside.setVisible(kept is not None)
         self.hint.setVisible(kept is None)
         self.together.setVisible(len(chosen) > 1)
+        self.compare.setVisible(2 <= len(chosen) <= MOST_PANES)
         self.hint.setText(f"{len(chosen)} traces selected" if chosen else "Select a trace to see its details. Double-click to open it.")
         self._show()
 

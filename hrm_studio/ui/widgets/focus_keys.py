@@ -1,24 +1,44 @@
-"""Keys that go to the focused widget although they are also shortcuts.
+"""Which widget gets a key that is also a shortcut, and which widgets take the focus on a click.
 
 Space presses a focused button, arrow keys move a focused slider or list; elsewhere they play and step through the trace. Qt
-itself does this for the keys of text fields only.
+itself does this for the keys of text fields only, and for Space in number fields, which need no Space.
 """
 
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QAbstractSlider, QApplication, QComboBox, QTabBar, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QTabBar,
+    QTableView,
+    QWidget,
+)
 
 _K = Qt.Key
 _MOVES = {_K.Key_Left, _K.Key_Right, _K.Key_Up, _K.Key_Down, _K.Key_Home, _K.Key_End, _K.Key_PageUp, _K.Key_PageDown}
 _KEYS: tuple[tuple[type[QWidget], set[Qt.Key]], ...] = (
     (QAbstractButton, {_K.Key_Space}),
     (QAbstractSlider, _MOVES),
+    (QTableView, _MOVES),  # its rows are chosen by click and arrow keys
     (QAbstractItemView, _MOVES | {_K.Key_Space}),
     (QTabBar, _MOVES),
     (QComboBox, _MOVES | {_K.Key_Space}),
+    (QAbstractSpinBox, set()),
 )
+
+
+def leave_focus_on_click(root: QWidget) -> None:
+    """A click on a button or a combo box leaves the focus where it was, so that Space still plays. Tab reaches them all."""
+    for kind in (QAbstractButton, QComboBox):
+        for widget in root.findChildren(kind):
+            if widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+                widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
 
 class FocusKeys(QObject):
@@ -39,8 +59,13 @@ class FocusKeys(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride:
             assert isinstance(event, QKeyEvent)
-            for kind, keys in _KEYS:
-                if isinstance(watched, kind) and event.key() in keys and not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
-                    event.accept()
+            if isinstance(watched, QAbstractSpinBox):
+                if event.key() == _K.Key_Space:
+                    event.ignore()  # a number field would take it and do nothing
                     return True
+                return False
+            keys = next((keys for kind, keys in _KEYS if isinstance(watched, kind)), ())
+            if event.key() in keys and not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+                event.accept()
+                return True
         return False

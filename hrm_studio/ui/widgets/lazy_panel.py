@@ -10,6 +10,7 @@ from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from hrm_studio.services.background import Background
+from hrm_studio.ui.widgets.focus_keys import leave_focus_on_click
 from hrm_studio.ui.widgets.hover_help import explain
 
 
@@ -74,6 +75,7 @@ class LazyPanel(QWidget):
             self._layout.addWidget(self._view)
             self._view.show()  # else the layout shows it only in the event loop's next turn
             explain(self._view)
+            leave_focus_on_click(self._view)
             self.made.emit()
         return self._view
 

@@ -71,13 +71,26 @@ def test_eval_counts_and_takes_solutions_from_the_file_or_the_solver(tmp_path: P
     assert 1 <= found["mean_segments"] < 10
 
 
+def test_puzzles_with_several_solutions_are_solved_and_evaluated_if_asked(tmp_path: Path) -> None:
+    several = "2.......4......."
+    found = json.loads(run("solve", several, "--any-solution", "--segments", "4", "--json").stdout)
+    assert isinstance(found["solved"], bool)
+    assert found["solved"] == (found["violations"] == 0)
+    (tmp_path / "two.txt").write_text(f"{STARTER_4}\n{several}\n")
+    refused = run("eval", "sudoku-4x4", str(tmp_path / "two.txt"))
+    assert "line 2: The puzzle has several solutions" in refused.output
+    assert "Add --any-solution" in refused.output
+    both = json.loads(run("eval", "sudoku-4x4", str(tmp_path / "two.txt"), "--any-solution", "--json").stdout)
+    assert both["puzzles"] == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("solve", "123"), "3 cells"),
         (("solve", STARTER_9[:-1] + "@"), "'@' at character 81"),
         (("solve", "11" + "." * 79), "1 appears twice in one row: at row 1, column 1 and at row 1, column 2"),
-        (("solve", "." * 81), "several solutions"),
+        (("solve", "." * 81), "Add --any-solution"),
         (("solve", "12345678." + "........9" + "." * 63), "no solution"),
         (("solve", STARTER_9, "--model", "nobody"), "no bundled model 'nobody'"),
         (("solve", STARTER_9, "--model", "sudoku-4x4"), "reads sudoku-4x4; the puzzle is sudoku-9x9"),

@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QColor, QWheelEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QContextMenuEvent, QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from hrm_model.trace.data import PuzzleInfo, Trace
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import LIGHT, Theme
+from hrm_studio.ui.board.board import BoardView
 from hrm_studio.ui.explore.board_panel import BoardPanel
 from tests.support.traces import FOUR, arc_info, maze_info, sudoku_info, synthetic
 
@@ -183,10 +185,51 @@ def test_cells_are_selected_by_click_sweep_and_key(qtbot: QtBot) -> None:
     qtbot.keyClick(board, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
     assert selection.cells == {19}
     qtbot.mousePress(board, Qt.MouseButton.LeftButton, pos=middle[0])
-    for cell in (1, 2):
-        qtbot.mouseMove(board, middle[cell])
-    qtbot.mouseRelease(board, Qt.MouseButton.LeftButton, pos=middle[2])
-    assert selection.cells >= {0}
+    drag(board, middle[30])  # at once, as a quick hand does
+    assert selection.cells == {row * 9 + column for row in range(4) for column in range(4)}
+    drag(board, middle[11])  # back again
+    assert selection.cells == {0, 1, 2, 9, 10, 11}
+    qtbot.mouseRelease(board, Qt.MouseButton.LeftButton, pos=middle[11])
+    qtbot.mouseClick(board, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier, pos=middle[18])
+    assert selection.cells == {0, 9, 18}
+    qtbot.mousePress(board, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier, pos=middle[80])
+    drag(board, middle[79])
+    qtbot.mouseRelease(board, Qt.MouseButton.LeftButton, pos=middle[79])
+    assert selection.cells == {0, 9, 18, 79, 80}
+    qtbot.mouseClick(board, Qt.MouseButton.LeftButton, pos=middle[40])
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Right):
+        qtbot.keyClick(board, key, Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ShiftModifier)
+    assert selection.cells == {40, 41, 49, 50}
+
+
+def drag(board: BoardView, place: QPoint) -> None:
+    """Move the mouse with the left button down; QTest.mouseMove tells of no button."""
+    where = QPointF(place)
+    event = QMouseEvent(
+        QEvent.Type.MouseMove,
+        where,
+        board.mapToGlobal(where),
+        Qt.MouseButton.NoButton,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    QApplication.sendEvent(board, event)
+
+
+def test_the_right_button_asks_for_a_menu_about_the_cell(qtbot: QtBot) -> None:
+    panel = panel_of(synthetic(sudoku_info(), segments=1), qtbot)
+    board, selection = panel.board, panel.models[1]
+    asked: list[int] = []
+    board.menu_wanted.connect(lambda cell, place: asked.append(cell))
+    middle = board.drawing.cell_rects(board.board_rect(), 40)[0].center().toPoint()
+    for reason, place in (
+        (QContextMenuEvent.Reason.Mouse, middle),
+        (QContextMenuEvent.Reason.Mouse, QPoint(1, 1)),
+        (QContextMenuEvent.Reason.Keyboard, QPoint(1, 1)),
+    ):
+        selection.set((7, 12))
+        QApplication.sendEvent(board, QContextMenuEvent(reason, place, board.mapToGlobal(place)))
+    assert asked == [40, 7]
 
 
 def test_the_strip_jumps_and_follows(qtbot: QtBot) -> None:

@@ -210,8 +210,11 @@ def test_without_a_model_that_reads_arc_it_is_said_where_one_is(asked: Asked, qt
     asked.window.models.use(asked.window.models.bundled[0].path)
     (tmp_path / "t.json").write_text(json.dumps(TASK))
     asked.window.opener.open(tmp_path / "t.json")
-    qtbot.waitUntil(lambda: bool(asked.error))
-    assert "HRM ARC-AGI-2" in asked.error
+    panel = asked.window.explore.board_panel
+    qtbot.waitUntil(panel.help.isVisible)
+    assert "HRM ARC-AGI-2" in panel.board.empty
+    assert asked.error == ""  # said once, where the board would be
+    assert asked.window.traces.trace is None
     assert not asked.calls
     assert asked.strip.isVisible()  # it can still be shown
 

@@ -19,6 +19,7 @@ from hrm_studio.ui.dialogs.glossary import GlossaryDialog
 from hrm_studio.ui.shell.tour import Tour
 from hrm_studio.ui.widgets.hover_help import explain
 from tests.paths import ROOT
+from tests.support.traces import sudoku_info, synthetic
 
 
 def test_each_word_is_explained_once_in_plain_words() -> None:
@@ -73,6 +74,7 @@ def test_words_are_searched(window: MainWindow, qtbot: QtBot) -> None:
 
 def test_the_tour_is_offered_once_and_can_be_skipped(window: MainWindow, qtbot: QtBot) -> None:
     window.offer_tour()
+    window.traces.open(synthetic(sudoku_info()), cursor=0)
     tour = window.findChild(Tour)
     assert tour is not None
     seen = []
@@ -84,17 +86,18 @@ def test_the_tour_is_offered_once_and_can_be_skipped(window: MainWindow, qtbot: 
     assert len(set(seen)) == 5
     qtbot.keyClick(tour.back, Qt.Key.Key_Return)
     assert tour.title.text() == seen[3]
-    with qtbot.waitSignal(tour.destroyed):
-        qtbot.keyClick(tour, Qt.Key.Key_Escape)
+    qtbot.keyClick(tour, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: window.findChild(Tour) is None)
     window.offer_tour()
+    window.traces.open(synthetic(sudoku_info()), cursor=0)
     assert window.findChild(Tour) is None
     window.explore.docks["States"].hide()
     window.start_tour()
     tour = window.findChild(Tour)
     assert tour is not None
-    with qtbot.waitSignal(tour.destroyed):
-        for _ in range(5):
-            tour.next.click()
+    for _ in range(5):
+        tour.next.click()
+    qtbot.waitUntil(lambda: window.findChild(Tour) is None)
 
 
 def test_the_ring_follows_its_place(window: MainWindow, qtbot: QtBot) -> None:
