@@ -14,6 +14,7 @@ from hrm_model.analysis.core import Floats, Projection, blanks, pca, sudoku_vari
 from hrm_model.trace.counts import sure_cells
 from hrm_model.trace.data import Trace
 
+_BESIDE = 1.2  # from one square to the next
 _FIT_ROWS = 400  # states of each trace that the common plane is fitted on, at most
 
 
@@ -61,9 +62,9 @@ def differing(one: Trace, step_one: int, other: Trace, step_other: int) -> Diffe
 
 @dataclass(frozen=True)
 class CommonPlane:
-    """One basis for a module's states in several traces."""
+    """One basis for a module's states in several traces; or one for each, side by side."""
 
-    plane: Projection
+    plane: Projection | None  # None: each path is in a basis of its own, because the states differ in size
     paths: list[Floats]  # (rows, 2) each
     low: Floats  # (2,)
     high: Floats
@@ -80,3 +81,18 @@ def common_plane(traces: list[Trace], level: str) -> CommonPlane | None:
     paths = [plane(z) for z in flat]
     everything = np.concatenate(paths)
     return CommonPlane(plane, paths, everything.min(axis=0), everything.max(axis=0))
+
+
+def planes_beside(traces: list[Trace], level: str) -> CommonPlane | None:
+    """A basis for each trace, for states of different sizes: each path fills a square of side 1, and the squares stand in a row.
+
+    None if states are missing. Only the shapes of such paths can be compared, not their lengths.
+    """
+    paths = []
+    for k, trace in enumerate(traces):
+        own = common_plane([trace], level)
+        if own is None:
+            return None
+        size = np.maximum(own.high - own.low, 1e-9)
+        paths.append((own.paths[0] - own.low) / size + (_BESIDE * k, 0))
+    return CommonPlane(None, paths, np.zeros(2), np.array([_BESIDE * (len(traces) - 1) + 1, 1])) if paths else None

@@ -62,9 +62,10 @@ def fit_basis(name: str, states: dict[str, Array], cells: int) -> Basis:
     )
 
 
-def fit_trace(trace: Trace) -> Basis:
-    """The basis of a trace's own states."""
-    return fit_basis("this trace", {level: states_of(trace, level) for level in "HL"}, len(trace.puzzle.given))
+def fit_trace(trace: Trace, first: int = 0) -> Basis:
+    """The basis of a trace's own states from a row on; the initial ones are row 0. With no row left, of all."""
+    states = {level: states_of(trace, level) for level in "HL"}
+    return fit_basis("this trace", {level: z[first:] if len(z) > first else z for level, z in states.items()}, len(trace.puzzle.given))
 
 
 def fits(basis: Basis, trace: Trace) -> bool:

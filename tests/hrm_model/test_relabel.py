@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hrm_model.analysis.compare import common_plane, differing, same_moment, steps_of_segment
+from hrm_model.analysis.compare import common_plane, differing, planes_beside, same_moment, steps_of_segment
 from hrm_model.relabel import random_relabelling
 from hrm_model.tasks.registry import task_named
 from hrm_model.trace.counts import SURE
@@ -81,3 +81,17 @@ def test_one_plane_for_all() -> None:
     assert (found.low <= found.paths[0].min(axis=0)).all()
     assert common_plane([one, synthetic(sudoku_info(), segments=1)], "L") is None
     assert common_plane([one, replace(other, z_H=None, z_L=None)], "H") is None
+
+
+def test_models_of_different_width_have_a_plane_each_side_by_side() -> None:
+    one, other = synthetic(sudoku_info(FOUR), segments=3), synthetic(sudoku_info(FOUR), segments=3, width=12)
+    assert common_plane([one, other], "H") is None
+    found = planes_beside([one, other], "H")
+    assert found is not None
+    assert found.plane is None
+    left, right = found.paths
+    assert left[:, 0].min() == 0
+    assert left[:, 0].max() < right[:, 0].min()
+    for path in found.paths:
+        np.testing.assert_allclose(np.ptp(path, axis=0), 1, rtol=1e-5)
+    assert planes_beside([one, replace(other, z_H=None, z_L=None)], "H") is None

@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF, QTimer
 from PySide6.QtGui import QPainter, QPen
 from PySide6.QtWidgets import QHBoxLayout
 
-from hrm_model.analysis.compare import CommonPlane, common_plane, steps_of_segment
+from hrm_model.analysis.compare import CommonPlane, common_plane, planes_beside, steps_of_segment
 from hrm_model.trace.data import Trace
 from hrm_studio.models.comparison import LETTERS, Comparison, Pane
 from hrm_studio.services.background import Background
@@ -32,7 +32,7 @@ class ComparePlots(View):
         self._fitted: list[Pane] = []
         self._fitting = False
         self.plots = {name: new_plot() for name in ("H", "L", "right")}
-        tip = "The states of all panes in one PCA plane, fitted on all of them together, so that trajectories can be compared. All states must have the same size."
+        tip = "The states of all panes in one PCA plane, fitted on all of them together, so that trajectories can be compared. Models of different width have a plane each, side by side: then only the shapes can be compared."
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
@@ -80,7 +80,7 @@ class ComparePlots(View):
             return
         self._fitting = True
         self._background.run(
-            lambda: {level: common_plane(traces, level) for level in "HL"}, lambda planes: self._fits_found(panes, planes)
+            lambda: {level: common_plane(traces, level) or planes_beside(traces, level) for level in "HL"}, lambda planes: self._fits_found(panes, planes)
         )  # fmt: skip
 
     def _fits_found(self, panes: list[Pane], planes: dict[str, CommonPlane | None]) -> None:
@@ -100,15 +100,18 @@ class ComparePlots(View):
             name = "slow module H" if level == "H" else "fast module L"
             words = f"{name}, shared PCA"
             if found is None and self._fitted:
-                words = f"{name}: no shared PCA, the states differ in size"
+                words = f"{name}: traces without states"
+            elif found is not None and found.plane is None:
+                letters = ", ".join(LETTERS[self._comparison.panes.index(pane)] for pane in self._fitted)
+                words = f"{name}, a PCA each: {letters}"
             style_plot(plot, palette, words)
-            show_axes(plot, found is not None)
+            show_axes(plot, found is not None and found.plane is not None)
             if found is not None:
                 for pane, path in zip(self._fitted, found.paths, strict=True):
                     colour = pg.mkColor(self._colour(pane))
                     colour.setAlphaF(0.35)
                     plot.plot(path, pen=pg.mkPen(colour, width=1))
-                for axis, number in (("bottom", 0), ("left", 1)):
+                for axis, number in (("bottom", 0), ("left", 1)) if found.plane is not None else ():
                     share = found.plane.explained[number]
                     plot.setLabel(axis, f"PC {number + 1} ({share:.0%})", color=palette.muted, **{"font-size": "8pt"})
                 low, high = found.low.tolist(), found.high.tolist()

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, Qt, QTimer
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer
+from PySide6.QtGui import QColor, QFont, QPainter, QPen
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from hrm_model.analysis.cells import StepCurves, segment_ends, step_curves
@@ -20,11 +20,13 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
 from hrm_studio.ui.plots.curve_cells import cell_legend, draw_cells
-from hrm_studio.ui.plots.plot import NUMBERS_APART, Plot, legend_entry, new_plot, show_axes, style_plot
+from hrm_studio.ui.plots.plot import NUMBERS_APART, Plot, SegmentAxis, legend_entry, mark_entry, new_plot, show_axes, style_plot
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View
 
 _REFRESH_MS = 66  # a growing trace is redrawn at most this often
+_LEFT_WIDTH = 38  # pixels of every left axis, so that the plots' left edges stand in line
+_MARK_PIXELS = 11
 _AT_ONCE = 400_000  # up to so many probabilities, curves are computed in the GUI thread; beyond, in the background
 
 
@@ -70,7 +72,7 @@ class CurvesView(View):
         self._computing = False
         self._switches: dict[str, QToolButton] = {}
         self._lowest: set[str] = set()
-        self.plots = {panel.name: new_plot() for panel in PANELS}
+        self.plots = {panel.name: new_plot(SegmentAxis()) for panel in PANELS}
         bar = FlowRow()
         for panel in PANELS:
             switch = QToolButton(text=panel.label, checkable=True, checked=panel.shown, toolTip=panel.tip, objectName="chip")
@@ -81,6 +83,7 @@ class CurvesView(View):
             plot.setParent(self)  # a plot that is never shown must be deleted with this view too
             plot.setToolTip(panel.tip)
             plot.setMouseEnabled(x=False, y=False)
+            plot.getPlotItem().getAxis("left").setWidth(_LEFT_WIDTH)
             plot.setMinimumSize(100, 48)  # three rows fit where two did: a chip must not move away under the mouse
             plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)  # rows and columns share the room evenly
             plot.scene().sigMouseClicked.connect(partial(self._clicked, plot))
@@ -178,7 +181,7 @@ class CurvesView(View):
             self.plots[name].repaint_over()
 
     def _paint_marks(self, plot: Plot, painter: QPainter) -> None:
-        """Thin lines at the segments' starts, a dotted line where the model would halt, a dashed one where the answer is right for good."""
+        """Thin lines at the segments' starts, a dotted line and ◆ where the model would halt, a dashed one and ★ where the answer is right for good."""
         trace, colours = self._traces.trace, self._theme.palette
         if trace is None or not len(trace):
             return
@@ -187,15 +190,27 @@ class CurvesView(View):
             starts = starts[:: len(starts) // 16]
         lines = [(start, pg.mkPen(colours.color("border", 0.7), width=1)) for start in starts.tolist()]
         verdict = self._traces.verdict
+        marks: list[tuple[int, str, str]] = []
         if verdict.halting is not None:
             pen = pg.mkPen(colours.muted, width=1.5, style=Qt.PenStyle.DotLine)
             lines.append((trace.segment_end(verdict.halting), pen))
+            marks.append((trace.segment_end(verdict.halting), "◆", colours.warning))
         if verdict.solved is not None:
             lines.append((verdict.solved, pg.mkPen(colours.right, width=1.5, style=Qt.PenStyle.DashLine)))
+            marks.append((verdict.solved, "★", colours.right))
         place = plot.getPlotItem().vb.sceneBoundingRect()
         for (x, _), (_, pen) in zip(plot.to_pixels([(x, 0) for x, _ in lines]).tolist(), lines, strict=True):
             painter.setPen(pen)
             painter.drawLine(QPointF(x, place.top()), QPointF(x, place.bottom()))
+        font = QFont(self.font())
+        font.setPixelSize(_MARK_PIXELS)
+        painter.setFont(font)
+        for step, mark, colour in marks:
+            x, side = float(plot.to_pixels([(step, 0)])[0, 0]), -1 if mark == "★" else 1  # on both sides, for both may stand at one step
+            painter.setPen(QColor(colour))
+            painter.drawText(
+                QRectF(x + side * 7 - _MARK_PIXELS / 2, place.top(), _MARK_PIXELS, _MARK_PIXELS + 2), Qt.AlignmentFlag.AlignCenter, mark
+            )
 
     def _paint_over(self, plot: Plot, painter: QPainter) -> None:
         """Paint the cursor."""
@@ -307,6 +322,7 @@ class CurvesView(View):
             self.lines["q_continue"].setData(ends, trace.q_continue[: len(ends)])
         for plot in self.plots.values():
             plot.setXRange(-0.5, max(1, self._traces.steps - 0.5), padding=0)
+            plot.getPlotItem().getAxis("bottom").set_segments(trace.segment, self._traces.steps)
             plot.redraw()
         self._draw_cells()
 
@@ -361,13 +377,18 @@ class CurvesView(View):
             return "loss: no solution known"
         if name == "sureness":
             names = ((colours.right, "right"), (colours.wrong, "wrong"), (colours.series[3], "sure"))
-            return " &nbsp; ".join(legend_entry(colour, text) for colour, text in names)
+            star = there and self._traces.verdict.solved is not None
+            return " &nbsp; ".join(
+                [*(legend_entry(colour, text) for colour, text in names), *([mark_entry(colours.right, "★", "solved")] if star else [])]
+            )
         if name in ("entropy", "loss"):
             return "entropy (bits per cell)" if name == "entropy" else "loss (nats per cell)"
         halt = legend_entry(colours.right, "q_halt")
+        stops = there and self._traces.verdict.halting is not None
+        diamond = f" &nbsp; {mark_entry(colours.warning, '◆', 'would halt')}" if stops else ""
         if not self._learned_to_continue(trace):
-            return f"{halt} (halts above 0)"
-        return f"{halt} &nbsp; {legend_entry(colours.warning, 'q_continue')}"
+            return f"{halt} (above 0: halts){diamond}"
+        return f"{halt} &nbsp; {legend_entry(colours.warning, 'q_continue')}{diamond}"
 
 
 def _finite(steps: np.ndarray, values: Floats) -> tuple[np.ndarray, Floats]:

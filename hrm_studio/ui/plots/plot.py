@@ -19,6 +19,8 @@ from hrm_studio.ui.widgets.vector import is_vector
 pg.setConfigOptions(antialias=True)
 
 NUMBERS_APART, _HALF_NUMBER = 14, 5  # pixels: least distance of two numbers on the left axis, and half the height of one
+_NUMBER_WIDTH = 24  # pixels for the number of a segment
+_EVERY = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # segments from one number to the next
 
 
 class UprightAxis(pg.AxisItem):
@@ -37,19 +39,50 @@ class UprightAxis(pg.AxisItem):
         return [(min(spacing for spacing, _ in levels), sorted(kept))]
 
 
+class SegmentAxis(pg.AxisItem):
+    """A bottom axis for steps that names the segments: each number stands in the middle of its segment."""
+
+    def __init__(self) -> None:
+        super().__init__("bottom")
+        self._numbers: dict[float, int] = {}  # by the middle, in steps
+
+    def set_segments(self, segment: NDArray[np.integer], steps: int) -> None:
+        """`segment`: the number of each step so far, (N,) from 0; `steps`: how many there will be, of segments as long as the first."""
+        starts = np.flatnonzero(np.diff(segment, prepend=-1))
+        numbers = segment[starts]
+        whole = int(starts[1]) if len(starts) > 1 else max(len(segment), 1)
+        more = np.arange(starts[-1] + whole, steps, whole)
+        starts, numbers = np.append(starts, more), np.append(numbers, numbers[-1] + 1 + np.arange(len(more)))
+        middles = (starts + np.append(starts[1:], max(steps, int(starts[-1]) + 1)) - 1) / 2
+        numbered = dict(zip(middles.tolist(), (numbers + 1).tolist(), strict=True))
+        if numbered != self._numbers:
+            self._numbers = numbered
+            self.picture = None  # pyqtgraph's cache of the axis
+            self.update()
+
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
+        seen = [x for x in self._numbers if low <= x <= high]
+        room = max(1.0, size / _NUMBER_WIDTH)
+        every = next((k for k in _EVERY if len(seen) / k <= room), _EVERY[-1])
+        return [(1.0, [x for x in seen if self._numbers[x] % every == 0])]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        return [str(self._numbers[x]) for x in values]
+
+
 class Plot(pg.PlotWidget):
     """A plot whose items are cached as a pixmap; `over` paints on top what moves with the cursor.
 
     So a cursor move draws no axes, grids or curves. The pixmap is made again when the scene changes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bottom: pg.AxisItem | None = None) -> None:
         self._picture: QPixmap | None = None
         self.styled: tuple[Palette, str, bool] | None = None  # by `style_plot`
         self.over: Callable[[QPainter], None] | None = None
         self.fixed: Callable[[QPainter], None] | None = None  # painted once, into the pixmap
         super().__init__(
-            enableMenu=False, axisItems={"left": UprightAxis("left")}
+            enableMenu=False, axisItems={"left": UprightAxis("left")} | ({"bottom": bottom} if bottom is not None else {})
         )  # making the menus, which nobody opens, takes a quarter of the time
         self.scene().changed.connect(self.redraw)
 
@@ -123,9 +156,9 @@ def polygon(pixels: NDArray[np.floating[Any]]) -> QPolygonF:
     return QPolygonF([QPointF(x, y) for x, y in pixels.tolist()])
 
 
-def new_plot() -> Plot:
-    """An empty plot without menus or buttons. `style_plot` gives it colours."""
-    plot = Plot()
+def new_plot(bottom: pg.AxisItem | None = None) -> Plot:
+    """An empty plot without menus or buttons. `style_plot` gives it colours. `bottom`: an axis other than pyqtgraph's."""
+    plot = Plot(bottom)
     setup_plot(plot)
     return plot
 
@@ -171,6 +204,11 @@ def show_axes(plot: Plot, shown: bool) -> None:
         plot.getPlotItem().showAxis(name, shown)
 
 
+def mark_entry(colour: str, mark: str, text: str) -> str:
+    """A coloured mark and what it means, as HTML for a plot's title."""
+    return f'<span style="color:{colour}">{mark}</span> {text}'
+
+
 def legend_entry(colour: str, text: str) -> str:
     """A coloured square and a name, as HTML for a plot's title."""
-    return f'<span style="color:{colour}">■</span> {text}'
+    return mark_entry(colour, "■", text)

@@ -41,6 +41,7 @@ class BasisChoice(QComboBox):
         self._asked: _Key | None = None
         tips = {
             "trace": ("own basis", "Fitted on this trace alone"),
+            "later": ("without the start", "Fitted on this trace without the initial states, whose first jump would fill the plot"),
             "kept": ("kept basis", "Press Keep first to keep a basis"),
             "set": ("basis of a set", f"Fitted on the model's states for {SET} new puzzles"),
             "umap": ("UMAP", "A layout that keeps neighbours together. Its axes have no meaning." if umap_there() else "Install umap-learn first: pip install 'hrm-studio[umap]'"),
@@ -60,6 +61,11 @@ class BasisChoice(QComboBox):
     def _chosen(self) -> None:
         self._sets = {key: found for key, found in self._sets.items() if isinstance(found, Basis)}  # choosing the set again tries again
         self.changed.emit()
+
+    @property
+    def without_start(self) -> bool:
+        """Whether the trace's own basis leaves the initial states out."""
+        return bool(self.currentData() == "later")
 
     @property
     def umap(self) -> bool:

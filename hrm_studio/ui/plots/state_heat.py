@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip
 
 from hrm_model.analysis.core import Floats
@@ -115,8 +115,8 @@ class StateHeat(View):
         painter.drawImage(place, image)
         painter.setPen(QPen(palette.color("muted", 0.7), 1))
         painter.drawRect(place)
-        painter.setPen(QPen(palette.color("accent"), 2))
-        for cell in self._selection.cells:
+        for cell, colour in palette.cell_colours(self._selection.cells).items():
+            painter.setPen(QPen(QColor(colour), 2))
             if cell >= len(trace.puzzle.given) or trace.pooled:
                 continue
             height = place.height() / rows

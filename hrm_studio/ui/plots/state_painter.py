@@ -133,7 +133,9 @@ class PathPainter:
             self._marks(painter, trace, level, row, palette, verdict)
         for level in points.paths:
             row = min(row_at(trace, step, level), len(self._pixels[level]) - 1)
-            here = QPointF(*self._pixels[level][row].tolist())
+            box = plot.getPlotItem().vb.sceneBoundingRect()
+            x, y = self._pixels[level][row].tolist()  # the start may be outside the frame: then its dot is at the edge
+            here = QPointF(min(max(x, box.left()), box.right()), min(max(y, box.top()), box.bottom()))
             painter.setPen(QPen(palette.color("surface"), 2))
             painter.setBrush(palette.color("accent"))
             painter.drawEllipse(here, 6.5, 6.5)
@@ -253,8 +255,8 @@ def paint_trails(
     """The paths of the selected cells up to a step; older parts fade."""
     assert points.cells is not None
     states, row, cells = states_of(trace, level), row_at(trace, step, level), len(trace.puzzle.given)
-    colour = palette.color("level_H" if level == "H" else "level_L")
     first = max(0, row - TRAIL)
+    colours = palette.cell_colours(selected)
     for cell in sorted(selected)[:_MOST_TRAILS]:
         if cell >= cells or row == 0:
             continue
@@ -263,7 +265,7 @@ def paint_trails(
         edges = np.unique(np.linspace(0, len(pixels) - 1, _AGES + 1).astype(int))
         for age, (start, end) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
             painter.setOpacity(0.25 + 0.65 * (age + 1) / max(1, len(edges) - 1))
-            painter.setPen(QPen(colour, 1.6))
+            painter.setPen(QPen(QColor(colours[cell]), 1.6))
             painter.drawPolyline(polygon(pixels[start : end + 1]))
     painter.setOpacity(1.0)
 
@@ -288,10 +290,10 @@ def paint_cells(painter: QPainter, pixels: Floats, trace: Trace, step: int, pale
             row, column = divmod(k, side)
             painter.setPen(_dot(QColor.fromHsvF(0.85 * row / side, 0.75, 0.45 + 0.5 * column / side), 7))
             painter.drawPoint(QPointF(x, y))
-    painter.setPen(QPen(palette.color("accent"), 2))
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    for cell in selected:
+    for cell, colour in palette.cell_colours(selected).items():
         if cell < len(pixels):
+            painter.setPen(QPen(QColor(colour), 2))
             painter.drawEllipse(QPointF(*pixels[cell].tolist()), 7, 7)
 
 

@@ -14,6 +14,8 @@ from hrm_model.trace.data import Trace
 
 BOTH = "both"  # like 'H' and 'L' the name of a plot: both modules together
 _CELL_ROWS = 40  # states whose cells set the range of the axes in 'Cells'
+_LEAST_POINTS = 4
+_LEAST_SHARE = 0.005  # of the variance along the second axis
 _UMAP_POINTS = 5  # with fewer, neighbours have no meaning
 
 
@@ -26,17 +28,24 @@ class PlotPoints:
     cells: Projection | None  # of a cell's state, (…, D) → (…, 3)
     cells_low: Floats
     cells_high: Floats
+    first: int = 0  # the first row of a path that the frame must hold
 
     @property
     def path(self) -> Floats:
         """(R, 2) the first two components of the only path."""
         return next(iter(self.paths.values()))[:, :2]
 
+    def spread(self, cells: bool) -> bool:
+        """Whether the points spread over the plane. The first two or three do not, and axes of rounding errors mean nothing."""
+        explained = self.cells.explained if cells and self.cells is not None else self.explained
+        enough = cells or max(len(path) for path in self.paths.values()) >= _LEAST_POINTS
+        return enough and bool(not explained[0] or explained[1] >= _LEAST_SHARE)
+
     def extent(self, cells: bool) -> tuple[Floats, Floats]:
         """The lowest and the highest corner of all points, (3,) each."""
         if cells:
             return self.cells_low, self.cells_high
-        everything = np.concatenate(list(self.paths.values()))
+        everything = np.concatenate([path[min(self.first, len(path) - 1) :] for path in self.paths.values()])
         return everything.min(axis=0), everything.max(axis=0)
 
 
@@ -50,10 +59,11 @@ class ProjectedTrace:
     error: str = ""  # why UMAP failed
 
 
-def project_trace(trace: Trace, wanted: Basis | None) -> ProjectedTrace:
-    """A trace in the wanted basis; in its own if that is None or has another size."""
+def project_trace(trace: Trace, wanted: Basis | None, *, without_start: bool = False) -> ProjectedTrace:
+    """A trace in the wanted basis; in its own if that is None or has another size. `without_start`: its own leaves the initial states out."""
     usable = wanted is not None and fits(wanted, trace)
-    basis = wanted if usable and wanted is not None else fit_trace(trace)
+    first = int(without_start and not usable)
+    basis = wanted if usable and wanted is not None else fit_trace(trace, first)
     paths = paths_in(basis, trace)
     plots = {}
     cells = len(trace.puzzle.given)
@@ -62,10 +72,10 @@ def project_trace(trace: Trace, wanted: Basis | None) -> ProjectedTrace:
         sample = np.asarray(z[:: max(1, len(z) // _CELL_ROWS), -cells:], np.float32)
         points = basis.cells[level](sample.reshape(-1, sample.shape[-1]))
         plots[level] = PlotPoints(
-            {level: paths.apart[level]}, basis.whole[level].explained, basis.cells[level], points.min(axis=0), points.max(axis=0)
+            {level: paths.apart[level]}, basis.whole[level].explained, basis.cells[level], points.min(axis=0), points.max(axis=0), first
         )  # fmt: skip
     none = np.zeros(3)
-    plots[BOTH] = PlotPoints(dict(paths.together), basis.together.explained, None, none, none)
+    plots[BOTH] = PlotPoints(dict(paths.together), basis.together.explained, None, none, none, first)
     return ProjectedTrace(basis, plots, wanted is not None and not usable)
 
 

@@ -35,6 +35,8 @@ _PROJECT_MS = 250
 _RECORDED = "This trace was recorded"
 _CLICK_PIXELS = 12  # a click this close to a point selects it
 
+_Job = tuple[Trace, int, Basis | None, bool, bool]  # a trace, its length, the wanted basis, whether by UMAP, whether without the start
+
 _MODES = {
     "path": "One point for each step: the whole state, all cells together",
     "cells": "One point for each cell, at the cursor's step; selected cells show their path",
@@ -61,7 +63,7 @@ class StatesView(View):
         self._traces, self._selection, self._background, self._theme = traces, selection, background, theme
         self._palette = theme.palette
         self.projected: ProjectedTrace | None = None
-        self._projected_for: tuple[Trace, int, Basis | None, bool] | None = None  # with its length, the wanted basis and whether by UMAP
+        self._projected_for: _Job | None = None
         self._projecting = False
         self._shades: tuple[Trace, str, Floats | None] | None = None  # the values that colour the path
         self.basis = BasisChoice(traces, models, reasoner)
@@ -209,22 +211,22 @@ class StatesView(View):
             self._soon.start()
 
     def _project(self) -> None:
-        trace, umap = self._traces.trace, self.basis.umap
+        trace, umap, later = self._traces.trace, self.basis.umap, self.basis.without_start
         if trace is None or self._projecting or not len(trace) or not trace.has_states:
             return
         wanted = self.basis.wanted(trace)
-        job = (trace, len(trace), wanted, umap)
+        job = (trace, len(trace), wanted, umap, later)
         if self._projected_for is not None and self._projected_for[1:] == job[1:] and self._projected_for[0] is trace:
             return
         self._projecting = True
 
         def work() -> ProjectedTrace:
-            projected = project_trace(trace, wanted)
+            projected = project_trace(trace, wanted, without_start=later)
             return project_by_umap(trace, projected) if umap else projected
 
         self._background.run(work, lambda found: self._projection_found(job, found))
 
-    def _projection_found(self, job: tuple[Trace, int, Basis | None, bool], found: ProjectedTrace) -> None:
+    def _projection_found(self, job: _Job, found: ProjectedTrace) -> None:
         self._projecting = False
         trace = self._traces.trace
         if trace is not None and trace.puzzle is job[0].puzzle and trace.model is job[0].model:
@@ -247,10 +249,11 @@ class StatesView(View):
             self._style(name)
         for view in self.heats.values():
             view.setVisible(heat and there)
-        self.together_button.setVisible(self.mode == "path")
+        # All stay in place, so that a click does not move what is beside it.
+        self.together_button.setEnabled(self.mode == "path")
         for part in (self.three_button, self.colour, self.basis, self.keep_button):
-            part.setVisible(not heat)
-        self.kind.setVisible(heat)
+            part.setEnabled(not heat)
+        self.kind.setVisible(heat)  # the last one, so that nothing stands beside it
         words = self._words(trace)
         self.empty_label.setText(words)
         self.empty_label.setVisible(bool(words))
@@ -279,13 +282,14 @@ class StatesView(View):
         titles[BOTH] = f"{titles['H']} &nbsp; {titles['L']}"
         style_plot(plot, colours, titles[name])
         plot.getPlotItem().showGrid(x=not self.rotation.on, y=not self.rotation.on, alpha=0.12)
-        show_axes(plot, points is not None and not self.rotation.on)
+        cells = self.mode == "cells"
+        axes = points is not None and not self.rotation.on and points.spread(cells)
+        show_axes(plot, axes)
         plot.setCursor(Qt.CursorShape.OpenHandCursor if self.rotation.on else Qt.CursorShape.ArrowCursor)
         if points is None:
             return
-        cells = self.mode == "cells"
         explained = points.cells.explained if cells and points.cells is not None else points.explained
-        for axis, k in (("bottom", 0), ("left", 1)) if not self.rotation.on else ():
+        for axis, k in (("bottom", 0), ("left", 1)) if axes else ():
             named = f"PC {k + 1} ({explained[k]:.0%})" if explained[0] else ""
             plot.setLabel(axis, named, color=colours.muted, **{"font-size": "8pt"})
         self._frame(name)

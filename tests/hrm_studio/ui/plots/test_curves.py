@@ -187,3 +187,41 @@ def test_a_task_without_rules_says_so_where_rule_breaks_would_be(qtbot: QtBot) -
         traces.open(trace)
         qtbot.waitUntil(lambda trace=trace: view.known is not None and len(view.known.residual) == len(trace))
         qtbot.waitUntil(lambda title=title: plot.titleLabel.text == title)
+
+
+def test_the_x_axis_names_segments_and_left_edges_stand_in_line(qtbot: QtBot) -> None:
+    view, traces, _ = view_of(qtbot)
+    trace = synthetic(sudoku_info(FOUR), segments=16)
+    open_first(qtbot, view, traces, trace)
+    axis = view.plots["q"].getPlotItem().getAxis("bottom")
+    ((_, places),) = axis.tickValues(-0.5, len(trace) - 0.5, 2000)
+    assert axis.tickStrings(places, 1, 1) == [str(k) for k in range(1, 17)]
+    assert places == [(trace.segment == k).nonzero()[0].mean() for k in range(16)]
+    ((_, few),) = axis.tickValues(-0.5, len(trace) - 0.5, 150)
+    assert axis.tickStrings(few, 1, 1) == ["5", "10", "15"]
+    edges = {view.plots[name].getPlotItem().getAxis("left").width() for name in view.shown()}
+    assert len(edges) == 1
+
+
+def test_segments_to_come_are_named_while_the_model_reasons(qtbot: QtBot) -> None:
+    view, traces, _ = view_of(qtbot)
+    trace = cut_short(synthetic(sudoku_info(FOUR), segments=4), 8)
+    open_first(qtbot, view, traces, trace, running=True, expected_steps=24)
+    axis = view.plots["q"].getPlotItem().getAxis("bottom")
+    ((_, places),) = axis.tickValues(-0.5, 23.5, 2000)
+    assert axis.tickStrings(places, 1, 1) == ["1", "2", "3", "4"]
+    assert places == [2.5, 8.5, 14.5, 20.5]
+
+
+def test_star_and_diamond_stand_in_the_titles_if_they_are_drawn(qtbot: QtBot) -> None:
+    view, traces, _ = view_of(qtbot)
+    trace = synthetic(sudoku_info(FOUR), segments=4)
+    open_first(qtbot, view, traces, trace)
+    assert traces.verdict.solved is not None
+    assert traces.verdict.halting is not None
+    assert "★" in view._title("sureness", trace)
+    assert "◆" in view._title("q", trace)
+    never = replace(trace, prediction=np.roll(trace.prediction, 1, axis=1), q_halt=np.full(4, -9.0), q_continue=np.zeros(4))
+    traces.open(never)
+    assert "★" not in view._title("sureness", never)
+    assert "◆" not in view._title("q", never)

@@ -29,7 +29,7 @@ from hrm_studio.ui.plots import state_basis, state_projection
 from hrm_studio.ui.plots.state_painter import paint_trails, to_pixels
 from hrm_studio.ui.plots.state_projection import BOTH
 from hrm_studio.ui.plots.states import StatesView
-from tests.support.traces import FOUR, arc_info, maze_info, sudoku_info, synthetic
+from tests.support.traces import FOUR, arc_info, cut_short, maze_info, sudoku_info, synthetic
 
 
 @pytest.fixture
@@ -315,3 +315,52 @@ def test_a_panel_behind_a_tab_follows_nothing(window: MainWindow, qtbot: QtBot) 
     window.show_page("explore")
     assert page.board.following
     assert page.attention.following
+
+
+def test_controls_stay_in_place_in_every_mode(view: StatesView, traces: TraceModel, qtbot: QtBot) -> None:
+    traces.open(synthetic(sudoku_info(FOUR), segments=2))
+    qtbot.waitUntil(lambda: view.up_to_date)
+    parts = (view.together_button, view.three_button, view.colour, view.basis, view.keep_button)
+
+    def places(mode: str) -> list[object]:
+        view.set_mode(mode)
+        qtbot.wait(20)
+        return [part.geometry() for part in parts]
+
+    view.colour.setMinimumWidth(150)  # its longest item differs by mode; what is beside it must not move for other reasons
+    assert places("path") == places("heat") == places("path")
+    assert not view.colour.isHidden()
+
+
+def test_axes_wait_for_points_that_spread(view: StatesView, traces: TraceModel, qtbot: QtBot) -> None:
+    trace = synthetic(sudoku_info(FOUR), segments=4)
+    traces.open(cut_short(trace, 7), running=True, expected_steps=24)
+    qtbot.waitUntil(lambda: view.up_to_date)
+    axis = view.plots["H"].getPlotItem().getAxis("bottom")
+    assert not axis.isVisible()  # three states of H
+    traces.extend(trace)
+    traces.finish()
+    qtbot.waitUntil(lambda: view.up_to_date and axis.isVisible())
+
+
+def test_without_the_start_one_jump_does_not_fill_the_plot(view: StatesView, traces: TraceModel, qtbot: QtBot) -> None:
+    trace = synthetic(sudoku_info(FOUR), segments=8)
+    assert trace.z_H is not None
+    z_H = trace.z_H.copy()
+    z_H[0] += 100
+    traces.open(replace(trace, z_H=z_H))
+    qtbot.waitUntil(lambda: view.up_to_date)
+
+    def share() -> float:
+        """Of the plot's width that the states after the start take."""
+        path = view.points["H"].path[1:, 0]
+        low, high = view.plots["H"].getPlotItem().vb.viewRange()[0]
+        return float(np.ptp(path)) / (high - low)
+
+    assert share() < 0.2
+    view.basis.setCurrentIndex(view.basis.findData("later"))
+    view.basis.activated.emit(view.basis.currentIndex())
+    qtbot.waitUntil(lambda: view.up_to_date and view.points["H"].first == 1)
+    assert share() > 0.5
+    traces.set_cursor(0)  # H is at its start, outside the frame
+    assert not view.grab().isNull()
