@@ -165,15 +165,15 @@ def evaluate(
     batch: int = 128,
     q_continue: bool = False,
     keep_givens: bool = False,
-    after_batch: Callable[[], None] = lambda: None,
+    after_batch: Callable[[int], None] = lambda count: None,
 ) -> Evaluation:
-    """`summary` of `evaluate_batches`. `after_batch` is called after each batch; what it raises ends the evaluation."""
+    """`summary` of `evaluate_batches`. `after_batch` is called after each batch with its number of puzzles; what it raises ends the evaluation."""
     parts = []
     for part in evaluate_batches(
         model, puzzles, solutions, identifiers, task=task, segments=segments, batch=batch, q_continue=q_continue, keep_givens=keep_givens
     ):
         parts.append(part)
-        after_batch()
+        after_batch(len(part))
     return summary(Outcomes.joined(parts))
 
 

@@ -29,8 +29,8 @@ def averaged_model(model: HRM, ema: EMA | None, device: torch.device) -> HRM:
     return copy.eval()
 
 
-def evaluate_sets(model: HRM, sets: dict[str, tuple[Any, ...]], config: RunConfig, after_batch: Callable[[], None]) -> dict[str, Any]:
-    """`values` (means over the sets), `sets` and `segments` of an evaluation event. `after_batch` is called after each batch."""
+def evaluate_sets(model: HRM, sets: dict[str, tuple[Any, ...]], config: RunConfig, after_batch: Callable[[int], None]) -> dict[str, Any]:
+    """`values` (means over the sets), `sets` and `segments` of an evaluation event. `after_batch` is called after each batch with its number of puzzles."""
     found: dict[str, Any] = {}
     for name, puzzles in sets.items():
         result = evaluate(

@@ -79,6 +79,7 @@ class Trainer:
         self.evaluated_at = -1  # the step of the last evaluation
         self.best, self.since_best = -1.0, 0  # best exact accuracy on unseen puzzles, and how many evaluations ago
         self.after_batch: Callable[[], None] = lambda: None  # called after each batch of an evaluation, which takes longer than a step
+        self.evaluating: tuple[int, int] | None = None  # puzzles of the evaluation that goes on: done, and all
         self.notices: list[tuple[str, str]] = []  # warnings of the last step: code and message
         self.window = MetricsWindow()
         self.rate = Rate()
@@ -319,13 +320,22 @@ class Trainer:
             seconds=round(self.seconds, 2),
         )
 
+    def _batch_evaluated(self, count: int) -> None:
+        if self.evaluating is not None:
+            self.evaluating = self.evaluating[0] + count, self.evaluating[1]
+        self.after_batch()
+
     def averaged_model(self) -> HRM:
         """A copy with the averaged weights (the trained ones if no average is kept), ready to reason."""
         return averaged_model(self.model, self.ema, self.device)
 
     def evaluation_event(self) -> Evaluated:
         """Evaluate the averaged model on every set; `exact_accuracy` and `accuracy` are means over the sets."""
-        figures = evaluate_sets(self.averaged_model(), self.sets, self.config, self.after_batch) if self.processes.is_first else {}
+        self.evaluating = 0, sum(len(puzzles[0]) for puzzles in self.sets.values())
+        try:
+            figures = evaluate_sets(self.averaged_model(), self.sets, self.config, self._batch_evaluated) if self.processes.is_first else {}
+        finally:
+            self.evaluating = None
         self.evaluated_at = self.step
         return event("evaluation", self.step, **self.processes.broadcast(figures), seconds=round(self.seconds, 2))
 

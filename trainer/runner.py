@@ -83,6 +83,8 @@ class Runner:
                 write_json(run.path / "env.json", versions)
         if config.tensorboard and processes.is_first:
             self.tensorboard = TensorBoardWriter(run.path / "tensorboard", trainer.step)
+        if trainer.step == 0:
+            self.trace_probes()  # how an untrained model answers: the first moment of "Watch it learn"
         about = {"resumed": resumed, "pid": os.getpid(), "steps": config.steps, "processes": processes.size, "environment": versions}
         self.emit(event("started", trainer.step, **about, **asdict(fit)))
         if fit.why:
@@ -92,7 +94,9 @@ class Runner:
         for events in trainer.train():
             evaluation = next((e for e in events if e["type"] == "evaluation"), None)
             if evaluation:
-                self.trace_probes(evaluation)
+                probe = self.trace_probes()
+                if probe:
+                    evaluation["probe"] = probe
             for entry in events:
                 self.emit(entry)
                 self.log(describe(entry))
@@ -260,12 +264,16 @@ class Runner:
         trainer, done = self.trainer, self.trainer.step - self.begin_step
         rate = done / max(1e-9, trainer.seconds - self.begin_seconds) if done else None
         left = (self.config.steps - trainer.step) / rate if rate else None
-        if left is not None and self.config.minutes:
-            left = min(left, 60 * self.config.minutes - trainer.seconds)
+        last = self.config.steps  # where it ends, as far as can be told
+        if left is not None and rate and self.config.minutes:
+            in_time = 60 * self.config.minutes - trainer.seconds
+            if in_time < left:
+                left, last = in_time, trainer.step + max(0, int(in_time * rate))
         with suppress(OSError):  # a full disk
             self.run_dir.write_status(
                 state=state, step=trainer.step, steps=self.config.steps, steps_per_second=rate and round(rate, 3),
-                eta_seconds=None if left is None else round(max(0.0, left), 1), device=str(trainer.device),
+                eta_seconds=None if left is None else round(max(0.0, left), 1), device=str(trainer.device), last_step=last,
+                evaluating=trainer.evaluating,
             )  # fmt: skip
 
     # Checkpoints and probes ------------------------------------------------------------------------------------------
@@ -325,17 +333,17 @@ class Runner:
             )
         self.disk_is_low = low
 
-    def trace_probes(self, evaluation: Evaluated) -> None:
-        """Trace the probe puzzles into a file, which the evaluation event then names."""
+    def trace_probes(self) -> str:
+        """Trace the probe puzzles into a file. Returns its place in the run directory; '' if none was written."""
         if not self.processes.is_first or not self.config.probe_puzzles or not self.sets:
-            return
+            return ""
         file = self.run_dir.probes / f"step_{self.trainer.step:06d}.h5"
         try:
             write_probes(self.trainer.averaged_model(), self.config, self.sets, file, f"{self.run_dir.path.name} {file.stem}")
         except OSError as error:
             self.warn(f"The traces of the probe puzzles could not be written: {error}", "disk-full")
-        else:
-            evaluation["probe"] = f"{self.run_dir.probes.name}/{file.name}"
+            return ""
+        return f"{self.run_dir.probes.name}/{file.name}"
 
 
 def write_state(state: dict[str, Any], file: Path) -> None:

@@ -69,7 +69,7 @@ def test_a_resumed_run_deletes_probes_of_later_steps(tmp_path: Path) -> None:
     for name in ("step_000030.h5", "step_000020.h5.part"):
         (run.probes / name).write_bytes(b"left by a killed trainer")
     Runner(run).run()
-    assert sorted(p.name for p in run.probes.iterdir()) == ["step_000010.h5", "step_000020.h5"]
+    assert sorted(p.name for p in run.probes.iterdir()) == ["step_000000.h5", "step_000010.h5", "step_000020.h5"]
 
 
 def test_every_start_records_its_environment(tmp_path: Path) -> None:

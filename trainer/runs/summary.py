@@ -30,6 +30,8 @@ class RunSummary:
     best: float | None = None  # best share of unseen puzzles solved
     best_step: int = 0
     seconds: float = 0.0  # computing time
+    last_step: int = 0  # where it will end: `steps`, or fewer if its time limit comes first
+    evaluating: tuple[int, int] | None = None  # puzzles of the evaluation that goes on: done, and all
     eta_seconds: float | None = None
     steps_per_second: float | None = None
     device: str = ""
@@ -49,8 +51,13 @@ class RunSummary:
 
     @property
     def progress(self) -> float:
-        """Share of its steps that are done."""
-        return min(1.0, self.step / self.steps) if self.steps else 0.0
+        """Share that is done of the steps it will take."""
+        last = self.last_step if self.live and self.last_step else self.steps
+        return min(1.0, self.step / last) if last else 0.0
+
+
+def _pair(value: object) -> tuple[int, int] | None:
+    return (int(value[0]), int(value[1])) if isinstance(value, list) and len(value) == 2 else None
 
 
 class SummaryReader:
@@ -90,6 +97,7 @@ class SummaryReader:
         self.summary = RunSummary(
             path=self.run.path, preset=self.config.preset, task=self.config.task, state=state,
             step=int(status.get("step") or self._step), steps=self.config.steps, best=best, best_step=best_step, seconds=self._seconds,
+            last_step=int(status.get("last_step") or 0), evaluating=_pair(status.get("evaluating")) if state in LIVE else None,
             eta_seconds=status.get("eta_seconds") if state in LIVE else None, steps_per_second=status.get("steps_per_second"),
             device=str(status.get("device") or ""), created=self._created(), size=size,
             message=self._explain(state, status) if changed or more else self.summary.message,

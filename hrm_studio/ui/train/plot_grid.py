@@ -18,7 +18,10 @@ from hrm_studio.ui.train.metric_plot import MetricPlot
 
 _FRAME_MS = 33
 _SLICE = 0.009  # seconds that plots may use of one frame; the rest wait for the next
-_WIDTH, _HEIGHT = 300, 176  # the smallest readable size of a plot
+_WIDTH, _HEIGHT = 300, 200  # the least size of the important plots, in pixels
+_SMALL_WIDTH, _SMALL_HEIGHT = 230, 132  # of the others
+_IMPORTANT = 3  # the first panels: loss, solved, cells right
+_CELLS = 60  # columns of the grid; 1 to 6 plots side by side take the same number each
 
 
 class PlotGrid(QScrollArea):
@@ -50,6 +53,8 @@ class PlotGrid(QScrollArea):
         self._layout = QGridLayout(self._inside)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(8)
+        for column in range(_CELLS):
+            self._layout.setColumnStretch(column, 1)
         self.setWidget(self._inside)
         self._timer = QTimer(self)
         self._timer.setInterval(_FRAME_MS)
@@ -168,21 +173,20 @@ class PlotGrid(QScrollArea):
         return plot
 
     def _lay_out(self) -> None:
-        """Use as many columns as fit. Plots share the height; the grid scrolls if they would become too low."""
-        count = max(1, len(self._panels))
-        columns = max(1, min(count, self.viewport().width() // _WIDTH))
-        rows = -(-count // columns)
-        columns = -(-count // rows)  # avoid a nearly empty last row
-        height = max(_HEIGHT, (self.viewport().height() - 8 * (rows - 1)) // rows)
-        for k, plot in enumerate(self._made.get(panel) for panel in self._panels):
-            if plot is None:
-                continue
-            plot.setFixedHeight(height)
-            self._layout.addWidget(plot, k // columns, k % columns)
-            plot.show()
-        for column in range(12):
-            self._layout.setColumnStretch(column, 1 if column < columns else 0)
-        self._layout.setRowStretch(rows, 0)
+        """The important plots are large, the others small below them. The large ones take the height that is left; the grid scrolls if that is too little."""
+        gap, width = self._layout.spacing(), self.viewport().width()
+        large, small = self._panels[:_IMPORTANT], self._panels[_IMPORTANT:]
+        wide, narrow = _columns(len(large), width // _WIDTH), _columns(len(small), width // _SMALL_WIDTH)
+        rows, small_rows = -(-len(large) // wide), -(-len(small) // narrow)
+        left = self.viewport().height() - small_rows * (_SMALL_HEIGHT + gap) - (rows - 1) * gap
+        height = max(_HEIGHT, left // max(1, rows))
+        for panels, columns, first, high in ((large, wide, 0, height), (small, narrow, rows, _SMALL_HEIGHT)):
+            span = _CELLS // columns
+            for k, plot in enumerate(self._made.get(panel) for panel in panels):
+                if plot is not None:
+                    plot.setFixedHeight(high)
+                    self._layout.addWidget(plot, first + k // columns, k % columns * span, 1, span)
+                    plot.show()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -201,3 +205,10 @@ class PlotGrid(QScrollArea):
         super().scrollContentsBy(dx, dy)
         if (self._dirty or self._missing) and self.isVisible() and not self._timer.isActive():
             self._timer.start()
+
+
+def _columns(count: int, fit: int) -> int:
+    """How many of `count` plots stand side by side if `fit` have room: no nearly empty last row."""
+    most = max(1, min(count, fit, 6))
+    rows = -(-count // most)
+    return -(-count // rows) if rows else 1

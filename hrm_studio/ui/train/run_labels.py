@@ -55,14 +55,19 @@ def state_sign(summary: RunSummary) -> str:
 
 
 def facts(summary: RunSummary) -> list[str]:
-    """Progress, time left, speed and device: the parts of the header line."""
+    """Progress, what ends the run and when, speed and device: the parts of the header line."""
     found = []
     if summary.state == "starting" and not summary.step:
         found.append("preparing puzzles and starting …")
     elif summary.steps:
         found.append(f"step {summary.step:,} of {summary.steps:,}")
+    if summary.evaluating is not None:
+        found.append(f"evaluating {summary.evaluating[0]:,} of {summary.evaluating[1]:,} puzzles")
     if summary.eta_seconds is not None and summary.state == "running":
-        found.append(f"{duration(summary.eta_seconds)} left at most")
+        if 0 < summary.last_step < summary.steps:
+            found.append(f"its time limit ends it in {duration(summary.eta_seconds)}, near step {_about(summary.last_step):,}")
+        else:
+            found.append(f"{duration(summary.eta_seconds)} left at most")
     if summary.live and summary.steps_per_second:
         found.append(
             f"{summary.steps_per_second:.1f} steps/s" if summary.steps_per_second < 100 else f"{summary.steps_per_second:.0f} steps/s"
@@ -72,6 +77,11 @@ def facts(summary: RunSummary) -> list[str]:
     if summary.device:
         found.append(summary.device)
     return found
+
+
+def _about(step: int) -> int:
+    """To two digits: more would be a guess."""
+    return int(float(f"{step:.2g}"))
 
 
 def details(summary: RunSummary) -> str:

@@ -116,7 +116,8 @@ class WatchView(View):
             self.when.setText("Nothing to watch yet. The first evaluation adds the first moment.")
         else:
             exact = self.timeline.exact(moment)
-            words = [f"After step {moment.step:,} of training", *([f"{share(exact)} of unseen puzzles solved"] if exact == exact else [])]
+            when = f"After step {moment.step:,} of training" if moment.step else "Before training"
+            words = [when, *([f"{share(exact)} of unseen puzzles solved"] if exact == exact else [])]
             if moment.file is None:
                 words.append("computed now from a checkpoint")
             self.when.setText("  ·  ".join(words))
