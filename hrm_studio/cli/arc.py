@@ -20,7 +20,9 @@ from hrm_studio.cli.common import load_model, print_json
 def solve_arc(file: Path, model: Path, identifiers: Path | None, copies: int, segments: int, device: str, as_json: bool) -> None:
     """Print the two attempts, and whether one is right if the answer is known. HRMError."""
     puzzle = read_task(file)
-    names = _names(identifiers)
+    from trainer.data.identifiers import names_file
+
+    names = _names(identifiers or names_file(model))
     from hrm_model.arc_solve import copies_of, solve_task
 
     loaded = load_model(model, device)

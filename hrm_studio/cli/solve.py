@@ -39,7 +39,7 @@ def solve(
     identifiers: Annotated[
         Path | None,
         typer.Option(
-            help="ARC: identifiers.json of the dataset that the model was trained on, to use the puzzle vectors of the task and its copies."
+            help="ARC: identifiers.json of the dataset that the model was trained on, to use the puzzle vectors of the task and its copies. Default: the one beside the checkpoint."
         ),
     ] = None,
     any_solution: AnySolution = False,

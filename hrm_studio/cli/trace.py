@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -17,15 +18,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from hrm_model.assets import find_model, model_for_task
 from hrm_model.children import child_environment
 from hrm_model.errors import ExportError, PuzzleError, TraceFileError, UsageError, child_crash
+from hrm_model.tasks.arc.puzzle import encode, task_from_text
+from hrm_model.tasks.arc.task import ArcTask
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.puzzle_files import read_puzzles
-from hrm_model.tasks.read import parse_any
+from hrm_model.tasks.read import is_arc_task, parse_any
 from hrm_model.trace_file import io as trace_file
 from hrm_model.trace_file.io import Extras, TraceReader, TraceWriter
 from hrm_model.trace_file.merge import merge as merge_files
 from hrm_studio.cli.common import AsJson, Device, load_model, plain_errors, print_json, puzzle_text
 from hrm_studio.export import tables
 from hrm_studio.export.spec import ANIMATIONS, PICTURES, VIEWS, Spec
+
+if TYPE_CHECKING:
+    from hrm_model.loaded import LoadedModel
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Record, inspect, merge and export traces (HDF5 files of recorded reasoning)."
@@ -58,8 +64,7 @@ def record(
     with plain_errors():
         if states not in trace_file.STATES:
             raise UsageError(f"Unknown --states {states!r}. Choose one of: {', '.join(trace_file.STATES)}.")
-        task, grids = _puzzles(puzzle, most)
-        solutions = [_solved(task, grid, number if len(grids) > 1 else 0) for number, grid in enumerate(grids, 1)]
+        task, grids, solutions, name = _puzzles(puzzle, most)
         path = find_model(model) if model else model_for_task(task.name).path
         from hrm_model.device import use_threads
         from hrm_model.recompute import attention_bytes, attention_of_all
@@ -71,6 +76,7 @@ def record(
         loaded.must_read(task.name)
         network, config = loaded.model, loaded.model.config
         use_threads(network)
+        identifier = _vector(loaded, task, name)
         positions, width = config.state_shape(task.cells)
         size = trace_file.size_estimate(
             h_steps=segments * config.H_cycles, l_steps=segments * config.H_cycles * config.L_cycles, positions=positions,
@@ -87,7 +93,7 @@ def record(
                 f"{loaded.name}, about {(size + more) * len(grids) / 1e6:.1f} MB", total=segments * config.steps_per_segment * len(grids)
             )
             for number, (grid, solution) in enumerate(zip(grids, solutions, strict=True), 1):
-                puzzle_info = PuzzleInfo.of(task, grid, solution)
+                puzzle_info = PuzzleInfo.of(task, grid, solution, identifier)
                 title = f"Puzzle {number}" if len(grids) > 1 else ""
                 recorder = TraceRecorder(puzzle_info, loaded.info) if attention else None  # attention is computed from a whole trace
                 if recorder is None:
@@ -102,13 +108,34 @@ def record(
     _print_info(out, as_json)
 
 
-def _puzzles(argument: str, most: int) -> tuple[Task, Sequence[Grid]]:
-    """The puzzle that a person names, or the first `most` of a file."""
+def _puzzles(argument: str, most: int) -> tuple[Task, Sequence[Grid], Sequence[Grid | None], str]:
+    """The puzzle that a person names, or the first `most` of a file; their solutions; the name of an ARC task, whose file holds the answers."""
+    if argument.endswith((".json", "-")) and is_arc_task(text := puzzle_text(argument)):
+        arc = task_from_text(text, Path(argument).stem, argument)
+        solutions = [None if pair.output is None else encode(pair.output).astype(np.int8) for pair in arc.test[:most]]
+        return ArcTask(), [encode(pair.input).astype(np.int8) for pair in arc.test[:most]], solutions, arc.name
     if most > 1:
         found = read_puzzles(Path(argument), limit=most)
-        return found.task, list(found.puzzles)
-    task, grid = parse_any(puzzle_text(argument))
-    return task, [grid]
+        task, grids = found.task, list(found.puzzles)
+    else:
+        task, grid = parse_any(puzzle_text(argument) if argument != "-" else text)
+        grids = [grid]
+    if not task.known_rules:
+        return task, grids, [None] * len(grids), ""
+    return task, grids, [_solved(task, grid, number if len(grids) > 1 else 0) for number, grid in enumerate(grids, 1)], ""
+
+
+def _vector(loaded: LoadedModel, task: Task, name: str) -> int:
+    """The model's puzzle vector for an ARC task, by its name. Prints it if the model has none."""
+    if task.known_rules:
+        return 0
+    from trainer.data.identifiers import identify
+
+    config = loaded.model.config
+    found = identify(loaded.path, loaded.name, config.num_puzzle_identifiers if config.puzzle_emb_ndim else 0, name)
+    if not found.trained:
+        print(f"hrm-studio: {found.words}", file=sys.stderr)
+    return found.number
 
 
 def _solved(task: Task, grid: Grid, number: int) -> Grid:

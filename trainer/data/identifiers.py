@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from hrm_model.checkpoint import locate as checkpoint_place
-from hrm_model.errors import CheckpointError, ConfigError, DatasetError
+from hrm_model.errors import CheckpointError, ConfigError, DatasetError, MismatchError
 from trainer.config import read_config
 from trainer.data.published import dataset_folder
 
@@ -54,6 +56,52 @@ def identify(checkpoint: Path, model: str, rows: int, puzzle: str) -> PuzzleIden
             0, f"{guess}: {file} belongs to another model, as {model} has only {rows:,} puzzle vectors. It {blank}.", False
         )
     return PuzzleIdentifier(number, f"The model was trained on this task: puzzle vector {number:,}.", True)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A model's puzzle vectors for the puzzles of a dataset, found by name."""
+
+    numbers: NDArray[np.int64]  # (N,) of each puzzle; 0, the blank vector, if the model has none for it
+    words: str  # what to know about it; '' if every puzzle has its vector
+    unknown: int = 0  # puzzles without a vector of their own
+
+
+def match(checkpoint: Path, model: str, rows: int, names: Sequence[str], numbers: NDArray[np.int64]) -> Matched:
+    """Find the vectors of a dataset's puzzles in a model by their names: another dataset numbers the same puzzles otherwise.
+
+    `rows`: the model's puzzle vectors, 0 if it has none; `names`: the dataset's identifiers.json; `numbers` (N,): places in it.
+    MismatchError if it cannot be known which vector belongs to which puzzle.
+    """
+    if not rows or not numbers.any():
+        return Matched(np.zeros_like(numbers), "")
+    file = names_file(checkpoint)
+    if file is None:
+        if len(names) == rows:
+            return Matched(
+                numbers,
+                f"There is no {NAMES} beside {model}. The dataset names as many puzzles as the model has vectors, so its numbers are used as they stand.",
+            )
+        raise MismatchError(
+            f"The dataset names {len(names):,} puzzles, and {model} has {rows:,} puzzle vectors. Put the {NAMES} of the dataset that"
+            " it was trained on beside the checkpoint, so that puzzles are matched by name."
+        )
+    places = {name: place for place, name in _listed(file)}
+    if len(places) > rows:
+        raise MismatchError(f"{file} names {len(places):,} puzzles, but {model} has {rows:,} puzzle vectors; it belongs to another model.")
+    found = np.array([places.get(name, 0) for name in names] or [0], np.int64)
+    known = numbers < len(names)
+    matched = np.where(known, found[np.where(known, numbers, 0)], 0)
+    unknown = int((matched[numbers != 0] == 0).sum())
+    words = f"{unknown:,} of {len(numbers):,} puzzles are not named in {file}: {model} was not trained on them, and its answers to them are guesses."
+    return Matched(matched, words if unknown else "", unknown)
+
+
+def _listed(file: Path) -> list[tuple[int, str]]:
+    try:
+        return list(_names(file))
+    except OSError as error:
+        raise DatasetError(f"{file}: cannot be read ({error.strerror or error})") from None
 
 
 def names_file(checkpoint: Path) -> Path | None:

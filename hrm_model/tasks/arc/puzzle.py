@@ -71,7 +71,7 @@ def read_task(file: Path) -> ArcPuzzle:
 def read_tasks(path: Path) -> list[ArcPuzzle]:
     """Tasks by name: a folder of official files, one such file, or one file of many (`*_challenges.json`, answers in `*_solutions.json`)."""
     if path.is_dir():
-        files = sorted(path.glob("*.json"))
+        files = _files(path)
         if not files:
             raise PuzzleError(f"{path}: holds no .json file of a task.")
         return [read_task(file) for file in files]
@@ -86,11 +86,14 @@ def read_tasks(path: Path) -> list[ArcPuzzle]:
 
 
 def task_folders(path: Path) -> list[Path]:
-    """The folders of task files at a path: itself, else its `training` and `evaluation` or those of its `data`, as ARC's repositories have them."""
-    if any(path.glob("*.json")):
-        return [path]
+    """The folders of .json files at a path: itself, its `training` and `evaluation`, and those of its `data`, as ARC's repositories have them."""
     inner = [folder / part for folder in (path, path / "data") for part in ("training", "evaluation")]
-    return [folder for folder in inner if folder.is_dir() and any(folder.glob("*.json"))]
+    return [folder for folder in (path, *inner) if folder.is_dir() and _files(folder)]
+
+
+def _files(folder: Path) -> list[Path]:
+    """The .json files of a folder; not the hidden ones that macOS puts beside files (._x.json)."""
+    return sorted(file for file in folder.glob("*.json") if not file.name.startswith("."))
 
 
 def read_what_can_be(path: Path) -> tuple[list[ArcPuzzle], list[str]]:
@@ -98,7 +101,7 @@ def read_what_can_be(path: Path) -> tuple[list[ArcPuzzle], list[str]]:
 
     PuzzleError if there is none.
     """
-    files = [file for folder in task_folders(path) for file in sorted(folder.glob("*.json"))] if path.is_dir() else []
+    files = [file for folder in task_folders(path) for file in _files(folder)] if path.is_dir() else []
     if len(files) > _MOST_FILES:
         raise PuzzleError(f"{path}: holds {len(files):,} .json files; folders of up to {_MOST_FILES:,} tasks are read.")
     tasks, faults = [], []
