@@ -83,7 +83,7 @@ def test_check_finds_wrong_answers_and_puzzles_on_both_sides(tmp_path: Path) -> 
     told = run("data", "check", tmp_path / "d")
     assert told.exit_code == 1
     assert "train: 1 answers are wrong, the first in example 7" in told.stdout
-    assert "1 test puzzles are also training puzzles" in told.stdout
+    assert "test puzzles that are also training puzzles, up to symmetry: 1 (test example 2)" in told.stdout
 
 
 def test_import_brings_any_file_into_the_published_form(tmp_path: Path) -> None:
