@@ -28,5 +28,5 @@ class Format:
 
 
 CHECKPOINT = Format("hrm-model", 1)  # config.json beside model.safetensors
-TRACE = Format("hrm-trace", 2)  # 1 knew no branches, records and attention
+TRACE = Format("hrm-trace", 3)  # 1 knew no branches, records and attention; 2 not what was changed in a branch
 RUN = Format("hrm-run", 1)  # config.yaml; and events, commands and status, which say it in each line as `v`

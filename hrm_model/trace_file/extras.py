@@ -56,6 +56,9 @@ class Extras:
     parent_step: int = -1  # the last step that both have in common
     records: tuple[Record, ...] = ()
     attention: Mapping[tuple[int, int], Array] = field(default_factory=dict)  # (step, layer) → (A, T, T) of the module that moved
+    changes: tuple[Mapping[str, Any], ...] = ()  # what was changed where it branched off (hrm_model/lab/changes.py); JSON
+    standing: tuple[Mapping[str, Any], ...] = ()  # what its parent's changes had left in force there
+    note: str = ""  # a person's words about this branch
 
     def nbytes(self) -> int:
         """Bytes of all arrays."""
@@ -68,6 +71,10 @@ def write_extras(group: h5py.Group, extras: Extras) -> None:
         branch = make_collection(group, "branch")
         write_text(branch, "parent", extras.parent)
         branch.create_dataset("parent_step", data=np.int32(extras.parent_step))
+        write_text(
+            branch, "changes", json.dumps({"changes": list(map(dict, extras.changes)), "standing": list(map(dict, extras.standing))})
+        )
+        write_text(branch, "note", extras.note)
     if extras.records:
         records = make_collection(group, "records")
         for number, record in enumerate(extras.records, 1):
@@ -93,11 +100,14 @@ def read_extras(group: h5py.Group, title: str, version: int, max_bytes: int) -> 
     """Read from an entry's group. TraceFileError."""
     if version < 2:  # has titles only
         return Extras(title)
-    parent, parent_step = "", -1
+    parent, parent_step, changed, note = "", -1, ((), ()), ""
     branch = member(group, "branch", h5py.Group, missing_ok=True)
     if branch is not None:
         parent = read_text(branch, "parent")
         parent_step = int(numbers(branch, "parent_step", (), "iu")[()].item())
+        if version >= 3:
+            changed = _changes(_json(read_text(branch, "changes", default="{}"), f"{branch.name}/changes"), branch.name)
+            note = read_text(branch, "note", default="")
     budget = _Budget(max_bytes)
     records = []
     kept = member(group, "records", h5py.Group, missing_ok=True)
@@ -115,7 +125,14 @@ def read_extras(group: h5py.Group, title: str, version: int, max_bytes: int) -> 
         if not isinstance(step, int) or not isinstance(layer, int) or dataset.shape[1] != dataset.shape[2]:
             raise TraceFileError(f"{dataset.name} has no attributes step and layer, or is not heads × positions × positions")
         attention[step, layer] = budget.read(kept, name)
-    return Extras(title, parent, parent_step, tuple(records), attention)
+    return Extras(title, parent, parent_step, tuple(records), attention, *changed, note)
+
+
+def _changes(content: dict[str, Any], where: str) -> Any:
+    found = tuple(content.get(name, []) for name in ("changes", "standing"))
+    if not all(isinstance(many, list) and all(isinstance(one, dict) for one in many) for many in found):
+        raise TraceFileError(f"{where}/changes is not lists of JSON objects")
+    return tuple(map(tuple, found))
 
 
 class _Budget:

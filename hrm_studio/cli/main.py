@@ -28,6 +28,7 @@ COMMANDS = (
     ("data", "data", "app", "Build, inspect and check datasets of puzzles."),
     ("models", "models", "app", "List, inspect, download, convert and publish models."),
     ("trace", "trace", "app", "Record, inspect, merge and export traces."),
+    ("lab", "lab", "app", "Experiment with a run: change something, and see what follows."),
 )
 
 

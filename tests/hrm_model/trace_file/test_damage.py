@@ -91,7 +91,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "another program's file": (lambda f, _: f.attrs.__delitem__("format"), "an HDF5 file, but not a trace"),
     "another format": (lambda f, _: _attribute(f, "/", "format", "NeXus"), "an HDF5 file, but not a trace"),
     "a format that is a list": (lambda f, _: _attribute(f, "/", "format", ["hrm-trace"] * 3), "an HDF5 file, but not a trace"),
-    "a newer version": (lambda f, _: _attribute(f, "/", "format_version", 99), "is of format version 99; this version of HRM Studio reads up to 2. Update HRM Studio."),
+    "a newer version": (lambda f, _: _attribute(f, "/", "format_version", 99), "is of format version 99; this version of HRM Studio reads up to 3. Update HRM Studio."),
     "a version that is none": (lambda f, _: _attribute(f, "/", "format_version", "one"), "format version 'one', which does not exist"),
     "no trace in it": (lambda f, _: f.__delitem__("trace"), "contains no trace"),
     "no steps": (lambda f, _: f.__delitem__("trace/steps"), "/trace/steps is missing"),
