@@ -15,6 +15,7 @@ from rich.table import Table
 from hrm_model.assets import find_model, model_for_task
 from hrm_model.errors import MismatchError, UsageError
 from hrm_studio.cli.common import AsJson, Device, load_model, plain_errors, print_json, puzzle_text
+from hrm_studio.cli.lab_set import over_set
 
 if TYPE_CHECKING:
     from hrm_model.lab.experiment import Found
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Experiment with a run: change something in the middle, and see what follows."
 )
+app.command("set")(over_set)
 
 Puzzle = Annotated[str, typer.Argument(help="The puzzle as text, a file, or - for standard input.")]
 Model = Annotated[str | None, typer.Option(help="A bundled model's name, or a checkpoint. Default: the bundled model for this puzzle.")]
