@@ -23,6 +23,8 @@ class Story:
 
 def story(course: Course) -> Story:
     """What happened: solved, lost, settled on a wrong answer, going round, or still moving."""
+    if not len(course):
+        return Story("unknown", "The first segment is not complete yet.")
     if course.right is None:
         return Story("unknown", f"The answer has been the same since segment {course.same_since}. Its solution is not known.")
     spells, count = course.spells, len(course)

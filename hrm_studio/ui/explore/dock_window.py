@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 from hrm_studio.theme import Theme
 from hrm_studio.ui.widgets.dock_title import DockTitle
 
-_LAYOUT_VERSION = 3
-_BESIDE = ("States", "Curves", "Attention", "Cells")  # the docks beside the board
-_BEHIND = ("Attention", "Cells")  # those behind another tab
+_LAYOUT_VERSION = 4
+_BESIDE = ("States", "Curves", "Attention", "Cells", "Lab")  # the docks beside the board
+_BEHIND = ("Attention", "Cells", "Lab")  # those behind another tab
 _LOW = 690  # pixels: a lower page has room for one stack of docks only
 _DRAGGED_MS = 100
 _SHARES = 100_000  # so fine that nothing shrinks over many restarts
@@ -30,7 +30,7 @@ LEFT, RIGHT, BOTTOM = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.Ri
 class DockWindow(QMainWindow):
     """Docks (`docks`, by title) around a central widget. They can be moved, floated and hidden; their layout is kept.
 
-    Add the docks Puzzle, States, Curves, Attention, Cells and Timeline, then call `restore_layout`.
+    Add the docks Puzzle, States, Curves, Attention, Cells, Lab and Timeline, then call `restore_layout`.
     """
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -151,14 +151,14 @@ class DockWindow(QMainWindow):
         # Called after the page is shown: Qt leaves a stray tab bar on the board if two stacks are made before the first layout.
         self._low = self.height() < _LOW
         if self._low:  # one stack of docks: with two, the plots would be too flat to read
-            pairs = [("States", "Curves"), ("Curves", "Attention"), ("Attention", "Cells")]
+            pairs = [("States", "Curves"), ("Curves", "Attention"), ("Attention", "Cells"), ("Cells", "Lab")]
         else:
             if self.docks["Curves"] in self.tabifiedDockWidgets(self.docks["States"]):
                 for title in _BESIDE:  # Qt cannot split a stack, so take the docks out first
                     self.removeDockWidget(self.docks[title])
                     self.addDockWidget(RIGHT, self.docks[title])
                     self.docks[title].show()
-            pairs = [("States", "Attention"), ("Curves", "Cells")]
+            pairs = [("States", "Attention"), ("Attention", "Lab"), ("Curves", "Cells")]
         for first, second in pairs:
             self.tabifyDockWidget(self.docks[first], self.docks[second])
             self.docks[second].show()

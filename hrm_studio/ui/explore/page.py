@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     # Imported when they are first shown: they take longer than the window may.
     from hrm_studio.ui.explore.attention import AttentionView
     from hrm_studio.ui.explore.cell_table import CellTable
+    from hrm_studio.ui.lab.panel import LabPanel
     from hrm_studio.ui.plots.curves import CurvesView
     from hrm_studio.ui.plots.states import StatesView
 
@@ -109,11 +110,19 @@ class ExplorePage(DockWindow):
 
             return CellTable(s.traces, s.selection, s.theme)
 
+        def lab() -> QWidget:
+            from hrm_studio.models.lab import LabModel
+            from hrm_studio.ui.lab.panel import LabPanel
+
+            model = LabModel(s.traces, s.models, s.reasoner, s.background, self)
+            return _scrolled(LabPanel(model, s.traces, s.selection, s.theme))
+
         return {
             "States": (states, "plots.states", QSize(416, 170)),
             "Curves": (curves, "plots.curves", QSize(212, 160)),
             "Attention": (attention, "explore.attention", QSize(140, 100)),
             "Cells": (cells, "explore.cell_table", QSize(397, 100)),
+            "Lab": (lab, "lab.panel", QSize(260, 100)),
         }
 
     @property
@@ -133,6 +142,12 @@ class ExplorePage(DockWindow):
         area = self.lazy_panels["Attention"].view()
         assert isinstance(area, QScrollArea)
         return cast("AttentionView", area.widget())
+
+    @property
+    def lab(self) -> LabPanel:
+        area = self.lazy_panels["Lab"].view()
+        assert isinstance(area, QScrollArea)
+        return cast("LabPanel", area.widget())
 
     def _add(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> None:
         """A dock, with a menu entry that shows or hides it."""

@@ -120,6 +120,11 @@ def test_a_wrong_answer_that_stays_has_settled() -> None:
     assert "nothing has changed since segment 2. The answer breaks" in told.words
 
 
+def test_before_the_first_segment_is_complete_nothing_is_said() -> None:
+    told = story(course(PUZZLE, np.zeros((0, 16), int), np.zeros(0), None, np.zeros(0)))
+    assert told.words == "The first segment is not complete yet."
+
+
 def test_a_puzzle_with_several_solutions_is_right_by_any() -> None:
     loose = PuzzleInfo(PUZZLE.task, np.ones(16, int), None)
     assert PUZZLE.solution is not None
