@@ -21,7 +21,7 @@ from hrm_model.reasoning import Place, segments_from
 from hrm_model.trace.data import Array, Trace
 
 SOLVED, SETTLED, WANDERING = 1, 2, 3  # ends; 0: not computed yet
-_AT_ONCE = 24  # starts: small, so that the first picture comes soon and stopping waits for little
+_AT_ONCE = 16  # starts: small, so that the first picture comes soon and stopping waits for little
 
 
 @dataclass(frozen=True)

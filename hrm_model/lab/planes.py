@@ -74,11 +74,11 @@ def grid(side: int, step: float) -> NDArray[np.floating]:
 
 
 def sharpening(side: int) -> list[NDArray[np.intp]]:
-    """Indices of the grid in rounds, every point once: every 8th point of every 8th row first, then every 4th, 2nd and all."""
+    """Indices of the grid in rounds, every point once: every 16th point of every 16th row first, then every 8th, 4th, 2nd and all."""
     rows, columns = np.divmod(np.arange(side * side), side)
-    middle = (side - 1) // 2 % 8  # so that the centre is in the first round
+    middle = (side - 1) // 2 % 16  # so that the centre is in the first round
     done, rounds = np.zeros(side * side, bool), []
-    for stride in (8, 4, 2, 1):
+    for stride in (16, 8, 4, 2, 1):
         now = ((rows - middle) % stride == 0) & ((columns - middle) % stride == 0) & ~done
         done |= now
         if now.any():
