@@ -171,10 +171,14 @@ def segments_from(
             z_H, z_L, before = place.z_H, place.z_L, place.z_H
             if nudge is not None and not done:
                 z_H, z_L = nudge(z_H, z_L)
-            for call in calls[done:]:
-                z = model.call(call.level, z_H, z_L, x)
-                z_H, z_L = (z_H, z) if call.level == "L" else (z, z_L)
-            predictions, q_values = _array(model.logits(z_H, x).argmax(dim=-1)).astype(np.int16), _array(model.q_logits(z_H))
+            if isinstance(model, HRM) and not done:
+                z_H, z_L, logits, q = model.segment(z_H, z_L, x)
+            else:
+                for call in calls[done:]:
+                    z = model.call(call.level, z_H, z_L, x)
+                    z_H, z_L = (z_H, z) if call.level == "L" else (z, z_L)
+                logits, q = model.logits(z_H, x), model.q_logits(z_H)
+            predictions, q_values = _array(logits.argmax(dim=-1)).astype(np.int16), _array(q)
             moved = _array((z_H.float() - before.float()).flatten(1).norm(dim=1))
             place = Place(z_H, z_L, segment + 1)
         yield place, BatchAnswers(predictions[None], q_values[None, :, 0], q_values[None, :, 1], moved[None])

@@ -60,7 +60,7 @@ def basin(
     end, soon = np.zeros(len(points), np.int8), np.zeros(len(points), np.int16)
     assert trace.z_H is not None
     shown = Basin(plane, side, step, end, soon, plane.coordinates(trace.z_H))
-    net = model.model
+    net = model.model.on(trace.puzzle.task)
     for some in sharpening(side):
         for first in range(0, len(some), _AT_ONCE):
             now = some[first : first + _AT_ONCE]

@@ -28,10 +28,10 @@ def starts(model: LoadedModel, trace: Trace, at: int, standing: Sequence[Change]
 
 
 def answers_to(
-    model: LoadedModel, puzzles: Array, identifier: int, segments: int, standing: Sequence[Change] = ()
+    model: LoadedModel, task: str, puzzles: Array, identifier: int, segments: int, standing: Sequence[Change] = ()
 ) -> Iterator[tuple[Place, BatchAnswers]]:
-    """Puzzles (B, S) in tokens from their initial states on: places and answers, a segment at a time."""
-    net = model.model.eval()
+    """Puzzles (B, S) of a task, in tokens, from their initial states on: places and answers, a segment at a time."""
+    net = model.model.eval().on(task)
     with torch.inference_mode():
         tokens = tokens_for(net, puzzles)
         x = injected(net, tokens, torch.full((len(tokens),), identifier, device=net.device), standing)
@@ -40,10 +40,10 @@ def answers_to(
 
 
 def last_answers(
-    model: LoadedModel, puzzles: Array, identifier: int, segments: int, standing: Sequence[Change] = ()
+    model: LoadedModel, task: str, puzzles: Array, identifier: int, segments: int, standing: Sequence[Change] = ()
 ) -> Iterator[tuple[int, int, BatchAnswers | None]]:
     """Puzzles (N, S) in pieces: (start, end, answers after the last segment), with None after each segment before."""
     for start in range(0, len(puzzles), ROWS):
         some = np.asarray(puzzles[start : start + ROWS])
-        for place, found in answers_to(model, some, identifier, segments, standing):
+        for place, found in answers_to(model, task, some, identifier, segments, standing):
             yield start, start + len(some), found if place.segment == segments else None

@@ -94,19 +94,20 @@ def growing_branch(
     segments = parent.segments if segments is None else segments
     if segments < place.segment or segments > MOST_SEGMENTS:
         raise UsageError(f"{segments} segments were asked for; this branch can have {max(1, place.segment)} to {MOST_SEGMENTS}.")
-    touched = Touched(model.model, in_force)
+    net = model.model.on(puzzle.task)
+    touched = Touched(net, in_force)
     recorder = TraceRecorder(puzzle, model.info, capacity=max(at + 1, 0) + (segments - place.segment) * len(touched.calls()))
     if at >= 0:
         recorder.adopt(parent, at + 1)
     begun = parent.segment[at] if at >= 0 else 0
     if place.call and any(isinstance(c, Depth) for c in changes):
         # A segment that was begun ends as it began; the other depth starts with the next one.
-        usual = Touched(model.model, (*standing, *(c for c in changes if c.stays and not isinstance(c, Depth))))
+        usual = Touched(net, (*standing, *(c for c in changes if c.stays and not isinstance(c, Depth))))
         for step in steps_from(usual, x, place, segments=int(begun) + 1, previews=previews):
             recorder.add(step)
             yield None
         done = recorder.trace()
-        place = Place(*(_tensor(model.model, state_at(done, len(done) - 1, level)) for level in "HL"), int(begun) + 1)
+        place = Place(*(_tensor(net, state_at(done, len(done) - 1, level)) for level in "HL"), int(begun) + 1)
     shown = time.perf_counter()
     for step in steps_from(touched, x, place, segments=segments, previews=previews):
         recorder.add(step)
@@ -150,7 +151,7 @@ def begin_at(
 ) -> tuple[Place, PuzzleInfo, Tensor]:
     """Where the branch begins, its puzzle, and what is injected."""
     _check_parent(model, parent, at, in_force)
-    net, puzzle = model.model, parent.puzzle
+    net, puzzle = model.model.on(parent.puzzle.task), parent.puzzle
     with torch.inference_mode():
         z = {level: _tensor(net, state_at(parent, at, level)) for level in "HL"}
         for change in changes:

@@ -53,7 +53,7 @@ def patching_map(
     The untouched run is computed beside them in the same batch. TraceError, MismatchError, UsageError.
     """
     _check_segments(segments)
-    net = model.model
+    net = model.model.on(trace.puzzle.task)
     place, x = starts(model, trace, at)
     cells, positions = len(trace.puzzle.given), place.z_H.shape[1]
     slots = positions - cells_of(net, positions)
@@ -156,7 +156,7 @@ def clues(model: LoadedModel, puzzle: PuzzleInfo, *, segments: int = 64) -> Iter
     boards[np.arange(len(cells)), cells] = empty if solved else solution[cells]
     matters: list[bool] = []
     outcomes: list[Outcome] = []
-    for start, end, found in last_answers(model, boards, puzzle.identifier, segments):
+    for start, end, found in last_answers(model, puzzle.task, boards, puzzle.identifier, segments):
         if found is None:
             yield None
             continue

@@ -55,7 +55,7 @@ def landscape(
     error, arrows = np.full(len(points), np.nan, np.float32), np.zeros((len(points), 2), np.float32)
     assert trace.z_H is not None
     path = plane.coordinates(trace.z_H)
-    net = model.model
+    net = model.model.on(trace.puzzle.task)
     for some in sharpening(side):
         for start in range(0, len(some), _AT_ONCE):
             now = some[start : start + _AT_ONCE]

@@ -51,7 +51,7 @@ def stability(
             )
         assert vectors is not None
         # The vectors of the last place are a good start for the next one.
-        values, vectors = _power(model.model, place.z_H, place.z_L, x, vectors, iterations)
+        values, vectors = _power(model.model.on(trace.puzzle.task), place.z_H, place.z_L, x, vectors, iterations)
         found.append((segment, values))
         yield Stability(np.array([s for s, _ in found]), np.stack([v for _, v in found]))
 

@@ -80,7 +80,7 @@ def growing_thought(model: LoadedModel, base: Trace | Branch, *, segments: int =
             f"The run has {parent.segments} segments; it can think on to {parent.segments + 1} to {MOST_SEGMENTS}, not to {segments}."
         )
     model = thinking_model(model, standing, models)
-    at, touched = len(parent) - 1, Touched(model.model, standing)
+    at, touched = len(parent) - 1, Touched(model.model.on(parent.puzzle.task), standing)
     place, puzzle, x = begin_at(model, parent, at, (), standing)
     whole = bytes_of_steps(model, parent, segments, len(touched.calls())) <= budget
     keeper = (_Whole if whole else _Thinning)(model, parent, segments, touched)

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from hrm_model.errors import MismatchError, UsageError
 from hrm_model.lab.changes import Ablate, Change, Cut, Depth, Drop, Freeze, Hold
-from hrm_model.maze_model import NeighbourMixer
+from hrm_model.maze_model import MazeHRM, NeighbourMixer
 from hrm_model.model import HRM, Call, Level, ReasoningModule, segment_calls
 from hrm_model.symmetric import BOX, LINE, UnitMixer
 
+_ADDS_NOTHING = 1e-30  # times a vector of roles; too small beside a state's numbers to change them, in float32 and bfloat16
 _MESSAGES = {"units": ("lines", "boxes", "digits"), "neighbours": ("above", "left", "right", "below")}
 
 
@@ -48,7 +49,7 @@ class Touched:
             return own
         if level == "L":
             z_H = torch.zeros_like(z_H) if "H-L" in self._cut else z_H
-            x = torch.zeros_like(x) if "x-L" in self._cut else x
+            x = self._nothing(x) if "x-L" in self._cut else x
         elif "L-H" in self._cut:
             z_L = torch.zeros_like(z_L)
         with _without(self.model, level, self._ablated[level]):
@@ -57,6 +58,10 @@ class Touched:
             places = torch.tensor(self._held, device=moved.device) + (moved.shape[1] - cells_of(self.model, moved.shape[1]))
             moved = moved.index_copy(1, places, own[:, places].to(moved.dtype))
         return moved
+
+    def _nothing(self, x: Tensor) -> Tensor:
+        """What is injected in place of the puzzle. A maze model reads off x which cells exist, so there it is no zero, but adds nothing to a state."""
+        return x * _ADDS_NOTHING if isinstance(self.model, MazeHRM) else torch.zeros_like(x)
 
     def logits(self, z_H: Tensor, x: Tensor) -> Tensor:
         return self.model.logits(z_H, x)
@@ -135,13 +140,20 @@ def _silence(block: Any, part: str) -> Any:
         return attention.o_proj.register_forward_pre_hook(mute)
     mixer = block.mixer
     if isinstance(mixer, NeighbourMixer):
-        sender = getattr(mixer, part)
-    else:
-        assert isinstance(mixer, UnitMixer)
-        first, second = {
-            "lines": (lambda: mixer.units[LINE], lambda: mixer.unit_outs[LINE]),
-            "boxes": (lambda: mixer.units[BOX], lambda: mixer.unit_outs[BOX]),
-            "digits": (lambda: mixer.digits, lambda: mixer.digits_out),
-        }[part]
-        sender = second() if hasattr(mixer, "unit_outs") else first()
+        direction = 1 + _MESSAGES["neighbours"].index(part)
+
+        def deafen(_: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            h, around = given
+            around = around.clone()
+            around[:, direction] = len(h)  # as if the edge were there
+            return h, around
+
+        return mixer.register_forward_pre_hook(deafen)
+    assert isinstance(mixer, UnitMixer)
+    first, second = {
+        "lines": (lambda: mixer.units[LINE], lambda: mixer.unit_outs[LINE]),
+        "boxes": (lambda: mixer.units[BOX], lambda: mixer.unit_outs[BOX]),
+        "digits": (lambda: mixer.digits, lambda: mixer.digits_out),
+    }[part]
+    sender = second() if hasattr(mixer, "unit_outs") else first()
     return sender.register_forward_hook(lambda _, __, said: torch.zeros_like(said))

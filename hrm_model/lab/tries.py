@@ -166,7 +166,7 @@ class _Batch:
     """The tries of one model: what it is given, and where each begins."""
 
     def __init__(self, loaded: LoadedModel, puzzle: PuzzleInfo, tries: list[Try], seed: int) -> None:
-        model = self.model = loaded.model.eval()
+        model = self.model = loaded.model.eval().on(puzzle.task)
         self.tries = tries
         self.relabellings = [relabelling(puzzle.task, seed, t.relabel) for t in tries]
         given = np.stack([r.apply(puzzle.given) if r else np.asarray(puzzle.given) for r in self.relabellings])

@@ -11,9 +11,15 @@ from hrm_model import LoadedModel, Trace
 from hrm_model.errors import HRMError, MismatchError, UsageError
 from hrm_model.lab.branch import branch, step_of_segment
 from hrm_model.lab.changes import Ablate, Change, Cut, Depth, Drop, Edit, Freeze, Hold, Kick, Patch, Weights, change_from, patch_from
+from hrm_model.lab.run import read_puzzle
+from hrm_model.lab.think_on import think_on
 from hrm_model.lab.touched import parts
+from hrm_model.lab.tries import Plan, tries
 from hrm_model.recording import record
 from tests.support.lab import KINDS, lab_model, lab_puzzle, same_run
+
+# A 4×4 Sudoku with regions of other shapes.
+JIGSAW = "1............... AAABACBBCCDBCDDD"
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -181,3 +187,19 @@ def test_a_trace_of_another_model_is_refused(model: LoadedModel, base: Trace) ->
     strange = replace(base, model=replace(base.model, sha256="0" * 64))
     with pytest.raises(MismatchError, match="Another model recorded this trace"):
         branch(model, strange, 5)
+
+
+@pytest.mark.parametrize(("kind", "text"), [("maze", "S # /   #/ # G/#   /   #"), ("symmetric", JIGSAW)], ids=["rectangle", "jigsaw"])
+def test_boards_of_other_shapes(kind: str, text: str) -> None:
+    model = lab_model(kind)
+    puzzle = read_puzzle(text)
+    base = record(model.model, puzzle, model.info, segments=3)
+    same_run(branch(model, base, 7).trace, base)
+    for change in (Kick(1.0), Freeze("H"), Cut("x-L"), Cut("L-H")):
+        found = branch(model, base, 7, [change]).trace
+        assert np.isfinite(found.z_H).all()  # type: ignore[arg-type]
+        assert (found.z_L[-1] != base.z_L[-1]).any()  # type: ignore[index]
+    thought = think_on(model, base, segments=6).branch.trace
+    same_run(thought, record(model.model, puzzle, model.info, segments=6))
+    tried = tries(model, puzzle, Plan(starts=1, relabel=1) if kind == "symmetric" else Plan(starts=2), segments=3)
+    np.testing.assert_array_equal(tried.answers[:, 0], thought.prediction[[5, 11, 17]])
