@@ -14,6 +14,8 @@ Gradient = Literal["step", "cycle", "all"]
 # (cells, vocabulary) of the tasks whose board is known from its size alone. A Sudoku token is digit + 1, 0 is padding.
 _SUDOKU_SHAPES = {(side**2, side + 2): f"sudoku-{side}x{side}" for side in (4, 6, 8, 9, 10, 12, 15, 16, 25)}
 
+_SOME_MAZES = ("maze-11x11", "maze-12x24", "maze-21x21", "maze-30x30")
+
 EVERY_SIZE = {"units": "sudoku", "neighbours": "maze"}  # mixers whose models read every size of one kind of puzzle
 
 
@@ -138,8 +140,10 @@ class ModelConfig(BaseModel):
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The tasks that are known by name and that the model reads: one, or the Sudokus of every size (and jigsaws, which have many names)."""
-        return tuple(_SUDOKU_SHAPES.values()) if self.mixer == "units" else (self.task,)
+        """Tasks that the model reads, to choose from: its own, those of every size of Sudoku (jigsaws have many names), or some sizes of mazes."""
+        if self.mixer == "units":
+            return tuple(_SUDOKU_SHAPES.values())
+        return tuple(dict.fromkeys((self.task, *_SOME_MAZES))) if self.mixer == "neighbours" else (self.task,)
 
     @property
     def side(self) -> int:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+USUAL_SEGMENTS = 16
+LONG_WAY_SEGMENTS = 64  # of a model in which messages go from cell to cell
 _MOST_PUZZLES = 2000  # read of one file
 _SETTLED_MS = 250  # after the difficulty was last moved
 _ATTEMPTS = "attempts"  # the reasoner's lane for two attempts
@@ -70,6 +72,7 @@ class ExploreModel(QObject):
     failed(str, int)        an error message ('' clears it), and the cell at fault or −1
     file_opened(object)     the OpenedFile whose trace is shown from now on (also in `opened`)
     example_shown()         `position` may have changed
+    segments_changed()      `segments` became what the model in use usually needs
     file_read(object)       the Path of a file of puzzles or traces that was read without error
     asked()                 the model is asked to reason about `puzzle`
     source_changed(str)     the name of the file that the puzzle or the trace comes from; '' for none
@@ -80,6 +83,7 @@ class ExploreModel(QObject):
     failed = Signal(str, int)
     file_opened = Signal(object)
     example_shown = Signal()
+    segments_changed = Signal()
     file_read = Signal(object)
     asked = Signal()
     source_changed = Signal(str)
@@ -102,7 +106,7 @@ class ExploreModel(QObject):
         self._traces, self._selection, self._player, self._reasoner = traces, selection, player, reasoner
         self._background = Background(self)
         self._examples: dict[str, _Examples] = {}
-        self.segments = 16
+        self.segments = self._usual_segments = USUAL_SEGMENTS
         self.until_halt = False  # stop where the model would, after `segments` at the latest
         self.opened: OpenedFile | None = None
         self.plays_next = True  # the next trace plays by itself; otherwise it stands at its first step
@@ -258,6 +262,7 @@ class ExploreModel(QObject):
             return
         self.failed.emit("", -1)
         self.models.set_foreign("")
+        self._suit_segments()
         self.recent.add(task, grid)
         self._expecting = True
         solution, name = (self.arc.solution(), self.arc.name) if isinstance(task, ArcTask) else (None, "")
@@ -275,6 +280,15 @@ class ExploreModel(QObject):
         self.failed.emit("", -1)
         self._traces.open(None)
         self.blocked.emit(why)
+
+    def _suit_segments(self) -> None:
+        """Take as many segments as this kind of model usually needs, if the number is still what the kind before needs."""
+        config = self.models.config_of(self.models.path)
+        usual = LONG_WAY_SEGMENTS if config is not None and config.mixer == "neighbours" else USUAL_SEGMENTS
+        if usual != self._usual_segments and self.segments == self._usual_segments:
+            self.segments = usual
+            self.segments_changed.emit()
+        self._usual_segments = usual
 
     def attempt(self, copies: int, report: Callable[[Attempts], object], failed: Callable[[str], object]) -> None:
         """Two attempts at the current ARC input. `report` gets them again and again, as the answers come in."""

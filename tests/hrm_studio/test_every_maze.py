@@ -16,8 +16,10 @@ from hrm_model.make import make_model
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.registry import task_named
 from hrm_studio.main_window import MainWindow
+from hrm_studio.models.explore import LONG_WAY_SEGMENTS, USUAL_SEGMENTS
 from hrm_studio.ui.board.maze import MazeDrawing
 
+SUDOKU = "2.......42.11.4."
 TEXT = "S # G\n  #  \n     "
 
 
@@ -143,3 +145,23 @@ def test_generate_makes_a_maze_of_the_same_shape(explored: MainWindow, qtbot: Qt
     qtbot.waitUntil(lambda: puzzle.task.name == "maze-4x9")
     assert maze.shape_of(puzzle.grid) == (4, 9)
     assert len(before) == 25
+
+
+def test_a_maze_model_takes_more_segments_unless_someone_chose_their_number(explored: MainWindow) -> None:
+    explore, panel, maze_model = explored.explore.model, explored.explore.panel, explored.models.path
+    sudoku = explored.models.for_task("sudoku-4x4")
+    assert sudoku is not None
+    assert maze_model is not None
+    assert explore.segments == 2  # chosen, so it stays
+    explored.models.use(sudoku)
+    explore.open_text(SUDOKU, "A test")
+    panel.segments.setValue(3)
+    panel.segments.setValue(USUAL_SEGMENTS)
+    for model, text, wanted in ((maze_model, TEXT, LONG_WAY_SEGMENTS), (sudoku, SUDOKU, USUAL_SEGMENTS)):
+        explored.models.use(model)
+        explore.open_text(text, "A test")
+        assert (explore.segments, panel.segments.value()) == (wanted, wanted)
+    panel.segments.setValue(5)
+    explored.models.use(maze_model)
+    explore.open_text(TEXT, "A test")
+    assert panel.segments.value() == 5

@@ -87,6 +87,7 @@ class PuzzlePanel(QWidget):
         self.segments.setToolTip("How many segments the model reasons for. A segment is H-cycles × (L-steps + 1 H step).")
         self.segments.lineEdit().returnPressed.connect(lambda: self.submit())
         self.segments.valueChanged.connect(lambda value: setattr(explore, "segments", value))
+        explore.segments_changed.connect(lambda: self.segments.setValue(explore.segments))
         self.until_halt = QCheckBox("until it halts")
         self.until_halt.setToolTip(
             "Stop after the first segment after which the model would stop, at the latest after the number beside it."
