@@ -18,6 +18,7 @@ class BundledModel:
     path: Path  # a checkpoint folder
     task: str
     title: str  # for a menu
+    about: str  # what it is good at, in one line, with figures of its card
     config: ModelConfig
 
     def reads(self, task: str) -> bool:
@@ -43,7 +44,12 @@ def bundled_models() -> list[BundledModel]:
     for file in assets_dir().glob("models/*/config.json"):
         about = json.loads(file.read_text(encoding="utf-8"))
         model = BundledModel(
-            file.parent.name, file.parent, about["task"], about.get("title", file.parent.name), ModelConfig.model_validate(about["model"])
+            file.parent.name,
+            file.parent,
+            about["task"],
+            about.get("title", file.parent.name),
+            about.get("about", ""),
+            ModelConfig.model_validate(about["model"]),
         )
         found.append(((not model.task.startswith("sudoku"), -model.config.seq_len, model.name), model))
     return [model for _, model in sorted(found, key=lambda pair: pair[0])]

@@ -28,6 +28,7 @@ def style_sheet(p: Palette) -> str:
     QLabel#title {{ font-size: 15px; font-weight: 700; }}
     QLabel#position {{ font-weight: 600; }}
     QLabel#story {{ color: {p.text}; font-size: 13px; }}
+    QLabel#offline {{ color: {p.text}; background: {p.surface}; border: 1px solid {p.warning}; border-radius: 6px; padding: 8px; }}
     QLabel#error {{ color: {p.wrong}; background: {p.surface}; border: 1px solid {p.wrong}; border-radius: 6px; padding: 8px; }}
     QPlainTextEdit, QLineEdit {{ background: {p.surface}; border: 1px solid {p.border}; border-radius: 6px; padding: 5px 8px; }}
     QPlainTextEdit:focus, QLineEdit:focus {{ border-color: {p.accent}; }}

@@ -116,7 +116,7 @@ class Reasoner(QObject):
 
         def steps() -> Iterator[Report]:
             loaded = self._model(path, device)
-            self.busy_changed.emit("Computing …")
+            self.busy_changed.emit("Reasoning …")
             for result in job(loaded):
                 yield _nothing if result is None else partial(self._in_gui.emit, lane, number, partial(then, result))
 

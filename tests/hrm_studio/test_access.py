@@ -19,6 +19,9 @@ from PySide6.QtWidgets import (
     QMenuBar,
     QPlainTextEdit,
     QScrollBar,
+    QSlider,
+    QTabBar,
+    QToolButton,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
@@ -75,6 +78,28 @@ def test_every_widget_that_can_be_used_has_a_name(window: MainWindow, qtbot: QtB
     qtbot.wait(50)
     assert nameless(window.page(page)) == []
     assert nameless(window.top_bar) == []
+
+
+def unexplained(page: QWidget) -> list[str]:
+    """Tool buttons, boxes, fields and sliders without a tooltip. A push button or check box says itself what it does."""
+    found = []
+    for widget in page.findChildren(QWidget):
+        part = isinstance(widget.parent(), (QComboBox, QAbstractSpinBox, QLineEdit, QTabBar)) or widget.objectName().startswith("qt_")
+        silent = isinstance(widget, (QToolButton, QComboBox, QAbstractSpinBox, QSlider))
+        if silent and not part and not widget.toolTip():
+            found.append(f"{type(widget).__name__} {name_of(widget)!r} in {type(widget.parent()).__name__}")
+    return found
+
+
+@pytest.mark.parametrize("page", [page.name for page in PAGES])
+def test_every_control_that_is_not_a_sentence_has_a_tooltip(window: MainWindow, qtbot: QtBot, page: str) -> None:
+    window.show_page(page)
+    if page == "explore":
+        for name in ("states", "curves", "attention", "cells"):
+            getattr(window.explore, name)  # made now
+    qtbot.wait(50)
+    found = unexplained(window.page(page))
+    assert not found, "\n".join(found)
 
 
 def reach(window: MainWindow, qtbot: QtBot) -> list[QWidget]:

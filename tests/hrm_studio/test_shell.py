@@ -304,3 +304,12 @@ def test_the_tabs_stay_where_they_are(window: MainWindow, width: int) -> None:
         places.add(tuple(tab.x() for tab in window.top_bar.tabs.values()))
         assert window.top_bar.mode.geometry().right() <= width == window.width()
     assert len(places) == 1
+
+
+def test_the_model_menu_says_what_each_bundled_model_is_good_at(window: MainWindow) -> None:
+    menu = window.top_bar.model.menu()
+    menu.aboutToShow.emit()
+    texts = [action.text() for action in menu.actions()]
+    for model in window.models.bundled:
+        assert 20 < len(model.about) <= 90, model.name
+        assert f"{model.title}  —  {model.about}" in texts

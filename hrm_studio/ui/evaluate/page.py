@@ -76,8 +76,12 @@ class EvaluatePage(View):
             minimum=1, maximum=20_000, value=200, singleStep=50, toolTip="Number of puzzles", accessibleName="Number of puzzles"
         )
         self.low, self.high = (
-            QSpinBox(maximum=9999, accessibleName="Difficulty from"),
-            QSpinBox(maximum=9999, accessibleName="Difficulty to"),
+            QSpinBox(
+                maximum=9999, accessibleName="Difficulty from", toolTip="Least number of clues of a Sudoku, or moves of a maze's path"
+            ),
+            QSpinBox(
+                maximum=9999, accessibleName="Difficulty to", toolTip="Largest number of clues of a Sudoku, or moves of a maze's path"
+            ),
         )
         self.range_label = QLabel("clues from")
         self.segments = QSpinBox(minimum=1, maximum=1024, value=16, suffix=" segments", accessibleName="Segments")

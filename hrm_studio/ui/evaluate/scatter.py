@@ -93,7 +93,8 @@ class PuzzleScatter(View):
         if len(there):
             for axis, box, k in (("bottom", self.across, 0), ("left", self.up, 1)):
                 name = box.currentText()
-                plot.setLabel(axis, f"{name} (log10)" if name == "Late drift" else name, color=palette.muted, **{"font-size": "8pt"})
+                plot.getPlotItem().getAxis(axis).setTicks(_powers(there[:, k]) if name == "Late drift" else None)
+                plot.setLabel(axis, name, color=palette.muted, **{"font-size": "8pt"})
                 low, high = float(there[:, k].min()), float(there[:, k].max())
                 room = max(0.5, (high - low) * 0.06)
                 (plot.setXRange if k == 0 else plot.setYRange)(low - room, high + room, padding=0)
@@ -153,3 +154,9 @@ class PuzzleScatter(View):
             QToolTip.showText(event.globalPos(), self.tip(self.line_at(QPointF(event.pos()))), self.plot)
             return True
         return super().eventFilter(watched, event)
+
+
+def _powers(logarithms: np.ndarray) -> list[list[tuple[float, str]]]:
+    """Ticks at whole powers of ten, with their values as text."""
+    low, high = int(np.floor(logarithms.min())), int(np.ceil(logarithms.max()))
+    return [[(float(k), f"{10.0**k:g}") for k in range(low, high + 1)]]

@@ -30,9 +30,12 @@ _HARDNESS: dict[type[Task], tuple[tuple[str, str], ...]] = {
 _OUTCOME = (
     ("Solved", "Whether the answer after the last segment is right. “lost”: it was right before"),
     ("Stable in", "The segment after which the answer no longer changes, right or wrong"),
-    ("Late drift", "How far z_H still moves per segment, over the last four segments. Small: settled"),
+    (
+        "Late drift",
+        "How far z_H still moves in a segment (mean ‖Δz_H‖ over the last four). The answer may stay the same while z_H moves on",
+    ),
     ("Solved in", "The segment from which the answer stays right"),
-    ("Right", "Share of the open cells that are right at the end"),
+    ("Right", "Share of the blank cells whose answer is right at the end, guesses included"),
     ("q_halt", "The model's own judgement at the end. Above 0: it expects its answer to be right"),
     ("Would halt", "The segment after which the model would halt"),
 )

@@ -37,7 +37,14 @@ class ArcAttempts(QWidget):
             "Let the model reason about rotated, mirrored and recoloured copies of this input.\n"
             "The two answers with the most votes are its attempts, as the ARC Prize allows."
         )
-        self.copies = QSpinBox(minimum=1, maximum=1000, value=_COPIES, suffix=" copies", accessibleName="Copies that vote")
+        self.copies = QSpinBox(
+            minimum=1,
+            maximum=1000,
+            value=_COPIES,
+            suffix=" copies",
+            accessibleName="Copies that vote",
+            toolTip="How many relabelled copies of the input vote on the two attempts: more take longer",
+        )
         self.state = QLabel("", objectName="muted")
         self.pictures: list[AttemptPicture] = []
         self.controls = QWidget()  # apart from the pictures, which may scroll out of sight

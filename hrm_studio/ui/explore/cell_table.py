@@ -11,11 +11,14 @@ from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QLabe
 
 from hrm_model.analysis.cells import bits, final_since, short_step_name
 from hrm_model.analysis.core import blanks
+from hrm_model.trace.counts import sure_cells
+from hrm_model.trace.curves import wrong_cells
 from hrm_model.trace.data import Trace
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.drawing import percent
+from hrm_studio.ui.board.timeline import step_name
 from hrm_studio.ui.board.token_text import token_text
 from hrm_studio.ui.widgets.view import View
 
@@ -23,7 +26,7 @@ _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 COLUMNS = (
     ("Cell", "Row and column, counted from 1"),
-    ("Answer", "The model's answer at this step"),
+    ("Answer", "The model's answer at this step: ✓ right, ✗ wrong, ? undecided (the likeliest candidate)"),
     ("Sure", "The probability of the answer"),
     ("Entropy", "How undecided the model is, in bits: 0 is certain, 1 is a toss-up between two answers"),
     ("Final at", "From this step on the answer never changes again: segment.H-cycle.step"),
@@ -46,6 +49,7 @@ class CellTableModel(QAbstractTableModel):
         self._sort = (_CELL, Qt.SortOrder.AscendingOrder)
         self._final: np.ndarray = np.zeros(0, int)
         self._values: list[np.ndarray] = []
+        self._sure = self._wrong = np.zeros(0, bool)
 
     def show(self, trace: Trace | None, cells: np.ndarray, step: int) -> None:
         """Show a trace, or more steps or other cells of it."""
@@ -72,7 +76,9 @@ class CellTableModel(QAbstractTableModel):
 
     def _compute(self, trace: Trace, step: int) -> None:
         self._step = step
-        probability = trace.probability[step]
+        probability, this = trace.probability[step], slice(step, step + 1)
+        self._sure = sure_cells(trace, this)[0] | ~blanks(trace)
+        self._wrong = wrong_cells(trace, this)[0]
         self._values = [
             np.arange(len(probability)),
             trace.prediction[step],
@@ -114,6 +120,8 @@ class CellTableModel(QAbstractTableModel):
         cell = int(self.order[index.row()])
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(trace, cell, column)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._explanation(trace, cell, column)
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return int(Qt.AlignmentFlag.AlignCenter)
         if role == Qt.ItemDataRole.ForegroundRole and column in (_ANSWER, _SOLUTION):
@@ -136,15 +144,24 @@ class CellTableModel(QAbstractTableModel):
         if column == _SOLUTION and trace.puzzle.solution is None:
             return "?"
         mark = ""
+        if column == _ANSWER and not self._sure[cell]:
+            return token_text(trace.puzzle.task, int(value)) + "  ?"  # the board shows candidates, so nothing is right or wrong yet
         if column == _ANSWER and trace.puzzle.solution is not None:
-            mark = "  ✓" if value == trace.puzzle.solution[cell] else "  ✗"
+            mark = "  ✗" if self._wrong[cell] else "  ✓"
         return token_text(trace.puzzle.task, int(value)) + mark
+
+    def _explanation(self, trace: Trace, cell: int, column: int) -> str:
+        value = self._values[column][cell]
+        if column == _FINAL and value > 0:
+            return f"The answer never changes again after {step_name(trace, int(value))}"
+        if column == _ANSWER and not self._sure[cell]:
+            return "Undecided: the board shows candidates. This is the likeliest one."
+        return COLUMNS[column][1]
 
     def _colour(self, trace: Trace, cell: int) -> QColor | None:
         if trace.puzzle.solution is None:
             return None
-        right = trace.prediction[self._step][cell] == trace.puzzle.solution[cell]
-        return self._theme.palette.color("right" if right else "wrong")
+        return self._theme.palette.color("muted" if not self._sure[cell] else "wrong" if self._wrong[cell] else "right")
 
 
 class CellTable(View):

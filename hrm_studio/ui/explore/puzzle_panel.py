@@ -246,7 +246,7 @@ class PuzzlePanel(QWidget):
         text = f'<span style="color:{getattr(colours, colour)}">{mark}</span> {words}{clues if check.state == "one" else ""}'
         if check.rating is not None:
             level = check.rating.level
-            needs = f"needs {check.rating.name}" if level else "no blank cells"
+            needs = f"level {level} of {len(LEVELS) - 1}: needs {check.rating.name}" if level else "no blank cells"
             meter = "●" * level + "○" * (len(LEVELS) - 1 - level)
             text += f'<br><span style="color:{colours.accent}">{meter}</span> <span style="color:{colours.muted}">{needs}</span>'
         self.known.setText(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import qtawesome
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
@@ -19,15 +21,20 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from hrm_model.hub.client import HubSettings
 from hrm_model.hub.known import known
 from hrm_studio.models.downloads import Download, Downloads
 from hrm_studio.models.library import LibraryEntry
 from hrm_studio.services.hub_service import Event
 from hrm_studio.theme import Theme
-from hrm_studio.ui.widgets.error_label import ErrorLabel
+from hrm_studio.ui.widgets.error_label import ErrorLabel, MessageLabel
 from hrm_studio.units import count, duration, size
 
 _TASKS = {"sudoku-9x9": "Sudoku 9×9", "maze-30x30": "mazes of 30×30", "arc": "ARC tasks, up to 30×30"}
+
+_AGAIN = {"paused": "Resume", "failed": "Try again"}
+_BESIDE_WORDS = 72  # pixels of a button for its icon and margins, or more
+_OFFLINE = "Offline mode is on: only bundled and downloaded models can be used. The button beside the search field turns it off."
 
 
 class HubPanel(QWidget):
@@ -40,9 +47,11 @@ class HubPanel(QWidget):
     describe_wanted = Signal(object)
     cancel_wanted = Signal(str)
 
-    def __init__(self, downloads: Downloads, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, downloads: Downloads, hub: Callable[[], HubSettings], theme: Theme, parent: QWidget | None = None) -> None:
+        """`hub`: the settings now, for whether the Hub may be asked at all."""
         super().__init__(parent)
-        self._downloads, self._theme = downloads, theme
+        self._downloads, self._hub, self._theme = downloads, hub, theme
+        self._unreached = ""  # why the Hub could not be reached the last time
         self._entry: LibraryEntry | None = None
         self._described: Event | None = None  # the last answer of the Hub
         self.title = QLabel(objectName="bigtitle", wordWrap=True)
@@ -77,7 +86,10 @@ class HubPanel(QWidget):
         self.fetch = QPushButton("Download", objectName="go")
         self.look = QPushButton("Check the Hub", toolTip="Get the current size, licence, files and commit")
         self.page = QPushButton("Model page", toolTip="Open the model page on huggingface.co")
-        self.pause, self.cancel = QPushButton("Pause"), QPushButton("Cancel", toolTip="Cancel the download and delete its data")
+        self.pause, self.cancel = (
+            QPushButton("Pause", toolTip="Pause the download; what is there is kept"),
+            QPushButton("Cancel", toolTip="Cancel the download and delete its data"),
+        )
         self.fetch.clicked.connect(self._start)
         self.look.clicked.connect(lambda: self.describe_wanted.emit(self._entry) if self._entry else None)
         self.page.clicked.connect(
@@ -86,8 +98,11 @@ class HubPanel(QWidget):
         self.pause.clicked.connect(self._pause)
         self.cancel.clicked.connect(lambda: self.cancel_wanted.emit(self._entry.id) if self._entry else None)
         row = QHBoxLayout()
-        for button in (self.fetch, self.pause, self.cancel, self.look, self.page):
+        for button in (self.fetch, self.pause, self.cancel, self.look, self.page):  # all stay in place; those of no use now are disabled
             row.addWidget(button)
+        widest = max(self.fontMetrics().horizontalAdvance(words) for words in ("Download", *_AGAIN.values()))
+        self.fetch.setMinimumWidth(widest + _BESIDE_WORDS)
+        self.offline = MessageLabel("offline")
         row.addStretch(1)
         self.progress = QFrame(objectName="banner")
         self.bar = QProgressBar(textVisible=False, maximum=1000)
@@ -106,6 +121,7 @@ class HubPanel(QWidget):
         layout.setSpacing(12)
         layout.addWidget(self.title)
         layout.addWidget(self.id)
+        layout.addWidget(self.offline)
         layout.addLayout(row)
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
@@ -133,8 +149,7 @@ class HubPanel(QWidget):
         self._say("licence", (found.licence if found else entry.about.partition(",")[0]) or "unknown")
         self._say("note", found.note if found else "")
         self._say("commit", entry.commit[:12] or "latest")
-        self.look.setEnabled(True)
-        self._show_download()
+        self.show_reach()
         if self._described is not None and self._described["id"] == entry.id:
             self.show_described(self._described)
 
@@ -145,12 +160,21 @@ class HubPanel(QWidget):
         dull = text.startswith("unknown")
         self.values[name].setStyleSheet(f"color: {self._theme.palette.muted};" if dull else "")
 
+    def show_reach(self) -> None:
+        """Say before anyone clicks that the Hub cannot be asked, and what to do."""
+        off = self._hub().is_offline
+        self.look.setEnabled(not off)
+        self._show_download()
+        self.offline.setText(_OFFLINE if off else self._unreached)
+        self.offline.setVisible(bool(self.offline.text()))
+
     def show_described(self, event: Event) -> None:
         """Show the Hub's answer about this model."""
         if self._entry is None or event["id"] != self._entry.id:
             return
         self._described = event
-        self.look.setEnabled(True)
+        self._unreached = ""
+        self.show_reach()
         sizes = dict(event["files"])
         weights = event["weights"]
         self._say("licence", event["licence"] or "unknown: not given in the model card")
@@ -162,9 +186,11 @@ class HubPanel(QWidget):
         self.file.setVisible(len(weights) > 1)
         self.file_label.setVisible(len(weights) > 1)
 
-    def show_failure(self, message: str) -> None:
-        """Show why the Hub did not answer; '' clears it."""
-        self.look.setEnabled(True)
+    def show_failure(self, message: str, kind: str = "") -> None:
+        """Show why the Hub did not answer; '' clears it. `kind`: of the HubError. A missing network is said on every model's page."""
+        if kind == "network":
+            self._unreached = "The Hub could not be reached. Downloads need a network; downloaded and bundled models do not."
+        self.show_reach()
         self.message.show_message(message)
 
     def asking(self) -> None:
@@ -188,12 +214,11 @@ class HubPanel(QWidget):
     def _show_download(self) -> None:
         download = self._downloads.by_id.get(self._entry.id) if self._entry is not None else None
         live = download is not None and download.live
-        self.fetch.setVisible(not live)
-        self.pause.setVisible(live)
-        self.cancel.setVisible(download is not None and download.state != "finished")
+        self.fetch.setEnabled(not live and not self._hub().is_offline)
+        self.pause.setEnabled(live)
+        self.cancel.setEnabled(download is not None and download.state != "finished")
         self.progress.setVisible(download is not None and download.state != "finished")
-        words = {"paused": "Resume", "failed": "Try again"}
-        self.fetch.setText(words.get(download.state, "Download") if download is not None else "Download")
+        self.fetch.setText(_AGAIN.get(download.state, "Download") if download is not None else "Download")
         self.message.show_message(download.message if download is not None else "")
         if download is None:
             return

@@ -66,7 +66,7 @@ class ModelDetails(QWidget):
         self.explore = QPushButton("Open in Explore", objectName="go")
         self.explore.setToolTip("Use this model in Explore (or double-click it in the list)")
         self.explore.clicked.connect(self.explore_wanted)
-        self.more = QToolButton(text="More", popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.more = QToolButton(text="More", toolTip="More actions on this model", popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self.more)
         self.convert = self.menu.addAction("Convert to safetensors …", self.convert_wanted.emit)
         self.export = self.menu.addAction("Export with a model card …", self.export_wanted.emit)

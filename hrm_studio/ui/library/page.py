@@ -37,7 +37,7 @@ class LibraryPage(QWidget):
         self.downloads = Downloads(self.service, self.library.request_settings, self)
         self.list = ModelList(self.library, self.downloads, studio.theme)
         self.details = ModelDetails(studio.background, studio.theme)
-        self.hub = HubPanel(self.downloads, studio.theme)
+        self.hub = HubPanel(self.downloads, lambda: self.library.hub, studio.theme)
         self.bar = UndoBar()
         self.inspection: Inspection | None = None
         self._by_hand: dict[str, dict[str, Any]] = {}  # settings a person entered, by entry key
@@ -89,6 +89,7 @@ class LibraryPage(QWidget):
         self.hub.describe_wanted.connect(self.describe)
         self.hub.cancel_wanted.connect(self._cancel_download)
         self.downloads.finished.connect(self._fetched)
+        self.library.changed.connect(self.hub.show_reach)  # the settings may be others
 
     def _entries(self) -> list[Entry]:
         return [
@@ -292,7 +293,7 @@ class LibraryPage(QWidget):
         if event["type"] == "described":
             self.hub.show_described(event)
         elif event["type"] == "failed":
-            self.hub.show_failure(event["message"])
+            self.hub.show_failure(event["message"], event.get("kind", ""))
 
     def _cancel_download(self, repo: str) -> None:
         self.downloads.forget(repo)

@@ -112,7 +112,7 @@ class StatesView(View):
         self.together_button.toggled.connect(self._redraw)
         self.three_button.toggled.connect(self._set_three)
         self.colour = QComboBox(toolTip="What the colours mean", accessibleName="Colours")
-        self.kind = QComboBox(accessibleName="What the heat map shows")
+        self.kind = QComboBox(accessibleName="What the heat map shows", toolTip="What the heat map shows")
         for kind, tip in KINDS.items():
             self.kind.addItem({"channels": "Positions × channels", "moved": "Movement", "to go": "Distance to the end"}[kind], kind)
             self.kind.setItemData(self.kind.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)

@@ -170,8 +170,14 @@ class TopBar(QWidget):
         menu.clear()
         group = QActionGroup(menu)
         for path in [*(m.path for m in self._models.bundled), *self._models.others]:
+            bundled = self._models.bundled_as(path)
+            about = f"  —  {bundled.about}" if bundled is not None and bundled.about else ""
             self._choice(
-                menu, group, self._models.title(path), path == self._models.path and not self._models.foreign, partial(self._pick, path)
+                menu,
+                group,
+                self._models.title(path) + about,
+                path == self._models.path and not self._models.foreign,
+                partial(self._pick, path),
             )
         menu.addSeparator()
         menu.addAction("Open a checkpoint …", self.open_model_wanted.emit)

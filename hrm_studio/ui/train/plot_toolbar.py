@@ -56,7 +56,12 @@ class PlotToolbar(QWidget):
         )
         self.all.clicked.connect(lambda: settings.set(zoom=None))
         row.addWidget(self.all)
-        self.export = QToolButton(text="Export", objectName="chip", popupMode=QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.export = QToolButton(
+            text="Export",
+            objectName="chip",
+            toolTip="Save the plots as a picture or a table",
+            popupMode=QToolButton.ToolButtonPopupMode.InstantPopup,
+        )
         menu = QMenu(self.export)
         for kind, text in (("png", "PNG image …"), ("svg", "SVG drawing …"), ("csv", "All values as CSV …")):
             menu.addAction(text, partial(self.export_wanted.emit, kind))

@@ -127,7 +127,12 @@ class RunHeader(QWidget):
             button = QToolButton(text=control.text, toolTip=tip, toolButtonStyle=style, accessibleName=control.text)
             button.clicked.connect(lambda _=False, name=control.name: self.wanted.emit(name))
             self.buttons[control.name] = button
-        self.explore = QToolButton(text="Open in Explore", objectName="go", toolButtonStyle=Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.explore = QToolButton(
+            text="Open in Explore",
+            objectName="go",
+            toolTip="Reason with the newest checkpoint in Explore",
+            toolButtonStyle=Qt.ToolButtonStyle.ToolButtonTextBesideIcon,
+        )
         self.explore.clicked.connect(self.explore_wanted)
         self.more = QToolButton(objectName="flat", toolTip="More actions", accessibleName="More actions on this run")
         self.more.clicked.connect(lambda: self.menu_wanted.emit(self.more.mapToGlobal(self.more.rect().bottomLeft())))

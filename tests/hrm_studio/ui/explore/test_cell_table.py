@@ -149,3 +149,17 @@ def test_what_was_selected_before_the_table_is_shown_is_in_sight(qtbot: QtBot) -
     qtbot.waitUntil(lambda: room.contains(place(70)))
     selection.set((2,))
     qtbot.waitUntil(lambda: room.contains(place(2)) and not room.contains(place(70)))
+
+
+def test_undecided_cells_are_neither_right_nor_wrong_and_steps_explain_themselves(qtbot: QtBot) -> None:
+    view, traces, _ = table_of(qtbot)
+    trace = synthetic(sudoku_info(), segments=4)
+    traces.open(trace, cursor=3)
+    counts = traces.verdict.counts
+    marks = [row(view, k)[1][-1] for k in range(view.model.rowCount())]
+    assert (marks.count("✓"), marks.count("✗"), marks.count("?")) == (counts.right[3], counts.wrong[3], counts.undecided[3])
+    assert counts.undecided[3] > 0
+    late = next(k for k in range(view.model.rowCount()) if "." in row(view, k)[4])
+    tips = view.model.data(view.model.index(late, 4), Qt.ItemDataRole.ToolTipRole)
+    assert "Segment" in tips
+    assert "H-cycle" in tips

@@ -280,3 +280,46 @@ def test_a_context_menu_is_gone_once_it_is_closed(page: LibraryPage) -> None:
     menu.close()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     assert len(page.findChildren(QMenu)) == before
+
+
+def test_offline_is_said_before_anyone_clicks(page: LibraryPage, hub: Hub, qtbot: QtBot) -> None:
+    page.library.set_hub(hub.url, "", "", True)
+    page.library.choose(entry(page, lambda e: e.id == ID))
+    assert page.hub.offline.isVisible()
+    assert "Offline mode is on" in page.hub.offline.text()
+    assert not page.hub.fetch.isEnabled()
+    assert not page.hub.look.isEnabled()
+    page.library.set_hub(hub.url, "", "", False)
+    qtbot.waitUntil(lambda: page.hub.fetch.isEnabled())
+    assert page.hub.look.isEnabled()
+    assert not page.hub.offline.isVisible()
+
+
+def test_a_missing_network_is_said_on_every_models_page(page: LibraryPage, hub: Hub, qtbot: QtBot) -> None:
+    page.library.choose(entry(page, lambda e: e.id == ID))
+    page.hub.show_failure("the Hub could not be reached", "network")
+    page.library.choose(entry(page, lambda e: e.path is None and e.id not in ("", ID)))
+    assert page.hub.offline.isVisible()
+    assert page.hub.fetch.isEnabled()  # the network may be back
+
+
+def test_buttons_of_a_download_stay_in_place(page: LibraryPage, hub: Hub, qtbot: QtBot) -> None:
+    hub.faults = {"content": [("slow", 500_000)] * 3}
+    page.library.choose(entry(page, lambda e: e.id == ID))
+    qtbot.wait(50)
+    buttons = (page.hub.fetch, page.hub.pause, page.hub.cancel, page.hub.look, page.hub.page)
+
+    def places() -> list[tuple[int, int]]:
+        qtbot.wait(20)
+        return [(button.x(), button.width()) for button in buttons]
+
+    before = places()
+    page.hub.fetch.click()
+    qtbot.waitUntil(lambda: page.downloads.by_id[ID].nbytes > 100_000)
+    assert places() == before
+    assert [button.isEnabled() for button in buttons[:3]] == [False, True, True]
+    page.hub.pause.click()
+    assert page.hub.fetch.text() == "Resume"
+    assert places() == before
+    page.hub.cancel.click()
+    assert places() == before
