@@ -16,6 +16,7 @@ import numpy as np
 
 from hrm_model.analysis.puzzle_results import wilson
 from hrm_model.errors import DatasetError
+from hrm_model.files import atomic_write
 from hrm_model.lab.branch import Loader
 from hrm_model.lab.experiment import Experiment, Found
 from hrm_model.lab.outcome import right
@@ -99,13 +100,18 @@ def _begun(path: Path, variants: Sequence[Variant], model: LoadedModel, puzzles:
     }  # fmt: skip
     header = json.loads(json.dumps(header))
     if not path.exists():
-        path.write_text(json.dumps(header) + "\n", encoding="utf-8")
+        with atomic_write(path, "w") as file:
+            file.write(json.dumps(header) + "\n")
         return {}
     first, *rest = path.read_text(encoding="utf-8").splitlines() or [""]
     try:
         if json.loads(first) != header:
             raise DatasetError(f"{path}: belongs to another series, model or set. Choose another file.")
-        lines = [Line(**json.loads(text)) for text in rest if text.endswith("}")]  # the last one may be torn
+        if rest and not rest[-1].endswith("}"):  # a kill tore the last line: write on after the last whole one
+            rest.pop()
+            with atomic_write(path, "w") as file:
+                file.write("\n".join([first, *rest]) + "\n")
+        lines = [Line(**json.loads(text)) for text in rest]
     except (ValueError, TypeError) as error:
         if isinstance(error, DatasetError):
             raise

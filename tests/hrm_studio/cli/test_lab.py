@@ -166,3 +166,34 @@ def test_mazes() -> None:
     refused = run("lab", "cause", maze, *SHORT)
     assert refused.exit_code == 2
     assert "has no clues to add or take away" in refused.stderr
+
+
+def test_a_set_with_one_parameter_varied(tmp_path: Path) -> None:
+    task = task_named("sudoku-4x4")
+    file = tmp_path / "four.txt"
+    file.write_text("\n".join(task.format_line(g) for g in task.generate(2, np.random.default_rng(0), clues=6)[0]), encoding="utf-8")
+    command = (
+        "lab",
+        "set",
+        file,
+        "--experiment",
+        "freeze",
+        "--vary",
+        "at=0,4",
+        "--set",
+        "module=L",
+        "--segments",
+        "4",
+        "--keep",
+        tmp_path / "k.jsonl",
+    )
+    found = json.loads(run(*command, "--json").stdout)
+    assert [row["label"] for row in found["results"]] == ["at=0", "at=4"]
+    assert found["results"][0]["branches"]["solved"] == 0
+    assert found["results"][1]["branches"] == found["results"][1]["base"]
+    shown = run(*command).stdout
+    assert "at=4, 2 puzzles" in shown
+    for bad, words in (("force=1", "no parameter 'force'"), ("at", "is not NAME=VALUE"), ("segments=0,4", "segments is 0")):
+        result = run("lab", "set", file, "--experiment", "freeze", "--vary", bad)
+        assert result.exit_code == 2
+        assert words in result.stderr
