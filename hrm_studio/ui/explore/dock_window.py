@@ -12,7 +12,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.ui.widgets.dock_title import DockTitle
 
 _LAYOUT_VERSION = 4
-_BESIDE = ("States", "Curves", "Attention", "Cells", "Lab")  # the docks beside the board
+_BESIDE = ("States", "Curves", "Attention", "Cells")  # the docks beside the board
 _BEHIND = ("Attention", "Cells", "Lab")  # those behind another tab
 _LOW = 690  # pixels: a lower page has room for one stack of docks only
 _DRAGGED_MS = 100
@@ -151,18 +151,18 @@ class DockWindow(QMainWindow):
         # Called after the page is shown: Qt leaves a stray tab bar on the board if two stacks are made before the first layout.
         self._low = self.height() < _LOW
         if self._low:  # one stack of docks: with two, the plots would be too flat to read
-            pairs = [("States", "Curves"), ("Curves", "Attention"), ("Attention", "Cells"), ("Cells", "Lab")]
+            pairs = [("States", "Curves"), ("Curves", "Attention"), ("Attention", "Cells")]
         else:
             if self.docks["Curves"] in self.tabifiedDockWidgets(self.docks["States"]):
                 for title in _BESIDE:  # Qt cannot split a stack, so take the docks out first
                     self.removeDockWidget(self.docks[title])
                     self.addDockWidget(RIGHT, self.docks[title])
                     self.docks[title].show()
-            pairs = [("States", "Attention"), ("Attention", "Lab"), ("Curves", "Cells")]
-        for first, second in pairs:
+            pairs = [("States", "Attention"), ("Curves", "Cells")]
+        for first, second in [*pairs, ("Puzzle", "Lab")]:
             self.tabifyDockWidget(self.docks[first], self.docks[second])
             self.docks[second].show()
-        for first in ("Curves", "States"):
+        for first in ("Curves", "States", "Puzzle"):
             self.docks[first].raise_()
         self._share_room()
         QTimer.singleShot(0, self._share_room)  # again, after the views behind tabs are hidden

@@ -77,7 +77,8 @@ class ExplorePage(DockWindow):
         queue = BuildQueue(self)
         for title, (make, module, size) in self._right_panels().items():
             self.lazy_panels[title] = LazyPanel(make, f"hrm_studio.ui.{module}", size, studio.background, queue)
-            self._add(title, self.lazy_panels[title], RIGHT)
+            # The Lab lies behind the puzzle, where it has the whole height.
+            self._add(title, self.lazy_panels[title], LEFT if title == "Lab" else RIGHT)
         self._add("Timeline", self.transport, BOTTOM)
         leave_focus_on_click(self)
         self.board.menu_wanted.connect(self._show_cell_menu)
@@ -122,7 +123,7 @@ class ExplorePage(DockWindow):
             "Curves": (curves, "plots.curves", QSize(212, 160)),
             "Attention": (attention, "explore.attention", QSize(140, 100)),
             "Cells": (cells, "explore.cell_table", QSize(397, 100)),
-            "Lab": (lab, "lab.panel", QSize(260, 100)),
+            "Lab": (lab, "lab.panel", QSize(200, 100)),
         }
 
     @property

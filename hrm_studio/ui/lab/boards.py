@@ -36,11 +36,6 @@ class _Drawings:
         return kept[2]
 
 
-def aspect_of(found: Drawing) -> float:
-    """Width / height of a small board."""
-    return min(2.0, max(0.5, found.aspect))
-
-
 class BoardPair(View):
     """The base and the chosen branch at the cursor's step. A frame marks the cells whose answers differ."""
 
@@ -69,6 +64,13 @@ class BoardPair(View):
         other = run.found.trace
         return np.flatnonzero(base.prediction[answer_at(base, step)] != other.prediction[answer_at(other, step)])
 
+    def rooms(self) -> tuple[QRectF, QRectF]:
+        """Where base and branch are, with their captions: side by side or one above the other, whichever makes them larger."""
+        wide, high = float(self.width()), float(self.height())
+        if min((wide - _GAP) / 2, high - _CAPTION) >= min(wide, (high - _GAP) / 2 - _CAPTION):
+            return QRectF(0, 0, (wide - _GAP) / 2, high), QRectF((wide + _GAP) / 2, 0, (wide - _GAP) / 2, high)
+        return QRectF(0, 0, wide, (high - _GAP) / 2), QRectF(0, (high + _GAP) / 2, wide, (high - _GAP) / 2)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         painter, colours, lab = QPainter(self), self._theme.palette, self._lab
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -78,23 +80,18 @@ class BoardPair(View):
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, words)
             return
         differs = self.differing()
-        width = (self.width() - _GAP) / 2
-        count = (
-            "same answer"
-            if not len(differs)
-            else f"{len(differs)} cell{'' if len(differs) == 1 else 's'} differ{'s' if len(differs) == 1 else ''}"
-        )
-        for k, (trace, caption) in enumerate(((lab.base, "Base"), (lab.run.found.trace, f"Branch: {count}"))):
-            left = k * (width + _GAP)
+        count = "same answer" if not len(differs) else f"{len(differs)} cell{'s differ' if len(differs) > 1 else ' differs'}"
+        runs = ((lab.base, "Base"), (lab.run.found.trace, f"Branch: {count}"))
+        for k, ((trace, caption), room) in enumerate(zip(runs, self.rooms(), strict=True)):
             painter.setPen(colours.color("text"))
-            painter.drawText(QRectF(left, 0, width, _CAPTION), Qt.AlignmentFlag.AlignCenter, caption)
+            painter.drawText(QRectF(room.left(), room.top(), room.width(), _CAPTION), Qt.AlignmentFlag.AlignCenter, caption)
             found = self._drawings.of(trace, self, colours)
             if found is None:
                 continue
-            aspect = found.aspect
-            height = min(self.height() - _CAPTION - 4, (width - 4) / aspect)
-            place = QRectF(0, 0, height * aspect, height)
-            place.moveCenter(QRectF(left, _CAPTION, width, self.height() - _CAPTION).center())
+            below = room.adjusted(2, _CAPTION, -2, -2)
+            height = min(below.height(), below.width() / found.aspect)
+            place = QRectF(0, 0, height * found.aspect, height)
+            place.moveCenter(below.center())
             step = answer_at(trace, self._traces.cursor)
             if found.fills:
                 found.paint_small(painter, place, step)

@@ -228,3 +228,15 @@ def test_another_trace_begins_another_tree(lab: Lab, unsolved: Trace) -> None:
     lab.traces.open(unsolved)
     assert lab.model.runs == []
     assert lab.model.base is unsolved
+
+
+def test_boards_stand_where_they_are_larger(lab: Lab) -> None:
+    pair = lab.panel.pair
+    pair.resize(600, 200)
+    left, right = pair.rooms()
+    assert left.top() == right.top()
+    assert right.left() > left.right()
+    pair.resize(240, 500)
+    upper, lower = pair.rooms()
+    assert upper.left() == lower.left()
+    assert lower.top() > upper.bottom()
