@@ -173,6 +173,7 @@ class MainWindow(QMainWindow):
         self.reasoner.model_loaded.connect(self._model_loaded)
         self.opener.puzzle_wanted.connect(self._open_puzzle)
         self.opener.comparison_wanted.connect(self._compare)
+        self.opener.evaluation_wanted.connect(self._evaluate)
         self.opener.recent_changed.connect(self._fill_recent)
         self.theme.changed.connect(self._apply_theme)
 
@@ -199,6 +200,8 @@ class MainWindow(QMainWindow):
             self.page("train").open_path(path)  # type: ignore[attr-defined]
         elif kind == "dataset":
             self._open_dataset(path)
+        elif kind == "puzzles" and path.suffix != ".json" and self.stack.currentWidget() is self.pages.get("evaluate"):
+            self.page("evaluate").use_file(path)  # type: ignore[attr-defined]
         else:
             self.show_page("explore")
             self.explore.open_path(path, kind)
@@ -226,7 +229,14 @@ class MainWindow(QMainWindow):
         self.show_page("explore")
         self.explore.reason_about(task, puzzle, at)
 
+    def _evaluate(self, text: str) -> None:
+        self.show_page("evaluate")
+        self.page("evaluate").use_text(text)  # type: ignore[attr-defined]
+
     def _open_puzzle(self, text: str) -> None:
+        if self.stack.currentWidget() is self.pages.get("evaluate"):  # dropped there
+            self._evaluate(text)
+            return
         self.show_page("explore")
         self.explore.open_text(text)
 

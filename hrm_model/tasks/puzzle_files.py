@@ -14,6 +14,7 @@ Shapes: N puzzles, S cells.
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,6 +83,17 @@ def read_puzzles(file: Path, *, solve: bool = False, limit: int | None = None, a
         np.concatenate(ratings) if len(ratings) == len(parts) else None,
         tuple(itertools.chain.from_iterable(p.sources for p in parts)),
     )
+
+
+def count_puzzles(text: str, most: int) -> int:
+    """How many puzzles a text holds, counted up to `most`; 0 if it cannot be read. Only the first two are looked at closely."""
+    try:
+        rows = list(itertools.islice(rows_of(io.StringIO(text)), most))
+        for row in rows[:2]:
+            parse_any(row.question)
+    except (PuzzleError, csv.Error):
+        return 0
+    return len(rows)
 
 
 def iter_puzzles(file: Path, *, solve: bool = False, limit: int | None = None, any_solution: bool = False) -> Iterator[Puzzles]:

@@ -76,6 +76,7 @@ class ExploreModel(QObject):
     file_read(object)       the Path of a file of puzzles or traces that was read without error
     asked()                 the model is asked to reason about `puzzle`
     source_changed(str)     the name of the file that the puzzle or the trace comes from; '' for none
+    many_wanted(str)        a text of several puzzles, to evaluate the model on
     shown()                 another trace is on the board, or none
     blocked(str)            no model here can reason about `puzzle`: why, in words; '' as soon as one can
     """
@@ -87,6 +88,7 @@ class ExploreModel(QObject):
     file_read = Signal(object)
     asked = Signal()
     source_changed = Signal(str)
+    many_wanted = Signal(str)
     shown = Signal()
     blocked = Signal(str)
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QApplication,
     QComboBox,
     QFileDialog,
     QHBoxLayout,
@@ -28,9 +29,9 @@ from PySide6.QtWidgets import (
 from hrm_model.analysis.puzzle_results import summary
 from hrm_model.errors import HRMError, OpenError, write_failure
 from hrm_model.files import atomic_write
-from hrm_model.folders import person
+from hrm_model.folders import home, person
 from hrm_model.tasks.base import Task
-from hrm_model.tasks.puzzle_files import read_puzzles
+from hrm_model.tasks.puzzle_files import count_puzzles, read_puzzles
 from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_studio.actions import Entry
@@ -109,6 +110,8 @@ class EvaluatePage(View):
         self.generated.clicked.connect(lambda: self.use_file(None))
         self.from_file = pick
         pick.setCheckable(True)
+        paste = QToolButton(text="Paste", toolTip="Use the puzzles on the clipboard (Ctrl+V)", objectName="chip")
+        paste.clicked.connect(self._paste)
         save = QToolButton(text="Save table …", toolTip="Save all rows as CSV", objectName="chip")
         save.clicked.connect(self._save)
         self.open_button = QPushButton("Open in Explore", toolTip="Open the selected puzzle in Explore, with this model")
@@ -116,7 +119,7 @@ class EvaluatePage(View):
         self.open_button.setEnabled(False)
         self.model = QLabel("", objectName="muted")
         top = FlowRow(
-            QLabel("Evaluate", objectName="title"), self.model, self.task, self.generated, pick, QLabel("puzzles"), self.count,
+            QLabel("Evaluate", objectName="title"), self.model, self.task, self.generated, pick, paste, QLabel("puzzles"), self.count,
             self.range_label, self.low, QLabel("to"), self.high, self.segments, self.start,
         )  # fmt: skip
         top.row.setSpacing(8)
@@ -163,6 +166,7 @@ class EvaluatePage(View):
     def _entries(self) -> list[Entry]:
         return [
             Entry("evaluate_file", "&File", "Puzzles from a file …", "", "", self._pick_file, "Evaluate on a file of puzzles: one per line, CSV, .sdk …"),
+            Entry("evaluate_paste", "&Edit", "Paste puzzles", "Ctrl+V", "mdi6.content-paste", self._paste, "Evaluate on the puzzles on the clipboard"),
             Entry("evaluate_generated", "&File", "Generated puzzles", "", "", lambda: self.use_file(None), "Evaluate on newly generated puzzles"),
             Entry("evaluate_save", "&File", "Save the table …", "", "", self._save, "Save all rows as CSV"),
             Entry("evaluate_run", "&Step", "Run the evaluation, or stop", "Ctrl+Return", "mdi6.brain", self.toggle),
@@ -234,6 +238,27 @@ class EvaluatePage(View):
         self.from_file.setText("From a file …" if path is None else path.name)
         for part in (self.low, self.high):
             part.setEnabled(path is None)
+
+    def use_text(self, text: str) -> None:
+        """Use the puzzles of a pasted or dropped text: all of them."""
+        count = count_puzzles(text, self.count.maximum())
+        if not count:
+            self.error.show_message("The text holds no puzzles. Copy several first: one per line, or drawn with empty lines between them.")
+            return
+        file = home() / "pasted puzzles.txt"
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_write(file, "w") as stream:
+                stream.write(text)
+        except OSError as error:
+            self.error.show_message(write_failure(error))
+            return
+        self.use_file(file)
+        if self.file == file:
+            self.count.setValue(count)
+
+    def _paste(self) -> None:
+        self.use_text(QApplication.clipboard().text())
 
     # Running ---------------------------------------------------------------------------------------------------------
 

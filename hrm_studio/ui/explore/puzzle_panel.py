@@ -27,6 +27,7 @@ from hrm_model.errors import HRMError
 from hrm_model.tasks.arc.puzzle import looks_like_json
 from hrm_model.tasks.arc.task import ArcTask
 from hrm_model.tasks.maze.task import MazeTask
+from hrm_model.tasks.puzzle_files import count_puzzles
 from hrm_model.tasks.sudoku.rating import LEVELS
 from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_studio.glossary import tip
@@ -46,6 +47,7 @@ _STATES = {"broken": ("wrong", "✕"), "none": ("wrong", "✕"), "several": ("wa
 _WRONG = ("broken", "none", "several")
 _LEAST_BOARD = 160  # pixels
 _LEAST_WIDTH = 280
+_MANY = 1000  # puzzles are counted up to here
 _LONGEST_SHOWN = 21_000  # characters: more than the largest maze; laying out a longer line would freeze the window
 
 
@@ -71,6 +73,12 @@ class PuzzlePanel(QWidget):
         self.editors.addWidget(self.editor)
         self.editors.addWidget(self.text)
         self.error = ErrorLabel()
+        self.evaluate = QPushButton(
+            "Evaluate on all of them", visible=False, toolTip="Let the model reason about all these puzzles, on the page Evaluate"
+        )
+        self.evaluate.clicked.connect(lambda: explore.many_wanted.emit(self._many))
+        self.error.closed.connect(self.evaluate.hide)
+        self._many = ""  # a pasted text of several puzzles
         self.stale = QLabel("The board still shows the previous puzzle.", wordWrap=True, visible=False, objectName="muted")
         self.known = QLabel(wordWrap=True, objectName="known")
         self.known.setTextFormat(Qt.TextFormat.RichText)
@@ -147,6 +155,7 @@ class PuzzlePanel(QWidget):
             row.addWidget(button)
         layout.addLayout(row)
         layout.addWidget(self.error)
+        layout.addWidget(self.evaluate)
         layout.addWidget(self.stale)
         layout.addWidget(self.maze_tools)
         layout.addWidget(self.arc_tools)
@@ -254,6 +263,7 @@ class PuzzlePanel(QWidget):
     def show_error(self, message: str, cell: int | None = None) -> None:
         """Show a message below the puzzle; '' hides it. The cursor goes to the cell at fault."""
         self.error.show_message(message)
+        self.evaluate.hide()
         if message:
             self._waiting = False
             self._show_tools()
@@ -323,6 +333,12 @@ class PuzzlePanel(QWidget):
         try:
             self._explore.open_text(text, "The clipboard")
         except HRMError as error:
+            count = count_puzzles(text, _MANY)
+            if count > 1:
+                self.show_error(f"This text holds {'more than ' if count == _MANY else ''}{count:,} puzzles. One can be shown here.")
+                self._many = text
+                self.evaluate.show()
+                return
             if len(text) > _LONGEST_SHOWN or looks_like_json(text):
                 self.show_error(str(error))
                 return

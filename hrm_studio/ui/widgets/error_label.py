@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel
 
 _LONGEST = 16  # letters of a word that are never divided
@@ -28,7 +28,14 @@ class MessageLabel(QLabel):
 
 
 class ErrorLabel(MessageLabel):
-    """Hidden without a message. The window closes it with Esc, and when another page is opened."""
+    """Hidden without a message. The window closes it with Esc, and when another page is opened.
+
+    Signals
+    -------
+    closed()    the message is gone
+    """
+
+    closed = Signal()
 
     def __init__(self) -> None:
         super().__init__("error")
@@ -38,6 +45,8 @@ class ErrorLabel(MessageLabel):
         """Show a message; '' hides the label."""
         self.setText(message)
         self.setVisible(bool(message))
+        if not message:
+            self.closed.emit()
 
 
 def divisible(message: str) -> str:
