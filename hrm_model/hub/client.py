@@ -9,7 +9,7 @@ import errno
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -134,9 +134,16 @@ def hub_errors(what: str) -> Iterator[None]:
         if "proxy" not in str(error).lower():
             raise
         raise HubError(f"{what}: {_PROXY} ({first_line(error)[:120]})", "other") from None
+    except RuntimeError as error:  # huggingface_hub wraps what happens while a large file is uploaded
+        if error.__cause__ is None:
+            raise
+        with hub_errors(what):
+            raise error.__cause__ from None
     except Exception as error:  # of the HTTP client, which differs between versions of huggingface_hub
         if not type(error).__module__.startswith(("httpx", "requests", "urllib3")):
             raise
+        if getattr(error, "response", None) is not None:  # the Hub did answer, or its storage did
+            raise _of_status(what, error) from None
         raise HubError(f"{what}: {_network_problem(error)}", "network") from None
 
 
@@ -255,11 +262,24 @@ def push(folder: Path, repo_id: str, settings: HubSettings, *, private: bool = T
         from huggingface_hub.errors import LocalTokenNotFoundError
 
         api = HfApi(endpoint=settings.endpoint, token=settings.token)
+        fresh = False
         try:
+            fresh = not api.repo_exists(repo_id)
             made = api.create_repo(repo_id, private=private, exist_ok=True)
             api.create_commit(repo_id, [CommitOperationAdd(n, str(folder / n)) for n in names], commit_message=message)
         except LocalTokenNotFoundError:
             raise HubError(
                 f"{repo_id}: pushing needs a token with write access. Create one at huggingface.co/settings/tokens", "token"
             ) from None
+        except BaseException:
+            if fresh:
+                _delete_empty(api, repo_id)
+            raise
     return str(made)
+
+
+def _delete_empty(api: Any, repo_id: str) -> None:
+    """Take back a repository that was made a moment ago, if nothing arrived in it; as far as the Hub lets us."""
+    with suppress(Exception):
+        if "model.safetensors" not in api.list_repo_files(repo_id):
+            api.delete_repo(repo_id)

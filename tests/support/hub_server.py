@@ -34,6 +34,7 @@ class Hub:
     uploads: dict[str, bytes] = field(default_factory=dict)
     commits: list[dict[str, Any]] = field(default_factory=list)
     created: list[dict[str, Any]] = field(default_factory=list)
+    deleted: list[dict[str, Any]] = field(default_factory=list)
     retry_after: int = 0
 
     def __enter__(self) -> Hub:
@@ -214,8 +215,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     # Pushing ----------------------------------------------------------------------------------------------------------
 
+    def do_DELETE(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        self.hub.deleted.append(body)
+        self._json({})
+
     def do_PUT(self) -> None:
-        self.hub.uploads[self.path.rpartition("/")[2]] = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if (fault := self.hub.fault("put")) is not None:
+            self._json({"error": "told to"}, fault[1])
+            return
+        self.hub.uploads[self.path.rpartition("/")[2]] = body
         self._json({})
 
     def do_POST(self) -> None:
@@ -227,6 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.hub.created.append(json.loads(body))
             content = json.loads(body)
             repo = f"{content.get('organization') or 'me'}/{content['name']}"
+            self.hub.files.setdefault(repo, {})
             self._json({"url": f"{self.hub.url}/{repo}", "id": repo})
         elif path.endswith("/preupload/main"):
             files = [{"path": f["path"], "uploadMode": "lfs" if f["path"].endswith(".safetensors") else "regular", "shouldIgnore": False} for f in json.loads(body)["files"]]  # fmt: skip

