@@ -62,18 +62,17 @@ def print_json(**values: Any) -> None:
 
 def drawn(task: Task, given: Grid, answer: Grid, sure: NDArray[np.bool_] | None = None) -> Text:
     """The answer as a grid: givens bold, unsure answers dim (`sure`: (S,), None for all), what breaks a rule red, lines between boxes."""
-    bad, fixed, there = task.faults(answer, given), ~task.blanks(given), task.there(given)
+    bad, fixed = task.faults(answer, given), ~task.blanks(given)
     right, below = task.walls or (np.zeros((task.side, task.side), bool),) * 2
     wide = right[:, :-1].any(axis=0)  # columns with a line beside them, which takes two characters more
     text = Text()
-    for row in range(task.side):
-        for column in range(task.side):
+    rows, columns = (task.rows, task.columns) if isinstance(task, MazeTask) else (task.side, task.side)
+    for row in range(rows):
+        for column in range(columns):
             cell = row * task.side + column
-            if isinstance(task, MazeTask) and not there[cell]:
-                continue  # beside a rectangle
             style = "bold" if fixed[cell] else "cyan" if sure is None or sure[cell] else "dim cyan"
             text.append(task.symbols[answer[cell]], f"{style} red" if bad[cell] else style)
-            last = column + 1 == task.side
+            last = column + 1 == columns
             text.append(" " if last or not wide[column] else " │ " if right[row, column] else "   ", "dim")
         text.append("\n")
         if row + 1 < task.side and below[row].any():

@@ -43,6 +43,8 @@ def parse(text: str, shape: tuple[int, int] | None = None) -> Grid:
     rows = _rows(text.translate(_PLAIN), shape)
     if len(rows) == 1 and "/" in rows[0]:
         rows = rows[0].strip("/").split("/")
+    elif any("/" in row for row in rows):
+        raise PuzzleError(f"The text holds {len(rows)} mazes; one is needed here. `hrm-studio eval` takes files of many.")
     widest = max(map(len, rows))
     for r, row in enumerate(rows):
         for c, character in enumerate(row):

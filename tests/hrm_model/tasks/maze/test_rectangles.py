@@ -111,3 +111,8 @@ def test_a_maze_is_cut_or_filled_up_to_another_size() -> None:
     assert maze.format_grid(larger) == "S # G \n  #   \n      \n      "
     assert maze.format_grid(maze.resized(larger, (3, 5))) == WIDE
     assert maze.format_grid(maze.resized(grid, (3, 3))) == "S #\n  #\n   "
+
+
+def test_several_mazes_are_not_one() -> None:
+    with pytest.raises(PuzzleError, match="holds 2 mazes"):
+        parse_any("S #/  G/   \nS #/  G/   ")
