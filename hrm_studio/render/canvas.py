@@ -121,7 +121,7 @@ class Canvas(QWidget):
     def go(self, step: int) -> None:
         """Show a step."""
         self._traces.set_cursor(step)
-        what, outcome = narrate(self._trace, step, self._traces.verdict)
+        what, outcome = narrate(self._trace, step)
         self._what.setText(what)
         self._outcome.setText(outcome)
         self.setAccessibleName(step_name(self._trace, step))
