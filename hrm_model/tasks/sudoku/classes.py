@@ -50,14 +50,16 @@ def _refined(puzzles: Grids, variant: Variant) -> Colours:
     keys = (digits + np.arange(count)[:, None] * (side + 1)).ravel()
     order = keys.argsort(kind="stable")
     occurs = np.bincount(keys, minlength=count * (side + 1))
-    begins = np.minimum(np.cumsum(occurs) - occurs, len(order) - 1)
+    begins = np.cumsum(occurs) - occurs
     cells = mix((digits > 0).astype(np.uint64) + _SALT[0])
     for _ in range(_ROUNDS):
         board = cells.reshape(count, bands, height, stacks, width)
         rows, columns, boxes = board.sum(axis=(3, 4)), board.sum(axis=(1, 2)), board.sum(axis=(2, 4))
         rows = mix(rows + _SALT[1] * mix(mix(rows).sum(axis=2, keepdims=True)))  # what it holds, and what its band holds
         columns = mix(columns + _SALT[2] * mix(mix(columns).sum(axis=2, keepdims=True)))
-        of_digit = np.where(occurs > 0, np.add.reduceat(cells.ravel()[order], begins), np.uint64(0)).reshape(count, side + 1)
+        of_digit = np.where(occurs > 0, np.add.reduceat(np.append(cells.ravel()[order], np.uint64(0)), begins), np.uint64(0)).reshape(
+            count, side + 1
+        )
         of_digit[:, 0] = 0
         seen = _SALT[3] * rows[:, :, :, None, None] + _SALT[4] * columns[:, None, None, :, :] + _SALT[5] * mix(boxes)[:, :, None, :, None]
         cells = mix(cells * _SALT[6] + seen.reshape(cells.shape) + _SALT[7] * np.take_along_axis(mix(of_digit), digits, axis=1))

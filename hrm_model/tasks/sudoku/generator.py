@@ -71,7 +71,7 @@ def generate(variant: Variant, count: int, clues: int | None, rng: np.random.Gen
     have = tries = 0
     while have < count:
         full = random_solutions(variant, min(_BATCH, max(8 if variant.side <= 16 else 1, round(1.3 * (count - have)))), rng)
-        dug = _dig(full, variant, clues, rng)
+        dug = without_clues(full, variant, clues, rng)
         if clues is not None:
             met = (dug > 0).sum(axis=1) == clues
             dug, full = dug[met], full[met]
@@ -86,14 +86,15 @@ def generate(variant: Variant, count: int, clues: int | None, rng: np.random.Gen
     return np.concatenate(puzzles)[:count], np.concatenate(solutions)[:count]
 
 
-def _dig(full: Grids, variant: Variant, clues: int | None, rng: np.random.Generator) -> Grids:
+def without_clues(puzzles: Grids, variant: Variant, clues: int | None, rng: np.random.Generator) -> Grids:
     """Take clues away in random order wherever the solution stays the only one, down to `clues` (or as far as it goes)."""
-    boards = to_bits(full, variant)
+    boards = to_bits(puzzles, variant)
     count = boards.shape[1]
-    order = rng.random((variant.cells, count)).argsort(axis=0)
-    left = np.full(count, variant.cells)
-    for cells in order:
-        active = np.flatnonzero(left > clues) if clues is not None else np.arange(count)
+    order = (rng.random((variant.cells, count)) + 2 * (boards == 0)).argsort(axis=0)  # clues first
+    left = (boards > 0).sum(axis=0)
+    for turn, cells in enumerate(order):
+        more = turn < (puzzles > 0).sum(axis=1)
+        active = np.flatnonzero(more & (left > clues) if clues is not None else more)
         if not len(active):
             break
         cell, own = cells[active], boards[cells[active], active]

@@ -90,14 +90,21 @@ def propagate(bits: Bits, variant: Variant) -> tuple[Bits, NDArray[np.int8], Bit
 
 
 def search(
-    bits: Bits, owner: NDArray[np.intp], variant: Variant, limit: int = 1, most: int = 0, ended: set[int] | None = None
+    bits: Bits,
+    owner: NDArray[np.intp],
+    variant: Variant,
+    limit: int = 1,
+    most: int = 0,
+    ended: set[int] | None = None,
+    seen: NDArray[np.intp] | None = None,
 ) -> Iterator[tuple[int, Bits]]:
     """Solutions of boards (C, M) as (owner, (C,)); at most `limit` for each owner (boards of one owner are alternatives).
 
     `most`: boards to look at for each owner, 0 for no end; owners whose search ended so are added to `ended`.
+    `seen`: (owners,) counts the boards that were looked at.
     """
     found = np.zeros(int(owner.max(initial=-1)) + 1, np.intp)
-    seen = np.zeros_like(found)
+    seen = np.zeros_like(found) if seen is None else seen
     chunk = max(_CHUNK, len(found))
     waiting = [(bits, owner)]
     while waiting:

@@ -17,7 +17,8 @@ from hrm_studio.ui.board.puzzle_picture import box_lines, cell_lines
 from hrm_studio.ui.board.token_text import digit_text
 
 _PENCIL = 0.06  # least probability of a pencil mark
-_LEAST_MARK = 6.5  # pixels; where pencil marks would be smaller, the likeliest digit stands alone
+_LEAST_DIGIT = 6.0  # pixels of a cell in a small picture; where cells are smaller, they are filled instead
+_LEAST_MARK = 8.5  # pixels; where pencil marks would be smaller, the likeliest digit stands alone
 
 
 class SudokuDrawing(Drawing):
@@ -82,7 +83,7 @@ class SudokuDrawing(Drawing):
         width, height = box.width() / across, box.height() / -(-self.side // across)
         if min(width, height) < _LEAST_MARK:
             likeliest = int(probability[2:].argmax()) + 1
-            painter.setOpacity(min(1.0, 0.15 + 0.7 * round(4 * float(probability[likeliest + 1])) / 4))
+            painter.setOpacity(min(1.0, 0.35 + 0.6 * round(4 * float(probability[likeliest + 1])) / 4))
             self.put_glyph(painter, box, SYMBOLS[likeliest], self.sized(box.width() * 0.42), colour)
             painter.setOpacity(1.0)
             return
@@ -109,10 +110,14 @@ class SudokuDrawing(Drawing):
         digits, sure = from_tokens(self.trace.prediction[step]), sure_cells(self.trace, slice(step, step + 1))[0]
         wrong = self.wrong(step)
         painter.fillRect(place, colours.color("surface"))
+        filled = width < _LEAST_DIGIT
         font, bold = self.sized(width * 0.9), self.sized(width * 0.9, QFont.Weight.Bold)
         for cell in range(len(digits)):
             box = self.cell_rects(place, cell)[0]
-            if self.is_given[cell]:
+            if filled and (self.is_given[cell] or sure[cell]):
+                kind, strength = ("muted", 0.6) if self.is_given[cell] else ("wrong", 0.85) if wrong[cell] else ("answer", 0.55)
+                painter.fillRect(box, colours.color(kind, strength))
+            elif self.is_given[cell]:
                 painter.fillRect(box, colours.color("muted", 0.16))
                 self.put_glyph(painter, box, SYMBOLS[self.given[cell] - 1], bold, colours.color("given"))
             elif sure[cell]:

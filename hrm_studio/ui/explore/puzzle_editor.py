@@ -22,6 +22,7 @@ from hrm_studio.ui.explore.arc_tools import ArcBrush
 from hrm_studio.ui.explore.maze_tools import MazeBrush, cursor_over
 
 _LARGEST = 300  # pixels: the largest side of the board
+_LARGEST_OF_MANY = 560  # the same of a board with small cells, for those who widen the panel
 _MARGIN = 3
 _ARROWS = {Qt.Key.Key_Left: (0, -1), Qt.Key.Key_Right: (0, 1), Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0)}
 _MOVES = (*_ARROWS, Qt.Key.Key_Home, Qt.Key.Key_End)
@@ -80,7 +81,7 @@ class PuzzleEditor(QWidget):
         return QSize(260, 260)
 
     def heightForWidth(self, width: int) -> int:
-        return min(width, _LARGEST)
+        return min(width, _LARGEST if self._puzzle.task.side <= 12 else _LARGEST_OF_MANY)
 
     def hasHeightForWidth(self) -> bool:
         return True

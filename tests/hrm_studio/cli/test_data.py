@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.registry import task_named
+from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_studio.cli.main import app
 from tests.paths import PUBLISHED_DATA
 from trainer.data.published import Dataset
@@ -123,3 +124,29 @@ def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path, arguments: tu
     sentences = [line for line in told.stderr.strip().splitlines() if line.startswith("hrm-studio:")]
     assert len(sentences) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_hard_sudokus_are_found_told_and_kept_apart(tmp_path: Path) -> None:
+    from trainer.data.hard_sudoku import bundled_test_files, classes_of, distribution
+
+    out, again = tmp_path / "hard.csv", tmp_path / "again.csv"
+    options = ("--side", 6, "--least", 2, "--chains", 16, "--seed", 4)
+    result = run("data", "hard-sudoku", out, "--count", 12, *options, "--json")
+    assert result.exit_code == 0, result.output
+    about = json.loads(result.output)
+    read = read_puzzles(out)
+    assert about["puzzles"] == len(read) == sum(about["guesses"].values()) == 12
+    assert read.ratings is not None
+    assert about["guesses"] == distribution(read.ratings.astype(int))
+    assert read.ratings.min() >= 2
+    task = read.task
+    assert isinstance(task, SudokuTask)
+    tests = classes_of(task, bundled_test_files(task))
+    assert about["kept_apart_classes"] == len(tests) > 100
+    assert not tests & set(task.classes(read.puzzles).tolist())
+    result = run("data", "hard-sudoku", again, "--count", 12, *options, "--apart", out)
+    assert result.exit_code == 0, result.output
+    assert "left out for them" in result.output
+    assert not set(task.classes(read_puzzles(again).puzzles).tolist()) & set(task.classes(read.puzzles).tolist())
+    assert run("data", "hard-sudoku", out, *options).exit_code == 2  # there already
+    assert run("data", "hard-sudoku", tmp_path / "x.csv", "--side", 16).exit_code == 2

@@ -283,6 +283,14 @@ def test_classes_and_copies_of_jigsaws() -> None:
     assert relabelling.back(relabelling.apply(tokens)).tolist() == tokens.tolist()
 
 
+def test_a_class_does_not_depend_on_the_puzzles_beside_it() -> None:
+    puzzles, _ = generate(SUDOKU_9, 40, None, np.random.default_rng(8))
+    for missing in range(1, 10):
+        puzzles = np.concatenate([puzzles, np.where(puzzles[:1] == missing, 0, puzzles[:1])])  # the last one lacks a digit
+        alone = [int(symmetry_classes(puzzle[None], SUDOKU_9)[0]) for puzzle in puzzles]
+        assert symmetry_classes(puzzles, SUDOKU_9).tolist() == alone
+
+
 def test_classes_of_large_boards_are_shared_by_copies() -> None:
     rng = np.random.default_rng(6)
     puzzles, solutions = generate(SUDOKU_12, 6, 69, rng)
