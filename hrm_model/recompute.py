@@ -15,6 +15,7 @@ from hrm_model.config import ModelConfig
 from hrm_model.errors import MismatchError, TraceError, UsageError
 from hrm_model.layers import Block, rms_norm
 from hrm_model.model import HRM
+from hrm_model.symmetric import MessageSizes, SymmetricHRM, UnitBlock
 from hrm_model.trace.data import LEVEL_NAMES, Array, Trace
 
 _SAME = 0.05  # relative distance below which a state counts as the recorded one; float16 states come to 0.001
@@ -73,6 +74,29 @@ def attention(model: HRM, trace: Trace, step: int, layer: int) -> Array:
         _check_same(x[0], trace.state_after(step, level))
         assert found is not None
         return found[0].float().cpu().numpy().copy()
+
+
+def messages(model: HRM, trace: Trace, step: int, layer: int = -1) -> MessageSizes:
+    """How much each unit's message moves a cell, in a layer of the module that moved at `step`, of a symmetric model. HRMError as of `attention`."""
+    level = LEVEL_NAMES[trace.level[step]]
+    net = model.on(trace.puzzle.task)
+    if not isinstance(net, SymmetricHRM):
+        raise MismatchError("Only a symmetric model sends messages from rows, columns and boxes.")
+    blocks = list(net.H_level.layers if level == "H" else net.L_level.layers)
+    if not -len(blocks) <= layer < len(blocks):
+        raise UsageError(f"module {level} has {len(blocks)} layers; there is no layer {layer + 1}")
+    net.eval()
+    with torch.inference_mode():
+        state, injected = call_input(net, trace, step)
+        x, found = state + injected, None
+        for index, block in enumerate(blocks):
+            assert isinstance(block, UnitBlock)
+            if index == layer % len(blocks):
+                found = block.message_sizes(x, net.size)
+            x = block(x, net.size)
+        _check_same(x[0], trace.state_after(step, level))
+    assert found is not None
+    return found
 
 
 def attention_bytes(config: ModelConfig, *, segments: int) -> int:

@@ -151,12 +151,32 @@ class UnitBlock(nn.Module):
         self.mixer = UnitMixer(config)
         self.mlp = SwiGLU(config.hidden_size, config.swiglu_size)
 
+    def message_sizes(self, x: Tensor, size: Variant | None) -> MessageSizes:
+        """Of the first board of x (B, T, D). `size` as of `forward`."""
+        h = x.unflatten(-1, (-1, self.width))[:1]
+        units = _units_on(size, h.shape[1], h.device, h.dtype)
+        sent, of_digits = self.mixer.messages(h, units)
+        own = self.mixer.own(h)
+        total = own + of_digits + (units.member @ sent.flatten(-2)).view_as(h)
+        own, of_digits, sent, total = (part[0].float().norm(dim=-1) for part in (own, of_digits, sent, total))
+        return MessageSizes(own, of_digits[:, 0], sent, total)
+
     def forward(self, x: Tensor, size: Variant | None) -> Tensor:
         """`size`: which Sudoku it is; None: the one with so many cells and the usual boxes."""
         h = x.unflatten(-1, (-1, self.width))
         h = _AddNorm.apply(h, self.mixer(h, _units_on(size, h.shape[1], h.device, h.dtype)), self.eps)
         result: Tensor = _AddNorm.apply(h, self.mlp(h), self.eps).flatten(-2)
         return result
+
+
+@dataclass(frozen=True)
+class MessageSizes:
+    """Lengths of the vectors that a block adds up for each (digit, cell) before its non-linearity. Float32, of one board."""
+
+    own: Tensor  # (S, n) of what the (digit, cell) itself gives
+    digits: Tensor  # (S,) of the message from the digits of a cell
+    units: Tensor  # (U, n) of each unit's messages: rows, columns, boxes
+    total: Tensor  # (S, n) of the sum
 
 
 class SymmetricHRM(HRM):

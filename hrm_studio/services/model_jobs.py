@@ -55,6 +55,28 @@ def attention_job(trace: Trace, step: int, layer: int) -> ModelJob[dict[str, Att
     return job
 
 
+@dataclass(frozen=True)
+class UnitMessages:
+    """How much each unit's message moves a cell in one module call of a symmetric model: lengths of the vectors that are added up. Float32."""
+
+    own: Array  # (S, n) cells, digits
+    digits: Array  # (S,)
+    units: Array  # (U, n): rows, columns, boxes
+    total: Array  # (S, n) of the sum
+
+
+def messages_job(trace: Trace, step: int) -> ModelJob[UnitMessages]:
+    """The messages in the last layer of the module that moved at a step."""
+
+    def job(loaded: LoadedModel) -> Iterator[UnitMessages]:
+        from hrm_model.recompute import messages
+
+        found = messages(loaded.model, trace, step)
+        yield UnitMessages(*(part.cpu().numpy().copy() for part in (found.own, found.digits, found.units, found.total)))
+
+    return job
+
+
 def trace_job(
     task: Task, grid: Grid, segments: int, relabelling: Relabelling | None = None, *, solution: Grid | None = None, name: str = ""
 ) -> ModelJob[tuple[Trace, int]]:

@@ -23,6 +23,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.ui.board.board import BoardView
 from hrm_studio.ui.board.drawing import Drawing
 from hrm_studio.ui.explore.attention_board import AttentionBoard, paint_arrows
+from hrm_studio.ui.explore.digits import DigitsView
 from hrm_studio.ui.explore.share_bars import ShareBars
 from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.flow_layout import FlowRow
@@ -68,6 +69,7 @@ class AttentionView(View):
         self.boards = {level: AttentionBoard(level, traces, selection, board, theme) for level in "LH"}
         self.titles = {level: Elided("muted") for level in "LH"}
         self.bars = ShareBars(theme)
+        self.digits = DigitsView(traces, selection, models, reasoner, theme)  # of symmetric models, in place of attention
         self.layer, self.head = QComboBox(accessibleName="Layer"), QComboBox(accessibleName="Head")
         self.layer.setToolTip("The layer of the module. The first layers look at the puzzle, later ones at the output of earlier layers.")
         self.head.setToolTip("The attention head of the layer. All heads is their mean.")
@@ -126,6 +128,7 @@ class AttentionView(View):
         self._body.addLayout(grid, 1)
         self._body.addWidget(self.bars)
         layout.addLayout(self._body, 1)
+        layout.addWidget(self.digits, 1)
         layout.addStretch()  # without attention, the message stays at the top
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -276,6 +279,8 @@ class AttentionView(View):
         without = trace is not None and bool(self._instead(trace))
         for part in (*self.boards.values(), *self.titles.values(), self.bars, *self._controls):
             part.setVisible(not without)
+        symmetric = trace is not None and trace.model.config.get("mixer") == "units" and sudoku_variant(trace) is not None
+        self.digits.setVisible(symmetric)
         for level, small in self.boards.items():
             shown = self._head_weights(level, found[level]) if found is not None and trace is not None else None
             small.weights, small.looked_at = (None, None) if shown is None else (shown.weights, shown.looked_at)
