@@ -1,6 +1,6 @@
 """How good a model is: the share of puzzles it solves, with a confidence interval; by number of segments, by halting, by difficulty.
 
-One forward pass of each puzzle: no search, no vote.
+One forward pass of each puzzle: no search, no vote. With several starts, each has a pass, and the model chooses among the answers by q_halt.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrm_model.analysis.puzzle_results import wilson
+from hrm_model.lab.noise import Noise
 from hrm_model.model import HRM
-from hrm_model.reasoning import solve_batch
+from hrm_model.reasoning import BatchAnswers, Nudge, reason_batch
 from hrm_model.tasks.base import Grids, Task
 from hrm_model.tasks.registry import task_named
 
 Z_95 = 1.96
 _MOST_BINS = 6
+STILL = 0.01  # a state that moved by less than this share of its size in a segment has settled
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Outcomes:
     cells_right: NDArray[np.int32]  # (N,) open cells as in the known answer, after the last segment
     cells_asked: NDArray[np.int32]  # (N,) open cells
     halted: NDArray[np.int32]  # (N,) the first segment after which it would halt; 0 if it never would
+    settled: NDArray[np.int32]  # (N,) the first segment in which z_H moved by less than 1 % of its size; 0 if there is none
     q_halt: NDArray[np.float32]  # (N,) after the last segment
     answers: NDArray[np.uint8]  # (N, S) tokens after the last segment; (N, 0) if they were not kept
 
@@ -73,6 +76,9 @@ class Evaluation:
     exact_by_segment: tuple[float, ...]  # after 1, 2 … segments
     exact_at_halt: float  # share that is right after the segment where the model would halt
     never_halts: float  # share of puzzles that would use all segments
+    mean_to_settle: float  # mean segments until z_H moves by less than 1 % of its size; all of them if it never does
+    exact_when_settled: float  # share solved if each had stopped there
+    never_settles: float  # share of puzzles
     q_halt_accuracy: float  # share of puzzles for which q_halt at the end is right about the answer
 
 
@@ -100,12 +106,17 @@ def evaluate_batches(
     keep_answers: bool = False,
     keep_givens: bool = False,
     begin: int = 0,
+    starts: int = 1,
+    sigma: float = 1.0,
 ) -> Iterator[Outcomes]:
     """Batch after batch from puzzle `begin` on. `task`: of the puzzles; None: the model's that has so many cells.
 
     Cells of `solutions` that are 0 are not scored (padding of ARC's boards).
 
     A puzzle whose solution is 0 everywhere has several: any of them counts as right, and its cells are not scored.
+
+    `starts`: passes of each puzzle. The first begins as the model does, the others with noise of `sigma` times the size of the initial states;
+    the outcome is that of the pass with the highest q_halt after the last segment.
 
     `keep_givens`: only blanks are the model's; for one that never learned to repeat what is given (`loss_cells: blanks`).
     """
@@ -114,32 +125,67 @@ def evaluate_batches(
     for start in range(begin, len(puzzles), batch):
         some = slice(start, start + batch)
         given, known = puzzles[some], solutions[some]
-        found = solve_batch(
-            model, task.to_tokens(given), segments=segments, puzzle_ids=None if identifiers is None else identifiers[some].tolist()
-        )
-        answers = task.from_tokens(found.predictions)
+        ids = None if identifiers is None else identifiers[some].tolist()
+        passes = []
+        for number in range(starts):
+            kick = _kick([[number, start + row] for row in range(len(given))], sigma) if number else None
+            answers = reason_batch(model, task.to_tokens(given), segments=segments, puzzle_ids=ids, begin=kick)
+            passes.append(_outcomes(task, answers, given, known, q_continue, keep_answers, keep_givens))
+        yield chosen(passes)
+
+
+def _kick(seeds: list[list[int]], sigma: float) -> Nudge:
+    """Noise on initial states that depends on each puzzle's seed alone."""
+    noise = Noise(seeds)
+    return lambda z_H, z_L: (noise.on(z_H, sigma), noise.on(z_L, sigma))
+
+
+def _outcomes(
+    task: Task, segments: Iterator[BatchAnswers], given: Grids, known: Grids, q_continue: bool, keep_answers: bool, keep_givens: bool
+) -> Outcomes:
+    """What came of one pass. Segment by segment, so that a thousand of them need no more memory than one."""
+    unknown, open_cells = ~known.any(axis=1), task.blanks(given) & (known != 0)
+    exact, halts, still = [], [], []
+    for found in segments:
+        answers = task.from_tokens(found.predictions[0])
         if keep_givens:
             answers = np.where(task.blanks(given), answers, given)
-        halts = found.q_halt > (found.q_continue if q_continue else 0)
-        exact, unknown = task.right(answers, given, known), ~known.any(axis=1)
+        right = task.right(answers, given, known)
         if unknown.any():
-            exact[:, unknown] = task.right(answers[:, unknown], given[unknown], None)
-        open_cells = task.blanks(given) & (known != 0)
-        yield Outcomes(
-            exact=exact,
-            cells_right=((answers[-1] == known) & open_cells).sum(axis=1, dtype=np.int32),
-            cells_asked=open_cells.sum(axis=1, dtype=np.int32),
-            halted=np.where(halts.any(axis=0), halts.argmax(axis=0) + 1, 0).astype(np.int32),
-            q_halt=found.q_halt[-1].astype(np.float32),
-            answers=found.predictions[-1].astype(np.uint8) if keep_answers else np.zeros((len(given), 0), np.uint8),
-        )
+            right[unknown] = task.right(answers[unknown], given[unknown], None)
+        exact.append(right)
+        halts.append(found.q_halt[0] > (found.q_continue[0] if q_continue else 0))
+        still.append(found.moved[0] < STILL * found.size[0])
+    return Outcomes(
+        exact=np.stack(exact),
+        cells_right=((answers == known) & open_cells).sum(axis=1, dtype=np.int32),
+        cells_asked=open_cells.sum(axis=1, dtype=np.int32),
+        halted=_first(np.stack(halts)),
+        settled=_first(np.stack(still)),
+        q_halt=found.q_halt[0].astype(np.float32),
+        answers=found.predictions[0].astype(np.uint8) if keep_answers else np.zeros((len(given), 0), np.uint8),
+    )
+
+
+def _first(stops: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """(segments, N) → (N,) the first segment with a stop, counted from 1; 0 if there is none."""
+    return np.where(stops.any(axis=0), stops.argmax(axis=0) + 1, 0).astype(np.int32)
+
+
+def chosen(passes: list[Outcomes]) -> Outcomes:
+    """Of each puzzle the pass with the highest q_halt."""
+    if len(passes) == 1:
+        return passes[0]
+    best = np.stack([each.q_halt for each in passes]).argmax(axis=0)
+    order = np.argsort(np.concatenate([np.flatnonzero(best == k) for k in range(len(passes))]))
+    return Outcomes.joined([each[np.flatnonzero(best == k)] for k, each in enumerate(passes)])[order]
 
 
 def summary(outcomes: Outcomes) -> Evaluation:
     """The figures over all of them; at least one."""
     segments, count = outcomes.exact.shape
     exact, asked = outcomes.exact[-1], int(outcomes.cells_asked.sum())
-    stopped = np.where(outcomes.halted > 0, outcomes.halted, segments)
+    stopped, settled = (np.where(first > 0, first, segments) for first in (outcomes.halted, outcomes.settled))
     return Evaluation(
         puzzles=count,
         exact=float(exact.mean()),
@@ -150,6 +196,9 @@ def summary(outcomes: Outcomes) -> Evaluation:
         exact_by_segment=tuple(round(float(e), 4) for e in outcomes.exact.mean(axis=1)),
         exact_at_halt=float(outcomes.exact[stopped - 1, np.arange(count)].mean()),
         never_halts=float((outcomes.halted == 0).mean()),
+        mean_to_settle=float(settled.mean()),
+        exact_when_settled=float(outcomes.exact[settled - 1, np.arange(count)].mean()),
+        never_settles=float((outcomes.settled == 0).mean()),
         q_halt_accuracy=float(((outcomes.q_halt > 0) == exact).mean()),
     )
 

@@ -134,6 +134,7 @@ class BatchAnswers:
     q_halt: Array  # (K, B)
     q_continue: Array  # (K, B)
     moved: Array  # (K, B) ‖Δz_H‖ of the segment
+    size: Array  # (K, B) ‖z_H‖ before it
 
     @staticmethod
     def joined(segments: Sequence[BatchAnswers]) -> BatchAnswers:
@@ -141,21 +142,25 @@ class BatchAnswers:
         return BatchAnswers(*(np.concatenate([getattr(s, f.name) for s in segments]) for f in fields(BatchAnswers)))
 
 
-def reason_batch(model: HRM, puzzles: ArrayLike, *, segments: int = 16, puzzle_ids: Sequence[int] | None = None) -> Iterator[BatchAnswers]:
+def reason_batch(
+    model: HRM, puzzles: ArrayLike, *, segments: int = 16, puzzle_ids: Sequence[int] | None = None, begin: Nudge | None = None
+) -> Iterator[BatchAnswers]:
     """Reason about many puzzles (B, S) at once, without states or previews: the answers of one segment (K = 1) after each segment.
 
-    `puzzle_ids`: the number of each puzzle's vector, else 0.
+    `puzzle_ids`: the number of each puzzle's vector, else 0. `begin`: makes other initial states of the model's own.
     """
     inputs = tokens_for(model, puzzles)
     ids = torch.zeros(len(inputs), dtype=torch.long) if puzzle_ids is None else torch.as_tensor(puzzle_ids)
-    return _segments(model, inputs, ids.to(model.device), segments)
+    return _segments(model, inputs, ids.to(model.device), segments, begin)
 
 
-def _segments(model: HRM, inputs: Tensor, ids: Tensor, segments: int) -> Iterator[BatchAnswers]:
+def _segments(model: HRM, inputs: Tensor, ids: Tensor, segments: int, begin: Nudge | None) -> Iterator[BatchAnswers]:
     model.eval()
     with torch.inference_mode():
         x = model.embed(inputs, ids)
         z_H, z_L = model.initial_state(len(inputs), inputs.shape[1])
+        if begin is not None:
+            z_H, z_L = begin(z_H, z_L)
     for _, answers in segments_from(model, x, Place(z_H, z_L), segments=segments):
         yield answers
 
@@ -179,9 +184,9 @@ def segments_from(
                     z_H, z_L = (z_H, z) if call.level == "L" else (z, z_L)
                 logits, q = model.logits(z_H, x), model.q_logits(z_H)
             predictions, q_values = _array(logits.argmax(dim=-1)).astype(np.int16), _array(q)
-            moved = _array((z_H.float() - before.float()).flatten(1).norm(dim=1))
+            moved, size = (_array(z.flatten(1).norm(dim=1)) for z in (z_H.float() - before.float(), before.float()))
             place = Place(z_H, z_L, segment + 1)
-        yield place, BatchAnswers(predictions[None], q_values[None, :, 0], q_values[None, :, 1], moved[None])
+        yield place, BatchAnswers(predictions[None], q_values[None, :, 0], q_values[None, :, 1], moved[None], size[None])
 
 
 def solve_batch(model: HRM, puzzles: ArrayLike, *, segments: int = 16, puzzle_ids: Sequence[int] | None = None) -> BatchAnswers:

@@ -61,14 +61,24 @@ class ResultFile:
 
 
 def result_file(
-    model: Path, model_sha: str, source: Path, puzzles: Grids, solutions: Grids, identifiers: NDArray | None, segments: int
+    model: Path,
+    model_sha: str,
+    source: Path,
+    puzzles: Grids,
+    solutions: Grids,
+    identifiers: NDArray | None,
+    segments: int,
+    starts: int = 1,
+    sigma: float = 1.0,
 ) -> ResultFile:
-    """The file for a model's result on these puzzles. Other weights or other puzzles have another file."""
+    """The file for a model's result on these puzzles. Other weights, other puzzles and other starts have another file."""
     digest = hashlib.sha256()
     for array in (puzzles, solutions, np.zeros(0) if identifiers is None else identifiers):
         digest.update(np.ascontiguousarray(array).tobytes())
+    tries = f"-{starts}x{sigma:g}" if starts > 1 else ""
     return ResultFile(
-        home() / "evaluations" / f"{_plain(model.stem)}-{model_sha[:8]}", f"{_plain(source.stem)}-{digest.hexdigest()[:8]}-{segments}"
+        home() / "evaluations" / f"{_plain(model.stem)}-{model_sha[:8]}",
+        f"{_plain(source.stem)}-{digest.hexdigest()[:8]}-{segments}{tries}",
     )
 
 

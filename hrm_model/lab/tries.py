@@ -159,6 +159,8 @@ def _checked(models: LoadedModel | Sequence[LoadedModel], puzzle: PuzzleInfo, pl
         raise UsageError(f"{segments} segments were asked for; 1 to {MOST_SEGMENTS} are possible.")
     for model in many:
         model.must_read(puzzle.task)
+        if plan.relabel and model.model.config.mixer == "units":
+            raise UsageError(f"{model.name} is symmetric: it answers relabelled copies of a puzzle alike. Try other starts instead.")
     return many
 
 

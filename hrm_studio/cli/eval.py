@@ -59,6 +59,11 @@ def evaluate_file(
         int | None, typer.Option(min=1, help="Use only this many puzzles: the first of a file, or evenly spread over a dataset.")
     ] = None,
     any_solution: AnySolution = False,
+    starts: Annotated[
+        int,
+        typer.Option(min=1, max=1024, help="Passes of each puzzle from different initial states; the highest q_halt chooses the answer."),
+    ] = 1,
+    sigma: Annotated[float, typer.Option(min=0.0, help="With --starts: size of the noise on the initial states, in their own size.")] = 1.0,
     again: Annotated[bool, typer.Option("--again", help="Start over instead of continuing an interrupted evaluation.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -83,14 +88,16 @@ def evaluate_file(
             unknown = {"unknown_puzzles": matched.unknown}
             if matched.words:
                 print(f"hrm-studio: {matched.words}", file=sys.stderr)
-        where = result_file(path, loaded.sha256, puzzles, found.puzzles, found.solutions, found.vectors, segments)
+        where = result_file(path, loaded.sha256, puzzles, found.puzzles, found.solutions, found.vectors, segments, starts, sigma)
         begin = time.perf_counter()
-        outcomes = _evaluate(loaded.model, found, where, again, segments=segments, batch=batch, q_continue=loaded.q_continue)
+        options = {"segments": segments, "batch": batch, "q_continue": loaded.q_continue, "starts": starts, "sigma": sigma}
+        outcomes = _evaluate(loaded.model, found, where, again, **options)
         seconds = time.perf_counter() - begin
         total = summary(outcomes)
         parts = {name: by_difficulty(outcomes, values) for name, values in found.difficulties().items()}
         result = {
-            "model": path.name, "set": puzzles.name, "task": found.task.name, "segments": segments, **_fields(total),
+            "model": path.name, "set": puzzles.name, "task": found.task.name, "segments": segments,
+            **({"starts": starts, "sigma": sigma} if starts > 1 else {}), **_fields(total),
             "by": {name: {key: _fields(part) for key, part in of.items()} for name, of in parts.items()},
             **_votes(found, outcomes), **unknown, "seconds": round(seconds, 3),
         }  # fmt: skip
@@ -183,6 +190,12 @@ def _show(result: dict[str, Any], total: Evaluation, parts: dict[str, dict[str, 
     print(
         f"would halt after    {total.mean_segments:8.2f}   segments on average, {total.exact_at_halt:.2%} right then; never: {total.never_halts:.2%}"
     )
+    print(
+        f"settles after       {total.mean_to_settle:8.2f}   segments on average (z_H moves by less than 1 %), {total.exact_when_settled:.2%} right"
+        f" then; never: {total.never_settles:.2%}"
+    )
+    if "starts" in result:
+        print(f"starts              {result['starts']:8}   passes of each puzzle; these figures are of the one with the highest q_halt")
     allowed = [k for k in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024) if k <= len(total.exact_by_segment)]
     print("after segments      " + ",  ".join(f"{k}: {total.exact_by_segment[k - 1]:.1%}" for k in allowed))
     for name, of in parts.items():
@@ -214,8 +227,8 @@ def results(as_json: AsJson = False) -> None:
         return
     models = sorted({r["model"] for r in found})
     table = Table("puzzles", "segments", *models, box=None, pad_edge=False, header_style="bold")
-    for key in sorted({(r["set"], r["puzzles"], r["segments"]) for r in found}):
-        of = {r["model"]: r for r in found if (r["set"], r["puzzles"], r["segments"]) == key}
+    for key in sorted({(r["set"], r["puzzles"], r["segments"], r.get("starts", 1)) for r in found}):
+        of = {r["model"]: r for r in found if (r["set"], r["puzzles"], r["segments"], r.get("starts", 1)) == key}
         cells = [f"{of[m]['exact']:.1%} ({of[m]['interval'][0]:.1%} – {of[m]['interval'][1]:.1%})" if m in of else "" for m in models]
-        table.add_row(f"{key[0]} ({key[1]})", str(key[2]), *cells)
+        table.add_row(f"{key[0]} ({key[1]})", f"{key[2]}" + (f", {key[3]} starts" if key[3] > 1 else ""), *cells)
     Console(highlight=False).print(table)

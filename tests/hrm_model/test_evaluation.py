@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from typer.testing import CliRunner
 from hrm_model.analysis.puzzle_results import wilson
 from hrm_model.assets import model_dir
 from hrm_model.checkpoint.format import load
-from hrm_model.evaluation import Outcomes, by_difficulty, evaluate, evaluate_batches, share_interval, summary
+from hrm_model.evaluation import Outcomes, by_difficulty, chosen, evaluate, evaluate_batches, share_interval, summary
+from hrm_model.reasoning import solve_batch
 from hrm_model.tasks.registry import task_named
 from hrm_studio.cli.main import app
 from tests.paths import PUBLISHED_DATA
@@ -25,7 +27,7 @@ def some_outcomes() -> Outcomes:
     exact = np.array([[0, 0, 0, 1], [1, 0, 0, 1], [1, 0, 1, 0]], bool)
     return Outcomes(
         exact, np.array([8, 4, 8, 7], np.int32), np.full(4, 8, np.int32), np.array([2, 0, 3, 1], np.int32),
-        np.array([1.0, -1, -1, 1], np.float32), np.zeros((4, 0), np.uint8),
+        np.array([1, 2, 0, 0], np.int32), np.array([1.0, -1, -1, 1], np.float32), np.zeros((4, 0), np.uint8),
     )  # fmt: skip
 
 
@@ -37,6 +39,9 @@ def test_figures_are_what_they_say() -> None:
     assert found.mean_segments == (2 + 3 + 3 + 1) / 4
     assert found.exact_at_halt == 3 / 4  # after 2: right; never, so after 3: wrong; after 3: right; after 1: right
     assert found.never_halts == 0.25
+    assert found.mean_to_settle == (1 + 2 + 3 + 3) / 4
+    assert found.exact_when_settled == 1 / 4  # after 1: wrong; after 2: wrong; never, so after 3: right, wrong
+    assert found.never_settles == 0.5
     assert found.q_halt_accuracy == 0.5
     assert summary(some_outcomes()[np.array([0, 2])]).exact == 1
 
@@ -97,13 +102,13 @@ def test_givens_are_kept_only_where_that_is_asked_for() -> None:
     """A model that answers another digit in each given cell, like one that learned blanks only."""
     model = load(model_dir("sudoku-4x4"))
     puzzles, solutions = TASK.generate(16, np.random.default_rng(4), clues=8)
-    usual = model.segment
+    usual = model.logits
 
-    def forgets_givens(z_H: Tensor, z_L: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        z_H, z_L, logits, q = usual(z_H, z_L, x)
-        return z_H, z_L, torch.where(torch.as_tensor(puzzles > 0)[:, :, None], logits.roll(1, dims=-1), logits), q
+    def forgets_givens(z_H: Tensor, x: Tensor) -> Tensor:
+        logits = usual(z_H, x)
+        return torch.where(torch.as_tensor(puzzles > 0)[:, :, None], logits.roll(1, dims=-1), logits)
 
-    model.segment = forgets_givens  # type: ignore[method-assign]
+    model.logits = forgets_givens  # type: ignore[method-assign]
     assert evaluate(model, puzzles, solutions).exact == 0
     assert evaluate(model, puzzles, solutions, keep_givens=True).exact == 1
 
@@ -131,7 +136,7 @@ def test_an_evaluation_that_was_cut_off_goes_on(puzzles: Path, monkeypatch: pyte
     whole = json.loads(run("eval", "sudoku-4x4", puzzles, "--segments", 4, "--batch", 8, "--json"))
     monkeypatch.setattr(cli_eval, "_KEEP_EVERY", 0.0)
     thought = []
-    solve = module.solve_batch
+    solve = module.reason_batch
 
     def counting(model: object, tokens: np.ndarray, **options: object) -> object:
         if len(thought) == 2:
@@ -139,11 +144,11 @@ def test_an_evaluation_that_was_cut_off_goes_on(puzzles: Path, monkeypatch: pyte
         thought.append(len(tokens))
         return solve(model, tokens, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "solve_batch", counting)
+    monkeypatch.setattr(module, "reason_batch", counting)
     assert CliRunner().invoke(app, ["eval", "sudoku-4x4", str(puzzles), "--segments", "4", "--batch", "8"]).exit_code != 0
     thought.clear()
     thought.append(0)
-    monkeypatch.setattr(module, "solve_batch", lambda *a, **k: (thought.append(len(a[1])), solve(*a, **k))[1])
+    monkeypatch.setattr(module, "reason_batch", lambda *a, **k: (thought.append(len(a[1])), solve(*a, **k))[1])
     again = json.loads(run("eval", "sudoku-4x4", puzzles, "--segments", 4, "--batch", 8, "--json"))
     assert sum(thought) == 30 - 16
     assert again | {"seconds": 0} == whole | {"seconds": 0}
@@ -173,3 +178,38 @@ def test_eval_takes_a_dataset_and_votes_over_arc(tmp_path: Path) -> None:
     assert voted.at_2 == 1
     told = run("eval", tmp_path / "tiny", PUBLISHED_DATA / "arc", "--segments", 1, "--limit", 4)
     assert "with one attempt" in told
+
+
+def test_more_starts_are_chosen_among_by_q_halt() -> None:
+    model = load(model_dir("sudoku-4x4"), "cpu")
+    puzzles, solutions = TASK.generate(24, np.random.default_rng(2), clues=4)
+    several = Outcomes.joined(list(evaluate_batches(model, puzzles, solutions, segments=3, batch=10, starts=3, sigma=2.0)))
+    alone = Outcomes.joined(list(evaluate_batches(model, puzzles, solutions, segments=3)))
+    assert len(several) == 24
+    assert (several.q_halt >= alone.q_halt - 1e-4).all()
+    one, other = some_outcomes(), replace(some_outcomes(), q_halt=np.array([2, -2, 0, 0], np.float32), exact=~some_outcomes().exact)
+    best = chosen([one, other])
+    assert best.q_halt.tolist() == [2, -1, 0, 1]
+    assert best.exact.T.tolist() == [
+        other.exact[:, 0].tolist(),
+        one.exact[:, 1].tolist(),
+        other.exact[:, 2].tolist(),
+        one.exact[:, 3].tolist(),
+    ]
+    same = Outcomes.joined(list(evaluate_batches(model, puzzles, solutions, segments=3, batch=24, starts=3, sigma=2.0)))
+    assert np.abs(same.q_halt - several.q_halt).max() < 1e-3  # noise belongs to the puzzle, not to its batch
+    unmoved = Outcomes.joined(list(evaluate_batches(model, puzzles, solutions, segments=3, starts=2, sigma=0.0)))
+    assert (unmoved.exact == alone.exact).all()
+
+
+def test_a_state_settles_when_it_moves_by_less_than_a_hundredth_of_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load(model_dir("sudoku-4x4"), "cpu")
+    puzzles, solutions = TASK.generate(12, np.random.default_rng(3), clues=6)
+    found = Outcomes.joined(list(evaluate_batches(model, puzzles, solutions, segments=40)))
+    answers = solve_batch(model, TASK.to_tokens(puzzles), segments=40)
+    width = model.config.positions * model.config.hidden_size
+    assert np.abs(answers.size[1:] / width**0.5 - 1).max() < 0.01  # blocks end with a norm
+    still = answers.moved < 0.01 * answers.size
+    by_hand = [int(column.argmax()) + 1 if column.any() else 0 for column in still.T]
+    assert found.settled.tolist() == by_hand
+    assert any(by_hand)

@@ -126,8 +126,9 @@ def test_evaluation_counts_another_shortest_path_as_right(monkeypatch: pytest.Mo
     one, other = maze.solve(puzzle), maze.solve(puzzle).reshape(7, 7).T.ravel()
     assert (one != other).any()
     answers = np.stack([puzzle, one, other])[:, None]
-    zeros = np.zeros((3, 1), np.float32)
-    monkeypatch.setattr(module, "solve_batch", lambda *_, **__: BatchAnswers(answers, zeros, zeros, zeros))
+    zeros = np.zeros((1, 1), np.float32)
+    parts = [BatchAnswers(answer[None], *[zeros] * 4) for answer in answers]
+    monkeypatch.setattr(module, "reason_batch", lambda *_, **__: iter(parts))
     found = module.evaluate(model, puzzle[None], one[None], segments=3)
     assert found.exact_by_segment == (0.0, 1.0, 1.0)
 

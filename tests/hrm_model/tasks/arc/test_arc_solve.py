@@ -50,7 +50,7 @@ def test_answers_to_copies_are_brought_back_and_the_most_voted_comes_first(monke
 
     def flip(model: object, tokens: np.ndarray, **_: object) -> BatchAnswers:
         made = np.stack([encode(np.fliplr(decode(row))) for row in tokens])[None]
-        return BatchAnswers(made, *np.zeros((3, 1, len(tokens)), np.float32))
+        return BatchAnswers(made, *np.zeros((4, 1, len(tokens)), np.float32))
 
     monkeypatch.setattr(arc_solve, "solve_batch", flip)
     ways = [Augmentation(k) for k in (0, 2, 4, 5)] + [Augmentation(1), Augmentation(6)]  # for the last two it flips the wrong axis
