@@ -14,6 +14,7 @@ Gradient = Literal["step", "cycle", "all"]
 # (cells, vocabulary) of the tasks whose board is known from its size alone. A Sudoku token is digit + 1, 0 is padding.
 _SUDOKU_SHAPES = {(side**2, side + 2): f"sudoku-{side}x{side}" for side in (4, 6, 8, 9, 10, 12, 15, 16, 25)}
 
+USUAL_SEGMENTS = 16
 _SOME_MAZES = ("maze-11x11", "maze-12x24", "maze-21x21", "maze-30x30")
 
 EVERY_SIZE = {"units": "sudoku", "neighbours": "maze"}  # mixers whose models read every size of one kind of puzzle
@@ -144,6 +145,11 @@ class ModelConfig(BaseModel):
         if self.mixer == "units":
             return tuple(_SUDOKU_SHAPES.values())
         return tuple(dict.fromkeys((self.task, *_SOME_MAZES))) if self.mixer == "neighbours" else (self.task,)
+
+    @property
+    def usual_segments(self) -> int:
+        """Segments that are enough for most puzzles; more for a model in which messages go from cell to cell."""
+        return 64 if self.mixer == "neighbours" else USUAL_SEGMENTS
 
     @property
     def side(self) -> int:

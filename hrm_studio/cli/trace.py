@@ -50,7 +50,9 @@ def record(
     model: Annotated[
         str | None, typer.Option(help="A bundled model's name, or a checkpoint. Default: the bundled model for this puzzle.")
     ] = None,
-    segments: Annotated[int, typer.Option(min=1, max=100_000, help="Number of segments.")] = 16,
+    segments: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="Number of segments. Default: as many as such models need.")
+    ] = None,
     states: Annotated[str, typer.Option(help=f"How to keep states: {', '.join(trace_file.STATES)}.")] = "full",
     previews: Annotated[bool, typer.Option(help="Also record the preview: what the model would answer after each L-step.")] = True,
     attention: Annotated[
@@ -75,6 +77,7 @@ def record(
         loaded = load_model(path, device)
         loaded.must_read(task.name)
         network, config = loaded.model, loaded.model.config
+        segments = segments or config.usual_segments
         use_threads(network)
         identifier = _vector(loaded, task, name)
         positions, width = config.state_shape(task.cells)

@@ -12,6 +12,7 @@ import numpy as np
 from PySide6.QtCore import QObject, QSettings, QTimer, Signal
 
 from hrm_model.assets import puzzle_lines
+from hrm_model.config import USUAL_SEGMENTS
 from hrm_model.errors import HRMError, PuzzleError
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair, grid_on, looks_like_json, task_from_text
 from hrm_model.tasks.arc.task import ArcTask
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-USUAL_SEGMENTS = 16
-LONG_WAY_SEGMENTS = 64  # of a model in which messages go from cell to cell
 _MOST_PUZZLES = 2000  # read of one file
 _SETTLED_MS = 250  # after the difficulty was last moved
 _ATTEMPTS = "attempts"  # the reasoner's lane for two attempts
@@ -286,7 +285,7 @@ class ExploreModel(QObject):
     def _suit_segments(self) -> None:
         """Take as many segments as this kind of model usually needs, if the number is still what the kind before needs."""
         config = self.models.config_of(self.models.path)
-        usual = LONG_WAY_SEGMENTS if config is not None and config.mixer == "neighbours" else USUAL_SEGMENTS
+        usual = config.usual_segments if config is not None else USUAL_SEGMENTS
         if usual != self._usual_segments and self.segments == self._usual_segments:
             self.segments = usual
             self.segments_changed.emit()

@@ -258,7 +258,7 @@ def _think(loaded: LoadedModel, task: str) -> Iterator[Trace]:
 
     kind = task_named(task)
     given, solution, text = _example(kind)
-    yield record(loaded.model, PuzzleInfo(kind.name, given, solution, text), loaded.info)
+    yield record(loaded.model, PuzzleInfo(kind.name, given, solution, text), loaded.info, segments=loaded.model.config.usual_segments)
 
 
 def _example(task: Task) -> tuple[Any, Any, str]:

@@ -11,12 +11,11 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from pytestqt.qtbot import QtBot
 
 from hrm_model.checkpoint.format import save
-from hrm_model.config import ModelConfig
+from hrm_model.config import USUAL_SEGMENTS, ModelConfig
 from hrm_model.make import make_model
 from hrm_model.tasks.maze import grid as maze
 from hrm_model.tasks.registry import task_named
 from hrm_studio.main_window import MainWindow
-from hrm_studio.models.explore import LONG_WAY_SEGMENTS, USUAL_SEGMENTS
 from hrm_studio.ui.board.maze import MazeDrawing
 
 SUDOKU = "2.......42.11.4."
@@ -157,7 +156,7 @@ def test_a_maze_model_takes_more_segments_unless_someone_chose_their_number(expl
     explore.open_text(SUDOKU, "A test")
     panel.segments.setValue(3)
     panel.segments.setValue(USUAL_SEGMENTS)
-    for model, text, wanted in ((maze_model, TEXT, LONG_WAY_SEGMENTS), (sudoku, SUDOKU, USUAL_SEGMENTS)):
+    for model, text, wanted in ((maze_model, TEXT, 64), (sudoku, SUDOKU, USUAL_SEGMENTS)):
         explored.models.use(model)
         explore.open_text(text, "A test")
         assert (explore.segments, panel.segments.value()) == (wanted, wanted)
