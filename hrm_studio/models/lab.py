@@ -10,7 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from hrm_model.errors import HRMError
-from hrm_model.lab.changes import Change
+from hrm_model.lab.changes import Change, Patch
 from hrm_model.lab.outcome import Outcome
 from hrm_model.lab.story import Story
 from hrm_model.trace.data import Trace
@@ -29,6 +29,7 @@ from hrm_studio.services.lab_jobs import (
     tries_job,
     try_job,
 )  # fmt: skip
+from hrm_studio.services.lab_maps import MapFound, MapKind, map_job
 from hrm_studio.services.reasoner import Reasoner
 
 _LANE = "lab"
@@ -53,12 +54,14 @@ class LabModel(QObject):
     -------
     changed()       the base, the runs, the chosen one or the verdict changed
     tries_changed() the tries changed
+    map_changed()   the map changed
     busy_changed()  `busy` says what is being computed, '' if nothing
     told(str)       a sentence for people: a result, or why something does not apply
     """
 
     changed = Signal()
     tries_changed = Signal()
+    map_changed = Signal()
     busy_changed = Signal()
     told = Signal(str)
 
@@ -73,6 +76,8 @@ class LabModel(QObject):
         self.chosen = BASE
         self.tries: TriesFound | None = None
         self.clues: CluesFound | None = None
+        self.map: MapFound | None = None
+        self._mapped: tuple[Trace, int] | None = None  # the run that the map is of
         self.busy = ""
         self._plan: dict[str, float] = {}
         self._deleted: list[LabRun] | None = None
@@ -144,11 +149,12 @@ class LabModel(QObject):
             return
         self.stop()
         self.base, self.verdict, self.runs, self.chosen = trace, None, [], BASE
-        self.tries, self.clues, self._deleted = None, None, None
+        self.tries, self.clues, self.map, self._deleted = None, None, None, None
         if trace is not None and len(trace):
             self._background.run(lambda: judged(trace), partial(self._judged, trace))
         self.changed.emit()
         self.tries_changed.emit()
+        self.map_changed.emit()
 
     def _judged(self, trace: Trace, verdict: tuple[Story, Outcome]) -> None:
         if trace is self.base:
@@ -221,6 +227,32 @@ class LabModel(QObject):
         if self.base is not None:
             self._start("Trying clues …", clues_job(self.base.puzzle, max(16, self.segments)), self._clues_found)
 
+    def draw_map(self, kind: MapKind) -> None:
+        """Draw the landscape, or the basin map, around z_H at the cursor's step of the open run."""
+        trace, number = self._traces.trace, self.open_number
+        if trace is None:
+            return
+        if self._in_force(number):
+            self.told.emit("A map shows where the model itself leads; in this branch something of it is changed. Open the base first.")
+            return
+        self.map, self._mapped = None, (trace, number)
+        name = "Error landscape" if kind == "landscape" else "Basin map"
+        self._start(f"{name} …", map_job(kind, trace, self._traces.cursor), self._drawn)
+
+    def think_from(self, row: int, column: int) -> None:
+        """Put the state of a point of the map in place of z_H, and think on from there."""
+        if self.map is None or self._mapped is None or self.base is None:
+            return
+        trace, number = self._mapped
+        patch = Patch("H", None, f"point {row + 1}, {column + 1} of the map", z_H=self.map.state(row, column))
+        job = branch_job(trace, self.map.at, [patch], (), self.base, max(trace.segments, int(trace.segment[self.map.at]) + 17))
+        self._start(f"Thinking on: {patch.words()} …", job, self._grows(patch.words(), number))
+
+    def save(self, path: Path) -> None:
+        """Write the base and all branches, with what was changed in each, to one trace file."""
+        if self.base is not None:
+            self._background.run(partial(_written, path, self.base, list(self.runs)), self.told.emit)
+
     def stop(self) -> None:
         """End the experiment that runs. What it came to so far stays."""
         if self.busy:
@@ -264,6 +296,12 @@ class LabModel(QObject):
             self._set_busy("")
         self.tries_changed.emit()
 
+    def _drawn(self, found: MapFound) -> None:
+        self.map = found
+        if found.done:
+            self._set_busy("")
+        self.map_changed.emit()
+
     def _clues_found(self, found: CluesFound) -> None:
         self.clues = found
         self._set_busy("")
@@ -278,6 +316,25 @@ class LabModel(QObject):
         if doing != self.busy:
             self.busy = doing
             self.busy_changed.emit()
+
+
+def _written(path: Path, base: Trace, runs: Sequence[LabRun]) -> str:
+    """In a thread: write the file; the sentence that says how that went."""
+    from hrm_model.trace_file.io import Extras, write
+
+    def entry(number: int) -> str:
+        return "trace" if number == BASE else f"trace_{number + 2}"
+
+    extras = [Extras("Base")]
+    for run in runs:
+        found = run.found
+        changes, standing = (tuple(c.about() for c in many) for many in (found.changes, found.standing))
+        extras.append(Extras(run.name, entry(run.parent), found.at, changes=changes, standing=standing))
+    try:
+        write(path, [base, *(run.found.trace for run in runs)], extras=extras)
+    except (HRMError, OSError) as error:
+        return str(error)
+    return f"Saved {len(runs) + 1} run{'s' if runs else ''} to {path.name}."
 
 
 def change_or_reason(make: Callable[[], Change]) -> Change | str:

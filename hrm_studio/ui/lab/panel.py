@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
+    QFileDialog,
     QInputDialog,
     QLabel,
     QMenu,
@@ -27,6 +29,7 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.timeline import step_name
 from hrm_studio.ui.lab.boards import BoardPair, TryGrid
+from hrm_studio.ui.lab.map_view import MapView
 from hrm_studio.ui.lab.tree import RunTree
 from hrm_studio.ui.widgets.flow_layout import FlowLayout
 from hrm_studio.ui.widgets.view import View
@@ -64,10 +67,21 @@ class LabPanel(View):
         )
         self.other = self._button("Other model", "Let another bundled model think about the puzzle.", lab.try_other_model)
         self.clue = self._button("Which clue?", "Which single clue would help; of a solved puzzle: which it needs.", lab.find_clues)
+        self.landscape = self._button(
+            "Landscape",
+            "Draw the states around z_H at the cursor: how many rules does each one's answer break?",
+            lambda: lab.draw_map("landscape"),
+        )
+        self.basin = self._button(
+            "Basin map",
+            "Draw where starts around z_H at the cursor lead: solved, settled on a wrong answer, or wandering.",
+            lambda: lab.draw_map("basin"),
+        )
+        self.save = self._button("Save …", "Write the base and all branches to a trace file.", self._save)
         self.stop = self._button("Stop", "Stop the experiment. What it came to so far stays.", lab.stop)
         buttons = QWidget()
         flow = FlowLayout(buttons, 6)
-        for button in (self.think, self.kicks, self.copies, self.other, self.clue, self.stop):
+        for button in (self.think, self.kicks, self.copies, self.other, self.clue, self.landscape, self.basin, self.save, self.stop):
             flow.addWidget(button)
         self.what = QComboBox(accessibleName="What to change")
         for k, (title, tip, _) in enumerate(_CHANGES):
@@ -99,6 +113,9 @@ class LabPanel(View):
         self.boards = QStackedWidget()
         self.boards.addWidget(self.pair)
         self.boards.addWidget(self.grid)
+        self.map = MapView(lab, theme)
+        self.map.picked.connect(lab.think_from)
+        self.boards.addWidget(self.map)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(8)
@@ -108,7 +125,7 @@ class LabPanel(View):
         self.what.currentIndexChanged.connect(self._refresh)
         self.chosen_only.toggled.connect(self._refresh)
         subscriptions = [
-            (lab.changed, self._refresh), (lab.tries_changed, self._tries_changed), (lab.busy_changed, self._refresh), (lab.told, self._told),
+            (lab.changed, self._refresh), (lab.tries_changed, self._tries_changed), (lab.map_changed, self._map_changed), (lab.busy_changed, self._refresh), (lab.told, self._told),
             (traces.cursor_moved, self._refresh), (selection.changed, self._refresh),
         ]  # fmt: skip
         self._note = ""
@@ -137,7 +154,9 @@ class LabPanel(View):
             button.setEnabled(ready)
         self.other.setEnabled(ready and lab.other_model() is not None)
         self.clue.setEnabled(bool(ready and trace is not None and trace.puzzle.task.startswith("sudoku")))
-        self.think.setEnabled(bool(states))
+        for button in (self.think, self.landscape, self.basin):
+            button.setEnabled(bool(states))
+        self.save.setEnabled(ready)
         needs_cells = kind == "Hold cells" or self.chosen_only.isChecked()
         self.branch.setEnabled(bool(states) and (not needs_cells or bool(self._selection.cells)))
         self.sigma.setVisible(kind.startswith("Kick"))
@@ -194,6 +213,16 @@ class LabPanel(View):
             self._note = ""
         self._refresh()
 
+    def _map_changed(self) -> None:
+        found = self._lab.map
+        if found is not None:
+            self.boards.setCurrentWidget(self.map)
+            self._note = found.words
+        elif self.boards.currentWidget() is self.map:
+            self.boards.setCurrentWidget(self.pair)
+            self._note = ""
+        self._refresh()
+
     def _told(self, words: str) -> None:
         self._note = words
         if self._lab.clues is not None and words == self._lab.clues.words:
@@ -213,6 +242,11 @@ class LabPanel(View):
             self._told(change)
         else:
             self._lab.branch([change])
+
+    def _save(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Save the base and its branches", "lab.h5", "Traces (*.h5)")
+        if name:
+            self._lab.save(Path(name))
 
     def _menu(self, number: int, where: QPoint) -> None:
         menu = QMenu(self)

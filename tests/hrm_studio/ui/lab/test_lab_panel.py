@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from pytestqt.qtbot import QtBot
 import hrm_model
 from hrm_model import Trace
 from hrm_model.assets import bundled_models
+from hrm_model.trace_file.io import TraceReader
 from hrm_studio.models.lab import BASE, LabModel
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.selection import Selection
@@ -240,3 +242,48 @@ def test_boards_stand_where_they_are_larger(lab: Lab) -> None:
     upper, lower = pair.rooms()
     assert upper.left() == lower.left()
     assert lower.top() > upper.bottom()
+
+
+@pytest.mark.parametrize("kind", ["landscape", "basin"])
+def test_a_map_is_drawn_and_a_click_thinks_from_there(lab: Lab, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hrm_studio.services.lab_maps.SIDE", 9)
+    lab.traces.set_cursor(23)
+    getattr(lab.panel, kind).click()
+    lab.idle()
+    found, view = lab.model.map, lab.panel.map
+    assert found is not None
+    assert found.done
+    assert lab.panel.boards.currentWidget() is view
+    assert "Click a point to think from there." in lab.panel.result.text()
+    view.resize(300, 300)
+    view.grab()
+    place = view.square()
+    assert view.point_at(place.center()) == (4, 4)
+    assert "rule" in found.point_words(4, 4) if kind == "landscape" else "solved after 1 segment." in found.point_words(4, 4)
+    lab.qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(round(place.left()) + 5, round(place.top()) + 5))
+    lab.idle()
+    (run,) = lab.model.runs
+    assert run.name == "z_H from point 1, 1 of the map"
+    assert run.found.at == 23
+    assert run.found.trace.segments == 20
+    assert lab.panel.boards.currentWidget() is lab.panel.pair
+
+
+def test_base_and_branches_are_saved_with_their_changes(lab: Lab, tmp_path: Path) -> None:
+    lab.panel.what.setCurrentText("Freeze H")
+    lab.panel.branch.click()
+    lab.idle()
+    lab.model.open(0)
+    lab.panel.what.setCurrentText("Kick z_L")
+    lab.panel.branch.click()
+    lab.idle()
+    with lab.qtbot.waitSignal(lab.model.told) as told:
+        lab.model.save(tmp_path / "lab.h5")
+    assert told.args == ["Saved 3 runs to lab.h5."]
+    with TraceReader(tmp_path / "lab.h5") as reader:
+        child = reader.extras("trace_3")
+        assert (child.parent, [c["kind"] for c in child.changes], [c["kind"] for c in child.standing]) == ("trace_2", ["kick"], ["freeze"])
+        assert reader.read("trace_2").prediction.tolist() == lab.model.runs[0].found.trace.prediction.tolist()
+    with lab.qtbot.waitSignal(lab.model.told) as told:
+        lab.model.save(tmp_path / "nowhere" / "lab.h5")
+    assert "the folder does not exist" in told.args[0]
