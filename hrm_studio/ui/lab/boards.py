@@ -80,8 +80,7 @@ class BoardPair(View):
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, words)
             return
         differs = self.differing()
-        count = "same answer" if not len(differs) else f"{len(differs)} cell{'s differ' if len(differs) > 1 else ' differs'}"
-        runs = ((lab.base, "Base"), (lab.run.found.trace, f"Branch: {count}"))
+        runs = ((lab.base, "Base"), (lab.run.found.trace, f"Branch: {len(differs)} differ" if len(differs) else "Branch: the same"))
         for k, ((trace, caption), room) in enumerate(zip(runs, self.rooms(), strict=True)):
             painter.setPen(colours.color("text"))
             painter.drawText(QRectF(room.left(), room.top(), room.width(), _CAPTION), Qt.AlignmentFlag.AlignCenter, caption)

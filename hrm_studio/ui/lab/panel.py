@@ -35,6 +35,7 @@ from hrm_studio.ui.widgets.flow_layout import FlowLayout
 from hrm_studio.ui.widgets.view import View
 
 _TRIES = 8
+_TREE_AT_MOST = 156  # pixels: six runs; more are scrolled
 _CHANGES: tuple[tuple[str, str, Callable[..., Change]], ...] = (
     ("Kick z_H and z_L", "Add noise to both states. Does it find back?", lambda s, c, k: Kick(s, "both", c, k)),
     ("Kick z_H", "Add noise to the slow state.", lambda s, c, k: Kick(s, "H", c, k)),
@@ -104,8 +105,7 @@ class LabPanel(View):
         rows = QScrollArea(widgetResizable=True)
         rows.setWidget(self.tree)
         rows.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        rows.setMinimumHeight(68)
-        rows.setMaximumHeight(190)
+        self._rows = rows
         self.undo = self._button("Undo delete", "Bring back what was deleted last.", lab.undo)
         self.pair = BoardPair(lab, traces, theme)
         self.grid = TryGrid(lab, theme)
@@ -167,6 +167,7 @@ class LabPanel(View):
         if trace is not None and self._traces.cursor >= 0:
             self.branch.setToolTip(f"Change it after {step_name(trace, self._traces.cursor)}, and think on.")
         self.words.setText(self._story())
+        self._rows.setFixedHeight(min(self.tree.sizeHint().height() + 4, _TREE_AT_MOST))
         run = lab.run
         if lab.busy:
             self.result.setText(lab.busy)
