@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hrm_model.errors import MismatchError
+from hrm_model.tasks.base import short_name
 from hrm_model.trace.data import ModelInfo
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class LoadedModel:
     def must_read(self, task: str) -> None:
         """MismatchError if the model reads other puzzles than those of this task."""
         if not self.model.config.reads(task):
-            raise MismatchError(f"{self.name} reads {self.task}; the puzzle is {task}. Choose another model or puzzle.")
+            raise MismatchError(f"{self.name} reads {self.task}; the puzzle is {short_name(task)}. Choose another model or puzzle.")
 
     def __repr__(self) -> str:
         return f"LoadedModel({self.name!r}, task={self.task!r}, {self.parameters:,} parameters, {self.dtype} on {self.device})"

@@ -25,6 +25,12 @@ def hashes(grids: Grids) -> NDArray[np.uint64]:
     return weights[grids, np.arange(grids.shape[1])].sum(axis=1, dtype=np.uint64)
 
 
+def short_name(task: str) -> str:
+    """A task's name for messages and files: a jigsaw's without its map, 'sudoku-9x9-jigsaw'."""
+    size, _, regions = task.removeprefix("sudoku-").partition("-")
+    return f"sudoku-{size}-jigsaw" if task.startswith("sudoku-") and regions else task
+
+
 def wall_lines(starts: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
     """One of `Task.walls` as long lines: (at, from, to) in cells, for `walls[1]` across the board; transpose `walls[0]` for those down it."""
     found = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hrm_model.errors import UsageError
+from hrm_model.tasks.base import short_name
 from hrm_model.trace.arrays import LEVEL_H, LEVEL_L, LEVEL_NAMES, Array, ModelInfo, PuzzleInfo, Step, TraceArrays
 from hrm_model.trace.curves import solved
 from hrm_model.trace.html import trace_html
@@ -41,7 +42,7 @@ class Trace(TraceArrays):
         states = f"states of {self.z_H.shape[1]} positions × {self.z_H.shape[2]}" if self.z_H is not None else "no states"
         by = f" by {self.model.name!r}" if self.model.name else ""
         count = f"{self.segments} segment{'' if self.segments == 1 else 's'}, {len(self)} steps"
-        return f"Trace of {self.puzzle.task}{by}: {count}, {outcome}{states}"
+        return f"Trace of {short_name(self.puzzle.task)}{by}: {count}, {outcome}{states}"
 
     def _repr_html_(self) -> str:
         return trace_html(self)

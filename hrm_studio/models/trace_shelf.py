@@ -18,6 +18,7 @@ import numpy as np
 from hrm_model.analysis.core import blanks, solved_step, task_of
 from hrm_model.errors import HRMError
 from hrm_model.files import atomic_path, write_json
+from hrm_model.tasks.base import short_name
 from hrm_model.trace.data import Trace
 
 if TYPE_CHECKING:  # the window's start needs no HDF5
@@ -95,7 +96,7 @@ class Shelf:
         """Keep a trace; automatically kept ones with states in float16. The same trace is kept once."""
         from hrm_model.trace_file.io import write
 
-        name = f"{trace.puzzle.task}-{_digest(trace)}"
+        name = f"{short_name(trace.puzzle.task)}-{_digest(trace)}"
         path = self.folder / f"{name}.h5"
         before = self._read(path)
         more = extras is not None and extras.nbytes() > 0

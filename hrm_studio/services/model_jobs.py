@@ -14,7 +14,7 @@ from hrm_model.analysis.puzzle_results import LATE, PuzzleResult, puzzle_results
 from hrm_model.analysis.states import Basis, fit_basis
 from hrm_model.errors import MismatchError
 from hrm_model.relabel import Relabelling
-from hrm_model.tasks.base import Grid, Grids, Task
+from hrm_model.tasks.base import Grid, Grids, Task, short_name
 from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.registry import task_named
@@ -167,7 +167,7 @@ def evaluate_job(source: PuzzleSource, segments: int) -> ModelJob[EvaluateProgre
         if source.file is not None:
             read = read_puzzles(source.file, limit=source.count)
             if read.task != task:
-                raise MismatchError(f"{source.file}: contains {read.task.name} puzzles, but {task.name} is chosen")
+                raise MismatchError(f"{source.file}: contains {short_name(read.task.name)} puzzles, but {short_name(task.name)} is chosen")
             total = len(read)
         for start in range(0, total, _BATCH):
             count = min(_BATCH, total - start)

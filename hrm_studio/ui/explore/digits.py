@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QFont, QHideEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QComboBox, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor, QFont, QHideEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QSizePolicy, QVBoxLayout, QWidget
 
 from hrm_model.analysis.cells import short_step_name
 from hrm_model.analysis.core import sudoku_variant
@@ -21,10 +21,10 @@ from hrm_studio.ui.board.drawing import percent, picture, premultiplied
 from hrm_studio.ui.board.puzzle_picture import box_lines, cell_lines, cell_rect
 from hrm_studio.ui.board.token_text import digit_text
 from hrm_studio.ui.widgets.elided import Elided
-from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View
 
 _REST_MS = 120  # messages are computed after the cursor has rested this long
+_WIDE = 400  # pixels
 LANE = "messages"
 
 
@@ -94,7 +94,7 @@ class DigitBoard(QWidget):
         for kind, (unit, share) in enumerate(self.strength.items()):
             assert self.variant is not None
             painter.setBrush(QColor(palette.series[kind]))
-            painter.setOpacity(min(0.55, 0.08 + share))
+            painter.setOpacity(min(0.9, 0.2 + 1.5 * share))
             for cell in self.variant.units[unit].tolist():
                 box = cell_rect(place, side, cell)
                 mark = box.width() * 0.16
@@ -175,14 +175,16 @@ class DigitsView(View):
         )
         self.found: tuple[int, UnitMessages] | None = None  # the step that they were computed for
         self._found_for: Trace | None = None
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(FlowRow(self.digit))
-        layout.addWidget(self.board, 1)
-        layout.addWidget(self.title)
-        layout.addWidget(self.bars)
-        layout.addWidget(self.state)
+        self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
+        self._body.setContentsMargins(0, 0, 0, 0)
+        self._body.setSpacing(4)
+        self._body.addWidget(self.board, 1)
+        beside = QVBoxLayout()
+        beside.setSpacing(4)
+        for widget in (self.digit, self.title, self.bars, self.state):
+            beside.addWidget(widget)
+        beside.addStretch()
+        self._body.addLayout(beside, 1)
         self.digit.activated.connect(self._show)
         self.board.hovered.connect(self._say)
         self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
@@ -201,6 +203,12 @@ class DigitsView(View):
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._reasoner.drop(LANE)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What moves the cell stands beside the board if the panel is wide, else below it."""
+        super().resizeEvent(event)
+        wide = self.width() >= _WIDE
+        self._body.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
 
     @property
     def cell(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QAbstractItemView, QDialog, QHeaderView, QLabel, QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
+from hrm_model.tasks.base import short_name
 from hrm_studio.models.opened_file import OpenedFile
 
 _COLUMNS = ("", "Trace", "Outcome", "Segments", "Steps", "States")
@@ -66,11 +67,11 @@ class FileTraces(QDialog):
         self.rows = []
         for number, entry in enumerate(opened.entries, 1):
             outcome = {True: "★ solved", False: "not solved", None: "no solution known"}[entry.solved]
-            cells = (number, entry.title or entry.task, outcome, entry.segments, entry.steps, entry.states)
+            cells = (number, entry.title or short_name(entry.task), outcome, entry.segments, entry.steps, entry.states)
             self.rows.append(QTreeWidgetItem([str(cell) for cell in cells]))
             for column in (0, 3, 4):
                 self.rows[-1].setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            self.rows[-1].setToolTip(1, f"{entry.task}, {entry.model or 'unnamed model'}")
+            self.rows[-1].setToolTip(1, f"{short_name(entry.task)}, {entry.model or 'unnamed model'}")
         self.list.clear()
         self.list.addTopLevelItems(self.rows)
 

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
+from hrm_model.tasks.base import short_name
 from hrm_studio.models.comparison import MOST_PANES
 from hrm_studio.models.trace_shelf import KeptTrace
 from hrm_studio.theme import Theme
@@ -116,7 +117,7 @@ class TraceDetails(QWidget):
         word, colour = outcome(kept)
         others = f"<br>{kept.others} more trace{'s' if kept.others > 1 else ''} in this file" if kept.others else ""
         self.about.setText(
-            f'<span style="color:{getattr(self._theme.palette, colour)}">{word}</span> · {kept.task} · {f"model {kept.model}" if kept.model else "unnamed model"}<br>'
+            f'<span style="color:{getattr(self._theme.palette, colour)}">{word}</span> · {short_name(kept.task)} · {f"model {kept.model}" if kept.model else "unnamed model"}<br>'
             f"{kept.segments} segments, {kept.steps} steps · states: {kept.states} · {size(kept.nbytes)}<br>{when(kept)}{others}"
         )
         for field, text in ((self.title, kept.title), (self.tags, " ".join(kept.tags))):
