@@ -5,7 +5,7 @@ Shapes: B batch, S cells, T positions, D width. Source: arXiv 2506.21734, "Adapt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
 import torch
@@ -40,12 +40,14 @@ class Carry:
         """A range of its rows, as views."""
         return Carry(**{name: tensor[start:end] for name, tensor in self.state().items()})
 
-    @staticmethod
-    def joined(parts: Sequence[Carry]) -> Carry:
-        """Several carries as one."""
-        if len(parts) == 1:
-            return parts[0]
-        return Carry(**{name: torch.cat([part.state()[name] for part in parts]) for name in parts[0].state()})
+    def room_for(self, count: int) -> Carry:
+        """A carry of so many rows like these, to be filled with `put`."""
+        return Carry(**{name: tensor.new_empty((count, *tensor.shape[1:])) for name, tensor in self.state().items()})
+
+    def put(self, start: int, part: Carry) -> None:
+        """Overwrite the rows from `start` on."""
+        for name, tensor in part.state().items():
+            getattr(self, name)[start : start + len(tensor)] = tensor
 
 
 def initial_carry(model: HRM, batch: Batch) -> Carry:

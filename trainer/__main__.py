@@ -2,17 +2,19 @@
 
 `python -m trainer --measure CONFIG.yaml`: measure for a few seconds what such a run would take here, and print it as JSON.
 
-The exit code is 0 if the run finished or was stopped, 1 if it failed, 2 if the directory or file cannot be used.
+The exit code is 0 if the run finished or was stopped, 1 if it failed or its result could not be saved, 2 if the directory or file cannot be used.
 """
 
 from __future__ import annotations
 
+import _thread
 import faulthandler
 import signal
 import sys
+import threading
+import time
 import traceback
 from contextlib import suppress
-from types import FrameType
 
 from hrm_model.errors import HRMError, RunError, is_expected, one_line
 from hrm_model.terminal import print_anything
@@ -21,8 +23,9 @@ from trainer.loop import Diverged
 from trainer.machine import keep_memory
 from trainer.measure import print_measurements
 from trainer.runner import Runner
-from trainer.runs.events import event
+from trainer.runs.events import Command, LineReader, event
 from trainer.runs.run_dir import RunDir
+from trainer.saving import NotSaved, what_is_saved
 
 
 def main(arguments: list[str]) -> int:
@@ -50,38 +53,58 @@ def main(arguments: list[str]) -> int:
         )
         return 2
 
-    def end(number: int, frame: FrameType | None) -> None:
-        runner.ending = "stop"
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: runner.interrupt())
+    watch_commands(runner)
     try:
         runner.run()
-    except RunError as error:
-        if processes.is_first:
-            run.write_status(state="failed", step=0, message=str(error))
-        print(error, file=sys.stderr)
-        return 2
     except Exception as error:
         message = explain(error, run)
-        step = runner.trainer.step if hasattr(runner, "trainer") else 0
+        step = runner.trainer.step if hasattr(runner, "trainer") else run.written_status().get("step", 0)
         runner.emit(event("failed", step, message=message, error=type(error).__name__))
         if processes.is_first:
             with suppress(OSError):
-                run.write_status(state="failed", step=step, message=message)
-        traceback.print_exc()
-        return 1
+                run.write_status(state="failed", step=step, steps=runner.config.steps, message=message)
+        if isinstance(error, RunError | NotSaved):
+            print(message, file=sys.stderr)
+        else:
+            traceback.print_exc()
+        return 2 if isinstance(error, RunError) else 1
     finally:
         processes.close()
     return 0
+
+
+def watch_commands(runner: Runner) -> None:
+    """Obey 'stop' and 'abort' while the run starts, which may take minutes: making puzzles, trying a compiler. Other commands wait.
+
+    A thread reads them and interrupts the main thread as a signal would.
+    """
+    if not runner.processes.is_first or runner.processes.size > 1:
+        return
+    run, main_thread = runner.run_dir, threading.main_thread()
+    reader: LineReader[Command] = LineReader(run.commands_file, offset=runner.commands.offset)
+
+    def watch() -> None:
+        while runner.starting:
+            if any(command["type"] in ("stop", "abort") for command in reader.read()):
+                if sys.platform == "win32":
+                    _thread.interrupt_main(signal.SIGTERM)
+                else:
+                    signal.pthread_kill(main_thread.ident or 0, signal.SIGTERM)  # wakes it, whatever it waits for
+                return
+            time.sleep(0.2)
+
+    threading.Thread(target=watch, name="commands", daemon=True).start()
 
 
 def explain(error: Exception, run: RunDir) -> str:
     """What happened, what is saved, and what to do."""
     expected = is_expected(error) or isinstance(error, Diverged)
     message = str(error) or type(error).__name__ if expected else f"Internal error ({one_line(error)}), see log.txt"
-    last = run.pointer("last")
-    saved = f"its last checkpoint is {last.name}" if last else "nothing was saved yet"
+    if isinstance(error, RunError | NotSaved):
+        return str(error)
+    last, saved = run.pointer("last"), what_is_saved(run)
     if isinstance(error, Diverged):
         return (
             f"Training diverged: {message}. The run stopped; {saved}. {'Continue from there' if last else 'Start again'} with a lower learning "

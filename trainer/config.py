@@ -220,11 +220,13 @@ def read_config(file: Path) -> RunConfig:
         return RunConfig.model_validate(found)
     except FileNotFoundError:
         raise ConfigError(f"{file} does not exist. A run directory needs a config.yaml.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: invalid YAML ({first_line(error)})") from None
+    except ConfigError:
+        raise
     except ValidationError as error:
         fault = error.errors()[0]
         raise ConfigError(f"{file}: {'.'.join(map(str, fault['loc'])) or 'configuration'}: {fault['msg']}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: bytes that are not UTF-8, a date that does not exist
+        raise ConfigError(f"{file}: invalid YAML ({first_line(error)})") from None
 
 
 def write_config(config: RunConfig, file: Path) -> None:

@@ -52,13 +52,13 @@ class Diagnostics:
         return [event("warning", entry["step"], code=code, message=text) for code, text in new.items()]
 
     def _take(self, entry: Metrics | Evaluated) -> None:
-        values: dict[str, Any] = dict(entry["values"] or {})
+        values: dict[str, Any] = dict(entry["values"])
         if entry["type"] == "evaluation":
-            if values:
+            if values.get("exact_accuracy") is not None and values.get("accuracy") is not None:
                 self._unseen.append((entry["step"], float(values["exact_accuracy"]), float(values["accuracy"])))
             return
         ended = entry.get("ended") or 0
-        if ended and values.get("exact_accuracy") is not None:
+        if ended and values.get("exact_accuracy") is not None and values.get("steps") is not None:
             self._ended += ended
             weight = min(1.0, max(ended / _ENDED, ended / self._ended))  # a plain mean at first
             self._exact += weight * (values["exact_accuracy"] - self._exact)

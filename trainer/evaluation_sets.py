@@ -29,12 +29,14 @@ def averaged_model(model: HRM, ema: EMA | None, device: torch.device) -> HRM:
     return copy.eval()
 
 
-def evaluate_sets(model: HRM, sets: dict[str, tuple[Any, ...]], config: RunConfig, after_batch: Callable[[int], None]) -> dict[str, Any]:
-    """`values` (means over the sets), `sets` and `segments` of an evaluation event. `after_batch` is called after each batch with its number of puzzles."""
+def evaluate_sets(
+    model: HRM, sets: dict[str, tuple[Any, ...]], config: RunConfig, after_batch: Callable[[int], None], batch: int = 128
+) -> dict[str, Any]:
+    """`values` (means over the sets), `sets` and `segments` of an evaluation event. `after_batch` is called after each `batch` with its number of puzzles."""
     found: dict[str, Any] = {}
     for name, puzzles in sets.items():
         result = evaluate(
-            model, *puzzles, segments=config.evaluation_segments, q_continue=config.q_continue,
+            model, *puzzles, segments=config.evaluation_segments, q_continue=config.q_continue, batch=batch,
             keep_givens=config.loss_cells == "blanks",  # such a model never learned to repeat them
             after_batch=after_batch,
         )  # fmt: skip

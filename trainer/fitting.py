@@ -25,7 +25,7 @@ from hrm_model.device import pick_training_dtype
 from hrm_model.files import write_json
 from hrm_model.native import units as native
 from trainer.config import RunConfig, write_config
-from trainer.measure import memory_needs
+from trainer.measure import memory_needs, rows_at_once
 from trainer.memory import MEMORY_SHARE, free_memory, rows_that_fit
 
 _WORTH = 20 * 60.0  # seconds; compiling is not tried for a shorter run
@@ -69,10 +69,15 @@ def fit_to_machine(
     if isinstance(config.micro_batch, int):
         micro_batch = min(config.micro_batch, rows)
     else:
-        needed = memory_needs(config, device)
+        needed = memory_needs(config, device, rows=rows)
         there = free(device)
-        micro_batch = rows_that_fit(there, fixed=needed.fixed, per_row=needed.per_row, batch=rows, share=MEMORY_SHARE[device.type])
-        if micro_batch < rows:
+        fitting = rows_that_fit(there, fixed=needed.fixed, per_row=needed.per_row, batch=rows, share=MEMORY_SHARE[device.type])
+        micro_batch = rows_at_once(config, device, needed, there, rows)
+        if micro_batch < fitting:
+            why.append(
+                f"{micro_batch} of {rows} examples at once: more take memory and time until a command is obeyed, and are not faster here."
+            )
+        elif micro_batch < rows:
             why.append(
                 f"{micro_batch} of {rows} examples at once: one takes {needed.per_row / 1e6:.0f} MB, and {device} has {there / 1e9:.1f} GB free."
             )

@@ -29,17 +29,18 @@ from trainer.distributed import ProcessGroup
 from trainer.evaluation_sets import averaged_model, evaluate_sets
 from trainer.halting import overrule_halting
 from trainer.initial_weights import attend_to_neighbours
+from trainer.interrupt import Cancelled, Lookout
 from trainer.metrics import MetricsWindow, Rate
 from trainer.optim import EMA, MuonAdamW, SignSGD, drop_gradients, hyperparameters, learning_rate, optimizer_for
 from trainer.runs.events import Evaluated, Event, Metrics, event
 
+_MOST_JUDGED = 128  # puzzles that an evaluation computes at once
+_LAST_EVALUATION = 0.1  # share of the time limit that the evaluation after it may take
+_LEAST_LAST = 5.0  # seconds that it may take in any case
+
 
 class Diverged(RuntimeError):
     """The loss, a gradient or a weight is NaN or infinite."""
-
-
-class EvaluationCancelled(Exception):
-    """Raised by `Trainer.after_batch` to leave an evaluation; a resumed run begins with it."""
 
 
 class Trainer:
@@ -78,8 +79,11 @@ class Trainer:
         self.reason = ""  # why the run ended before its last step
         self.evaluated_at = -1  # the step of the last evaluation
         self.best, self.since_best = -1.0, 0  # best exact accuracy on unseen puzzles, and how many evaluations ago
-        self.after_batch: Callable[[], None] = lambda: None  # called after each batch of an evaluation, which takes longer than a step
         self.evaluating: tuple[int, int] | None = None  # puzzles of the evaluation that goes on: done, and all
+        self.lookout = Lookout()  # looks up while a step or an evaluation is computed
+        self.lookout.look = self.look
+        self._step_began: float | None = None  # by the clock that `_now` reads
+        self._evaluation_ends = math.inf
         self.notices: list[tuple[str, str]] = []  # warnings of the last step: code and message
         self.window = MetricsWindow()
         self.rate = Rate()
@@ -93,6 +97,8 @@ class Trainer:
             self.model.in_native_code = True  # several times as fast as torch, compiled or not
         elif config.compile == "on" if compiled is None else compiled:
             self.model.segment = torch.compile(self.model.segment)  # type: ignore[method-assign]
+        elif self.device.type == "cpu" and self.processes.size == 1:
+            self.lookout.watch(self.model)
         self.wrapped_model = self.processes.wrap(self.model)
         self.optimizer = optimizer_for(config, self.model)
         table = self.model.puzzle_emb
@@ -198,9 +204,11 @@ class Trainer:
         config, most = self.config, self.model.config.halt_max_steps
         staying = round(config.full_length * config.batch_size) - self.first_row
         count = self.end_row - self.first_row
-        carries: list[Carry] = []
+        done: Carry | None = None
         sums: dict[str, Tensor] = {}
         for start in range(0, count, self.micro_batch):
+            if start and self.processes.size == 1:
+                self.lookout()
             end = min(start + self.micro_batch, count)
             rows = {name: tensor[start:end] for name, tensor in batch.items()}
             with self.processes.no_sync(self.wrapped_model) if end < count else nullcontext():
@@ -211,10 +219,15 @@ class Trainer:
                 (loss * (self.processes.size / config.batch_size)).backward()
             if self.sign_sgd:
                 self.sign_sgd.collect()
-            carries.append(part)
+            if end - start == count:
+                done = part
+            else:  # into one place: a large batch's states take gigabytes, so not in parts that are joined
+                done = part.room_for(count) if done is None else done
+                done.put(start, part)
             for name, value in {"loss": loss.detach(), **metrics}.items():
                 sums[name] = sums[name] + value if name in sums else value
-        return Carry.joined(carries), sums
+        assert done is not None
+        return done, sums
 
     def _halve_micro_batch(self, reason: str) -> None:
         self.captured = None
@@ -240,22 +253,42 @@ class Trainer:
 
     # The run ---------------------------------------------------------------------------------------------------------
 
+    def _now(self) -> float:
+        """Seconds of a clock that stands still during looks, such as a pause."""
+        return time.perf_counter() - self.lookout.spent
+
+    def look(self) -> None:
+        """Raise Cancelled if the time is up within a step, or within the evaluation after it. For `lookout.look`."""
+        limit = self.config.minutes
+        if self._step_began is not None and limit is not None and self.seconds + self._now() - self._step_began >= 60 * limit:
+            raise Cancelled
+        if self._now() > self._evaluation_ends:
+            raise Cancelled
+
     def train(self) -> Iterator[list[Event]]:
         """Train to the end. Yields the events of each step: metrics, evaluations, warnings, often none.
 
-        Each yield comes between two steps, when `state_dict` holds all that the rest of the run depends on. Raises Diverged if the loss
-        becomes NaN or infinite.
+        Each yield comes between two steps, when `state_dict` holds all that the rest of the run depends on. That is also so during a look:
+        a step changes the weights at its end. A step that a look cancels yields nothing. Raises Diverged if the loss becomes NaN or infinite.
         """
         if self.step and self.step % self.config.evaluate_every == 0 and self.evaluated_at != self.step:
             yield self._evaluated()  # it was cancelled
         while not self.done and self.step < self.config.steps and not self._out_of_time():
             if self._phase_is_over():
                 self.enter_phase(self.phase + 1)
-            begin = time.perf_counter()
-            self.window.add(self.train_step())
+            begin = self._step_began = self._now()
+            try:
+                self.window.add(self.train_step())
+            except Cancelled:
+                drop_gradients(self.model.parameters(), self.sign_sgd)
+                self.seconds += self._now() - begin
+                yield []
+                continue
+            finally:
+                self._step_began = None
             if any(self.step % every == 0 for every in (self.config.log_every, self.config.evaluate_every, self.config.checkpoint_every)):
                 wait_for(self.device)  # CUDA is asynchronous: finish these steps before the clock is read
-            self.seconds += time.perf_counter() - begin
+            self.seconds += self._now() - begin
             events: list[Event] = [event("warning", self.step, code=code, message=message) for code, message in self.notices]
             self.notices.clear()
             if self.step % self.config.log_every == 0:
@@ -263,12 +296,15 @@ class Trainer:
             if self.step % self.config.evaluate_every == 0:
                 events += self._evaluated()
             yield events
-        if not self.done and self.step < self.config.steps:
+        out_of_time = not self.done and self.step < self.config.steps
+        if out_of_time:
             self.reason = (
                 f"Time limit reached: {self.config.minutes:g} minutes of computing, at step {self.step:,} of {self.config.steps:,}. "
                 "To train on, continue this run with changes and allow more minutes."
             )
         if self.evaluated_at != self.step:
+            if out_of_time:
+                self._evaluation_ends = self._now() + max(_LEAST_LAST, _LAST_EVALUATION * 60 * (self.config.minutes or 0.0))
             yield self._evaluated(last=True)
 
     def _evaluated(self, *, last: bool = False) -> list[Event]:
@@ -276,8 +312,13 @@ class Trainer:
         self.check()
         try:
             found = self.evaluation_event()
-        except EvaluationCancelled:
-            return []
+        except Cancelled:
+            if self._now() <= self._evaluation_ends:
+                return []
+            told = (
+                "The time limit was reached, so the last evaluation was left out: it takes too long. Run hrm-studio eval on the checkpoint."
+            )
+            return [event("warning", self.step, code="unevaluated", message=told)]
         if not last:
             self._stop_early(found)
         return [found]
@@ -323,17 +364,26 @@ class Trainer:
     def _batch_evaluated(self, count: int) -> None:
         if self.evaluating is not None:
             self.evaluating = self.evaluating[0] + count, self.evaluating[1]
-        self.after_batch()
+        if self.processes.size == 1:
+            self.lookout()
 
     def averaged_model(self) -> HRM:
         """A copy with the averaged weights (the trained ones if no average is kept), ready to reason."""
-        return averaged_model(self.model, self.ema, self.device)
+        copy = averaged_model(self.model, self.ema, self.device)
+        if self.processes.size == 1:
+            self.lookout.watch(copy)
+        return copy
 
     def evaluation_event(self) -> Evaluated:
         """Evaluate the averaged model on every set; `exact_accuracy` and `accuracy` are means over the sets."""
         self.evaluating = 0, sum(len(puzzles[0]) for puzzles in self.sets.values())
+        batch = min(_MOST_JUDGED, 4 * self.micro_batch)  # so many need less memory than training a quarter of them
         try:
-            figures = evaluate_sets(self.averaged_model(), self.sets, self.config, self._batch_evaluated) if self.processes.is_first else {}
+            figures = (
+                evaluate_sets(self.averaged_model(), self.sets, self.config, self._batch_evaluated, batch)
+                if self.processes.is_first
+                else {}
+            )
         finally:
             self.evaluating = None
         self.evaluated_at = self.step

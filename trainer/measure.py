@@ -33,19 +33,20 @@ from hrm_model.tasks.maze.varied import generate_varied
 from trainer.config import RunConfig, read_config
 from trainer.data.batches import maze_lessons
 from trainer.loop import Trainer
-from trainer.memory import MEMORY_SHARE, free_memory, rows_that_fit
+from trainer.memory import MARGIN, MEMORY_SHARE, cpu_rows, free_memory, peak_memory, rows_that_fit
 from trainer.runs.run_dir import most_checkpoints
 
 _LONGEST = 1.5  # seconds; a measured step should not take longer
 _MOST_ROWS = 8  # examples at once if a whole batch takes longer than that
 _MEASURED = 1.0  # seconds of steps to measure
+_STEP_OF_FORWARD = 2.0  # a step takes about so many times as long as its forward pass
 
 
 @dataclass(frozen=True)
 class MemoryNeeds:
     """Memory that training takes, in bytes."""
 
-    fixed: int  # weights, gradients, moments and average
+    fixed: int  # weights, gradients, moments and average, and the states of the whole batch before and after a step
     per_row: int  # tensors that one example keeps for its backward, and its carry
 
 
@@ -83,18 +84,42 @@ def state_bytes(config: RunConfig) -> int:
     return 4 * ((numbers - table) * (1 + moments + bool(config.ema)) + table)
 
 
-def memory_needs(config: RunConfig, device: torch.device) -> MemoryNeeds:
-    """Measured by running one and two examples forward and counting what autograd keeps."""
+def carry_bytes(config: RunConfig, rows: int) -> int:
+    """Bytes of the states of so many rows, z_H and z_L, in float32: gigabytes for large boards and batches."""
+    return 4 * 2 * rows * math.prod(config.model.state_shape())
+
+
+def memory_needs(
+    config: RunConfig, device: torch.device, told: Callable[[float], None] = lambda seconds: None, rows: int | None = None
+) -> MemoryNeeds:
+    """Measured by running one and two examples forward and counting what autograd keeps.
+
+    `rows`: of a batch that this process computes; None: all.
+    `told` gets a first guess of the seconds that a step of one example takes.
+    """
     trainer = Trainer(_small(config, 2), RandomBatches(_small(config, 2)), device=str(device))
     if isinstance(trainer.model, SymmetricHRM):
         trainer.model.in_native_code = False  # that keeps less, which autograd does not see
-    kept = [_kept_bytes(trainer, rows) for rows in (1, 2)]
+    begin = time.perf_counter()
+    kept = [_kept_bytes(trainer, 1)]
+    told(_STEP_OF_FORWARD * (time.perf_counter() - begin))
+    kept.append(_kept_bytes(trainer, 2))
     trainer.prefetcher.close()
     model = config.final_model
-    carry = 2 * 2 * math.prod(model.state_shape()) * (2 if trainer.model.config.forward_dtype == "bfloat16" else 4)  # old and new
+    half = 2 if trainer.model.config.forward_dtype == "bfloat16" else 1
+    carry = 2 * carry_bytes(config, 1) // half  # old and new
+    carries = carry * (config.batch_size if rows is None else rows)
     per_row = max(1, kept[1] - kept[0])
     gradients = 4 * (parameter_count(config.model) - model.num_puzzle_identifiers * model.puzzle_emb_ndim)
-    return MemoryNeeds(fixed=state_bytes(config) + gradients + max(0, kept[0] - per_row), per_row=per_row + carry)
+    return MemoryNeeds(fixed=state_bytes(config) + gradients + carries + max(0, kept[0] - per_row), per_row=per_row + carry)
+
+
+def rows_at_once(config: RunConfig, device: torch.device, needed: MemoryNeeds, free: int, batch: int) -> int:
+    """Of `batch` rows, as many as a run computes at once if `micro_batch` is auto, with so many bytes free."""
+    if device.type == "cpu":
+        parts = math.ceil(batch / cpu_rows(config.final_model))
+        batch = math.ceil(batch / parts)
+    return rows_that_fit(free, fixed=needed.fixed, per_row=needed.per_row, batch=batch, share=MEMORY_SHARE[device.type])
 
 
 def _small(config: RunConfig, rows: int) -> RunConfig:
@@ -124,19 +149,19 @@ def _kept_bytes(trainer: Trainer, rows: int) -> int:
     return sum(seen.values())
 
 
-def measure(config: RunConfig) -> dict[str, Any]:
-    """Time, memory and disk of a run, and an estimate of the whole. Seconds and bytes."""
+def measure(config: RunConfig, told: Callable[[float], None] = lambda seconds: None) -> dict[str, Any]:
+    """Time, memory and disk of a run, and an estimate of the whole. Seconds and bytes. `told`: as for `memory_needs`."""
     device = pick_device(config.device)
     if config.threads:
         torch.set_num_threads(config.threads)
     # What the process takes without a model. On a card only the run's own memory counts.
     base = psutil.Process().memory_info().rss if device.type == "cpu" else 0
-    needed = memory_needs(config, device)
+    needed = memory_needs(config, device, told)
     rows = config.batch_size
     if isinstance(config.micro_batch, int):
         rows = min(config.micro_batch, rows)
     else:
-        rows = rows_that_fit(free_memory(device), fixed=needed.fixed, per_row=needed.per_row, batch=rows, share=MEMORY_SHARE[device.type])
+        rows = rows_at_once(config, device, needed, free_memory(device), rows)
     measured: dict[tuple[int, int, str], float] = {}  # by depth: phases of the same depth are compiled once
     compile_seconds = 0.0
     phases, training, reached = [], 0.0, 0
@@ -157,14 +182,18 @@ def measure(config: RunConfig) -> dict[str, Any]:
     puzzles = sum(s.count for s in config.evaluation) + (config.dataset_test if config.dataset else 0)
     puzzle_seconds = _seconds_per_puzzle(config, device) if puzzles else 0.0
     evaluations = max(1, round(training / each / config.evaluate_every)) if puzzles else 0
-    state = state_bytes(config) + 4 * parameter_count(config.model)  # with the averaged weights beside it
+    # With the averaged weights beside it, and the states of the batch.
+    state = state_bytes(config) + 4 * parameter_count(config.model) + carry_bytes(config, config.batch_size)
     kept = most_checkpoints(config)
     model = make_model(config.final_model.model_copy(update={"num_puzzle_identifiers": 1}))
+    memory = base + needed.fixed + int(MARGIN * rows * needed.per_row)
+    if device.type == "cpu":
+        memory = max(memory, peak_memory())  # this process did the same
     return {
         "device": str(device), "name": describe(model.to(device))["device"], "threads": torch.get_num_threads(),
         "parameters": parameter_count(config.model), "batch_size": config.batch_size, "micro_batch": rows, "compiled": config.compile == "on",
         "compile_seconds": round(compile_seconds, 1), "phases": phases, "seconds_per_step": each, "steps_per_second": 1 / each,
-        "examples_per_second": config.batch_size / each, "memory_bytes": base + needed.fixed + rows * needed.per_row, "free_bytes": free_memory(device),
+        "examples_per_second": config.batch_size / each, "memory_bytes": memory, "free_bytes": free_memory(device),
         "checkpoint_bytes": state, "disk_bytes": kept * state, "training_seconds": training, "evaluation_seconds": puzzles * puzzle_seconds, "seconds_per_puzzle": puzzle_seconds,
         "estimate_seconds": training + evaluations * puzzles * puzzle_seconds + compile_seconds,
     }  # fmt: skip
@@ -182,6 +211,9 @@ def _seconds_per_step(config: RunConfig, phase: int, rows: int, device: torch.de
         captured = None if rows == config.batch_size else False
         return Trainer(small, RandomBatches(small), device=str(device), compiled=config.compile == "on", captured=captured)
 
+    alone_seconds = _of_one(trainer)
+    if alone_seconds > _LONGEST:  # more rows at once would take minutes, and are not faster on a CPU
+        return alone_seconds * config.batch_size, 0.0
     few = min(rows, _MOST_ROWS)
     probe = trainer(few)
     compiling = _timed(probe, 0)
@@ -196,12 +228,18 @@ def _seconds_per_step(config: RunConfig, phase: int, rows: int, device: torch.de
         found = _timed(whole)
         whole.prefetcher.close()
         return found, max(0.0, compiling - found) if config.compile == "on" else 0.0
-    one = trainer(1)
-    _timed(one, 0)
-    single_seconds = _timed(one)
-    one.prefetcher.close()
+    single_seconds = _of_one(trainer, _MEASURED)
     row_seconds = max(few_seconds / few / 10, (few_seconds - single_seconds) / max(1, few - 1)) if few > 1 else few_seconds
     return few_seconds + row_seconds * (config.batch_size - few), max(0.0, compiling) if config.compile == "on" else 0.0
+
+
+def _of_one(trainer: Callable[[int], Trainer], seconds: float = 0.0) -> float:
+    """Seconds of a step of one example."""
+    one = trainer(1)
+    first = _timed(one, 0)
+    found = first if first > _LONGEST and not seconds else _timed(one, seconds)
+    one.prefetcher.close()
+    return found
 
 
 def _timed(trainer: Trainer, seconds: float = _MEASURED) -> float:
@@ -237,14 +275,14 @@ def _seconds_per_puzzle(config: RunConfig, device: torch.device) -> float:
 
 
 def print_measurements(file: str) -> int:
-    """Do what `--measure` asks: print one JSON object. Returns the exit code: 2 if the file is not a configuration."""
+    """Do what `--measure` asks: print what one example takes, as soon as it is known, and then all, as JSON objects. Returns the exit code: 2 if the file is not a configuration."""
     try:
         config = read_config(Path(file))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
     try:
-        found = measure(config)
+        found = measure(config, lambda seconds: print(json.dumps({"row_seconds": round(seconds, 2)}), flush=True))
     except (HRMError, RuntimeError, MemoryError) as error:  # RuntimeError: torch's word for all that a machine cannot do
         found = {"error": first_line(error)}
     print(json.dumps(found))

@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-import io
 import os
 import platform
 import shutil
 import subprocess
 import time
 import traceback
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from hrm_model.checkpoint import format as checkpoint
 from hrm_model.device import pick_device
 from hrm_model.errors import RunError, first_line
-from hrm_model.files import atomic_path, write_json
+from hrm_model.files import write_json
 from trainer.data.batches import evaluation_sets, training_batches
 from trainer.diagnostics import Diagnostics
 from trainer.distributed import ProcessGroup
 from trainer.fitting import MachineFit, fit_to_machine
-from trainer.loop import EvaluationCancelled, Trainer
-from trainer.machine import MachineMonitor, free_bytes
+from trainer.interrupt import Cancelled
+from trainer.loop import Trainer
+from trainer.machine import MachineMonitor
 from trainer.probe_puzzles import write_probes
 from trainer.runs.events import Command, Evaluated, Event, LineReader, describe, event
 from trainer.runs.manage import origin
 from trainer.runs.run_dir import RunDir
+from trainer.saving import LEAST_WAIT, MOST_WAIT, NotSaved, insist, low_disk, point_to_best, unsaved, what_is_saved, write_checkpoint
 from trainer.tensorboard import TensorBoardWriter
 
 _STATUS_EVERY = 1.0  # seconds
 _MACHINE_EVERY = 2.0  # seconds
-_LOW_DISK = 500 << 20  # bytes
+
+
+class Stopped(Exception):
+    """The run was ended before its training began, so there is nothing to save."""
 
 
 class Runner:
@@ -43,14 +47,18 @@ class Runner:
     def __init__(self, run: RunDir, processes: ProcessGroup | None = None, device: str | None = None) -> None:
         """`device`: this process's device, if it is not the configuration's."""
         self.run_dir, self.config = run, run.config()
+        self.starting = True  # there is no training yet that could look up
+        self._preparing = False
         self.processes, self.device = processes or ProcessGroup(), device
         # Commands that an earlier trainer did not read are not for this one.
-        size = run.commands_file.stat().st_size if run.commands_file.exists() else 0
-        self.commands: LineReader[Command] = LineReader(run.commands_file, offset=size)
+        self.commands: LineReader[Command] = LineReader(
+            run.commands_file, offset=run.commands_size() if run.commands_from is None else run.commands_from
+        )
         self.ending: str | None = None  # 'stop' or 'abort'
         self.best = -1.0
         self.diagnostics = Diagnostics(self.config)
-        self.last_status = self.last_machine = self.begin_seconds = 0.0
+        self.last_status = self.last_machine = self.begin_seconds = self.saved_seconds = 0.0
+        self.gives_up = False  # no longer waits for room on a full disk
         self.begin_step = 0
         self.disk_is_low = False
         self.tensorboard: TensorBoardWriter | None = None
@@ -58,6 +66,23 @@ class Runner:
 
     def run(self) -> None:
         """Train to the end, or until a command ends it. Raises what `Trainer.train` raises, and RunError."""
+        try:
+            self._preparing = True
+            if self.ending:
+                raise Stopped
+            self._prepare()
+        except Stopped:
+            step = self.run_dir.written_status().get("step", 0)
+            self.emit(event("finished", step, reason="stopped"))
+            if self.processes.is_first:
+                self.run_dir.write_status(state="stopped", step=step, steps=self.config.steps)
+            return
+        finally:
+            self._preparing = False
+        self._train()
+
+    def _prepare(self) -> None:
+        """Make the puzzles, fit the run to the machine, build the model and load the last checkpoint."""
         run, config, processes = self.run_dir, self.config, self.processes
         pool = run.path / "pool.npz"
         if processes.is_first:
@@ -74,7 +99,7 @@ class Runner:
         if forked_from and trainer.step == forked_from.get("step"):
             trainer.begin_fork(fit.micro_batch)
         self.read_own_events()
-        self.begin_step, self.begin_seconds = trainer.step, trainer.seconds
+        self.begin_step, self.begin_seconds, self.saved_seconds = trainer.step, trainer.seconds, trainer.seconds
         card = trainer.device.index or 0 if trainer.device.type == "cuda" else None
         self.machine = MachineMonitor(card)
         versions = environment(trainer) if processes.is_first else {}
@@ -85,12 +110,17 @@ class Runner:
             self.tensorboard = TensorBoardWriter(run.path / "tensorboard", trainer.step)
         if trainer.step == 0:
             self.trace_probes()  # how an untrained model answers: the first moment of "Watch it learn"
+        self.starting = self._preparing = False
         about = {"resumed": resumed, "pid": os.getpid(), "steps": config.steps, "processes": processes.size, "environment": versions}
         self.emit(event("started", trainer.step, **about, **asdict(fit)))
         if fit.why:
             self.log(fit.why)
-        if processes.size == 1:  # several processes obey together, but only the first evaluates
-            trainer.after_batch = self.obey_while_evaluating
+        if processes.size == 1:  # several processes obey together, between steps
+            trainer.lookout.look = self.look
+
+    def _train(self) -> None:
+        config, trainer = self.config, self.trainer
+        step = trainer.step
         for events in trainer.train():
             evaluation = next((e for e in events if e["type"] == "evaluation"), None)
             if evaluation:
@@ -102,22 +132,26 @@ class Runner:
                 self.log(describe(entry))
                 for warning in self.diagnostics.check(entry):
                     self.warn(warning["message"], warning["code"])
-            if evaluation or trainer.step % config.checkpoint_every == 0:
+            if evaluation or (trainer.step > step and trainer.step % config.checkpoint_every == 0):
                 self.save(evaluation)
+            step = trainer.step
             self.obey()
             self.write_status("running")
             self.emit_machine_load()
             if self.ending:
                 break
-        if self.ending != "abort" and not self.all_saved():
-            self.save()
         trainer.prefetcher.close()
+        if self.ending != "abort" and trainer.step and not self.all_saved():
+            self.save_last()
         reason = {"stop": "stopped", "abort": "aborted"}.get(self.ending or "", "done")
         why = {"message": trainer.reason} if trainer.reason and not self.ending else {}
-        self.emit(event("finished", trainer.step, reason=reason, **why))
+        self.write_end(
+            event("finished", trainer.step, reason=reason, seconds=round(trainer.seconds, 2), **why),
+            "stopped" if self.ending else "finished",
+        )
         if self.tensorboard:
-            self.tensorboard.close()
-        self.write_status("stopped" if self.ending else "finished", now=True)
+            with suppress(OSError):  # a full disk
+                self.tensorboard.close()
 
     def fit(self) -> MachineFit:
         """How many examples to compute at once, and whether to compile. The first process decides for all."""
@@ -139,11 +173,11 @@ class Runner:
                 if old["step"] > self.trainer.step:
                     continue
                 self.diagnostics.replay(old)
-                if old["type"] == "evaluation" and old["values"]:
-                    self.best = max(self.best, old["values"]["exact_accuracy"])
+                if old["type"] == "evaluation":
+                    self.best = max(self.best, old["values"].get("exact_accuracy") or -1.0)
                 if old["type"] == "evaluation" and old["step"] == self.trainer.step:
                     here, self.trainer.evaluated_at = old, old["step"]
-        if here and self.processes.is_first and (here["values"] or {}).get("exact_accuracy", -1.0) >= self.best and self.saved():
+        if here and self.processes.is_first and (here["values"].get("exact_accuracy") or 0.0) >= self.best and self.saved():
             self.run_dir.point("best", self.run_dir.checkpoints / f"step_{self.trainer.step:06d}")  # the trainer was killed before it did
 
     def load_newest(self) -> bool:
@@ -213,12 +247,14 @@ class Runner:
             with suppress(OSError):  # a full disk
                 self.tensorboard.add(entry)
         self._unwritten.append(entry)
-        try:
-            while self._unwritten:
-                self.run_dir.emit(self._unwritten[0])
-                self._unwritten.pop(0)
-        except OSError:
-            pass
+        with suppress(OSError):
+            self.write_events()
+
+    def write_events(self) -> None:
+        """Append the events that wait. OSError."""
+        while self._unwritten:
+            self.run_dir.emit(self._unwritten[0])
+            self._unwritten.pop(0)
 
     def emit_machine_load(self) -> None:
         now = time.monotonic()
@@ -249,15 +285,23 @@ class Runner:
             self.write_status("paused")
             time.sleep(0.1)
 
-    def obey_while_evaluating(self) -> None:
-        """Obey within an evaluation. If that ends the run, the evaluation is cancelled, and a resumed run begins with it."""
+    def interrupt(self) -> None:
+        """End the run as soon as possible, with a checkpoint: for a signal. Stopped if the run has not begun."""
+        self.ending, self.gives_up = self.ending or "stop", True
+        if self._preparing and self.processes.size == 1:
+            raise Stopped
+
+    def look(self) -> None:
+        """Obey within a step or an evaluation. If that ends the run, Cancelled: a resumed run begins with this step or evaluation."""
         self.obey()
         self.write_status("running")
+        self.emit_machine_load()
         if self.ending:
-            raise EvaluationCancelled
+            raise Cancelled
+        self.trainer.look()
 
-    def write_status(self, state: str, now: bool = False) -> None:
-        """Replace status.json, once a second at most unless `now`."""
+    def write_status(self, state: str, now: bool = False, message: str = "") -> None:
+        """Replace status.json, once a second at most. On a full disk the old one stays; with `now` that is an OSError."""
         if not self.processes.is_first or (not now and time.monotonic() - self.last_status < _STATUS_EVERY):
             return
         self.last_status = time.monotonic()
@@ -269,11 +313,11 @@ class Runner:
             in_time = 60 * self.config.minutes - trainer.seconds
             if in_time < left:
                 left, last = in_time, trainer.step + max(0, int(in_time * rate))
-        with suppress(OSError):  # a full disk
+        with nullcontext() if now else suppress(OSError):
             self.run_dir.write_status(
-                state=state, step=trainer.step, steps=self.config.steps, steps_per_second=rate and round(rate, 3),
-                eta_seconds=None if left is None else round(max(0.0, left), 1), device=str(trainer.device), last_step=last,
-                evaluating=trainer.evaluating,
+                state=state, step=trainer.step, steps=self.config.steps, seconds=round(trainer.seconds, 1),
+                steps_per_second=rate and round(rate, 3), eta_seconds=None if left is None else round(max(0.0, left), 1),
+                device=str(trainer.device), last_step=last, evaluating=trainer.evaluating, **({"message": message} if message else {}),
             )  # fmt: skip
 
     # Checkpoints and probes ------------------------------------------------------------------------------------------
@@ -289,49 +333,74 @@ class Runner:
 
     def save(self, evaluation: Evaluated | None = None) -> None:
         """Write a checkpoint. If the disk is full, warn and train on."""
-        run, trainer = self.run_dir, self.trainer
-        trainer.check()
-        state = trainer.state_dict()
+        self.trainer.check()
+        state = self.trainer.state_dict()
         if not self.processes.is_first:
             return
-        folder = run.checkpoints / f"step_{trainer.step:06d}"
         try:
-            if not folder.exists():
-                run.checkpoints.mkdir(exist_ok=True)
-                extra = {
-                    "task": self.config.task, "q_continue": self.config.q_continue,
-                    "training": {"preset": self.config.preset, "seed": self.config.seed, "step": trainer.step,
-                                 "examples": trainer.step * self.config.batch_size, "seconds": round(trainer.seconds, 1)},
-                }  # fmt: skip
-                with atomic_path(folder) as unfinished:
-                    checkpoint.save(trainer.averaged_model(), unfinished, extra)
-                    write_state(state, unfinished / "training_state.pt")
-            run.point("last", folder)
-            exact = evaluation["values"].get("exact_accuracy", -1.0) if evaluation else -1.0
-            if evaluation is not None and (exact >= self.best or run.pointer("best") is None):
-                self.best = exact
-                run.point("best", folder)
-            run.prune(self.config.keep_checkpoints, self.config.checkpoint_every)
-            self.emit(event("saved", trainer.step, checkpoint=folder.name))
-            self.check_disk(folder)
+            self._save(state, evaluation)
         except OSError as error:
-            self.warn(
-                f"{folder}: this checkpoint could not be written ({error.strerror or error}). The one before it is whole. Free some disk space.",
-                "disk-full",
-            )
+            self.warn(f"{unsaved(self.run_dir, self.trainer.step, error)} Training goes on. Free some disk space.", "disk-full")
 
-    def check_disk(self, folder: Path) -> None:
-        """Warn once while there is still room for a few checkpoints."""
-        size = sum(file.stat().st_size for file in folder.iterdir())
-        free = free_bytes(folder)
-        low = free < max(4 * size, _LOW_DISK)
+    def _save(self, state: dict[str, Any], evaluation: Evaluated | None = None) -> None:
+        run, trainer = self.run_dir, self.trainer
+        folder = write_checkpoint(run, self.config, trainer, state)
+        self.best = point_to_best(run, folder, evaluation, self.best)
+        self.saved_seconds = trainer.seconds
+        run.prune(self.config.keep_checkpoints, self.config.checkpoint_every)
+        self.emit(event("saved", trainer.step, checkpoint=folder.name))
+        low = low_disk(folder)
         if low and not self.disk_is_low:
-            self.warn(
-                f"{folder}: only {free / 1e6:,.0f} MB are free, and a checkpoint takes {size / 1e6:,.0f} MB. Free some disk space; "
-                "when the disk is full, training goes on without saving.",
-                "disk",
-            )
-        self.disk_is_low = low
+            self.warn(low, "disk")
+        self.disk_is_low = bool(low)
+
+    def save_last(self) -> None:
+        """Write the checkpoint that ends the run; if the disk is full, wait for room as long as the steps since the last one took. NotSaved."""
+        self.trainer.check()
+        state, lost = self.trainer.state_dict(), ""
+        if self.processes.is_first:
+            try:
+                self._insist(lambda: self._save(state))
+            except OSError as error:
+                lost = f"The end of this run is lost. {unsaved(self.run_dir, self.trainer.step, error)} Free some disk space and resume the run."
+        if lost := self.processes.broadcast(lost):
+            raise NotSaved(lost)
+
+    def write_end(self, entry: Event, state: str) -> None:
+        """Write the last events and the last status, as `save_last` does. NotSaved."""
+        if not self.processes.is_first:
+            return
+        self.emit(entry)
+
+        def write() -> None:
+            self.write_events()
+            self.write_status(state, now=True)
+
+        try:
+            self._insist(write)
+        except OSError as error:
+            self._unwritten.clear()
+            raise NotSaved(f"The last events could not be written ({error}); {what_is_saved(self.run_dir)}.") from error
+
+    def _insist(self, work: Callable[[], None]) -> None:
+        trainer, told = self.trainer, False
+        seconds = min(max(LEAST_WAIT, trainer.seconds - self.saved_seconds), MOST_WAIT)
+
+        def waiting(error: OSError, left: float) -> None:
+            nonlocal told
+            words = f"Training is done, but its result cannot be written yet ({error}). Free some disk space: this run waits up to {left:.0f} s."
+            if not told:
+                self.warn(words, "disk-full")
+                told = True
+            with suppress(OSError):
+                self.write_status("running", message=words)
+
+        self.gives_up = False
+        insist(work, self.run_dir, seconds, waiting=waiting, given_up=self._given_up)
+
+    def _given_up(self) -> bool:
+        """Whether someone asked again to end the run, which has nothing left to do but to wait."""
+        return self.gives_up or any(command["type"] in ("stop", "abort") for command in self.commands.read())
 
     def trace_probes(self) -> str:
         """Trace the probe puzzles into a file. Returns its place in the run directory; '' if none was written."""
@@ -340,17 +409,12 @@ class Runner:
         file = self.run_dir.probes / f"step_{self.trainer.step:06d}.h5"
         try:
             write_probes(self.trainer.averaged_model(), self.config, self.sets, file, f"{self.run_dir.path.name} {file.stem}")
+        except Cancelled:
+            return ""  # the evaluation counts without them
         except OSError as error:
             self.warn(f"The traces of the probe puzzles could not be written: {error}", "disk-full")
             return ""
         return f"{self.run_dir.probes.name}/{file.name}"
-
-
-def write_state(state: dict[str, Any], file: Path) -> None:
-    """Write a trainer's state. OSError on a full disk; torch.save itself would raise a RuntimeError that does not say so."""
-    memory = io.BytesIO()
-    torch.save(state, memory)
-    file.write_bytes(memory.getbuffer())
 
 
 def environment(trainer: Trainer) -> dict[str, Any]:

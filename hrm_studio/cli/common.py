@@ -7,17 +7,18 @@ import logging
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
+import yaml
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
-from hrm_model.errors import PuzzleError, SeveralSolutionsError, is_expected, message_of
+from hrm_model.errors import PuzzleError, SeveralSolutionsError, UsageError, is_expected, message_of
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.characters import decode
 from hrm_model.tasks.maze.task import MazeTask
@@ -54,6 +55,34 @@ def plain_errors(several: str = "") -> Iterator[None]:
         words = message_of(error) + (f" {several}" if several and isinstance(error, SeveralSolutionsError) else "")
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"hrm-studio: {words}", markup=False)
         raise typer.Exit(2) from None
+
+
+SettingChanges = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A setting to change, such as lr=5e-4 or model.H_cycles=3. Can be repeated."),
+]
+
+
+def setting_changes(given: list[str] | None) -> dict[str, Any]:
+    """What --set asked for, by dotted names. UsageError if one is not NAME=VALUE."""
+    asked = {}
+    for change in given or []:
+        name, equals, value = change.partition("=")
+        if not equals:
+            raise UsageError(f"--set {change}: expected NAME=VALUE.")
+        try:
+            asked[name.strip()] = _value(value)
+        except yaml.YAMLError:
+            raise UsageError(f"--set {change}: {value!r} is not a value.") from None
+    return asked
+
+
+def _value(text: str) -> Any:
+    """A YAML value; 5e-4 is a number too, which YAML takes for text."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return yaml.safe_load(text)
 
 
 def print_json(**values: Any) -> None:

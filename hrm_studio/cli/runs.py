@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 from rich.table import Table
 
 from hrm_model.errors import RunError
-from hrm_studio.cli.common import AsJson, plain_errors, print_json
+from hrm_studio.cli.common import AsJson, SettingChanges, plain_errors, print_json, setting_changes
 from hrm_studio.services.trainer_process import start_trainer
 from hrm_studio.units import duration, share, size
 from trainer.runs import manage
 from trainer.runs.events import Event, describe
-from trainer.runs.run_dir import LIVE, RunDir
+from trainer.runs.run_dir import LIVE, UNKNOWN, RunDir
 from trainer.runs.summary import RunSummary, SummaryReader, environment
 
 runs = typer.Typer(add_completion=False, help="List, follow and control training runs.", no_args_is_help=True)
@@ -71,7 +70,8 @@ def show(run: Name, root: Root = None, as_json: AsJson = False) -> None:
     with plain_errors():
         found = manage.find_run(run, root)
         summary, config = _summary(found), found.config()
-    found_events = [e for e in found.events().read() if e["type"] in ("warning", "failed", "evaluation")]
+    reader = found.events()
+    found_events = [e for e in reader.read() if e["type"] in ("warning", "failed", "evaluation")]
     evaluations = [e for e in found_events if e["type"] == "evaluation"]
     warnings = [{"step": e["step"], "code": e.get("code"), "message": e["message"]} for e in found_events if e["type"] != "evaluation"]
     checkpoints = [path.name for path in found.all_checkpoints()]
@@ -92,6 +92,8 @@ def show(run: Name, root: Root = None, as_json: AsJson = False) -> None:
     }  # fmt: skip
     if begun := manage.origin(found):
         lines["continues"] = f"{begun['run']} from {begun['checkpoint']}"
+    if reader.broken:
+        lines["skipped"] = f"{reader.broken:,} damaged lines of {found.events_file.name}"
     for name, text in lines.items():
         console.print(f"{name:12} {text}", markup=False)
     if evaluations:
@@ -115,7 +117,7 @@ def follow(
         reader.read()
     try:
         while True:
-            ended = found.status().get("state") not in LIVE
+            ended = found.status().get("state") not in (*LIVE, UNKNOWN)
             while entries := reader.parse(reader.lines(1 << 20)):
                 for entry in entries:
                     if as_json or entry["type"] != "machine":
@@ -133,15 +135,14 @@ def _ask(name: str, root: Path | None, as_json: bool, kind: str, done: Callable[
     """Send a command to a live trainer and wait until it is carried out."""
     with plain_errors():
         run = manage.find_run(name, root)
-        if run.status().get("state") not in LIVE:
+        if run.status().get("state") not in (*LIVE, UNKNOWN):
             raise RunError(f"{run.path.name} is not being trained; its state is {run.status().get('state', 'new')!r}.")
         reader = run.events()
         reader.read()
-        _listening(run)
         run.command(kind)
     seen: list[Event] = []
     end = time.monotonic() + _PATIENCE
-    while not (obeyed := done(run, seen)) and time.monotonic() < end and run.status().get("state") in LIVE:
+    while not (obeyed := done(run, seen)) and time.monotonic() < end and run.status().get("state") in (*LIVE, UNKNOWN):
         time.sleep(_POLL)
         seen += reader.read()
     obeyed = obeyed or done(run, seen + reader.read())
@@ -151,13 +152,6 @@ def _ask(name: str, root: Path | None, as_json: bool, kind: str, done: Callable[
         print(f"{run.path.name}: {words} at step {run.status().get('step', 0):,}")
     else:
         print(f"{run.path.name}: sent {kind}; the trainer has not answered yet")
-
-
-def _listening(run: RunDir) -> None:
-    """Wait while a trainer starts: it takes commands sent before for old ones."""
-    end = time.monotonic() + _PATIENCE
-    while run.status().get("state") == "starting" and time.monotonic() < end:
-        time.sleep(_POLL)
 
 
 def _seen_event(kind: str) -> Callable[[RunDir, list[Event]], bool]:
@@ -185,7 +179,7 @@ def stop(
 ) -> None:
     """Stop a run after its step, with a checkpoint. `resume` continues it."""
     kind = "abort" if discard else "stop"
-    _ask(run, root, as_json, kind, lambda r, seen: r.status().get("state") not in LIVE, "discarded" if discard else "stopped")
+    _ask(run, root, as_json, kind, lambda r, seen: r.status().get("state") not in (*LIVE, UNKNOWN), "discarded" if discard else "stopped")
 
 
 @runs.command()
@@ -226,10 +220,7 @@ def _start(run: RunDir, as_json: bool) -> None:
 @runs.command()
 def fork(
     run: Name,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="A setting to change, such as lr=5e-4 or model.H_cycles=3. Can be repeated."),
-    ] = None,
+    changes: SettingChanges = None,
     checkpoint: Annotated[str, typer.Option(help="last, best, or the name of a checkpoint.")] = "last",
     run_dir: Annotated[Path | None, typer.Option(help="Folder of the new run.")] = None,
     start: Annotated[bool, typer.Option(help="Start its trainer, too.")] = True,
@@ -239,16 +230,7 @@ def fork(
     """Start a new run from a checkpoint of this one, with changes. The old run stays as it is."""
     with plain_errors():
         found = manage.find_run(run, root)
-        asked = {}
-        for change in changes or []:
-            name, equals, value = change.partition("=")
-            if not equals:
-                raise RunError(f"--set {change}: expected NAME=VALUE.")
-            try:
-                asked[name.strip()] = _value(value)
-            except yaml.YAMLError:
-                raise RunError(f"--set {change}: {value!r} is not a value.") from None
-        new = manage.fork(found, manage.with_changes(found.config(), asked), checkpoint=checkpoint, path=run_dir)
+        new = manage.fork(found, manage.with_changes(found.config(), setting_changes(changes)), checkpoint=checkpoint, path=run_dir)
     if start:
         _start(new, as_json)
     elif as_json:
@@ -257,23 +239,22 @@ def fork(
         print(f"{new.path}: ready. Start it with hrm-studio runs resume {new.path.name}")
 
 
-def _value(text: str) -> Any:
-    """A YAML value; 5e-4 is a number too, which YAML takes for text."""
-    try:
-        return int(text)
-    except ValueError:
-        try:
-            return float(text)
-        except ValueError:
-            return yaml.safe_load(text)
-
-
 @runs.command()
 def rename(run: Name, name: Annotated[str, typer.Argument(help="The new name.")], root: Root = None, as_json: AsJson = False) -> None:
     """Rename a run that is not being trained."""
     with plain_errors():
         path = manage.rename(manage.find_run(run, root), name)
     print_json(run=str(path)) if as_json else print(path)
+
+
+@runs.command()
+def ended(run: Name, root: Root = None, as_json: AsJson = False) -> None:
+    """Tell that a trainer on another machine has ended, if `list` cannot know it. The run can then be resumed or deleted."""
+    with plain_errors():
+        found = manage.find_run(run, root)
+        found.declare_ended()
+        state = found.status().get("state", "new")
+    print_json(run=str(found.path), state=state) if as_json else print(f"{found.path.name}: {state}")
 
 
 @runs.command()

@@ -16,14 +16,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from hrm_model.children import child_environment
 from hrm_model.errors import UsageError
-from hrm_studio.cli.common import plain_errors
+from hrm_studio.cli.common import SettingChanges, plain_errors, setting_changes
+from hrm_studio.cli.estimate import estimate
 from trainer.config import RunConfig
 from trainer.data.published import fit_to_dataset, resolve_dataset
 from trainer.presets import preset as preset_named
+from trainer.runs import manage
 from trainer.runs.events import Event
-from trainer.runs.run_dir import RunDir, new_run_path
+from trainer.runs.run_dir import LIVE, RunDir, new_run_path
 
 _POLL = 0.2  # seconds
+_GRACE = 1.0  # seconds for a second Ctrl+C
 
 
 def train(
@@ -34,10 +37,12 @@ def train(
     seed: Annotated[int | None, typer.Option(min=0)] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard event files.")] = False,
     dataset: Annotated[Path | None, typer.Option(help="Train on the dataset in this folder instead of generated puzzles.")] = None,
+    changes: SettingChanges = None,
 ) -> None:
     """Train a model in a process of its own and follow its progress. Ctrl+C stops it with a checkpoint."""
     with plain_errors():
-        asked = {name: value for name, value in (("minutes", minutes), ("device", device), ("seed", seed)) if value is not None}
+        options = (("minutes", minutes), ("device", device), ("seed", seed))
+        asked = setting_changes(changes) | {name: value for name, value in options if value is not None}
         if tensorboard:
             asked["tensorboard"] = True
         if device is not None:
@@ -49,7 +54,7 @@ def train(
             run = RunDir(path)
             _must_agree(run, preset, asked | ({"dataset": str(dataset.resolve())} if dataset else {}))
         else:
-            config = preset_named(preset).model_copy(update=asked)
+            config = manage.with_changes(preset_named(preset), asked)
             run = RunDir.create(path, fit_to_dataset(config, dataset) if dataset else resolve_dataset(config))
     raise typer.Exit(Follower(run).follow())
 
@@ -59,12 +64,20 @@ def _must_agree(run: RunDir, preset: str, asked: dict[str, Any]) -> None:
     config: RunConfig = run.config()
     if config.preset != preset:
         raise UsageError(f"{run.path} is a run of {config.preset!r}, not of {preset!r}.")
-    for name, value in asked.items():
-        if getattr(config, name) != value:
+    before, after = config.model_dump(), manage.with_changes(config, asked).model_dump()
+    for name in asked:
+        if _at(before, name) != _at(after, name):
             raise UsageError(
-                f"{run.path} was started with {name} {getattr(config, name)}. Leave --{name} out to continue it, "
-                "or choose another --run-dir."
+                f"{run.path} was started with {name} {_at(before, name)}. Leave {name} out to continue it, or choose another --run-dir. "
+                "To continue it with other settings: hrm-studio runs fork."
             )
+
+
+def _at(values: Any, name: str) -> Any:
+    """The value of a dotted name."""
+    for part in name.split("."):
+        values = values[part]
+    return values
 
 
 class Follower:
@@ -75,8 +88,8 @@ class Follower:
         self.console = Console(highlight=False)
         self.reader = run.events()
         self.failed = ""
-        self.started = False  # it reads commands from now on
-        self.stop_told = self.stop_sent = False
+        self.stop_at = 0.0  # when to send the stop command, by the monotonic clock; 0: not
+        self.stop_sent = False
         self.interrupts = 0  # Ctrl+C so far
 
     def follow(self) -> int:
@@ -94,11 +107,17 @@ class Follower:
     def _follow(self) -> int:
         run, console = self.run, self.console
         console.print(f"run directory: {run.path}", soft_wrap=True)
+        if not run.events_file.exists() and run.status().get("state") not in LIVE:
+            told = estimate(run.config(), lambda: self.interrupts > 0, lambda text: console.print(text))
+            if self.interrupts:
+                console.print(f"not started; hrm-studio runs resume {run.path.name} starts it", soft_wrap=True)
+                return 130
+            if told:
+                console.print(told, soft_wrap=True)
         self.reader.read()  # events of earlier processes
         process = None
-        if run.status().get("state") in ("starting", "running", "paused"):
+        if run.status().get("state") in LIVE:
             console.print("a trainer is running here already; following it")
-            self.started = True
         else:
             with (run.path / "log.txt").open("ab") as log:
                 # A session of its own: Ctrl+C reaches this process only, which then asks the trainer to stop.
@@ -110,19 +129,20 @@ class Follower:
         with Progress(*columns, console=console, transient=False) as progress:
             bar = progress.add_task("preparing puzzles", total=run.config().steps, rate="")
             while True:
-                running = process.poll() is None if process else run.status().get("state") in ("starting", "running", "paused")
+                running = process.poll() is None if process else run.status().get("state") in LIVE
                 for entry in self.reader.read():
                     self._show(entry, progress, bar)
                 if not running:
                     break
                 if self.interrupts > 1:
-                    console.print("left running; hrm-studio train with this --run-dir follows it again")
+                    left = "it saves a checkpoint and stops by itself" if self.stop_sent else "left running"
+                    console.print(f"{left}; hrm-studio train with this --run-dir follows it again")
                     return 130
-                if self.interrupts and not self.stop_told:
-                    console.print("stopping after this step, with a checkpoint … (Ctrl+C again leaves it running)")
-                    self.stop_told = True
-                if self.interrupts and self.started and not self.stop_sent:
-                    # A trainer that is still starting would take the command for an old one.
+                if self.interrupts and not self.stop_at:
+                    console.print("stopping, with a checkpoint … (Ctrl+C again at once leaves it running)")
+                    self.stop_at = time.monotonic() + _GRACE
+                if self.stop_at and time.monotonic() > self.stop_at and not self.stop_sent and run.status().get("state") in LIVE:
+                    # (Before it has claimed the run, a trainer would take the command for an old one.)
                     run.command("stop")
                     self.stop_sent = True
                 time.sleep(_POLL)
@@ -143,15 +163,14 @@ class Follower:
 
     def _show(self, entry: Event, progress: Progress, bar: Any) -> None:
         progress.update(bar, completed=entry["step"])
-        if entry["type"] == "started":
-            self.started = True
-        elif entry["type"] == "metrics":
+        if entry["type"] == "metrics":
             rate = self.run.status().get("steps_per_second")
-            progress.update(bar, description=f"loss {entry['values']['loss']:.3f}", rate=f"{rate:.1f} steps/s" if rate else "")
+            loss = entry["values"].get("loss")
+            progress.update(bar, description="" if loss is None else f"loss {loss:.3f}", rate=f"{rate:.1f} steps/s" if rate else "")
         elif entry["type"] == "evaluation":
             for name, found in entry["sets"].items():
                 progress.console.print(
-                    f"step {entry['step']:>6}  {entry['seconds']:6.0f} s   {name}: {found['exact']:.1%} of {found['puzzles']} unseen puzzles"
+                    f"step {entry['step']:>6}  {entry.get('seconds', 0):6.0f} s   {name}: {found['exact']:.1%} of {found.get('puzzles', '?')} unseen puzzles"
                     f" ({found['low']:.1%}–{found['high']:.1%}), {found['cells']:.1%} of blank cells"
                 )
         elif entry["type"] == "warning" or entry["type"] == "failed":

@@ -19,8 +19,8 @@ from trainer.config import RunConfig
 from trainer.data.published import resolve_dataset
 from trainer.runs import manage
 from trainer.runs.log import Part, RunLog
-from trainer.runs.run_dir import RunDir, home, new_run_path
-from trainer.runs.summary import RunSummary, is_run, last_log_line
+from trainer.runs.run_dir import LIVE, RunDir, home, new_run_path
+from trainer.runs.summary import RunSummary, last_log_line
 
 _log = logging.getLogger(__name__)
 _TRASH_DAYS = 7.0
@@ -146,7 +146,7 @@ class RunsModel(QObject):
 
     def add_elsewhere(self, path: Path) -> None:
         """List a run directory of another folder too. RunError if it is not one."""
-        if not is_run(path):
+        if not manage.is_run(path):
             raise RunError(f"{path}: is not a run directory (it has no config.yaml)")
         if path.parent != self.folder and path not in self._elsewhere:
             self._elsewhere.append(path)
@@ -162,7 +162,7 @@ class RunsModel(QObject):
             if summary.state == "new" and self.trainers.starting(summary.path):
                 summary = replace(summary, state="starting")
             if run is None:
-                if is_run(summary.path):  # else it was deleted since
+                if manage.is_run(summary.path):  # else it was deleted since
                     self._add(summary)
                     listed = True
             else:
@@ -216,15 +216,15 @@ class RunsModel(QObject):
 
     def command(self, run: RunModel, kind: str) -> None:
         """pause, save, stop or abort."""
-        if run.summary.state == "starting":
-            self._waiting[run] = kind  # a trainer that has not started would take it for an old command
+        if run.summary.state == "starting" and run.run.status().get("state") not in LIVE:
+            self._waiting[run] = kind  # a trainer that has not claimed the run would take it for an old command
         else:
             run.run.command(kind)
         self._follower.hurry()
 
     def _send_waiting(self, run: RunModel) -> None:
         """Send the command that waited for a trainer to start."""
-        if run in self._waiting and run.summary.state not in ("new", "starting"):
+        if run in self._waiting and run.run.status().get("state", "new") != "new":
             kind = self._waiting.pop(run)
             if run.summary.live:
                 run.run.command(kind)
@@ -236,8 +236,13 @@ class RunsModel(QObject):
             self._follower.forget(path)
             if code:
                 _log.warning("the trainer of %s ended with code %d: %s", path.name, code, last_log_line(path))
-            if run is not None and (code == 2 or (code and not run.run.status())):
+            if run is not None and (code == 2 or (code and not run.run.status_file.exists())):
                 self.refused.emit(f"The trainer of {run.name} could not start. {last_log_line(path, of_many=True)}")
+
+    def declare_ended(self, run: RunModel) -> None:
+        """Note that the trainer of another machine has ended, so that the run can be resumed, renamed and deleted. RunError."""
+        run.run.declare_ended()
+        self._follower.hurry()
 
     def rename(self, run: RunModel, name: str) -> None:
         """Rename the folder of a run that is not live. RunError says why it cannot be."""

@@ -12,11 +12,9 @@ from pathlib import Path
 import psutil
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from hrm_model.files import atomic_write
 from hrm_studio.services.child_process import ChildProcess, Reply
 from trainer.config import RunConfig, write_config
-from trainer.runs.estimate import MeasuredCost, cost_key, from_json, to_json
-from trainer.runs.run_dir import home
+from trainer.runs.estimate import MeasuredCost, cost_key, cost_of, estimates_file, keep_cost, known_costs, slow_row
 
 _LONGEST = 90.0  # seconds of processor time after which a measurement has failed
 _LONGEST_WAIT = 600.0  # seconds of waiting, on a machine that is busy with other things
@@ -41,12 +39,10 @@ class Estimator(QObject):
 
     def __init__(self, file: Path | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._file = file or home() / "estimates.json"
-        try:
-            self.known = from_json(self._file.read_text(encoding="utf-8"))
-        except OSError:
-            self.known = {}
+        self._file = file or estimates_file()
+        self.known = known_costs(self._file)
         self._waiting: deque[RunConfig] = deque()
+        self._config: RunConfig | None = None  # being measured
         self._wanted: set[str] = set()  # keys of those that wait or are being measured
         self.child: ChildProcess | None = None
         self._name, self._answer, self._excess, self._begun = "", Reply(), "", 0.0  # of the measurement under way
@@ -109,7 +105,8 @@ class Estimator(QObject):
             if os.name == "posix" and process.nice() < _NICENESS:
                 process.nice(_NICENESS)
         if used > _LONGEST * (os.cpu_count() or 1) or waited > _LONGEST_WAIT:
-            self._excess = f"no step was done in {waited:.0f} seconds"
+            assert self._config is not None
+            self._excess = slow_row(self._config, self._answer) or f"no step was done in {waited:.0f} seconds"
         elif psutil.virtual_memory().percent > 100 * _FULL:
             self._excess = "it needs more memory than this machine has free"
         if self._excess:
@@ -137,16 +134,5 @@ class Estimator(QObject):
 
     def _keep(self, name: str, found: MeasuredCost) -> None:
         self.known[name] = found
-        with suppress(OSError):  # else it is measured again next time
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_write(self._file, "w", sync=False) as stream:
-                stream.write(to_json(self.known))
+        keep_cost(self._file, name, found)
         self.measured.emit(name, found)
-
-
-def cost_of(answer: Reply) -> MeasuredCost:
-    """What `python -m trainer --measure` printed, which has no error."""
-    return MeasuredCost(
-        seconds_per_step=answer["seconds_per_step"], seconds_per_puzzle=answer["seconds_per_puzzle"], memory=answer["memory_bytes"],
-        checkpoint=answer["checkpoint_bytes"], device=answer["device"],
-    )  # fmt: skip

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from hrm_model.errors import message_of
 from hrm_studio.crash import report
 from hrm_studio.services.background import Background
 from trainer.runs.events import LineReader
 from trainer.runs.log import Part, parse_events
+from trainer.runs.manage import is_run, run_folders
 from trainer.runs.run_dir import RunDir
-from trainer.runs.summary import RunSummary, SummaryReader, is_run
+from trainer.runs.summary import RunSummary, SummaryReader
 
 _TICK_MS = 100  # between two reads of the followed runs
 _SURVEY_EVERY = 0.5  # seconds between two surveys of all runs
@@ -151,11 +153,7 @@ class _RunsReader:
             news.more |= reader.offset - before >= _PIECE
 
     def _survey(self, extra: list[Path], forgotten: list[Path], now: float, news: _News) -> None:
-        try:
-            inside = [path for path in self._folder.iterdir() if not path.name.startswith(".") and is_run(path)]
-        except OSError:
-            inside = []
-        paths = dict.fromkeys([*inside, *(path for path in extra if is_run(path))])
+        paths = dict.fromkeys([*run_folders(self._folder), *(path for path in extra if is_run(path))])
         for path in forgotten:
             self._summaries.pop(path, None)
         news.gone = [path for path in self._summaries if path not in paths]
@@ -168,8 +166,11 @@ class _RunsReader:
             before = reader.summary
             try:
                 after = reader.update(now)
-            except OSError:
-                continue  # it is being deleted
+            except Exception as error:  # a bug must not hide the other runs
+                after = replace(before, state="unreadable", message=message_of(error))
+                if after != before:
+                    report(error, f"reading the run {path.name}")
+                reader.summary = after
             if after != before:
                 news.changed.append(after)
             news.behind |= reader.behind

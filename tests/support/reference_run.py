@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import torch
 
-from hrm_model.act import act_step, initial_carry
+from hrm_model.act import Carry, act_step, initial_carry
 from hrm_model.checkpoint.format import load
 from hrm_model.loss import act_loss
 from hrm_model.model import HRM
@@ -24,16 +24,30 @@ def reference_batch() -> dict[str, torch.Tensor]:
     return {name: torch.tensor(expected[name]) for name in ("inputs", "labels", "puzzle_identifiers")}
 
 
+def reference_carry(model: HRM, batch: dict[str, torch.Tensor], k: int) -> Carry:
+    """What the reference's segment k began with."""
+    if k == 0:
+        return initial_carry(model, batch)
+    expected, count = np.load(PUBLISHED_MODEL / "expected.npz"), len(batch["inputs"])
+    return Carry(
+        z_H=torch.tensor(expected[f"eval/{k - 1}/z_H"]), z_L=torch.tensor(expected[f"eval/{k - 1}/z_L"]),
+        steps=torch.full((count,), k, dtype=torch.int32), halted=torch.zeros(count, dtype=torch.bool), **batch,
+    )  # fmt: skip
+
+
 def compute() -> dict[str, np.ndarray]:
     torch.set_num_threads(1)
     batch = reference_batch()
     found: dict[str, np.ndarray] = {}
 
     model = load(PUBLISHED_MODEL, device="cpu")
-    carry = initial_carry(model, batch)
+    chained = initial_carry(model, batch)
     with torch.no_grad():
         for k in range(model.config.halt_max_steps):
-            carry, outputs = act_step(model, carry, batch)
+            chained, outputs = act_step(model, chained, batch)
+            found[f"chain/{k}/logits"] = outputs["logits"]
+            # Each segment begins where the reference's began: in a chain, the recurrence amplifies the last bit of both.
+            carry, outputs = act_step(model, reference_carry(model, batch, k), batch)
             loss, metrics = act_loss(carry, outputs)
             found |= {f"eval/{k}/z_H": carry.z_H, f"eval/{k}/z_L": carry.z_L, f"eval/{k}/loss": loss}
             found |= {f"eval/{k}/{name}": outputs[name] for name in ("logits", "q_halt_logits", "q_continue_logits")}

@@ -20,6 +20,7 @@ from trainer.__main__ import main
 from trainer.config import write_config
 from trainer.fitting import MachineFit, fit_to_machine, try_compile
 from trainer.memory import rows_that_fit
+from trainer.presets import preset
 from trainer.runner import Runner
 from trainer.runs.run_dir import RunDir
 
@@ -48,7 +49,10 @@ def test_memory_per_row_grows_with_depth_width_and_precision() -> None:
     assert once.per_row < 0.55 * deep.per_row  # two of six module calls have a gradient
     assert low.per_row < 0.75 * deep.per_row
     parameters = sum(p.numel() for p in measure.Trainer(shallow, measure.RandomBatches(shallow)).model.parameters())
-    assert deep.fixed == pytest.approx(4 * 5 * parameters, rel=0.2)  # weights, gradients, two moments, average
+    states = 2 * measure.carry_bytes(shallow, 16)  # of the batch, before and after a step
+    assert deep.fixed - states == pytest.approx(4 * 5 * parameters, rel=0.2)  # weights, gradients, two moments, average
+    large = measure.memory_needs(shallow.model_copy(update={"batch_size": 1024}), CPU)
+    assert large.fixed - deep.fixed == 2 * measure.carry_bytes(shallow, 1008) == 2 * 1008 * 2 * 4 * 17 * 64
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="tells its peak on Linux only")
@@ -90,6 +94,17 @@ def test_little_free_memory_gives_micro_batches_and_says_so(tmp_path: Path, monk
     # A resumed run decides the same, whatever is free then.
     again = fit_to_machine(config, CPU, run.path / "fit.json", rows=16, free=lambda device: 1 << 40)
     assert again.micro_batch == 4
+
+
+def test_on_a_cpu_a_large_model_computes_few_rows_at_once_however_much_memory_is_free() -> None:
+    maze, sudoku, small_one = preset("maze-30x30-hard"), preset("sudoku-extreme-1k"), preset("sudoku-9x9")
+    needed = measure.MemoryNeeds(fixed=550_000_000, per_row=330_000_000)
+    for free in (int(24e9), int(1e12)):
+        assert measure.rows_at_once(maze, CPU, needed, free, 768) == 3
+    assert measure.rows_at_once(maze, CPU, needed, int(1.5e9), 768) == 1
+    assert measure.rows_at_once(maze, torch.device("cuda"), needed, int(80e9), 768) > 100
+    assert measure.rows_at_once(sudoku, CPU, needed, int(1e12), 384) == 48  # eight parts
+    assert measure.rows_at_once(small_one, CPU, needed, int(1e12), 48) == 48
 
 
 def test_settings_win_and_another_machine_decides_again(tmp_path: Path) -> None:
@@ -162,7 +177,10 @@ def test_measure_prints_what_a_run_would_take(tmp_path: Path, monkeypatch: pytes
     done = subprocess.run(
         [sys.executable, "-m", "trainer", "--measure", str(tmp_path / "config.yaml")], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    found = json.loads(done.stdout)
+    early, last = done.stdout.splitlines()
+    assert 0 < json.loads(early)["row_seconds"] < 60  # for those who cannot wait
+    found = json.loads(last)
+    assert found["memory_bytes"] > 100e6
     first, second, third = found["phases"]
     assert third == second  # of the same depth, so measured once
     assert found["training_seconds"] == pytest.approx(400 * first["seconds_per_step"] + 600 * second["seconds_per_step"])

@@ -240,7 +240,7 @@ def test_a_run_that_does_not_improve_stops_early_and_says_so(tmp_path: Path) -> 
 
 
 def test_low_disk_space_gives_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner_module, "free_bytes", lambda path: 3_000_000)
+    monkeypatch.setattr("trainer.saving.free_bytes", lambda path: 3_000_000)
     run = RunDir.create(tmp_path / "run", small(steps=21, evaluate_every=100))
     Runner(run).run()
     (warning,) = of_kind(run, "warning")
@@ -287,7 +287,7 @@ def test_a_stop_cancels_an_evaluation_and_a_resumed_run_begins_with_it(tmp_path:
 
     monkeypatch.setattr(evaluate_module, "solve_batch", solve_and_ask)
     Runner(run).run()
-    assert batches == [128]  # of 300 puzzles
+    assert batches == [64]  # of 300 puzzles: four times as many as are trained at once
     assert [step for kind, step, _ in figures(run) if kind == "evaluation"] == []
     assert of_kind(run, "finished")[-1]["reason"] == "stopped"
     monkeypatch.undo()

@@ -6,9 +6,15 @@ import hashlib
 import json
 import math
 import platform
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 from hrm_model.config import parameter_count
+from hrm_model.files import atomic_write
+from hrm_model.folders import home
 from trainer.config import RunConfig
 
 _BYTES_EACH = 20  # bytes of a checkpoint for each parameter: weights, averaged weights, training weights and two moments
@@ -26,6 +32,25 @@ class MeasuredCost:
     memory: int  # bytes of the whole process at most
     checkpoint: int  # bytes
     device: str
+
+
+def cost_of(answer: Mapping[str, Any]) -> MeasuredCost:
+    """What `python -m trainer --measure` printed last, if that is no error."""
+    return MeasuredCost(
+        seconds_per_step=answer["seconds_per_step"], seconds_per_puzzle=answer["seconds_per_puzzle"], memory=answer["memory_bytes"],
+        checkpoint=answer["checkpoint_bytes"], device=answer["device"],
+    )  # fmt: skip
+
+
+def slow_row(config: RunConfig, answer: Mapping[str, Any]) -> str:
+    """What is known if the measuring process was ended before it had done a step: it prints what one example takes first. '' without that."""
+    seconds = answer.get("row_seconds")
+    if not isinstance(seconds, int | float):
+        return ""
+    return (
+        f"a step takes too long to measure; one example takes about {seconds:.0f} s, so a step of {config.batch_size:,} about "
+        f"{seconds * config.batch_size / 60:,.0f} minutes"
+    )
 
 
 def cost_key(config: RunConfig) -> str:
@@ -51,6 +76,27 @@ def disk_bytes(config: RunConfig, measured: MeasuredCost | None = None) -> int:
     # Besides the newest: the best, the one being written, and those at the 1st, 2nd, 4th, 8th … multiple.
     doublings = max(0, int(math.log2(max(1, config.steps // config.checkpoint_every)))) + 1
     return (config.keep_checkpoints + 2 + doublings) * one
+
+
+def estimates_file() -> Path:
+    """Where measurements are kept."""
+    return home() / "estimates.json"
+
+
+def known_costs(file: Path) -> dict[str, MeasuredCost]:
+    """What was measured before, by `cost_key`; {} without the file, or if it is damaged."""
+    try:
+        return from_json(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def keep_cost(file: Path, key: str, cost: MeasuredCost) -> None:
+    """Add a measurement. If the file cannot be written, it is measured again next time."""
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(file, "w", sync=False) as stream:
+            stream.write(to_json(known_costs(file) | {key: cost}))
 
 
 def to_json(found: dict[str, MeasuredCost]) -> str:

@@ -119,6 +119,7 @@ class Failed(_Head):
 class Finished(_Head):
     type: Literal["finished"]
     reason: str  # done, stopped, aborted
+    seconds: NotRequired[float]  # of computing; since 0.2
     message: NotRequired[str]  # why, if it ended early by itself
 
 
@@ -178,9 +179,9 @@ Entry = TypeVar("Entry", Event, Command)
 
 
 class LineReader(Generic[Entry]):
-    """Follows a growing file of JSON lines: `read()` returns what is new. An unfinished last line waits; broken lines are skipped and counted.
+    """Follows a growing file of JSON lines: `read()` returns what is new. An unfinished last line waits.
 
-    Only `v` and `type` are checked: a file may come from another version, or from another program.
+    Damaged lines are skipped and counted: what is no JSON, of another version, or lacks what `sound` asks for.
     """
 
     def __init__(self, file: Path, offset: int = 0) -> None:
@@ -211,14 +212,64 @@ class LineReader(Generic[Entry]):
         for line in lines:
             try:
                 entry = json.loads(line)
-            except (json.JSONDecodeError, UnicodeDecodeError):
+            except (ValueError, RecursionError):
                 self.broken += 1
                 continue
-            if isinstance(entry, dict) and entry.get("v") == VERSION and isinstance(entry.get("type"), str):
+            if isinstance(entry, dict) and entry.get("v") == VERSION and sound(entry):
                 entries.append(cast(Entry, entry))
             else:
                 self.broken += 1
         return entries
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, dict) and all(number is None or _is_number(number) for number in value.values())
+
+
+def _are_sets(value: Any) -> bool:
+    """{} of an evaluation without sets, or the figures of each."""
+    return isinstance(value, dict) and all(
+        isinstance(figures, dict) and all(_is_number(figures.get(name)) for name in ("exact", "low", "high", "cells"))
+        for figures in value.values()
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_NEEDED = {
+    "metrics": {"values": _are_numbers}, "machine": {"values": _are_numbers}, "evaluation": {"values": _are_numbers, "sets": _are_sets},
+    "warning": {"message": _is_text}, "failed": {"message": _is_text},
+}  # fmt: skip
+# If they are there: of events of any type, as one of another version may leave them out.
+_OPTIONAL = {
+    "time": _is_number,
+    "seconds": _is_number,
+    "ended": _is_number,
+    "message": _is_text,
+    "checkpoint": _is_text,
+    "probe": _is_text,
+    "reason": _is_text,
+}
+
+
+def sound(entry: dict[str, Any]) -> bool:
+    """Whether an event or command has what its readers rely on: a type; an event also its step and the fields of its type."""
+    kind, step = entry.get("type"), entry.get("step")
+    if not isinstance(kind, str):
+        return False
+    if kind not in FIELDS or (step is None and kind in COMMANDS):
+        return True
+    if not isinstance(step, int) or isinstance(step, bool) or not 0 <= step < 1 << 53:
+        return False
+    if any(name in entry and not check(entry[name]) for name, check in _OPTIONAL.items()):
+        return False
+    return all(check(entry.get(name)) for name, check in _NEEDED.get(kind, {}).items())
 
 
 def describe(entry: Event) -> str:
@@ -228,7 +279,8 @@ def describe(entry: Event) -> str:
         return f"{head}: {entry.get('message', '')}"
     if entry["type"] == "evaluation":
         sets = ", ".join(f"{name} {s['exact']:.1%} solved, {s['cells']:.1%} of blanks right" for name, s in entry["sets"].items())
-        return f"{head}: {sets} ({entry['seconds']:.0f} s)"
+        seconds = entry.get("seconds")
+        return f"{head}: {sets}" + (f" ({seconds:.0f} s)" if seconds is not None else "")
     if entry["type"] == "metrics" or entry["type"] == "machine":
         return f"{head}: " + " ".join(f"{k}={v:.4g}" for k, v in entry.get("values", {}).items() if v is not None)
     more: Any = entry.get("message") or entry.get("reason") or entry.get("checkpoint") or ""

@@ -15,7 +15,8 @@ from hrm_model.errors import RunError
 from hrm_model.files import write_json
 from hrm_model.folders import home
 from trainer.config import RunConfig
-from trainer.runs.run_dir import LIVE, RunDir, new_run_path
+from trainer.runs import lock
+from trainer.runs.run_dir import LIVE, UNKNOWN, RunDir, new_run_path
 
 TRASH = ".trash"
 ORIGIN = "origin.json"  # in a continued run: the run and checkpoint that it continues
@@ -28,17 +29,40 @@ def runs_folder() -> Path:
     return home() / "runs"
 
 
+def is_run(path: Path) -> bool:
+    """Whether a folder is a run directory. One that cannot be looked into may be one, and is listed as unreadable."""
+    try:
+        return (path / "config.yaml").is_file()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+
+
+def run_folders(root: Path) -> list[Path]:
+    """The run directories in a folder, in any order. Hidden ones do not count. [] if it cannot be read."""
+    try:
+        return [path for path in root.iterdir() if not path.name.startswith(".") and is_run(path)]
+    except OSError:
+        return []
+
+
 def all_runs(root: Path | None = None) -> list[RunDir]:
     """Every run in a folder, oldest first."""
-    root = root or runs_folder()
-    found = [path for path in root.glob("*") if not path.name.startswith(".") and (path / "config.yaml").is_file()]
-    return [RunDir(path) for path in sorted(found, key=lambda path: ((path / "config.yaml").stat().st_mtime, path.name))]
+
+    def age(path: Path) -> tuple[float, str]:
+        try:
+            return (path / "config.yaml").stat().st_mtime, path.name
+        except OSError:
+            return 0.0, path.name
+
+    return [RunDir(path) for path in sorted(run_folders(root or runs_folder()), key=age)]
 
 
 def find_run(name: str, root: Path | None = None) -> RunDir:
     """The run with this path, name, or part of a name if only one run has it; 'last' is the newest. RunError lists the runs there are."""
     path = Path(name)
-    if (path / "config.yaml").is_file():
+    if is_run(path):
         return RunDir(path)
     runs = all_runs(root)
     if name == "last" and runs:
@@ -56,15 +80,25 @@ def find_run(name: str, root: Path | None = None) -> RunDir:
     raise RunError(f"no run {name!r} in {folder}; the newest are: {names}")
 
 
-def require_stopped(run: RunDir) -> None:
-    """RunError if the run is being trained."""
-    if run.status().get("state") in LIVE:
+def _move(run: RunDir, target: Path) -> None:
+    """Move the folder of a run that is not being trained. RunError if it is, or if that cannot be known.
+
+    The run's lock is held meanwhile, so no trainer can start in between.
+    """
+    try:
+        status = run.status()
+    except RunError:
+        status = {}  # damaged: the lock alone tells
+    if status.get("state") == UNKNOWN:
+        raise RunError(f"{run.path.name} was not moved. {status['message']}")
+    if status.get("state") in LIVE:
         raise RunError(f"{run.path.name} is being trained; stop it first")
+    with lock.kept_free(run.lock_file):
+        run.path.rename(target)
 
 
 def rename(run: RunDir, name: str) -> Path:
     """Rename the folder of a run that is not being trained. RunError if that is impossible."""
-    require_stopped(run)
     name = name.strip()
     if not name or name.startswith(".") or any(c in name for c in '/\\:*?"<>|'):
         raise RunError(f"{name!r} cannot be a folder's name")
@@ -72,20 +106,19 @@ def rename(run: RunDir, name: str) -> Path:
     if target != run.path:
         if target.exists():
             raise RunError(f"{target} already exists")
-        run.path.rename(target)
+        _move(run, target)
     return target
 
 
 def delete(run: RunDir) -> Path:
     """Move a run that is not being trained into the trash folder beside it. Returns its path there; `undelete` restores it."""
-    require_stopped(run)
     trash = run.path.parent / TRASH
     trash.mkdir(exist_ok=True)
     place, number = trash / run.path.name, 1
     while place.exists():
         number += 1
         place = trash / f"{run.path.name}.{number}"
-    run.path.rename(place)
+    _move(run, place)
     return place
 
 

@@ -2,33 +2,38 @@
 
 config.yaml, env.json      what was asked; versions, device and git commit of the last start (events.jsonl has those of every start)
 events.jsonl               what happened, append-only;  commands.jsonl  what people asked of the trainer meanwhile
-status.json                pid, state, step, time left; replaced atomically
+status.json                which process on which machine, state, step, time left; replaced atomically
 checkpoints/step_001000/   model.safetensors, config.json, training_state.pt;  `last` and `best` hold a folder's name
 probes/step_001000.h5      traces of a few evaluation puzzles
 tensorboard/               its event files, if tensorboard: true asks for them
-log.txt                    what the trainer printed;  .lock  held by the one trainer of this run
+log.txt                    what the trainer printed;  .lock  held by the one trainer of this run as long as it lives
 """
 
 from __future__ import annotations
 
 import datetime
+import errno
 import json
 import math
+import os
+import platform
 import random
 import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-import psutil
-from filelock import FileLock, Timeout
-
-from hrm_model.errors import RunError
+from hrm_model.errors import RunError, first_line
 from hrm_model.files import atomic_write, forget_parts, write_json
 from hrm_model.folders import home
 from trainer.config import RunConfig, read_config, write_config
+from trainer.runs import lock
 from trainer.runs.events import COMMANDS, VERSION, CommandType, Event, LineReader, append_line
 
 LIVE = ("starting", "running", "paused")  # states in which a trainer works on the run
+UNKNOWN = "unknown"  # the state of a run on which another machine's trainer may be at work
+_NUMBERS = ("pid", "step", "steps", "steps_per_second", "eta_seconds", "seconds", "started", "time", "last_step")  # of status.json
 
 _ADJECTIVES = [
     "amber", "brisk", "calm", "clever", "cosy", "eager", "early", "fair", "gentle", "happy", "keen", "lively",
@@ -59,6 +64,8 @@ class RunDir:
         self.events_file = self.path / "events.jsonl"
         self.commands_file = self.path / "commands.jsonl"
         self.status_file = self.path / "status.json"
+        self.lock_file = self.path / ".lock"
+        self.commands_from: int | None = None  # once claimed: bytes of commands.jsonl that were meant for earlier trainers
         self.checkpoints = self.path / "checkpoints"
         self.probes = self.path / "probes"
 
@@ -90,42 +97,106 @@ class RunDir:
             raise RunError(f"there is no command {kind!r}; the commands are {', '.join(COMMANDS)}")
         append_line(self.commands_file, {"v": VERSION, "type": cast(CommandType, kind)})
 
-    def status(self) -> dict[str, Any]:
-        """pid, state, step, steps, eta_seconds …; {} before the first start. The state is 'killed' if the trainer vanished."""
+    def commands_size(self) -> int:
+        """Bytes of the commands so far."""
+        return self.commands_file.stat().st_size if self.commands_file.exists() else 0
+
+    def written_status(self) -> dict[str, Any]:
+        """status.json as it stands; {} before the first start. RunError if it is damaged."""
         try:
-            status: dict[str, Any] = json.loads(self.status_file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
+            status = json.loads(self.status_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
             return {}
-        if status.get("state") in LIVE and not self._alive(status):
+        except (ValueError, RecursionError) as error:
+            raise RunError(f"{self.status_file}: damaged ({first_line(error)})") from None
+        if not isinstance(status, dict):
+            raise RunError(f"{self.status_file}: expected an object, found {type(status).__name__}")
+        for name in _NUMBERS:
+            if not isinstance(status.get(name), int | float | None) or not math.isfinite(status.get(name) or 0):
+                raise RunError(f"{self.status_file}: {name} is {status[name]!r}, which is not a number")
+        return status
+
+    def status(self) -> dict[str, Any]:
+        """pid, state, step, steps, eta_seconds …; {} before the first start. RunError if status.json is damaged, OSError if it cannot be read.
+
+        The state is 'killed' if the trainer vanished. It is 'unknown', and `message` says why, if the trainer ran on another machine whose
+        locks cannot be seen from here.
+        """
+        status = self.written_status()
+        if status.get("state") not in LIVE:
+            return status
+        lives = lock.alive(self.lock_file, status)
+        if lives is None:
+            status |= {"state": UNKNOWN, "message": self._why_unknown(status)}
+        elif not lives:
             status["state"] = "killed"
         return status
 
-    def write_status(self, **fields: Any) -> None:
-        me = psutil.Process()
-        write_json(self.status_file, {"v": VERSION, "pid": me.pid, "started": me.create_time(), **fields}, sync=False)
+    def _why_unknown(self, status: dict[str, Any]) -> str:
+        process = status.get("process")
+        host = process.get("host") if isinstance(process, dict) else None
+        where = f"on {host}" if host and host != platform.node() else "on another machine or in another container"
+        sign = f", last sign of life {datetime.datetime.fromtimestamp(status['time']):%Y-%m-%d %H:%M:%S}" if status.get("time") else ""
+        return (
+            f"A trainer {where} was at work here (process {status.get('pid', 'unknown')}{sign}); whether it still is cannot be seen from this "
+            f"machine. If it has ended: hrm-studio runs ended {self.path.name}"
+        )
 
-    @staticmethod
-    def _alive(status: dict[str, Any]) -> bool:
-        # The pid may belong to another process by now, which then began at another time.
+    def write_status(self, **fields: Any) -> None:
+        who = {"pid": os.getpid(), "started": lock.started(), "process": lock.this_process()}
+        content = {"v": VERSION, "time": round(time.time(), 3), **who, **fields}
         try:
-            return abs(psutil.Process(status["pid"]).create_time() - status["started"]) < 1 and (
-                psutil.Process(status["pid"]).status() != psutil.STATUS_ZOMBIE
-            )
-        except (psutil.Error, KeyError):
-            return False
+            write_json(self.status_file, content, sync=False)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            self._overwrite_status(content)
+
+    def _overwrite_status(self, content: dict[str, Any]) -> None:
+        """On a full disk, which has no room for a second file: write into the bytes that the first one has. OSError if they are too few."""
+        with self.status_file.open("r+b", buffering=0) as stream:
+            room = os.fstat(stream.fileno()).st_size
+            text = json.dumps(content)
+            if len(text) > room and "message" in content:  # the log has it, too
+                text = json.dumps({name: value for name, value in content.items() if name != "message"})
+            if len(text) > room:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.status_file))
+            stream.write(text.ljust(room).encode())  # in one write, so that no reader sees half of it
 
     def claim(self) -> None:
-        """Reserve the run for this process until it ends. RunError if another trainer has it, or if there is no run."""
+        """Reserve the run for this process until it ends. RunError if another trainer has it or may have it, or if there is no run."""
         self.config()
-        self._lock = FileLock(self.path / ".lock", timeout=0)
         try:
-            self._lock.acquire()
-        except Timeout:
-            pid = self.status().get("pid", "unknown")
-            raise RunError(f"{self.path}: process {pid} is already training this run. Follow it, or stop it first.") from None
+            before = self.status()
+        except RunError:
+            before = {}  # what is damaged is written anew
+        if before.get("state") == UNKNOWN:
+            raise RunError(f"{self.path}: {before['message']}")
+        if before.get("state") not in LIVE:
+            try:
+                self._lock = lock.take(self.lock_file)
+            except RunError:  # another trainer was faster
+                with suppress(RunError):
+                    before = self.status()
+                before["state"] = "running"
+        if before.get("state") in LIVE:
+            raise RunError(
+                f"{self.path}: process {before.get('pid', 'unknown')} is already training this run. Follow it, or stop it first."
+            )
         forget_parts(self.path)
         forget_parts(self.checkpoints)
-        self.write_status(state="starting", step=self.status().get("step", 0))
+        # From here on commands are for this trainer.
+        self.commands_from = self.commands_size()
+        self.write_status(state="starting", step=before.get("step", 0))
+
+    def declare_ended(self) -> None:
+        """Note that the trainer of another machine has ended, which cannot be seen from here. RunError if one is seen to be at work."""
+        status = self.written_status()
+        if status.get("state") not in LIVE:
+            return
+        if lock.alive(self.lock_file, status):
+            raise RunError(f"{self.path.name} is being trained by process {status.get('pid', 'unknown')}; stop it first")
+        write_json(self.status_file, {**status, "state": "killed"})
 
     # Checkpoints -----------------------------------------------------------------------------------------------------
 
@@ -133,9 +204,9 @@ class RunDir:
         """The checkpoint folder that 'last' or 'best' names; None if there is none."""
         try:
             folder = self.checkpoints / (self.checkpoints / name).read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
+            return folder if folder.is_dir() and folder.parent == self.checkpoints else None
+        except (OSError, ValueError):  # missing, not for our eyes, or not text
             return None
-        return folder if folder.is_dir() and folder != self.checkpoints else None
 
     def point(self, name: str, folder: Path) -> None:
         with atomic_write(self.checkpoints / name, "w") as stream:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hrm_model.errors import ConfigError
+from hrm_model.errors import ConfigError, RunError
 from trainer.config import RunConfig
-from trainer.runs.run_dir import LIVE, RunDir
+from trainer.runs.run_dir import LIVE, UNKNOWN, RunDir
 
+_FREQUENT = (b'"metrics"', b'"machine"')  # kinds of events
 _LOG_END = 20_000  # bytes at the end of log.txt that are searched for an explanation
 
 
@@ -23,7 +24,8 @@ class RunSummary:
     path: Path
     preset: str = ""
     task: str = ""
-    # new, starting, running, paused, stopped, finished, failed, diverged (a failure that resuming would repeat), killed, unreadable
+    # new, starting, running, paused, stopped, finished, failed, diverged (a failure that resuming would repeat), killed, unreadable,
+    # unknown (another machine's trainer may be at work)
     state: str = "new"
     step: int = 0
     steps: int = 0
@@ -57,7 +59,8 @@ class RunSummary:
 
 
 def _pair(value: object) -> tuple[int, int] | None:
-    return (int(value[0]), int(value[1])) if isinstance(value, list) and len(value) == 2 else None
+    whole = isinstance(value, list) and len(value) == 2 and all(isinstance(number, int) for number in value)
+    return (value[0], value[1]) if whole else None  # type: ignore[index]
 
 
 class SummaryReader:
@@ -75,16 +78,16 @@ class SummaryReader:
 
     def update(self, now: float, most_bytes: int = 1 << 20) -> RunSummary:
         """The summary at `now` (monotonic seconds), after reading at most so many bytes of new events."""
-        if self.config is None:
-            try:
+        more = False
+        try:
+            if self.config is None:
                 self.config = self.run.config()
-            except (ConfigError, OSError) as error:
+            more = self._read(most_bytes)
+            status: Mapping[str, Any] = self.run.status()
+        except (ConfigError, RunError, OSError) as error:
+            if self.config is None or isinstance(error, OSError):
                 self.summary = replace(self.summary, state="unreadable", message=str(error))
                 return self.summary
-        more = self._read(most_bytes)
-        try:
-            status: Mapping[str, Any] = self.run.status()
-        except OSError as error:
             status = {"state": "unreadable", "message": str(error)}
         state = str(status.get("state") or self._state_from_events)
         if state == "failed" and self._error == "Diverged":
@@ -96,11 +99,12 @@ class SummaryReader:
         changed = state != self.summary.state
         self.summary = RunSummary(
             path=self.run.path, preset=self.config.preset, task=self.config.task, state=state,
-            step=int(status.get("step") or self._step), steps=self.config.steps, best=best, best_step=best_step, seconds=self._seconds,
+            step=int(status.get("step") or self._step), steps=self.config.steps, best=best, best_step=best_step,
             last_step=int(status.get("last_step") or 0), evaluating=_pair(status.get("evaluating")) if state in LIVE else None,
+            seconds=max(self._seconds, float(status.get("seconds") or 0.0)),
             eta_seconds=status.get("eta_seconds") if state in LIVE else None, steps_per_second=status.get("steps_per_second"),
             device=str(status.get("device") or ""), created=self._created(), size=size,
-            message=self._explain(state, status) if changed or more else self.summary.message,
+            message=self._explain(state, status) if changed or more or state in LIVE else self.summary.message,
             model=self.run.pointer("best") or self.run.pointer("last"),
         )  # fmt: skip
         return self.summary
@@ -125,9 +129,14 @@ class SummaryReader:
 
     def _read(self, most_bytes: int) -> bool:
         lines = self._reader.lines(most_bytes)
-        # Most lines are metrics, and only the newest of them matters here.
-        chosen = [line for line in lines[:-1] if b'"metrics"' not in line[:64]] + lines[-1:]
-        for entry in self._reader.parse(chosen):
+        # Most lines are metrics or the machine's load, and only the newest of them matter here.
+        chosen, seen = [], set[bytes]()
+        for line in reversed(lines):
+            kind = next((kind for kind in _FREQUENT if kind in line[:64]), None)
+            if kind is None or kind not in seen:
+                chosen.append(line)
+                seen.add(kind or b"")
+        for entry in self._reader.parse(chosen[::-1]):
             step = self._step = entry.get("step", 0)
             seconds = entry.get("seconds")
             if isinstance(seconds, int | float):
@@ -163,7 +172,9 @@ class SummaryReader:
             return (
                 f"The trainer exited unexpectedly at about step {status.get('step', 0):,}.{said} Resume continues from the last checkpoint."
             )
-        if state in LIVE or state == "new":
+        if state in (*LIVE, UNKNOWN, "unreadable"):
+            return str(status.get("message") or "")
+        if state == "new":
             return ""
         return {"done": "", "stopped": "", "aborted": "Steps after the last checkpoint were discarded."}.get(self._ended, self._ended)
 
@@ -199,11 +210,6 @@ def folder_size(path: Path) -> int:
         except OSError:
             continue
     return total
-
-
-def is_run(path: Path) -> bool:
-    """Whether a folder is a run directory."""
-    return (path / "config.yaml").is_file()
 
 
 def environment(path: Path) -> dict[str, Any]:

@@ -40,7 +40,9 @@ class RunActions(QObject):
         menu.addAction("Remove from the plots" if shown else "Overlay in the plots", lambda: self.overlay_wanted.emit(run))
         menu.addSeparator()
         if summary.state != "unreadable":
-            if not summary.live and summary.state not in ("finished", "diverged"):
+            if summary.state == "unknown":
+                menu.addAction("Its trainer has ended", lambda: self.tried(lambda: self._runs.declare_ended(run)))
+            elif not summary.live and summary.state not in ("finished", "diverged"):
                 menu.addAction("Resume", lambda: self.tried(lambda: self._runs.resume(run)))
             menu.addAction("New run with these settings …", lambda: self.edit_wanted.emit(run))
             fork = menu.addAction("Continue with changes …", lambda: self.fork_wanted.emit(run))

@@ -19,6 +19,7 @@ STATES = {
     "failed": ("failed", "wrong", "✖"),
     "diverged": ("diverged", "wrong", "✖"),
     "killed": ("interrupted", "wrong", "✖"),
+    "unknown": ("unknown", "warning", "?"),
     "unreadable": ("unreadable", "wrong", "✖"),
 }
 

@@ -10,11 +10,15 @@ import time
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
+from hrm_studio.cli import estimate as estimate_module
+from hrm_studio.cli.estimate import estimate
 from hrm_studio.cli.main import app
+from hrm_studio.cli.train import Follower
 from tests.support.runs import small, wait_for
 from trainer.__main__ import main
+from trainer.runs.estimate import MeasuredCost
 from trainer.runs.run_dir import RunDir
 
 RUNNING = ("starting", "running", "paused")
@@ -75,6 +79,55 @@ def test_odd_options_are_one_sentence(tmp_path: Path) -> None:
         assert words in result.stderr
         assert len(result.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "new").exists(), "nothing is left of a run that could not begin"
+
+
+def test_any_setting_can_be_changed_and_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Follower, "follow", lambda self: 0)
+
+    def trained(name: str, *settings: str) -> Result:
+        options = [part for setting in settings for part in ("--set", setting)]
+        return CliRunner().invoke(app, ["train", "sudoku-4x4", "--run-dir", str(tmp_path / name), *options])
+
+    done = trained("run", "lr=5e-4", "model.H_cycles=3", "minutes=null", "puzzles=[{clues: 6, count: 64}]", "tensorboard=true")
+    assert done.exit_code == 0, done.output
+    config = RunDir(tmp_path / "run").config()
+    assert (config.lr, config.model.H_cycles, config.minutes, config.tensorboard) == (5e-4, 3, None, True)
+    assert [p.count for p in config.puzzles] == [64]
+    for setting, words in (
+        ("speed=3", "there is no setting 'speed'"), ("lr=-1", "lr: Input should be greater than or equal to 0"), ("lr", "expected NAME=VALUE"),
+        ("lr=[", "is not a value"), ("model.num_heads=7", "num_heads"), ("task=sudoku-9x9", "sudoku-9x9"), ("batch_size=many", "batch_size"),
+    ):  # fmt: skip
+        refused = trained("other", setting)
+        assert refused.exit_code == 2, setting
+        assert words in refused.stderr
+        assert not (tmp_path / "other").exists()
+    # An existing run is continued with the same settings only.
+    assert trained("run", "lr=5e-4").exit_code == 0
+    refused = trained("run", "model.H_cycles=2")
+    assert refused.exit_code == 2
+    assert "was started with model.H_cycles 3" in refused.stderr
+
+
+def test_a_new_run_says_beforehand_what_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, said = small(steps=36_000), list[str]()
+    cost = MeasuredCost(seconds_per_step=0.1, seconds_per_puzzle=0.0, memory=2_300_000_000, checkpoint=1_000_000, device="cpu")
+    monkeypatch.setattr(estimate_module, "_measured", lambda config, interrupted: cost)
+    for _ in range(2):  # the second time it is known
+        told = estimate(config, lambda: False, said.append)
+        assert told.startswith("estimate: at most about 1 hour on cpu (36,000 steps of 0.1 s), 2.3 GB of memory, ")
+    assert said == ["measuring what this run takes …"]
+    assert estimate(small(minutes=2), lambda: False, said.append) == ""
+
+
+def test_a_step_that_cannot_be_measured_is_told_by_one_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small(batch_size=768)
+    # A process that says what one example takes, and then takes too long.
+    monkeypatch.setattr(estimate_module, "_LONGEST", 3.0)
+    script = """import time; print('{"row_seconds": 12.5}', flush=True); time.sleep(600)"""
+    monkeypatch.setattr(estimate_module, "spawn", lambda arguments, out: subprocess.Popen([sys.executable, "-c", script], stdout=out))
+    told = estimate(config, lambda: False, lambda text: None)
+    assert told == "no estimate: a step takes too long to measure; one example takes about 12 s, so a step of 768 about 160 minutes"
+    assert estimate(config, lambda: True, lambda text: None) == ""
 
 
 def test_options_that_differ_from_those_of_the_run_are_refused(tmp_path: Path) -> None:
