@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from hrm_studio.ui.dialogs.dataset import DatasetDialog
 
 _PAINT_AFTER_MS = 10  # a new theme
+TEXT_SIZES = (100, 115, 130)  # percent
 
 
 class MainWindow(QMainWindow):
@@ -154,6 +155,8 @@ class MainWindow(QMainWindow):
             Entry("choose_model", "&File", "Choose the model …", "", "mdi6.brain", self.top_bar.model.showMenu, "The model that reasons"),
             Entry("choose_device", "&File", "Choose the device …", "", "mdi6.chip", self.top_bar.device.showMenu, "Where the model runs"),
             Entry("theme_system", "&View", "Use the system theme", "", "", partial(self._set_mode, "system")),
+            Entry("text_larger", "&View", "Larger text", "Ctrl+Alt++", "", partial(self._larger_text, 1), "Text of 115 % or 130 %"),
+            Entry("text_smaller", "&View", "Smaller text", "Ctrl+Alt+-", "", partial(self._larger_text, -1)),
             Entry("theme", "&View", "Light or dark", "Ctrl+T", "mdi6.theme-light-dark", self._toggle_theme),
             *(
                 Entry(f"page_{page.name}", "&View", f"Go to {page.title}", f"Ctrl+{number}", page.icon, partial(self.show_page, page.name))
@@ -264,6 +267,21 @@ class MainWindow(QMainWindow):
         self.theme.set_mode(mode)
         self.settings.setValue("theme", mode)
 
+    @property
+    def text_size(self) -> int:
+        """In percent of the normal size."""
+        stored = self.settings.value("text_size", 100, int)
+        return stored if stored in TEXT_SIZES else 100
+
+    def set_text_size(self, percent: int) -> None:
+        """One of TEXT_SIZES."""
+        self.settings.setValue("text_size", percent)
+        self._apply_theme()
+
+    def _larger_text(self, by: int) -> None:
+        at = TEXT_SIZES.index(self.text_size) + by
+        self.set_text_size(TEXT_SIZES[min(max(at, 0), len(TEXT_SIZES) - 1)])
+
     def _apply_theme(self) -> None:
         if self.isVisible():
             # Styled in one turn of the event loop and painted in a later one: both together would block the window for too long.
@@ -271,7 +289,7 @@ class MainWindow(QMainWindow):
             self.stack.setUpdatesEnabled(False)
             QTimer.singleShot(_PAINT_AFTER_MS, self, lambda: self.stack.setUpdatesEnabled(True))
         QApplication.setPalette(qt_palette(self.theme.palette))
-        self.setStyleSheet(style_sheet(self.theme.palette))
+        self.setStyleSheet(style_sheet(self.theme.palette, self.text_size))
 
     # Messages ---------------------------------------------------------------------------------------------------------
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from PySide6.QtGui import QPalette
 
 from hrm_studio.theme import Palette
 
 
-def style_sheet(p: Palette) -> str:
-    """Qt style sheet for the whole application."""
+def style_sheet(p: Palette, percent: int = 100) -> str:
+    """Qt style sheet for the whole application. `percent`: the size of text."""
+    return re.sub(r"font-size: (\d+)px", lambda found: f"font-size: {round(int(found[1]) * percent / 100)}px", _sheet(p))
+
+
+def _sheet(p: Palette) -> str:
     return f"""
     * {{ color: {p.text}; font-size: 13px; }}
     QMainWindow, QDialog, QScrollArea, QScrollArea > QWidget > QWidget {{ background: {p.window}; }}

@@ -283,7 +283,7 @@ def test_cells_show_a_trace_without_a_solution_as_unjudged_and_can_be_picked(sol
     assert LIGHT.answer in colours
     assert not {LIGHT.right, LIGHT.wrong} & colours
     cells = solved.traces.verdict.counts.cells
-    assert solved.explore.transport.counts.text() == f"{cells} of {cells} cells sure  ·  no rule broken"
+    assert solved.explore.transport.counts.text() == f"★ solved  ·  {cells} of {cells} cells sure  ·  no rule broken"
     points = solved.explore.states._cell_pixels(solved.traces.trace, solved.traces.cursor, "H")
     apart = np.hypot(*(points[:, None] - points[None]).T) + 1e9 * np.eye(len(points))
     lonely = int(apart.min(axis=1).argmax())  # a cell whose point no other one covers

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from hrm_studio.ui.plots.curves import CurvesView
     from hrm_studio.ui.plots.states import StatesView
 
-_BOARD_BENEATH = 120  # least height of the board in pixels, below the ARC strip
+_BOARD_BENEATH = 108  # least height of the board in pixels, below the ARC strip
 _PANELS_AT_MOST_MS = 1500  # the first puzzle waits no longer for the panels
 
 

@@ -115,7 +115,6 @@ class TensorView(QWidget):
         splitter.setStretchFactor(0, 1)
         splitter.setSizes([620, 300])
         self.tree.setMinimumWidth(240)
-        side.setMinimumWidth(200)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 8, 0, 0)
         layout.addWidget(splitter)

@@ -179,7 +179,8 @@ class PresetCards(QScrollArea):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        columns = max(1, min(4, self.viewport().width() // _WIDTH))
+        least = max(_WIDTH, *(card.minimumSizeHint().width() + self._grid.spacing() for card in self.cards.values()))  # with larger text
+        columns = max(1, min(4, self.viewport().width() // least))
         if columns == self._columns:
             return
         self._columns = columns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QMargins, QPoint, QRect, QSize, Qt
+from PySide6.QtCore import QEvent, QMargins, QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLayout, QLayoutItem, QSizePolicy, QWidget
 
@@ -60,6 +60,10 @@ class FlowLayout(QLayout):
             found = found.expandedTo(item.minimumSize())
         return found
 
+    def line_height(self) -> int:
+        """Of the highest item: a line is never lower than what stands in it."""
+        return max((item.sizeHint().height() for item in self._items if not item.isEmpty()), default=0)
+
     def _place(self, area: QRect, move: bool) -> int:
         x, y, lines = area.x(), area.y(), 0
         line: list[tuple[QLayoutItem, QPoint, QSize]] = []
@@ -93,7 +97,6 @@ class FlowRow(QWidget):
     def __init__(self, *widgets: QWidget, centred: bool = False) -> None:
         super().__init__()
         self.row = FlowLayout(self, 4, centred)
-        self._wanted = 0
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Maximum)
         for widget in widgets:
             self.row.addWidget(widget)
@@ -105,11 +108,18 @@ class FlowRow(QWidget):
         return QSize(0, self.row.heightForWidth(max(1, self.width())))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(0, self.row.minimumSize().height())
+        return QSize(0, self.row.line_height())
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:  # a child has another size, for example with larger text
+            self._tell_height()
+        return done
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        wanted = self.sizeHint().height()
-        if wanted != self._wanted:
-            self._wanted = wanted
+        self._tell_height()
+
+    def _tell_height(self) -> None:
+        if self.sizeHint().height() != self.height():
             self.updateGeometry()

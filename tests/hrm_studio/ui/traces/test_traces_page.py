@@ -273,7 +273,7 @@ def test_several_chosen_traces_are_saved_as_one_file(
     titles = [kept.title for kept in traces.chosen()]
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(out), ""))
     traces.save_copy()
-    qtbot.waitUntil(lambda: "Saved 2 traces to both.h5" in traces.bar.text.text())
+    qtbot.waitUntil(lambda: f"Saved {out.with_suffix('.h5')}" in window.notice.text.text())
     assert [entry.title for entry in info(out.with_suffix(".h5"))] == titles
 
 
