@@ -222,7 +222,7 @@ def test_model_device_and_theme_are_chosen_from_their_menus(window: MainWindow) 
     window.models.set_devices(["cpu"])
     for button, text in ((bar.model, bundled_models()[1].title), (bar.device, "cpu"), (bar.mode, "Dark")):
         button.menu().aboutToShow.emit()
-        next(action for action in button.menu().actions() if action.text() == text).trigger()
+        next(action for action in button.menu().actions() if action.text().partition("  —  ")[0] == text).trigger()
     assert window.models.path == bundled_models()[1].path
     assert bar.model.text() == bundled_models()[1].title
     assert (window.models.device, bar.device.text()) == ("cpu", "cpu")
