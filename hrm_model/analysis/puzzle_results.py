@@ -37,6 +37,7 @@ class PuzzleResult:
     drift: float  # mean ‖Δz_H‖ a segment over the last LATE segments
     q_halt: float  # at the end
     halts_at: int | None  # the segment after which the model would stop
+    right_after: tuple[bool, ...] = ()  # whether the answer is right after each segment, (K,)
 
 
 def puzzle_results(
@@ -65,6 +66,7 @@ def puzzle_results(
                 drift=float(drift[n]),
                 q_halt=float(q_halt[-1, n]),
                 halts_at=int(halts[:, n].argmax()) + 1 if halts[:, n].any() else None,
+                right_after=tuple(exact[:, n].tolist()),
             )
         )
     return rows
@@ -86,6 +88,17 @@ def hardness(task: Task, puzzle: Grid) -> tuple[int, int | None]:
     if isinstance(task, MazeTask):
         return int(shortest_paths(puzzle[None]).length[0]), None
     return int(task.blanks(puzzle).sum()), None
+
+
+def right_by_segment(rows: list[PuzzleResult]) -> Floats:
+    """(K,) the share of puzzles whose answer is right after each segment. An answer that is lost again counts only while it is right."""
+    return np.array([row.right_after for row in rows], float).mean(axis=0) if rows else np.zeros(0)
+
+
+def segments_histogram(rows: list[PuzzleResult]) -> NDArray[np.intp]:
+    """(K,) how many puzzles have the right answer for good from each segment on."""
+    segments = len(rows[0].right_after) if rows else 0
+    return np.bincount([row.solved_at - 1 for row in rows if row.solved_at is not None], minlength=segments)
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from hrm_model.trace.data import Trace
 from hrm_studio.models.comparison import LETTERS, Comparison, Pane
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
-from hrm_studio.ui.plots.plot import legend_entry, new_plot, polygon, show_axes, style_plot
+from hrm_studio.ui.plots.plot import legend_entry, new_plot, polygon, share_axis, show_axes, style_plot
 from hrm_studio.ui.widgets.view import View
 
 _REFIT_MS = 300
+_LEFT_WIDTH = 40  # pixels of the axis of shares
 _LETTER = 16  # pixels of height
 
 
@@ -137,7 +138,7 @@ class ComparePlots(View):
             plot.plot(x[known], y[known], pen=pg.mkPen(self._colour(pane), width=1.7))
         plot.setXRange(0, longest, padding=0.01)
         plot.setYRange(0, 1, padding=0.04)
-        plot.getPlotItem().getAxis("left").setTicks([[(0, "0"), (0.5, "50 %"), (1, "100 %")]])
+        share_axis(plot, _LEFT_WIDTH)
         plot.redraw()
 
     def _repaint(self) -> None:

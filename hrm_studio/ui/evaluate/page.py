@@ -1,4 +1,4 @@
-"""The Evaluate page: one model on many puzzles, as a table and a scatter plot. A click on a point opens the puzzle in Explore."""
+"""The Evaluate page: one model, or two, on many puzzles, as a table, a scatter plot and curves. A click on a point opens the puzzle in Explore."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from hrm_model.analysis.puzzle_results import summary
 from hrm_model.errors import HRMError, OpenError, write_failure
 from hrm_model.files import atomic_write
 from hrm_model.folders import home, person
@@ -37,15 +36,17 @@ from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_studio.actions import Entry
 from hrm_studio.services.model_jobs import EvaluateProgress, PuzzleSource, evaluate_job
 from hrm_studio.studio import Studio
+from hrm_studio.ui.evaluate.curves import SegmentPlots
 from hrm_studio.ui.evaluate.scatter import PuzzleScatter
-from hrm_studio.ui.evaluate.table import ResultTable, columns_of
+from hrm_studio.ui.evaluate.second import SecondModel, result_words
+from hrm_studio.ui.evaluate.table import SHOWN, ResultTable, columns_of
 from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.error_label import ErrorLabel
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View
-from hrm_studio.units import share
 
 LANE = "evaluate"
+_DONE = "Click a point or double-click a row to open the puzzle."
 
 _EMPTY = (
     "Run a model on many puzzles: which does it solve, how soon, and does its answer settle?\n\n"
@@ -68,7 +69,7 @@ class EvaluatePage(View):
         self.file: Path | None = None
         self._model: Path | None = None  # the model that was evaluated
         self._begun = 0.0
-        self._total = 0
+        self._total = self._budget = 0
         self.chosen = -1  # a line
         self.task = QComboBox(toolTip="Kind of puzzle", accessibleName="Kind of puzzle")
         self._fill_tasks()
@@ -92,7 +93,10 @@ class EvaluatePage(View):
         self.bar = QProgressBar(textVisible=False, maximumHeight=6)
         self.state, self.result = Elided("muted"), QLabel("", objectName="title")
         self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.scatter = PuzzleScatter(self.table, studio.theme)
+        self.scatter, self.curves = PuzzleScatter(self.table, studio.theme), SegmentPlots(self.table, studio.theme)
+        self.second = SecondModel(studio.models)
+        self._source: PuzzleSource | None = None
+        self._second: Path | None = None  # the second model that runs, or ran
         self.view = QTableView(objectName="evaluation")
         self.error = ErrorLabel()
         self._arrange()
@@ -114,13 +118,17 @@ class EvaluatePage(View):
         paste.clicked.connect(self._paste)
         save = QToolButton(text="Save table …", toolTip="Save all rows as CSV", objectName="chip")
         save.clicked.connect(self._save)
+        self.filter = QComboBox(toolTip="Which puzzles the table lists. Plots and figures are of all", accessibleName="Listed puzzles")
+        for key, words in SHOWN.items():
+            self.filter.addItem(words, key)
+        self.filter.activated.connect(lambda: self.table.show_only(self.filter.currentData()))
         self.open_button = QPushButton("Open in Explore", toolTip="Open the selected puzzle in Explore, with this model")
         self.open_button.clicked.connect(self._open)
         self.open_button.setEnabled(False)
         self.model = QLabel("", objectName="muted")
         top = FlowRow(
             QLabel("Evaluate", objectName="title"), self.model, self.task, self.generated, pick, paste, QLabel("puzzles"), self.count,
-            self.range_label, self.low, QLabel("to"), self.high, self.segments, self.start,
+            self.range_label, self.low, QLabel("to"), self.high, self.segments, QLabel("and"), self.second, self.start,
         )  # fmt: skip
         top.row.setSpacing(8)
         self.view.setModel(self.table)
@@ -140,9 +148,13 @@ class EvaluatePage(View):
         QShortcut(QKeySequence(Qt.Key.Key_Return), self.view, self._open, context=Qt.ShortcutContext.WidgetShortcut)
         self.view.selectionModel().currentRowChanged.connect(self._picked)
         self.scatter.picked.connect(self._watch)
+        right = QSplitter(Qt.Orientation.Vertical)
+        right.addWidget(self.scatter)
+        right.addWidget(self.curves)
+        right.setSizes([300, 280])
         split = QSplitter()
         split.addWidget(self.view)
-        split.addWidget(self.scatter)
+        split.addWidget(right)
         split.setSizes([950, 310])  # room for all columns at a window width of 1280 pixels
         empty = QLabel(_EMPTY, objectName="muted", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
         self.body = QStackedWidget()
@@ -152,6 +164,7 @@ class EvaluatePage(View):
         under.addWidget(self.result)
         under.addSpacing(12)
         under.addWidget(self.state, 1)
+        under.addWidget(self.filter)
         under.addWidget(save)
         under.addWidget(self.open_button)
         layout = QVBoxLayout(self)
@@ -177,17 +190,22 @@ class EvaluatePage(View):
     def _catch_up(self) -> None:
         self._show_model()
         self._refresh()
+        self._draw()
+
+    def _draw(self) -> None:
         self.scatter.draw()
+        self.curves.draw()
 
     def _show_model(self) -> None:
         choice, path, task = self._studio.models, self._path(), self.task.currentText()
+        self.second.fill(task)
         self.model.setText(f"Model: {choice.title(path)}" if path is not None else "No model for these puzzles")
         unable = path is not None and not choice.may_read(path, task)
         self.error.show_message(f"{choice.title(path)} does not read {task} puzzles. {_NO_ARC}" if unable and path is not None else "")
         if unable and not self.running and self.table.rows:  # the results are those of another model
             self.table.begin(self._task())
             self._refresh()
-            self.scatter.draw()
+            self._draw()
 
     def _path(self) -> Path | None:
         """The model in use; if it is a bundled one of another task, the bundled one of this task."""
@@ -282,19 +300,20 @@ class EvaluatePage(View):
         if path is None:
             return
         self._model, self.chosen = path, -1
-        if columns_of(task) != self.table.columns:
+        self._second = self.second.currentData()
+        if columns_of(task, second=self._second is not None) != self.table.columns:
             self.view.sortByColumn(0, Qt.SortOrder.AscendingOrder)  # the columns are different ones now
-        self.table.begin(task)
+        self.table.begin(task, second=self._second is not None)
         self.scatter.mark(-1)
         self.open_button.setEnabled(False)
-        self._total, self._begun = self.count.value(), time.monotonic()
+        self._total, self._budget, self._begun = self.count.value(), self.segments.value(), time.monotonic()
         self.start.setText("Stop")
         self.state.setText("Loading …")
         low, high = sorted((self.low.value(), self.high.value()))
-        source = PuzzleSource(task, self.count.value(), self.file, low, high, seed=int(time.time()))
-        self._studio.reasoner.run(path, choice.device, evaluate_job(source, self.segments.value()), self._take, self._failed, lane=LANE)
+        self._source = PuzzleSource(task, self.count.value(), self.file, low, high, seed=int(time.time()))
+        self._studio.reasoner.run(path, choice.device, evaluate_job(self._source, self._budget), self._take, self._failed, lane=LANE)
         self._refresh()
-        self.scatter.draw()
+        self._draw()
 
     def stop(self, words: str = "Stopped. Results so far are kept.") -> None:
         self._studio.reasoner.drop(LANE)
@@ -309,42 +328,57 @@ class EvaluatePage(View):
     def _take(self, progress: EvaluateProgress) -> None:
         self.table.add(progress.rows)
         self._total = progress.total
-        if len(self.table.rows) >= self._total:
-            self.stop("Click a point or double-click a row to open the puzzle.")
-        elif self.following:
+        if len(self.table.rows) < self._total:
+            self._go_on(progress)
+        elif self._second is None:
+            self.stop(_DONE)
+        else:
+            assert self._source is not None
+            self._begun = time.monotonic()
+            job = evaluate_job(self._source, self._budget)
+            self._studio.reasoner.run(self._second, self._studio.models.device, job, self._take_second, self._failed, lane=LANE)
+        if self.following and progress.rows:
+            self._draw()
+
+    def _take_second(self, progress: EvaluateProgress) -> None:
+        self.table.add_second(progress.rows)
+        if len(self.table.second) < self._total:
+            self._go_on(progress)
+        else:
+            self.stop(_DONE)
+        if self.following and progress.rows:
+            self._draw()
+
+    def _go_on(self, progress: EvaluateProgress) -> None:
+        if self.following:
             self._refresh()
             self.state.setText(self._ahead(progress.doing))
-        if self.following and progress.rows:
-            self.scatter.draw()
 
     def _ahead(self, doing: str) -> str:
-        done = len(self.table.rows)
+        second = len(self.table.rows) >= self._total
+        done, doing = len(self.table.second if second else self.table.rows), f"B: {doing}" if second else doing
         if not done:
             return doing
         left = (time.monotonic() - self._begun) / done * (self._total - done)
         return f"{doing} {done:,} of {self._total:,}  ·  {_duration(left)} left"
 
     def _refresh(self) -> None:
-        self.bar.setMaximum(max(1, self._total))
-        self.bar.setValue(len(self.table.rows))
+        self.bar.setMaximum(max(1, self._total * (1 if self._second is None else 2)))
+        self.bar.setValue(len(self.table.rows) + len(self.table.second))
         self.bar.setVisible(self.running)
         self.body.setCurrentIndex(1 if self.running or self.table.rows else 0)
-        found = summary(self.table.rows)
-        if not found.count:
-            self.result.setText("")
-            return
-        low, high = found.interval
-        words = f"{share(found.solved / found.count)} solved ({found.solved} of {found.count}, 95 % interval {low * 100:.0f}–{high * 100:.0f} %)"
-        if found.median_segments == found.median_segments:
-            words += f"  ·  median: segment {found.median_segments:.0f}"
-        if found.lost:
-            words += f"  ·  {found.lost} solved, then lost"
-        self.result.setText(words)
+        found = result_words(self.table.rows)
+        if self.table.second:
+            found = f"A: {found}\nB: {result_words(self.table.second)}"
+        self.result.setText(found)
 
     # One puzzle ------------------------------------------------------------------------------------------------------
 
     def choose(self, line: int) -> None:
         """Select a puzzle in the table and in the plot."""
+        if line not in self.table.order:  # the table lists other puzzles only
+            self.filter.setCurrentIndex(0)
+            self.table.show_only("all")
         row = int(np.flatnonzero(self.table.order == line)[0])
         self.view.setCurrentIndex(self.table.index(row, 0))
 

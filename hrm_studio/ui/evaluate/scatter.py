@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QComboBox, QLabel, QToolTip, QVBoxLayout
 
 from hrm_studio.theme import Theme
-from hrm_studio.ui.evaluate.table import ResultTable, number, text
+from hrm_studio.ui.evaluate.table import ResultTable
 from hrm_studio.ui.plots.plot import new_plot, show_axes, style_plot
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View
@@ -76,7 +76,7 @@ class PuzzleScatter(View):
         """(N, 2) values of the chosen columns; NaN if a row has none. Drift is logarithmic."""
         names = (self.across.currentText(), self.up.currentText())
         rows = self._table.rows
-        found = np.array([[number(row, k, name) for name in names] for k, row in enumerate(rows)]).reshape(-1, 2)
+        found = np.array([[self._table.value(k, name) for name in names] for k in range(len(rows))]).reshape(-1, 2)
         for axis, name in enumerate(names):
             if name == "Late drift":
                 found[:, axis] = np.log10(np.maximum(found[:, axis], 1e-6))
@@ -146,8 +146,7 @@ class PuzzleScatter(View):
         """The tooltip of a point: all columns of its row. Without a point, what the points mean."""
         if line is None:
             return "Each point is a puzzle: discs are solved, triangles are not. Click one to open it in Explore."
-        row = self._table.rows[line]
-        return "\n".join(f"{name}: {text(row, line, name)}" for name, _ in self._table.columns)
+        return "\n".join(f"{name}: {self._table.words(line, name)}" for name, _ in self._table.columns)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:

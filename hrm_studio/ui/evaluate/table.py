@@ -19,6 +19,8 @@ from hrm_studio.ui.board.drawing import percent
 _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 
+SECOND = ("B solved in", "The segment from which the second model's answer stays right; – if it does not solve the puzzle")
+SHOWN = {"all": "All puzzles", "failures": "Not solved", "differ": "Solved by one model only"}
 _PLACE = ("Puzzle", "Number of the puzzle")
 _HARDNESS: dict[type[Task], tuple[tuple[str, str], ...]] = {
     SudokuTask: (
@@ -41,9 +43,10 @@ _OUTCOME = (
 )
 
 
-def columns_of(task: Task) -> tuple[tuple[str, str], ...]:
+def columns_of(task: Task, *, second: bool = False) -> tuple[tuple[str, str], ...]:
     """The columns for a task, each with its tooltip. The difficulty column is named by what it counts: few clues are hard, many moves are."""
-    return (_PLACE, *_HARDNESS[type(task)], *_OUTCOME)
+    solved, *rest = _OUTCOME
+    return (_PLACE, *_HARDNESS[type(task)], solved, *((SECOND,) if second else ()), *rest)
 
 
 def number(row: PuzzleResult, index: int, column: str) -> float:
@@ -88,15 +91,56 @@ class ResultTable(QAbstractTableModel):
         self._theme = theme
         self.columns = columns_of(task)
         self.rows: list[PuzzleResult] = []
+        self.second: list[PuzzleResult] = []  # of a second model on the same puzzles, in the same order
+        self.shown = "all"  # a key of SHOWN
         self.order: np.ndarray = np.zeros(0, int)
         self._sort = (0, Qt.SortOrder.AscendingOrder)
 
-    def begin(self, task: Task) -> None:
-        """Clear the rows and use the columns of this task."""
+    def begin(self, task: Task, *, second: bool = False) -> None:
+        """Clear the rows and use the columns of this task. `second`: a second model will run on the same puzzles."""
         self.beginResetModel()
-        self.columns = columns_of(task)
-        self.rows, self.order = [], np.zeros(0, int)
+        self.columns = columns_of(task, second=second)
+        self.rows, self.second, self.order = [], [], np.zeros(0, int)
         self.endResetModel()
+
+    def show_only(self, shown: str) -> None:
+        """List all puzzles, or some: a key of SHOWN. `rows` keeps all of them."""
+        self.beginResetModel()
+        self.shown = shown
+        self._arrange()
+        self.endResetModel()
+
+    def add_second(self, rows: list[PuzzleResult]) -> None:
+        """More results of the second model."""
+        if rows:
+            self.layoutAboutToBeChanged.emit()
+            self.second.extend(rows)
+            self._arrange()
+            self.layoutChanged.emit()
+
+    def value(self, place: int, column: str) -> float:
+        """The value of a row to sort and plot by; NaN if there is none."""
+        if column == SECOND[0]:
+            at = self.second[place].solved_at if place < len(self.second) else None
+            return math.nan if at is None else float(at)
+        return number(self.rows[place], place, column)
+
+    def words(self, place: int, column: str) -> str:
+        """The text of a row."""
+        if column == SECOND[0]:
+            value = self.value(place, column)
+            return ("–" if place < len(self.second) else "…") if math.isnan(value) else f"{value:.0f}"
+        return text(self.rows[place], place, column)
+
+    def _listed(self) -> np.ndarray:
+        """Indices of the rows that are shown."""
+        solved = np.array([row.solved for row in self.rows], bool)
+        if self.shown == "failures":
+            return np.flatnonzero(~solved)
+        if self.shown == "differ":
+            other = np.array([row.solved for row in self.second], bool)
+            return np.flatnonzero(solved[: len(other)] != other[: len(solved)])
+        return np.arange(len(self.rows))
 
     def add(self, rows: list[PuzzleResult]) -> None:
         if rows:
@@ -113,9 +157,10 @@ class ResultTable(QAbstractTableModel):
 
     def _arrange(self) -> None:
         column, direction = self._sort
-        keys = np.array([number(row, k, self.columns[column][0]) for k, row in enumerate(self.rows)])
+        listed = self._listed()
+        keys = np.array([self.value(k, self.columns[column][0]) for k in listed.tolist()])
         # Rows without a value come last in both directions.
-        self.order = np.argsort(keys if direction == Qt.SortOrder.AscendingOrder else -keys, kind="stable")
+        self.order = listed[np.argsort(keys if direction == Qt.SortOrder.AscendingOrder else -keys, kind="stable")]
 
     def rowCount(self, parent: _Index = _ROOT) -> int:
         return 0 if parent.isValid() else len(self.order)
@@ -134,7 +179,7 @@ class ResultTable(QAbstractTableModel):
         place = int(self.order[index.row()])
         row, column = self.rows[place], self.columns[index.column()][0]
         if role == Qt.ItemDataRole.DisplayRole:
-            return text(row, place, column)
+            return self.words(place, column)
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return int(Qt.AlignmentFlag.AlignCenter)
         if role == Qt.ItemDataRole.ForegroundRole and column == "Solved":
@@ -144,7 +189,7 @@ class ResultTable(QAbstractTableModel):
     def lines(self) -> str:
         """All rows as CSV, in the order of arrival."""
         head = ",".join(["puzzle_text", *(name.lower().replace(" ", "_") for name, _ in self.columns)])
-        body = (",".join([f'"{row.text}"', *(_plain(number(row, k, name)) for name, _ in self.columns)]) for k, row in enumerate(self.rows))
+        body = (",".join([f'"{row.text}"', *(_plain(self.value(k, name)) for name, _ in self.columns)]) for k, row in enumerate(self.rows))
         return "\n".join([head, *body]) + "\n"
 
 

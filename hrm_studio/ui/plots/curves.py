@@ -20,7 +20,7 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
 from hrm_studio.ui.plots.curve_cells import cell_legend, draw_cells
-from hrm_studio.ui.plots.plot import NUMBERS_APART, Plot, SegmentAxis, legend_entry, mark_entry, new_plot, show_axes, style_plot
+from hrm_studio.ui.plots.plot import NUMBERS_APART, Plot, SegmentAxis, legend_entry, mark_entry, new_plot, share_axis, show_axes, style_plot
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View
 
@@ -227,7 +227,7 @@ class CurvesView(View):
         for name, plot in self.plots.items():
             plot.clear()
             style_plot(plot, colours, self._title(name, trace))
-        self.plots["sureness"].getPlotItem().getAxis("left").setTicks([[(0, "0 %"), (0.5, "50 %"), (1, "100 %")]])
+        share_axis(self.plots["sureness"], _LEFT_WIDTH)
         self._show_axes()
         self.cell_lines = []
 

@@ -23,6 +23,14 @@ _NUMBER_WIDTH = 24  # pixels for the number of a segment
 _EVERY = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # segments from one number to the next
 
 
+def share_axis(plot: Plot, width: int) -> None:
+    """A left axis from 0 to 1 with 0 %, 50 % and 100 %, of a fixed width."""
+    axis = plot.getPlotItem().getAxis("left")
+    axis.setWidth(width)
+    axis.setTicks([[(0, "0 %"), (0.5, "50 %"), (1, "100 %")]])
+    axis.setStyle(hideOverlappingLabels=NUMBERS_APART)  # the numbers at both ends reach beyond the axis by half their height
+
+
 class UprightAxis(pg.AxisItem):
     """A left axis whose numbers never overlap. In a low plot, pyqtgraph draws all those of its first level, however little room there is."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyqtgraph as pg
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from pytestqt.qtbot import QtBot
@@ -151,3 +153,54 @@ def test_a_model_for_arc_never_stands_beside_the_results_of_another(window: Main
     assert page.result.text() == ""
     assert "arc-model does not read sudoku-4x4 puzzles" in page.error.text().replace("\u200b", "")
     assert "hrm-studio eval MODEL DATASET" in page.error.text().replace("\u200b", "")
+
+
+def test_a_second_model_runs_on_the_same_puzzles(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    page = window.page("evaluate")
+    page.second.setCurrentIndex(1)
+    assert page.second.currentData() is not None
+    ran(page, qtbot)
+    first, second = page.table.rows, page.table.second
+    assert len(first) == len(second) == 20
+    assert [row.text for row in first] == [row.text for row in second]
+    assert first == second  # the same model, so the same answers
+    assert page.result.text().splitlines()[0][2:] == page.result.text().splitlines()[1][2:]
+    assert headings(page)[3:5] == ["Solved", "B solved in"]
+    page.view.sortByColumn(len(headings(page)) - 1, Qt.SortOrder.DescendingOrder)
+    page.save(tmp_path / "two.csv")
+    assert (tmp_path / "two.csv").read_text().splitlines()[0].startswith("puzzle_text,puzzle,clues,rating,solved,b_solved_in,")
+    solved, bars = page.curves.plots["solved"], page.curves.plots["histogram"]
+    assert len(solved.getPlotItem().listDataItems()) == 2
+    x, y = solved.getPlotItem().listDataItems()[0].getData()
+    assert x.tolist() == [1, 2, 3]
+    assert y == pytest.approx([np.mean([row.right_after[k] for row in first]) for k in range(3)])
+    assert y[-1] == np.mean([row.solved for row in first])
+    counted = [item.opts["height"] for item in bars.getPlotItem().items if isinstance(item, pg.BarGraphItem)]
+    assert [int(heights.sum()) for heights in counted] == [sum(row.solved for row in first)] * 2
+    page.second.setCurrentIndex(0)
+    ran(page, qtbot)  # sorted by a column that is no longer there
+    assert headings(page)[-1] == "Would halt"
+    assert not page.table.second
+
+
+def test_the_table_lists_failures_only(window: MainWindow, qtbot: QtBot) -> None:
+    page = window.page("evaluate")
+    page.count.setValue(6)
+    ran(page, qtbot)
+    rows = page.table.rows
+    for k, row in enumerate(rows):
+        rows[k] = replace(row, solved=k not in (1, 4))
+    page.table.second.extend(replace(row, solved=k != 3) for k, row in enumerate(rows))
+
+    def listed(key: str) -> list[int]:
+        page.filter.setCurrentIndex(page.filter.findData(key))
+        page.filter.activated.emit(page.filter.currentIndex())
+        assert page.view.model().rowCount() == len(page.table.order)
+        return sorted(page.table.order.tolist())
+
+    assert listed("failures") == [1, 4]
+    assert listed("differ") == [1, 3, 4]
+    page.choose(0)  # a click on the point of a puzzle that is not listed lists all
+    assert page.chosen == 0
+    assert len(page.table.order) == 6
+    assert page.filter.currentData() == "all"
