@@ -237,9 +237,6 @@ class MainWindow(QMainWindow):
         self.page("evaluate").use_text(text)  # type: ignore[attr-defined]
 
     def _open_puzzle(self, text: str) -> None:
-        if self.stack.currentWidget() is self.pages.get("evaluate"):  # dropped there
-            self._evaluate(text)
-            return
         self.show_page("explore")
         self.explore.open_text(text)
 
@@ -395,7 +392,12 @@ class MainWindow(QMainWindow):
                 self.opener.open(path)
         elif event.mimeData().hasText():
             event.acceptProposedAction()
-            self.opener.puzzle_wanted.emit(event.mimeData().text())
+            self.drop_text(event.mimeData().text())
+
+    def drop_text(self, text: str) -> None:
+        """Take dropped puzzles: Evaluate takes them if it is on screen, else Explore."""
+        evaluating = self.stack.currentWidget() is self.pages.get("evaluate")
+        self._evaluate(text) if evaluating else self._open_puzzle(text)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if not all(page.may_close() for page in self.pages.values() if hasattr(page, "may_close")):

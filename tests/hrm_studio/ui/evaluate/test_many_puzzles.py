@@ -57,7 +57,7 @@ def test_puzzles_are_pasted_and_dropped_on_evaluate(window: MainWindow, tmp_path
     window.actions_table.by_name["evaluate_paste"].trigger()
     assert page.error.text() == ""
     assert page.count.value() == 3
-    window.opener.puzzle_wanted.emit(f"{STARTER_4}\n{OTHER}\n")  # a dropped text
+    window.drop_text(f"{STARTER_4}\n{OTHER}\n")
     assert page.count.value() == 2
     (tmp_path / "mine.txt").write_text(f"{NINE}\n{NINE}\n")
     window.opener.open(tmp_path / "mine.txt")  # a dropped file
