@@ -175,8 +175,10 @@ class BoardView(View):
         if found is None or self._traces.cursor < 0:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(colours.color("surface"))
+            if self.empty != EMPTY:
+                place = QRectF(self.rect()).adjusted(6, 6, -6, -6)  # a longer text needs all the room
             painter.drawRoundedRect(place.adjusted(-6, -6, 6, 6), 10, 10)
-            painter.setPen(colours.color("muted"))
+            painter.setPen(colours.color("muted" if self.empty == EMPTY else "text"))
             trace = self._traces.trace
             words = self.empty if trace is None else f"HRM Studio cannot draw the task {trace.puzzle.task}."
             painter.drawText(place.adjusted(24, 24, -24, -24), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, words)

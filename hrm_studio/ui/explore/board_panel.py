@@ -66,6 +66,11 @@ class BoardPanel(View):
         self.help.setVisible(bool(why))
         self.board.update()
 
+    def set_alone(self, alone: bool) -> None:
+        """Give the board the room of the switches and small boards below it."""
+        self._legend.setVisible(not alone)
+        self.strip.setVisible(not alone)
+
     def _show_words(self) -> None:
         trace, found = self._traces.trace, self.board.drawing
         self._offer(found.offers if found is not None else ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
+from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
@@ -30,8 +30,14 @@ LEFT, RIGHT, BOTTOM = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.Ri
 class DockWindow(QMainWindow):
     """Docks (`docks`, by title) around a central widget. They can be moved, floated and hidden; their layout is kept.
 
+    Signals
+    -------
+    focus_changed(bool)   only the board and the timeline are shown, or no longer
+
     Add the docks Puzzle, States, Curves, Attention, Cells, Lab and Timeline, then call `restore_layout`.
     """
+
+    focus_changed = Signal(bool)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Widget)
@@ -105,10 +111,12 @@ class DockWindow(QMainWindow):
         if self._before_focus is not None:
             before, self._before_focus = self._before_focus, None
             self.restoreState(before, _LAYOUT_VERSION)
+            self.focus_changed.emit(False)
         else:
             self._before_focus = self.saveState(_LAYOUT_VERSION)
             for title, dock in self.docks.items():
                 dock.setVisible(title == "Timeline")
+            self.focus_changed.emit(True)
 
     def _shares(self) -> dict[str, int]:
         """Each visible dock's share of the page, in 100,000ths: 'States width' and the like."""
@@ -135,7 +143,9 @@ class DockWindow(QMainWindow):
 
     def reset_layout(self) -> None:
         """Put all docks back to the default layout."""
-        self._before_focus, self._sizes = None, {}
+        if self.focused:
+            self.toggle_focus()
+        self._sizes = {}
         self._arranged = True
         for dock in self.docks.values():
             dock.setFloating(False)

@@ -84,6 +84,7 @@ class ExplorePage(DockWindow):
         self.board.menu_wanted.connect(self._show_cell_menu)
         self.model.asked.connect(self._leave_editor)
         self.model.blocked.connect(self.board_panel.show_why_empty)
+        self.focus_changed.connect(self.board_panel.set_alone)
         self.model.many_wanted.connect(studio.opener.evaluation_wanted)
         self.board_panel.help.clicked.connect(lambda: studio.opener.page_wanted.emit("library"))
         self.restore_layout(studio.settings)

@@ -325,9 +325,11 @@ def test_the_puzzle_is_shown_once(shown: MainWindow, qtbot: QtBot) -> None:
 def test_the_large_board_and_back(shown: MainWindow, qtbot: QtBot) -> None:
     explore = shown.explore
     there, before = {title for title, dock in explore.docks.items() if dock.isVisible()}, explore.board.width()
+    square = explore.board.board_rect().width()
     press(Qt.Key.Key_F9)
     assert {title for title, dock in explore.docks.items() if dock.isVisible()} == {"Timeline"}
     qtbot.waitUntil(lambda: explore.board.width() > 1.5 * before)
+    qtbot.waitUntil(lambda: explore.board.board_rect().width() > 1.2 * square)
     press(Qt.Key.Key_F9)
     assert {title for title, dock in explore.docks.items() if dock.isVisible()} == there
     qtbot.waitUntil(lambda: explore.board.width() < 1.2 * before)
