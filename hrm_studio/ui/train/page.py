@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QPushButton, QSplitter, QStackedWidget, QTabWidget
 
 from hrm_model.assets import puzzle_lines
 from hrm_model.errors import HRMError, PuzzleError, write_failure
+from hrm_model.folders import home
 from hrm_model.tasks.sudoku.grid import variant_of_cells
 from hrm_model.tasks.sudoku.layout import parse
 from hrm_studio.actions import Entry
@@ -133,6 +134,7 @@ class TrainPage(QWidget):
         self.new.clicked.connect(self.show_cards)
         self.cards.start_wanted.connect(self.start)
         self.cards.edit_wanted.connect(self._edit_preset)
+        self.cards.build_wanted.connect(self._build_dataset)
         self.list.chosen.connect(self.open_run)
         self.list.overlay_wanted.connect(self.overlay)
         self.list.menu_wanted.connect(lambda run, place: self.acts.show_menu(run, run in self._overlaid, place))
@@ -194,6 +196,13 @@ class TrainPage(QWidget):
             config, first, f"{name}: all settings", text or "A dot marks each setting that you changed. Start creates a new run."
         )
         self.stack.setCurrentWidget(self._form)
+
+    def _build_dataset(self, config: RunConfig) -> None:
+        from hrm_studio.ui.dialogs.build_arc import BuildArcDialog  # few need it
+
+        dialog = BuildArcDialog(home() / config.dataset, self)
+        dialog.built.connect(lambda _: [card.refresh() for card in self.cards.cards.values()])
+        dialog.open()
 
     def edit_dataset(self, folder: Path) -> None:
         """Open the form with a preset fitted to a dataset."""

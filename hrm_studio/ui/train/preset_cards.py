@@ -17,6 +17,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.ui.train import preset_labels
 from hrm_studio.units import about, size
 from trainer.config import RunConfig
+from trainer.data.published import dataset_exists
 from trainer.runs.estimate import cost_key, disk_bytes, run_seconds
 
 _WIDTH = 330  # the smallest readable width of a card
@@ -27,10 +28,12 @@ class PresetCard(QFrame):
     """Signals
     -------
     start_wanted(object), edit_wanted(object)   the RunConfig
+    build_wanted(object)                        the RunConfig whose dataset is not there yet
     """
 
     start_wanted = Signal(object)
     edit_wanted = Signal(object)
+    build_wanted = Signal(object)
 
     def __init__(self, name: str, config: RunConfig, estimator: Estimator, folder: Path, theme: Theme) -> None:
         super().__init__(objectName="card")
@@ -63,12 +66,17 @@ class PresetCard(QFrame):
         grid.setColumnStretch(1, 1)
         self.start = QPushButton("Start", objectName="go", toolTip=f"Train {preset_labels.title(name)} now")
         self.start.clicked.connect(lambda: self.start_wanted.emit(config))
+        self.build = QPushButton(
+            "Build its dataset …", objectName="go", toolTip="Make the dataset from the ARC tasks on your disk; then it can be trained on"
+        )
+        self.build.clicked.connect(lambda: self.build_wanted.emit(config))
         self.edit = QPushButton("Customize …", toolTip="See all settings, change some, then start")
         self.edit.clicked.connect(lambda: self.edit_wanted.emit(config))
         self.measure = QPushButton("Measure", toolTip="Train for a few seconds to estimate the total time on this machine")
         self.measure.clicked.connect(lambda: estimator.measure(config))
         buttons = QHBoxLayout()
         buttons.addWidget(self.start)
+        buttons.addWidget(self.build)
         buttons.addWidget(self.edit)
         buttons.addWidget(self.measure)
         buttons.addStretch()
@@ -79,7 +87,6 @@ class PresetCard(QFrame):
         layout.addWidget(what, 1)
         layout.addLayout(grid)
         layout.addLayout(buttons)
-        self.rows["data"].setText(preset_labels.data(config))
         self.rows["model"].setText(preset_labels.model(config))
         theme.changed.connect(self.refresh)
         estimator.started.connect(self._measuring)
@@ -106,6 +113,10 @@ class PresetCard(QFrame):
         for mark, icon in self._icons.values():
             mark.setPixmap(qtawesome.icon(icon, color=palette.muted).pixmap(QSize(16, 16)))
         self.start.setIcon(qtawesome.icon("mdi6.play", color=palette.on_accent))
+        there = not config.dataset or dataset_exists(config.dataset)
+        self.start.setVisible(there)
+        self.build.setVisible(not there)
+        self.rows["data"].setText(preset_labels.data(config))
         steps = f"{config.steps:,} steps"
         if found is not None:
             bound = "at most " if config.stop_at_exact else "about "
@@ -138,11 +149,12 @@ class PresetCards(QScrollArea):
 
     Signals
     -------
-    start_wanted(object), edit_wanted(object)   a RunConfig
+    start_wanted(object), edit_wanted(object), build_wanted(object)   a RunConfig
     """
 
     start_wanted = Signal(object)
     edit_wanted = Signal(object)
+    build_wanted = Signal(object)
 
     def __init__(
         self, presets: Mapping[str, RunConfig], estimator: Estimator, folder: Path, theme: Theme, parent: QWidget | None = None
@@ -174,6 +186,7 @@ class PresetCards(QScrollArea):
         for card in self.cards.values():
             card.start_wanted.connect(self.start_wanted)
             card.edit_wanted.connect(self.edit_wanted)
+            card.build_wanted.connect(self.build_wanted)
         self._columns = 0
         self.setWidget(inside)
         self._lay_out()

@@ -51,7 +51,7 @@ def what(name: str, config: RunConfig) -> str:
 def data(config: RunConfig) -> str:
     """'10,000 generated puzzles (4 clues … 8 clues), new symmetries each time'."""
     if config.dataset:
-        return f"dataset {config.dataset}" + ("" if dataset_exists(config.dataset) else ", not built yet: run hrm-studio data build")
+        return f"dataset {config.dataset}" + ("" if dataset_exists(config.dataset) else ", not built yet")
     sets = config.puzzles
     names = list(dict.fromkeys(s.name(config.task) for s in sets))
     kinds = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}" if names else ""
