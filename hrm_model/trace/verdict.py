@@ -20,9 +20,9 @@ class Verdict:
     counts: Counts  # what the board shows
 
 
-def verdict(trace: TraceArrays) -> Verdict:
-    """All of a trace's outcome at once."""
+def verdict(trace: TraceArrays, known: Verdict | None = None) -> Verdict:
+    """All of a trace's outcome at once. `known`: that of the same run with fewer steps, whose steps are not counted again."""
     right, halting = right_steps(trace), halting_segment(trace)
     first = int(right.argmax()) if right is not None and right.any() else None
     halts_right = None if right is None or halting is None else bool(right[trace.segment_end(halting)])
-    return Verdict(lasting(right), halting, halts_right, first, counts(trace, right))
+    return Verdict(lasting(right), halting, halts_right, first, counts(trace, right, known and known.counts))

@@ -51,7 +51,8 @@ class TraceModel(QObject):
         """The verdict on the open trace; computed on demand, once for all views. Needs an open trace."""
         assert self._trace is not None
         if self._judged is None or self._judged[0] is not self._trace:
-            self._judged = self._trace, verdict(self._trace)
+            known = self._judged[1] if self._judged is not None else None
+            self._judged = self._trace, verdict(self._trace, known)
         return self._judged[1]
 
     @property
@@ -79,7 +80,7 @@ class TraceModel(QObject):
         extras: Extras | None = None,
     ) -> None:
         """Show another trace, or none. `running`: more steps will come, `expected_steps` in total. `extras`: what else its file holds."""
-        self._trace = trace
+        self._trace, self._judged = trace, None
         self.extras, self.attention = extras, dict(extras.attention) if extras is not None else {}
         last = len(trace) - 1 if trace is not None else -1
         self._cursor = last if cursor is None else min(max(cursor, 0), last)

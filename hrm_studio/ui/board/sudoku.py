@@ -45,7 +45,7 @@ class SudokuDrawing(Drawing):
         sure = sure_cells(self.trace, this)[0] if overlays.candidates else np.ones(len(digits), bool)
         changed = self.trace.prediction[step] != self.trace.prediction[max(0, step - 1)]
         wrong = self.wrong(step)
-        clash = conflicts(drawn_answers(self.trace, this, guesses=not overlays.candidates)[0], self.variant)
+        clash = conflicts(drawn_answers(self.trace, this, sure=sure[None])[0], self.variant)
         big, bold = self.sized(width * 0.56), self.sized(width * 0.56, QFont.Weight.Bold)
         painter.fillRect(place, colours.color("surface"))
         given_tint, changed_tint = colours.color("muted", 0.10), colours.color("changed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from hrm_model.trace.curves import accuracy, blanks, violations, wrong_cells
 from hrm_model.trace.data import PuzzleInfo, Trace
 from hrm_model.trace.table import step_table
 from hrm_model.trace.verdict import verdict
-from tests.support.traces import FOUR, NINE, arc_info, maze_info, sudoku_info, synthetic
+from tests.support.traces import FOUR, NINE, arc_info, cut_short, maze_info, sudoku_info, synthetic
 
 
 @pytest.mark.parametrize("text", [NINE, FOUR])
@@ -117,3 +117,16 @@ def test_halting_on_a_wrong_answer_is_known() -> None:
     assert verdict(late).halts_right is True
     never = replace(trace, q_halt=np.full(8, -1.0), q_continue=np.full(8, 0.0))
     assert (verdict(never).halting, verdict(never).halts_right) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "trace", [synthetic(sudoku_info(NINE), segments=3), synthetic(maze_info(11), segments=3), synthetic(arc_info(), segments=3)]
+)
+def test_a_growing_run_is_counted_step_by_step_to_the_same_numbers(trace: Trace) -> None:
+    found = None
+    for steps in (1, 4, 7, 13):
+        found = verdict(cut_short(trace, steps), found)
+    grown, whole = verdict(trace, found), verdict(trace)
+    for field in fields(whole.counts):
+        np.testing.assert_array_equal(getattr(grown.counts, field.name), getattr(whole.counts, field.name), field.name)
+    assert (grown.solved, grown.halting, grown.first_right) == (whole.solved, whole.halting, whole.first_right)

@@ -96,8 +96,8 @@ def test_without_states_without_solution_and_interrupted() -> None:
     bare = replace(whole, z_H=None, z_L=None, puzzle=replace(whole.puzzle, solution=None))
     assert plots(page(bare)) == ["final board", "broken rules"]
     assert "solved" not in "".join(page(bare).itertext())
-    assert repr(bare) == "Trace of sudoku-4x4 by 'made': 2 segments, 12 steps, no states"
-    assert solved(bare) is None
+    assert repr(bare) == "Trace of sudoku-4x4 by 'made': 2 segments, 12 steps, not solved, no states"
+    assert solved(bare) is False  # by the rules
     short = cut_short(whole, 7)  # in the middle of the second segment
     assert "7 steps" in "".join(page(short).itertext())
     assert len(short.to_frame()) == 7
