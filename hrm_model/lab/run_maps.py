@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from hrm_model.errors import UsageError
-from hrm_model.lab.basin import SETTLED, SOLVED, WANDERING, Basin, basin
+from hrm_model.lab.basins import SETTLED, SOLVED, WANDERING, Basin, basin
 from hrm_model.lab.branch import step_of_segment
-from hrm_model.lab.cause import clues, knock_outs, patching_map
+from hrm_model.lab.causes import clues, knock_outs, patching_map
 from hrm_model.lab.experiment import BranchFound, Experiment, Found
-from hrm_model.lab.landscape import Landscape, landscape
+from hrm_model.lab.jacobian import stability
+from hrm_model.lab.landscapes import Landscape, landscape
 from hrm_model.lab.outcome import known_task, outcome_of
 from hrm_model.lab.planes import plane_of_components
-from hrm_model.lab.stability import stability
 from hrm_model.loaded import LoadedModel
 from hrm_model.recording import record
 from hrm_model.trace.data import PuzzleInfo, Trace

@@ -8,7 +8,7 @@ from hrm_model.lab.experiment import BranchFound, Experiment, Found
 from hrm_model.lab.halting import USUAL, HaltingRule
 from hrm_model.lab.outcome import outcome_of
 from hrm_model.lab.story import story
-from hrm_model.lab.think_on import ThoughtOn, growing_thought
+from hrm_model.lab.thinking_on import ThoughtOn, growing_thought
 from hrm_model.loaded import LoadedModel
 from hrm_model.recording import record
 from hrm_model.trace.data import PuzzleInfo, Trace

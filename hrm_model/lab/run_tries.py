@@ -9,8 +9,8 @@ import numpy as np
 from hrm_model.analysis.puzzle_results import wilson
 from hrm_model.lab.branch import Loader
 from hrm_model.lab.experiment import BranchFound, Experiment, Found
+from hrm_model.lab.many_tries import Plan, Tried, growing_tries, trace_of_try
 from hrm_model.lab.outcome import outcome, right
-from hrm_model.lab.tries import Plan, Tried, growing_tries, trace_of_try
 from hrm_model.loaded import LoadedModel
 from hrm_model.trace.data import PuzzleInfo, Trace
 

@@ -190,7 +190,7 @@ class LabModel(QObject):
         self._start(f"Thinking on to segment {wanted} …", job, self._grows(f"thought on to segment {wanted}", number))
 
     def try_again(self, **plan: float) -> None:
-        """Many tries: `starts`, `relabel`, `sigma`, `noise`, `seed` as in `hrm_model.lab.tries.Plan`."""
+        """Many tries: `starts`, `relabel`, `sigma`, `noise`, `seed` as in `hrm_model.lab.many_tries.Plan`."""
         if self.base is None:
             return
         self._plan = plan

@@ -20,7 +20,7 @@ from hrm_studio.services.model_jobs import ModelJob
 
 if TYPE_CHECKING:
     from hrm_model.lab.branch import Branch
-    from hrm_model.lab.tries import Tried
+    from hrm_model.lab.many_tries import Tried
     from hrm_model.loaded import LoadedModel
 
 
@@ -102,7 +102,7 @@ def think_job(base: Trace, standing: Sequence[Change], root: Trace, segments: in
 
     def job(loaded: LoadedModel) -> Iterator[RunFound | None]:
         from hrm_model.lab.branch import Branch
-        from hrm_model.lab.think_on import growing_thought
+        from hrm_model.lab.thinking_on import growing_thought
 
         found = None
         for thought in growing_thought(loaded, Branch(base, -1, tuple(standing)), segments=segments):
@@ -145,7 +145,7 @@ def tries_job(
     """Many tries in one batch, after each segment."""
 
     def job(loaded: LoadedModel) -> Iterator[TriesFound | None]:
-        from hrm_model.lab.tries import Plan, growing_tries
+        from hrm_model.lab.many_tries import Plan, growing_tries
 
         plan = Plan(starts, sigma, noise, relabel, 1, seed)
         for tried in growing_tries(loaded, puzzle, plan, segments=segments):
@@ -169,7 +169,7 @@ def try_job(
     """The whole trace of one of these tries."""
 
     def job(loaded: LoadedModel) -> Iterator[RunFound | None]:
-        from hrm_model.lab.tries import Plan, trace_of_try
+        from hrm_model.lab.many_tries import Plan, trace_of_try
 
         plan = Plan(starts, sigma, noise, relabel, 1, seed)
         for trace in trace_of_try(loaded, puzzle, plan, number, segments=segments):
@@ -190,7 +190,7 @@ def clues_job(puzzle: PuzzleInfo, segments: int) -> ModelJob[CluesFound]:
     """Which single clues it needs, or which would help."""
 
     def job(loaded: LoadedModel) -> Iterator[CluesFound | None]:
-        from hrm_model.lab.cause import clues
+        from hrm_model.lab.causes import clues
 
         for found in clues(loaded, puzzle, segments=segments):
             yield None if found is None else CluesFound(found.words, found.those)

@@ -75,8 +75,8 @@ def map_job(kind: MapKind, trace: Trace, at: int) -> ModelJob[MapFound]:
     """A map around z_H after a step."""
 
     def job(loaded: LoadedModel) -> Iterator[MapFound | None]:
-        from hrm_model.lab.basin import basin
-        from hrm_model.lab.landscape import landscape
+        from hrm_model.lab.basins import basin
+        from hrm_model.lab.landscapes import landscape
 
         shown = float("-inf")
         pictures = landscape(loaded, trace, at, side=SIDE) if kind == "landscape" else basin(loaded, trace, at, side=SIDE)

@@ -11,10 +11,10 @@ from hrm_model import LoadedModel, Trace
 from hrm_model.errors import HRMError, MismatchError, UsageError
 from hrm_model.lab.branch import branch, step_of_segment
 from hrm_model.lab.changes import Ablate, Change, Cut, Depth, Drop, Edit, Freeze, Hold, Kick, Patch, Weights, change_from, patch_from
+from hrm_model.lab.many_tries import Plan, tries
 from hrm_model.lab.run import read_puzzle
-from hrm_model.lab.think_on import think_on
+from hrm_model.lab.thinking_on import think_on
 from hrm_model.lab.touched import parts
-from hrm_model.lab.tries import Plan, tries
 from hrm_model.recording import record
 from tests.support.lab import KINDS, lab_model, lab_puzzle, same_run
 

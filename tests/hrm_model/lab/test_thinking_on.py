@@ -14,7 +14,7 @@ from hrm_model.lab.changes import Kick
 from hrm_model.lab.course import course, course_of
 from hrm_model.lab.halting import USUAL, HaltingRule, halts
 from hrm_model.lab.story import story
-from hrm_model.lab.think_on import growing_thought, think_on
+from hrm_model.lab.thinking_on import growing_thought, think_on
 from hrm_model.recording import record
 from hrm_model.trace.data import PuzzleInfo
 from tests.support.lab import KINDS, lab_model, lab_puzzle, same_run

@@ -10,7 +10,7 @@ from hrm_model.errors import MismatchError, UsageError
 from hrm_model.lab.branch import last
 from hrm_model.lab.choose import RULES, any_of
 from hrm_model.lab.course import course_of
-from hrm_model.lab.tries import Plan, growing_tries, trace_of_try, tries
+from hrm_model.lab.many_tries import Plan, growing_tries, trace_of_try, tries
 from hrm_model.reasoning import solve_batch
 from tests.support.lab import KINDS, lab_model, lab_puzzle
 from tests.support.traces import FOUR, sudoku_info

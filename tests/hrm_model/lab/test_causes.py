@@ -9,15 +9,15 @@ import torch
 import hrm_model
 from hrm_model import LoadedModel, Trace
 from hrm_model.errors import MismatchError, UsageError
-from hrm_model.lab.basin import SETTLED, SOLVED, WANDERING, basin
+from hrm_model.lab.basins import SETTLED, SOLVED, WANDERING, basin
 from hrm_model.lab.batch import starts
 from hrm_model.lab.branch import branch, last
-from hrm_model.lab.cause import clues, knock_outs, patching_map
+from hrm_model.lab.causes import clues, knock_outs, patching_map
 from hrm_model.lab.changes import Patch
-from hrm_model.lab.landscape import landscape
+from hrm_model.lab.jacobian import stability
+from hrm_model.lab.landscapes import landscape
 from hrm_model.lab.outcome import violations
 from hrm_model.lab.planes import filled, grid, plane_of_components, plane_through, sharpening
-from hrm_model.lab.stability import stability
 from hrm_model.reasoning import solve_batch
 from hrm_model.recording import record
 from tests.support.lab import KINDS, lab_model, lab_puzzle
