@@ -222,6 +222,12 @@ class LabModel(QObject):
             name = self._models.title(path)
             self._start(f"{name} …", job, self._grows(name, BASE), path)
 
+    @property
+    def symmetric(self) -> bool:
+        """Whether the model in use takes relabelled copies of a puzzle for the same one."""
+        config = self._models.config_of(self._models.path)
+        return config is not None and config.mixer == "units"
+
     def find_clues(self) -> None:
         """Which single clues the run needs, or which would help."""
         if self.base is not None:

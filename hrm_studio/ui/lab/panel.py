@@ -35,6 +35,8 @@ from hrm_studio.ui.widgets.flow_layout import FlowLayout
 from hrm_studio.ui.widgets.view import View
 
 _TRIES = 8
+_COPIES = "Try symmetric copies of the puzzle, and let the answers vote."
+_SYMMETRIC = "This model is symmetric: relabelled copies are the same puzzle to it."
 _TREE_AT_MOST = 156  # pixels: six runs; more are scrolled
 _CHANGES: tuple[tuple[str, str, Callable[..., Change]], ...] = (
     ("Kick z_H and z_L", "Add noise to both states. Does it find back?", lambda s, c, k: Kick(s, "both", c, k)),
@@ -63,9 +65,7 @@ class LabPanel(View):
         self.kicks = self._button(
             f"{_TRIES} kicks", "Try again from starts that are moved by noise, in one batch.", lambda: lab.try_again(starts=_TRIES)
         )
-        self.copies = self._button(
-            f"{_TRIES} relabellings", "Try symmetric copies of the puzzle, and let the answers vote.", lambda: lab.try_again(relabel=_TRIES)
-        )
+        self.copies = self._button(f"{_TRIES} relabellings", _COPIES, lambda: lab.try_again(relabel=_TRIES))
         self.other = self._button("Other model", "Let another bundled model think about the puzzle.", lab.try_other_model)
         self.clue = self._button("Which clue?", "Which single clue would help; of a solved puzzle: which it needs.", lab.find_clues)
         self.landscape = self._button(
@@ -150,8 +150,9 @@ class LabPanel(View):
         ready = trace is not None and not self._traces.running and not lab.busy
         states = ready and trace is not None and trace.has_states and not trace.pooled
         kind = self.what.currentText()
-        for button in (self.kicks, self.copies):
-            button.setEnabled(ready)
+        self.kicks.setEnabled(ready)
+        self.copies.setEnabled(ready and not lab.symmetric)
+        self.copies.setToolTip(_SYMMETRIC if lab.symmetric else _COPIES)
         self.other.setEnabled(ready and lab.other_model() is not None)
         self.clue.setEnabled(bool(ready and trace is not None and trace.puzzle.task.startswith("sudoku")))
         for button in (self.think, self.landscape, self.basin):

@@ -14,6 +14,7 @@ import hrm_model
 from hrm_model import LoadedModel, lab
 from hrm_model.errors import UsageError
 from hrm_studio.cli.lab import app
+from tests.support.lab import lab_model
 from tests.support.traces import FOUR
 
 
@@ -65,3 +66,8 @@ def test_bad_values_are_refused(model: LoadedModel) -> None:
         lab.kick(model, FOUR, force=1)
     with pytest.raises(UsageError, match="Unknown cause 'why'"):
         lab.cause(model, FOUR, "why")
+
+
+def test_relabelling_for_a_symmetric_model_says_why_it_is_refused() -> None:
+    with pytest.raises(UsageError, match="answers relabelled copies of a puzzle alike"):
+        lab.tries(lab_model("symmetric"), FOUR, relabel=2, starts=0, segments=2)

@@ -287,3 +287,11 @@ def test_base_and_branches_are_saved_with_their_changes(lab: Lab, tmp_path: Path
     with lab.qtbot.waitSignal(lab.model.told) as told:
         lab.model.save(tmp_path / "nowhere" / "lab.h5")
     assert "the folder does not exist" in told.args[0]
+
+
+def test_a_symmetric_model_gets_no_relabelled_copies(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lab.panel.copies.isEnabled()
+    monkeypatch.setattr(LabModel, "symmetric", True)
+    lab.model.changed.emit()
+    assert not lab.panel.copies.isEnabled()
+    assert "symmetric" in lab.panel.copies.toolTip()
