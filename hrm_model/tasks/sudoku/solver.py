@@ -172,7 +172,10 @@ def solve(grid: ArrayLike, variant: Variant, limit: int = 2, most: int | None = 
     """Up to `limit` solutions of one puzzle. Undecided if a large board's search ended before, after `most` boards (None: `effort`)."""
     puzzle, ended = np.asarray(grid), set[int]()
     missing = np.setdiff1d(np.arange(1, variant.side + 1), puzzle)
-    renamed = limit == 2 and len(missing) > 1  # two digits without a clue can change places: one solution is enough to know another
+    # Of a large board, finding another solution may take long.
+    renamed = (
+        limit == 2 and len(missing) > 1 and variant.side > 9
+    )  # two digits without a clue can change places: one solution is enough to know another
     bits = to_bits(puzzle[None], variant)
     found = search(bits, np.zeros(1, np.intp), variant, 1 if renamed else limit, effort(variant) if most is None else most, ended)
     solutions = [to_digits(s[:, None])[0] for _, s in found]

@@ -32,6 +32,7 @@ from hrm_model.folders import home, person
 from hrm_model.tasks.base import Task
 from hrm_model.tasks.puzzle_files import count_puzzles, read_puzzles
 from hrm_model.tasks.registry import task_named
+from hrm_model.tasks.sudoku.generator import default_clues, fewest_clues
 from hrm_model.tasks.sudoku.task import SudokuTask
 from hrm_studio.actions import Entry
 from hrm_studio.services.model_jobs import EvaluateProgress, PuzzleSource, evaluate_job
@@ -197,6 +198,7 @@ class EvaluatePage(View):
         self.curves.draw()
 
     def _show_model(self) -> None:
+        self._offer_tasks()
         choice, path, task = self._studio.models, self._path(), self.task.currentText()
         self.second.fill(task)
         self.model.setText(f"Model: {choice.title(path)}" if path is not None else "No model for these puzzles")
@@ -222,13 +224,20 @@ class EvaluatePage(View):
         if bundled is not None:
             self.task.setCurrentText(bundled.task)
 
+    def _offer_tasks(self) -> None:
+        """Also the tasks of an opened model, such as every size of Sudoku."""
+        config = self._studio.models.config_of(self._studio.models.path)
+        for name in config.tasks if config is not None else ():
+            if name != "unknown" and self.task.findText(name) < 0:
+                self.task.addItem(name)
+
     def _task_chosen(self) -> None:
         task = self._task()
         self._show_model()
         if isinstance(task, SudokuTask):
             self.range_label.setText("clues from")
-            self.low.setValue(round(0.3 * task.cells))
-            self.high.setValue(round(0.5 * task.cells))
+            self.low.setValue(max(round(0.3 * task.cells), fewest_clues(task.variant)))
+            self.high.setValue(max(round(0.5 * task.cells), default_clues(task.variant)))
         else:
             self.range_label.setText("moves from")
             self.low.setValue(task.side)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QHideEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QComboBox, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from hrm_model.analysis.cells import short_step_name
 from hrm_model.analysis.core import sudoku_variant
@@ -168,7 +168,12 @@ class DigitsView(View):
         self.digit = QComboBox(
             accessibleName="Digit", toolTip="The digit that the board shows. The board shows how likely it is in each cell."
         )
-        self.board, self.bars, self.title, self.state = DigitBoard(selection, theme), PartBars(theme), Elided("muted"), Elided("muted")
+        self.board, self.bars, self.title, self.state = (
+            DigitBoard(selection, theme),
+            PartBars(theme),
+            QLabel(wordWrap=True, objectName="muted"),
+            Elided("muted"),
+        )
         self.bars.setToolTip(
             "Sizes of the vectors that are added up in the cell, for this digit, before the module's non-linearity:\n"
             "its own state, a message from each unit, and one from the other digits of the cell."

@@ -11,7 +11,9 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from pytestqt.qtbot import QtBot
 
+from hrm_model.checkpoint.format import save
 from hrm_model.config import ModelConfig
+from hrm_model.make import make_model
 from hrm_studio.main_window import MainWindow
 from hrm_studio.ui.evaluate.page import EvaluatePage
 from tests.support.traces import FOUR
@@ -204,3 +206,17 @@ def test_the_table_lists_failures_only(window: MainWindow, qtbot: QtBot) -> None
     assert page.chosen == 0
     assert len(page.table.order) == 6
     assert page.filter.currentData() == "all"
+
+
+def test_an_opened_model_of_every_size_offers_its_sizes(window: MainWindow, tmp_path: Path) -> None:
+    config = ModelConfig(mixer="units", pos_encodings="none", hidden_size=16, num_heads=1, H_layers=1, L_layers=1, swiglu_multiple=16)
+    save(make_model(config), tmp_path / "symmetric", {"q_continue": False})
+    window.show_page("evaluate")
+    page = window.page("evaluate")
+    assert page.task.findText("sudoku-16x16") < 0
+    window.models.loaded(tmp_path / "symmetric", config)
+    window.models.use(tmp_path / "symmetric")
+    page.task.setCurrentText("sudoku-16x16")
+    assert (page.low.value(), page.high.value()) == (110, 128)  # clues with which puzzles are found soon
+    page.task.setCurrentText("sudoku-9x9")
+    assert (page.low.value(), page.high.value()) == (24, 40)
