@@ -79,6 +79,12 @@ def choices(tries: Sequence[Course]) -> list[Chosen]:
     return found
 
 
+def success(right: int, count: int) -> dict[str, float]:
+    """By number of tries (1, 2, 4 … count): the chance that at least one of them is right, estimated from all of them."""
+    sizes = sorted({k for k in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024) if k < count} | {count})
+    return {str(k): round(any_of(right, count, k), 4) for k in sizes}
+
+
 def any_of(right: int, count: int, k: int) -> float:
     """Chance that at least one of k tries is right, if `right` of `count` are: 1 − C(count − right, k) / C(count, k)."""
     return 1.0 - comb(count - right, k) / comb(count, k)

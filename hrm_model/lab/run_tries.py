@@ -8,6 +8,7 @@ import numpy as np
 
 from hrm_model.analysis.puzzle_results import wilson
 from hrm_model.lab.branch import Loader
+from hrm_model.lab.choose import success
 from hrm_model.lab.experiment import BranchFound, Experiment, Found
 from hrm_model.lab.many_tries import Plan, Tried, growing_tries, trace_of_try
 from hrm_model.lab.outcome import outcome, right
@@ -51,6 +52,7 @@ def found_of(e: Experiment, models: list[LoadedModel], tried: Tried, base: Trace
     good = right(puzzle, ends)
     if good is not None:
         more |= {"right": int(good.sum()), "tries": len(ends), "interval": [round(v, 4) for v in wilson(int(good.sum()), len(ends))]}
+        more["success"] = success(int(good.sum()), len(ends))
         ever = [tried.course(k).right for k in range(len(ends))]
         more |= {"ever_right": int(np.sum([r is not None and r.any() for r in ever]))}
     branches = [BranchFound(t.words(names), o) for t, o in zip(tried.tries[1:], outcomes[1:], strict=True)]

@@ -18,6 +18,7 @@ from hrm_model.analysis.puzzle_results import wilson
 from hrm_model.errors import DatasetError
 from hrm_model.files import atomic_write
 from hrm_model.lab.branch import Loader
+from hrm_model.lab.choose import success
 from hrm_model.lab.experiment import Experiment, Found
 from hrm_model.lab.outcome import right
 from hrm_model.lab.run import run
@@ -129,6 +130,10 @@ def summary(lines: Sequence[Line]) -> list[dict[str, Any]]:
         if tried:
             row["branches"] = _share(tried)
             row["any"] = _share([bool(line.base) or any(line.branches) for line in some])
+        if some[0].chosen:
+            # The mean over puzzles of the chance that at least one of so many tries is right.
+            each = [success(sum(map(bool, [line.base, *line.branches])), 1 + len(line.branches)) for line in some]
+            row["success"] = {k: round(float(np.mean([one[k] for one in each])), 4) for k in each[0]}
         row |= {f"by {rule}": _share([line.chosen[rule] for line in some]) for rule in some[0].chosen}
         rules = dict.fromkeys(h["rule"] for line in some for h in line.halts)
         for rule in rules:

@@ -338,7 +338,7 @@ def _show(found: Found) -> None:
         console.print(
             f"{more['right']} of {more['tries']} tries are right ({low:.0%} to {high:.0%}); {more['ever_right']} were at some moment"
         )
-    for name in ("kept", "stopped_by", "right_in", "ends", "lowest", "centre", "at", "values", "changes", "cells"):
+    for name in ("success", "kept", "stopped_by", "right_in", "ends", "lowest", "centre", "at", "values", "changes", "cells"):
         if more.get(name) not in (None, "", []):
             console.print(f"{name.replace('_', ' ')}: {more[name]}")
 

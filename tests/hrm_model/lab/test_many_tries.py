@@ -8,7 +8,7 @@ import pytest
 import hrm_model
 from hrm_model.errors import MismatchError, UsageError
 from hrm_model.lab.branch import last
-from hrm_model.lab.choose import RULES, any_of
+from hrm_model.lab.choose import RULES, any_of, success
 from hrm_model.lab.course import course_of
 from hrm_model.lab.many_tries import Plan, growing_tries, trace_of_try, tries
 from hrm_model.reasoning import solve_batch
@@ -100,6 +100,8 @@ def test_the_chance_that_any_of_k_tries_is_right() -> None:
     assert any_of(8, 8, 1) == 1
     assert any_of(2, 4, 1) == pytest.approx(0.5)
     assert any_of(1, 4, 2) == pytest.approx(0.5)
+    assert success(2, 4) == {"1": 0.5, "2": 0.8333, "4": 1.0}
+    assert success(0, 3) == {"1": 0.0, "2": 0.0, "3": 0.0}
 
 
 @pytest.mark.parametrize(

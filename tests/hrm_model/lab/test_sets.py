@@ -79,6 +79,8 @@ def test_tries_over_a_set_have_a_share_for_each_choice_rule(model: LoadedModel, 
     assert row["branches"]["of"] == 6
     assert {"by vote", "by q_halt", "by movement", "by violations", "by first"} <= set(row)
     assert row["any"]["solved"] >= row["base"]["solved"]
+    assert set(row["success"]) == {"1", "2", "3"}
+    assert row["success"]["3"] == row["any"]["share"]
 
 
 def test_area_under_the_roc_curve() -> None:
