@@ -104,7 +104,7 @@ def _advice(trace: Trace) -> tuple[str, str]:
     """
     if trace.model.config.get("mixer") in ("units", "neighbours"):
         return "Try another model.", "Try more segments, or another model."
-    return "Try a relabelled copy in Compare.", "Try a relabelled copy in Compare; more segments help less often."
+    return "Try a relabelled copy: the Lab tries eight.", "Try a relabelled copy (the Lab tries eight); more segments help less often."
 
 
 def _halting(trace: Trace, found: Verdict, running: bool) -> str:
