@@ -168,7 +168,8 @@ def _evaluation_row(entry: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else float("nan")
+    """NaN if it is not a number, or larger than any float."""
+    return float(value) if isinstance(value, int | float) and -1e300 < value < 1e300 else float("nan")
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
