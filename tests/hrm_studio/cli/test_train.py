@@ -114,7 +114,7 @@ def test_a_new_run_says_beforehand_what_it_takes(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(estimate_module, "_measured", lambda config, interrupted: cost)
     for _ in range(2):  # the second time it is known
         told = estimate(config, lambda: False, said.append)
-        assert told.startswith("estimate: at most about 1 hour on cpu (36,000 steps of 0.1 s), 2.3 GB of memory, ")
+        assert told.startswith("estimate: at most about 60 minutes on cpu (36,000 steps of 0.1 s), 2.3 GB of memory, ")
     assert said == ["measuring what this run takes …"]
     assert estimate(small(minutes=2), lambda: False, said.append) == ""
 
