@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from hrm_model.analysis.story import count_words
 from hrm_model.trace.data import Trace
 from hrm_studio.export.spec import Spec
 from hrm_studio.models.selection import Selection
@@ -14,7 +15,7 @@ from hrm_studio.services.background import Background
 from hrm_studio.style import qt_palette, style_sheet
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.board import BoardView
-from hrm_studio.ui.board.narration import narrate
+from hrm_studio.ui.board.narration import headline
 from hrm_studio.ui.board.timeline import TimelineView, step_name
 from hrm_studio.ui.plots.curves import CurvesView
 from hrm_studio.ui.plots.states import StatesView
@@ -121,9 +122,8 @@ class Canvas(QWidget):
     def go(self, step: int) -> None:
         """Show a step."""
         self._traces.set_cursor(step)
-        what, outcome = narrate(self._trace, step)
-        self._what.setText(what)
-        self._outcome.setText(outcome)
+        self._what.setText(headline(self._trace, step))
+        self._outcome.setText(" · ".join(count_words(self._traces.verdict.counts, step)))
         self.setAccessibleName(step_name(self._trace, step))
 
     def image(self) -> QImage:

@@ -22,6 +22,11 @@ def narrate(trace: Trace, step: int) -> tuple[str, str]:
     )
 
 
+def headline(trace: Trace, step: int) -> str:
+    """'Segment 3: the slow module H updates its plan'."""
+    return f"Segment {trace.segment[step] + 1}: {narrate(trace, step)[0]}"
+
+
 def _plan(trace: Trace, step: int) -> list[str]:
     """An H step's answer is the preview of the L-step before it, so its work shows against the H step before."""
     words = ["As the preview showed" if previewed(trace, step) else "The answer so far"]

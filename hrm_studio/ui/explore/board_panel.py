@@ -15,7 +15,7 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.board import EMPTY, BoardView
 from hrm_studio.ui.board.drawing import Overlay
-from hrm_studio.ui.board.narration import narrate
+from hrm_studio.ui.board.narration import headline, narrate
 from hrm_studio.ui.explore.board_strip import BoardStrip
 from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.flow_layout import FlowRow
@@ -78,8 +78,8 @@ class BoardPanel(View):
             self.what.setText("")
             self.outcome.setText("")
             return
-        what, outcome = narrate(trace, self._traces.cursor)
-        self.what.setText(f"Segment {trace.segment[self._traces.cursor] + 1}: {what}")
+        _, outcome = narrate(trace, self._traces.cursor)
+        self.what.setText(headline(trace, self._traces.cursor))
         self.outcome.setText(outcome)
         slow = trace.level[self._traces.cursor] == LEVEL_H
         self.what.setToolTip(tip("H step" if slow else "L-step"))

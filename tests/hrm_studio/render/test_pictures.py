@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from hrm_model.analysis.core import solved_step
+from hrm_model.analysis.core import solved_step, verdict
+from hrm_model.analysis.story import count_words
 from hrm_model.assets import model_dir
 from hrm_model.checkpoint.format import load
 from hrm_model.recording import record
@@ -99,6 +100,9 @@ def test_svg_and_pdf_hold_lines_and_letters(qtbot: QtBot, trace: Trace, tmp_path
     tree = ElementTree.parse(export(trace, Spec("svg", VIEWS, width=1000), tmp_path / "t.svg"))
     tags = [element.tag.rpartition("}")[2] for element in tree.iter()]
     assert tags.count("text") > 40  # digits, ticks, captions
+    words = " ".join("".join(element.itertext()) for element in tree.iter() if element.tag.endswith("text"))
+    assert "Segment 4: the slow module H updates its plan" in words
+    assert " · ".join(count_words(verdict(trace).counts, len(trace) - 1)) in words  # as in the app
     assert tags.count("polyline") + tags.count("path") > 20
     pdf = export(trace, Spec("pdf", VIEWS, width=1000), tmp_path / "t.pdf").read_bytes()
     assert pdf.startswith(b"%PDF-")
