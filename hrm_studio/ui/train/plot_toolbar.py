@@ -67,6 +67,8 @@ class PlotToolbar(QWidget):
             menu.addAction(text, partial(self.export_wanted.emit, kind))
         self.export.setMenu(menu)
         row.addWidget(self.export)
+        self.pale = QLabel(objectName="muted")
+        row.addWidget(self.pale)
         self.at = QLabel(objectName="muted")
         row.addWidget(self.at)
         settings.changed.connect(self._refresh)
@@ -95,6 +97,7 @@ class PlotToolbar(QWidget):
         self.log_x.setChecked(settings.log_x)
         self.log_y.setChecked(settings.log_y)
         self.smoothing_value.setText(f"{settings.smoothing:g}" if settings.smoothing else "off")
+        self.pale.setText("pale line: before smoothing · pale area: 95 % interval" if settings.smoothing else "pale area: 95 % interval")
         tip = "Weight of past values in the running average (bias-corrected). The thin line shows the raw values."
         self.smoothing.setToolTip(tip)
         self.all.setVisible(settings.zoom is not None)

@@ -12,6 +12,7 @@ from hrm_studio.models.plot_settings import PlotSettings
 from hrm_studio.theme import Theme
 from hrm_studio.ui.train.metric_panels import PANELS
 from hrm_studio.ui.train.plot_grid import PlotGrid
+from hrm_studio.ui.train.plot_toolbar import PlotToolbar
 from hrm_studio.ui.train.run_labels import facts
 from tests.support.runs import small
 from trainer.runner import Runner
@@ -47,6 +48,16 @@ def test_a_trainer_writes_its_limit_and_its_evaluation(tmp_path: Path, monkeypat
     assert written[-1]["evaluating"] is None
     reader = SummaryReader(run.path)
     assert reader.update(0.0).last_step == 0  # runs of older versions do not say
+
+
+def test_pale_lines_and_areas_are_explained(qtbot: QtBot) -> None:
+    settings = PlotSettings()
+    toolbar = PlotToolbar(settings, Theme("light"))
+    qtbot.addWidget(toolbar)
+    toolbar.set_smoothing(0.6)
+    assert "before smoothing" in toolbar.pale.text()
+    toolbar.set_smoothing(0.0)
+    assert toolbar.pale.text() == "pale area: 95 % interval"
 
 
 @pytest.mark.parametrize(("width", "height"), [(700, 500), (1000, 640), (1900, 1200)])
