@@ -157,6 +157,8 @@ class LabPanel(View):
         self.clue.setEnabled(bool(ready and trace is not None and trace.puzzle.task.startswith("sudoku")))
         for button in (self.think, self.landscape, self.basin):
             button.setEnabled(bool(states))
+        # ARC has no rules that an answer could break.
+        self.landscape.setEnabled(bool(states and trace is not None and not trace.puzzle.task.startswith("arc")))
         self.save.setEnabled(ready)
         needs_cells = kind == "Hold cells" or self.chosen_only.isChecked()
         self.branch.setEnabled(bool(states) and (not needs_cells or bool(self._selection.cells)))

@@ -22,7 +22,7 @@ from hrm_studio.services.background import Background
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
 from hrm_studio.ui.lab.panel import LabPanel
-from tests.support.traces import FOUR, sudoku_info
+from tests.support.traces import FOUR, arc_info, sudoku_info, synthetic
 
 
 @pytest.fixture(scope="module")
@@ -295,3 +295,12 @@ def test_a_symmetric_model_gets_no_relabelled_copies(lab: Lab, monkeypatch: pyte
     lab.model.changed.emit()
     assert not lab.panel.copies.isEnabled()
     assert "symmetric" in lab.panel.copies.toolTip()
+
+
+def test_arc_has_no_landscape(lab: Lab) -> None:
+    assert lab.panel.landscape.isEnabled()
+    lab.traces.open(synthetic(arc_info(), segments=2, slots=0))
+    lab.qtbot.waitUntil(lambda: lab.model.verdict is not None)
+    assert not lab.panel.landscape.isEnabled()
+    assert not lab.panel.clue.isEnabled()
+    lab.panel.grab()
