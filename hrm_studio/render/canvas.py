@@ -122,7 +122,10 @@ class Canvas(QWidget):
     def go(self, step: int) -> None:
         """Show a step."""
         self._traces.set_cursor(step)
-        self._what.setText(headline(self._trace, step))
+        words = headline(self._trace, step)
+        fits = self._what.fontMetrics().horizontalAdvance(words) <= self._what.width()
+        short = words.partition(": ")[2]  # the timeline shows the segment too
+        self._what.setText(words if fits else short[0].upper() + short[1:])
         self._outcome.setText(" · ".join(count_words(self._traces.verdict.counts, step)))
         self.setAccessibleName(step_name(self._trace, step))
 
