@@ -10,6 +10,7 @@ from hrm_model.config import ModelConfig
 from hrm_model.errors import CheckpointError, HubError
 from hrm_model.hub.cache import from_cache
 from hrm_model.hub.client import HubSettings, is_repo_id
+from hrm_model.tasks.base import short_name
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def model_for_task(task: str) -> BundledModel:
     for model in bundled_models():
         if model.reads(task):
             return model
-    raise CheckpointError(f"no bundled model reads {task}; name a checkpoint")
+    raise CheckpointError(f"no bundled model reads {short_name(task)}; name a checkpoint")
 
 
 def puzzle_lines(name: str) -> list[str]:

@@ -10,9 +10,10 @@ import torch
 from pytestqt.qtbot import QtBot
 
 import hrm_model
+from hrm_model.assets import model_for_task
 from hrm_model.checkpoint.format import save
 from hrm_model.config import ModelConfig
-from hrm_model.errors import MismatchError
+from hrm_model.errors import CheckpointError, MismatchError
 from hrm_model.symmetric import SymmetricHRM
 from hrm_model.tasks.base import short_name
 from hrm_model.tasks.registry import task_named
@@ -61,6 +62,8 @@ def test_a_jigsaw_has_a_short_name_wherever_its_map_is_too_long(model: hrm_model
     four = hrm_model.load("sudoku-4x4", device="cpu")
     with pytest.raises(MismatchError, match="the puzzle is sudoku-16x16-jigsaw"):
         four.must_read(trace.puzzle.task)
+    with pytest.raises(CheckpointError, match="no bundled model reads sudoku-16x16-jigsaw;"):
+        model_for_task(trace.puzzle.task)
     for name in ("sudoku-9x9", "maze-7x20", "arc"):
         assert short_name(name) == name
 
