@@ -107,7 +107,8 @@ def growing_branch(
             recorder.add(step)
             yield None
         done = recorder.trace()
-        place = Place(*(_tensor(net, state_at(done, len(done) - 1, level)) for level in "HL"), int(begun) + 1)
+        z_H, z_L = (_tensor(net, state_at(done, len(done) - 1, level)) for level in "HL")
+        place = Place(z_H, z_L, int(begun) + 1)
     shown = time.perf_counter()
     for step in steps_from(touched, x, place, segments=segments, previews=previews):
         recorder.add(step)

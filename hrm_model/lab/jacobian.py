@@ -66,7 +66,7 @@ def _power(
         # The fast kernels of attention have no second derivative, which J v needs here.
         inputs = [z.detach().clone().float().repeat(count, 1, 1).requires_grad_() for z in (z_H, z_L)]
         dual = [torch.zeros_like(z).requires_grad_() for z in inputs]
-        outputs = _segment(model, *inputs, x.detach().clone().expand(count, -1, -1))
+        outputs = _segment(model, inputs[0], inputs[1], x.detach().clone().expand(count, -1, -1))
         # Jᵀ u is linear in u, so its derivative along v is J v.
         pulled = torch.autograd.grad(outputs, inputs, dual, create_graph=True)
         now = _orthonormal([v.detach().clone() for v in vectors])

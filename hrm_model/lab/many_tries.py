@@ -121,12 +121,13 @@ def growing_tries(
     for segment in range(segments):
         found = []
         for k, (batch, run) in enumerate(zip(batches, running, strict=True)):
-            place, answers = next(run)
-            found.append((batch.back(answers.predictions[0]), answers.q_halt[0], answers.q_continue[0], answers.moved[0] / sizes[k]))
+            place, now = next(run)
+            found.append((batch.back(now.predictions[0]), now.q_halt[0], now.q_continue[0], now.moved[0] / sizes[k]))
             sizes[k] = _norms(place.z_H)
         parts.append(tuple(np.concatenate(arrays)[order] for arrays in zip(*found, strict=True)))
         if every_segment or segment == segments - 1:
-            yield Tried(puzzle, plan.tries(), *(np.stack(arrays) for arrays in zip(*parts, strict=True)), learned)
+            answers, q_halt, q_continue, moved = (np.stack(arrays) for arrays in zip(*parts, strict=True))
+            yield Tried(puzzle, plan.tries(), answers, q_halt, q_continue, moved, learned)
 
 
 def trace_of_try(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from hrm_model.lab.experiment import BranchFound, Experiment, Found
 from hrm_model.lab.jacobian import stability
 from hrm_model.lab.landscapes import Landscape, landscape
 from hrm_model.lab.outcome import known_task, outcome_of
-from hrm_model.lab.planes import plane_of_components
+from hrm_model.lab.planes import Plane, plane_of_components
 from hrm_model.loaded import LoadedModel
 from hrm_model.recording import record
 from hrm_model.trace.data import PuzzleInfo, Trace
@@ -53,11 +53,17 @@ def _picture(found: Landscape | Basin) -> tuple[dict[str, Any], dict[str, Any]]:
     return more, {"centre": found.plane.centre, "axes": found.plane.axes, "path": found.path}
 
 
+def _plane(base: Trace, components: Sequence[int], at: int) -> Plane:
+    """Along two principal components, counted from 1."""
+    first, second = components
+    return plane_of_components(base, first - 1, second - 1, at)
+
+
 def run_landscape(e: Experiment, model: LoadedModel, puzzle: PuzzleInfo) -> Maps:
     """Arrays: error (P, P), arrows (P, P, 2), path, centre, axes."""
     base, at = _base(e, model, puzzle)
     p = e.parameters
-    plane = plane_of_components(base, *(c - 1 for c in p["components"]), at=at)
+    plane = _plane(base, p["components"], at)
     found = yield from _watched(landscape(model, base, at, side=p["side"], plane=plane, zoom=p["zoom"]))
     more, arrays = _picture(found)
     lowest = None if np.isnan(found.error).all() else float(np.nanmin(found.error))
@@ -71,7 +77,7 @@ def run_basin(e: Experiment, model: LoadedModel, puzzle: PuzzleInfo) -> Maps:
     """Arrays: end, soon (P, P), path, centre, axes."""
     base, at = _base(e, model, puzzle)
     p = e.parameters
-    plane = plane_of_components(base, *(c - 1 for c in p["components"]), at=at)
+    plane = _plane(base, p["components"], at)
     found = yield from _watched(basin(model, base, at, side=p["side"], segments=p["think"], plane=plane, zoom=p["zoom"]))
     more, arrays = _picture(found)
     names = {"solved": SOLVED, "settled": SETTLED, "wandering": WANDERING}

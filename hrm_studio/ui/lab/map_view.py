@@ -95,12 +95,16 @@ def picture_of(found: MapFound, colours: Palette) -> QImage:
     """A pixel a point. Landscape: darker where more rules are broken. Basin: the colour of the end, stronger the sooner."""
     share = np.nan_to_num(found.value / max(1.0, float(np.nanmax(found.value))))
     strength = 0.15 + 0.85 * (share if found.end is None else 1 - share)
-    surface = np.array(colours.color("surface").getRgb()[:3], float)
-    picture = np.empty((found.side, found.side, 3), float)
+    surface = _rgb(colours.color("surface"))
+    picture = np.empty((found.side, found.side, 3), np.float64)
     picture[:] = surface
     for end, name in _ENDS.items() if found.end is not None else ((0, "wrong"),):
         where = np.ones(found.value.shape, bool) if found.end is None else found.end == end
-        colour = np.array(QColor(colours.color(name)).getRgb()[:3], float)
+        colour = _rgb(colours.color(name))
         picture[where] = (surface * (1 - strength[..., None]) + colour * strength[..., None])[where]
     pixels = np.ascontiguousarray(picture.round().astype(np.uint8))
     return QImage(pixels.data, found.side, found.side, 3 * found.side, QImage.Format.Format_RGB888).copy()
+
+
+def _rgb(colour: QColor) -> np.ndarray:
+    return np.array([colour.red(), colour.green(), colour.blue()], np.float64)

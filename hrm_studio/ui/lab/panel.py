@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import (
@@ -119,12 +120,12 @@ class LabPanel(View):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(8)
-        for widget in (self.words, buttons, changes, rows, self.undo, self.result):
-            layout.addWidget(widget)
+        for part in (self.words, buttons, changes, rows, self.undo, self.result):
+            layout.addWidget(part)
         layout.addWidget(self.boards, 1)
         self.what.currentIndexChanged.connect(self._refresh)
         self.chosen_only.toggled.connect(self._refresh)
-        subscriptions = [
+        subscriptions: list[tuple[Any, Callable[..., object]]] = [
             (lab.changed, self._refresh), (lab.tries_changed, self._tries_changed), (lab.map_changed, self._map_changed), (lab.busy_changed, self._refresh), (lab.told, self._told),
             (traces.cursor_moved, self._refresh), (selection.changed, self._refresh),
         ]  # fmt: skip
