@@ -58,9 +58,6 @@ _BY_ACCURACY = (
     _SHALLOW, _DEEP.model_copy(update={"until_accuracy": 0.93, "until_step": 3000}), _FREED.model_copy(update={"until_step": 2800}), _FINE,
 )  # fmt: skip
 
-_WAVE = Phase(H_cycles=2, L_cycles=3)
-_LONG_WAVE = Phase(H_cycles=2, L_cycles=5)
-
 PRESETS: dict[str, RunConfig] = {
     "sudoku-4x4": RunConfig(
         preset="sudoku-4x4", task="sudoku-4x4", model=_small(4, 2, 2, 64, 2),
@@ -120,11 +117,9 @@ PRESETS: dict[str, RunConfig] = {
         evaluation=(PuzzleSet(min_path=2, max_path=11, count=128), PuzzleSet(min_path=12, max_path=23, count=128),
                     PuzzleSet(min_path=24, max_path=35, count=128), PuzzleSet(min_path=36, count=128)), evaluate_every=2500,
     ),
-    # Each cell is taught what it can check with its neighbours (hrm_model/maze_loss.py). Small mazes first, then those with longer ways. At
-    # the end two more L-steps, so that a segment carries messages farther.
+    # Each cell is taught what it can check with its neighbours (hrm_model/maze_loss.py). Small mazes first, then those with longer ways.
     "maze-quick": RunConfig(
         preset="maze-quick", task="maze-25x25", model=_maze(25),
-        phases=(_WAVE.model_copy(update={"until_step": 4200}), _LONG_WAVE),
         steps=5000, batch_size=32, optimizer="muon", lr=2e-3, muon_lr=0.02, lr_min_ratio=0.05, q_weight=0.05, end_when_right=0.5, easier_copies=0,
         compile="off", puzzles=(PuzzleSet(sides=(5, 13), count=20_000), PuzzleSet(sides=(5, 25), count=20_000, from_step=3000)),
         evaluation=(PuzzleSet(sides=(11, 11), count=64), PuzzleSet(sides=(7, 20), count=64), PuzzleSet(sides=(21, 21), count=32),
@@ -132,7 +127,6 @@ PRESETS: dict[str, RunConfig] = {
     ),
     "maze": RunConfig(
         preset="maze", task="maze-40x40", model=_maze(40),
-        phases=(_WAVE.model_copy(update={"until_step": 20_000}), _LONG_WAVE),
         steps=40_000, batch_size=32, optimizer="muon", lr=2e-3, muon_lr=0.02, lr_min_ratio=0.01, q_weight=0.05, end_when_right=0.5, easier_copies=0,
         compile="off",
         puzzles=(PuzzleSet(sides=(5, 13), count=40_000), PuzzleSet(sides=(5, 25), count=40_000, from_step=5000),
