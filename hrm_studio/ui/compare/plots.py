@@ -45,6 +45,7 @@ class ComparePlots(View):
                 "Share of the blank cells that are sure and right, over the segments: what the boards show." if name == "right" else tip
             )
             row.addWidget(plot)
+        share_axis(self.plots["right"], _LEFT_WIDTH)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_REFIT_MS)
@@ -137,8 +138,6 @@ class ComparePlots(View):
             known = np.isfinite(y)
             plot.plot(x[known], y[known], pen=pg.mkPen(self._colour(pane), width=1.7))
         plot.setXRange(0, longest, padding=0.01)
-        plot.setYRange(0, 1, padding=0.04)
-        share_axis(plot, _LEFT_WIDTH)
         plot.redraw()
 
     def _repaint(self) -> None:

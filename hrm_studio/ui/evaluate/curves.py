@@ -35,6 +35,7 @@ class SegmentPlots(View):
             plot.setToolTip(_TIPS[name])
             plot.getPlotItem().getAxis("left").setWidth(_LEFT_WIDTH)
             column.addWidget(plot, 1)
+        share_axis(self.plots["solved"], _LEFT_WIDTH)
         self.follow([(theme.changed, self.draw)], self.draw)
 
     def draw(self) -> None:
@@ -55,7 +56,5 @@ class SegmentPlots(View):
             self.plots["histogram"].addItem(pg.BarGraphItem(x=at, height=counts, width=width, brush=colour, pen=None))
             for plot in self.plots.values():
                 plot.setXRange(0.5, len(solved) + 0.5, padding=0)
-        self.plots["solved"].setYRange(0, 1, padding=0.04)
-        share_axis(self.plots["solved"], _LEFT_WIDTH)
         for plot in self.plots.values():
             plot.redraw()

@@ -88,6 +88,7 @@ class CurvesView(View):
             plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)  # rows and columns share the room evenly
             plot.scene().sigMouseClicked.connect(partial(self._clicked, plot))
             plot.over, plot.fixed = partial(self._paint_over, plot), partial(self._paint_marks, plot)
+        share_axis(self.plots["sureness"], _LEFT_WIDTH)
         # Beside the chips: the plots' titles are too narrow for it.
         self.legend = QLabel("", objectName="muted", visible=False, textFormat=Qt.TextFormat.RichText)
         bar.row.addWidget(self.legend)
@@ -227,7 +228,6 @@ class CurvesView(View):
         for name, plot in self.plots.items():
             plot.clear()
             style_plot(plot, colours, self._title(name, trace))
-        share_axis(self.plots["sureness"], _LEFT_WIDTH)
         self._show_axes()
         self.cell_lines = []
 
@@ -311,7 +311,6 @@ class CurvesView(View):
         self.lines["wrong"].setData(*_finite(steps, counts.wrong / cells))
         guesses = (counts.right + counts.right_guesses) / cells if counts.undecided.any() else np.full(len(steps), np.nan)
         self.lines["guess_right"].setData(*_finite(steps, guesses))
-        self.plots["sureness"].setYRange(0, 1, padding=0.03)
         self.lines["entropy"].setData(steps, curves.entropy)
         self.plots["entropy"].setYRange(0, max(0.5, _top(curves.entropy)), padding=0.05)
         self.lines["loss"].setData(*_finite(steps, curves.loss))

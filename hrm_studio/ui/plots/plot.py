@@ -24,11 +24,17 @@ _EVERY = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # segments from one number 
 
 
 def share_axis(plot: Plot, width: int) -> None:
-    """A left axis from 0 to 1 with 0 %, 50 % and 100 %, of a fixed width."""
+    """A left axis from 0 to 1 with 0 %, 50 % and 100 %, of a fixed width. Call it once: it keeps room for the outer numbers at any height."""
     axis = plot.getPlotItem().getAxis("left")
     axis.setWidth(width)
     axis.setTicks([[(0, "0 %"), (0.5, "50 %"), (1, "100 %")]])
-    axis.setStyle(hideOverlappingLabels=NUMBERS_APART)  # the numbers at both ends reach beyond the axis by half their height
+    box = plot.getPlotItem().vb
+
+    def fit(*_: object) -> None:
+        box.setYRange(0, 1, padding=(_HALF_NUMBER + 2) / max(30.0, box.height() - NUMBERS_APART))
+
+    box.sigResized.connect(fit)
+    fit()
 
 
 class UprightAxis(pg.AxisItem):

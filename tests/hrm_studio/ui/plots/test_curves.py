@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PySide6.QtGui import QPainter, QPixmap
 from pytestqt.qtbot import QtBot
 
 from hrm_model.analysis.cells import cell_breaks, cell_loss, entropy, segment_ends
@@ -225,3 +226,19 @@ def test_star_and_diamond_stand_in_the_titles_if_they_are_drawn(qtbot: QtBot) ->
     traces.open(never)
     assert "★" not in view._title("sureness", never)
     assert "◆" not in view._title("q", never)
+
+
+@pytest.mark.parametrize("height", [220, 400])
+def test_shares_are_named_at_both_ends_whatever_the_height(qtbot: QtBot, height: int) -> None:
+    view, traces, _ = view_of(qtbot)
+    view.resize(500, height)
+    open_first(qtbot, view, traces, synthetic(sudoku_info(FOUR), segments=4))
+    qtbot.wait(50)  # for the layout
+    plot = view.plots["sureness"]
+    plot.grab()
+    axis = plot.getPlotItem().getAxis("left")
+    ground = QPixmap(10, 10)  # must outlive the painter
+    with QPainter(ground) as painter:
+        painter.setFont(axis.style["tickFont"])
+        _, _, texts = axis.generateDrawSpecs(painter)
+    assert {text for _, _, text in texts} == {"0 %", "50 %", "100 %"}
