@@ -121,8 +121,8 @@ class ExplorePage(DockWindow):
             return _scrolled(LabPanel(model, s.traces, s.selection, s.theme))
 
         return {
-            "States": (states, "plots.states", QSize(416, 170)),
-            "Curves": (curves, "plots.curves", QSize(212, 160)),
+            "States": (states, "plots.states", QSize(416, 165)),
+            "Curves": (curves, "plots.curves", QSize(212, 157)),
             "Attention": (attention, "explore.attention", QSize(140, 100)),
             "Cells": (cells, "explore.cell_table", QSize(397, 100)),
             "Lab": (lab, "lab.panel", QSize(200, 100)),
