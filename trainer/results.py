@@ -55,8 +55,12 @@ class ResultFile:
         """What an unfinished evaluation has done so far; None if there is none, or it is damaged."""
         try:
             with np.load(self.part, allow_pickle=False) as stored:
-                return Outcomes(**{f.name: stored[f.name] for f in fields(Outcomes)})
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):  # cut short or damaged: the work is done again
+                # Version 0.1.0 did not note when states settle: there it counts as never.
+                known = {"settled": np.zeros_like(stored["halted"])} | {
+                    f.name: stored[f.name] for f in fields(Outcomes) if f.name in stored
+                }
+                return Outcomes(**known)
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error):  # cut short or damaged: the work is done again
             return None
 
 
