@@ -40,8 +40,10 @@ def growing_trace(
     recorder = TraceRecorder(puzzle, info, capacity=segments * len(model.calls()))
     shown = float("-inf")
     for step in recorded_steps(model, puzzle, recorder, segments=segments):
-        if until_halt and step.q_halt is not None and step.q_halt > (step.q_continue if info.config.get("q_continue", True) else 0):
-            break
+        if until_halt and step.q_halt is not None:
+            least = step.q_continue if info.config.get("q_continue", True) else None
+            if step.q_halt > (0 if least is None else least):
+                break
         if time.perf_counter() - shown > every:
             yield recorder.trace()
             shown = time.perf_counter()

@@ -292,8 +292,10 @@ class MainWindow(QMainWindow):
 
     def _messages(self) -> list[Notice | ErrorLabel]:
         page = self.stack.currentWidget()
-        labels = [] if page is None else page.findChildren(ErrorLabel)
-        return [message for message in (self.notice, *labels) if message.isVisible()]
+        messages: list[Notice | ErrorLabel] = [self.notice]
+        if page is not None:
+            messages += page.findChildren(ErrorLabel)
+        return [message for message in messages if message.isVisible()]
 
     def _close_messages(self) -> None:
         for message in self._messages():

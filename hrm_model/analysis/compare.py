@@ -5,6 +5,7 @@ Shapes: N steps, S cells, T positions, D width.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,7 +66,7 @@ class CommonPlane:
     """One basis for a module's states in several traces; or one for each, side by side."""
 
     plane: Projection | None  # None: each path is in a basis of its own, because the states differ in size
-    paths: list[Floats]  # (rows, 2) each
+    paths: Sequence[Floats]  # (rows, 2) each
     low: Floats  # (2,)
     high: Floats
 

@@ -55,8 +55,8 @@ def rows_of(stream: TextIO) -> Iterator[Row]:
         return _table(lines)
     mazes = [line for _, line in head if line.strip() and not _is_maze_comment(line)]
     if looks_like_maze("\n".join(mazes)):
-        whole = [_is_whole_maze(line) for line in mazes[:2]]
-        return _mazes_in_lines(lines) if whole[0] and (whole[-1] or len(mazes[0]) != len(mazes[-1])) else _drawn_mazes(lines)
+        complete = [_is_whole_maze(line) for line in mazes[:2]]
+        return _mazes_in_lines(lines) if complete[0] and (complete[-1] or len(mazes[0]) != len(mazes[-1])) else _drawn_mazes(lines)
     if any(regions.split(plain(line)) for line in content[:2]):
         return _jigsaws_in_lines(lines)
     boards = [boards_in(plain(line)) for line in content]

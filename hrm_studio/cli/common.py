@@ -93,7 +93,7 @@ def drawn(task: Task, given: Grid, answer: Grid, sure: NDArray[np.bool_] | None 
     """The answer as a grid: givens bold, unsure answers dim (`sure`: (S,), None for all), what breaks a rule red, lines between boxes."""
     bad, fixed = task.faults(answer, given), ~task.blanks(given)
     right, below = task.walls or (np.zeros((task.side, task.side), bool),) * 2
-    wide = right[:, :-1].any(axis=0)  # columns with a line beside them, which takes two characters more
+    wide = np.asarray(right[:, :-1].any(axis=0))  # columns with a line beside them, which takes two characters more
     text = Text()
     rows, columns = (task.rows, task.columns) if isinstance(task, MazeTask) else (task.side, task.side)
     for row in range(rows):

@@ -217,7 +217,7 @@ def _bits_in_units(grids: ArrayLike, variant: Variant) -> NDArray[np.uint16] | N
     """(N, cells) → (units, side, N): a bit for the digit in each cell of each unit, 0 for a blank. Their sum fits the type."""
     digits = np.ascontiguousarray(np.asarray(grids).T).astype(np.int32)
     bits = np.where(digits > 0, np.left_shift(1, np.maximum(digits - 1, 0)), 0)
-    return bits.astype(np.uint16 if variant.side <= 12 else np.uint32)[variant.units]
+    return (bits.astype(np.uint16) if variant.side <= 12 else bits.astype(np.uint32))[variant.units]
 
 
 def violations(grid: ArrayLike, variant: Variant) -> int:

@@ -134,8 +134,8 @@ def search(
 
 def digits_of(bits: Bits, variant: Variant) -> NDArray[np.uint8]:
     """(…) → (side, …): 1 where an entry holds a digit, else 0."""
-    shifts = np.arange(variant.side, dtype=bits.dtype).reshape(-1, *[1] * bits.ndim)
-    return (bits >> shifts & 1).astype(np.uint8)
+    shifts = np.arange(variant.side).astype(bits.dtype).reshape(-1, *[1] * bits.ndim)
+    return (np.right_shift(bits, shifts) & 1).astype(np.uint8)
 
 
 def branch(boards: Bits, owners: NDArray[np.intp], free: Bits, variant: Variant) -> tuple[Bits, NDArray[np.intp]]:

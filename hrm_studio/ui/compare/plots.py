@@ -113,9 +113,9 @@ class ComparePlots(View):
                     colour = pg.mkColor(self._colour(pane))
                     colour.setAlphaF(0.35)
                     plot.plot(path, pen=pg.mkPen(colour, width=1))
-                for axis, number in (("bottom", 0), ("left", 1)) if found.plane is not None else ():
-                    share = found.plane.explained[number]
-                    plot.setLabel(axis, f"PC {number + 1} ({share:.0%})", color=palette.muted, **{"font-size": "8pt"})
+                shares = [] if found.plane is None else found.plane.explained[:2].tolist()
+                for number, (axis, share) in enumerate(zip(("bottom", "left"), shares, strict=False), 1):
+                    plot.setLabel(axis, f"PC {number} ({share:.0%})", color=palette.muted, **{"font-size": "8pt"})
                 low, high = found.low.tolist(), found.high.tolist()
                 plot.setRange(xRange=(low[0], high[0]), yRange=(low[1], high[1]), padding=0.07)
             plot.redraw()

@@ -72,13 +72,13 @@ class PuzzlePanel(QWidget):
         self.editors = QStackedWidget()
         self.editors.addWidget(self.editor)
         self.editors.addWidget(self.text)
+        self._many = ""  # a pasted text of several puzzles
         self.error = ErrorLabel()
         self.evaluate = QPushButton(
             "Evaluate on all of them", visible=False, toolTip="Let the model reason about all these puzzles, on the page Evaluate"
         )
         self.evaluate.clicked.connect(lambda: explore.many_wanted.emit(self._many))
         self.error.closed.connect(self.evaluate.hide)
-        self._many = ""  # a pasted text of several puzzles
         self.stale = QLabel("The board still shows the previous puzzle.", wordWrap=True, visible=False, objectName="muted")
         self.known = QLabel(wordWrap=True, objectName="known")
         self.known.setTextFormat(Qt.TextFormat.RichText)

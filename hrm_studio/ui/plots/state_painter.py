@@ -291,9 +291,9 @@ def paint_cells(painter: QPainter, pixels: Floats, trace: Trace, step: int, pale
             painter.setPen(_dot(QColor.fromHsvF(0.85 * row / side, 0.75, 0.45 + 0.5 * column / side), 7))
             painter.drawPoint(QPointF(x, y))
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    for cell, colour in palette.cell_colours(selected).items():
+    for cell, ring in palette.cell_colours(selected).items():
         if cell < len(pixels):
-            painter.setPen(QPen(QColor(colour), 2))
+            painter.setPen(QPen(QColor(ring), 2))
             painter.drawEllipse(QPointF(*pixels[cell].tolist()), 7, 7)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QLocale
+from PySide6.QtGui import QValidator
 from PySide6.QtWidgets import QDoubleSpinBox
 
 from hrm_model.tasks.characters import plain
@@ -17,7 +18,7 @@ class NumberBox(QDoubleSpinBox):
         super().__init__(**properties)
         self.setLocale(QLocale.c())
 
-    def validate(self, text: str, place: int) -> object:
+    def validate(self, text: str, place: int) -> tuple[QValidator.State, str, int]:
         return super().validate(_with_point(text), place)
 
     def valueFromText(self, text: str) -> float:
