@@ -5,8 +5,8 @@ N steps, S cells, T positions (puzzle slots, then S cells), D width, V vocabular
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,10 +151,6 @@ class TraceArrays:
         """Bytes of all arrays."""
         arrays = (getattr(self, name) for name in self.__dataclass_fields__)
         return sum(a.nbytes for a in arrays if isinstance(a, np.ndarray))
-
-    def with_solution(self, solution: Array) -> Self:
-        """The same trace with the right answer (tokens, (S,)) known."""
-        return replace(self, puzzle=replace(self.puzzle, solution=np.asarray(solution)))
 
 
 def _check(name: str, array: Array, shape: tuple[int | None, ...]) -> None:

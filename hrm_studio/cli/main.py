@@ -114,8 +114,8 @@ def main() -> None:
 
 def _path_alone(arguments: list[str]) -> Path | None:
     """The file or folder to open, if the arguments name one and nothing else."""
-    path = Path(arguments[0]) if len(arguments) == 1 else None
-    if path is None or not (path.suffix in (".h5", ".hdf5") or len(path.parts) > 1 or (path.suffix and path.is_file())):
+    path = Path(arguments[0]) if len(arguments) == 1 and arguments[0] not in {name for name, *_ in COMMANDS} else None
+    if path is None or not (path.suffix in (".h5", ".hdf5") or len(path.parts) > 1 or (path.suffix and path.is_file()) or path.is_dir()):
         return None
     if not path.exists():
         print(f"hrm-studio: {path}: there is no such file or folder", file=sys.stderr)

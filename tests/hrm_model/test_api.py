@@ -53,7 +53,7 @@ def test_each_public_name_has_a_docstring_with_an_example() -> None:
 def test_all_public_names_are_there_and_none_is_hidden_by_a_module() -> None:
     for file in (ROOT / "hrm_model").rglob("*.py"):  # importing a module sets a name in its package
         importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
-    assert set(hrm_model.__all__) <= set(dir(hrm_model))
+    assert dir(hrm_model) == sorted(hrm_model.__all__)
     for name in hrm_model.__all__:
         assert not isinstance(getattr(hrm_model, name), ModuleType), name
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

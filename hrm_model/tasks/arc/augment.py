@@ -10,13 +10,15 @@ import numpy as np
 from hrm_model.tasks.arc.puzzle import COLOURS, SIDE, ArcPuzzle, ColourGrid, Pair, encode
 
 # The numbers are the published ones, since they stand in the names of a dataset's puzzles.
-DIHEDRAL = ("as it is", "a quarter turn left", "half a turn", "a quarter turn right", "left and right exchanged", "top and bottom exchanged",
-            "mirrored at the main diagonal", "mirrored at the other diagonal")  # fmt: skip
 _INVERSE = (0, 3, 2, 1, 4, 5, 6, 7)
 
 
 def turned(grid: ColourGrid, number: int) -> ColourGrid:
-    """One of the eight ways to lay a rectangle, `DIHEDRAL[number]`."""
+    """One of the eight ways to lay a rectangle.
+
+    0: as it is, 1: a quarter turn left, 2: half a turn, 3: a quarter turn right, 4: left and right exchanged, 5: top and bottom exchanged,
+    6: mirrored at the main diagonal, 7: mirrored at the other diagonal.
+    """
     if number < 4:
         return np.rot90(grid, number)
     if number < 6:

@@ -105,8 +105,8 @@ class DatasetDialog(QDialog):
         self.search = QLineEdit(placeholderText="Find by name (Enter: next)", clearButtonEnabled=True, accessibleName="Find by name")
         self.search.setVisible(len(view.dataset.identifiers) > 1)
         self.about = QLabel("", objectName="muted", wordWrap=True)
-        self.puzzles = self._list("Puzzles of this group", icons=True)
-        self.examples = self._list("Examples of this puzzle", icons=True)
+        self.puzzles = self._list("Puzzles of this group")
+        self.examples = self._list("Examples of this puzzle")
         self.examples.setFixedHeight(_ICON + 46)
         self.examples.setWrapping(False)
         self.picture = ExamplePicture(theme)
@@ -126,7 +126,7 @@ class DatasetDialog(QDialog):
         theme.changed.connect(self._fill)
         self._split_changed()
 
-    def _list(self, name: str, icons: bool) -> QListWidget:
+    def _list(self, name: str) -> QListWidget:
         made = QListWidget(accessibleName=name)
         made.setViewMode(QListView.ViewMode.IconMode)
         made.setIconSize(QSize(_ICON, _ICON))

@@ -157,6 +157,18 @@ def test_a_file_alone_opens_the_studio(recorded: Path, monkeypatch: pytest.Monke
     assert "nowhere.h5: there is no such file" in capsys.readouterr().err
 
 
+def test_a_folder_alone_opens_the_studio_unless_it_has_a_commands_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+    monkeypatch.setattr("hrm_studio.app.main", lambda path: opened.append(path))
+    monkeypatch.chdir(tmp_path)
+    for name in ("my-run", "runs"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(sys, "argv", ["hrm-studio", name])
+        with pytest.raises(SystemExit):
+            cli.main()
+    assert opened == [Path("my-run")]
+
+
 def whole_segments(part: Path) -> bool:
     try:
         return bool(info(part))
