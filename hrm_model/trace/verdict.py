@@ -25,4 +25,4 @@ def verdict(trace: TraceArrays, known: Verdict | None = None) -> Verdict:
     right, halting = right_steps(trace), halting_segment(trace)
     first = int(right.argmax()) if right is not None and right.any() else None
     halts_right = None if right is None or halting is None else bool(right[trace.segment_end(halting)])
-    return Verdict(lasting(right), halting, halts_right, first, counts(trace, right, known and known.counts))
+    return Verdict(lasting(right), halting, halts_right, first, counts(trace, right, None if known is None else known.counts))

@@ -62,11 +62,11 @@ class BuildArcDialog(QDialog):
             for column, widget in enumerate((QLabel(text), field, choose)):
                 grid.addWidget(widget, row, column)
         grid.addWidget(self.copies, 2, 1)
-        row = QHBoxLayout()
-        row.addWidget(self.state, 1)
-        row.addStretch()
-        row.addWidget(self.cancel)
-        row.addWidget(self.go)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.state, 1)
+        buttons.addStretch()
+        buttons.addWidget(self.cancel)
+        buttons.addWidget(self.go)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 14)
         layout.setSpacing(10)
@@ -74,7 +74,7 @@ class BuildArcDialog(QDialog):
         layout.addLayout(grid)
         layout.addWidget(self.error)
         layout.addWidget(self.bar)
-        layout.addLayout(row)
+        layout.addLayout(buttons)
         self.setMinimumWidth(520)
 
     def _choose(self, field: QLineEdit) -> None:

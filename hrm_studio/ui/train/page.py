@@ -201,7 +201,8 @@ class TrainPage(QWidget):
         from hrm_studio.ui.dialogs.build_arc import BuildArcDialog  # few need it
 
         dialog = BuildArcDialog(home() / config.dataset, self)
-        dialog.built.connect(lambda _: [card.refresh() for card in self.cards.cards.values()])
+        for card in self.cards.cards.values():
+            dialog.built.connect(card.refresh)
         dialog.open()
 
     def edit_dataset(self, folder: Path) -> None:
