@@ -278,14 +278,14 @@ def test_a_stop_cancels_an_evaluation_and_a_resumed_run_begins_with_it(tmp_path:
     whole, run = (RunDir.create(tmp_path / name, small(**changes)) for name in ("whole", "run"))
     Runner(whole).run()
     batches = []
-    solve = evaluate_module.solve_batch
+    solve = evaluate_module.reason_batch
 
     def solve_and_ask(*given: Any, **more: Any) -> Any:
         batches.append(len(given[1]))
         run.command("stop")
         return solve(*given, **more)
 
-    monkeypatch.setattr(evaluate_module, "solve_batch", solve_and_ask)
+    monkeypatch.setattr(evaluate_module, "reason_batch", solve_and_ask)
     Runner(run).run()
     assert batches == [64]  # of 300 puzzles: four times as many as are trained at once
     assert [step for kind, step, _ in figures(run) if kind == "evaluation"] == []
