@@ -221,6 +221,10 @@ class HRM(nn.Module):
                 z_H = z
         return z_H, z_L
 
+    def compile_segment(self) -> None:
+        """From now on, compute segments by what torch.compile makes of `segment`."""
+        self.segment = torch.compile(self.segment)  # type: ignore[method-assign]
+
     def forward(self, inputs: Tensor, puzzle_ids: Tensor, z_H: Tensor, z_L: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """`embed` and one `segment`: z_H, z_L, logits, Q logits, and the x that was injected."""
         x = self.embed(inputs, puzzle_ids)

@@ -70,9 +70,8 @@ def _copied_units(size: Variant, device: torch.device, dtype: torch.dtype) -> Un
         return replace(units, means=units.means.to(device, dtype), member=units.member.to(device, dtype))
 
 
-@torch.compiler.assume_constant_result
 def _units_on(size: Variant | None, cells: int, device: torch.device, dtype: torch.dtype) -> Units:
-    """The units of a board on a model's device and in its dtype. Copied once, and constants of a compiled model."""
+    """The units of a board on a model's device and in its dtype. Copied once."""
     return _copied_units(size or usual_size(cells), device, dtype)
 
 
@@ -193,6 +192,12 @@ class SymmetricHRM(HRM):
             return super().segment(z_H, z_L, x)
         z_H, z_L = native.segment(self, _unit_arrays(self._size(x.shape[1])), z_H, z_L, x)
         return z_H, z_L, self.logits(z_H, x), self.q_logits(z_H)
+
+    def compile_segment(self) -> None:
+        global _units_on
+        # Not where it is defined: this imports all of the compiler, which takes seconds.
+        _units_on = torch.compiler.assume_constant_result(_units_on)
+        super().compile_segment()
 
     def _make(self, config: ModelConfig) -> None:
         width = config.hidden_size

@@ -127,6 +127,12 @@ def test_light_modules_load_neither_torch_nor_qt() -> None:
     assert not loaded_after([*LIGHT, *in_folders]) & {"torch", "PySide6"}
 
 
+def test_making_a_model_loads_no_compiler() -> None:
+    """Importing torch's takes seconds, and few runs use it."""
+    script = "import sys, hrm_model.make, hrm_model.reasoning; print('torch._dynamo' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=120).stdout.strip() == "False"
+
+
 def test_the_window_loads_no_torch() -> None:
     loaded = loaded_after(["hrm_studio.app"])
     assert "PySide6" in loaded

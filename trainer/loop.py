@@ -96,7 +96,7 @@ class Trainer:
         if self.device.type == "cpu" and isinstance(self.model, SymmetricHRM) and native.usable(self.model.config):
             self.model.in_native_code = True  # several times as fast as torch, compiled or not
         elif config.compile == "on" if compiled is None else compiled:
-            self.model.segment = torch.compile(self.model.segment)  # type: ignore[method-assign]
+            self.model.compile_segment()
         elif self.device.type == "cpu" and self.processes.size == 1:
             self.lookout.watch(self.model)
         self.wrapped_model = self.processes.wrap(self.model)
