@@ -20,7 +20,9 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
 from hrm_studio.ui.plots.curve_cells import cell_legend, draw_cells
-from hrm_studio.ui.plots.plot import NUMBERS_APART, Plot, SegmentAxis, legend_entry, mark_entry, new_plot, share_axis, show_axes, style_plot
+from hrm_studio.ui.plots.curve_titles import curve_title, learned_to_continue
+from hrm_studio.ui.plots.log_ticks import tick_levels
+from hrm_studio.ui.plots.plot import Plot, SegmentAxis, new_plot, share_axis, show_axes, style_plot
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 from hrm_studio.ui.widgets.view import View
 
@@ -162,7 +164,7 @@ class CurvesView(View):
     def _shape(self) -> tuple[bool, bool, str]:
         """What the axes and curves depend on: whether a trace is open, whether its model has q_continue, and the palette."""
         trace = self._traces.trace
-        return trace is not None and len(trace) > 0, self._learned_to_continue(trace), self._theme.palette.name
+        return trace is not None and len(trace) > 0, learned_to_continue(trace), self._theme.palette.name
 
     def _draw_soon(self) -> None:
         if not self._soon.isActive():
@@ -225,9 +227,10 @@ class CurvesView(View):
         """Set titles, axes and colours, and make the curves without data."""
         self._styled_for = self._shape()
         colours, trace = self._theme.palette, self._traces.trace
+        verdict = self._traces.verdict if trace is not None and len(trace) else None
         for name, plot in self.plots.items():
             plot.clear()
-            style_plot(plot, colours, self._title(name, trace))
+            style_plot(plot, colours, curve_title(name, trace, verdict, colours))
         self._show_axes()
         self.cell_lines = []
 
@@ -254,7 +257,7 @@ class CurvesView(View):
             "loss_ends": self.plots["loss"].plot(pen=None, **dots(colours.series[1])),
             "q_halt": curve("q", colours.right, **dots(colours.right)),
         }
-        if self._learned_to_continue(trace):
+        if learned_to_continue(trace):
             self.lines["q_continue"] = curve("q", colours.warning, **dots(colours.warning))
         else:
             pen = pg.mkPen(colours.muted, width=1, style=Qt.PenStyle.DashLine)
@@ -296,14 +299,15 @@ class CurvesView(View):
             at = (trace.level == level) & (moved > 0)
             self.lines[name].setData(steps[at], moved[at])
         self.plots["residuals"].getPlotItem().getAxis("left").setTicks(
-            _log_levels(moved[moved > 0], self.plots["residuals"].getPlotItem().vb.height())
+            tick_levels(moved[moved > 0], self.plots["residuals"].getPlotItem().vb.height())
         )
         counts = verdict.counts
         self.lines["violations"].setData(*_finite(steps, counts.breaks))
         guessing = counts.guess_breaks.any() and np.isfinite(counts.guess_breaks).any()
         self.lines["guess_violations"].setData(*(_finite(steps, counts.breaks + counts.guess_breaks) if guessing else ([], [])))
         for name, plot in self.plots.items():
-            style_plot(plot, self._theme.palette, self._title(name, trace))  # the trace may have another task, or lack states or a solution
+            title = curve_title(name, trace, verdict, self._theme.palette)
+            style_plot(plot, self._theme.palette, title)  # the trace may have another task, or lack states or a solution
         self.plots["violations"].setYRange(0, self._rules_top(), padding=0.05)
         self.lines["confidence"].setData(steps, curves.confidence)
         cells = max(1, counts.cells)
@@ -355,40 +359,6 @@ class CurvesView(View):
         counts = self._traces.verdict.counts
         return max(3.0, _top(counts.breaks + counts.guess_breaks))
 
-    @staticmethod
-    def _learned_to_continue(trace: Trace | None) -> bool:
-        return trace is None or bool(trace.model.config.get("q_continue", True))
-
-    def _title(self, name: str, trace: Trace | None) -> str:
-        colours = self._theme.palette
-        there = trace is not None and len(trace) > 0
-        unsolved = there and trace is not None and trace.puzzle.solution is None
-        if name == "residuals":
-            if there and trace is not None and not trace.has_states:
-                return "movement: trace without states"
-            return f"movement &nbsp; {legend_entry(colours.level_H, 'H')} &nbsp; {legend_entry(colours.level_L, 'L')}"
-        if name == "violations":
-            known = not there or np.isfinite(self._traces.verdict.counts.breaks).any()
-            return "rule breaks" if known else "no fixed rules"
-        if name == "sureness" and unsolved:
-            return f"{legend_entry(colours.series[3], 'sure')} &nbsp; no solution known"
-        if name == "loss" and unsolved:
-            return "loss: no solution known"
-        if name == "sureness":
-            names = ((colours.right, "right"), (colours.wrong, "wrong"), (colours.series[3], "sure"))
-            star = there and self._traces.verdict.solved is not None
-            return " &nbsp; ".join(
-                [*(legend_entry(colour, text) for colour, text in names), *([mark_entry(colours.right, "★", "solved")] if star else [])]
-            )
-        if name in ("entropy", "loss"):
-            return "entropy (bits per cell)" if name == "entropy" else "loss (nats per cell)"
-        halt = legend_entry(colours.right, "q_halt")
-        stops = there and self._traces.verdict.halting is not None
-        diamond = f" &nbsp; {mark_entry(colours.warning, '◆', 'would halt')}" if stops else ""
-        if not self._learned_to_continue(trace):
-            return f"{halt} (above 0: halts){diamond}"
-        return f"{halt} &nbsp; {legend_entry(colours.warning, 'q_continue')}{diamond}"
-
 
 def _finite(steps: np.ndarray, values: Floats) -> tuple[np.ndarray, Floats]:
     """Without NaN: pyqtgraph warns about curves of nothing else."""
@@ -400,22 +370,3 @@ def _top(values: Floats) -> float:
     """The highest finite value, 0 if there is none."""
     finite = values[np.isfinite(values)]
     return float(finite.max()) if len(finite) else 0.0
-
-
-def _log_levels(values: Floats, height: float) -> list[list[tuple[float, str]]]:
-    """Two levels of ticks: as many whole decades as fit in `height` pixels, and those between them, which a low plot leaves out."""
-    ticks = log_ticks(values)
-    whole, between = [t for t in ticks if t[0].is_integer()], [t for t in ticks if not t[0].is_integer()]
-    span = float(np.log10(values.max() / values.min())) if len(values) else 0.0
-    every = max(1, int(np.ceil(NUMBERS_APART * span / max(1.0, height))))
-    return [[t for t in whole if (t[0] - whole[-1][0]) % every == 0], between]
-
-
-def log_ticks(values: np.ndarray) -> list[tuple[float, str]]:
-    """Ticks (log10 of the value, its text) of a logarithmic axis: whole decades, with 2 and 5 between if these are few."""
-    if not len(values):
-        return []
-    low, high = np.log10(values.min()), np.log10(values.max())
-    factors = (1, 2, 5) if high - low < 1.7 else (1,)
-    found = [f * 10.0**k for k in range(int(np.floor(low)), int(np.ceil(high)) + 1) for f in factors]
-    return [(float(np.log10(v)), f"{v:g}") for v in found]

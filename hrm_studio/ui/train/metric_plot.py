@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QSizePolicy
 from hrm_studio.models.plot_settings import PlotSettings
 from hrm_studio.models.runs import RunModel
 from hrm_studio.theme import Theme
-from hrm_studio.ui.plots.curves import log_ticks
+from hrm_studio.ui.plots.log_ticks import log_ticks
 from hrm_studio.ui.plots.plot import Plot, legend_entry, setup_plot, show_axes, style_plot
 from hrm_studio.ui.train.curve_item import CurveItem
 from hrm_studio.ui.train.metric_panels import MetricPanel, Series, series_of

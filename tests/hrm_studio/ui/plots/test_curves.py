@@ -17,7 +17,9 @@ from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.services.background import Background
 from hrm_studio.theme import Theme
 from hrm_studio.ui.plots import curves as module
+from hrm_studio.ui.plots.curve_titles import curve_title
 from hrm_studio.ui.plots.curves import PANELS, CurvesView
+from hrm_studio.ui.plots.log_ticks import tick_levels
 from hrm_studio.ui.plots.plot import UprightAxis
 from tests.support.traces import FOUR, arc_info, cut_short, maze_info, sudoku_info, synthetic
 
@@ -126,7 +128,7 @@ def test_what_is_not_known_is_said_where_its_curve_would_be(qtbot: QtBot) -> Non
 
 def test_decades_of_a_low_plot_do_not_stand_in_each_other() -> None:
     values = np.geomspace(0.02, 300, 50)
-    decades = [[text for _, text in module._log_levels(values, height)[0]] for height in (400, 30, 8)]
+    decades = [[text for _, text in tick_levels(values, height)[0]] for height in (400, 30, 8)]
     assert decades[0] == ["0.01", "0.1", "1", "10", "100", "1000"]
     assert decades[1] == ["0.1", "10", "1000"]
     assert decades[2] == ["1000"]
@@ -220,12 +222,12 @@ def test_star_and_diamond_stand_in_the_titles_if_they_are_drawn(qtbot: QtBot) ->
     open_first(qtbot, view, traces, trace)
     assert traces.verdict.solved is not None
     assert traces.verdict.halting is not None
-    assert "★" in view._title("sureness", trace)
-    assert "◆" in view._title("q", trace)
+    assert "★" in curve_title("sureness", trace, traces.verdict, view._theme.palette)
+    assert "◆" in curve_title("q", trace, traces.verdict, view._theme.palette)
     never = replace(trace, prediction=np.roll(trace.prediction, 1, axis=1), q_halt=np.full(4, -9.0), q_continue=np.zeros(4))
     traces.open(never)
-    assert "★" not in view._title("sureness", never)
-    assert "◆" not in view._title("q", never)
+    assert "★" not in curve_title("sureness", never, traces.verdict, view._theme.palette)
+    assert "◆" not in curve_title("q", never, traces.verdict, view._theme.palette)
 
 
 @pytest.mark.parametrize("height", [220, 400])
