@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from PySide6.QtCore import QObject, QSettings, QTimer, Signal
 
-from hrm_model.assets import puzzle_lines
 from hrm_model.config import USUAL_SEGMENTS
 from hrm_model.errors import HRMError, PuzzleError
 from hrm_model.tasks.arc.puzzle import ArcPuzzle, Pair, grid_on, looks_like_json, task_from_text
@@ -25,6 +23,7 @@ from hrm_model.trace.data import Trace
 from hrm_studio.models import last_session
 from hrm_studio.models.arc_tasks import ArcTasks, OpenedTasks, tasks_of
 from hrm_studio.models.difficulty import Difficulty
+from hrm_studio.models.examples import Examples, puzzles_of
 from hrm_studio.models.model_choice import ModelChoice
 from hrm_studio.models.opened_file import OpenedFile, open_file
 from hrm_studio.models.player import Player
@@ -40,27 +39,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MOST_PUZZLES = 2000  # read of one file
 _SETTLED_MS = 250  # after the difficulty was last moved
 _ATTEMPTS = "attempts"  # the reasoner's lane for two attempts
 _NO_ARC_MODEL = (
     "This model does not read ARC tasks, and HRM Studio ships no model that does. Open your own checkpoint, or download the published"
     " one on the page Library (HRM ARC-AGI-2)."
 )
-
-
-@dataclass
-class _Examples:
-    """Puzzles in a ring: the first follows the last. `of` says how many there are, and `file` where they are from; empty for the bundled ones."""
-
-    grids: list[Grid]
-    of: str = ""
-    file: str = ""
-    at: int = -1
-
-    def step(self) -> Grid:
-        self.at = (self.at + 1) % len(self.grids)
-        return self.grids[self.at]
 
 
 class ExploreModel(QObject):
@@ -106,7 +90,7 @@ class ExploreModel(QObject):
         self.models, self._settings = models, settings
         self._traces, self._selection, self._player, self._reasoner = traces, selection, player, reasoner
         self._background = Background(self)
-        self._examples: dict[str, _Examples] = {}
+        self._examples = Examples()
         self.segments = self._usual_segments = USUAL_SEGMENTS
         self.until_halt = False  # stop where the model would, after `segments` at the latest
         self.opened: OpenedFile | None = None
@@ -158,10 +142,7 @@ class ExploreModel(QObject):
     @property
     def position(self) -> str:
         """'2 of 3' while the current puzzle is one from a file of several; '' otherwise."""
-        examples = self._examples.get(self.puzzle.task.name)
-        if examples is None or not examples.of or not np.array_equal(examples.grids[examples.at], self.puzzle.grid):
-            return ""
-        return f"{examples.at + 1:,} of {examples.of}"
+        return self._examples.position(self.puzzle.task, self.puzzle.grid)
 
     @property
     def trace_is_stale(self) -> bool:
@@ -180,17 +161,15 @@ class ExploreModel(QObject):
 
     def show_example(self, task: Task) -> None:
         """Reason about the task's next puzzle: from the file opened last, else a bundled one, else a new one."""
-        if task.name not in self._examples:
-            for name, grids in _grouped(puzzle_lines("starter")).items():
-                self._examples.setdefault(name, _Examples(grids))
         if isinstance(task, ArcTask):
             self._next_arc_task()
-        elif task.name in self._examples:
-            examples = self._examples[task.name]
-            self.show_and_reason(task, examples.step(), examples.file)
-            self.example_shown.emit()
-        else:
+            return
+        example = self._examples.next(task)
+        if example is None:
             self.make(task)
+        else:
+            self.show_and_reason(task, *example)
+            self.example_shown.emit()
 
     def open_text(self, text: str, name: str) -> None:
         """Reason about a pasted or dropped puzzle. PuzzleError says what cannot be read."""
@@ -208,7 +187,7 @@ class ExploreModel(QObject):
         if path.is_dir() or path.suffix.lower() == ".json":
             self._read(path, lambda: tasks_of(path), partial(self._show_arc, file=path.name))
             return
-        self._read(path, lambda: _puzzles_of(path), partial(self._show_first, path.name))
+        self._read(path, lambda: puzzles_of(path), partial(self._show_first, path.name))
 
     def open_trace(self, path: Path, at: int = 0) -> None:
         """Show a trace of a file: number `at`, counted from 0."""
@@ -377,8 +356,7 @@ class ExploreModel(QObject):
 
     def _show_first(self, file: str, found: tuple[Task, list[Grid]]) -> None:
         task, grids = found
-        count = f"{len(grids):,}" if len(grids) < _MOST_PUZZLES else f"the first {_MOST_PUZZLES:,}"
-        self._examples[task.name] = _Examples(grids, count if len(grids) > 1 else "", file)
+        self._examples.replace(task, grids, file)
         self.show_example(task)
 
     def _show_file(self, opened: OpenedFile) -> None:
@@ -409,20 +387,3 @@ class ExploreModel(QObject):
             self.models.set_foreign("")
         else:
             self.models.set_foreign(trace.model.name or "unnamed model")
-
-
-def _grouped(lines: list[str]) -> dict[str, list[Grid]]:
-    """Grids by their task's name."""
-    found: dict[str, list[Grid]] = {}
-    for line in lines:
-        task, grid = parse_any(line)
-        found.setdefault(task.name, []).append(grid)
-    return found
-
-
-def _puzzles_of(path: Path) -> tuple[Task, list[Grid]]:
-    # Imported late, because the first window does not need it.
-    from hrm_model.tasks.puzzle_files import read_puzzles
-
-    puzzles = read_puzzles(path, limit=_MOST_PUZZLES)
-    return puzzles.task, list(puzzles.puzzles)
