@@ -204,7 +204,7 @@ class MainWindow(QMainWindow):
         elif kind == "dataset":
             self._open_dataset(path)
         elif kind == "puzzles" and path.suffix != ".json" and self.stack.currentWidget() is self.pages.get("evaluate"):
-            self.page("evaluate").use_file(path)  # type: ignore[attr-defined]
+            self.page("evaluate").puzzles.use_file(path)  # type: ignore[attr-defined]
         else:
             self.show_page("explore")
             self.explore.open_path(path, kind)
@@ -234,7 +234,7 @@ class MainWindow(QMainWindow):
 
     def _evaluate(self, text: str) -> None:
         self.show_page("evaluate")
-        self.page("evaluate").use_text(text)  # type: ignore[attr-defined]
+        self.page("evaluate").puzzles.use_text(text)  # type: ignore[attr-defined]
 
     def _open_puzzle(self, text: str) -> None:
         self.show_page("explore")

@@ -162,8 +162,8 @@ class Looks:
         yield "empty"
         if task == "arc":
             return  # the page generates Sudoku and mazes
-        page.task.setCurrentText({"sudoku": "sudoku-9x9", "maze": "maze-11x11"}[task])  # type: ignore[attr-defined]
-        page.count.setValue(60)  # type: ignore[attr-defined]
+        page.puzzles.task.setCurrentText({"sudoku": "sudoku-9x9", "maze": "maze-11x11"}[task])  # type: ignore[attr-defined]
+        page.puzzles.count.setValue(60)  # type: ignore[attr-defined]
         page.run()  # type: ignore[attr-defined]
         self.until(lambda: len(page.table.rows) > 12)  # type: ignore[attr-defined]
         yield "computing"
@@ -173,7 +173,7 @@ class Looks:
         yield "full"
         bad = self.folder / "no-puzzles.txt"
         bad.write_text("This file contains words, but no puzzle.\n")
-        page.use_file(bad)  # type: ignore[attr-defined]
+        page.puzzles.use_file(bad)  # type: ignore[attr-defined]
         self.rest()
         yield "error"
 

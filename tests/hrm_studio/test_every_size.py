@@ -66,7 +66,7 @@ def test_explore_reasons_about_every_size_with_one_model(window: MainWindow, qtb
     evaluate = window.pages["evaluate"]
     assert isinstance(evaluate, EvaluatePage)
     for name in SIZES:
-        evaluate.task.setCurrentText(name)
+        evaluate.puzzles.task.setCurrentText(name)
         assert evaluate._path() == folder
     window.show_page("compare")
     compare = window.pages["compare"]

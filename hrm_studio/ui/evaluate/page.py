@@ -10,7 +10,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QApplication,
     QComboBox,
     QFileDialog,
     QHBoxLayout,
@@ -26,18 +25,14 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from hrm_model.errors import HRMError, OpenError, write_failure
+from hrm_model.errors import write_failure
 from hrm_model.files import atomic_write
-from hrm_model.folders import home, person
-from hrm_model.tasks.base import Task
-from hrm_model.tasks.puzzle_files import count_puzzles, read_puzzles
-from hrm_model.tasks.registry import task_named
-from hrm_model.tasks.sudoku.generator import default_clues, fewest_clues
-from hrm_model.tasks.sudoku.task import SudokuTask
+from hrm_model.folders import person
 from hrm_studio.actions import Entry
 from hrm_studio.services.model_jobs import EvaluateProgress, PuzzleSource, evaluate_job
 from hrm_studio.studio import Studio
 from hrm_studio.ui.evaluate.curves import SegmentPlots
+from hrm_studio.ui.evaluate.puzzle_choice import NO_ARC, PuzzleChoice
 from hrm_studio.ui.evaluate.scatter import PuzzleScatter
 from hrm_studio.ui.evaluate.second import SecondModel, result_words
 from hrm_studio.ui.evaluate.table import SHOWN, ResultTable, columns_of
@@ -54,10 +49,6 @@ _EMPTY = (
     "Each puzzle is a row of the table and a point of the plot. Click a point to watch the model solve that puzzle.\n\n"
     "Generate Sudokus and mazes here, or read them from a file. ARC tasks open in Explore, one at a time."
 )
-_NO_ARC = (
-    "Evaluate reads Sudokus and mazes. To open an ARC task in Explore, use File › Open …. "
-    "To evaluate a model on an ARC dataset, run: hrm-studio eval MODEL DATASET"
-)
 
 
 class EvaluatePage(View):
@@ -67,26 +58,12 @@ class EvaluatePage(View):
         super().__init__()
         self.setObjectName("panel")
         self._studio = studio
-        self.file: Path | None = None
         self._model: Path | None = None  # the model that was evaluated
         self._begun = 0.0
         self._total = self._budget = 0
         self.chosen = -1  # a line
-        self.task = QComboBox(toolTip="Kind of puzzle", accessibleName="Kind of puzzle")
-        self._fill_tasks()
-        self.table = ResultTable(self._task(), studio.theme, self)
-        self.count = QSpinBox(
-            minimum=1, maximum=20_000, value=200, singleStep=50, toolTip="Number of puzzles", accessibleName="Number of puzzles"
-        )
-        self.low, self.high = (
-            QSpinBox(
-                maximum=9999, accessibleName="Difficulty from", toolTip="Least number of clues of a Sudoku, or moves of a maze's path"
-            ),
-            QSpinBox(
-                maximum=9999, accessibleName="Difficulty to", toolTip="Largest number of clues of a Sudoku, or moves of a maze's path"
-            ),
-        )
-        self.range_label = QLabel("clues from")
+        self.puzzles = PuzzleChoice(studio.models, self)
+        self.table = ResultTable(self.puzzles.chosen_task, studio.theme, self)
         self.segments = QSpinBox(minimum=1, maximum=1024, value=16, suffix=" segments", accessibleName="Segments")
         self.segments.setToolTip("How many segments the model may use")
         self.start = QPushButton("Run", objectName="primary", toolTip="Run the model on these puzzles, or stop (Ctrl+Return)")
@@ -101,22 +78,15 @@ class EvaluatePage(View):
         self.view = QTableView(objectName="evaluation")
         self.error = ErrorLabel()
         self._arrange()
-        self.task.currentTextChanged.connect(self._task_chosen)
-        self._task_chosen()
+        self.puzzles.refused.connect(self.error.show_message)
+        self.puzzles.task_changed.connect(self._show_model)
+        self._show_model()
         studio.actions.add(self._entries(), page="evaluate")
         self.follow([(studio.models.changed, self._show_model)], self._catch_up)
 
     # What it looks like ----------------------------------------------------------------------------------------------
 
     def _arrange(self) -> None:
-        pick = QToolButton(text="From a file …", toolTip="A file of puzzles: one per line, CSV, .sdk, .sdm …", objectName="chip")
-        pick.clicked.connect(self._pick_file)
-        self.generated = QToolButton(text="Generated", toolTip="Generate new puzzles", objectName="chip", checkable=True, checked=True)
-        self.generated.clicked.connect(lambda: self.use_file(None))
-        self.from_file = pick
-        pick.setCheckable(True)
-        paste = QToolButton(text="Paste", toolTip="Use the puzzles on the clipboard (Ctrl+V)", objectName="chip")
-        paste.clicked.connect(self._paste)
         save = QToolButton(text="Save table …", toolTip="Save all rows as CSV", objectName="chip")
         save.clicked.connect(self._save)
         self.filter = QComboBox(toolTip="Which puzzles the table lists. Plots and figures are of all", accessibleName="Listed puzzles")
@@ -128,8 +98,7 @@ class EvaluatePage(View):
         self.open_button.setEnabled(False)
         self.model = QLabel("", objectName="muted")
         top = FlowRow(
-            QLabel("Evaluate", objectName="title"), self.model, self.task, self.generated, pick, paste, QLabel("puzzles"), self.count,
-            self.range_label, self.low, QLabel("to"), self.high, self.segments, QLabel("and"), self.second, self.start,
+            QLabel("Evaluate", objectName="title"), self.model, *self.puzzles.widgets(), self.segments, QLabel("and"), self.second, self.start,
         )  # fmt: skip
         top.row.setSpacing(8)
         self.view.setModel(self.table)
@@ -179,9 +148,9 @@ class EvaluatePage(View):
 
     def _entries(self) -> list[Entry]:
         return [
-            Entry("evaluate_file", "&File", "Puzzles from a file …", "", "", self._pick_file, "Evaluate on a file of puzzles: one per line, CSV, .sdk …"),
-            Entry("evaluate_paste", "&Edit", "Paste puzzles", "Ctrl+V", "mdi6.content-paste", self._paste, "Evaluate on the puzzles on the clipboard"),
-            Entry("evaluate_generated", "&File", "Generated puzzles", "", "", lambda: self.use_file(None), "Evaluate on newly generated puzzles"),
+            Entry("evaluate_file", "&File", "Puzzles from a file …", "", "", self.puzzles.pick_file, "Evaluate on a file of puzzles: one per line, CSV, .sdk …"),
+            Entry("evaluate_paste", "&Edit", "Paste puzzles", "Ctrl+V", "mdi6.content-paste", self.puzzles.paste, "Evaluate on the puzzles on the clipboard"),
+            Entry("evaluate_generated", "&File", "Generated puzzles", "", "", lambda: self.puzzles.use_file(None), "Evaluate on newly generated puzzles"),
             Entry("evaluate_save", "&File", "Save the table …", "", "", self._save, "Save all rows as CSV"),
             Entry("evaluate_run", "&Step", "Run the evaluation, or stop", "Ctrl+Return", "mdi6.brain", self.toggle),
             Entry("evaluate_stop", "&Step", "Stop the evaluation", "Esc", "", lambda: self.stop() if self.running else None, "Results so far are kept"),
@@ -198,100 +167,22 @@ class EvaluatePage(View):
         self.curves.draw()
 
     def _show_model(self) -> None:
-        self._offer_tasks()
-        choice, path, task = self._studio.models, self._path(), self.task.currentText()
+        self.puzzles.offer_tasks()
+        choice, path, task = self._studio.models, self._path(), self.puzzles.task.currentText()
         self.second.fill(task)
         self.model.setText(f"Model: {choice.title(path)}" if path is not None else "No model for these puzzles")
         unable = path is not None and not choice.may_read(path, task)
-        self.error.show_message(f"{choice.title(path)} does not read {task} puzzles. {_NO_ARC}" if unable and path is not None else "")
+        self.error.show_message(f"{choice.title(path)} does not read {task} puzzles. {NO_ARC}" if unable and path is not None else "")
         if unable and not self.running and self.table.rows:  # the results are those of another model
-            self.table.begin(self._task())
+            self.table.begin(self.puzzles.chosen_task)
             self._refresh()
             self._draw()
 
     def _path(self) -> Path | None:
         """The model in use; if it is a bundled one of another task, the bundled one of this task."""
-        choice, name = self._studio.models, self.task.currentText()
+        choice, name = self._studio.models, self.puzzles.task.currentText()
         bundled = choice.bundled_as(choice.path)
         return choice.path if bundled is None or bundled.reads(name) else choice.for_task(name)
-
-    # Which puzzles ---------------------------------------------------------------------------------------------------
-
-    def _fill_tasks(self) -> None:
-        choice = self._studio.models
-        bundled = choice.bundled_as(choice.path)
-        self.task.addItems(choice.tasks() or ["sudoku-9x9"])
-        if bundled is not None:
-            self.task.setCurrentText(bundled.task)
-
-    def _offer_tasks(self) -> None:
-        """Also the tasks of an opened model, such as every size of Sudoku."""
-        config = self._studio.models.config_of(self._studio.models.path)
-        for name in config.tasks if config is not None else ():
-            if name != "unknown" and self.task.findText(name) < 0:
-                self.task.addItem(name)
-
-    def _task_chosen(self) -> None:
-        task = self._task()
-        self._show_model()
-        if isinstance(task, SudokuTask):
-            self.range_label.setText("clues from")
-            self.low.setValue(max(round(0.3 * task.cells), fewest_clues(task.variant)))
-            self.high.setValue(max(round(0.5 * task.cells), default_clues(task.variant)))
-        else:
-            self.range_label.setText("moves from")
-            self.low.setValue(task.side)
-            self.high.setValue(3 * task.side)
-
-    def _task(self) -> Task:
-        return task_named(self.task.currentText())
-
-    def _pick_file(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Open a file of puzzles")
-        self.use_file(Path(name) if name else self.file)
-
-    def use_file(self, path: Path | None) -> None:
-        """Use the puzzles of a file, or generated ones. If the file cannot be read, show why and keep the current choice."""
-        self.error.show_message("")
-        if path is not None:
-            try:
-                if path.suffix.lower() == ".json":
-                    raise OpenError(f"{path}: {_NO_ARC}")
-                task = read_puzzles(path, limit=1).task
-            except (HRMError, OSError) as error:
-                self.error.show_message(str(error))
-                path = self.file
-            else:
-                if self.task.findText(task.name) < 0:
-                    self.task.addItem(task.name)
-                self.task.setCurrentText(task.name)
-        self.file = path
-        self.generated.setChecked(path is None)
-        self.from_file.setChecked(path is not None)
-        self.from_file.setText("From a file …" if path is None else path.name)
-        for part in (self.low, self.high):
-            part.setEnabled(path is None)
-
-    def use_text(self, text: str) -> None:
-        """Use the puzzles of a pasted or dropped text: all of them."""
-        count = count_puzzles(text, self.count.maximum())
-        if not count:
-            self.error.show_message("The text holds no puzzles. Copy several first: one per line, or drawn with empty lines between them.")
-            return
-        file = home() / "pasted puzzles.txt"
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_write(file, "w") as stream:
-                stream.write(text)
-        except OSError as error:
-            self.error.show_message(write_failure(error))
-            return
-        self.use_file(file)
-        if self.file == file:
-            self.count.setValue(count)
-
-    def _paste(self) -> None:
-        self.use_text(QApplication.clipboard().text())
 
     # Running ---------------------------------------------------------------------------------------------------------
 
@@ -304,7 +195,7 @@ class EvaluatePage(View):
         self.stop() if self.running else self.run()
 
     def run(self) -> None:
-        choice, task, path = self._studio.models, self._task(), self._path()
+        choice, task, path = self._studio.models, self.puzzles.chosen_task, self._path()
         self.error.show_message("" if path is not None else f"No model for {task.name}. Open a checkpoint, or train one.")
         if path is None:
             return
@@ -315,11 +206,10 @@ class EvaluatePage(View):
         self.table.begin(task, second=self._second is not None)
         self.scatter.mark(-1)
         self.open_button.setEnabled(False)
-        self._total, self._budget, self._begun = self.count.value(), self.segments.value(), time.monotonic()
+        self._total, self._budget, self._begun = self.puzzles.count.value(), self.segments.value(), time.monotonic()
         self.start.setText("Stop")
         self.state.setText("Loading …")
-        low, high = sorted((self.low.value(), self.high.value()))
-        self._source = PuzzleSource(task, self.count.value(), self.file, low, high, seed=int(time.time()))
+        self._source = self.puzzles.source()
         self._studio.reasoner.run(path, choice.device, evaluate_job(self._source, self._budget), self._take, self._failed, lane=LANE)
         self._refresh()
         self._draw()
@@ -409,7 +299,7 @@ class EvaluatePage(View):
 
     def _save(self) -> None:
         name, _ = QFileDialog.getSaveFileName(
-            self, "Save the table", str(person() / f"{self.task.currentText()}-{time.strftime('%Y-%m-%d-%H%M')}.csv"), "CSV (*.csv)"
+            self, "Save the table", str(person() / f"{self.puzzles.task.currentText()}-{time.strftime('%Y-%m-%d-%H%M')}.csv"), "CSV (*.csv)"
         )
         if name:
             self.save(Path(name))

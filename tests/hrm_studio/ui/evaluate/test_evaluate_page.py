@@ -24,11 +24,11 @@ def window(window: MainWindow) -> MainWindow:
     window.resize(1280, 800)
     window.show_page("evaluate")
     page = window.page("evaluate")
-    page.task.setCurrentText("sudoku-4x4")
+    page.puzzles.task.setCurrentText("sudoku-4x4")
     page.segments.setValue(3)
-    page.count.setValue(20)
-    page.low.setValue(5)
-    page.high.setValue(9)
+    page.puzzles.count.setValue(20)
+    page.puzzles.low.setValue(5)
+    page.puzzles.high.setValue(9)
     return window
 
 
@@ -83,10 +83,10 @@ def test_mazes_have_moves_within_the_range_and_no_rating(window: MainWindow, qtb
     ran(page, qtbot)
     page.scatter.up.setCurrentText("Rating")
     page.view.sortByColumn(headings(page).index("Would halt"), Qt.SortOrder.DescendingOrder)
-    page.task.setCurrentText("maze-11x11")
+    page.puzzles.task.setCurrentText("maze-11x11")
     assert headings(page)[1] == "Clues"  # the rows are still those of the Sudokus
-    page.low.setValue(11)
-    page.high.setValue(15)
+    page.puzzles.low.setValue(11)
+    page.puzzles.high.setValue(15)
     ran(page, qtbot)
     assert headings(page)[:3] == ["Puzzle", "Path moves", "Solved"]
     moves = {row.difficulty for row in page.table.rows}
@@ -99,14 +99,14 @@ def test_mazes_have_moves_within_the_range_and_no_rating(window: MainWindow, qtb
     assert page.scatter.across.currentText() == page.scatter.up.currentText() == "Path moves"
     assert "More are usually harder" in page.scatter.up.toolTip()
     assert page.scatter.plot.getAxis("bottom").labelText == "Path moves"
-    page.task.setCurrentText("sudoku-4x4")
+    page.puzzles.task.setCurrentText("sudoku-4x4")
     ran(page, qtbot)
     assert page.scatter.across.currentText() == "Clues"
 
 
 def test_it_can_be_stopped_and_keeps_what_is_there(window: MainWindow, qtbot: QtBot) -> None:
     page = window.page("evaluate")
-    page.count.setValue(5000)
+    page.puzzles.count.setValue(5000)
     page.run()
     qtbot.waitUntil(lambda: len(page.table.rows) > 0)
     page.toggle()
@@ -121,9 +121,9 @@ def test_a_file_of_puzzles_and_a_file_without_any(window: MainWindow, qtbot: QtB
     page = window.page("evaluate")
     file = tmp_path / "three.txt"
     file.write_text(FOUR + "\n" + "." * 15 + "1\n")
-    page.use_file(file)
-    assert page.from_file.isChecked()
-    assert not page.low.isEnabled()
+    page.puzzles.use_file(file)
+    assert page.puzzles.from_file.isChecked()
+    assert not page.puzzles.low.isEnabled()
     ran(page, qtbot)
     assert "several solutions" in page.error.text()
     file.write_text(FOUR + "\n")
@@ -131,16 +131,16 @@ def test_a_file_of_puzzles_and_a_file_without_any(window: MainWindow, qtbot: QtB
     assert [row.text for row in page.table.rows] == [FOUR]
     assert not page.error.isVisible()
     assert not page.grab().isNull()
-    page.use_file(tmp_path / "nothing.txt")
+    page.puzzles.use_file(tmp_path / "nothing.txt")
     assert "nothing.txt" in page.error.text()
     assert page.error.isVisible()
-    assert page.file == file
+    assert page.puzzles.file == file
     task = tmp_path / "task.json"
     task.write_text('{"train": [], "test": []}')
-    page.use_file(task)
+    page.puzzles.use_file(task)
     assert "To open an ARC task in Explore" in page.error.text()
-    page.use_file(None)
-    assert page.generated.isChecked()
+    page.puzzles.use_file(None)
+    assert page.puzzles.generated.isChecked()
     assert not page.error.isVisible()
 
 
@@ -187,7 +187,7 @@ def test_a_second_model_runs_on_the_same_puzzles(window: MainWindow, qtbot: QtBo
 
 def test_the_table_lists_failures_only(window: MainWindow, qtbot: QtBot) -> None:
     page = window.page("evaluate")
-    page.count.setValue(6)
+    page.puzzles.count.setValue(6)
     ran(page, qtbot)
     rows = page.table.rows
     for k, row in enumerate(rows):
@@ -213,10 +213,10 @@ def test_an_opened_model_of_every_size_offers_its_sizes(window: MainWindow, tmp_
     save(make_model(config), tmp_path / "symmetric", {"q_continue": False})
     window.show_page("evaluate")
     page = window.page("evaluate")
-    assert page.task.findText("sudoku-16x16") < 0
+    assert page.puzzles.task.findText("sudoku-16x16") < 0
     window.models.loaded(tmp_path / "symmetric", config)
     window.models.use(tmp_path / "symmetric")
-    page.task.setCurrentText("sudoku-16x16")
-    assert (page.low.value(), page.high.value()) == (110, 128)  # clues with which puzzles are found soon
-    page.task.setCurrentText("sudoku-9x9")
-    assert (page.low.value(), page.high.value()) == (24, 40)
+    page.puzzles.task.setCurrentText("sudoku-16x16")
+    assert (page.puzzles.low.value(), page.puzzles.high.value()) == (110, 128)  # clues with which puzzles are found soon
+    page.puzzles.task.setCurrentText("sudoku-9x9")
+    assert (page.puzzles.low.value(), page.puzzles.high.value()) == (24, 40)

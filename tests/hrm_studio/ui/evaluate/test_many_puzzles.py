@@ -37,7 +37,7 @@ def test_several_puzzles_pasted_in_explore_are_offered_to_evaluate(window: MainW
     panel.evaluate.click()
     page = window.pages["evaluate"]
     assert window.stack.currentWidget() is page
-    assert (page.task.currentText(), page.count.value()) == ("sudoku-4x4", 2)
+    assert (page.puzzles.task.currentText(), page.puzzles.count.value()) == ("sudoku-4x4", 2)
     page.run()
     qtbot.waitUntil(lambda: not page.running)
     assert len(page.table.rows) == 2
@@ -56,10 +56,10 @@ def test_puzzles_are_pasted_and_dropped_on_evaluate(window: MainWindow, tmp_path
     QApplication.clipboard().setText(DRAWN)
     window.actions_table.by_name["evaluate_paste"].trigger()
     assert page.error.text() == ""
-    assert page.count.value() == 3
+    assert page.puzzles.count.value() == 3
     window.drop_text(f"{STARTER_4}\n{OTHER}\n")
-    assert page.count.value() == 2
+    assert page.puzzles.count.value() == 2
     (tmp_path / "mine.txt").write_text(f"{NINE}\n{NINE}\n")
     window.opener.open(tmp_path / "mine.txt")  # a dropped file
     assert window.stack.currentWidget() is page
-    assert (page.file, page.task.currentText()) == (tmp_path / "mine.txt", "sudoku-9x9")
+    assert (page.puzzles.file, page.puzzles.task.currentText()) == (tmp_path / "mine.txt", "sudoku-9x9")
