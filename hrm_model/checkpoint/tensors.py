@@ -170,7 +170,7 @@ def _read_safetensors(path: Path, size: int) -> list[TensorInfo]:
 
 
 def _safetensors_entry(name: str, entry: Any, data: int) -> TensorInfo | None:
-    if not isinstance(entry, dict) or entry.get("dtype") not in BY_SAFETENSORS:
+    if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str) or entry["dtype"] not in BY_SAFETENSORS:
         return None
     shape, offsets = entry.get("shape"), entry.get("data_offsets")
     for numbers, most in ((shape, 8), (offsets, 2)):

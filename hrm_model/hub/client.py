@@ -174,20 +174,48 @@ def describe(repo_id: str, settings: HubSettings, revision: str | None = None) -
     if settings.is_offline:
         raise HubError(f"{repo_id}: offline mode is on, so the Hub was not asked", "offline")
     what = repo_id if revision is None else f"{repo_id} at {revision}"
-    with hub_errors(what):
+    with hub_errors(what), _odd_answers(what):
         from huggingface_hub import HfApi
 
         info = HfApi(endpoint=settings.endpoint, token=settings.token).model_info(
             repo_id, revision=revision, files_metadata=True, timeout=20
         )
-    files = tuple(HubFile(s.rfilename, s.size or 0, s.blob_id or "", _sha256(s)) for s in info.siblings or [])
+    with _odd_answers(what):
+        return _checked(info, what)
+
+
+def _checked(info: Any, what: str) -> Repo:
+    """What the Hub says of a repository; its types too are the server's, and nobody else checked them."""
+    files = tuple(HubFile(str(s.rfilename), int(s.size or 0), str(s.blob_id or ""), _sha256(s)) for s in info.siblings or [])
     for file in files:
         # Both become file names on this machine.
-        if not _HASH.match(file.etag) or ".." in PurePosixPath(file.name).parts or file.name.startswith("/") or "\\" in file.name:
+        if (
+            file.size < 0
+            or "\0" in file.name
+            or not _HASH.match(file.etag)
+            or ".." in PurePosixPath(file.name).parts
+            or file.name.startswith("/")
+            or "\\" in file.name
+        ):
             raise HubError(f"{what}: refused, because {file.name[:100]!r} has no valid name or hash", "hash")
     if not _HASH.match(info.sha or "") or not _ID.match(info.id or ""):
         raise HubError(f"{what}: refused, because the Hub names no valid commit", "hash")
-    return Repo(info.id, info.sha or "", files, _licence(info), getattr(info, "downloads", 0) or 0)
+    return Repo(info.id, info.sha or "", files, _licence(info), int(getattr(info, "downloads", 0) or 0))
+
+
+@contextmanager
+def _odd_answers(what: str) -> Iterator[None]:
+    """HubError for an answer that the Hub does not give: a proxy's page, half a JSON, other types. huggingface_hub fails at it in many ways."""
+    try:
+        yield
+    except HubError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
+        if "proxy" in str(error).lower():
+            raise  # an address in the environment
+        raise HubError(
+            f"{what}: the server's answer is not one of the Hub. Is there a proxy or a page to sign in between?", "other"
+        ) from None
 
 
 def _sha256(sibling: Any) -> str:
@@ -198,7 +226,7 @@ def _sha256(sibling: Any) -> str:
 def _licence(info: Any) -> str:
     tags = getattr(info, "tags", None) or []
     named = next((t.removeprefix("license:") for t in tags if isinstance(t, str) and t.startswith("license:")), "")
-    return named or str((getattr(info, "card_data", None) or {}).get("license", "") or "")
+    return named or str((getattr(info, "card_data", None) or {}).get("license", "") or "")[:100]
 
 
 def choose(repo: Repo, file: str | None = None) -> tuple[HubFile, ...]:
@@ -237,14 +265,17 @@ def search(text: str, settings: HubSettings, limit: int = 30) -> list[SearchHit]
     """Models whose name contains the text, most downloaded first. HubError."""
     if settings.is_offline:
         raise HubError("search: offline mode is on, so the Hub was not asked", "offline")
-    with hub_errors(f"search for {text!r}"):
+    what = f"search for {text!r}"
+    with hub_errors(what), _odd_answers(what):
         from huggingface_hub import HfApi
 
         models = list(HfApi(endpoint=settings.endpoint, token=settings.token).list_models(search=text, limit=limit, sort="downloads"))
     found = []
-    for model in models[:limit]:
-        moment = getattr(model, "last_modified", None) or getattr(model, "created_at", None)
-        found.append(SearchHit(model.id, _licence(model), getattr(model, "downloads", 0) or 0, f"{moment:%Y-%m-%d}" if moment else ""))
+    with _odd_answers(what):
+        for model in models[:limit]:
+            moment = getattr(model, "last_modified", None) or getattr(model, "created_at", None)
+            downloads = int(getattr(model, "downloads", 0) or 0)
+            found.append(SearchHit(str(model.id), _licence(model), downloads, f"{moment:%Y-%m-%d}" if moment else ""))
     return found
 
 

@@ -7,7 +7,9 @@ same library reads in the same way again.
 from __future__ import annotations
 
 import json
+import math
 import os
+import signal
 import subprocess
 import sys
 import traceback
@@ -18,7 +20,9 @@ from hrm_model.errors import TraceFileError, child_crash
 from hrm_model.trace_file.reader import MAX_BYTES, EntryInfo, TraceReader
 
 MEMORY_BYTES = 2 << 30  # of address space, which Python with NumPy and HDF5 takes up to a third of
-SECONDS = 30  # at the least; large files get more
+SECONDS = 30  # of the clock at the least; large files get more
+COMPUTING_SECONDS = 2  # of the processor; some damaged files send the library round in circles
+_SIGXCPU = getattr(signal, "SIGXCPU", 24)
 _NOT_STARTED = "could not be checked, because the process that checks trace files did not start"
 _BYTES_PER_SECOND = 30_000_000
 
@@ -57,6 +61,8 @@ def scan(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES, seconds: f
     try:
         answer = json.loads(done.stdout.removeprefix(_STARTED))
     except ValueError:
+        if done.returncode == -_SIGXCPU:
+            raise TraceFileError(f"{path}: reading it takes the HDF5 library forever. The file is corrupt or malicious") from None
         if done.returncode == -9:
             raise TraceFileError(
                 f"{path}: could not be checked, because the system ended the process that checks it. Is memory short?"
@@ -69,17 +75,24 @@ def scan(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES, seconds: f
     return [EntryInfo(**entry) for entry in answer["entries"]]
 
 
+def limit_resources(size: int) -> None:
+    """Limit this process's memory, and the processor time that it may still use for a file of so many bytes. Not on Windows."""
+    try:
+        import resource
+    except ImportError:  # the time limit of `scan` holds there too
+        return
+    used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    seconds = math.ceil(used + COMPUTING_SECONDS + size / _BYTES_PER_SECOND)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def child(path: str, max_bytes: int) -> None:
     """In the child: read all, and print one JSON object."""
     sys.stdout.buffer.write(_STARTED)
     sys.stdout.buffer.flush()
-    try:
-        import resource
-    except ImportError:  # Windows has no such limits; the time limit holds there too
-        pass
-    else:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit_resources(Path(path).stat().st_size)
     try:
         with TraceReader(path, max_bytes=max_bytes) as reader:
             print(json.dumps({"entries": [vars(reader.scan(name)) for name in reader.names]}))

@@ -94,9 +94,8 @@ class Split:
         except OSError as error:
             raise DatasetError(f"{file}: cannot be read ({error.strerror or error})") from None
         except Exception as error:  # a damaged header fails in many ways, none of them ours
-            raise DatasetError(
-                f"{file}: cannot be read ({str(error).splitlines()[0][:200] if str(error) else type(error).__name__})"
-            ) from None
+            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise DatasetError(f"{file}: cannot be read ({'its header is damaged' if 'malformed' in reason else reason})") from None
         wanted = 2 if field in (INPUTS, LABELS) else 1
         if array.ndim != wanted or array.dtype.kind not in "iu":
             raise DatasetError(f"{file}: {array.ndim} axes of {array.dtype}; expected {wanted} of integers")

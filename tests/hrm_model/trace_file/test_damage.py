@@ -264,6 +264,7 @@ def test_damage_of_every_kind(path: Path, first_format: bool) -> None:
     [
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "corrupt; it crashes the HDF5 library (signal 11)"),
         ("import time; time.sleep(60)", "could not be read within 1 s"),
+        ("[None for _ in iter(int, 1)]", "reading it takes the HDF5 library forever"),
         ("raise SystemExit('gone')", "corrupt; it crashes the HDF5 library (gone)"),
         ("bytearray(3 << 30)", "needs more than 2 GB of memory"),
     ],
