@@ -10,6 +10,9 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # Tests and the trainers they start run side by side. Threads that wait for another one on a busy core take several times as long.
 os.environ["OMP_NUM_THREADS"] = "1"
+# What the caller has set for the Hub is none of the tests' business; huggingface_hub reads it when it is imported.
+for name in ("HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "TRANSFORMERS_OFFLINE"):
+    os.environ.pop(name, None)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -112,8 +112,8 @@ class RunDir:
         if not isinstance(status, dict):
             raise RunError(f"{self.status_file}: expected an object, found {type(status).__name__}")
         for name in _NUMBERS:
-            if not isinstance(status.get(name), int | float | None) or not math.isfinite(status.get(name) or 0):
-                raise RunError(f"{self.status_file}: {name} is {status[name]!r}, which is not a number")
+            if not _is_number(status.get(name)):
+                raise RunError(f"{self.status_file}: {name} is {str(status[name])[:100]!r}, which is not a number")
         return status
 
     def status(self) -> dict[str, Any]:
@@ -224,6 +224,14 @@ class RunDir:
         for folder in self.checkpoints.glob("step_*"):
             if folder not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is None or a number that a float can hold: Python reads whole numbers of hundreds of digits."""
+    try:
+        return value is None or (isinstance(value, int | float) and math.isfinite(value))
+    except OverflowError:
+        return False
 
 
 def kept_checkpoints(names: list[str], keep: int, every: int) -> set[str]:

@@ -1,1 +1,1 @@
-"""The fault bench: mutated inputs for every reader, and faults at every file operation of every writer."""
+"""The fault bench: spoiled inputs for every reader."""

@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks.faults [--count 10000] [--minutes 10] [--seed 0] [--only NAME …]`: does any input or fault break anything?
 
-First, each reader gets `--count` spoiled inputs; then each writer meets a fault at each of its file operations. Prints a table, and for each
+Each reader gets `--count` spoiled inputs. Prints a table, and for each
 fault found the number of an input that shows it. Exit code 1 if there is one. Input N of a reader is always the same for a seed.
 """
 

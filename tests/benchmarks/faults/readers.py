@@ -11,6 +11,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
@@ -114,7 +115,8 @@ def _trace(folder: Path) -> Reader:
     def spoil(folder: Path, rng: random.Random) -> None:
         file = folder / "t.h5"
         if rng.random() < 0.7:
-            file.write_bytes(next(mutations(rng.choice(goods), rng.randrange(1 << 30))))
+            good = rng.choices(goods, (10, 10, 1))[0]
+            file.write_bytes(next(mutations(good, rng.randrange(1 << 30))))
             return
         file.write_bytes(goods[rng.randrange(2)])
         with h5py.File(file, "r+") as opened:  # its structure
@@ -149,6 +151,7 @@ def _trace(folder: Path) -> Reader:
         if not child:
             told = ""
             try:
+                signal.setitimer(signal.ITIMER_REAL, 1.0)  # ends it where the library sleeps between tries at a file that grows
                 limit_resources((folder / "t.h5").stat().st_size)
                 with TraceReader(folder / "t.h5") as reader:
                     for name in reader.names:
