@@ -26,10 +26,10 @@ from hrm_model.errors import PuzzleError
 from hrm_model.tasks.characters import plain
 from hrm_model.tasks.sudoku import large, regions
 from hrm_model.tasks.sudoku.grid import SIZES, VARIANTS, Grid, Variant, conflicts, format_line
-from hrm_model.tasks.sudoku.reading import BLANKS, BORDERS, CELLS, Cells, Line, Reading, is_aside, is_comment, is_separator, lines_of
+from hrm_model.tasks.sudoku.reading import ALLOWED, BLANKS, CELLS, Cells, Line, Reading, is_aside, is_comment, is_separator, lines_of
+from hrm_model.tasks.sudoku.reading_errors import odd_character, too_large, wrong_count
 from hrm_model.tasks.sudoku.solver import has_one_solution
 
-_ALLOWED = CELLS | BORDERS | frozenset(" \t,;")
 _LONGEST = 20_000  # characters; a 9×9 grid with all pencil marks has about 1,500
 _SHOWN = 90  # characters of a puzzle in a message; a whole 9×9
 
@@ -64,14 +64,14 @@ def read(text: str, size: Variant | None = None) -> Reading:
         return (sound or fitting)[0]  # broken rules are reported by the caller
     if not readings and (wrong := large.fault(lines_of(text), size)):
         raise wrong
-    odd = _odd_character(text, lines) or _odd_character(
+    odd = odd_character(text, lines) or odd_character(
         text, [n for n in lines_of(text) if not is_comment(n.text) and sum(c in CELLS for c in n.text) > 3]
     )
     if odd:
         raise odd
     if readings:
-        raise _too_large(readings[0])
-    raise _wrong_count(lines, size)
+        raise too_large(readings[0])
+    raise wrong_count(lines, size)
 
 
 def parse(text: str, size: Variant | None = None) -> Grid:
@@ -167,7 +167,7 @@ def _solid(lines: list[Line], size: Variant) -> Iterator[Reading]:
     rows: list[Cells] = []
     raw: list[str] = []
     for line in lines:
-        if set(line.text) - _ALLOWED:
+        if set(line.text) - ALLOWED:
             return
         cells = [(c, line.start + i) for i, c in enumerate(line.text) if c in wanted]
         if cells and not (is_separator(line) and not (dashes and len(cells) == size.side and "+" not in line.text)):
@@ -365,42 +365,3 @@ _WAYS: tuple[Callable[[list[Line], Variant], Iterator[Reading]], ...] = (_solid,
 
 
 # What is wrong with a text that no layout reads ---------------------------------------------------------------------------------
-
-
-def _odd_character(text: str, lines: list[Line]) -> PuzzleError | None:
-    """The first character that belongs to no Sudoku."""
-    several = "\n" in text.strip()
-    for line in lines:
-        for column, character in enumerate(line.text):
-            if character not in _ALLOWED and character not in "\"'":
-                place = line.start + column
-                at = place - text.rfind("\n", 0, place)
-                where = f"in line {line.number}, character {at}" if several else f"at character {at}"
-                shown = "a tab" if character == "\t" else repr(character)
-                return PuzzleError(f"{shown} {where} is not a digit and not a blank. Blanks are . 0 * _ x ? or a space.", place=place)
-    return None
-
-
-def _too_large(reading: Reading) -> PuzzleError:
-    side = reading.size.side
-    cell = next(i for i, c in enumerate(reading.cells) if c.isdigit() and int(c) > side)
-    return PuzzleError(
-        f"{reading.cells[cell]} at row {cell // side + 1}, column {cell % side + 1} is too large; a {side}×{side} Sudoku has digits 1 to {side}.",
-        cell,
-        place=reading.places[cell],
-    )
-
-
-def _wrong_count(lines: list[Line], size: Variant | None) -> PuzzleError:
-    rows = [(line, n) for line in lines if not is_separator(line) and (n := sum(c in CELLS or c == "-" for c in line.text))]
-    cells = sum(n for _, n in rows)
-    wanted = f"{size.cells} ({size.side}×{size.side})" if size else SIZES
-    usual = max({n for _, n in rows}, key=[n for _, n in rows].count, default=0)
-    odd = [(line, n) for line, n in rows if n != usual]
-    if len(rows) > 3 and len(odd) == 1:
-        line, n = odd[0]
-        return PuzzleError(f"Line {line.number} has {n} cells, the other rows have {usual}.", place=line.start)
-    if len(rows) > 3 and not odd and usual == len(rows):
-        titles = ", ".join(v.title for v in VARIANTS)
-        return PuzzleError(f"The grid is {usual}×{usual}; Sudokus of {titles} can be read, and others with a map of their regions.")
-    return PuzzleError(f"The puzzle has {cells} cells; a Sudoku has {wanted}.")

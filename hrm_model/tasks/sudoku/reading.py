@@ -17,6 +17,7 @@ BLANKS = ".0_*?xX"
 CELLS = frozenset("123456789" + BLANKS)
 UPRIGHT = "|!:"
 BORDERS = frozenset("-=+" + UPRIGHT)
+ALLOWED = CELLS | BORDERS | frozenset(" \t,;")
 _VALUES = {symbol: value for value, symbol in enumerate(SYMBOLS)}
 
 _BLANK_ROW = re.compile(r"\s*-(?:\s+-)+\s*")  # blanks as dashes, not a border
