@@ -17,7 +17,8 @@ from pathlib import Path
 
 from hrm_model.children import search_path
 from hrm_model.errors import TraceFileError, child_crash
-from hrm_model.trace_file.reader import MAX_BYTES, EntryInfo, TraceReader
+from hrm_model.trace_file.entry import EntryInfo
+from hrm_model.trace_file.reader import MAX_BYTES, TraceReader
 
 MEMORY_BYTES = 2 << 30  # of address space, which Python with NumPy and HDF5 takes up to a third of
 SECONDS = 30  # of the clock at the least; large files get more

@@ -14,10 +14,11 @@ import os
 
 from hrm_model.errors import TraceFileError
 from hrm_model.trace.data import Trace
+from hrm_model.trace_file.entry import EntryInfo
 from hrm_model.trace_file.extras import Extras, Record
 from hrm_model.trace_file.guard import scan
 from hrm_model.trace_file.layout import STATES, States
-from hrm_model.trace_file.reader import MAX_BYTES, EntryInfo, TraceReader
+from hrm_model.trace_file.reader import MAX_BYTES, TraceReader
 from hrm_model.trace_file.writer import TraceWriter, size_estimate, write
 
 __all__ = [
