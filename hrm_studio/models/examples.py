@@ -64,6 +64,11 @@ def puzzles_of(path: Path) -> tuple[Task, list[Grid]]:
     return puzzles.task, list(puzzles.puzzles)
 
 
+def bundled_example(task: str) -> str | None:
+    """The text of the first bundled puzzle of a task; None if none is bundled."""
+    return next((line for line in puzzle_lines("starter") if parse_any(line)[0].name == task), None)
+
+
 def _bundled() -> dict[str, list[Grid]]:
     """Grids by their task's name."""
     found: dict[str, list[Grid]] = {}

@@ -42,6 +42,7 @@ from hrm_studio.ui.compare.pane import ComparePane, checkpoint_title
 from hrm_studio.ui.compare.plots import ComparePlots
 from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.error_label import ErrorLabel
+from trainer.runs.run_dir import RunDir
 
 _BUTTONS = (
     "compare_to_start", "compare_segment_back", "compare_step_back", "compare_play", "compare_step_on", "compare_segment_on", "compare_to_end",
@@ -235,7 +236,7 @@ class ComparePage(QWidget):
         choice = self._studio.models
         found = [(model.title, model.path) for model in choice.bundled] + [(choice.title(path), path) for path in choice.others]
         for run in self._runs():
-            found += [(checkpoint_title(path), path) for path in _checkpoints(run)[-_CHECKPOINTS:]]
+            found += [(checkpoint_title(path), path) for path in RunDir(run).all_checkpoints()[-_CHECKPOINTS:]]
         return found
 
     def _runs(self) -> list[Path]:
@@ -292,12 +293,12 @@ class ComparePage(QWidget):
             self.error.show_message("There is no other model for this kind of puzzle. Open a checkpoint in pane B, or train one.")
 
     def compare_checkpoints(self) -> None:
-        runs = [run for run in self._runs() if len(_checkpoints(run)) > 1]
+        runs = [run for run in self._runs() if len(RunDir(run).all_checkpoints()) > 1]
         if not runs:
             self.error.show_message("No run has two checkpoints yet. Start one on the Train page.")
             return
-        fitting = [run for run in runs if self._may_read(_checkpoints(run)[-1], self._task())]
-        kept = _checkpoints((fitting or runs)[-1])
+        fitting = [run for run in runs if self._may_read(RunDir(run).all_checkpoints()[-1], self._task())]
+        kept = RunDir((fitting or runs)[-1]).all_checkpoints()
         if not fitting:  # the run is on another task: use a puzzle of that task
             lines = (line for line in puzzle_lines("starter") if self._may_read(kept[-1], parse_any(line)[0].name))
             self.puzzle.setText(next(lines, self.puzzle.text()))
@@ -396,8 +397,3 @@ def _readable(line: str) -> bool:
     except PuzzleError:
         return False
     return True
-
-
-def _checkpoints(run: Path) -> list[Path]:
-    """A run's checkpoint folders, oldest first."""
-    return sorted(p for p in (run / "checkpoints").iterdir() if p.is_dir() and p.name.startswith("step_"))

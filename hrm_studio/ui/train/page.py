@@ -11,13 +11,11 @@ from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QPushButton, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
-from hrm_model.assets import puzzle_lines
-from hrm_model.errors import HRMError, PuzzleError, write_failure
+from hrm_model.errors import HRMError, write_failure
 from hrm_model.folders import home
-from hrm_model.tasks.sudoku.grid import variant_of_cells
-from hrm_model.tasks.sudoku.layout import parse
 from hrm_studio.actions import Entry
 from hrm_studio.models.config_fields import fixed_sizes
+from hrm_studio.models.examples import bundled_example
 from hrm_studio.models.plot_settings import X_AXES
 from hrm_studio.models.runs import RunModel, RunsModel
 from hrm_studio.services.estimator import Estimator
@@ -351,16 +349,12 @@ class TrainPage(QWidget):
         if self.current is None or self.current.summary.model is None:
             return
         model, task = self.current.summary.model, self.current.summary.task
-        for line in puzzle_lines("starter"):
-            try:
-                fits = variant_of_cells(len(parse(line))).task == task
-            except PuzzleError:
-                continue
-            if fits:
-                self._studio.models.use(model)
-                self._studio.opener.puzzle_wanted.emit(line)
-                return
-        self._studio.opener.open(model)
+        puzzle = bundled_example(task)
+        if puzzle is None:
+            self._studio.opener.open(model)
+        else:
+            self._studio.models.use(model)
+            self._studio.opener.puzzle_wanted.emit(puzzle)
 
     def may_close(self) -> bool:
         """Ask what to do with runs that are training. False keeps the window open."""
