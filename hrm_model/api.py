@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from hrm_model.errors import UsageError
+from hrm_model.errors import PuzzleError, UsageError
 from hrm_model.loaded import LoadedModel
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.read import parse_any
@@ -48,6 +48,8 @@ def parse_puzzle(text: str) -> PuzzleInfo:
     >>> puzzle.given  # tokens: digit + 1, and 1 for a blank
     array([3, 1, 1, 1, 1, 1, 1, 1, 5, 3, 1, 2, 2, 1, 5, 1])
     """
+    if not isinstance(text, str):
+        raise PuzzleError(f"A puzzle must be a text, or what parse_puzzle made of one; this is of type {type(text).__name__}.")
     task, grid = parse_any(text)
     return PuzzleInfo.of(task, grid, task.solve(grid) if task.known_rules else None)
 
@@ -254,6 +256,6 @@ def write_trace(trace: Trace | Sequence[Trace], path: str | os.PathLike[str], *,
 
 
 def _puzzle_for(model: LoadedModel, puzzle: str | PuzzleInfo) -> PuzzleInfo:
-    info = parse_puzzle(puzzle) if isinstance(puzzle, str) else puzzle
+    info = puzzle if isinstance(puzzle, PuzzleInfo) else parse_puzzle(puzzle)
     model.must_read(info.task)
     return info

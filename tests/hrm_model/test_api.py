@@ -181,6 +181,19 @@ def test_a_puzzle_of_another_size_and_a_text_without_a_puzzle(model: LoadedModel
         hrm_model.parse_puzzle("." * 16)
 
 
+@pytest.mark.parametrize(
+    "puzzle", [5, None, b"2.......42.11.4.", [[2, 0], [0, 1]], Path("puzzle.txt")], ids=lambda puzzle: type(puzzle).__name__
+)
+def test_a_puzzle_of_another_type_is_refused(model: LoadedModel, puzzle: object) -> None:
+    with pytest.raises(PuzzleError, match=f"must be a text.* of type {type(puzzle).__name__}"):
+        hrm_model.parse_puzzle(puzzle)  # type: ignore[arg-type]
+    for act in (hrm_model.record, hrm_model.solve, hrm_model.reason):
+        with pytest.raises(PuzzleError, match="must be a text"):
+            act(model, puzzle)
+    with pytest.raises(PuzzleError, match="must be a text"):
+        hrm_model.evaluate(model, [puzzle])  # type: ignore[list-item]
+
+
 def test_puzzles_of_all_kinds() -> None:
     nine = hrm_model.parse_puzzle(NINE)
     assert nine.task == "sudoku-9x9"
