@@ -30,7 +30,7 @@ class Change:
     stays: ClassVar[bool] = True
 
     def about(self) -> dict[str, Any]:
-        """As JSON, without arrays; `change_from` reads it back."""
+        """As JSON, without arrays."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.metadata.get("json", True)}
         return {"kind": self.kind} | {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
@@ -200,22 +200,6 @@ class Weights(Change):
 
     def words(self) -> str:
         return f"weights of {self.model}"
-
-
-KINDS: dict[str, type[Change]] = {c.kind: c for c in (Kick, Patch, Freeze, Cut, Drop, Ablate, Edit, Hold, Depth, Weights)}
-
-
-def change_from(about: Mapping[str, Any], arrays: Mapping[str, Array] | None = None) -> Change:
-    """The change that `about` describes. UsageError if it describes none."""
-    kind, values = about.get("kind"), {k: v for k, v in about.items() if k != "kind"}
-    if kind not in KINDS:
-        raise UsageError(f"Unknown change {kind!r}. The changes are: {', '.join(KINDS)}.")
-    if kind == Edit.kind:
-        return Edit({int(c): int(t) for c, t in values.get("tokens", {}).items()})
-    try:
-        return KINDS[kind](**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}, **(arrays or {}))
-    except TypeError:
-        raise UsageError(f"The change {kind!r} has other parameters than {', '.join(values)}.") from None
 
 
 def patch_from(trace: Trace, step: int, module: Module = "both", cells: Sequence[int] | None = None, source: str = "") -> Patch:

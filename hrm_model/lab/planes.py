@@ -5,7 +5,6 @@ Shapes: P pixels of a side, T positions, D width, F = T · D.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,23 +45,6 @@ def plane_of_components(trace: Trace, first: int = 0, second: int = 1, at: int =
     row = int(trace.h_row[at])
     names = [f"component {k + 1} ({found.explained[k]:.0%})" for k in (first, second)]
     return Plane(np.asarray(trace.z_H[row], np.float32), axes, (names[0], names[1]))
-
-
-def plane_through(states: Sequence[Array], names: Sequence[str] = ()) -> Plane:
-    """Through two or three states (T, D): the first is the centre, the second lies on the first axis. Of two, the second axis is random (seed 0)."""
-    if len(states) not in (2, 3):
-        raise UsageError(f"A plane goes through two or three states; {len(states)} were given.")
-    flat = [np.asarray(s, np.float32).reshape(-1) for s in states]
-    one = flat[1] - flat[0]
-    other = flat[2] - flat[0] if len(flat) == 3 else np.random.default_rng(0).standard_normal(len(flat[0]), np.float32)
-    length = np.linalg.norm(one)
-    if length > 0:
-        one = one / length
-        other = other - (other @ one) * one
-    if not length or np.linalg.norm(other) < 1e-6 * max(1.0, float(np.linalg.norm(flat[0]))):
-        raise UsageError("The states lie on one line; a plane needs states that differ in two directions.")
-    label = (f"towards {names[1]}" if len(names) > 1 else "towards the second", f"towards {names[2]}" if len(names) > 2 else "across")
-    return Plane(np.asarray(states[0], np.float32), np.stack([one, other / np.linalg.norm(other)]), label)
 
 
 def grid(side: int, step: float) -> NDArray[np.floating]:

@@ -8,7 +8,7 @@ import torch
 
 import hrm_model
 from hrm_model import LoadedModel, Trace
-from hrm_model.errors import MismatchError, UsageError
+from hrm_model.errors import MismatchError
 from hrm_model.lab.basins import SETTLED, SOLVED, WANDERING, basin
 from hrm_model.lab.batch import starts
 from hrm_model.lab.branch import branch, last
@@ -17,7 +17,7 @@ from hrm_model.lab.changes import Patch
 from hrm_model.lab.jacobian import stability
 from hrm_model.lab.landscapes import landscape
 from hrm_model.lab.outcome import violations
-from hrm_model.lab.planes import filled, grid, plane_of_components, plane_through, sharpening
+from hrm_model.lab.planes import Plane, filled, grid, plane_of_components, sharpening
 from hrm_model.reasoning import solve_batch
 from hrm_model.recording import record
 from tests.support.lab import KINDS, lab_model, lab_puzzle
@@ -130,13 +130,11 @@ def test_singular_values_are_those_of_the_jacobian(kind: str) -> None:
 
 
 def test_planes() -> None:
-    a, b, c = (np.random.default_rng(k).normal(size=(3, 4)).astype(np.float32) for k in range(3))
-    plane = plane_through([a, b, c], ["a", "b", "c"])
-    np.testing.assert_allclose(plane.states(plane.coordinates(np.stack([a, b, c]))), np.stack([a, b, c]), atol=1e-5)
-    with pytest.raises(UsageError, match="on one line"):
-        plane_through([a, a])
-    with pytest.raises(UsageError, match="two or three states"):
-        plane_through([a])
+    rng = np.random.default_rng(0)
+    axes = np.linalg.qr(rng.normal(size=(12, 2)))[0].T.astype(np.float32)
+    plane = Plane(rng.normal(size=(3, 4)).astype(np.float32), axes, ("a", "b"))
+    at = rng.normal(size=(5, 2)).astype(np.float32)
+    np.testing.assert_allclose(plane.coordinates(plane.states(at)), at, atol=1e-5)
     order = np.concatenate(sharpening(41))
     assert sorted(order.tolist()) == list(range(41 * 41))
     assert 41 * 20 + 20 in sharpening(41)[0].tolist()
