@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -34,6 +35,10 @@ class PuzzleSet(_Strict):
     from_step: int = Field(
         0, ge=0, description="the first step that may draw these puzzles; hard ones waste time until easy ones are learned"
     )
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Without `sides` where there are none: kept pools name what they were made from by this text, and version 0.1.0 had no sides."""
+        return [(name, value) for name, value in super().__repr_args__() if (name, value) != ("sides", None)]
 
     def name(self, task: str) -> str:
         """A short name that differs from those of the task's other sets."""

@@ -14,8 +14,7 @@ from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
 from hrm_studio.theme import Theme
 from tests.support.runs import kill_trainers
-
-NewWindow = Callable[..., MainWindow]
+from tests.support.windows import NewWindow
 
 
 class PatientBot(QtBot):

@@ -8,10 +8,10 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QScroll
 from pytestqt.qtbot import QtBot
 
 from hrm_studio.ui.widgets.elided import Elided
-from tests.hrm_studio.conftest import NewWindow
 from tests.support.fits import misfits
 from tests.support.pages import walk
 from tests.support.traces import sudoku_info, synthetic
+from tests.support.windows import NewWindow
 
 LONG = "A label with a text that is far longer than the place it has"
 

@@ -22,9 +22,9 @@ from hrm_model.trace_file.io import write
 from hrm_studio.export.names import file_name
 from hrm_studio.main_window import MainWindow
 from hrm_studio.ui.dialogs.save_trace import SaveTraceDialog
-from tests.hrm_studio.conftest import NewWindow
 from tests.support.puzzles import STARTER_4
 from tests.support.traces import maze_info, sudoku_info, synthetic
+from tests.support.windows import NewWindow
 
 
 def again(window: MainWindow, new_window: NewWindow) -> MainWindow:

@@ -12,6 +12,7 @@ from hrm_studio.theme import Theme
 from hrm_studio.ui.widgets.dock_title import DockTitle
 
 _LAYOUT_VERSION = 4
+_WITHOUT_LAB = 3  # layouts that version 0.1.0 kept
 _BESIDE = ("States", "Curves", "Attention", "Cells")  # the docks beside the board
 _BEHIND = ("Attention", "Cells", "Lab")  # those behind another tab
 _LOW = 690  # pixels: a lower page has room for one stack of docks only
@@ -79,7 +80,7 @@ class DockWindow(QMainWindow):
             self.docks[title].hide()  # until they are tabs: four docks in a column would make the window too high
         state = settings.value("layout/explore")
         self._arranged = bool(settings.value("layout/explore_ours", True, bool))
-        if isinstance(state, QByteArray) and self.restoreState(state, _LAYOUT_VERSION):
+        if isinstance(state, QByteArray) and (self.restoreState(state, _LAYOUT_VERSION) or self._restore_without_lab(state)):
             self._low = self.docks["Curves"] in self.tabifiedDockWidgets(self.docks["States"])
             self._floating = [dock for dock in self.docks.values() if dock.isFloating()]
             sizes = settings.value("layout/explore_sizes", {})
@@ -88,6 +89,15 @@ class DockWindow(QMainWindow):
                 QTimer.singleShot(0, self, self.toggle_focus)
         else:
             self._arrange_soon.start()
+
+    def _restore_without_lab(self, state: QByteArray) -> bool:
+        """Restore a layout of version 0.1.0, and put the Lab behind Puzzle. False if it is not one."""
+        if not self.restoreState(state, _WITHOUT_LAB):
+            return False
+        self.tabifyDockWidget(self.docks["Puzzle"], self.docks["Lab"])
+        self.docks["Lab"].show()
+        self.docks["Puzzle"].raise_()
+        return True
 
     def save_layout(self, settings: QSettings) -> None:
         """Keep the layout as the window closes, and hide the docks."""

@@ -48,9 +48,9 @@ class TextEditor(Editor):
 
     def value(self) -> Any:
         text = self.line.text().strip()
-        if self._field.kind == "numbers":
-            return [part.strip() for part in text.split(",") if part.strip()]
-        return None if self._field.optional and not text else text
+        if self._field.optional and not text:
+            return None
+        return [part.strip() for part in text.split(",") if part.strip()] if self._field.kind == "numbers" else text
 
     def set_value(self, value: Any) -> None:
         self.line.setText(text_of(value))
