@@ -176,6 +176,10 @@ def same(found: Any, wanted: Any, where: str = "") -> None:
         for name, value in wanted.items():
             if name in found or name not in _OF_LATER_TORCH:
                 same(found[name], value, f"{where}/{name}")
+    elif isinstance(wanted, list) and any(isinstance(value, dict) for value in wanted):
+        assert len(found) == len(wanted), where
+        for k, (one, other) in enumerate(zip(found, wanted, strict=True)):
+            same(one, other, f"{where}/{k}")
     else:
         assert json.loads(json.dumps(found)) == wanted, where
 

@@ -18,10 +18,10 @@ from hrm_model.tasks.read import parse_any
 from hrm_model.trace_file.io import write
 from hrm_studio.main_window import MainWindow
 from hrm_studio.ui.shell.tour import Tour
-from tests.hrm_studio.conftest import NewWindow
 from tests.support.puzzle_panel import Rig
 from tests.support.puzzles import STARTER_4
 from tests.support.traces import NINE, sudoku_info, synthetic
+from tests.support.windows import NewWindow
 
 OTHER_4 = "0200000100040030"
 
