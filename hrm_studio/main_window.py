@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QByteArray, QEvent, QSettings, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, QSettings, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
-from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFileDialog, QMainWindow, QMenu, QStackedWidget, QWidget
 
 from hrm_model.assets import bundled_models
 from hrm_model.folders import home
@@ -25,13 +25,13 @@ from hrm_studio.pages import available_pages, make_page
 from hrm_studio.services.background import Background
 from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.studio import Studio
-from hrm_studio.style import qt_palette, style_sheet
-from hrm_studio.theme import Mode, Theme
+from hrm_studio.theme import Theme
 from hrm_studio.trace_actions import TraceActions
 from hrm_studio.ui.dialogs.command_palette import CommandPalette
 from hrm_studio.ui.dialogs.glossary import GlossaryDialog
 from hrm_studio.ui.dialogs.shortcuts import ShortcutsDialog
 from hrm_studio.ui.explore.page import ExplorePage
+from hrm_studio.ui.shell.appearance import Appearance
 from hrm_studio.ui.shell.notice import Notice
 from hrm_studio.ui.shell.status_line import StatusLine
 from hrm_studio.ui.shell.top_bar import TopBar
@@ -47,9 +47,6 @@ if TYPE_CHECKING:
     from hrm_model.tasks.base import Task
     from hrm_studio.models.dataset_view import ShownPuzzle
     from hrm_studio.ui.dialogs.dataset import DatasetDialog
-
-_PAINT_AFTER_MS = 10  # a new theme
-TEXT_SIZES = (100, 115, 130)  # percent
 
 
 class MainWindow(QMainWindow):
@@ -80,11 +77,12 @@ class MainWindow(QMainWindow):
         self._entries_of_pages = {page.name: page for page in available_pages()}
         self.top_bar = TopBar(list(self._entries_of_pages.values()), self.models, theme)
         self.setMenuWidget(self.top_bar)
+        self.stack = QStackedWidget()
+        self.appearance = Appearance(theme, self.settings, self, self.stack)
         self.actions_table = Actions(self, self.top_bar.menu_bar, self.settings)
         self.actions_table.add(self._entries())
         self.status = StatusLine(self.reasoner, self.traces)
         self.setStatusBar(self.status)
-        self.stack = QStackedWidget()
         self.setCentralWidget(self.stack)
         self.studio = Studio(
             self.settings, theme, self.actions_table, self.opener, self.models, self.traces, self.selection, self.player, self.reasoner,
@@ -100,7 +98,7 @@ class MainWindow(QMainWindow):
         FocusKeys(self)
         self.focus_ring = FocusRing(theme, self)
         self._connect()
-        self._apply_theme()
+        self.appearance.begin()
         geometry = self.settings.value("geometry")
         if isinstance(geometry, QByteArray):
             self.restoreGeometry(geometry)
@@ -154,10 +152,10 @@ class MainWindow(QMainWindow):
             Entry("about", "&Help", "About HRM Studio", "", "mdi6.information-outline", self._show_about, "Versions of HRM Studio and its libraries"),
             Entry("choose_model", "&File", "Choose the model …", "", "mdi6.brain", self.top_bar.model.showMenu, "The model that reasons"),
             Entry("choose_device", "&File", "Choose the device …", "", "mdi6.chip", self.top_bar.device.showMenu, "Where the model runs"),
-            Entry("theme_system", "&View", "Use the system theme", "", "", partial(self._set_mode, "system")),
-            Entry("text_larger", "&View", "Larger text", "Ctrl+Alt++", "", partial(self._larger_text, 1), "Text of 115 % or 130 %"),
-            Entry("text_smaller", "&View", "Smaller text", "Ctrl+Alt+-", "", partial(self._larger_text, -1)),
-            Entry("theme", "&View", "Light or dark", "Ctrl+T", "mdi6.theme-light-dark", self._toggle_theme),
+            Entry("theme_system", "&View", "Use the system theme", "", "", partial(self.appearance.set_mode, "system")),
+            Entry("text_larger", "&View", "Larger text", "Ctrl+Alt++", "", partial(self.appearance.larger_text, 1), "Text of 115 % or 130 %"),
+            Entry("text_smaller", "&View", "Smaller text", "Ctrl+Alt+-", "", partial(self.appearance.larger_text, -1)),
+            Entry("theme", "&View", "Light or dark", "Ctrl+T", "mdi6.theme-light-dark", self.appearance.toggle_theme),
             *(
                 Entry(f"page_{page.name}", "&View", f"Go to {page.title}", f"Ctrl+{number}", page.icon, partial(self.show_page, page.name))
                 for number, page in enumerate(self._entries_of_pages.values(), 1)
@@ -167,7 +165,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         self.top_bar.page_wanted.connect(self.show_page)
         self.top_bar.open_model_wanted.connect(self._open_folder)
-        self.top_bar.mode_wanted.connect(self._set_mode)
+        self.top_bar.mode_wanted.connect(self.appearance.set_mode)
         self.opener.page_wanted.connect(self.show_page)
         self.opener.refused.connect(self.notice.show_message)
         self.opener.saved.connect(self.notice.show_saved)
@@ -178,7 +176,6 @@ class MainWindow(QMainWindow):
         self.opener.comparison_wanted.connect(self._compare)
         self.opener.evaluation_wanted.connect(self._evaluate)
         self.opener.recent_changed.connect(self._fill_recent)
-        self.theme.changed.connect(self._apply_theme)
 
     # Handlers --------------------------------------------------------------------------------------------------------
 
@@ -256,37 +253,6 @@ class MainWindow(QMainWindow):
         """Use a checkpoint for the current puzzle. After an error the model in use stays."""
         self.show_page("explore")
         self.models.pick(path)
-
-    def _toggle_theme(self) -> None:
-        self._set_mode("light" if self.theme.palette.name == "dark" else "dark")
-
-    def _set_mode(self, mode: Mode) -> None:
-        self.theme.set_mode(mode)
-        self.settings.setValue("theme", mode)
-
-    @property
-    def text_size(self) -> int:
-        """In percent of the normal size."""
-        stored = self.settings.value("text_size", 100, int)
-        return stored if stored in TEXT_SIZES else 100
-
-    def set_text_size(self, percent: int) -> None:
-        """One of TEXT_SIZES."""
-        self.settings.setValue("text_size", percent)
-        self._apply_theme()
-
-    def _larger_text(self, by: int) -> None:
-        at = TEXT_SIZES.index(self.text_size) + by
-        self.set_text_size(TEXT_SIZES[min(max(at, 0), len(TEXT_SIZES) - 1)])
-
-    def _apply_theme(self) -> None:
-        if self.isVisible():
-            # Styled in one turn of the event loop and painted in a later one: both together would block the window for too long.
-            # Only the pages: Qt forgets a pending paint of the window itself.
-            self.stack.setUpdatesEnabled(False)
-            QTimer.singleShot(_PAINT_AFTER_MS, self, lambda: self.stack.setUpdatesEnabled(True))
-        QApplication.setPalette(qt_palette(self.theme.palette))
-        self.setStyleSheet(style_sheet(self.theme.palette, self.text_size))
 
     # Messages ---------------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ def look(width: int, height: int, theme: str, percent: int) -> list[str]:
     make_application(["fits"])
     window = MainWindow(Theme(theme))  # type: ignore[arg-type]
     window.resize(width, height)
-    window.set_text_size(percent)
+    window.appearance.set_text_size(percent)
     window.show()
     window.traces.open(synthetic(sudoku_info(), segments=4), cursor=10)
     found = {f"{where}: {fault}" for where in walk(window, lambda: QTest.qWait(150)) for fault in misfits(window)}
@@ -51,7 +51,7 @@ def main() -> None:
         for line in look(int(given.one[0]), int(given.one[1]), given.one[2], int(given.one[3])):
             print(line)
         return
-    from hrm_studio.main_window import TEXT_SIZES
+    from hrm_studio.ui.shell.appearance import TEXT_SIZES
 
     bad = 0
     for width, height, scale in SIZES:

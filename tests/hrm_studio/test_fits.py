@@ -19,7 +19,7 @@ LONG = "A label with a text that is far longer than the place it has"
 @pytest.mark.parametrize(("size", "percent"), [((1280, 800), 100), ((1280, 800), 130)])
 def test_all_text_of_all_pages_fits(new_window: NewWindow, qtbot: QtBot, size: tuple[int, int], percent: int) -> None:
     window = new_window(size=size)
-    window.set_text_size(percent)
+    window.appearance.set_text_size(percent)
     window.traces.open(synthetic(sudoku_info(), segments=4), cursor=10)
     found: list[str] = []
     for where in walk(window, lambda: qtbot.wait(20)):
