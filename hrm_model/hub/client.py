@@ -104,6 +104,8 @@ def hub_errors(what: str) -> Iterator[None]:
     logging.set_verbosity_error()  # its warnings are raised as errors too, or are about attempts that are repeated
     try:
         yield
+    except HubError:
+        raise
     except errors.OfflineModeIsEnabled:
         raise HubError(f"{what}: offline mode is on (HF_HUB_OFFLINE), so the Hub was not asked", "offline") from None
     except errors.GatedRepoError:
@@ -211,8 +213,8 @@ def _odd_answers(what: str) -> Iterator[None]:
     except HubError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
-        if "proxy" in str(error).lower():
-            raise  # an address in the environment
+        if "proxy" in str(error).lower() or type(error).__module__.startswith("huggingface_hub"):
+            raise  # an address in the environment; a name that cannot be one
         raise HubError(
             f"{what}: the server's answer is not one of the Hub. Is there a proxy or a page to sign in between?", "other"
         ) from None

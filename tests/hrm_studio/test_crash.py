@@ -100,6 +100,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, folder: Path, code: str) -> None:
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(f"{code}\n", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    monkeypatch.syspath_prepend(folder)  # children look for packages where this process does
 
 
 # Each place ----------------------------------------------------------------------------------------------------------------

@@ -162,7 +162,7 @@ def test_mazes() -> None:
     ):
         result = run("lab", *command, *SHORT)
         assert result.exit_code == 0, result.stderr
-        assert json.loads(result.stdout)["model"] == "maze-11x11"
+        assert json.loads(result.stdout)["model"] == "maze"
     refused = run("lab", "cause", maze, *SHORT)
     assert refused.exit_code == 2
     assert "has no clues to add or take away" in refused.stderr
