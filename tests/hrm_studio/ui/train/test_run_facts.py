@@ -40,6 +40,7 @@ def test_a_trainer_writes_its_limit_and_its_evaluation(tmp_path: Path, monkeypat
     written: list[dict[str, object]] = []
     monkeypatch.setattr(RunDir, "write_status", lambda _, **fields: written.append(fields))
     monkeypatch.setattr("trainer.runner._STATUS_EVERY", 0.0)
+    monkeypatch.setattr("trainer.interrupt._EVERY", 0.0)
     Runner(run).run()
     evaluating = [fields["evaluating"] for fields in written if fields["evaluating"]]
     assert evaluating
