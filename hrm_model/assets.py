@@ -36,6 +36,7 @@ def assets_dir() -> Path:
 
 def bundled_models() -> list[BundledModel]:
     """The models that ship: Sudokus, then others, each kind with the largest board first; models of one task by name.
+    The one for Sudokus of every size is the last of them.
 
     >>> import hrm_model
     >>> sorted(model.name for model in hrm_model.bundled_models() if model.task == "sudoku-4x4")
@@ -52,7 +53,9 @@ def bundled_models() -> list[BundledModel]:
             about.get("about", ""),
             ModelConfig.model_validate(about["model"]),
         )
-        found.append(((not model.task.startswith("sudoku"), -model.config.seq_len, model.name), model))
+        sudoku = model.task.startswith("sudoku")
+        # A model that reads Sudokus of every size is for those that have no model of their own.
+        found.append(((not sudoku, sudoku and model.config.mixer == "units", -model.config.seq_len, model.name), model))
     return [model for _, model in sorted(found, key=lambda pair: pair[0])]
 
 
