@@ -75,7 +75,7 @@ class Estimator(QObject):
     def _next(self) -> None:
         if self.child is not None or not self._waiting:
             return
-        config = self._waiting.popleft()
+        config = self._config = self._waiting.popleft()
         self._name, self._answer, self._excess = cost_key(config), Reply(), ""
         self._folder = folder = tempfile.TemporaryDirectory(prefix="hrm-probe-", ignore_cleanup_errors=True)
         file = Path(folder.name) / "config.yaml"
