@@ -74,11 +74,12 @@ class SummaryReader:
         self._size_read = -1e9
         self._best: dict[int, float] = {}
         self._failure = self._error = ""
+        self._unreadable = False  # at the last update, so that no events were read
         self._ended = ""
 
     def update(self, now: float, most_bytes: int = 1 << 20) -> RunSummary:
         """The summary at `now` (monotonic seconds), after reading at most so many bytes of new events."""
-        more = False
+        more, self._unreadable = False, False
         try:
             if self.config is None:
                 self.config = self.run.config()
@@ -87,6 +88,7 @@ class SummaryReader:
         except (ConfigError, RunError, OSError) as error:
             if self.config is None or isinstance(error, OSError):
                 self.summary = replace(self.summary, state="unreadable", message=str(error))
+                self._unreadable = True
                 return self.summary
             status = {"state": "unreadable", "message": str(error)}
         state = str(status.get("state") or self._state_from_events)
@@ -111,9 +113,9 @@ class SummaryReader:
 
     @property
     def behind(self) -> bool:
-        """Whether there are events left to read."""
+        """Whether there are events left to read, and they can be read."""
         try:
-            return self.run.events_file.stat().st_size > self._reader.offset + 4096
+            return not self._unreadable and self.run.events_file.stat().st_size > self._reader.offset + 4096
         except OSError:
             return False
 
