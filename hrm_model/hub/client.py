@@ -166,6 +166,8 @@ def _network_problem(error: Exception) -> str:
     words = first_line(error)[:160]
     if "SOCKS" in words:  # requests
         return _SOCKS
+    if "unsupported scheme" in words and "Proxy" in words:  # requests
+        return f"{_PROXY} ({words})"
     if "Timeout" in type(error).__name__ or "timed out" in words:
         return "the Hub did not answer in time. Try again; what arrived is kept"
     return f"cannot reach the Hub ({words})"
@@ -213,8 +215,8 @@ def _odd_answers(what: str) -> Iterator[None]:
     except HubError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
-        if "proxy" in str(error).lower() or type(error).__module__.startswith("huggingface_hub"):
-            raise  # an address in the environment; a name that cannot be one
+        if "proxy" in str(error).lower() or type(error).__module__.startswith(("huggingface_hub", "requests", "urllib3", "httpx")):
+            raise  # an address in the environment; a name that cannot be one; no way to the Hub
         raise HubError(
             f"{what}: the server's answer is not one of the Hub. Is there a proxy or a page to sign in between?", "other"
         ) from None

@@ -41,7 +41,7 @@ def test_a_path_is_recognised_by_its_content(tmp_path: Path) -> None:
         kind_of(tmp_path / "bytes")
     for name in ("noise.bin", "noise.pt", "step_3"):
         (tmp_path / name).write_bytes(b"\xfb\x13" * 500)
-        with pytest.raises(OpenError, match="is not a checkpoint. HRM Studio opens puzzles as text"):
+        with pytest.raises(OpenError, match="not a checkpoint. HRM Studio opens puzzles as text"):
             kind_of(tmp_path / name)
     whole = (bundled_models()[0].path / "model.safetensors").read_bytes()
     (tmp_path / "cut.safetensors").write_bytes(whole[:100])

@@ -1,12 +1,12 @@
 """Climbs toward hard puzzles; keeps apart the symmetry classes of the judge sets and the shipped test sets."""
 import sys, time, os, json; sys.path.insert(0, '../../..')
 import numpy as np, hardlib, data, glob
-from hrm_model.tasks.sudoku import SUDOKU_9
-from hrm_model.tasks.sudoku_classes import symmetry_classes
+from hrm_model.tasks.sudoku.grid import SUDOKU_9
+from hrm_model.tasks.sudoku.classes import symmetry_classes
 seconds, seed = float(sys.argv[1]), int(sys.argv[2])
 rng = np.random.default_rng(seed)
 banned = set()
-for f in glob.glob('../../../assets/puzzles/test/sudoku-9x9/*.txt') + glob.glob('hard/*.txt'):
+for f in glob.glob('../../../assets/puzzles/test/sudoku-9x9/*.txt') + [f for f in glob.glob('hard/*.txt')]:
     banned |= set(symmetry_classes(data.read(f), SUDOKU_9).tolist())
 print('banned classes', len(banned), flush=True)
 OUT = './data/hard.npz'

@@ -167,8 +167,7 @@ from concurrent.futures import ThreadPoolExecutor
 _pool = {}
 def threads_now(most):
     """How many threads to use: more where the machine is crowded (each gets a small share), one where it is not."""
-    load = os.getloadavg()[0]
-    return max(1, min(most, 1 if load < 4 else 2 if load < 7 else 3 if load < 10 else 4))
+    return most
 def segment_mt(m, C, kinds, zH, zL, labels, grads, k, qweight=0.05, smooth=0.0, part=4):
     B = len(kinds)
     if k <= 1: return segment(m, C, kinds, zH, zL, labels, grads, qweight, smooth)

@@ -4,7 +4,7 @@ torch.set_num_threads(1)
 from sym import *
 import data
 
-DEFAULT = dict(threads=1, um=0, w=32, nL=1, nH=1, Hc=2, Lc=2, inner=0, batch=32, opt="adamw", lr=2e-3, muon_lr=0.01, wd=0.1, warm=100, b2=0.95, ema=0.999, clip=1.0, easy=0.5,
+DEFAULT = dict(threads=1, um=0, randshare=0.0, sizes=[], plain=3, begin=0.0, end=0.0, w=32, nL=1, nH=1, Hc=2, Lc=2, inner=0, batch=32, opt="adamw", lr=2e-3, muon_lr=0.01, wd=0.1, warm=100, b2=0.95, ema=0.999, clip=1.0, easy=0.5,
                segs=16, halt=0.75, qweight=0.05, smooth=0.0, seed=1, budget=600.0, decay=1.0, floor=0.05, sched="linear", noise=0.0, rand=0.0, anchor=0.0, gauss=1.0,
                mix=[["./data/easy.npz", 0, 1], ["./data/easy.npz", 1, 1], ["./data/easy.npz", 2, 1], ["./data/easy.npz", 3, 1]],
                evals=None, every=180.0, evaln=40, evalsegs=16, init="", trial="", final=100)
@@ -56,6 +56,26 @@ def clock():
     return t
 KIDS = []
 
+class Rows:
+    """The boards of one size in training"""
+    def __init__(self, m, c, rng, gen, n, bh, bw, B, mix):
+        self.m, self.c, self.rng, self.gen, self.n, self.B = m, c, rng, gen, n, B
+        un = units(n, bh, bw); self.C = ccfg(m.cfg, un); self.S = un.S
+        self.stream = data.Stream(mix, rng, c.easy)
+        self.zH, self.zL = start(m, B, n, un.S)
+        self.kinds = torch.zeros(B, n, un.S, dtype=torch.int8); self.labels = torch.zeros(B, un.S, dtype=torch.int8); self.age = np.zeros(B, int)
+    def refill(self, rows):
+        if not len(rows): return
+        p, s = self.stream.draw(len(rows)); r = torch.as_tensor(rows)
+        self.kinds[r] = kinds_of(p, self.n); self.labels[r] = torch.as_tensor(s - 1); self.age[rows] = 0
+        for z, i in ((self.zH, 0), (self.zL, 1)): z[r] = self.m.init[i]
+        for q in rows[self.rng.random(len(rows)) < self.c.randshare]:
+            for z in (self.zH, self.zL): z[q] = torch.randn(z.shape[1:], generator=self.gen)
+    def right(self, logits):
+        ok = (logits.argmax(1) == self.labels).all(1).numpy(); self.age += 1
+        self.refill(np.flatnonzero((ok & (self.rng.random(self.B) < self.c.halt)) | (self.age >= self.c.segs)))
+        return ok
+
 def main(run, over):
     os.makedirs(run, exist_ok=True)
     cpath, spath = run + "/config.json", run + "/state.pt"
@@ -66,9 +86,7 @@ def main(run, over):
     c = type("C", (), conf)
     cfg = Config(w=c.w, nL=c.nL, nH=c.nH, Hc=c.Hc, Lc=c.Lc, inner=c.inner, um=c.um)
     m = Model(cfg, c.seed)
-    un = units(9, 3, 3); C = ccfg(cfg, un); n, S, B = 9, 81, c.batch
-    team = Workers(m, C, B, c.threads) if c.threads > 1 else None
-    KIDS[:] = team.kids if team else []
+    KIDS[:] = []
     P = m.params()
     grads = {k: aligned(*v.shape) for k, v in P.items()}
     m1 = {k: torch.zeros_like(v) for k, v in P.items()}; m2 = {k: torch.zeros_like(v) for k, v in P.items()}
@@ -89,41 +107,38 @@ def main(run, over):
         z = torch.load(c.init, weights_only=False)
         m.load(z["model"])
         for k in P: m1[k].copy_(z["m1"][k]); m2[k].copy_(z["m2"][k]); ema[k].copy_(z["ema"][k])
-    stream = data.Stream(c.mix, rng, c.easy)
-    if team: zH, zL, kinds, labels = team.zH, team.zL, team.kinds, team.labels
-    else: (zH, zL), kinds, labels = start(m, B, n, S), torch.zeros(B, n, S, dtype=torch.int8), torch.zeros(B, S, dtype=torch.int8)
-    age = np.zeros(B, int); blanks = np.zeros(B, int)
-    def refill(rows):
-        if not len(rows): return
-        p, s = stream.draw(len(rows))
-        kinds[rows] = kinds_of(p, n); labels[rows] = torch.as_tensor(s - 1); age[rows] = 0
-        r = torch.as_tensor(rows)
-        for z, i in ((zH, 0), (zL, 1)):
-            if c.rand: z[r] = torch.randn(len(rows), n, S, c.w, generator=gen) * c.rand
-            else: z[r] = m.init[i]
+    boards = [Rows(m, c, rng, gen, 9, 3, 3, c.batch, c.mix)] + [Rows(m, c, rng, gen, bh * bw, bh, bw, rows, [[f"data/b{bh * bw}.npz", "*", 1]]) for bh, bw, rows in c.sizes]
+    order = [0] * c.plain + list(range(1, len(boards))) if not c.plain else []
+    if c.plain:
+        for i in range(1, len(boards)): order += [0] * c.plain + [i]
+    if not order: order = [0]
     def save():
         torch.save(dict(model=m.state(), m1=m1, m2=m2, ema=ema, st=st, rng=rng.bit_generator.state, gen=gen.get_state(), cfg=asdict(cfg)), spath + ".tmp")
         os.replace(spath + ".tmp", spath)
-    refill(np.arange(B))
+    for r in boards: r.refill(np.arange(r.B))
+    B = c.batch
     log = open(run + "/log.jsonl", "a")
     names = c.evals or ["36", "30", "26", "minimal", "17", "top1465", "forum", "1106"]
     def report(count, final=False):
         res = evaluate(EMAView(m, ema).m, names, count, c.evalsegs)
         line = dict(time=time.strftime("%H:%M:%S"), cpu=round(st["cpu"]), t=st["t"], rows=st["rows"], loss=round(stats[0] / max(1, stats[2]), 4), right=round(stats[1] / max(1, stats[2] * B), 3), lr=lr, eval={k: v for k, v in res.items()})
         log.write(json.dumps(line) + "\n"); log.flush()
-        print(line["cpu"], line["t"], line["rows"], line["loss"], line["right"], " ".join(f"{k}:" + "/".join(str(x) for kk, x in v.items() if kk != "n") for k, v in res.items()), flush=True)
+        line["side"] = side
+        print({k: round(float(v), 3) for k, v in side.items()}, round(lr, 5), line["cpu"], line["t"], line["rows"], line["loss"], line["right"], " ".join(f"{k}:" + "/".join(str(x) for kk, x in v.items() if kk != "n") for k, v in res.items()), flush=True)
         return res
-    stats = [0.0, 0.0, 0]
+    stats = [0.0, 0.0, 0]; side = {}
     lastsave = time.time(); lastcpu = clock(); lr = 0
     while st["cpu"] < c.budget:
-        x = st["cpu"] / c.budget
+        x = st["cpu"] / c.budget if not c.end else (time.time() - c.begin) / (c.end - c.begin)
+        if c.end and x >= 1: break
         f = min(1.0, (st["t"] + 1) / c.warm)
         if c.sched == "linear": f *= max(c.floor, 1 - c.decay * x)
         elif c.sched == "tail": f *= min(1.0, max(c.floor, (1 - x) / c.decay))  # constant, then falling over the last share `decay`
         lr = c.lr * f
         for g in grads.values(): g.zero_()
         lastq = None
-        logits, q, loss = team.step(grads, c.qweight, c.smooth) if team else segment(m, C, kinds, zH, zL, labels, grads, c.qweight, c.smooth)
+        R = boards[order[st['t'] % len(order)]]
+        logits, q, loss = segment_mt(m, R.C, R.kinds, R.zH, R.zL, R.labels, grads, c.threads, c.qweight, c.smooth, part=4 if R.n <= 9 else 1)
         gn = torch.sqrt(sum(g.square().sum() for g in grads.values())).item()
         if not np.isfinite(gn): raise SystemExit("not finite")
         s = min(1.0, c.clip / (gn + 1e-6))
@@ -143,14 +158,12 @@ def main(run, over):
             p.addcdiv_(m1[k] / (1 - 0.9 ** t), (m2[k] / (1 - c.b2 ** t)).sqrt_().add_(1e-8), value=-lr)
         e = min(c.ema, (t + 1) / (t + 10))
         for k, p in P.items(): ema[k].lerp_(p, 1 - e)
-        right = (logits.argmax(1) == labels).all(1).numpy()
-        age += 1; st["rows"] += B
-        stats[0] += loss.mean().item(); stats[1] += right.sum(); stats[2] += 1
-        done = (right & (rng.random(B) < c.halt)) | (age >= c.segs)
-        refill(np.flatnonzero(done))
-        if c.noise: zH += c.noise * torch.randn(zH.shape, generator=gen); zL += c.noise * torch.randn(zL.shape, generator=gen)
+        right = R.right(logits)
+        st["rows"] += R.B
+        if R.n == 9: stats[0] += loss.mean().item(); stats[1] += right.sum(); stats[2] += 1
+        else: side[R.n] = 0.98 * side.get(R.n, 0) + 0.02 * right.mean()
         now = clock(); st["cpu"] += now - lastcpu; lastcpu = now
-        if t % 200 == 0: stream.reload()
+        if t % 200 == 0: boards[0].stream.reload()
         if st["cpu"] - st["lastlog"] >= c.every:
             st["lastlog"] = st["cpu"]; report(c.evaln); stats[:] = [0, 0, 0]; lastcpu = clock()
         if time.time() - lastsave > 60: save(); lastsave = time.time()
