@@ -13,7 +13,7 @@ import hrm_model
 from hrm_model.assets import model_for_task
 from hrm_model.checkpoint.format import save
 from hrm_model.config import ModelConfig
-from hrm_model.errors import CheckpointError, MismatchError
+from hrm_model.errors import MismatchError
 from hrm_model.symmetric import SymmetricHRM
 from hrm_model.tasks.base import short_name
 from hrm_model.tasks.registry import task_named
@@ -62,8 +62,7 @@ def test_a_jigsaw_has_a_short_name_wherever_its_map_is_too_long(model: hrm_model
     four = hrm_model.load("sudoku-4x4", device="cpu")
     with pytest.raises(MismatchError, match="the puzzle is sudoku-16x16-jigsaw"):
         four.must_read(trace.puzzle.task)
-    with pytest.raises(CheckpointError, match="no bundled model reads sudoku-16x16-jigsaw;"):
-        model_for_task(trace.puzzle.task)
+    assert model_for_task(trace.puzzle.task).name == "sudoku"
     for name in ("sudoku-9x9", "maze-7x20", "arc"):
         assert short_name(name) == name
 
@@ -87,7 +86,7 @@ def test_every_size_is_drawn_large_and_small(qtbot: QtBot, model: hrm_model.Load
                 found.paint_small(painter, QRectF(0, 0, side, side), 1)
             else:
                 found.paint(painter, QRectF(0, 0, side, side), 1, Overlays())
-        assert len({image.pixel(x, side // 2) for x in range(side)}) > 2
+        assert len({image.pixel(x, y) for x in range(side) for y in range(0, side, side // 48)}) > 2
     assert any(f"({size.side})" in line for line in found.cell_words(int(np.argmax(trace.puzzle.solution)), 1))
     page = trace._repr_html_()
     assert page.count("<text") >= size.cells
