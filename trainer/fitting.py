@@ -7,7 +7,6 @@ hangs or makes steps slower costs a minute and not the run.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 
 import torch
 
+from hrm_model.children import child_environment
 from hrm_model.device import pick_training_dtype
 from hrm_model.files import write_json
 from hrm_model.native import units as native
@@ -134,8 +134,7 @@ def measure_in_child(config: RunConfig, timeout: float = _TIMEOUT) -> dict[str, 
     with tempfile.TemporaryDirectory(prefix="hrm-probe-") as folder:
         file = Path(folder) / "config.yaml"
         write_config(config, file)
-        here = str(Path(__file__).parents[1])
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])}
+        environment = child_environment()
         for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
             environment.pop(name, None)
         try:
