@@ -26,9 +26,10 @@ from hrm_model.checkpoint.format import load
 from hrm_model.evaluation import evaluate, evaluate_batches
 from hrm_model.tasks.base import Grids
 from hrm_model.tasks.puzzle_files import read_puzzles
-from hrm_model.tasks.sudoku.grid import SUDOKU_9, Grid
+from hrm_model.tasks.sudoku.grid import SUDOKU_9
+from hrm_model.tasks.sudoku.hard import guesses
 from hrm_model.tasks.sudoku.rating import LEVELS, rate
-from hrm_model.tasks.sudoku.solver import OPEN, branch, count_solutions, propagate, to_bits
+from hrm_model.tasks.sudoku.solver import count_solutions
 
 OURS = assets_dir() / "puzzles" / "test" / "sudoku-9x9"
 
@@ -73,21 +74,9 @@ def ours_by_level(model: Any, segments: int) -> dict[int, float]:
     return found
 
 
-def boards_to_try(puzzle: Grid) -> int:
-    """Boards in the whole tree of guesses of a puzzle (81,), singles filled in after each; 0 if singles are enough."""
-    boards, tried = to_bits(puzzle[None], SUDOKU_9), 0
-    while True:
-        boards, status, free = propagate(boards, SUDOKU_9)
-        still = status == OPEN
-        if not still.any():
-            return tried
-        boards, _ = branch(boards[:, still], np.flatnonzero(still), free[:, still], SUDOKU_9)
-        tried += boards.shape[1]
-
-
 def search_needed(puzzles: Grids) -> str:
-    """The median of `boards_to_try`; a dash for no puzzles."""
-    return f"{np.median([boards_to_try(p) for p in puzzles]):.0f}" if len(puzzles) else "–"
+    """The median number of guesses; a dash for no puzzles."""
+    return f"{np.median(guesses(puzzles, SUDOKU_9)[0]):.0f}" if len(puzzles) else "–"
 
 
 def main() -> None:

@@ -15,6 +15,8 @@ from hrm_model.assets import model_dir
 from hrm_model.checkpoint.format import load
 from hrm_model.tasks.puzzle_files import read_puzzles
 from hrm_model.tasks.registry import task_named
+from hrm_model.tasks.sudoku.grid import SUDOKU_9
+from hrm_model.tasks.sudoku.hard import guesses
 from training import others, recipes, votes
 
 TASK = task_named("sudoku-4x4")
@@ -128,6 +130,6 @@ def test_what_does_not_exist_is_said_in_words(words: list[str]) -> None:
 
 def test_how_much_search_a_puzzle_needs() -> None:
     easy, hard = (read_puzzles(others.OURS / f"{name}.txt", limit=5).puzzles for name in ("needs-naked-single", "hardest-known"))
-    assert [others.boards_to_try(p) for p in easy] == [0] * 5
-    assert min(others.boards_to_try(p) for p in hard) > 20
+    assert guesses(easy, SUDOKU_9)[0].tolist() == [0] * 5
+    assert min(guesses(hard, SUDOKU_9)[0]) > 20
     assert others.search_needed(easy[:0]) == "–"

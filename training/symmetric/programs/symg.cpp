@@ -1,5 +1,5 @@
 // Mazes: blocks that mix the four neighbours of a cell only. Boards may differ in size: rows x columns each, `stride` cells apart.
-#include "symcore.h"
+#include "../../../hrm_model/native/vectors.h"
 static const float EPS = 1e-5f;
 static const int T = 27, D = 4;
 // A block's weights: A, M[4] (from the cell above, left, right, below), O (W x W each), W1 (W x 2I), W2 (I x W)
