@@ -94,7 +94,7 @@ def fit_to_machine(
 def in_native_code(config: RunConfig, device: torch.device) -> bool:
     """Whether training steps are computed in C++ here, which is faster than torch, compiled or not."""
     dtype = pick_training_dtype(device, config.dtype, config.model.mixer)
-    return device.type == "cpu" and native.usable(config.model.model_copy(update={"forward_dtype": dtype}))
+    return native.usable(config.model.model_copy(update={"forward_dtype": dtype}), device)
 
 
 def _read(file: Path) -> MachineFit | None:

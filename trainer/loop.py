@@ -93,7 +93,7 @@ class Trainer:
             attend_to_neighbours(self.model, config.seed)
         self.model.to(self.device)
         self.enter_phase(0)
-        if self.device.type == "cpu" and isinstance(self.model, SymmetricHRM) and native.usable(self.model.config):
+        if isinstance(self.model, SymmetricHRM) and native.usable(self.model.config, self.device):
             self.model.in_native_code = True  # several times as fast as torch, compiled or not
         elif config.compile == "on" if compiled is None else compiled:
             self.model.compile_segment()

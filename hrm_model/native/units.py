@@ -62,10 +62,11 @@ class UnitArrays:
         return _Board(*numbers, *(array.ctypes.data for array in arrays), self.digits**0.5, eps)
 
 
-def usable(config: ModelConfig) -> bool:
+def usable(config: ModelConfig, device: torch.device) -> bool:
     """Whether segments of such a model can be computed here in C++. Compiles the code when first asked, which takes some seconds."""
     return (
-        config.mixer == "units"
+        device.type == "cpu"
+        and config.mixer == "units"
         and config.forward_dtype == "float32"
         and config.hidden_size % 16 == config.swiglu_size % 16 == 0
         and library("unit_segment.cpp", config.hidden_size) is not None

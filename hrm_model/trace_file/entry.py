@@ -5,7 +5,6 @@ Shapes: N steps, T positions, S cells, D width, V vocabulary.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 from hrm_model.analysis.core import solved_step, task_of, verdict
 from hrm_model.errors import TraceFileError
 from hrm_model.trace.data import LEVEL_H, LEVEL_L, Array, ModelInfo, PuzzleInfo, Trace
-from hrm_model.trace_file.extras import Extras, read_extras
+from hrm_model.trace_file.extras import Extras, json_object, read_extras
 from hrm_model.trace_file.hdf5 import attribute, load, member, numbers, read_text, row_sums, scalar
 from hrm_model.trace_file.layout import STATES, STEP_NAMES
 
@@ -192,13 +191,7 @@ class Entry:
         if states:
             self._spend(0)
             z |= {level: self._states(level, 0, self._rows(level)) for level in "HL"}
-        config = read_text(self._config, "config", default="{}")
-        try:
-            settings = json.loads(config)
-        except (ValueError, RecursionError):
-            raise TraceFileError(f"{self._config.name}/config is not JSON") from None
-        if not isinstance(settings, dict):
-            raise TraceFileError(f"{self._config.name}/config is not a JSON object")
+        settings = json_object(read_text(self._config, "config", default="{}"), f"{self._config.name}/config")
         solution = None if self._solution is None else load(self._solution)
         text, identifier = read_text(self._puzzle, "text", default=""), scalar(self._puzzle, "identifier", default=0)
         if identifier < 0:

@@ -106,7 +106,7 @@ def read_extras(group: h5py.Group, title: str, version: int, max_bytes: int) -> 
         parent = read_text(branch, "parent")
         parent_step = int(numbers(branch, "parent_step", (), "iu")[()].item())
         if version >= 3:
-            changed = _changes(_json(read_text(branch, "changes", default="{}"), f"{branch.name}/changes"), branch.name)
+            changed = _changes(json_object(read_text(branch, "changes", default="{}"), f"{branch.name}/changes"), branch.name)
             note = read_text(branch, "note", default="")
     budget = _Budget(max_bytes)
     records = []
@@ -114,7 +114,7 @@ def read_extras(group: h5py.Group, title: str, version: int, max_bytes: int) -> 
     for name in sorted(member_names(kept, _MAX_RECORDS), key=_by_number) if kept is not None else ():
         one = member(kept, name, h5py.Group)
         arrays = member(one, "arrays", h5py.Group)
-        about = _json(read_text(one, "about"), f"{one.name}/about")
+        about = json_object(read_text(one, "about"), f"{one.name}/about")
         found = {key: budget.read(arrays, key) for key in member_names(arrays, _MAX_RECORDS) if _NAME.fullmatch(key)}
         records.append(Record(read_text(one, "kind"), about, found))
     attention: dict[tuple[int, int], Array] = {}
@@ -150,7 +150,8 @@ class _Budget:
         return load(dataset) if dataset.shape else np.asarray(dataset[()])
 
 
-def _json(text: str, where: str) -> dict[str, Any]:
+def json_object(text: str, where: str) -> dict[str, Any]:
+    """The JSON object in a text of the file. TraceFileError names its place, `where`."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):

@@ -102,7 +102,7 @@ def main() -> None:
                 for second in (False, True):
                     way = config.model_copy(update={"dtype": dtype, "compile": compiled, "q_continue": second})
                     print(json.dumps({"preset": name, **measured(way, given.repeats, in_native_code=False)}), flush=True)
-            if dtype == "float32" and usable(config.model):
+            if dtype == "float32" and usable(config.model, torch.device("cpu")):
                 print(json.dumps({"preset": name, **measured(config, given.repeats, in_native_code=True)}), flush=True)
 
 

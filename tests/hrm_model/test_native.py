@@ -15,6 +15,7 @@ from hrm_model.native import build
 from hrm_model.native import units as native
 from hrm_model.symmetric import SymmetricHRM
 
+CPU = torch.device("cpu")
 needs_compiler = pytest.mark.skipif(build.compiler() is None, reason="needs a C++ compiler")
 
 
@@ -45,7 +46,7 @@ def states_and_gradients(model: SymmetricHRM, cells: int, *, in_native_code: boo
     ("config", "cells"), [(symmetric(16), 81), (symmetric(16, unit_mlp=False, H_layers=2, L_cycles=3), 36), (symmetric(48, L_layers=2), 16)]
 )
 def test_states_and_gradients_are_those_of_torch(config: ModelConfig, cells: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert native.usable(config)
+    assert native.usable(config, CPU)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     torch.manual_seed(0)
     model = make_model(config)
@@ -69,9 +70,9 @@ def test_a_depth_that_carries_no_full_gradient_is_left_to_torch() -> None:
 
 
 def test_what_cannot_be_computed_in_c_is_left_to_torch() -> None:
-    assert not native.usable(symmetric(24))  # no multiple of 16
-    assert not native.usable(symmetric(16).model_copy(update={"forward_dtype": "bfloat16"}))
-    assert not native.usable(ModelConfig())
+    assert not native.usable(symmetric(24), CPU)  # no multiple of 16
+    assert not native.usable(symmetric(16).model_copy(update={"forward_dtype": "bfloat16"}), CPU)
+    assert not native.usable(ModelConfig(), CPU)
 
 
 @pytest.mark.parametrize("fault", ["no compiler", "a compiler that fails", "switched off", "no room"])
@@ -94,7 +95,7 @@ def test_where_nothing_can_be_compiled_torch_does_the_work(
             (tmp_path / "file").touch()
             monkeypatch.setenv("HRM_STUDIO_HOME", str(tmp_path / "file"))
         with caplog.at_level("INFO"):
-            assert not native.usable(symmetric(16))
+            assert not native.usable(symmetric(16), CPU)
         assert ("torch does the work" in caplog.text) == (fault != "switched off")
     finally:
         build.library.cache_clear()
