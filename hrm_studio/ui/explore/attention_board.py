@@ -6,9 +6,8 @@ from collections.abc import Callable
 from math import atan2, cos, sin
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 
 from hrm_model.analysis.core import Floats
 from hrm_studio.models.selection import Selection
@@ -17,6 +16,8 @@ from hrm_studio.theme import Theme
 from hrm_studio.ui.board.arc import ArcDrawing
 from hrm_studio.ui.board.board import BoardView
 from hrm_studio.ui.board.drawing import picture, premultiplied
+from hrm_studio.ui.board.puzzle_picture import cell_rect
+from hrm_studio.ui.board.square import SquareBoard
 
 _MOST_ARROWS = 12
 _LEAST_SHARE = 0.02  # of the attention, for an arrow
@@ -48,50 +49,34 @@ def paint_arrows(painter: QPainter, box_of: BoxOf, weights: Floats, cell: int, c
         painter.drawPolygon(QPolygonF([tip, *wings]))
 
 
-class AttentionBoard(QWidget):
-    """The board of one module, 'L' or 'H'. Without a cell (−1), it shows what all cells together look at.
-
-    Signals
-    -------
-    hovered(int)    the cell under the mouse, −1 outside the board
-    """
-
-    hovered = Signal(int)
+class AttentionBoard(SquareBoard):
+    """The board of one module, 'L' or 'H'. Without a cell (−1), it shows what all cells together look at."""
 
     def __init__(self, level: str, traces: TraceModel, selection: Selection, board: BoardView, theme: Theme) -> None:
-        super().__init__()
-        self.level, self._traces, self._selection, self._board, self._theme = level, traces, selection, board, theme
+        super().__init__(selection)
+        self.level, self._traces, self._board, self._theme = level, traces, board, theme
         self.weights: Floats | None = None  # (S, S)
         self.looked_at: Floats | None = None  # (S,) by all cells together
         self.cell = -1
         self.stale = False  # the weights belong to another step than the cursor's
         self.arrows = True
-        self.setMouseTracking(True)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(120, 120)
         self.setAccessibleName(f"Attention of module {level}")
 
     def sizeHint(self) -> QSize:
         return QSize(240, 240)
 
-    def _place(self) -> QRectF:
-        size = min(self.width(), self.height()) - 6.0
-        place = QRectF(0, 0, size, size)
-        place.moveCenter(QRectF(self.rect()).center())
-        return place
-
-    def _side(self) -> int:
-        return self._traces.trace.side if self._traces.trace is not None else 1
+    def side(self) -> int:
+        trace = self._traces.trace
+        return trace.side if trace is not None and self._board.drawing is not None else 0
 
     def _box(self, cell: int) -> QRectF:
-        place, side = self._place(), self._side()
-        size = place.width() / side
-        return QRectF(place.left() + cell % side * size, place.top() + cell // side * size, size, size)
+        return cell_rect(self.place(), self.side(), cell)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        drawing, place, step, palette = self._board.drawing, self._place(), self._traces.cursor, self._theme.palette
+        drawing, place, step, palette = self._board.drawing, self.place(), self._traces.cursor, self._theme.palette
         if drawing is None or step < 0:
             return
         if isinstance(drawing, ArcDrawing):
@@ -104,27 +89,10 @@ class AttentionBoard(QWidget):
         colour = palette.color("level_H" if self.level == "H" else "level_L")
         row = self.weights[self.cell] if self.cell >= 0 else self.looked_at
         strength = np.sqrt(np.clip(row / max(float(row.max()), 1e-9), 0, 1))
-        painter.drawImage(place, picture(premultiplied(colour.name(), 0.75 * strength), self._side()))
+        painter.drawImage(place, picture(premultiplied(colour.name(), 0.75 * strength), self.side()))
         if self.cell >= 0:
             if self.arrows:
                 paint_arrows(painter, self._box, row, self.cell, palette.color("text", 0.8))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(palette.color("accent"), 2.5))
             painter.drawRect(self._box(self.cell))
-
-    def _cell_at(self, point: QPointF) -> int:
-        place, side = self._place(), self._side()
-        if self._board.drawing is None or not place.contains(point):
-            return -1
-        row, column = ((point.y() - place.top()), (point.x() - place.left()))
-        return min(side - 1, int(row / place.height() * side)) * side + min(side - 1, int(column / place.width() * side))
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self.hovered.emit(self._cell_at(event.position()))
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self.hovered.emit(-1)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        cell = self._cell_at(event.position())
-        self._selection.pick(None if cell < 0 else cell, bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier))

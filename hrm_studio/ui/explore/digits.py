@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QFont, QHideEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer
+from PySide6.QtGui import QColor, QFont, QHideEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QLabel, QVBoxLayout, QWidget
 
 from hrm_model.analysis.cells import short_step_name
 from hrm_model.analysis.core import sudoku_variant
@@ -19,6 +19,7 @@ from hrm_studio.services.reasoner import Reasoner
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.drawing import percent, picture, premultiplied
 from hrm_studio.ui.board.puzzle_picture import box_lines, cell_lines, cell_rect
+from hrm_studio.ui.board.square import SquareBoard
 from hrm_studio.ui.board.token_text import digit_text
 from hrm_studio.ui.widgets.elided import Elided
 from hrm_studio.ui.widgets.view import View
@@ -28,38 +29,26 @@ _WIDE = 400  # pixels
 LANE = "messages"
 
 
-class DigitBoard(QWidget):
-    """The probability of one digit in every cell. Clues of this digit are bold, cells with another clue are hatched out.
-
-    Signals
-    -------
-    hovered(int)    the cell under the mouse, −1 outside the board
-    """
-
-    hovered = Signal(int)
+class DigitBoard(SquareBoard):
+    """The probability of one digit in every cell. Clues of this digit are bold, cells with another clue are hatched out."""
 
     def __init__(self, selection: Selection, theme: Theme) -> None:
-        super().__init__()
-        self._selection, self._theme = selection, theme
+        super().__init__(selection)
+        self._theme = theme
         self.variant: Variant | None = None
         self.probability: Array = np.zeros(0)  # (S,) of the digit
         self.given: Array = np.zeros(0, int)  # (S,) digits, 0 for a blank
         self.digit = 1
         self.strength: dict[int, float] = {}  # by box, row and column of the chosen cell: (unit) → share of its message
         self.cell = -1
-        self.setMouseTracking(True)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(150, 150)
         self.setAccessibleName("Probability of a digit in each cell")
 
     def sizeHint(self) -> QSize:
         return QSize(260, 260)
 
-    def place(self) -> QRectF:
-        size = min(self.width(), self.height()) - 6.0
-        place = QRectF(0, 0, size, size)
-        place.moveCenter(QRectF(self.rect()).center())
-        return place
+    def side(self) -> int:
+        return self.variant.side if self.variant is not None else 0
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if self.variant is None:
@@ -105,24 +94,6 @@ class DigitBoard(QWidget):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(palette.color("accent"), 2.5))
             painter.drawRect(cell_rect(place, side, self.cell))
-
-    def cell_at(self, point: QPointF) -> int:
-        place = self.place()
-        if self.variant is None or not place.contains(point):
-            return -1
-        side = self.variant.side
-        row, column = ((at / place.width() * side) for at in (point.y() - place.top(), point.x() - place.left()))
-        return min(int(row), side - 1) * side + min(int(column), side - 1)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self.hovered.emit(self.cell_at(event.position()))
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self.hovered.emit(-1)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        cell = self.cell_at(event.position())
-        self._selection.pick(None if cell < 0 else cell, bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier))
 
 
 class PartBars(QWidget):
