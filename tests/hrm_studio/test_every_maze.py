@@ -94,16 +94,16 @@ def test_arrow_keys_stay_in_the_rectangle(explored: MainWindow, qtbot: QtBot) ->
 
 def test_size_fields_cut_and_fill_a_maze_up_to_60(explored: MainWindow) -> None:
     tools, puzzle = explored.explore.panel.maze_tools, explored.explore.model.puzzle
-    assert (tools.rows.value(), tools.columns.value()) == (3, 5)
-    tools.rows.setValue(60)
+    assert (tools.size_fields.rows.value(), tools.size_fields.columns.value()) == (3, 5)
+    tools.size_fields.rows.setValue(60)
     assert (puzzle.task.name, puzzle.task.cells) == ("maze-60x5", 3600)
     assert puzzle.task.format_grid(puzzle.grid).split("\n")[:3] == TEXT.split("\n")
     assert "maze-60x5" in [task.name for task in explored.explore.model.tasks()]
-    tools.columns.setValue(4)
+    tools.size_fields.columns.setValue(4)
     assert (puzzle.grid == maze.GOAL).sum() == 0  # it was in the fifth column
     puzzle.undo()
     assert puzzle.task.name == "maze-3x5"
-    assert (tools.rows.value(), tools.columns.value()) == (3, 5)
+    assert (tools.size_fields.rows.value(), tools.size_fields.columns.value()) == (3, 5)
     tools.walls.trigger()
     assert puzzle.task.format_grid(puzzle.grid) == "S####\n#####\n####G"
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QRectF, QSignalBlocker, QSize, Qt
+from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
 from hrm_model.tasks.arc import puzzle as arc
 from hrm_model.tasks.arc.task import ArcTask
@@ -14,6 +14,7 @@ from hrm_studio.models.puzzle import PuzzleModel
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.arc import COLOURS, token_name
 from hrm_studio.ui.explore.brush import Brush
+from hrm_studio.ui.explore.size_fields import SizeFields
 
 _SWATCH = 22  # pixels
 _NEW_SIDE = 10  # rows and columns of a new grid
@@ -112,22 +113,15 @@ class ArcTools(QWidget):
             self._group.addButton(swatch)
             colours.addWidget(swatch)
         colours.addStretch(1)
-        self.rows = QSpinBox(minimum=1, maximum=arc.SIDE, suffix=" rows", accessibleName="Rows of the grid")
-        self.columns = QSpinBox(minimum=1, maximum=arc.SIDE, suffix=" columns", accessibleName="Columns of the grid")
-        size = QHBoxLayout()
-        size.setSpacing(6)
-        size.addWidget(self.rows, 1)
-        size.addWidget(QLabel("×", objectName="muted"))
-        size.addWidget(self.columns, 1)
+        tip = "Cuts the grid at the right and bottom, or fills it with black"
+        self.size_fields = SizeFields(1, arc.SIDE, of="grid", tip=tip)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addLayout(colours)
-        layout.addLayout(size)
+        layout.addWidget(self.size_fields)
         self._group.buttonClicked.connect(self._choose)
-        for field in (self.rows, self.columns):
-            field.setToolTip("Cuts the grid at the right and bottom, or fills it with black")
-            field.valueChanged.connect(self._resize)
+        self.size_fields.changed.connect(self._resize)
         puzzle.changed.connect(self._show)
         theme.changed.connect(self.update)
         self.swatches[brush.colour].setChecked(True)
@@ -137,15 +131,11 @@ class ArcTools(QWidget):
         assert isinstance(swatch, Swatch)
         self._brush.colour = swatch.colour
 
-    def _resize(self) -> None:
+    def _resize(self, rows: int, columns: int) -> None:
         if isinstance(self._puzzle.task, ArcTask):
-            grid = resized(self._puzzle.grid, self.rows.value(), self.columns.value())
+            grid = resized(self._puzzle.grid, rows, columns)
             self._puzzle.replace(self._puzzle.task, grid, "ARC size")
 
     def _show(self) -> None:
-        if not isinstance(self._puzzle.task, ArcTask):
-            return
-        with QSignalBlocker(self.rows), QSignalBlocker(self.columns):
-            rows, columns = size_of(self._puzzle.grid)
-            self.rows.setValue(rows)
-            self.columns.setValue(columns)
+        if isinstance(self._puzzle.task, ArcTask):
+            self.size_fields.show_size(*size_of(self._puzzle.grid))

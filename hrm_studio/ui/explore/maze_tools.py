@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QMenu, QSpinBox, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QButtonGroup, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from hrm_model.tasks.base import Grid, Task
 from hrm_model.tasks.maze import grid as maze
@@ -14,6 +14,7 @@ from hrm_model.tasks.maze.task import MazeTask
 from hrm_model.tasks.puzzle_check import PuzzleCheck
 from hrm_studio.models.puzzle import PuzzleModel
 from hrm_studio.ui.explore.brush import Brush
+from hrm_studio.ui.explore.size_fields import SizeFields
 from hrm_studio.ui.widgets.flow_layout import FlowRow
 
 _ENDS = (maze.START, maze.GOAL)
@@ -108,18 +109,13 @@ class MazeTools(QWidget):
             button.clicked.connect(lambda _=False, tool=tool: self.choose(tool))
             self._group.addButton(button)
             self.buttons[tool.name] = button
-        self.rows = QSpinBox(minimum=maze.SMALLEST, maximum=_LARGEST, suffix=" rows", accessibleName="Rows of the maze")
-        self.columns = QSpinBox(minimum=maze.SMALLEST, maximum=_LARGEST, suffix=" columns", accessibleName="Columns of the maze")
-        size = QHBoxLayout()
-        size.setSpacing(6)
-        size.addWidget(self.rows, 1)
-        size.addWidget(QLabel("×", objectName="muted"))
-        size.addWidget(self.columns, 1)
+        tip = "Cuts the maze at the right and bottom, or adds open cells there"
+        self.size_fields = SizeFields(maze.SMALLEST, _LARGEST, of="maze", tip=tip)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addWidget(FlowRow(*self.buttons.values()))  # it wraps: a wide row would push the panel's other widgets out of sight
-        layout.addLayout(size)
+        layout.addWidget(self.size_fields)
         self.begin = QToolButton(objectName="flat", toolTip="New maze", accessibleName="New maze")
         self.begin.setProperty("icon_name", "mdi6.plus-box-outline")
         self.begin.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -128,25 +124,20 @@ class MazeTools(QWidget):
         self.walls = menu.addAction("All walls, to dig paths", lambda: self.start(self._puzzle.task, maze.WALL))
         self.begin.setMenu(menu)
         self.choose(brush.tool)
-        for field in (self.rows, self.columns):
-            field.setToolTip("Cuts the maze at the right and bottom, or adds open cells there")
+        for field in (self.size_fields.rows, self.size_fields.columns):
             field.setKeyboardTracking(False)  # 3 on the way to 30 would cut the maze
-            field.valueChanged.connect(self._resize)
+        self.size_fields.changed.connect(self._resize)
         puzzle.changed.connect(self._show_size)
         self._show_size()
 
-    def _resize(self) -> None:
+    def _resize(self, rows: int, columns: int) -> None:
         if isinstance(self._puzzle.task, MazeTask):
-            shape = self.rows.value(), self.columns.value()
-            self._puzzle.replace(MazeTask(*shape), maze.resized(self._puzzle.grid, shape), "maze size")
+            self._puzzle.replace(MazeTask(rows, columns), maze.resized(self._puzzle.grid, (rows, columns)), "maze size")
 
     def _show_size(self) -> None:
         task = self._puzzle.task
         if isinstance(task, MazeTask):
-            with QSignalBlocker(self.rows), QSignalBlocker(self.columns):
-                for field, length in ((self.rows, task.rows), (self.columns, task.columns)):
-                    field.setMaximum(max(_LARGEST, length))
-                    field.setValue(length)
+            self.size_fields.show_size(task.rows, task.columns)
 
     def choose(self, tool: Tool) -> None:
         """Draw with this tool."""

@@ -27,6 +27,8 @@ from hrm_model.lab.changes import Change, Cut, Freeze, Hold, Kick
 from hrm_studio.models.lab import BASE, LabModel, change_or_reason
 from hrm_studio.models.selection import Selection
 from hrm_studio.models.trace_model import TraceModel
+from hrm_studio.services.lab_jobs import TriesFound
+from hrm_studio.services.lab_maps import MapFound
 from hrm_studio.theme import Theme
 from hrm_studio.ui.board.timeline import step_name
 from hrm_studio.ui.lab.boards import BoardPair, TryGrid
@@ -209,21 +211,17 @@ class LabPanel(View):
         return " ".join(filter(None, [f"{found.story.words} {differs}{halts}", found.note]))
 
     def _tries_changed(self) -> None:
-        tries = self._lab.tries
-        if tries is not None:
-            self.boards.setCurrentWidget(self.grid)
-            self._note = tries.words
-        elif self.boards.currentWidget() is self.grid:
-            self.boards.setCurrentWidget(self.pair)
-            self._note = ""
-        self._refresh()
+        self._show_result(self._lab.tries, self.grid)
 
     def _map_changed(self) -> None:
-        found = self._lab.map
+        self._show_result(self._lab.map, self.map)
+
+    def _show_result(self, found: TriesFound | MapFound | None, view: QWidget) -> None:
+        """Show what was found in its view; the boards again once it is gone."""
         if found is not None:
-            self.boards.setCurrentWidget(self.map)
+            self.boards.setCurrentWidget(view)
             self._note = found.words
-        elif self.boards.currentWidget() is self.map:
+        elif self.boards.currentWidget() is view:
             self.boards.setCurrentWidget(self.pair)
             self._note = ""
         self._refresh()

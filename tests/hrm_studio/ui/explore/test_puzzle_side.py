@@ -195,18 +195,18 @@ def test_an_arc_grid_is_painted_with_the_mouse(rig: Rig, qtbot: QtBot) -> None:
 def test_an_arc_grid_has_the_size_that_is_asked_for(rig: Rig, qtbot: QtBot) -> None:
     task, tools = task_named("arc"), rig.panel.arc_tools
     rig.puzzle.replace(task, task.parse("123\n456"))
-    assert (tools.rows.value(), tools.columns.value()) == (2, 3)
-    tools.columns.setValue(4)
-    tools.rows.setValue(3)
+    assert (tools.size_fields.rows.value(), tools.size_fields.columns.value()) == (2, 3)
+    tools.size_fields.columns.setValue(4)
+    tools.size_fields.rows.setValue(3)
     assert arc_rows(rig) == ["1230", "4560", "0000"]
     rig.puzzle.undo()  # both, one after the other, are one change
     assert arc_rows(rig) == ["123", "456"]
-    assert (tools.rows.value(), tools.columns.value()) == (2, 3)
-    tools.columns.setValue(1)
+    assert (tools.size_fields.rows.value(), tools.size_fields.columns.value()) == (2, 3)
+    tools.size_fields.columns.setValue(1)
     assert arc_rows(rig) == ["1", "4"]
     for rows, columns in ((30, 30), (1, 1)):
-        tools.rows.setValue(rows)
-        tools.columns.setValue(columns)
+        tools.size_fields.rows.setValue(rows)
+        tools.size_fields.columns.setValue(columns)
         assert (rig.puzzle.grid >= 2).sum() == rows * columns
         assert np.array_equal(rig.puzzle.grid, task.parse(task.format_grid(rig.puzzle.grid)))  # ends where it should
 
