@@ -13,6 +13,7 @@ import torch
 
 from hrm_model.act import Carry
 from tests.support.runs import small
+from tests.support.training import losses
 from trainer.capture import CapturedStep
 from trainer.data.batches import Batches, make_pool
 from trainer.loop import Trainer
@@ -58,10 +59,6 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(torch.cuda, name, MagicMock())
     monkeypatch.setattr("trainer.loop.CapturedStep", FakeStep)
     FakeStep.captures = 0
-
-
-def losses(trainer: Trainer) -> list[float]:
-    return [e["values"]["loss"] for events in trainer.train() for e in events if e["type"] == "metrics"]
 
 
 @pytest.mark.usefixtures("fake_cuda")

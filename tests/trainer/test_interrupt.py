@@ -13,6 +13,7 @@ import torch
 from hrm_model.layers import Block
 from hrm_model.model import HRM
 from tests.support.runs import Start, figures, of_kind, small, wait_for
+from tests.support.training import losses
 from trainer import interrupt, loop
 from trainer import runner as runner_module
 from trainer.data.batches import Batches, evaluation_sets, make_pool
@@ -31,10 +32,6 @@ def every_look(monkeypatch: pytest.MonkeyPatch) -> None:
 def trainer_of(**changes: Any) -> Trainer:
     config = small(steps=6, log_every=1, evaluate_every=100, **changes)
     return Trainer(config, Batches(config, *make_pool(config)), evaluation_sets(config), micro_batch=8)
-
-
-def losses(trainer: Trainer) -> list[float]:
-    return [e["values"]["loss"] for events in trainer.train() for e in events if e["type"] == "metrics"]
 
 
 @pytest.mark.parametrize("changes", [{}, {"q_continue": True, "puzzle_emb_lr": 1e-2}])

@@ -13,6 +13,7 @@ from hrm_model.act import act_step, initial_carry
 from hrm_model.maze_model import MazeHRM
 from hrm_model.tasks.maze import grid as maze
 from tests.support.runs import small, small_maze_of_every_size
+from tests.support.training import losses, losses_after_a_cut
 from trainer import measure
 from trainer.data.batches import Batches, evaluation_sets, make_pool
 from trainer.halting import overrule_halting
@@ -20,22 +21,12 @@ from trainer.loop import Trainer
 from trainer.presets import preset
 
 
-def losses(trainer: Trainer) -> list[float]:
-    return [e["values"]["loss"] for events in trainer.train() for e in events if e["type"] == "metrics"]
-
-
 def test_it_learns_and_goes_on_bit_for_bit() -> None:
     config = small_maze_of_every_size(steps=60, evaluate_every=1000, warmup_steps=5)
     batches = Batches(config, *make_pool(config))
     whole = losses(Trainer(config, batches))
     assert np.mean(whole[-8:]) < 0.92 * max(whole)  # (not the first: at first little is asked)
-    cut = Trainer(config, batches)
-    stream = cut.train()
-    for _ in range(5):
-        next(stream)
-    rest = Trainer(config, batches)
-    rest.load_state_dict(cut.state_dict())
-    assert losses(rest) == whole[5:]
+    assert losses_after_a_cut(config, batches, 5) == whole[5:]
 
 
 def test_micro_batches_give_the_gradients_of_the_whole() -> None:

@@ -20,6 +20,7 @@ from hrm_model.errors import ConfigError
 from hrm_model.trace_file import io as trace_file
 from tests.paths import ROOT
 from tests.support.runs import figures, of_kind, small
+from tests.support.training import losses
 from trainer import runner as runner_module
 from trainer.__main__ import explain, main
 from trainer.config import read_config
@@ -286,6 +287,7 @@ def test_a_stop_cancels_an_evaluation_and_a_resumed_run_begins_with_it(tmp_path:
         return solve(*given, **more)
 
     monkeypatch.setattr(evaluate_module, "reason_batch", solve_and_ask)
+    monkeypatch.setattr("trainer.interrupt._EVERY", 0.0)  # on a quick machine the evaluation is over before the next look
     Runner(run).run()
     assert batches == [64]  # of 300 puzzles: four times as many as are trained at once
     assert [step for kind, step, _ in figures(run) if kind == "evaluation"] == []
@@ -333,10 +335,6 @@ def test_a_run_with_tensorboard_is_refused_if_it_is_not_installed(tmp_path: Path
 
 
 # Micro-batches -----------------------------------------------------------------------------------------------------------
-
-
-def losses(trainer: Trainer) -> list[float]:
-    return [e["values"]["loss"] for events in trainer.train() for e in events if e["type"] == "metrics"]
 
 
 @pytest.mark.parametrize("changes", [{}, {"q_continue": True, "puzzle_emb_lr": 1e-3, "loss": "stablemax"}, {"full_length": 0.5}])

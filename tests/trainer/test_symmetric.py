@@ -17,15 +17,12 @@ from hrm_model.reasoning import solve_batch
 from hrm_model.symmetric import SymmetricHRM, _AddNorm
 from hrm_model.tasks.registry import task_named
 from tests.support.runs import small, small_symmetric
+from tests.support.training import losses, losses_after_a_cut
 from trainer import measure
 from trainer.data.batches import Batches, make_pool, may_end
 from trainer.loop import Trainer
 from trainer.optim import Muon, MuonAdamW
 from trainer.presets import preset
-
-
-def losses(trainer: Trainer) -> list[float]:
-    return [e["values"]["loss"] for events in trainer.train() for e in events if e["type"] == "metrics"]
 
 
 def test_it_learns_and_goes_on_bit_for_bit() -> None:
@@ -35,13 +32,7 @@ def test_it_learns_and_goes_on_bit_for_bit() -> None:
     solve_batch(make_model(config.model), np.ones((1, 16), int), segments=1)
     whole = losses(Trainer(config, batches))
     assert np.mean(whole[-10:]) < 0.7 * np.mean(whole[:10])
-    cut = Trainer(config, batches)
-    stream = cut.train()
-    for _ in range(5):
-        next(stream)
-    rest = Trainer(config, batches)
-    rest.load_state_dict(cut.state_dict())
-    assert losses(rest) == whole[5:]
+    assert losses_after_a_cut(config, batches, 5) == whole[5:]
 
 
 def test_the_quick_preset_trains() -> None:

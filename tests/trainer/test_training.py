@@ -9,12 +9,9 @@ import pytest
 import torch
 
 from tests.support.runs import small
+from tests.support.training import losses
 from trainer.data.batches import Batches, make_pool
 from trainer.loop import Trainer
-
-
-def losses(trainer: Trainer) -> list[float]:
-    return [e["values"]["loss"] for events in trainer.train() for e in events if e["type"] == "metrics"]
 
 
 def test_runs_with_equal_seeds_are_bit_identical_and_learn() -> None:
