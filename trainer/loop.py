@@ -94,7 +94,7 @@ class Trainer:
         self.model.to(self.device)
         self.enter_phase(0)
         if isinstance(self.model, SymmetricHRM) and native.usable(self.model.config, self.device):
-            self.model.in_native_code = True  # several times as fast as torch, compiled or not
+            self.model.in_native_code = True  # faster than torch (tests/benchmarks/train_step.py)
         elif config.compile == "on" if compiled is None else compiled:
             self.model.compile_segment()
         elif self.device.type == "cpu" and self.processes.size == 1:

@@ -23,7 +23,7 @@ _MESSAGES = {"units": ("lines", "boxes", "digits"), "neighbours": ("above", "lef
 
 
 class Touched:
-    """A model with changes that stay in force: `Freeze`, `Cut`, `Ablate`, `Hold`, `Depth`. Others are not its business.
+    """A model with changes that stay in force: `Freeze`, `Cut`, `Ablate`, `Hold`, `Depth`. It ignores others.
 
     Hooks of ablated parts are set for the length of one call, so that others can use the model in between. UsageError, MismatchError if the
     model does not have what is to be ablated.
@@ -127,7 +127,7 @@ def _without(model: HRM, level: Level, ablated: Sequence[Ablate]) -> Iterator[No
 
 
 def _silence(block: Any, part: str) -> Any:
-    """A hook that takes one part's say from a block."""
+    """Set a hook that removes what one part adds to a block."""
     if part.isdigit():
         attention = block.self_attn
         at = slice(int(part) * attention.head_dim, (int(part) + 1) * attention.head_dim)

@@ -39,7 +39,7 @@ def library(source: str, width: int) -> ctypes.CDLL | None:
         return None
     command = compiler()
     if command is None:
-        log.info("No C++ compiler was found, so torch does the work. With g++ or clang++ training is several times as fast.")
+        log.info("No C++ compiler was found, so torch does the work. With g++ or clang++ symmetric models train faster.")
         return None
     try:
         return ctypes.CDLL(str(_compiled(command, source, width)))

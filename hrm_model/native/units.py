@@ -1,4 +1,4 @@
-"""A segment of a symmetric model in C++: the same numbers as in torch, to rounding, several times as fast on a CPU.
+"""A segment of a symmetric model in C++: the same numbers as in torch, to rounding, in two thirds of the time on a CPU.
 
 torch computes one operation after the other for all boards and is limited by memory. Here one board at a time goes through the whole
 segment, and what it needs stays in the processor's cache. The backward pass computes the segment again, so nothing is kept for it.

@@ -30,7 +30,7 @@ class SizeFields(QWidget):
             field.valueChanged.connect(lambda _: self.changed.emit(self.rows.value(), self.columns.value()))
 
     def show_size(self, rows: int, columns: int) -> None:
-        """Show the size of a grid, though it be larger than can be set."""
+        """Show the size of a grid, even one that is larger than a person can set."""
         with QSignalBlocker(self.rows), QSignalBlocker(self.columns):
             for field, length in ((self.rows, rows), (self.columns, columns)):
                 field.setMaximum(max(self._most, length))

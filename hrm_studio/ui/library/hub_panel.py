@@ -187,7 +187,7 @@ class HubPanel(QWidget):
         self.file_label.setVisible(len(weights) > 1)
 
     def show_failure(self, message: str, kind: str = "") -> None:
-        """Show why the Hub did not answer; '' clears it. `kind`: of the HubError. A missing network is said on every model's page."""
+        """Show why the Hub did not answer; '' clears it. `kind`: of the HubError. Every model's page says that there is no network."""
         if kind == "network":
             self._unreached = "The Hub could not be reached. Downloads need a network; downloaded and bundled models do not."
         self.show_reach()
